@@ -1,0 +1,124 @@
+# make run, make test: everything from a bare machine with gcc, make and Python 3.11+ (headers, venv).
+#
+#   make run        the demo                      make test       all tests but the slow ones
+#   make dev        fast rebuild of the core      make slow       the slow tests
+#   make lint       ruff, cython-lint, mypy ...   make notail     the tests on a build without tail calls
+#   make bench      the benchmarks                make sanitize   the tests under ASan and UBSan
+#   make firmware   rebuild the BIOS (nasm)       make wheel      dist/*.whl
+#   make clean      back to a fresh clone
+#
+# ARGS="..." goes to pytest, to the demo or to the bench:  make test ARGS="-k uart -x"
+
+# The first Python that is new enough; make PYTHON=/path/to/python3.12 overrides.
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+PY := $(VENV)/bin/python
+ARGS ?=
+
+CORE := pyx86emu/_core.pyx pyx86emu/_core.pxd $(wildcard pyx86emu/core/*) setup.py pyproject.toml
+PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*')
+NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
+
+.PHONY: run test dev slow lint bench firmware notail sanitize wheel clean core
+.DELETE_ON_ERROR:
+
+run: core
+	$(PY) -m pyx86emu $(ARGS)
+
+test: core $(VENV)/deps-test
+	$(PY) -m pytest $(ARGS)
+
+slow: core $(VENV)/deps-test
+	$(PY) -m pytest -m slow $(ARGS)
+
+# -- the environment ------------------------------------------------------------------------------
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and none is in PATH. $(NEEDS)," \
+		"or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too" \
+		"old: Python 3.11 or newer is needed; say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, os, sysconfig, venv; \
+		os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null || \
+		{ echo "$(PYTHON) has no C headers or no venv module. $(NEEDS)" >&2; exit 1; }
+	@command -v $(firstword $(CC)) >/dev/null || { echo "no C compiler. $(NEEDS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# What pyproject.toml asks for to build, to run, and for the extras named.
+EXTRAS_core :=
+EXTRAS_test := test
+EXTRAS_lint := lint
+EXTRAS_bench := bench
+$(VENV)/deps-%: pyproject.toml | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check $$($(PY) -c 'import sys, tomllib; \
+		p = tomllib.load(open("pyproject.toml", "rb")); q = p["project"]; \
+		print(*p["build-system"]["requires"], *q["dependencies"], \
+		*(r for extra in sys.argv[1:] for r in q["optional-dependencies"][extra]))' $(EXTRAS_$*))
+	@touch $@
+
+# -- the core, in place: release, or dev until the sources change or release is asked for ---------
+
+BUILD_HERE = $(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+
+core: .build/release.done
+.build/release.done: $(CORE) | $(VENV)/deps-core
+	@rm -f .build/*.done && mkdir -p .build
+	PYX86EMU_BUILD=release $(BUILD_HERE)
+	@touch $@
+
+dev: .build/dev.done
+.build/dev.done: $(CORE) | $(VENV)/deps-core
+	@rm -f .build/release.done .build/dev.done && mkdir -p .build
+	PYX86EMU_BUILD=dev $(BUILD_HERE)
+	@touch $@
+
+# -- other builds: a copy of the package in .build/FLAVOUR/lib, which the tests are run on --------
+
+.build/%/done: $(PACKAGE) | $(VENV)/deps-core
+	@rm -rf .build/$*
+	PYX86EMU_BUILD=$* $(PY) setup.py --quiet build --build-lib .build/$*/lib
+	@touch $@
+
+# -P and the path: `import pyx86emu` means the copy, also in the processes that tests start.
+ELSEWHERE = PYX86EMU_BUILD=$@ PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.build/$@/lib:$(CURDIR)
+SANITIZER_LIBS = $(foreach l,libasan.so libubsan.so libstdc++.so.6,$(realpath $(shell $(CC) -print-file-name=$l)))
+
+notail: .build/notail/done $(VENV)/deps-test
+	$(ELSEWHERE) $(PY) -m pytest $(ARGS)
+
+# Python's own allocator and signal handler would hide findings, and pytest the report of one; Python
+# itself leaks at exit.
+ASAN = PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:handle_segv=2:handle_sigbus=2 \
+	UBSAN_OPTIONS=print_stacktrace=1 LD_PRELOAD="$(strip $(SANITIZER_LIBS))"
+sanitize: .build/sanitize/done $(VENV)/deps-test
+	$(ELSEWHERE) $(ASAN) $(PY) -m pytest --capture=sys -v -m "not slow or fuzz" $(ARGS)
+
+# -- the rest -------------------------------------------------------------------------------------
+
+CYTHON_SOURCES = pyx86emu/_core.pyx pyx86emu/_core.pxd $(wildcard pyx86emu/core/*.pxi bench/*.pyx)
+
+lint: core $(VENV)/deps-test $(VENV)/deps-lint
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cython-lint $(CYTHON_SOURCES)
+	$(VENV)/bin/mypy
+	$(PY) -m pytest tests/test_source.py tests/test_build.py
+
+bench: core $(VENV)/deps-bench
+	$(PY) -m pyx86emu bench doorbell $(ARGS)
+
+firmware: pyx86emu/roms/bios.bin
+pyx86emu/roms/bios.bin: $(wildcard firmware/*.asm firmware/*.inc)
+	@command -v nasm >/dev/null || { echo "no nasm. Debian: apt-get install nasm" >&2; exit 1; }
+	@mkdir -p $(@D)
+	cd firmware && nasm -w+error -f bin -o $(CURDIR)/$@ bios.asm
+
+wheel: | $(VENV)/deps-core
+	@rm -rf .build/release
+	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
+
+clean:
+	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f pyx86emu/_core*.so bench/_micro*.so
+	find pyx86emu tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,51 @@
+"""Build the firmware: assemble bios.asm, make its bytes add up to zero, list its symbols.
+
+python firmware/build.py writes pyx86emu/roms/bios.bin (the image at F0000h) and bios.sym (a line
+`F000:offset name` for each label). Needs nasm.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+FIRMWARE = Path(__file__).resolve().parent
+ROMS = FIRMWARE.parent / "pyx86emu" / "roms"
+SIZE = 0x10000
+
+_LABEL = re.compile(r"^ *([0-9A-F]+) +[0-9A-F]+  ([a-z]\w*)$", re.MULTILINE)
+
+
+def build(nasm: str = "nasm") -> tuple[bytes, str]:
+    """Return the image and the symbol list."""
+    with tempfile.TemporaryDirectory() as directory:
+        where = Path(directory)
+        subprocess.run(
+            [nasm, "-f", "bin", "-w+error", "-DMAP", "-I", f"{FIRMWARE}/", "-o", "bios.bin"]
+            + [str(FIRMWARE / "bios.asm")],
+            cwd=where,
+            check=True,
+        )
+        image = bytearray((where / "bios.bin").read_bytes())
+        labels = sorted(
+            (int(offset, 16), name)
+            for offset, name in _LABEL.findall((where / "bios.map").read_text())
+        )
+    if len(image) != SIZE:
+        raise SystemExit(f"bios.asm gives {len(image)} bytes instead of {SIZE}: see its last lines")
+    image[-1] = -sum(image[:-1]) & 0xFF
+    return bytes(image), "".join(f"F000:{offset:04X} {name}\n" for offset, name in labels)
+
+
+def main() -> int:
+    """Write both files."""
+    image, symbols = build()
+    ROMS.mkdir(exist_ok=True)
+    (ROMS / "bios.bin").write_bytes(image)
+    (ROMS / "bios.sym").write_text(symbols)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""pyx86emu: a real-mode x86 machine to pip install, with KVM's way of doing I/O.
+
+The hypervisor side is here at once: `Vm` and what it makes. The machine side (`Machine`,
+`Disk`, `Screen`) is imported when it is first asked for.
+"""
+
+from typing import TYPE_CHECKING
+
+from ._core import Doorbell, Exit, IoEventFd, MemorySlot, Vcpu
+from .bus import Attachment, Bus
+from .clock import Clock, Timer
+from .device import Device, MmioDevice, PioDevice
+from .errors import BusError, DiskError, MachineError, Pyx86Error
+from .exits import ExitReason
+from .vm import Vm
+
+if TYPE_CHECKING:
+    from ._core import IrqFd
+    from .disk import Disk
+    from .events import EventFd
+    from .machine import Machine
+    from .screen import Screen
+
+__version__ = "0.1.0"
+
+_LATER = {
+    "Disk": "disk",
+    "EventFd": "events",
+    "IrqFd": "_core",
+    "Machine": "machine",
+    "Screen": "screen",
+}
+
+__all__ = [
+    "Attachment",
+    "Bus",
+    "BusError",
+    "Clock",
+    "Device",
+    "Disk",
+    "DiskError",
+    "Doorbell",
+    "EventFd",
+    "Exit",
+    "ExitReason",
+    "IoEventFd",
+    "IrqFd",
+    "Machine",
+    "MachineError",
+    "MemorySlot",
+    "MmioDevice",
+    "PioDevice",
+    "Pyx86Error",
+    "Screen",
+    "Timer",
+    "Vcpu",
+    "Vm",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import the machine side on its first use."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    globals()[name] = value
+    return value

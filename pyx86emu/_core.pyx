@@ -1,0 +1,95 @@
+"""The core: a real-mode x86 vCPU and KVM's way of doing I/O, in one translation unit. This is its table of contents."""
+
+from cpython.buffer cimport PyBUF_FORMAT
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.long cimport PyLong_AsUnsignedLongLongMask
+from cpython.pythread cimport (
+    NOWAIT_LOCK, PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_get_thread_ident,
+    PyThread_release_lock, PyThread_type_lock,
+)
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF, PyObject
+from libc.stdint cimport (
+    int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t, UINT64_MAX,
+)
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memmove, memset
+from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
+from posix.types cimport time_t
+
+import errno
+import os
+
+from .exits import ExitReason
+from .irqfd import IrqFd, IrqFds
+from .models import canonical, fields
+
+cdef extern from "<pthread.h>" nogil:
+    ctypedef struct pthread_mutex_t:
+        pass
+    ctypedef struct pthread_cond_t:
+        pass
+    int pthread_mutex_init(pthread_mutex_t*, void*)
+    int pthread_mutex_lock(pthread_mutex_t*)
+    int pthread_mutex_trylock(pthread_mutex_t*)
+    int pthread_mutex_unlock(pthread_mutex_t*)
+    int pthread_cond_init(pthread_cond_t*, void*)
+    int pthread_cond_broadcast(pthread_cond_t*)
+    int pthread_cond_timedwait(pthread_cond_t*, pthread_mutex_t*, timespec*)
+    int sched_yield()
+
+cdef extern from "pythread.h" nogil:
+    int PyThread_acquire_lock_timed(PyThread_type_lock, long long, int)
+
+cdef struct CPU
+cdef struct Op
+
+cdef extern from "core/host.h" nogil:
+    uint64_t LOAD_FAILED
+    Op* GO(CPU*, Op*)
+    uint32_t get16(uintptr_t)
+    uint32_t get32(uintptr_t)
+    void put16(uintptr_t, uint32_t)
+    void put32(uintptr_t, uint32_t)
+    uint32_t at_or32(uint32_t*, uint32_t)
+    uint32_t at_swap32(uint32_t*, uint32_t)
+    uint32_t at_get32(uint32_t*)
+    void at_put32(uint32_t*, uint32_t)
+    uint64_t at_get64(uint64_t*)
+    void at_put64(uint64_t*, uint64_t)
+    uint64_t at_add64(uint64_t*, uint64_t)
+    uint64_t at_or64(uint64_t*, uint64_t)
+    uint64_t at_and64(uint64_t*, uint64_t)
+    void at_put_floor(int64_t*, int64_t)
+    int64_t at_get_floor(int64_t*)
+    void at_fence()
+    int at_cas(uintptr_t, uint32_t, uint32_t, int)
+    int64_t host_ns()
+
+include "core/ioeventfd.pxi"
+include "core/irqchip.pxi"
+include "core/pit.pxi"
+include "core/models.pxi"
+include "core/cpu.pxi"
+include "core/flags.pxi"
+include "core/sync.pxi"
+include "core/memory.pxi"
+include "core/bus.pxi"
+include "core/interrupts.pxi"
+include "core/blocks.pxi"
+include "core/ops_alu.pxi"
+include "core/ops_shift.pxi"
+include "core/ops_muldiv.pxi"
+include "core/ops_mov.pxi"
+include "core/ops_stack.pxi"
+include "core/ops_flow.pxi"
+include "core/ops_string.pxi"
+include "core/ops_io.pxi"
+include "core/ops_system.pxi"
+include "core/ops_grid.pxi"
+include "core/decode.pxi"
+include "core/opcodes.pxi"
+include "core/run.pxi"
+include "core/vm.pxi"
+include "core/vcpu.pxi"
+include "core/vectors.pxi"

@@ -1,0 +1,356 @@
+# Basic blocks: build, find, chain, invalidate. Knows ops as storage, not what they compute.
+
+cdef enum:
+    CHUNK = 2048                 # op slots a pool chunk
+    MAX_CHUNKS = 256
+
+
+cdef inline Block* header(Op* first) noexcept nogil:
+    return <Block*>(first - 1)
+
+
+cdef inline Op** slot_of(CPU* c, uint32_t key) noexcept nogil:
+    return &c.hash[(key ^ key >> 13) & (HASH - 1)]
+
+
+cdef inline Op* jump(CPU* c) noexcept nogil:
+    """Go on at CS:IP by way of the hash: far and indirect transfers."""
+    cdef uint32_t key = c.sb[CS] << 12 | c.ip
+    cdef Op* nx = slot_of(c, key)[0]
+    if nx != NULL and header(nx).key == key and c.ip <= 0xFFFF:
+        return enter(c, nx)
+    nx = find(c)
+    if nx == NULL:
+        return NULL
+    return enter(c, nx)
+
+
+cdef Op* link(CPU* c, Op* o, int taken) noexcept nogil:
+    """The end of a block whose successor is not chained yet."""
+    cdef uint32_t was = c.generation
+    cdef Op* nx
+    c.ip = o.tip if taken else o.fip
+    nx = find(c)
+    if nx == NULL:
+        return NULL
+    if was == c.generation:                      # else o is gone with the pool
+        if taken:
+            o.t1 = nx
+        else:
+            o.t0 = nx
+    return enter(c, nx)
+
+
+cdef inline Op* follow(CPU* c, Op* o) noexcept nogil:
+    """Leave the block at its end."""
+    cdef Op* nx = o.t0
+    if nx == NULL:
+        return link(c, o, 0)
+    return enter(c, nx)
+
+
+cdef inline Op* take(CPU* c, Op* o) noexcept nogil:
+    """Leave the block by its branch."""
+    cdef Op* nx = o.t1
+    if nx == NULL:
+        return link(c, o, 1)
+    return enter(c, nx)
+
+
+cdef Op* end_block(CPU* c, Op* o) noexcept nogil:
+    """Not an instruction: the block is full, go on behind it. `n` counts all instructions before."""
+    cdef Op* nx = o.t0
+    if nx != NULL:
+        return enter(c, nx)
+    return link(c, o, 0)
+
+
+cdef Op* find(CPU* c) noexcept nogil:
+    """The first op of the block at CS:IP, built if need be; NULL: the block cannot be cached (or is no code),
+    the run loop goes step by step."""
+    cdef uint32_t key, pa
+    cdef Op* first
+    cdef Block* b
+    cdef int g
+    if c.ip > 0xFFFF:
+        return NULL
+    key = c.sb[CS] << 12 | c.ip
+    first = slot_of(c, key)[0]
+    if first != NULL and header(first).key == key:
+        return first
+    pa = c.sb[CS] + c.ip
+    if c.rd[pa >> 8] == 0:
+        return NULL
+    g = c.vm.mem.canon[pa >> 8]
+    b = c.list[g]
+    while b != NULL:
+        if b.key == key:
+            first = <Op*>b + 1
+            slot_of(c, key)[0] = first
+            return first
+        b = b.next[0] if b.gran[0] == g else b.next[1]
+    return build(c, key)
+
+
+cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
+    cdef Op* room
+    cdef Op* first
+    cdef Block* b
+    cdef int used
+    if c.pools == 0 or c.pool_used + BLOCK_OPS + 6 > CHUNK:
+        if c.pools == MAX_CHUNKS:
+            drop_blocks(c)
+        else:
+            room = <Op*>malloc(CHUNK * sizeof(Op))
+            if room == NULL:
+                if c.pools == 0:
+                    return NULL
+                drop_blocks(c)
+            else:
+                c.pool[c.pools] = room
+                c.pools += 1
+        c.pool_used = 0
+    room = c.pool[c.pools - 1] + c.pool_used
+    b = <Block*>room
+    first = room + 1
+    b.key = key
+    b.cap = BLOCK_OPS + 4
+    used = decode_block(c, b, first)
+    if used == 0:
+        return NULL
+    b.cap = used if used > 7 else 7              # room to decode another instruction here later
+    c.pool_used += 1 + b.cap
+    slot_of(c, key)[0] = first
+    return first
+
+
+cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
+    """Decode at the block's key into `first`, mark the code and list the block; 0: not possible here.
+    The marks come before the bytes are read, so that no store between is lost."""
+    cdef uint32_t ip = b.key & 0xFFFF, base = b.key >> 16 << 4, pa = base + ip
+    cdef uint32_t g = pa >> 8, hi
+    cdef int used
+    claim(c, g)
+    if g + 1 < GRANULES and c.rd[g + 1]:
+        claim(c, g + 1)
+    while True:
+        used = decode_ops(c, first, b.cap, base, ip, &hi)
+        if used == 0:
+            unclaim(c, g)
+            if g + 1 < GRANULES:
+                unclaim(c, g + 1)
+            return 0
+        b.lo = pa
+        b.hi = base + hi
+        b.stale = 0
+        mark(c, b.lo, b.hi)
+        if c.vm.ncpus == 1:
+            break
+        at_fence()                               # another vCPU stores first and looks at the marks then
+        if same_bytes(c, first, b.cap, base, ip):
+            break
+    enlist(c, b, 0, c.vm.mem.canon[g])
+    if (b.hi - 1) >> 8 != g:
+        enlist(c, b, 1, c.vm.mem.canon[g + 1])
+    else:
+        b.gran[1] = -1
+        b.next[1] = NULL
+        if g + 1 < GRANULES:
+            unclaim(c, g + 1)
+    return used
+
+
+cdef bint same_bytes(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip) noexcept nogil:
+    """Does decoding once more give the same ops?"""
+    cdef Op again[BLOCK_OPS + 6]
+    cdef uint32_t hi
+    cdef int i, used = decode_ops(c, again, cap, base, ip, &hi)
+    for i in range(used):
+        if (again[i].fn != first[i].fn or again[i].imm != first[i].imm or again[i].disp != first[i].disp
+                or again[i].dst != first[i].dst or again[i].src != first[i].src or again[i].base != first[i].base
+                or again[i].index != first[i].index or again[i].tip != first[i].tip or again[i].seg != first[i].seg
+                or again[i].fip != first[i].fip):
+            return 0
+    return 1
+
+
+cdef void claim(CPU* c, uint32_t g) noexcept nogil:
+    """Stores to the granule must come to the slow path from now on."""
+    cdef Mem* mem = c.vm.mem
+    cdef uint64_t mine = 1ULL << c.no, was
+    if mem.code[mem.canon[g]] & mine:
+        return
+    lock_from_core(c)
+    was = mem.code[mem.canon[g]]
+    at_or64(&mem.code[mem.canon[g]], mine)
+    if was == 0 and mem.rd[g]:
+        reopen(c.vm, g)
+        if c.vm.ncpus > 1:
+            wait_for_others(c.vm, c)             # one may still hold the old pointer
+    pthread_mutex_unlock(&c.vm.writers)
+
+
+cdef void unclaim(CPU* c, uint32_t g) noexcept nogil:
+    """Back to plain stores if no block of ours is left in the granule."""
+    cdef Mem* mem = c.vm.mem
+    cdef int n = mem.canon[g]
+    cdef uint64_t mine = 1ULL << c.no
+    if c.list[n] != NULL or not mem.code[n] & mine:
+        return
+    memset(c.codemap + n * 32, 0, 32)
+    lock_from_core(c)
+    at_and64(&mem.code[n], ~mine)
+    if mem.code[n] == 0 and mem.rd[g]:
+        reopen(c.vm, g)
+    pthread_mutex_unlock(&c.vm.writers)
+
+
+cdef inline uint32_t canonical_address(CPU* c, uint32_t pa) noexcept nogil:
+    return <uint32_t>c.vm.mem.canon[pa >> 8] << 8 | (pa & 255)
+
+
+cdef void mark(CPU* c, uint32_t lo, uint32_t hi) noexcept nogil:
+    cdef uint32_t pa, a
+    for pa in range(lo, hi):
+        a = canonical_address(c, pa)
+        c.codemap[a >> 3] |= 1 << (a & 7)
+
+
+cdef void enlist(CPU* c, Block* b, int i, int g) noexcept nogil:
+    if i == 1 and b.gran[0] == g:                # two aliases of one granule side by side
+        b.gran[1] = -1
+        b.next[1] = NULL
+        return
+    b.gran[i] = <int16_t>g
+    b.next[i] = c.list[g]
+    c.list[g] = b
+
+
+cdef void delist(CPU* c, Block* b, int g) noexcept nogil:
+    cdef Block** at = &c.list[g]
+    while at[0] != NULL:
+        if at[0] == b:
+            at[0] = b.next[0] if b.gran[0] == g else b.next[1]
+            return
+        at = &at[0].next[0] if at[0].gran[0] == g else &at[0].next[1]
+
+
+cdef Op* stale_block(CPU* c, Op* o) noexcept nogil:
+    """First op of a block whose bytes have changed: decode into the same storage, charge anew."""
+    cdef Block* b = header(o)
+    c.left += o.n
+    if decode_block(c, b, o) == 0:
+        c.ip = b.key & 0xFFFF
+        slot_of(c, b.key)[0] = NULL
+        return NULL
+    slot_of(c, b.key)[0] = o
+    return enter(c, o)
+
+
+cdef void invalidate(CPU* c, Block* b) noexcept nogil:
+    """Out of both lists; chains and hash keep pointing at its first op, which decodes anew."""
+    cdef Op* first = <Op*>b + 1
+    first.fn = stale_block
+    b.stale = 1
+    if b.gran[0] >= 0:
+        delist(c, b, b.gran[0])
+    if b.gran[1] >= 0:
+        delist(c, b, b.gran[1])
+
+
+cdef void code_written(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noexcept nogil:
+    """Bytes [lo, hi) of granule g changed and somebody has code in it."""
+    cdef Mem* mem = c.vm.mem
+    cdef int n = mem.canon[g], i
+    cdef uint64_t who
+    if c.vm.ncpus > 1:
+        at_fence()                               # the store is visible before the marks are looked at
+    who = at_get64(&mem.code[n])
+    if who >> c.no & 1 and touches(c, n, lo, hi):
+        drop_overlap(c, o, g, lo, hi)
+    if who & ~(1ULL << c.no):
+        for i in range(c.vm.ncpus):
+            if i != c.no and who >> i & 1 and touches(c.vm.cpu[i], n, lo, hi):
+                at_or64(&c.vm.cpu[i].dirty_code[n >> 6], 1ULL << (n & 63))
+                want(c.vm.cpu[i], REQ_CODE)
+
+
+cdef bint touches(CPU* c, int n, uint32_t lo, uint32_t hi) noexcept nogil:
+    cdef uint32_t i
+    cdef uint8_t* marks = c.codemap + n * 32
+    for i in range(lo, hi):
+        if marks[i >> 3] >> (i & 7) & 1:
+            return 1
+    return 0
+
+
+cdef void drop_overlap(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noexcept nogil:
+    """Our own blocks that hold a byte of [lo, hi) in granule g."""
+    cdef int n = c.vm.mem.canon[g]
+    cdef Block* b = c.list[n]
+    cdef Block* nx
+    cdef Block* running = NULL
+    cdef int at
+    if o != NULL and not c.stepping:
+        running = header(first_of(o))
+    while b != NULL:
+        nx = b.next[0] if b.gran[0] == n else b.next[1]
+        if overlaps(c, b, n, lo, hi):
+            at = b.gran[0] if b.gran[1] == n else b.gran[1]
+            invalidate(c, b)
+            if b == running:
+                c.attn |= ATTN_SMC
+            if at >= 0 and at != n:
+                unclaim(c, at)
+        b = nx
+    unclaim(c, g)
+
+
+cdef bint overlaps(CPU* c, Block* b, int n, uint32_t lo, uint32_t hi) noexcept nogil:
+    cdef uint32_t g = b.lo >> 8
+    cdef uint32_t from_, to
+    while g <= (b.hi - 1) >> 8:
+        if c.vm.mem.canon[g] == n:
+            from_ = b.lo & 255 if g == b.lo >> 8 else 0
+            to = ((b.hi - 1) & 255) + 1 if g == (b.hi - 1) >> 8 else 256
+            if from_ < hi and lo < to:
+                return 1
+        g += 1
+    return 0
+
+
+cdef void drop_noted(CPU* c) noexcept nogil:
+    """Blocks in granules that other vCPUs or the host wrote to."""
+    cdef int w, bit, n
+    cdef uint64_t bits, zero = 0
+    for w in range(GRANULES // 64):
+        bits = at_and64(&c.dirty_code[w], zero)
+        for bit in range(64):
+            if bits >> bit & 1:
+                n = w * 64 + bit
+                while c.list[n] != NULL:
+                    invalidate(c, c.list[n])
+                unclaim(c, n)
+
+
+cdef void drop_blocks(CPU* c) noexcept nogil:
+    """Forget every block; the marks of this vCPU go with them. Only between blocks."""
+    cdef Mem* mem = c.vm.mem
+    cdef int g
+    cdef uint64_t mine = 1ULL << c.no
+    lock_from_core(c)
+    for g in range(GRANULES):
+        if c.list[g] != NULL or mem.code[g] & mine:
+            memset(c.codemap + g * 32, 0, 32)
+        c.list[g] = NULL
+        if mem.code[g] & mine:
+            at_and64(&mem.code[g], ~mine)
+            if mem.code[g] == 0 and mem.rd[g]:
+                reopen(c.vm, g)
+    pthread_mutex_unlock(&c.vm.writers)
+    memset(c.hash, 0, HASH * sizeof(Op*))
+    for g in range(1, c.pools):
+        free(c.pool[g])
+    c.pools = 1 if c.pools else 0
+    c.pool_used = 0
+    c.generation += 1

@@ -1,0 +1,265 @@
+# One access that is not RAM finds its owner: ioeventfd, in-core device, Python device, or an exit.
+
+cdef inline uint64_t now_ns(CPU* c, Op* o) noexcept nogil:
+    """Guest time at the instruction of `o`, in nanoseconds."""
+    if c.vm.host_clock:
+        return <uint64_t>(host_ns() - c.vm.host_base)
+    if c.no != 0:
+        return at_get64(&c.vm.ticks) << c.vm.shift
+    return (retired_at(c, o) + c.idle) << c.vm.shift
+
+
+cdef Range* range_at(VM* vm, int bus, uint64_t addr, int size) noexcept nogil:
+    """The device whose range holds the whole fragment, or NULL."""
+    cdef Ranges* all_ = vm.ranges[bus]
+    cdef int lo = 0, hi, mid
+    if all_ == NULL:
+        return NULL
+    hi = all_.count
+    while lo < hi:
+        mid = (lo + hi) >> 1
+        if addr > all_.item[mid].hi:
+            lo = mid + 1
+        elif addr < all_.item[mid].lo:
+            hi = mid
+        else:
+            return &all_.item[mid] if addr + size - 1 <= all_.item[mid].hi else NULL
+    return NULL
+
+
+cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
+    """Spec section 2 for a write that is not RAM. Whatever has to stop the block is noted in c.attn."""
+    cdef IoEntry* e = iotable_find(c.vm.iotable, bus, addr, size, value)
+    cdef Range* r
+    if e != NULL:
+        rings_ring(&c.rings, e, value)
+        return
+    r = range_at(c.vm, bus, addr, size)
+    if r != NULL and r.kind != RANGE_PULL:
+        if r.kind == RANGE_PYTHON:
+            push_write(c, o, r, bus, addr, size, value)
+        else:
+            chip_write(c, o, r.kind, <uint32_t>addr, size, value)
+        if c.request:
+            c.attn |= ATTN_LOOK
+        return
+    add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
+
+
+cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept nogil:
+    """Spec section 2 for a read, or LOAD_FAILED and the instruction is run again once the answer is there.
+    Answers are kept until the instruction is done, so that no device is read twice."""
+    cdef Range* r
+    cdef uint64_t v, now = retired_at(c, o)
+    cdef LoggedRead* seen
+    if c.log_tag != now:
+        c.log_tag = now
+        c.log_n = 0
+        c.log_pos = 0
+    if c.log_pos < c.log_n:
+        seen = &c.log[c.log_pos]
+        if seen.addr == addr and seen.size == size and seen.bus == bus:
+            c.log_pos += 1
+            return seen.value
+        c.log_n = c.log_pos                      # the instruction itself was changed meanwhile
+    r = range_at(c.vm, bus, addr, size)
+    if r != NULL and r.kind != RANGE_PULL:
+        if r.kind == RANGE_PYTHON:
+            v = push_read(c, o, r, bus, addr, size)
+            if v == LOAD_FAILED:
+                c.log_pos = 0
+                c.go = leave_at(c, o)
+                return v
+        else:
+            v = chip_read(c, o, r.kind, <uint32_t>addr, size)
+        log_read(c, bus, addr, size, v)
+        if c.request:                            # something happened meanwhile: finish this one alone
+            c.finish = 1
+            c.log_pos = 0
+            c.go = leave_at(c, o)
+            return LOAD_FAILED
+        c.log_pos = c.log_n
+        return v
+    add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 0, 0)
+    c.pending = 1
+    c.answers = c.log_n
+    c.asked_bus = bus
+    c.asked_addr = addr
+    c.asked_size = size
+    c.log_pos = 0
+    c.go = leave_at(c, o)
+    return LOAD_FAILED
+
+
+cdef void log_read(CPU* c, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
+    cdef LoggedRead* seen
+    if c.log_n == LOG_READS:
+        return
+    seen = &c.log[c.log_n]
+    seen.bus = bus
+    seen.addr = addr
+    seen.size = size
+    seen.value = value
+    c.log_n += 1
+
+
+cdef void add_exit(CPU* c, Op* o, int reason, uint64_t addr, int size, int count, int write,
+                   uint64_t value) noexcept nogil:
+    """Queue an exit record: run() returns it when the instruction is done (reads: at once)."""
+    cdef ExitRec* e
+    rings_flush(&c.rings)                        # doorbells first: they were rung before this
+    c.attn |= ATTN_EXIT
+    if c.nexits == EXITS:
+        return
+    e = &c.exits[c.nexits]
+    e.reason = reason
+    e.addr = addr
+    e.size = size
+    e.count = count
+    e.write = write
+    e.value = value
+    e.cs = c.sb[CS] >> 4
+    e.ip = o.ip
+    c.nexits += 1
+
+
+# -- devices in the core ----------------------------------------------------------------------------------
+
+cdef void chip_write(CPU* c, Op* o, int kind, uint32_t port, int size, uint64_t value) noexcept nogil:
+    cdef VM* vm = c.vm
+    cdef uint64_t now = now_ns(c, o)
+    cdef int i
+    cdef uint32_t ended
+    pthread_mutex_lock(&vm.chip_lock)
+    for i in range(size):
+        chip_write_byte(vm, kind, port + i, value >> 8 * i & 255, now)
+    ended = vm.chip.eoi_lines & vm.resampled
+    vm.chip.eoi_lines = 0
+    pthread_mutex_unlock(&vm.chip_lock)
+    if ended:
+        go_outside(c)
+        tell_eoi(c, ended)
+        come_inside(c)
+    chip_look(c)
+
+
+cdef void tell_eoi(CPU* c, uint32_t lines) noexcept with gil:
+    try:
+        (<Vm><object>c.vm.owner)._irqfds.eoi(lines)
+    except BaseException as e:
+        keep_exception(c, e)
+
+
+cdef void chip_write_byte(VM* vm, int kind, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
+    if kind == RANGE_PIC:
+        irqchip_write(&vm.chip, port, value)
+    elif kind == RANGE_PIT:
+        pit_sync(vm, now)
+        pit_write(&vm.pit, port, value, now)
+        pit_sync(vm, now)
+        vm.pit_edge = pit_next_rise(&vm.pit, 0, now)
+    else:
+        port61_write(&vm.pit, value, now)
+
+
+cdef uint64_t chip_read(CPU* c, Op* o, int kind, uint32_t port, int size) noexcept nogil:
+    cdef VM* vm = c.vm
+    cdef uint64_t v = 0, now = now_ns(c, o)
+    cdef int i
+    pthread_mutex_lock(&vm.chip_lock)
+    for i in range(size):
+        v |= <uint64_t>chip_read_byte(vm, kind, port + i, now) << 8 * i
+    pthread_mutex_unlock(&vm.chip_lock)
+    if kind == RANGE_PIC:
+        chip_look(c)                             # the poll command acknowledges
+    return v
+
+
+cdef uint32_t chip_read_byte(VM* vm, int kind, uint32_t port, uint64_t now) noexcept nogil:
+    if kind == RANGE_PIC:
+        return irqchip_read(&vm.chip, port) & 255
+    if kind == RANGE_PIT:
+        return pit_read(&vm.pit, port, now) & 255
+    return port61_read(&vm.pit, now) & 255
+
+
+cdef void chip_look(CPU* c) noexcept nogil:
+    """After a change of PIC or PIT: interrupts and deadlines may be different now."""
+    if c.vm.cpu[0] != NULL:
+        want(c.vm.cpu[0], REQ_INTR | REQ_TIMER)
+
+
+cdef void pit_sync(VM* vm, uint64_t now) noexcept nogil:
+    """IRQ 0 follows the rising edges of OUT0; the caller holds chip_lock."""
+    if pit_edges(&vm.pit, now):
+        irqchip_pulse(&vm.chip, 0)
+
+
+# -- devices in Python --------------------------------------------------------------------------------------
+
+cdef inline uint64_t ones(int size) noexcept nogil:
+    return 0xFFFFFFFFFFFFFFFFULL if size >= 8 else (1ULL << 8 * size) - 1
+
+
+cdef void push_write(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
+    c.io_time = now_ns(c, o)
+    c.in_device = 1
+    go_outside(c)
+    python_write(c, r, bus, addr, size, value)
+    come_inside(c)
+    c.in_device = 0
+
+
+cdef uint64_t push_read(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size) noexcept nogil:
+    cdef uint64_t v
+    c.io_time = now_ns(c, o)
+    c.in_device = 1
+    go_outside(c)
+    v = python_read(c, r, bus, addr, size)
+    come_inside(c)
+    c.in_device = 0
+    return v
+
+
+cdef void python_write(CPU* c, Range* r, int bus, uint64_t addr, int size, uint64_t value) noexcept with gil:
+    cdef uint64_t delta = addr - r.lo
+    cdef int most = r.max_size, at = 0, n
+    cdef object write = <object>r.write          # r may be detached by what it does
+    try:
+        if size <= most:
+            write(delta, size, value)
+            return
+        while at < size:
+            n = most if most < size - at else size - at
+            write(delta + at, n, value >> 8 * at & ones(n))
+            at += n
+    except BaseException as e:
+        device_raised(c, e, bus, addr, size, 1)
+
+
+cdef uint64_t python_read(CPU* c, Range* r, int bus, uint64_t addr, int size) noexcept with gil:
+    cdef uint64_t delta = addr - r.lo, v = 0
+    cdef int most = r.max_size, at = 0, n
+    cdef object read = <object>r.read
+    try:
+        if size <= most:
+            return PyLong_AsUnsignedLongLongMask(read(delta, size)) & ones(size)
+        while at < size:
+            n = most if most < size - at else size - at
+            v |= (PyLong_AsUnsignedLongLongMask(read(delta + at, n)) & ones(n)) << 8 * at
+            at += n
+        return v
+    except BaseException as e:
+        device_raised(c, e, bus, addr, size, 0)
+        return LOAD_FAILED
+
+
+cdef void device_raised(CPU* c, object e, int bus, uint64_t addr, int size, bint write) noexcept:
+    """Keep it for run() to raise, with a note saying where the guest was."""
+    try:
+        e.add_note(f"while the guest {'wrote' if write else 'read'} {size} byte{'s' * (size > 1)} at "
+                   f"{'port' if bus == BUS_PIO else 'address'} {addr:#x}")
+    except Exception:
+        pass
+    keep_exception(c, e)
+    c.attn |= ATTN_LOOK

@@ -1,0 +1,353 @@
+# The state of one vCPU, one decoded op and one block live here; what they do lives elsewhere.
+
+cdef struct CPU
+cdef struct Op
+cdef struct VM
+
+ctypedef Op* (*Fn)(CPU*, Op*) noexcept nogil
+
+cdef struct Op:                  # 48 bytes; operands are byte offsets into CPU, so AL and AH need no special case
+    Fn fn
+    Op* t0                       # chained block when the branch is not taken, or the only one
+    Op* t1                       # chained block when it is taken
+    uint16_t dst
+    uint16_t src
+    uint16_t base                # effective address = base + index + disp, modulo 64 KiB
+    uint16_t index
+    uint32_t imm
+    uint16_t disp
+    uint16_t ip                  # of the first prefix
+    uint16_t tip                 # branch target, or a second immediate
+    uint16_t fip                 # of the next instruction
+    uint8_t len
+    uint8_t n                    # first op: instructions in the block; other ops: instructions before it
+    uint8_t k                    # index in the block
+    uint8_t seg
+
+cdef struct Block:               # lies in the op slot before the block's first op
+    uint32_t key                 # CS << 16 | IP: an alias of the same bytes is another block
+    uint32_t lo                  # guest-physical bytes [lo, hi) it was decoded from
+    uint32_t hi
+    uint16_t cap                 # ops that fit
+    uint16_t stale
+    Block* next[2]               # next in the list of each granule
+    int16_t gran[2]              # canonical granules, -1: none
+    uint32_t pad
+
+cdef struct Slot:                # a memory slot
+    uint64_t addr
+    uint64_t size
+    uint8_t* host
+    uint8_t* dirty               # one bit a page, or NULL
+    bint readonly
+
+cdef enum:
+    GRANULES = 4352              # of 256 bytes: everything real mode can address, FFFF:FFFF included
+    MAX_VCPUS = 64
+    ATTR_ROM = 1
+    ATTR_LOG = 2                 # a write here must set a dirty bit
+    HASH = 4096
+    BLOCK_OPS = 32
+    LOG_READS = 80
+    EXITS = 160
+
+cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm see it
+    uintptr_t rd[GRANULES]       # host address minus guest address; 0: not plain memory
+    uintptr_t wr[GRANULES]       # 0 also for ROM, code and armed dirty logging
+    uint64_t code[GRANULES]      # by canonical granule: which vCPUs have decoded code here
+    uint16_t canon[GRANULES]     # the granule that stands for this backing memory
+    uint16_t alias[GRANULES]     # ring of granules with the same backing
+    uint8_t attr[GRANULES]
+
+cdef struct Range:               # a device on a bus
+    uint64_t lo
+    uint64_t hi                  # last address
+    int kind
+    int max_size
+    PyObject* read               # bound methods, or NULL: its owner pulls
+    PyObject* write
+
+cdef struct Ranges:
+    int count
+    Range item[1]
+
+cdef enum:
+    RANGE_PYTHON = 0
+    RANGE_PULL = 1
+    RANGE_PIC = 2
+    RANGE_PIT = 3
+    RANGE_PORT61 = 4
+
+cdef struct VM:                  # what the vCPUs of a Vm share without the GIL
+    Mem* mem
+    IoTable* iotable
+    Ranges* ranges[2]
+    Slot slots[64]
+    int nslots
+    CPU* cpu[MAX_VCPUS]
+    int ncpus
+    bint a20
+    bint irqchip_on
+    bint host_clock
+    int shift                    # one instruction is 1 << shift nanoseconds
+    uint64_t epoch               # see sync.pxi
+    uint32_t stopping            # a writer wants every vCPU outside the core
+    pthread_mutex_t writers      # held while tables change
+    pthread_mutex_t chip_lock    # PIC and PIT
+    IrqChip chip
+    Pit pit
+    uint64_t pit_edge            # guest ns of the next rising edge of OUT0
+    uint64_t timer               # guest ns of Python's timer, UINT64_MAX: none
+    int64_t host_base
+    uint64_t ticks               # time of the first vCPU, for the others
+    uint32_t resampled           # lines whose EOI an irqfd waits for
+    uint32_t waiters             # irqfds: something outside may end a HLT
+    PyObject* owner              # the Vm object, borrowed
+    int refs
+
+cdef struct LoggedRead:
+    uint64_t addr
+    uint64_t value
+    int bus
+    int size
+
+cdef struct ExitRec:
+    int reason
+    int size
+    int count
+    int write
+    uint64_t addr
+    uint64_t value
+    uint32_t cs
+    uint32_t ip
+
+cdef enum:                       # c.request: asked by other threads
+    REQ_KICK = 1
+    REQ_INTR = 2                 # look at the interrupt lines
+    REQ_CODE = 4                 # another vCPU wrote to our code
+    REQ_SYNC = 8                 # somebody waits for us to pass a block end
+    REQ_DROP = 16                # drop every block
+    REQ_TIMER = 32               # a deadline moved
+    REQ_RESET = 64               # a device on our own thread asked for a reset
+
+cdef enum:                       # c.attn: asked by the running instruction itself
+    ATTN_SMC = 1
+    ATTN_EXIT = 2
+    ATTN_LOOK = 4
+
+cdef enum:                       # KVM's exit reasons, and ours
+    EXIT_NONE = 0
+    EXIT_IO = 2
+    EXIT_HYPERCALL = 3
+    EXIT_DEBUG = 4
+    EXIT_HLT = 5
+    EXIT_MMIO = 6
+    EXIT_IRQ_WINDOW = 7
+    EXIT_SHUTDOWN = 8
+    EXIT_INTR = 10
+    EXIT_INTERNAL = 17
+    EXIT_BUDGET = 0x1000
+    EXIT_DEADLINE = 0x1001
+    EXIT_RAISE = 0x2000          # a device raised; never seen outside
+
+cdef struct CPU:
+    uint32_t r[8]                # EAX ECX EDX EBX ESP EBP ESI EDI; must stay first
+    uint32_t zero                # the register of "no base" and "no index"
+    uint32_t ip                  # valid outside blocks only
+    uint32_t sb[8]               # segment bases: ES CS SS DS FS GS, and 0 for tables
+    int32_t res                  # lazy flags, see flags.pxi
+    uint32_t aux
+    uint32_t cfw
+    uint32_t rest                # the flags that are not lazy
+    int64_t left                 # instructions until the slice ends
+    int64_t floor                # 0, or INT64_MAX: somebody wants this vCPU to stop
+    uintptr_t* rd
+    uintptr_t* wr
+    Op** hash
+    Op* go                       # where a failed load goes on
+    uint32_t ea                  # effective address of a 67h form, or of a read-modify-write
+    uint32_t tmp                 # memory operand of two-op forms
+    uint32_t tmp2
+    uint32_t locked              # what LOCK read
+    uint32_t attn
+    uint32_t saved[8]            # registers before a locked instruction, to try it again
+    int32_t saved_res
+    uint32_t saved_aux
+    uint32_t saved_cfw
+    # -- colder --
+    uint32_t request
+    uint32_t waiting
+    uint64_t in_core             # 0: outside; else the epoch seen at the last block end
+    VM* vm
+    int no                       # index in the Vm
+    Model m
+    uint64_t slice_end           # retired count at which left is 0
+    uint64_t retired
+    uint64_t idle                # ticks that HLT skipped
+    uint64_t shadow              # no interrupts when this many are retired
+    int why
+    int error
+    int inject                   # interrupt vector to deliver, -1: none
+    bint nmi
+    bint nmi_masked
+    bint halted
+    bint dead                    # shutdown
+    bint intr_window
+    bint kicked
+    bint delivering              # `inject` is being delivered: its vector is read by an exit
+    bint trap_due                # INT 1 comes next
+    bint singlestep
+    bint debug_due
+    uint32_t debug_dr6
+    int breaks
+    uint32_t breakpoint[64]
+    uint64_t resume              # the breakpoint at this count (plus one) has stopped already
+    bint no_trap                 # the instruction suppresses the single-step trap
+    bint stepping                # one instruction is being run by itself
+    uint32_t idt_base
+    uint32_t idt_limit
+    uint32_t gdt_base
+    uint32_t gdt_limit
+    uint32_t cr[5]
+    uint32_t dr[8]
+    uint32_t tr[8]
+    int carry_seg                # prefixes that a long run left for the next instruction
+    int carry_rep
+    int carry
+    # blocks
+    uint8_t* codemap             # one bit a byte, canonical addresses
+    Block** list                 # per canonical granule
+    uint64_t* dirty_code         # granules that other vCPUs wrote to
+    Op** pool
+    int pools
+    int pool_used
+    uint32_t generation
+    Op scratch[10]
+    # device reads of the running instruction
+    LoggedRead log[LOG_READS]
+    int log_n
+    int log_pos
+    uint64_t log_tag
+    int answers                  # log entries there were when the last read exit was made
+    int asked_bus
+    int asked_size
+    uint64_t asked_addr
+    bint pending                 # the last exit is a read without its answer
+    bint finish                  # an instruction is half done: run it before anything else
+    ExitRec exits[EXITS]
+    int nexits
+    int exits_pos
+    uint8_t ins_data[1024]
+    int ins_count                # elements of REP INS that were answered, and how many are stored
+    int ins_pos
+    Rings rings
+    PyObject* raised
+    uint64_t io_time             # guest time of the access that a Python device answers now
+    bint in_device
+    uint32_t threads_inside
+    pthread_mutex_t wait_lock
+    pthread_cond_t wait_cond
+
+cdef enum:
+    AX = 0
+    CX = 1
+    DX = 2
+    BX = 3
+    SP = 4
+    BP = 5
+    SI = 6
+    DI = 7
+    ES = 0
+    CS = 1
+    SS = 2
+    DS = 3
+    FS = 4
+    GS = 5
+    TABLES = 6
+    O_AL = 0
+    O_CL = 4
+    O_DL = 8
+    O_AH = 1
+
+cdef enum:
+    F_CF = 0x1
+    F_PF = 0x4
+    F_AF = 0x10
+    F_ZF = 0x40
+    F_SF = 0x80
+    F_TF = 0x100
+    F_IF = 0x200
+    F_DF = 0x400
+    F_OF = 0x800
+    F_RF = 0x10000
+    F_ARITH = 0x8D5
+
+
+
+cdef inline uint8_t* P8(CPU* c, uint32_t off) noexcept nogil:
+    return <uint8_t*>c + off
+
+cdef inline uint16_t* P16(CPU* c, uint32_t off) noexcept nogil:
+    return <uint16_t*>(<uint8_t*>c + off)
+
+cdef inline uint32_t* P32(CPU* c, uint32_t off) noexcept nogil:
+    return <uint32_t*>(<uint8_t*>c + off)
+
+cdef inline uint32_t reg(CPU* c, uint32_t off, int size) noexcept nogil:
+    if size == 1:
+        return P8(c, off)[0]
+    if size == 2:
+        return P16(c, off)[0]
+    return P32(c, off)[0]
+
+cdef inline void put_reg(CPU* c, uint32_t off, int size, uint32_t v) noexcept nogil:
+    if size == 1:
+        P8(c, off)[0] = <uint8_t>v
+    elif size == 2:
+        P16(c, off)[0] = <uint16_t>v
+    else:
+        P32(c, off)[0] = v
+
+cdef inline uint32_t cut(uint32_t v, int size) noexcept nogil:
+    return v & 0xFF if size == 1 else (v & 0xFFFF if size == 2 else v)
+
+cdef inline uint32_t EA(CPU* c, Op* o) noexcept nogil:
+    return (<uint32_t>P16(c, o.base)[0] + P16(c, o.index)[0] + o.disp) & 0xFFFF
+
+cdef inline int before(Op* o) noexcept nogil:
+    """Instructions of the block before the one of `o`."""
+    return 0 if o.k == 0 else o.n
+
+cdef inline Op* first_of(Op* o) noexcept nogil:
+    return o - o.k
+
+cdef inline uint64_t retired_at(CPU* c, Op* o) noexcept nogil:
+    """Instructions retired when the one of `o` begins."""
+    return c.slice_end - <uint64_t>(c.left + first_of(o).n - before(o))
+
+cdef inline Op* leave_at(CPU* c, Op* o) noexcept nogil:
+    """Stop before the instruction of `o`."""
+    c.ip = o.ip
+    c.left += first_of(o).n - before(o)
+    return NULL
+
+cdef inline Op* leave_after(CPU* c, Op* o) noexcept nogil:
+    """Stop behind the instruction of `o`."""
+    c.ip = o.fip
+    c.left += first_of(o).n - before(o) - 1
+    return NULL
+
+cdef inline Op* enter(CPU* c, Op* nx) noexcept nogil:
+    """The only way into a block: charge it, or stop in front of it."""
+    c.left -= nx.n
+    if c.left < at_get_floor(&c.floor):
+        c.left += nx.n
+        c.ip = nx.ip
+        return NULL
+    return GO(c, nx)
+
+cdef inline Op* done(CPU* c, Op* o) noexcept nogil:
+    """The op is complete; look whether it asked to stop here."""
+    if c.attn:
+        return leave_after(c, o)
+    return o + 1

@@ -1,0 +1,70 @@
+/* What Cython cannot say: the tail call, unaligned memory, atomics. Nothing here knows x86. */
+#ifndef PYX86EMU_HOST_H
+#define PYX86EMU_HOST_H
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "pyx86emu needs a little-endian host: registers are views of one another"
+#endif
+
+/* GO: continue with another op. A sibling call, or a return to the trampoline where the
+   compiler cannot promise one (-O0, -O1, sanitizers, coverage). */
+#ifdef NO_TAIL_CALLS
+#define GO(c, nx) (nx)
+#else
+#define GO(c, nx) ((nx)->fn((c), (nx)))
+#endif
+
+#define LOAD_FAILED (1ULL << 63) /* a load that did not happen: go on at c->go */
+
+static inline uint32_t get16(uintptr_t p) { uint16_t v; memcpy(&v, (void *)p, 2); return v; }
+static inline uint32_t get32(uintptr_t p) { uint32_t v; memcpy(&v, (void *)p, 4); return v; }
+static inline void put16(uintptr_t p, uint32_t v) { uint16_t w = (uint16_t)v; memcpy((void *)p, &w, 2); }
+static inline void put32(uintptr_t p, uint32_t v) { memcpy((void *)p, &v, 4); }
+
+static inline uint32_t at_or32(uint32_t *p, uint32_t v) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }
+static inline uint32_t at_swap32(uint32_t *p, uint32_t v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
+static inline uint32_t at_get32(uint32_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
+static inline void at_put32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
+static inline uint64_t at_get64(uint64_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
+static inline void at_put64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
+static inline uint64_t at_add64(uint64_t *p, uint64_t v) { return __atomic_add_fetch(p, v, __ATOMIC_SEQ_CST); }
+static inline uint64_t at_or64(uint64_t *p, uint64_t v) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }
+static inline uint64_t at_and64(uint64_t *p, uint64_t v) { return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST); }
+static inline void at_put_floor(int64_t *p, int64_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
+static inline int64_t at_get_floor(int64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline void at_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+/* p is aligned to size */
+static inline int at_cas(uintptr_t p, uint32_t old, uint32_t v, int size)
+{
+    uint8_t o8 = (uint8_t)old;
+    uint16_t o16 = (uint16_t)old;
+    if (size == 1)
+        return __atomic_compare_exchange_n((uint8_t *)p, &o8, (uint8_t)v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    if (size == 2)
+        return __atomic_compare_exchange_n((uint16_t *)p, &o16, (uint16_t)v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return __atomic_compare_exchange_n((uint32_t *)p, &old, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static inline int64_t host_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+
+/* ioeventfd */
+#ifndef PYX86EMU_IO_WORDS
+#define PYX86EMU_IO_WORDS
+#include <stdint.h>
+static inline uint64_t io_load(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void io_publish(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline uint64_t io_fetch_add(uint64_t *p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+static inline uint32_t io_fetch_add32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+static inline uint64_t io_exchange(uint64_t *p, uint64_t v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
+#endif
+/* end of ioeventfd */
+#endif

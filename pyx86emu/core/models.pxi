@@ -1,0 +1,30 @@
+# The model struct: one field per row of models.py. The decoder and slow paths read it, fast handlers never.
+
+cdef struct Model:
+    int level
+    int count_mask
+    int prefix_limit
+    int wraps
+    int address_lines
+    int push_sp_new
+    uint32_t flags_ones
+    uint32_t flags_writable
+    uint32_t eflags_writable
+    int de_next
+    int idiv_min_faults
+    int rep_negates
+    int bcd_8086
+    int lock_ud
+    int esc_nm
+    int ss_vector
+    int string_half
+    int pop_m_half
+    int word_wraps
+    int sar_af
+    int cpuid
+
+
+cdef int load_model(Model* m, str name) except -1:
+    cdef Model out = fields(name)            # a missing or extra row is an error here
+    m[0] = out
+    return 0

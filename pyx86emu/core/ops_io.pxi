@@ -1,0 +1,66 @@
+# IN and OUT.
+
+cdef inline Op* port_in(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
+    cdef uint64_t v = bus_read(c, o, BUS_PIO, port, size)
+    if v == LOAD_FAILED:
+        return c.go
+    put_reg(c, 0, size, <uint32_t>v)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* port_out(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
+    bus_write(c, o, BUS_PIO, port, size, reg(c, 0, size))
+    if c.attn:
+        return leave_after(c, o)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* in8_i(CPU* c, Op* o) noexcept nogil:
+    return port_in(c, o, o.imm, 1)
+
+cdef Op* in16_i(CPU* c, Op* o) noexcept nogil:
+    return port_in(c, o, o.imm, 2)
+
+cdef Op* in32_i(CPU* c, Op* o) noexcept nogil:
+    return port_in(c, o, o.imm, 4)
+
+cdef Op* in8_d(CPU* c, Op* o) noexcept nogil:
+    return port_in(c, o, P16(c, 4 * DX)[0], 1)
+
+cdef Op* in16_d(CPU* c, Op* o) noexcept nogil:
+    return port_in(c, o, P16(c, 4 * DX)[0], 2)
+
+cdef Op* in32_d(CPU* c, Op* o) noexcept nogil:
+    return port_in(c, o, P16(c, 4 * DX)[0], 4)
+
+cdef Op* out8_i(CPU* c, Op* o) noexcept nogil:
+    return port_out(c, o, o.imm, 1)
+
+cdef Op* out16_i(CPU* c, Op* o) noexcept nogil:
+    return port_out(c, o, o.imm, 2)
+
+cdef Op* out32_i(CPU* c, Op* o) noexcept nogil:
+    return port_out(c, o, o.imm, 4)
+
+cdef Op* out8_d(CPU* c, Op* o) noexcept nogil:
+    return port_out(c, o, P16(c, 4 * DX)[0], 1)
+
+cdef Op* out16_d(CPU* c, Op* o) noexcept nogil:
+    return port_out(c, o, P16(c, 4 * DX)[0], 2)
+
+cdef Op* out32_d(CPU* c, Op* o) noexcept nogil:
+    return port_out(c, o, P16(c, 4 * DX)[0], 4)
+
+
+cdef Op* vmcall(CPU* c, Op* o) noexcept nogil:
+    """0F 01 C1, the project's hypercall: the number in EAX is looked up in the third ioeventfd table (value EBX);
+    without an entry it exits, and the caller's reply becomes EAX."""
+    cdef IoEntry* e = iotable_find(c.vm.iotable, BUS_HYPERCALL, c.r[AX], 4, c.r[BX])
+    if e != NULL:
+        rings_ring(&c.rings, e, c.r[BX])
+        o = o + 1
+        return GO(c, o)
+    add_exit(c, o, EXIT_HYPERCALL, c.r[AX], 4, 1, 1, c.r[BX])
+    return leave_after(c, o)

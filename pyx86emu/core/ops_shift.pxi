@@ -1,0 +1,140 @@
+# Shifts and rotates. One bit at a time is the definition; the closed forms give the same.
+
+cdef enum:
+    ROL = 0
+    ROR = 1
+    RCL = 2
+    RCR = 3
+    SHL = 4
+    SHR = 5
+    SETMO = 6
+    SAR = 7
+
+
+cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size) noexcept nogil:
+    """`a` shifted by n > 0, and the flags. OF is what the last single-bit step leaves."""
+    cdef uint32_t w = 8 * size, k, r, cf
+    cdef uint64_t wide
+    if op == ROL:
+        k = n & (w - 1)
+        r = cut(a << k | a >> (w - k), size) if k else a
+        cf = r & 1
+        fl_cf_of(c, cf, (r >> (w - 1)) ^ cf)
+    elif op == ROR:
+        k = n & (w - 1)
+        r = cut(a >> k | a << (w - k), size) if k else a
+        cf = r >> (w - 1)
+        fl_cf_of(c, cf, cf ^ (r >> (w - 2) & 1))
+    elif op == RCL:
+        k = n % (w + 1)
+        wide = <uint64_t>fl_cf(c) << w | a
+        wide = wide << k | wide >> (w + 1 - k)
+        r = cut(<uint32_t>wide, size)
+        cf = <uint32_t>(wide >> w) & 1
+        fl_cf_of(c, cf, (r >> (w - 1)) ^ cf)
+    elif op == RCR:
+        k = n % (w + 1)
+        wide = <uint64_t>fl_cf(c) << w | a
+        wide = wide >> k | wide << (w + 1 - k)
+        r = cut(<uint32_t>wide, size)
+        cf = <uint32_t>(wide >> w) & 1
+        fl_cf_of(c, cf, (r >> (w - 1)) ^ (r >> (w - 2) & 1))
+    elif op == SHL:
+        wide = <uint64_t>a << n if n <= w else 0
+        r = cut(<uint32_t>wide, size)
+        cf = <uint32_t>(wide >> w) & 1
+        fl_result(c, r, size, cf, (r >> (w - 1)) ^ cf, r >> 4 & 1)
+    elif op == SHR:
+        wide = <uint64_t>a << 1 >> n if n <= w else 0
+        r = <uint32_t>(wide >> 1)
+        cf = <uint32_t>wide & 1
+        fl_result(c, r, size, cf, (r >> (w - 2)) & 1, c.m.sar_af)
+    elif op == SAR:
+        k = n if n < w else w - 1
+        wide = <uint64_t>(<int64_t>sign(a, size) * 2 >> k)
+        if n >= w:
+            wide = <uint64_t>(<int64_t>sign(a, size) >> (w - 1)) * 2 | (a >> (w - 1))
+        r = cut(<uint32_t>(wide >> 1), size)
+        cf = <uint32_t>wide & 1
+        fl_result(c, r, size, cf, 0, c.m.sar_af)
+    else:                                        # SETMO: all ones, flags as OR leaves them
+        r = cut(0xFFFFFFFFU, size)
+        fl_logic(c, r, size)
+    return r
+
+
+cdef inline int32_t sign(uint32_t a, int size) noexcept nogil:
+    if size == 1:
+        return <int8_t>a
+    if size == 2:
+        return <int16_t>a
+    return <int32_t>a
+
+
+cdef inline Op* shift_ri(CPU* c, Op* o, int op, int size) noexcept nogil:
+    """By a constant that the decoder has masked; 0 is decoded as no operation."""
+    put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), o.imm, size))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* shift_rc(CPU* c, Op* o, int op, int size) noexcept nogil:
+    """By CL under the model's mask."""
+    cdef uint32_t n = P8(c, O_CL)[0] & o.imm
+    if n:
+        put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), n, size))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* double_shift(CPU* c, Op* o, bint right, uint32_t n, int size) noexcept nogil:
+    """SHLD, SHRD: bits come in from the second register."""
+    cdef uint32_t w = 8 * size, a = reg(c, o.dst, size), b = reg(c, o.src, size), r, cf
+    cdef uint64_t wide
+    n &= 31
+    if n:
+        if right:
+            wide = <uint64_t>b << w | a
+            if size == 2:
+                wide |= <uint64_t>a << 32        # counts over 16: what most chips bring in
+            r = cut(<uint32_t>(wide >> n), size)
+            cf = <uint32_t>(wide >> (n - 1)) & 1
+            fl_result(c, r, size, cf, (r >> (w - 1)) ^ (r >> (w - 2) & 1), 0)
+        else:
+            if size == 2:
+                wide = <uint64_t>a << 32 | <uint64_t>b << 16 | a
+                r = cut(<uint32_t>(wide << n >> 32), 2)
+                cf = <uint32_t>(wide >> (48 - n)) & 1
+            else:
+                wide = <uint64_t>a << 32 | b
+                r = <uint32_t>(wide << n >> 32)
+                cf = a >> (32 - n) & 1
+            fl_result(c, r, size, cf, (r >> (w - 1)) ^ cf, 0)
+        put_reg(c, o.dst, size, r)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* shld16_i(CPU* c, Op* o) noexcept nogil:
+    return double_shift(c, o, 0, o.imm, 2)
+
+cdef Op* shld32_i(CPU* c, Op* o) noexcept nogil:
+    return double_shift(c, o, 0, o.imm, 4)
+
+cdef Op* shrd16_i(CPU* c, Op* o) noexcept nogil:
+    return double_shift(c, o, 1, o.imm, 2)
+
+cdef Op* shrd32_i(CPU* c, Op* o) noexcept nogil:
+    return double_shift(c, o, 1, o.imm, 4)
+
+cdef Op* shld16_c(CPU* c, Op* o) noexcept nogil:
+    return double_shift(c, o, 0, P8(c, O_CL)[0], 2)
+
+cdef Op* shld32_c(CPU* c, Op* o) noexcept nogil:
+    return double_shift(c, o, 0, P8(c, O_CL)[0], 4)
+
+cdef Op* shrd16_c(CPU* c, Op* o) noexcept nogil:
+    return double_shift(c, o, 1, P8(c, O_CL)[0], 2)
+
+cdef Op* shrd32_c(CPU* c, Op* o) noexcept nogil:
+    return double_shift(c, o, 1, P8(c, O_CL)[0], 4)

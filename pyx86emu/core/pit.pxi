@@ -1,0 +1,376 @@
+# The 8254: count a 1193182 Hz clock on three channels. Know ticks and gates, not interrupts.
+#
+# Nothing happens between two accesses: every function first brings a channel to the tick of `now`,
+# in constant time. "Tick t" is the state after t falling edges of the input clock since time 0.
+# What is written between two ticks takes effect at once where the data sheet says so (OUT after a
+# control word, the gate of modes 2 and 3), at the next tick otherwise. The caller holds a lock and
+# brings a time that does not run backwards (an earlier one counts as "nothing has passed").
+#
+#   40h 41h 42h   channels: counts, or what a latch or read-back command kept
+#   43h           control word, write only
+#   61h           bit 0 gate of channel 2, bit 1 speaker; read also bit 4 refresh toggle (18 ticks
+#                 a half, 15.085 us), bit 5 OUT of channel 2
+
+from libc.stdint cimport UINT64_MAX
+
+cdef enum:
+    PIT_HZ = 1193182
+    PIT_SECOND = 1000000000      # nanoseconds
+    PIT_REFRESH = 18             # ticks
+    PIT_LSB = 1                  # access: low byte only (the high one is 0)
+    PIT_MSB = 2
+    PIT_READ_BACK = 0xC0
+
+
+cdef struct PitChannel:
+    uint64_t tick                # everything below is the state at this tick
+    uint32_t modulus             # 65536, or 10000 in BCD: what a count of 0 means
+    uint32_t count               # CR, the count that the next load takes: 1..modulus
+    uint32_t left                # CE as 1..modulus; in mode 3 ticks to the end of the half-cycle
+    uint32_t rises               # rising edges of OUT nobody asked for yet
+    uint16_t frozen              # what a read gives between a control word and the first load
+    uint16_t count_latch
+    uint8_t status_latch
+    uint8_t control              # bits 0-5 of the control word
+    uint8_t mode                 # 0-5
+    uint8_t access
+    uint8_t low_byte             # first of the two bytes of a new count
+    uint8_t trim                 # mode 3: CE is 2 * left - trim
+    bint write_high              # the second byte is due
+    bint read_high
+    bint count_latched
+    bint status_latched
+    bint gate
+    bint out
+    bint armed                   # a count has been written since the control word
+    bint load                    # the next tick moves CR to CE
+    bint loaded                  # CE has been loaded since the control word
+    bint live                    # reaching zero will change OUT (modes 0, 1, 4, 5: once a load)
+    bint halted                  # mode 0 between the two bytes of a count
+    bint null_count              # CR holds what CE has not taken yet
+
+
+cdef struct Pit:
+    PitChannel channel[3]
+    uint8_t port61               # bits 0 and 1 as written
+
+
+# -- time: whole seconds are whole ticks; with them split off all products stay below 2**64
+
+cdef uint64_t pit_tick(uint64_t now) noexcept nogil:
+    """floor(now * PIT_HZ / 10**9)"""
+    return now // PIT_SECOND * PIT_HZ + now % PIT_SECOND * PIT_HZ // PIT_SECOND
+
+
+cdef uint64_t pit_time(uint64_t tick) noexcept nogil:
+    """The first nanosecond of a tick."""
+    return tick // PIT_HZ * PIT_SECOND + (tick % PIT_HZ * PIT_SECOND + PIT_HZ - 1) // PIT_HZ
+
+
+# -- counting
+
+cdef void pit_drive(PitChannel* c, bint level) noexcept nogil:
+    """OUT becomes level."""
+    if level and not c.out:
+        c.rises += 1
+    c.out = level
+
+
+cdef bint pit_counts(PitChannel* c) noexcept nogil:
+    """Whether CE moves. The gate is a level in modes 0, 2, 3 and 4, only a trigger in 1 and 5."""
+    return c.loaded and not c.halted and (c.gate or c.mode == 1 or c.mode == 5)
+
+
+cdef void pit_half_cycle(PitChannel* c) noexcept nogil:
+    """Mode 3: the half that OUT says begins. An odd count adds a tick, CE = 0, to the high half."""
+    c.trim = 2 if c.out and c.count & 1 else 0
+    c.left = (c.count + 1) // 2 if c.out else c.count // 2
+
+
+cdef void pit_load(PitChannel* c) noexcept nogil:
+    """CR goes to CE, at the tick after a write or a trigger; this tick does not count down."""
+    c.load = c.null_count = False
+    c.loaded = c.live = True
+    c.left = c.count
+    if c.mode == 1:
+        pit_drive(c, False)
+    elif c.mode == 2:
+        pit_drive(c, c.count != 1)
+    elif c.mode == 3:
+        pit_drive(c, True)
+        pit_half_cycle(c)
+
+
+cdef void pit_count_once(PitChannel* c, uint64_t n) noexcept nogil:
+    """Modes 0, 1, 4, 5: OUT reacts on the first zero, then CE goes round without effect."""
+    if n < c.left:
+        c.left -= <uint32_t>n
+        return
+    n -= c.left
+    c.left = c.modulus - <uint32_t>(n % c.modulus)
+    if not c.live:
+        return
+    c.live = False
+    if c.mode < 4:
+        pit_drive(c, True)
+    else:
+        pit_drive(c, False)
+        if n:                                    # the strobe of modes 4 and 5 lasts one tick
+            pit_drive(c, True)
+
+
+cdef void pit_count_rate(PitChannel* c, uint64_t n) noexcept nogil:
+    """Mode 2: OUT is low while CE = 1, then CR is loaded. A count of 1 (illegal) holds OUT low."""
+    if n < c.left:
+        c.left -= <uint32_t>n
+    else:
+        n -= c.left                              # ticks since the first reload
+        c.null_count = False
+        if c.count > 1:
+            pit_drive(c, False)
+            pit_drive(c, True)
+            c.rises += <uint32_t>(n // c.count)
+        c.left = c.count - <uint32_t>(n % c.count)
+    pit_drive(c, c.left != 1)
+
+
+cdef void pit_count_square(PitChannel* c, uint64_t n) noexcept nogil:
+    """Mode 3: CR is loaded after each half-cycle. A count of 1 (illegal) holds OUT high."""
+    if n < c.left:
+        c.left -= <uint32_t>n
+        return
+    n -= c.left                                  # ticks since the half-cycle ended
+    c.null_count = False
+    pit_drive(c, not c.out or c.count == 1)
+    pit_half_cycle(c)
+    if c.count == 1:
+        return
+    c.rises += <uint32_t>(n // c.count)
+    n %= c.count
+    if n >= c.left:
+        n -= c.left
+        pit_drive(c, not c.out)
+        pit_half_cycle(c)
+    c.left -= <uint32_t>n
+
+
+cdef void pit_advance(PitChannel* c, uint64_t n) noexcept nogil:
+    """n ticks pass."""
+    if n == 0:
+        return
+    c.tick += n
+    if c.mode >= 4:
+        pit_drive(c, True)                       # a strobe ends with its tick, gated or not
+    if c.load:
+        pit_load(c)
+        n -= 1
+    if n == 0 or not pit_counts(c):
+        return
+    if c.mode == 2:
+        pit_count_rate(c, n)
+    elif c.mode == 3:
+        pit_count_square(c, n)
+    else:
+        pit_count_once(c, n)
+
+
+cdef uint64_t pit_ticks_to_change(PitChannel* c) noexcept nogil:
+    """How many ticks from c.tick OUT changes if nobody interferes, UINT64_MAX if it does not."""
+    cdef PitChannel next = c[0]
+    cdef uint64_t ticks = 0
+    if next.load:
+        pit_advance(&next, 1)
+        if next.out != c.out:
+            return 1
+        ticks = 1
+    if next.mode >= 4 and not next.out:
+        return ticks + 1
+    if not pit_counts(&next):
+        return UINT64_MAX
+    if next.mode == 2:
+        if next.out:
+            return ticks + next.left - 1
+        return UINT64_MAX if next.count == 1 else ticks + next.left
+    if next.mode == 3:
+        return UINT64_MAX if next.out and next.count == 1 else ticks + next.left
+    return ticks + next.left if next.live else UINT64_MAX
+
+
+# -- the registers of one channel
+
+cdef uint16_t pit_value(PitChannel* c) noexcept nogil:
+    """What a read of the counter gives: CE, in BCD if so programmed."""
+    cdef uint32_t value
+    if not c.loaded:
+        return c.frozen
+    value = (2 * c.left - c.trim if c.mode == 3 else c.left) % c.modulus
+    if c.modulus == 10000:
+        value = value // 1000 << 12 | value // 100 % 10 << 8 | value // 10 % 10 << 4 | value % 10
+    return <uint16_t>value
+
+
+cdef void pit_control(PitChannel* c, uint8_t value) noexcept nogil:
+    """A control word stops the channel, drives OUT to its idle level and waits for a count."""
+    c.frozen = pit_value(c)
+    c.control = value & 0x3F
+    c.access = value >> 4 & 3
+    c.mode = value >> 1 & 7
+    if c.mode > 5:
+        c.mode -= 4                              # 6 and 7 are 2 and 3
+    c.modulus = 10000 if value & 1 else 65536
+    c.armed = c.load = c.loaded = c.live = c.halted = False
+    c.write_high = c.read_high = c.count_latched = c.status_latched = False
+    c.null_count = True
+    pit_drive(c, c.mode != 0)
+
+
+cdef void pit_write_count(PitChannel* c, uint8_t value) noexcept nogil:
+    """One byte of a count. The last arms the channel; modes 2 and 3 finish their cycle first."""
+    cdef uint32_t raw = value
+    if c.access == PIT_MSB:
+        raw <<= 8
+    elif c.access != PIT_LSB:
+        if not c.write_high:
+            c.low_byte = value
+            c.write_high = True
+            if c.mode == 0:
+                c.halted = True
+                pit_drive(c, False)
+            return
+        raw = raw << 8 | c.low_byte
+        c.write_high = False
+    if c.modulus == 10000:
+        raw = (raw >> 12) * 1000 + (raw >> 8 & 15) * 100 + (raw >> 4 & 15) * 10 + (raw & 15)
+    c.count = raw % c.modulus
+    if c.count == 0:
+        c.count = c.modulus
+    if c.mode == 0:
+        pit_drive(c, False)
+    if c.mode == 0 or c.mode == 4 or (not c.armed and c.mode & 2):
+        c.load = True
+    c.halted = False
+    c.armed = c.null_count = True
+
+
+cdef uint8_t pit_read_count(PitChannel* c) noexcept nogil:
+    """One byte: latched status first, then the latched count, then the counter as it runs."""
+    cdef uint16_t value
+    if c.status_latched:
+        c.status_latched = False
+        return c.status_latch
+    value = c.count_latch if c.count_latched else pit_value(c)
+    if c.access != PIT_LSB and c.access != PIT_MSB and not c.read_high:
+        c.read_high = True
+        return value & 0xFF
+    c.read_high = c.count_latched = False
+    return value & 0xFF if c.access == PIT_LSB else value >> 8
+
+
+cdef void pit_latch(PitChannel* c, bint count, bint status) noexcept nogil:
+    """Keep count and status for the next reads. What is latched already stays."""
+    if count and not c.count_latched:
+        c.count_latch = pit_value(c)
+        c.count_latched = True
+        c.read_high = False
+    if status and not c.status_latched:
+        c.status_latch = c.out << 7 | c.null_count << 6 | c.control
+        c.status_latched = True
+
+
+# -- the chip
+
+cdef PitChannel* pit_at(Pit* pit, int channel, uint64_t now) noexcept nogil:
+    """The channel, brought to now."""
+    cdef PitChannel* c = &pit.channel[channel]
+    cdef uint64_t tick = pit_tick(now)
+    if tick > c.tick:
+        pit_advance(c, tick - c.tick)
+    return c
+
+
+cdef void pit_reset(Pit* pit, uint64_t now) noexcept nogil:
+    """Power-on: every OUT is high, nothing counts before it is programmed, gate 2 is down."""
+    cdef int channel
+    memset(pit, 0, sizeof(Pit))
+    for channel in range(3):
+        pit.channel[channel].tick = pit_tick(now)
+        pit.channel[channel].gate = channel != 2
+        pit_control(&pit.channel[channel], 0x36)
+        pit.channel[channel].rises = 0
+
+
+cdef uint32_t pit_read(Pit* pit, uint32_t port, uint64_t now) noexcept nogil:
+    """A byte from 40h-43h. Nothing drives the bus when the control port is read."""
+    if port & 3 == 3:
+        return 0xFF
+    return pit_read_count(pit_at(pit, port & 3, now))
+
+
+cdef void pit_write(Pit* pit, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
+    """A byte to 40h-43h."""
+    cdef int channel
+    if port & 3 != 3:
+        pit_write_count(pit_at(pit, port & 3, now), <uint8_t>value)
+    elif value & PIT_READ_BACK == PIT_READ_BACK:
+        for channel in range(3):
+            if value >> (channel + 1) & 1:
+                pit_latch(pit_at(pit, channel, now), not value & 0x20, not value & 0x10)
+    elif value & 0x30:
+        pit_control(pit_at(pit, value >> 6 & 3, now), <uint8_t>value)
+    else:
+        pit_latch(pit_at(pit, value >> 6 & 3, now), True, False)
+
+
+cdef bint pit_out(Pit* pit, int channel, uint64_t now) noexcept nogil:
+    """OUT of a channel."""
+    return pit_at(pit, channel, now).out
+
+
+cdef void pit_set_gate(Pit* pit, int channel, bint level, uint64_t now) noexcept nogil:
+    """Drive GATE. A rise triggers modes 1, 2, 3 and 5; a fall raises OUT in 2 and 3."""
+    cdef PitChannel* c = pit_at(pit, channel, now)
+    if level == c.gate:
+        return
+    c.gate = level
+    if level:
+        if c.armed and c.mode != 0 and c.mode != 4:
+            c.load = True
+    elif c.mode == 2 or c.mode == 3:
+        pit_drive(c, True)
+
+
+cdef uint64_t pit_next_edge(Pit* pit, int channel, uint64_t now) noexcept nogil:
+    """The first nanosecond after now at which OUT has changed, UINT64_MAX if it never will."""
+    cdef PitChannel* c = pit_at(pit, channel, now)
+    cdef uint64_t ticks = pit_ticks_to_change(c)
+    return UINT64_MAX if ticks == UINT64_MAX else pit_time(c.tick + ticks)
+
+
+cdef uint64_t pit_next_rise(Pit* pit, int channel, uint64_t now) noexcept nogil:
+    """As pit_next_edge, for rising edges only: what an edge-triggered line has to be told."""
+    cdef PitChannel c = pit_at(pit, channel, now)[0]
+    cdef uint64_t ticks = pit_ticks_to_change(&c)
+    if ticks != UINT64_MAX and c.out:
+        pit_advance(&c, ticks)
+        ticks = pit_ticks_to_change(&c)
+    return UINT64_MAX if ticks == UINT64_MAX else pit_time(c.tick + ticks)
+
+
+cdef uint32_t pit_edges(Pit* pit, uint64_t now) noexcept nogil:
+    """Rising edges of channel 0's OUT since the last call; each is told once."""
+    cdef PitChannel* c = pit_at(pit, 0, now)
+    cdef uint32_t rises = c.rises
+    c.rises = 0
+    return rises
+
+
+cdef uint32_t port61_read(Pit* pit, uint64_t now) noexcept nogil:
+    """Port 61h: gate and speaker bits, refresh toggle, OUT of channel 2."""
+    cdef uint32_t refresh = pit_tick(now) // PIT_REFRESH & 1
+    return pit.port61 | refresh << 4 | <uint32_t>pit_out(pit, 2, now) << 5
+
+
+cdef void port61_write(Pit* pit, uint32_t value, uint64_t now) noexcept nogil:
+    """Port 61h: bit 0 is the gate of channel 2."""
+    pit.port61 = value & 3
+    pit_set_gate(pit, 2, value & 1, now)

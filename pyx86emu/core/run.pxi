@@ -1,0 +1,367 @@
+# The run loop: slices, what is due between them, and why a run ends.
+
+cdef enum:
+    SLICE = 4096                 # instructions; also the longest delay of an added-up ring
+
+cdef uint64_t FOREVER = 0xFFFFFFFFFFFFFFFFULL
+
+
+cdef Op* step_end(CPU* c, Op* o) noexcept nogil:
+    """Behind an instruction that is run by itself."""
+    c.ip = o.fip
+    return NULL
+
+
+cdef inline void trampoline(CPU* c, Op* o) noexcept nogil:
+    while o != NULL:
+        o = o.fn(c, o)
+
+
+cdef void begin(CPU* c, int64_t instructions) noexcept nogil:
+    c.left = instructions
+    c.slice_end = c.retired + <uint64_t>instructions
+
+
+cdef inline void finish_slice(CPU* c) noexcept nogil:
+    c.retired = c.slice_end - <uint64_t>c.left
+
+
+cdef void step_one(CPU* c) noexcept nogil:
+    """One instruction (one iteration of a REP), uncached. The raised floor keeps it from entering a block."""
+    cdef Dec d
+    cdef Op* first = c.scratch + 1
+    cdef Op* o
+    cdef int i
+    memset(&d, 0, sizeof(d))
+    d.c = c
+    d.o = first
+    d.base = c.sb[CS]
+    d.ip = c.ip
+    d.seg = -1
+    if c.carry:
+        d.seg = c.carry_seg
+        d.rep = c.carry_rep
+        c.carry = 0
+    decode_one(&d)
+    for i in range(d.used):
+        first[i].k = <uint8_t>i
+        first[i].n = 0
+    first.n = 1
+    o = emit(&d, step_end)
+    o.k = <uint8_t>(d.used - 1)
+    o.fip = <uint16_t>d.ip
+    begin(c, 1)
+    c.left = 0
+    c.stepping = 1
+    at_put_floor(&c.floor, 0x7FFFFFFFFFFFFFFF)
+    trampoline(c, first)
+    c.stepping = 0
+    finish_slice(c)
+    if d.ip == 0x10000 and c.ip == 0 and not d.jumps and not c.m.wraps and not c.no_trap:
+        c.ip = 0x10000                           # off the end of the segment: the next fetch faults
+
+
+cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
+    """Deliver an interrupt between two instructions; it costs one. 0: its vector is read by an exit first."""
+    cdef Op* o = c.scratch + 1
+    memset(o, 0, sizeof(Op))
+    o.n = 1
+    o.ip = <uint16_t>c.ip
+    o.fip = o.ip
+    begin(c, 1)
+    c.left = 0
+    c.stepping = 1
+    c.halted = 0
+    c.inject = vector
+    c.delivering = not deliver(c, o, vector, c.ip)
+    c.stepping = 0
+    finish_slice(c)
+    if not c.delivering:
+        c.inject = -1
+    return not c.delivering
+
+
+cdef inline uint64_t clock_now(CPU* c) noexcept nogil:
+    """Guest nanoseconds between two instructions."""
+    if c.vm.host_clock:
+        return <uint64_t>(host_ns() - c.vm.host_base)
+    if c.no != 0:
+        return at_get64(&c.vm.ticks) << c.vm.shift
+    return (c.retired + c.idle) << c.vm.shift
+
+
+cdef inline uint64_t ticks_until(CPU* c, uint64_t now, uint64_t deadline) noexcept nogil:
+    """Instructions from now to the first one at or after `deadline`."""
+    if deadline <= now:
+        return 0
+    if deadline == FOREVER:
+        return FOREVER
+    return ((deadline - now) + (1ULL << c.vm.shift) - 1) >> c.vm.shift
+
+
+cdef inline uint64_t next_deadline(CPU* c) noexcept nogil:
+    if c.no != 0:
+        return FOREVER
+    return c.vm.pit_edge if c.vm.pit_edge < c.vm.timer else c.vm.timer
+
+
+cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
+    """The first vCPU drives the PIT and Python's timers."""
+    cdef VM* vm = c.vm
+    if vm.pit_edge <= now:
+        pthread_mutex_lock(&vm.chip_lock)
+        pit_sync(vm, now)
+        vm.pit_edge = pit_next_rise(&vm.pit, 0, now)
+        pthread_mutex_unlock(&vm.chip_lock)
+    if vm.timer <= now:
+        vm.timer = FOREVER
+        go_outside(c)
+        call_timer(c)
+        come_inside(c)
+
+
+cdef int acknowledge(CPU* c) noexcept nogil:
+    cdef int vector
+    pthread_mutex_lock(&c.vm.chip_lock)
+    vector = irqchip_ack(&c.vm.chip)
+    pthread_mutex_unlock(&c.vm.chip_lock)
+    return vector
+
+
+cdef void requests(CPU* c) noexcept nogil:
+    """What other threads asked for. The floor goes down before the word is taken, so that none is lost."""
+    cdef uint32_t asked
+    at_put_floor(&c.floor, 0)
+    c.attn = 0
+    if at_get32(&c.request) == 0:
+        return
+    asked = at_swap32(&c.request, 0)
+    if asked & REQ_SYNC:
+        go_outside(c)
+        come_inside(c)
+        asked |= at_swap32(&c.request, 0) & ~<uint32_t>REQ_SYNC
+    if asked & REQ_DROP:
+        drop_blocks(c)
+    if asked & REQ_CODE:
+        drop_noted(c)
+    if asked & REQ_KICK:
+        c.kicked = 1
+    if asked & REQ_RESET:
+        reset_cpu(c)
+
+
+cdef bint wait_for_event(CPU* c, uint64_t ns) noexcept nogil:
+    """HLT: sleep until another thread asks for something, at most `ns` host nanoseconds."""
+    cdef timespec until
+    clock_gettime(CLOCK_REALTIME, &until)
+    until.tv_nsec += <long>(ns % 1000000000)
+    until.tv_sec += <time_t>(ns // 1000000000)
+    if until.tv_nsec >= 1000000000:
+        until.tv_nsec -= 1000000000
+        until.tv_sec += 1
+    go_outside(c)
+    pthread_mutex_lock(&c.wait_lock)
+    at_put32(&c.waiting, 1)
+    if at_get32(&c.request) == 0:
+        pthread_cond_timedwait(&c.wait_cond, &c.wait_lock, &until)
+    at_put32(&c.waiting, 0)
+    pthread_mutex_unlock(&c.wait_lock)
+    come_inside(c)
+    return 1
+
+
+cdef bint someone_may_wake(CPU* c) noexcept nogil:
+    cdef int i
+    if c.vm.waiters:
+        return 1
+    for i in range(c.vm.ncpus):
+        if c.vm.cpu[i] != NULL and c.vm.cpu[i] != c and at_get32(&c.vm.cpu[i].threads_inside):
+            return 1
+    return 0
+
+
+cdef void sleep_in_hlt(CPU* c, uint64_t now, uint64_t until, uint64_t* limit) noexcept nogil:
+    """A halted vCPU: jump or wait to the next event, or find that there is none."""
+    cdef uint64_t next_ = next_deadline(c), ns
+    if not c.vm.irqchip_on:
+        c.halted = 0
+        c.why = EXIT_HLT
+        return
+    if not c.rest & F_IF and not c.vm.host_clock and not someone_may_wake(c):
+        c.why = EXIT_HLT
+        return
+    if not c.rest & F_IF:
+        next_ = FOREVER
+    if next_ > until:
+        next_ = until
+    if next_ == FOREVER and not someone_may_wake(c):
+        c.why = EXIT_HLT
+        return
+    if not c.vm.host_clock and c.no == 0 and next_ != FOREVER:
+        c.idle += ticks_until(c, now, next_)
+        if limit[0] != FOREVER:
+            limit[0] -= 1                        # a jump costs budget, or a run could last for ever
+        return
+    ns = 20000000
+    if c.vm.host_clock and next_ != FOREVER and next_ - now < ns:
+        ns = next_ - now
+    wait_for_event(c, ns)
+
+
+cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
+    """Run until c.why says why not, or exits are queued. `limit`: retired count; `until`: guest ns."""
+    cdef uint64_t now, span, next_, look = <uint64_t>host_ns() + 5000000
+    cdef Op* o
+    cdef bint interruptible, lines
+    come_inside(c)
+    while True:
+        requests(c)
+        if c.why != EXIT_NONE or c.exits_pos < c.nexits:
+            break
+        rings_new_slice(&c.rings)
+        if c.pending or c.finish:                # an instruction is half done: before anything else
+            c.pending = 0
+            c.finish = 0
+            if c.delivering:
+                take_interrupt(c, c.inject)
+            else:
+                trap_step(c)
+            continue
+        if c.kicked:
+            c.kicked = 0
+            c.why = EXIT_INTR
+            break
+        if c.dead:
+            c.why = EXIT_SHUTDOWN
+            break
+        if c.debug_due:
+            c.debug_due = 0
+            c.why = EXIT_DEBUG
+            break
+        now = clock_now(c)
+        if c.no == 0:
+            at_put64(&c.vm.ticks, now >> c.vm.shift)
+        next_ = next_deadline(c)
+        if next_ <= now:
+            serve_timers(c, now)
+            continue
+        if c.retired >= limit:
+            c.why = EXIT_BUDGET
+            break
+        if now >= until:
+            c.why = EXIT_DEADLINE
+            break
+        if <uint64_t>host_ns() > look:
+            look = <uint64_t>host_ns() + 5000000
+            go_outside(c)
+            check_signals(c)
+            come_inside(c)
+            continue
+        interruptible = c.shadow != c.retired and not c.carry
+        if c.trap_due and not c.carry:
+            c.trap_due = 0
+            take_interrupt(c, 1)
+            continue
+        if c.nmi and interruptible and not c.nmi_masked:
+            c.nmi = 0
+            c.nmi_masked = 1
+            take_interrupt(c, 2)
+            continue
+        lines = line_up(c)
+        if interruptible and c.rest & F_IF:
+            if c.intr_window:
+                c.why = EXIT_IRQ_WINDOW
+                break
+            if c.inject >= 0 or lines:
+                take_interrupt(c, c.inject if c.inject >= 0 else acknowledge(c))
+                continue
+        if c.halted:
+            if not (c.singlestep and not c.vm.irqchip_on):
+                sleep_in_hlt(c, now, until, &limit)
+                continue
+            c.halted = 0
+        if c.singlestep or c.breaks or c.rest & F_TF or c.carry or c.ip > 0xFFFF or (
+                not interruptible and (lines or c.inject >= 0 or c.nmi or c.intr_window)):
+            if not at_breakpoint(c):
+                trap_step(c)
+                if c.singlestep and not (c.pending or c.finish):
+                    debug_stop(c)
+            continue
+        span = limit - c.retired
+        if c.vm.host_clock:
+            next_ = FOREVER
+        else:
+            next_ = ticks_until(c, now, next_ if next_ < until else until)
+        if next_ < span:
+            span = next_
+        if span > SLICE:
+            span = SLICE
+        o = find(c)
+        if o == NULL or o.n > span:
+            trap_step(c)
+            continue
+        begin(c, <int64_t>span)
+        c.left -= o.n
+        trampoline(c, o)
+        finish_slice(c)
+    rings_new_slice(&c.rings)
+    go_outside(c)
+
+
+cdef void trap_step(CPU* c) noexcept nogil:
+    """One instruction, and the single-step trap behind it if TF was set before it."""
+    cdef bint trap = c.rest & F_TF != 0
+    cdef uint64_t was = c.retired
+    c.no_trap = 0
+    step_one(c)
+    if trap and c.retired != was and not c.no_trap and c.why == EXIT_NONE and not c.finish:
+        c.dr[6] |= 0x4000
+        c.trap_due = 1
+
+
+cdef void debug_stop(CPU* c) noexcept nogil:
+    """The host's single step: Exit(DEBUG), behind the exits of the instruction itself."""
+    c.halted = 0
+    c.debug_dr6 = 0xFFFF4FF0U
+    c.debug_due = 1
+
+
+cdef bint at_breakpoint(CPU* c) noexcept nogil:
+    """Does a breakpoint of the host's stop here? One that has just stopped lets its instruction run."""
+    cdef uint32_t at = c.sb[CS] + c.ip
+    cdef int i
+    if c.resume == c.retired + 1:
+        return 0
+    for i in range(c.breaks):
+        if c.breakpoint[i] == at:
+            c.resume = c.retired + 1
+            c.debug_dr6 = 0xFFFF0FF0U | 1U << (i & 3)
+            c.debug_due = 1
+            return 1
+    return 0
+
+
+cdef void call_timer(CPU* c) noexcept with gil:
+    cdef object vm = <object>c.vm.owner
+    try:
+        callback = (<Vm>vm)._timer
+        (<Vm>vm)._timer = None
+        if callback is not None:
+            callback()
+    except BaseException as e:
+        keep_exception(c, e)
+
+
+cdef void check_signals(CPU* c) noexcept with gil:
+    try:
+        PyErr_CheckSignals()
+    except BaseException as e:
+        keep_exception(c, e)
+
+
+cdef void keep_exception(CPU* c, object e) noexcept:
+    """run() raises the first one."""
+    if c.raised == NULL:
+        Py_INCREF(e)
+        c.raised = <PyObject*>e
+    c.why = EXIT_RAISE

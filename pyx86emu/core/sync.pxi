@@ -1,0 +1,65 @@
+# Several vCPUs over one Vm: who is inside the core, and how a writer waits until nobody can see the old state.
+#
+# A vCPU is OUTSIDE (in_core == 0) in a Python device, waiting for the GIL or a lock, waiting in HLT, or not
+# running; else in_core is the epoch it saw at its last block end. Pending rings are flushed before it goes out.
+
+cdef inline void go_outside(CPU* c) noexcept nogil:
+    rings_flush(&c.rings)
+    at_put64(&c.in_core, 0)
+
+
+cdef void come_inside(CPU* c) noexcept nogil:
+    while True:
+        at_put64(&c.in_core, at_get64(&c.vm.epoch))
+        if not at_get32(&c.vm.stopping):
+            return
+        at_put64(&c.in_core, 0)
+        pthread_mutex_lock(&c.vm.writers)
+        pthread_mutex_unlock(&c.vm.writers)
+
+
+cdef void lock_from_core(CPU* c) noexcept nogil:
+    """The writers' lock, taken by a running vCPU: whoever holds it may be waiting for this vCPU."""
+    if pthread_mutex_trylock(&c.vm.writers) == 0:
+        return
+    go_outside(c)
+    pthread_mutex_lock(&c.vm.writers)
+    at_put64(&c.in_core, at_get64(&c.vm.epoch))
+
+
+cdef void wait_for_others(VM* vm, CPU* me) noexcept nogil:
+    """Until every other vCPU has passed a block end or is outside. The caller holds the writers' lock."""
+    cdef uint64_t now = at_add64(&vm.epoch, 1), seen
+    cdef int i
+    for i in range(vm.ncpus):
+        if vm.cpu[i] == NULL or vm.cpu[i] == me:
+            continue
+        want(vm.cpu[i], REQ_SYNC)
+        while True:
+            seen = at_get64(&vm.cpu[i].in_core)
+            if seen == 0 or seen >= now:
+                break
+            sched_yield()
+    if me != NULL:
+        at_put64(&me.in_core, now)
+
+
+cdef void stop_all(VM* vm) noexcept nogil:
+    """Every vCPU outside, and kept there until resume_all; the caller holds the writers' lock."""
+    cdef int i
+    at_put32(&vm.stopping, 1)
+    for i in range(vm.ncpus):
+        if vm.cpu[i] == NULL:
+            continue
+        want(vm.cpu[i], REQ_SYNC)
+        while at_get64(&vm.cpu[i].in_core) != 0:
+            sched_yield()
+
+
+cdef void resume_all(VM* vm) noexcept nogil:
+    """After a change of the tables: every decoded block is void."""
+    cdef int i
+    for i in range(vm.ncpus):
+        if vm.cpu[i] != NULL:
+            want(vm.cpu[i], REQ_DROP)
+    at_put32(&vm.stopping, 0)

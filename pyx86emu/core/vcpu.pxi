@@ -1,0 +1,476 @@
+# Vcpu, its registers and Exit: where Python meets the run loop, and where Python exceptions are born.
+
+cdef object REASONS = {int(r): r for r in ExitReason}
+cdef object IO_REASON = ExitReason.IO
+cdef object MMIO_REASON = ExitReason.MMIO
+
+cdef dict MESSAGES = {
+    ERR_PE: "the guest switches to protected mode (PE=1), which this machine does not run",
+    ERR_FETCH: "the guest executes outside RAM and ROM",
+    ERR_MEMORY: "no memory for decoded code",
+}
+
+cdef dict REGISTERS = {}
+
+
+cdef void name_registers():
+    for i, name in enumerate(("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")):
+        REGISTERS[name] = (0, 4 * i, 2)
+        REGISTERS["e" + name] = (0, 4 * i, 4)
+    for i, name in enumerate(("al", "cl", "dl", "bl", "ah", "ch", "dh", "bh")):
+        REGISTERS[name] = (0, (i & 3) * 4 + (i >> 2), 1)
+    for i, name in enumerate(("es", "cs", "ss", "ds", "fs", "gs")):
+        REGISTERS[name] = (1, i, 2)
+    REGISTERS["ip"] = (2, 0, 2)
+    REGISTERS["eip"] = (2, 0, 4)
+    REGISTERS["flags"] = (3, 0, 2)
+    REGISTERS["eflags"] = (3, 0, 4)
+    for i in (0, 2, 3, 4):
+        REGISTERS[f"cr{i}"] = (4, i, 4)
+    for i in range(8):
+        REGISTERS[f"dr{i}"] = (5, i, 4)
+
+
+name_registers()
+
+
+cdef class Exit:
+    """Why run() returned, and what the guest wanted. A value: it does not change, but for reply().
+
+    `reason`; for IO `port`, for MMIO `addr`, for HYPERCALL `addr` is the number; `size` in bytes, `count` of
+    elements (REP INS), `write`, `value` (little-endian), `data` (bytes); `cs`, `ip` of the instruction;
+    `message` for INTERNAL_ERROR. (struct kvm_run.)
+    """
+
+    cdef readonly object reason
+    cdef readonly uint64_t addr
+    cdef readonly int size
+    cdef readonly int count
+    cdef readonly bint write
+    cdef readonly uint64_t value
+    cdef readonly uint32_t cs
+    cdef readonly uint32_t ip
+    cdef readonly object message
+    cdef readonly uint32_t dr6
+    cdef readonly uint32_t pc
+    cdef Vcpu vcpu
+    cdef uint64_t serial
+
+    @property
+    def port(self):
+        """The port of an IO exit."""
+        return self.addr
+
+    @property
+    def data(self):
+        """The bytes written, in memory order; b"" for reads."""
+        return (<object>self.value).to_bytes(8, "little")[: self.size] if self.write else b""
+
+    def reply(self, value):
+        """Answer an IN or an MMIO read: an int, or bytes in memory order (size * count of them; what is missing
+        reads 0). For HYPERCALL the answer becomes EAX. RuntimeError: nothing to answer, or run() was called since.
+        """
+        cdef CPU* c
+        cdef bytes raw
+        if self.vcpu is None or self.serial != self.vcpu.serial or (self.write and self.reason != EXIT_HYPERCALL):
+            raise RuntimeError(f"{self!r} waits for no answer: reply to a read, before the next run()")
+        c = self.vcpu.c
+        most = self.size * self.count
+        raw = (value & ((1 << 8 * most) - 1)).to_bytes(most, "little") if isinstance(value, int) else bytes(value)
+        raw = raw[:most].ljust(most, b"\0")
+        if self.reason == EXIT_HYPERCALL:
+            c.r[AX] = int.from_bytes(raw, "little")
+        elif c.ins_count:
+            memcpy(c.ins_data, <const char*>raw, most)
+        else:
+            c.log_n = c.answers
+            log_read(c, BUS_PIO if self.reason == EXIT_IO else BUS_MMIO, self.addr, self.size,
+                     int.from_bytes(raw, "little"))
+
+    def __repr__(self):
+        name = self.reason.name
+        if self.reason == EXIT_IO or self.reason == EXIT_MMIO:
+            where = f"port={self.addr:#x}" if self.reason == EXIT_IO else f"addr={self.addr:#x}"
+            what = f"value={self.value:#x}" if self.write else f"read count={self.count}"
+            return f"Exit({name} {where} size={self.size} {what} at {self.cs:04x}:{self.ip:04x})"
+        if self.reason == EXIT_HYPERCALL:
+            return f"Exit({name} number={self.addr:#x} at {self.cs:04x}:{self.ip:04x})"
+        words = f": {self.message}" if self.message else ""
+        return f"Exit({name} at {self.cs:04x}:{self.ip:04x}{words})"
+
+
+cdef class Registers:
+    """The registers of a vCPU as attributes: al ah ax eax ... cs ds es fs gs ss ip eip flags eflags cr0 dr0.
+    Values are cut to the register's width. Writing while a read of the guest waits for its answer raises
+    RuntimeError: run() first, kicked if need be."""
+
+    cdef Vcpu vcpu
+
+    def __dir__(self):
+        return sorted(REGISTERS)
+
+    def __repr__(self):
+        names = ("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "cs", "ip", "ss", "ds", "es", "flags")
+        return "<" + " ".join(f"{n}={getattr(self, n):x}" for n in names) + ">"
+
+    def __getattr__(self, name):
+        cdef CPU* c = self.vcpu.c
+        try:
+            kind, at, size = REGISTERS[name]
+        except KeyError:
+            raise AttributeError(f"no register {name!r}: choose from {' '.join(sorted(REGISTERS))}") from None
+        if kind == 0:
+            return reg(c, at, size)
+        if kind == 1:
+            return c.sb[<int>at] >> 4
+        if kind == 2:
+            return c.ip & 0xFFFF if size == 2 else c.ip
+        if kind == 3:
+            return fl_all(c) & 0xFFFF if size == 2 else fl_all(c)
+        return c.cr[<int>at] if kind == 4 else c.dr[<int>at]
+
+    def __setattr__(self, name, value):
+        cdef CPU* c = self.vcpu.c
+        cdef uint32_t v = value & 0xFFFFFFFF
+        if name not in REGISTERS:
+            raise AttributeError(f"no register {name!r}: choose from {' '.join(sorted(REGISTERS))}")
+        if c.pending or c.finish:
+            raise RuntimeError("a read of the guest waits for its answer: call run() first (kick() to stop behind it)")
+        kind, at, size = REGISTERS[name]
+        if kind == 0:
+            put_reg(c, at, size, v)
+        elif kind == 1:
+            c.sb[<int>at] = (v & 0xFFFF) << 4
+        elif kind == 2:
+            c.ip = v & 0xFFFF
+        elif kind == 3:
+            fl_load(c, v if size == 4 else (fl_all(c) & 0xFFFF0000U) | (v & 0xFFFF),
+                    c.m.flags_writable | c.m.eflags_writable | (F_RF if c.m.level >= 3 else 0))
+        elif kind == 4:
+            if at == 0 and v & 1:
+                raise ValueError("cr0 with PE=1 is protected mode, which this machine does not run")
+            c.cr[<int>at] = v
+        else:
+            c.dr[<int>at] = v
+        if kind == 1 or kind == 2:
+            c.halted = 0
+
+
+cdef CPU* new_cpu(VM* vm, str model) except NULL:
+    cdef CPU* c = <CPU*>calloc(1, sizeof(CPU))
+    if c == NULL:
+        raise MemoryError("no memory for a vCPU")
+    c.hash = <Op**>calloc(HASH, sizeof(Op*))
+    c.codemap = <uint8_t*>calloc(GRANULES, 32)
+    c.list = <Block**>calloc(GRANULES, sizeof(Block*))
+    c.dirty_code = <uint64_t*>calloc(GRANULES // 64, 8)
+    c.pool = <Op**>calloc(MAX_CHUNKS, sizeof(Op*))
+    if c.hash == NULL or c.codemap == NULL or c.list == NULL or c.dirty_code == NULL or c.pool == NULL:
+        free_cpu(c)
+        raise MemoryError("no memory for a vCPU")
+    c.vm = vm
+    c.rd = vm.mem.rd
+    c.wr = vm.mem.wr
+    pthread_mutex_init(&c.wait_lock, NULL)
+    pthread_cond_init(&c.wait_cond, NULL)
+    load_model(&c.m, model)
+    reset_cpu(c)
+    return c
+
+
+cdef void free_cpu(CPU* c) noexcept:
+    cdef int i
+    for i in range(c.pools):
+        free(c.pool[i])
+    free(c.pool)
+    free(c.hash)
+    free(c.codemap)
+    free(c.list)
+    free(c.dirty_code)
+    free(c)
+
+
+cdef void reset_cpu(CPU* c) noexcept nogil:
+    """The state after RESET (80386 PRM 10.1); decoded blocks and counts stay."""
+    memset(c.r, 0, sizeof(c.r))
+    memset(c.sb, 0, sizeof(c.sb))
+    memset(c.cr, 0, sizeof(c.cr))
+    memset(c.dr, 0, sizeof(c.dr))
+    c.dr[6] = 0xFFFF0FF0U
+    c.dr[7] = 0x400
+    c.cr[0] = 0x60000010 if c.m.level >= 4 else 0
+    c.sb[CS] = 0xF0000
+    c.ip = 0xFFF0
+    c.rest = c.m.flags_ones
+    fl_arith_bits(c, 0)
+    c.idt_base = 0
+    c.idt_limit = 0x3FF
+    c.gdt_base = 0
+    c.gdt_limit = 0xFFFF
+    c.shadow = FOREVER
+    c.inject = -1
+    c.nmi = 0
+    c.nmi_masked = 0
+    c.halted = 0
+    c.dead = 0
+    c.pending = 0
+    c.finish = 0
+    c.delivering = 0
+    c.trap_due = 0
+    c.debug_due = 0
+    c.carry = 0
+    c.nexits = 0
+    c.exits_pos = 0
+    c.ins_count = 0
+    c.ins_pos = 0
+    c.resume = 0
+    c.log_tag = FOREVER
+
+
+cdef class Vcpu:
+    """A vCPU, made by `Vm.create_vcpu`. It runs in the thread that calls run(), without the GIL."""
+
+    cdef CPU* c
+    cdef readonly Vm vm
+    cdef readonly str model
+    cdef readonly Registers regs
+    cdef PyThread_type_lock lock
+    cdef long owner
+    cdef uint64_t serial
+    cdef bint replied
+
+    def __cinit__(self, Vm vm, str model):
+        cdef int lines
+        self.vm = vm
+        self.model = model
+        lines = fields(model)["address_lines"]
+        for other in vm._vcpus:
+            if ((<Vcpu>other).c.m.address_lines == 20) != (lines == 20):
+                raise ValueError(f"a {model} has other address lines than the {other.model} already in this Vm: "
+                                 "use one Vm for each")
+        if vm.vm.ncpus == MAX_VCPUS:
+            raise os_error(errno.EINVAL, f"a Vm has at most {MAX_VCPUS} vCPUs")
+        self.c = new_cpu(vm.vm, model)
+        self.lock = PyThread_allocate_lock()
+        self.regs = Registers.__new__(Registers)
+        self.regs.vcpu = self
+        vm.vm.refs += 1
+        vm.stop()
+        self.c.no = vm.vm.ncpus
+        self.c.in_core = 0
+        vm.vm.cpu[vm.vm.ncpus] = self.c
+        vm.vm.ncpus += 1
+        vm._vcpus.append(self)
+        if lines == 20:
+            vm.vm.a20 = 0
+            vm.resume(True)
+        else:
+            vm.resume(False)
+
+    def __dealloc__(self):
+        if self.c == NULL:
+            return
+        Py_XDECREF(self.c.raised)
+        self.vm_gone()
+        if self.lock != NULL:
+            PyThread_free_lock(self.lock)
+
+    cdef void vm_gone(self) noexcept:
+        cdef VM* vm = self.c.vm
+        vm.cpu[self.c.no] = NULL
+        free_cpu(self.c)
+        free_vm(vm)
+
+    def __repr__(self):
+        return f"<Vcpu {self.model} at {self.c.sb[CS] >> 4:04x}:{self.c.ip:04x}>"
+
+    @property
+    def instructions(self):
+        """Instructions retired; an iteration of a REP counts as one, so does the delivery of an interrupt."""
+        return self.c.retired
+
+    def run(self, max_instructions=None, *, deadline=None):
+        """Run the guest until something outside the core has to look, and say what: an Exit.
+
+        `max_instructions`: at most so many, exactly (Exit BUDGET). `deadline`: guest time in ns (Exit DEADLINE).
+        Raises what a device raised, KeyboardInterrupt on Ctrl-C, RuntimeError from a device of this very vCPU,
+        OSError EBADF after close(). A second thread waits until the first has left. (KVM_RUN.)
+        """
+        cdef CPU* c = self.c
+        cdef uint64_t limit = FOREVER, until = FOREVER
+        cdef object raised
+        if max_instructions is not None:
+            if max_instructions < 0:
+                raise ValueError(f"max_instructions={max_instructions} is negative")
+            limit = c.retired + <uint64_t>min(max_instructions, 1 << 62)
+        if deadline is not None:
+            until = max(0, deadline)
+        if PyThread_acquire_lock(self.lock, NOWAIT_LOCK) == 0:
+            self.wait_for_owner()
+            if max_instructions is not None:
+                limit = c.retired + <uint64_t>min(max_instructions, 1 << 62)
+        self.owner = PyThread_get_thread_ident()
+        try:
+            if self.vm.closed:
+                raise os_error(errno.EBADF, "this Vm is closed")
+            self.serial += 1
+            if c.exits_pos == c.nexits:
+                c.exits_pos = 0
+                c.nexits = 0
+                c.why = EXIT_NONE
+                self.answer()
+                if self.has_views():
+                    want(c, REQ_DROP)
+                c.threads_inside = 1
+                with nogil:
+                    run_core(c, limit, until)
+                c.threads_inside = 0
+                if c.raised != NULL:
+                    raised = <object>c.raised
+                    Py_DECREF(raised)
+                    c.raised = NULL
+                    c.why = EXIT_NONE
+                    raise raised
+            return self.next_exit()
+        finally:
+            self.owner = 0
+            PyThread_release_lock(self.lock)
+
+    cdef int answer(self) except -1:
+        """A read without an answer reads 0."""
+        cdef CPU* c = self.c
+        if c.pending and not c.ins_count and c.log_n == c.answers and not c.delivering:
+            log_read(c, c.asked_bus, c.asked_addr, c.asked_size, 0)
+        elif c.pending and c.delivering and c.log_n == c.answers:
+            log_read(c, c.asked_bus, c.asked_addr, c.asked_size, 0)
+        return 0
+
+    cdef bint has_views(self):
+        cdef MemorySlot slot
+        for each in self.vm._slots:
+            slot = each
+            if slot.views:
+                return True
+        return False
+
+    cdef int wait_for_owner(self) except -1:
+        if self.owner == PyThread_get_thread_ident():
+            raise RuntimeError("run() from a device of the same vCPU: return from the device first")
+        while True:
+            with nogil:
+                taken = PyThread_acquire_lock_timed(self.lock, 50000, 0)
+            if taken == 1:               # PY_LOCK_ACQUIRED
+                return 0
+            PyErr_CheckSignals()
+
+    cdef Exit next_exit(self):
+        cdef CPU* c = self.c
+        cdef Exit e = Exit.__new__(Exit)
+        cdef ExitRec* r
+        e.vcpu = self
+        e.serial = self.serial
+        if c.exits_pos < c.nexits:
+            r = &c.exits[c.exits_pos]
+            c.exits_pos += 1
+            e.reason = IO_REASON if r.reason == EXIT_IO else (MMIO_REASON if r.reason == EXIT_MMIO
+                                                              else REASONS[r.reason])
+            e.addr = r.addr
+            e.size = r.size
+            e.count = r.count
+            e.write = r.write
+            e.value = r.value
+            e.cs = r.cs
+            e.ip = r.ip
+            return e
+        e.reason = REASONS[c.why]
+        e.cs = c.sb[CS] >> 4
+        e.ip = c.ip & 0xFFFF
+        if c.why == EXIT_INTERNAL:
+            e.message = f"{MESSAGES[c.error]} at {e.cs:04x}:{e.ip:04x}"
+        elif c.why == EXIT_DEBUG:
+            e.dr6 = c.debug_dr6
+            e.pc = c.sb[CS] + c.ip
+        c.why = EXIT_NONE
+        return e
+
+    def step(self):
+        """Run one instruction (one iteration of a REP): Exit(DEBUG) behind it, or the exit it made."""
+        was = self.c.singlestep
+        self.c.singlestep = 1
+        try:
+            return self.run()
+        finally:
+            self.c.singlestep = was
+
+    def kick(self):
+        """Make run() return Exit(INTR) soon, from any thread; if none is running, the next run() does."""
+        want(self.c, REQ_KICK)
+
+    def interrupt(self, vector, *, queue=False):
+        """Inject interrupt `vector` (0 to 255) before the next instruction, as KVM_INTERRUPT for a Vm without
+        irqchip. OSError EINVAL: no such vector; EAGAIN: IF is 0, in a shadow, or one is queued already - with
+        `queue` it waits for IF instead."""
+        cdef CPU* c = self.c
+        if not 0 <= vector <= 255:
+            raise os_error(errno.EINVAL, f"interrupt vector {vector} is not in 0 to 255")
+        if c.inject >= 0 or not (queue or self.ready):
+            raise os_error(errno.EAGAIN, "the vCPU takes no interrupt now (IF=0, a shadow, or one is waiting): "
+                                         "ask for request_interrupt_window, or pass queue=True")
+        c.inject = vector
+        want(c, REQ_INTR)
+
+    @property
+    def ready(self):
+        """Would an interrupt be taken before the next instruction? (ready_for_interrupt_injection.)"""
+        return bool(self.c.rest & F_IF) and self.c.shadow != self.c.retired and self.c.inject < 0
+
+    @property
+    def if_flag(self):
+        """FLAGS.IF, as kvm_run has it."""
+        return bool(self.c.rest & F_IF)
+
+    @property
+    def request_interrupt_window(self):
+        """While true, run() returns Exit(IRQ_WINDOW_OPEN) as soon as the vCPU would take an interrupt."""
+        return bool(self.c.intr_window)
+
+    @request_interrupt_window.setter
+    def request_interrupt_window(self, value):
+        self.c.intr_window = bool(value)
+        want(self.c, REQ_INTR)
+
+    def nmi(self):
+        """Raise a non-maskable interrupt (KVM_NMI)."""
+        self.c.nmi = 1
+        want(self.c, REQ_INTR)
+
+    def debug(self, singlestep=False, breakpoints=()):
+        """Stop with Exit(DEBUG) behind every instruction, or in front of linear addresses (at most 64).
+        (KVM_SET_GUEST_DEBUG.)"""
+        cdef CPU* c = self.c
+        points = tuple(breakpoints)
+        if len(points) > 64:
+            raise ValueError(f"{len(points)} breakpoints: at most 64 fit")
+        for i, at in enumerate(points):
+            c.breakpoint[<int>i] = at
+        c.breaks = len(points)
+        c.singlestep = bool(singlestep)
+        c.debug_due = 0
+
+    def reset(self):
+        """The state after RESET: F000:FFF0, pending exits and interrupts dropped."""
+        if self.owner == PyThread_get_thread_ident():
+            want(self.c, REQ_RESET)
+            return
+        reset_cpu(self.c)
+
+    cdef int shut(self) except -1:
+        """For close(): out of the core, and not in again."""
+        if self.owner and self.owner != PyThread_get_thread_ident():
+            want(self.c, REQ_KICK)
+            while self.owner:
+                with nogil:
+                    sched_yield()
+        with nogil:
+            rings_flush(&self.c.rings)
+        return 0

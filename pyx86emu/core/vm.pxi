@@ -1,0 +1,666 @@
+# Vm and MemorySlot: the Python face of memory, buses and lines. Knows tables, not opcodes.
+
+cdef enum:
+    PAGE = 4096
+
+
+cdef object os_error(int number, str text):
+    return OSError(number, text)
+
+
+cdef class MemorySlot:
+    """Guest-physical memory of a Vm, made by `Vm.add_memory`.
+
+    `slot[a:b]` are the bytes at guest-physical addresses a to b-1, `slot[a:b] = data` replaces them (never
+    resizes), `slot[a]` is one byte. `memoryview(slot)` and `numpy.frombuffer(slot, numpy.uint8)` see all of it,
+    from offset 0; while such a view is writable and alive, entering run() forgets decoded code, since stores
+    through it cannot be seen. (KVM_SET_USER_MEMORY_REGION.)
+    """
+
+    cdef readonly Vm vm
+    cdef readonly uint64_t addr
+    cdef readonly uint64_t size
+    cdef readonly bint readonly
+    cdef bint log
+    cdef object owner                        # keeps the host memory alive
+    cdef uint8_t* host
+    cdef uint8_t* bits
+    cdef int views
+    cdef Py_ssize_t shape[1]
+    cdef Py_ssize_t strides[1]
+
+    def __cinit__(self):
+        self.host = NULL
+        self.bits = NULL
+
+    def __dealloc__(self):
+        free(self.bits)
+
+    def __len__(self):
+        return self.size
+
+    def __repr__(self):
+        what = "ROM" if self.readonly else "RAM"
+        return f"<MemorySlot {what} {self.addr:#x}-{self.addr + self.size - 1:#x}>"
+
+    cdef (uint64_t, uint64_t) span_of(self, object key) except *:
+        cdef uint64_t a, b
+        if isinstance(key, slice):
+            if key.step not in (None, 1):
+                raise ValueError("a memory slot has no step: slice it as slot[a:b]")
+            start = self.addr if key.start is None else key.start
+            stop = self.addr + self.size if key.stop is None else key.stop
+        else:
+            start = key
+            stop = key + 1
+        if not self.addr <= start <= stop <= self.addr + self.size:
+            raise IndexError(f"guest addresses {start:#x}-{stop:#x} are not inside {self!r}")
+        return start, stop
+
+    def __getitem__(self, key):
+        cdef uint64_t a, b
+        a, b = self.span_of(key)
+        if isinstance(key, slice):
+            return PyBytes_FromStringAndSize(<char*>self.host + (a - self.addr), b - a)
+        return self.host[a - self.addr]
+
+    def __setitem__(self, key, value):
+        cdef uint64_t a, b
+        cdef const uint8_t[::1] data
+        a, b = self.span_of(key)
+        if not isinstance(key, slice):
+            value = bytes((value,))
+        data = memoryview(value).cast("B")
+        if <uint64_t>len(data) != b - a:
+            raise ValueError(f"{len(data)} bytes do not fit {a:#x}-{b:#x} ({b - a} bytes): a slot keeps its size")
+        if b > a:
+            memcpy(self.host + (a - self.addr), &data[0], b - a)
+            if self.vm is not None:
+                host_wrote(self.vm.vm, a, b - a)
+
+    def __getbuffer__(self, Py_buffer* view, int flags):
+        self.shape[0] = self.size
+        self.strides[0] = 1
+        view.buf = self.host
+        view.obj = self
+        view.len = self.size
+        view.itemsize = 1
+        view.readonly = 0
+        view.format = NULL
+        if flags & PyBUF_FORMAT:
+            view.format = b"B"
+        view.ndim = 1
+        view.shape = self.shape
+        view.strides = self.strides
+        view.suboffsets = NULL
+        view.internal = NULL
+        self.views += 1
+
+    def __releasebuffer__(self, Py_buffer* view):
+        self.views -= 1
+
+    def delete(self):
+        """Take the slot out of the guest's address space; the bytes stay readable here."""
+        self.vm.change_slots(self, None, True)
+
+    def move(self, addr):
+        """The same memory at another page-aligned address. OSError EINVAL, EEXIST as for add_memory."""
+        self.vm.change_slots(self, addr, False)
+
+    def dirty(self):
+        """One bit a 4 KiB page written by the guest since the last call, lowest page in bit 0 of byte 0; clears
+        it. OSError ENOENT without dirty_log (KVM_GET_DIRTY_LOG)."""
+        if not self.log or self.vm is None:
+            raise os_error(errno.ENOENT, f"{self!r} has no dirty log: add it with dirty_log=True")
+        cdef Py_ssize_t n = (self.size // PAGE + 7) // 8
+        cdef VM* vm = self.vm.vm
+        cdef Slot* s = slot_at(vm, self.addr)
+        self.vm.stop()
+        try:
+            out = PyBytes_FromStringAndSize(<char*>self.bits, n)
+            memset(self.bits, 0, n)
+            arm_log(vm, s)
+        finally:
+            self.vm.resume(False)
+        return out
+
+
+cdef void host_wrote(VM* vm, uint64_t pa, uint64_t n) noexcept nogil:
+    """The host changed guest memory: every vCPU with code there must look."""
+    cdef uint64_t g, who
+    cdef int i
+    if pa >= <uint64_t>GRANULES << 8:
+        return
+    for g in range(pa >> 8, ((pa + n - 1) >> 8) + 1):
+        if g >= GRANULES:
+            break
+        who = at_get64(&vm.mem.code[vm.mem.canon[g]])
+        i = 0
+        while who:
+            if who & 1 and vm.cpu[i] != NULL:
+                at_or64(&vm.cpu[i].dirty_code[vm.mem.canon[g] >> 6], 1ULL << (vm.mem.canon[g] & 63))
+                want(vm.cpu[i], REQ_CODE)
+            who >>= 1
+            i += 1
+
+
+cdef VM* new_vm() except NULL:
+    cdef VM* vm = <VM*>calloc(1, sizeof(VM))
+    if vm == NULL:
+        raise MemoryError("no memory for a Vm")
+    vm.mem = <Mem*>calloc(1, sizeof(Mem))
+    vm.iotable = iotable_new()
+    if vm.mem == NULL or vm.iotable == NULL:
+        free_vm(vm)
+        raise MemoryError("no memory for a Vm")
+    pthread_mutex_init(&vm.writers, NULL)
+    pthread_mutex_init(&vm.chip_lock, NULL)
+    vm.refs = 1
+    vm.a20 = 1
+    vm.epoch = 1
+    vm.timer = FOREVER
+    vm.pit_edge = FOREVER
+    return vm
+
+
+cdef void free_vm(VM* vm) noexcept:
+    """The last of Vm and its vCPUs is gone."""
+    vm.refs -= 1
+    if vm.refs > 0:
+        return
+    if vm.iotable != NULL:
+        iotable_free(vm.iotable)
+    for bus in range(2):
+        free_ranges(vm.ranges[bus])
+    free(vm.mem)
+    free(vm)
+
+
+cdef void free_ranges(Ranges* all_) noexcept:
+    if all_ == NULL:
+        return
+    for i in range(all_.count):
+        Py_XDECREF(all_.item[i].read)
+        Py_XDECREF(all_.item[i].write)
+    free(all_)
+
+
+cdef int RANGE_KIND[3]
+RANGE_KIND[0] = RANGE_PIC
+RANGE_KIND[1] = RANGE_PIT
+RANGE_KIND[2] = RANGE_PORT61
+
+
+cdef class Vm:
+    """A virtual machine: memory slots, two buses, ioeventfds, interrupt lines; vCPUs run in it.
+
+    `accel` is "interp". `irqchip=True` puts the 8259 pair (20h, A0h) and the 8254 (40h, 61h) into the core, as
+    KVM_CREATE_IRQCHIP and KVM_CREATE_PIT2 do. One instruction takes 1 << `shift` nanoseconds of guest time
+    (QEMU: -icount shift=N). `clock="host"` lets timers follow the host's clock.
+
+    After fork() the child goes on with its own copy of memory; both processes ring the same eventfds.
+    """
+
+    cdef VM* vm
+    cdef IoTable* iotable
+    cdef list _slots
+    cdef list _vcpus
+    cdef dict _handles
+    cdef public object _timer
+    cdef object _irqfds
+    cdef bint closed
+    cdef object __weakref__
+
+    def __cinit__(self, *args, **kwargs):
+        self.vm = new_vm()
+        self.iotable = self.vm.iotable
+        self.vm.owner = <PyObject*>self
+        self._slots = []
+        self._vcpus = []
+        self._handles = {}
+        live_vms.add(self)
+
+    def __init__(self, accel="interp", irqchip=False, *, shift=7, clock="virtual"):
+        if accel != "interp":
+            raise ValueError(f"unknown accelerator {accel!r}: this build has 'interp'")
+        if not 0 <= shift <= 20:
+            raise ValueError(f"shift={shift}: an instruction takes 1 << shift ns, with shift from 0 to 20")
+        if clock not in ("virtual", "host"):
+            raise ValueError(f"unknown clock {clock!r}: choose 'virtual' or 'host'")
+        self.vm.shift = shift
+        self.vm.host_clock = clock == "host"
+        self.vm.host_base = host_ns()
+        self.rebuild()
+        if irqchip:
+            self.vm.irqchip_on = 1
+            irqchip_reset(&self.vm.chip)
+            pit_reset(&self.vm.pit, 0)
+            for base, length, kind in ((0x20, 2, 0), (0x40, 4, 1), (0x61, 1, 2), (0xA0, 2, 0), (0x4D0, 2, 0)):
+                self.add_range(BUS_PIO, base, length, RANGE_KIND[kind], 1, None, None)
+
+    def __dealloc__(self):
+        if self.vm != NULL:
+            self.vm.owner = NULL
+            free_vm(self.vm)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    def __repr__(self):
+        return f"<Vm: {len(self._slots)} slots, {len(self._vcpus)} vCPUs{', closed' if self.closed else ''}>"
+
+    # -- memory ---------------------------------------------------------------------------------------------
+
+    def add_memory(self, addr, size=None, *, buffer=None, readonly=False, dirty_log=False):
+        """A memory slot at guest-physical `addr`: `size` bytes of zeros, or `buffer` (any writable buffer that
+        begins at a page of its own: an mmap, a memfd mapping). Addresses and sizes are multiples of 4096.
+
+        OSError EINVAL: not aligned, empty, or beyond 2**52; EEXIST: overlaps another slot.
+        (KVM_SET_USER_MEMORY_REGION; KVM_MEM_READONLY, KVM_MEM_LOG_DIRTY_PAGES.)
+        """
+        cdef MemorySlot slot = MemorySlot()
+        cdef const uint8_t[::1] ro
+        cdef uint8_t[::1] rw
+        self.open()
+        if buffer is None:
+            if size is None:
+                raise TypeError("add_memory needs a size or a buffer")
+        else:
+            rw = memoryview(buffer).cast("B")
+            if size is None:
+                size = len(rw)
+            elif size > len(rw):
+                raise os_error(errno.EINVAL, f"the buffer has {len(rw)} bytes, the slot asks for {size}")
+        self.check_place(addr, size, None)
+        if buffer is None:
+            import mmap
+            buffer = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            rw = buffer
+        slot.host = &rw[0]
+        if <uintptr_t>slot.host % PAGE:
+            raise os_error(errno.EINVAL, "the buffer does not begin at a page of the host: map one with "
+                                         "mmap.mmap(-1, size), or leave `buffer` out")
+        slot.owner = rw
+        slot.vm = self
+        slot.addr = addr
+        slot.size = size
+        slot.readonly = readonly
+        slot.log = dirty_log
+        if dirty_log:
+            slot.bits = <uint8_t*>calloc((size // PAGE + 15) // 8, 1)
+            if slot.bits == NULL:
+                raise MemoryError("no memory for a dirty bitmap")
+        if len(self._slots) == 64:
+            raise os_error(errno.EINVAL, "a Vm has at most 64 memory slots: make them larger")
+        self.stop()
+        self._slots.append(slot)
+        self.resume(True)
+        return slot
+
+    cdef int check_place(self, object addr, object size, object moved) except -1:
+        if size <= 0 or addr < 0 or addr % PAGE or size % PAGE or addr + size > 1 << 52:
+            raise os_error(errno.EINVAL, f"memory slot {addr:#x}, {size:#x} bytes: address and size must be "
+                                         "multiples of 4096, the size not 0")
+        for other in self._slots:
+            if other is not moved and addr < other.addr + other.size and other.addr < addr + size:
+                raise os_error(errno.EEXIST, f"memory slot {addr:#x}-{addr + size - 1:#x} overlaps {other!r}: "
+                                             "delete that one or choose another address")
+        return 0
+
+    cdef int change_slots(self, MemorySlot slot, object addr, bint remove) except -1:
+        if slot.vm is None or slot not in self._slots:
+            raise os_error(errno.EINVAL, f"{slot!r} is deleted already")
+        if not remove:
+            self.check_place(addr, slot.size, slot)
+        self.stop()
+        if remove:
+            self._slots.remove(slot)
+        else:
+            slot.addr = addr
+        self.resume(True)
+        if remove:
+            slot.vm = None
+        return 0
+
+    cdef int rebuild(self) except -1:
+        cdef MemorySlot slot
+        cdef int i = 0
+        for slot in self._slots:
+            self.vm.slots[i].addr = slot.addr
+            self.vm.slots[i].size = slot.size
+            self.vm.slots[i].host = slot.host
+            self.vm.slots[i].dirty = slot.bits
+            self.vm.slots[i].readonly = slot.readonly
+            i += 1
+        self.vm.nslots = i
+        rebuild_tables(self.vm)
+        return 0
+
+    cdef int stop(self) except -1:
+        """Every vCPU out of the core, tables ours."""
+        with nogil:
+            pthread_mutex_lock(&self.vm.writers)
+            stop_all(self.vm)
+        return 0
+
+    cdef int resume(self, bint rebuild) except -1:
+        try:
+            if rebuild:
+                self.rebuild()
+        finally:
+            if rebuild:
+                resume_all(self.vm)
+            else:
+                at_put32(&self.vm.stopping, 0)
+            pthread_mutex_unlock(&self.vm.writers)
+        return 0
+
+    @property
+    def slots(self):
+        """The memory slots, in the order they were added."""
+        return tuple(self._slots)
+
+    @property
+    def a20(self):
+        """Is address line 20 open? Closed, FFFF:0010 is 0 again. An 8086 has no such line."""
+        return bool(self.vm.a20)
+
+    @a20.setter
+    def a20(self, value):
+        value = bool(value)
+        if value == bool(self.vm.a20):
+            return
+        if value and any((<Vcpu>v).c.m.address_lines == 20 for v in self._vcpus):
+            return
+        self.stop()
+        self.vm.a20 = value
+        self.resume(True)
+
+    def read(self, addr, size):
+        """`size` bytes at guest-physical `addr`, across slots. ValueError names the first hole."""
+        cdef uint64_t at = addr, n, left = size
+        cdef Slot* s
+        out = []
+        while left:
+            s = slot_at(self.vm, at)
+            if s == NULL:
+                raise ValueError(f"guest address {at:#x} is in no memory slot")
+            n = min(left, s.addr + s.size - at)
+            out.append(PyBytes_FromStringAndSize(<char*>s.host + (at - s.addr), n))
+            at += n
+            left -= n
+        return b"".join(out)
+
+    def write(self, addr, data):
+        """Bytes to guest-physical `addr`, across slots, read-only ones too. ValueError names the first hole,
+        and then nothing was written."""
+        cdef uint64_t at = addr, n, done_ = 0, left
+        cdef const uint8_t[::1] view = memoryview(data).cast("B")
+        cdef Slot* s
+        left = len(view)
+        while done_ < left:
+            s = slot_at(self.vm, at + done_)
+            if s == NULL:
+                raise ValueError(f"guest address {at + done_:#x} is in no memory slot")
+            done_ += min(left - done_, s.addr + s.size - (at + done_))
+        done_ = 0
+        while done_ < left:
+            s = slot_at(self.vm, at + done_)
+            n = min(left - done_, s.addr + s.size - (at + done_))
+            memcpy(s.host + (at + done_ - s.addr), &view[done_], n)
+            host_wrote(self.vm, at + done_, n)
+            done_ += n
+
+    # -- vCPUs ----------------------------------------------------------------------------------------------
+
+    def create_vcpu(self, model="80486"):
+        """A vCPU at the reset vector F000:FFF0. `model`: see pyx86emu.models. ValueError: unknown model, or one
+        whose address lines differ from those of a vCPU already here; OSError EINVAL: more than 64."""
+        self.open()
+        return Vcpu(self, canonical(model))
+
+    @property
+    def vcpus(self):
+        """The vCPUs, the first of which drives the guest's clock."""
+        return tuple(self._vcpus)
+
+    # -- ioeventfds -----------------------------------------------------------------------------------------
+
+    def ioeventfd(self, addr, length=0, *, bus="pio", datamatch=None, fd=None, coalesce=True, flags=0):
+        """Signal an eventfd when the guest writes to `addr` (KVM_IOEVENTFD), and let it run on.
+
+        `bus`: "pio", "mmio", or "hypercall" (VMCALL with the number in EAX). `length`: 1, 2, 4, 8, or 0 for any;
+        `datamatch`: only that value. `fd`: None makes a new eventfd; an int or anything with fileno(); or a
+        Doorbell, which counts without a system call. `coalesce`: rings of one slice are added up before they are
+        written. OSError EINVAL, EBADF, EEXIST as KVM gives them.
+        """
+        return ioeventfd_assign(self, addr, length, bus, datamatch, fd, coalesce, flags)
+
+    def ioeventfd_deassign(self, addr, length=0, *, bus="pio", datamatch=None, fd=None, flags=0):
+        """Remove the entry that has exactly these properties; any descriptor of its eventfd will do. When this
+        returns no write signals it any more. OSError ENOENT, EBADF, EINVAL."""
+        return ioeventfd_deassign(self, addr, length, bus, datamatch, fd, flags)
+
+    @property
+    def ioeventfds(self):
+        """The entries, in the order they were added."""
+        return ioeventfd_list(self)
+
+    cdef void lock_writers(self):
+        with nogil:
+            pthread_mutex_lock(&self.vm.writers)
+
+    cdef void unlock_writers(self):
+        pthread_mutex_unlock(&self.vm.writers)
+
+    cdef void quiesce(self):
+        with nogil:
+            wait_for_others(self.vm, NULL)
+
+    # -- devices ----------------------------------------------------------------------------------------------
+
+    def _attach(self, bus, base, length, read, write, max_size):
+        """A range of a bus for bound methods read(delta, size) and write(delta, size, value), called by the core;
+        None, None: accesses exit. Ranges are checked by the Bus. Returns a handle for _detach."""
+        kind = RANGE_PULL if read is None else RANGE_PYTHON
+        number = BUS_PIO if bus == "pio" else BUS_MMIO
+        self.add_range(number, base, length, kind, max_size, read, write)
+        return number, base
+
+    def _detach(self, handle):
+        bus, base = handle
+        self.change_ranges(bus, base, 0, 0, 0, None, None, True)
+
+    cdef int add_range(self, int bus, uint64_t base, uint64_t length, int kind, int max_size, object read,
+                       object write) except -1:
+        return self.change_ranges(bus, base, length, kind, max_size, read, write, False)
+
+    cdef int change_ranges(self, int bus, uint64_t base, uint64_t length, int kind, int max_size, object read,
+                           object write, bint remove) except -1:
+        """A new sorted array, published at once; the old one is freed when no vCPU can see it."""
+        cdef Ranges* old = self.vm.ranges[bus]
+        cdef int n = 0 if old == NULL else old.count, i, k = 0
+        cdef Ranges* new = <Ranges*>calloc(1, sizeof(Ranges) + (n + 1) * sizeof(Range))
+        cdef Range mine
+        if new == NULL:
+            raise MemoryError("no memory for a device range")
+        mine.lo = base
+        mine.hi = base + length - 1
+        mine.kind = kind
+        mine.max_size = max_size
+        mine.read = NULL if read is None else <PyObject*>read
+        mine.write = NULL if write is None else <PyObject*>write
+        for i in range(n):
+            if remove and old.item[i].lo == base:
+                continue
+            if not remove and mine.lo < old.item[i].lo and (k == 0 or new.item[k - 1].lo < mine.lo):
+                new.item[k] = mine
+                k += 1
+            new.item[k] = old.item[i]
+            k += 1
+        if not remove and (k == n):
+            new.item[k] = mine
+            k += 1
+        new.count = k
+        for i in range(k):
+            Py_XINCREF(new.item[i].read)
+            Py_XINCREF(new.item[i].write)
+        self.lock_writers()
+        self.vm.ranges[bus] = new
+        self.quiesce()
+        self.unlock_writers()
+        free_ranges(old)
+        return 0
+
+    def _chip_read(self, port, size):
+        """Read a port of the in-core chips from the host, None where there is none."""
+        cdef Range* r = range_at(self.vm, BUS_PIO, port, size)
+        cdef uint64_t v = 0
+        cdef int i
+        if r == NULL or r.kind == RANGE_PYTHON or r.kind == RANGE_PULL:
+            return None
+        with nogil:
+            pthread_mutex_lock(&self.vm.chip_lock)
+        for i in range(size):
+            v |= <uint64_t>chip_read_byte(self.vm, r.kind, port + i, self.time) << 8 * i
+        pthread_mutex_unlock(&self.vm.chip_lock)
+        self.chip_changed()
+        return v
+
+    def _chip_write(self, port, size, value):
+        """Write a port of the in-core chips from the host; False where there is none."""
+        cdef Range* r = range_at(self.vm, BUS_PIO, port, size)
+        cdef int i
+        if r == NULL or r.kind == RANGE_PYTHON or r.kind == RANGE_PULL:
+            return False
+        with nogil:
+            pthread_mutex_lock(&self.vm.chip_lock)
+        for i in range(size):
+            chip_write_byte(self.vm, r.kind, port + i, value >> 8 * i & 255, self.time)
+        pthread_mutex_unlock(&self.vm.chip_lock)
+        self.chip_changed()
+        return True
+
+    cdef void chip_changed(self):
+        if self.vm.cpu[0] != NULL:
+            want(self.vm.cpu[0], REQ_INTR | REQ_TIMER)
+
+    def irq_line(self, gsi, level):
+        """Drive an interrupt line, 0 to 15 (KVM_IRQ_LINE). OSError EINVAL without irqchip=True or out of range."""
+        if not self.vm.irqchip_on:
+            raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
+        if not 0 <= gsi <= 15:
+            raise os_error(errno.EINVAL, f"interrupt line {gsi}: the 8259 pair has lines 0 to 15")
+        with nogil:
+            pthread_mutex_lock(&self.vm.chip_lock)
+        irqchip_set_line(&self.vm.chip, gsi, bool(level))
+        pthread_mutex_unlock(&self.vm.chip_lock)
+        self.chip_changed()
+
+    def irqfd(self, gsi, fd, resample=None):
+        """Raise interrupt line `gsi` once whenever the eventfd `fd` is written (KVM_IRQFD). With `resample` the
+        line stays up until the guest's EOI, which then signals that eventfd. OSError EINVAL without irqchip=True
+        or for a bad line, EBADF, EBUSY."""
+        self.open()
+        if not self.vm.irqchip_on:
+            raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
+        if self._irqfds is None:
+            self._irqfds = IrqFds(self._pulse, self.irq_line)
+        entry = self._irqfds.add(gsi, fd, resample)
+        self.vm.resampled = self._irqfds.resampled
+        self.vm.waiters = 1
+        return entry
+
+    def irqfd_deassign(self, gsi, fd):
+        """Remove an irqfd by any descriptor of its eventfd; what is unknown is no error. OSError EBADF, EINVAL."""
+        if self._irqfds is None:
+            IrqFds(self._pulse, self.irq_line).deassign(gsi, fd)
+        else:
+            self._irqfds.deassign(gsi, fd)
+
+    def _pulse(self, gsi):
+        """A line up and down: what a write to an irqfd does."""
+        with nogil:
+            pthread_mutex_lock(&self.vm.chip_lock)
+        irqchip_pulse(&self.vm.chip, gsi)
+        pthread_mutex_unlock(&self.vm.chip_lock)
+        self.chip_changed()
+
+    # -- time -----------------------------------------------------------------------------------------------
+
+    @property
+    def time(self):
+        """Guest time in nanoseconds since the Vm was made."""
+        cdef CPU* c = self.vm.cpu[0]
+        if self.vm.host_clock:
+            return host_ns() - self.vm.host_base
+        if c == NULL:
+            return 0
+        return c.io_time if c.in_device else (c.retired + c.idle) << self.vm.shift
+
+    def set_timer(self, deadline, callback):
+        """Call `callback()` on the vCPU's thread once `time` has reached `deadline` (None: never). One per Vm:
+        `Clock` shares it out."""
+        self._timer = callback
+        self.vm.timer = FOREVER if deadline is None else max(0, deadline)
+        self.chip_changed()
+
+    # -- the end --------------------------------------------------------------------------------------------
+
+    cdef int open(self) except -1:
+        if self.closed:
+            raise os_error(errno.EBADF, "this Vm is closed")
+        return 0
+
+    def close(self):
+        """Kick the vCPUs, wait until they have left, drop ioeventfds, devices and slots. Twice is fine. Views of
+        memory stay valid."""
+        cdef Vcpu v
+        cdef IoTable* empty
+        if self.closed:
+            return
+        self.closed = True
+        if self._irqfds is not None:
+            self._irqfds.close()
+        for v in self._vcpus:
+            v.shut()
+        self.stop()
+        self._slots, old = [], self._slots
+        self.resume(True)
+        for slot in old:
+            (<MemorySlot>slot).vm = None
+        empty = iotable_new()
+        self.lock_writers()
+        self.iotable, table = NULL, <uintptr_t>self.iotable
+        self.vm.iotable = empty
+        self.unlock_writers()
+        iotable_free(<IoTable*><uintptr_t>table)
+        for bus in range(2):
+            free_ranges(self.vm.ranges[bus])
+            self.vm.ranges[bus] = NULL
+        self._timer = None
+
+
+import weakref as _weakref
+
+live_vms = _weakref.WeakSet()
+
+
+def _after_fork():
+    """In a forked child: what was pending belongs to the parent, and its threads are not here."""
+    cdef Vm vm
+    for each in live_vms:
+        vm = each
+        for i in range(vm.vm.ncpus):
+            if vm.vm.cpu[i] != NULL:
+                rings_forked(&vm.vm.cpu[i].rings)
+                vm.vm.cpu[i].in_core = 0
+        pthread_mutex_init(&vm.vm.writers, NULL)
+        pthread_mutex_init(&vm.vm.chip_lock, NULL)
+        vm.vm.stopping = 0
+
+
+os.register_at_fork(after_in_child=_after_fork)

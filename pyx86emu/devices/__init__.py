@@ -1,0 +1,26 @@
+"""The PC's devices, one file each. They know their ports, not where the bus puts them."""
+
+from .debugport import DebugConsole, DebugExit
+from .dma import Dma8237
+from .doorbell import DoorbellDevice
+from .floppy import FloppyController
+from .keyboard import Keyboard8042
+from .post import PostPort
+from .rtc import Rtc
+from .system import SystemControlA
+from .uart import Uart16550A
+from .video import TextVideo
+
+__all__ = [
+    "DebugConsole",
+    "DebugExit",
+    "Dma8237",
+    "DoorbellDevice",
+    "FloppyController",
+    "Keyboard8042",
+    "PostPort",
+    "Rtc",
+    "SystemControlA",
+    "TextVideo",
+    "Uart16550A",
+]

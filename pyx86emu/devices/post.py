@@ -1,0 +1,39 @@
+"""The POST port: remember the codes by which firmware tells how far it came.
+
+| port | access |                                        |
+| ---- | ------ | -------------------------------------- |
+| 80h  | write  | POST code; also written as an I/O wait |
+| 80h  | read   | the code written last                  |
+"""
+
+from collections import deque
+
+from ..device import PioDevice
+
+
+class PostPort(PioDevice):
+    """Port 80h: the last code and the ones before it.
+
+    >>> post = PostPort()
+    >>> post.pio_write(0, 1, 0x01); post.pio_write(0, 1, 0x55)
+    >>> hex(post.code), list(post.history)
+    ('0x55', [1, 85])
+    """
+
+    name = "post"
+    max_size = 1
+
+    def __init__(self, keep: int = 256) -> None:
+        self.history: deque[int] = deque(maxlen=keep)
+        self.reset()
+
+    def reset(self) -> None:
+        self.code = 0
+        self.history.clear()
+
+    def pio_read(self, offset: int, size: int) -> int:
+        return self.code
+
+    def pio_write(self, offset: int, size: int, value: int) -> None:
+        self.code = value
+        self.history.append(value)

@@ -1,0 +1,1 @@
+"""Programs to read and run: `python -m pyx86emu.examples.kvm_hello`, doorbell_asyncio, device."""

@@ -1,0 +1,35 @@
+"""A device of one's own: dice at port 301h, thrown by a boot sector that prints what it gets."""
+
+from random import Random
+
+from pyx86emu import Machine, PioDevice
+
+# mov cx,6; again: mov dx,301h; in al,dx; add al,'0'; out 0E9h,al; loop again; cli; hlt
+BOOT = bytes.fromhex("b90600 ba0103 ec 0430 e6e9 e2f6 fa f4")
+
+
+class Dice(PioDevice):
+    """A random byte at offset 0; a write at offset 0 seeds it."""
+
+    length = 1
+
+    def reset(self) -> None:
+        self.rng = Random(0)  # seeded: two runs of one guest must be equal
+
+    def pio_read(self, offset: int, size: int) -> int:
+        return self.rng.randrange(1, 7)
+
+    def pio_write(self, offset: int, size: int, value: int) -> None:
+        self.rng.seed(value)
+
+
+def main() -> str:
+    """Throw six times."""
+    with Machine(BOOT) as m:
+        m.attach(Dice(), port=0x301)
+        m.run(timeout=5.0)
+        return m.debug_text
+
+
+if __name__ == "__main__":
+    print(main())

@@ -1,0 +1,155 @@
+"""irqfds: eventfds that raise interrupt lines. A thread watches them; it knows lines, not vCPUs."""
+
+import contextlib
+import errno
+import os
+import select
+import threading
+from collections.abc import Callable
+
+
+def _identity(fd: int) -> str:
+    """Tell one eventfd from another: its id in /proc/self/fdinfo. OSError EBADF, EINVAL."""
+    try:
+        if os.readlink(f"/proc/self/fd/{fd}") != "anon_inode:[eventfd]":
+            raise OSError(errno.EINVAL, f"descriptor {fd} is no eventfd: make one with os.eventfd()")
+        with open(f"/proc/self/fdinfo/{fd}") as info:
+            return next((line for line in info if line.startswith("eventfd-id")), f"fd {fd}")
+    except FileNotFoundError:
+        raise OSError(errno.EBADF, f"descriptor {fd} is not open") from None
+
+
+def _number(fd: object) -> int:
+    return fd if isinstance(fd, int) else fd.fileno()  # type: ignore[attr-defined,no-any-return]
+
+
+class IrqFd:
+    """An eventfd that raises a line of a Vm. Made by `Vm.irqfd`."""
+
+    def __init__(
+        self, owner: "IrqFds", gsi: int, fd: int, identity: str, resample: int | None
+    ) -> None:
+        self._owner = owner
+        self.gsi = gsi
+        self.fd = fd
+        self.identity = identity
+        self.resample = resample
+        self.skip = False
+
+    def deassign(self) -> None:
+        """Raise the line no more. Twice is fine, as with KVM."""
+        self._owner.remove(self)
+
+    def __repr__(self) -> str:
+        return f"<IrqFd fd {self.fd} -> line {self.gsi}>"
+
+
+class IrqFds:
+    """The irqfds of one Vm and the thread that waits for them (it begins with the first)."""
+
+    def __init__(self, pulse: Callable[[int], None], line: Callable[[int, bool], None]) -> None:
+        self._pulse = pulse
+        self._line = line
+        self._all: dict[str, IrqFd] = {}
+        self._epoll = select.epoll()
+        self._stop = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._epoll.register(self._stop, select.EPOLLIN)
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, gsi: int, fd: object, resample: object = None) -> IrqFd:
+        """Watch `fd`. OSError EINVAL: bad line or no eventfd; EBADF; EBUSY: it raises a line already."""
+        number = _number(fd)
+        if not 0 <= gsi <= 15:
+            raise OSError(errno.EINVAL, f"interrupt line {gsi}: the 8259 pair has lines 0 to 15")
+        identity = _identity(number)
+        again = None if resample is None else _number(resample)
+        if again is not None:
+            _identity(again)
+            again = os.dup(again)
+        with self._lock:
+            if identity in self._all and self._holds(self._all[identity]):
+                if again is not None:
+                    os.close(again)
+                raise OSError(errno.EBUSY, f"eventfd {number} raises a line already: deassign that")
+            entry = self._all[identity] = IrqFd(self, gsi, number, identity, again)
+        ready = select.select([number], [], [], 0)[0]
+        entry.skip = bool(ready)
+        if ready:
+            self._raise(entry)
+        # Edge-triggered: a count that was there before has raised the line and stays.
+        self._epoll.register(number, select.EPOLLIN | select.EPOLLET)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, name="irqfds", daemon=True)
+            self._thread.start()
+        return entry
+
+    def deassign(self, gsi: int, fd: object) -> None:
+        """Remove by descriptor and line; what is unknown is no error (KVM_IRQFD_FLAG_DEASSIGN)."""
+        entry = self._all.get(_identity(_number(fd)))
+        if entry is not None and entry.gsi == gsi:
+            self.remove(entry)
+
+    def remove(self, entry: IrqFd) -> None:
+        """Forget one entry."""
+        with self._lock:
+            if self._all.get(entry.identity) is not entry:
+                return
+            del self._all[entry.identity]
+            if self._holds(entry):
+                self._epoll.unregister(entry.fd)
+            if entry.resample is not None:
+                os.close(entry.resample)
+
+    def eoi(self, lines: int) -> None:
+        """Drop the lines that are held for a resample, and tell their owners."""
+        for entry in list(self._all.values()):
+            if entry.resample is not None and lines >> entry.gsi & 1:
+                self._line(entry.gsi, False)
+                os.eventfd_write(entry.resample, 1)
+
+    @property
+    def resampled(self) -> int:
+        """Mask of the lines whose EOI somebody waits for."""
+        return sum({1 << e.gsi for e in self._all.values() if e.resample is not None})
+
+    def close(self) -> None:
+        """End the thread and forget everything."""
+        os.eventfd_write(self._stop, 1)
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+        for entry in list(self._all.values()):
+            self.remove(entry)
+        self._epoll.close()
+        os.close(self._stop)
+
+    def _holds(self, entry: IrqFd) -> bool:
+        """Is the descriptor still the eventfd it was?"""
+        try:
+            return _identity(entry.fd) == entry.identity
+        except OSError:
+            return False
+
+    def _raise(self, entry: IrqFd) -> None:
+        if entry.resample is None:
+            self._pulse(entry.gsi)
+        else:
+            self._line(entry.gsi, True)
+
+    def _watch(self) -> None:
+        while True:
+            events = self._epoll.poll()
+            by_fd = {entry.fd: entry for entry in list(self._all.values())}
+            for fd, _ in events:
+                if fd == self._stop:
+                    return
+                entry = by_fd.get(fd)
+                if entry is None or not self._holds(entry):
+                    continue
+                if entry.skip:
+                    entry.skip = False
+                    continue
+                with contextlib.suppress(BlockingIOError, OSError):
+                    if select.select([fd], [], [], 0)[0]:
+                        os.eventfd_read(fd)
+                        self._raise(entry)

@@ -1,0 +1,386 @@
+"""The PC: put the parts together, boot, run until something is seen. Knows who meets whom."""
+
+import os
+import re
+from collections.abc import Callable
+from datetime import datetime
+from time import monotonic
+
+from . import _core
+from .bus import Attachment, Bus
+from .device import MmioDevice, PioDevice
+from .devices import (
+    DebugConsole,
+    DebugExit,
+    Dma8237,
+    FloppyController,
+    Keyboard8042,
+    PostPort,
+    Rtc,
+    SystemControlA,
+    TextVideo,
+    Uart16550A,
+)
+from .disk import Disk
+from .errors import MachineError
+from .exits import ExitReason
+from .firmware import rom
+from .screen import Screen
+from .vm import Vm
+
+KIB = 1 << 10
+BASE_MEMORY = 640 * KIB
+EXTENDED = 1024 * KIB  # where memory goes on
+TEXT_MEMORY = (0xB8000, 0x8000)
+ROM = 0xF0000
+
+#: The code that the BIOS writes to port 80h when it hands over to the boot sector.
+POST_BOOT = 0x09
+#: How often `run()` looks at screen and serial text, in guest nanoseconds.
+LOOK = 10_000_000
+#: `until` searches this much of the newest serial and debug text.
+TAIL = 64 * KIB
+
+#: Drive types of CMOS register 10h by cylinders and sectors a track.
+DRIVE_TYPES = {(40, 8): 1, (40, 9): 1, (80, 15): 2, (80, 9): 3, (80, 18): 4, (80, 36): 5}
+
+Boot = str | os.PathLike[str] | bytes | bytearray | Disk | None
+
+
+class Stats:
+    """What the guest did since its boot sector started."""
+
+    def __init__(self) -> None:
+        self.pio_exits = 0
+        self.mmio_exits = 0
+
+    def clear(self) -> None:
+        self.pio_exits = self.mmio_exits = 0
+
+    def __repr__(self) -> str:
+        return f"<{self.pio_exits} PIO exits, {self.mmio_exits} MMIO exits>"
+
+
+class _BootPost(PostPort):
+    """The POST port, which hears the BIOS hand over to the boot sector."""
+
+    name = "post"
+
+    def __init__(self, on_boot: Callable[[], object]) -> None:
+        self.on_boot = on_boot
+        super().__init__()
+
+    def pio_write(self, offset: int, size: int, value: int) -> None:
+        super().pio_write(offset, size, value)
+        if value == POST_BOOT:
+            self.on_boot()
+
+
+class Machine:
+    """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
+
+    `memory` is the RAM in bytes: at most 640 KiB from 0, what is above 1 MiB from 100000h.
+    `clock` is "virtual" (one instruction is 1 << shift ns; every run is the same) or "host"
+    (timers follow the host's clock). Ports that nobody owns read FFh, as do holes in memory.
+
+    >>> hello = bytes.fromhex("b0 48 e6 e9 f4")             # mov al,'H'; out 0E9h,al; hlt
+    >>> with Machine(bytes.fromhex("fa") + hello) as m:     # cli: nothing ends this HLT
+    ...     print(m.run().reason.name, m.debug_text)
+    HLT H
+    """
+
+    def __init__(
+        self,
+        boot: Boot = None,
+        *,
+        model: str = "80486",
+        memory: int = 1024 * KIB,
+        clock: str = "virtual",
+        shift: int = 7,
+        rtc_base: datetime | None = None,
+        no_reboot: bool = False,
+    ) -> None:
+        if memory < 64 * KIB:
+            raise MachineError(f"memory={memory} is too small for a PC: give at least 65536 bytes")
+        self.disk = boot if isinstance(boot, Disk) or boot is None else Disk(boot)
+        self.no_reboot = no_reboot
+        self.stats = Stats()
+        self.exit_status: int | None = None
+        """What the guest wrote to isa-debug-exit, as (value << 1) | 1."""
+        self.vm = vm = Vm(irqchip=True, shift=shift, clock=clock)
+        self.vcpu = vm.create_vcpu(model)
+        self.booted = False
+        """True once the BIOS has handed over to the boot sector."""
+        self._stop: ExitReason | None = None
+        self._reboot = False
+        self._stop_at_boot = False
+        self._add_memory(memory)
+        self._add_devices(rtc_base)
+        self._set_cmos(memory)
+
+    # -- putting it together -----------------------------------------------------------
+
+    def _add_memory(self, memory: int) -> None:
+        vm = self.vm
+        vm.add_memory(0, min(memory, BASE_MEMORY))
+        text = vm.add_memory(*TEXT_MEMORY, dirty_log=True)
+        bios = rom("bios")
+        vm.add_memory(ROM, len(bios), readonly=True)
+        vm.write(ROM, bios)
+        if memory > EXTENDED:
+            vm.add_memory(EXTENDED, memory - EXTENDED)
+        self.video = TextVideo()
+        self.screen = Screen(vm, self.video, text)
+
+    def _add_devices(self, rtc_base: datetime | None) -> None:
+        self._serial = bytearray()
+        self.debug = DebugConsole()
+        self.uart = Uart16550A(output=self._serial.extend)
+        self.keyboard = Keyboard8042(a20=self._set_a20, reset=self._ask_reset)
+        self.rtc = Rtc() if rtc_base is None else Rtc(rtc_base)
+        self.dma = Dma8237(self.vm)
+        self.floppy = FloppyController(self.dma)
+        self.post = _BootPost(self._booting)
+        attach = self.attach
+        attach(self.dma, port=0x00)
+        attach(self.keyboard, port=0x60, gsi=1)
+        attach(self.rtc, port=0x70, gsi=8)
+        attach(self.post, port=0x80)
+        attach(SystemControlA(a20=self._set_a20, reset=self._ask_reset), port=0x92)
+        attach(self.debug, port=0xE9)
+        attach(DebugExit(self._guest_exit), port=0xF4)
+        attach(self.video, port=0x3C0)
+        attach(self.floppy, port=0x3F0, gsi=6)
+        attach(self.uart, port=0x3F8, gsi=4)
+        if self.disk is not None:
+            self.floppy.insert(0, self.disk)
+
+    def _set_cmos(self, memory: int) -> None:
+        """What firmware looks up in the battery-backed RAM."""
+        extended = max(0, memory - EXTENDED) // KIB
+        base = min(memory, BASE_MEMORY) // KIB
+        drive = 4
+        if self.disk is not None:
+            cylinders, _, sectors = self.disk.geometry
+            drive = DRIVE_TYPES.get((cylinders, sectors), 4)
+        cmos = self.rtc.cmos
+        cmos[0x10] = drive << 4
+        cmos[0x14] = 0x21  # a floppy drive, a colour display
+        for register, value in ((0x15, base), (0x17, extended), (0x30, extended)):
+            cmos[register], cmos[register + 1] = min(value, 0xFFFF).to_bytes(2, "little")
+
+    def attach(
+        self,
+        device: PioDevice | MmioDevice,
+        *,
+        port: int | None = None,
+        addr: int | None = None,
+        gsi: int | None = None,
+        pull: bool = False,
+    ) -> Attachment:
+        """Attach a device at a port or a physical address; `gsi` is its interrupt line (0-15)."""
+        if (port is None) == (addr is None):
+            raise MachineError(f"attach '{device.name}' with either port= or addr=")
+        if port is not None:
+            return self.pio.attach(device, port, gsi=gsi, pull=pull)
+        assert addr is not None
+        return self.mmio.attach(device, addr, gsi=gsi, pull=pull)
+
+    @property
+    def pio(self) -> Bus:
+        """The ports: `m.vm.pio`."""
+        return self.vm.pio
+
+    @property
+    def mmio(self) -> Bus:
+        """Device memory: `m.vm.mmio`."""
+        return self.vm.mmio
+
+    # -- what the outside sees -----------------------------------------------------------
+
+    @property
+    def serial(self) -> bytes:
+        """All that the guest sent over COM1."""
+        return bytes(self._serial)
+
+    @property
+    def serial_text(self) -> str:
+        """What the guest sent over COM1, as text."""
+        return _text(self._serial)
+
+    @property
+    def debug_text(self) -> str:
+        """What the guest wrote to the debug port E9h, as text."""
+        return _text(self.debug.data)
+
+    @property
+    def time(self) -> float:
+        """Guest seconds since power-on."""
+        return self.vm.time / 1e9
+
+    # -- running ------------------------------------------------------------------------------
+
+    def run(
+        self,
+        until: str | re.Pattern[str] | None = None,
+        timeout: float | None = None,
+        *,
+        wall: float | None = None,
+        max_instructions: int | None = None,
+    ) -> "_core.Exit":
+        """Run the guest; the result says why it ended.
+
+        MATCH: the regular expression `until` (multi-line, a dot matches line ends too) is on the
+        screen or in the serial or debug text. DEADLINE: `timeout` guest seconds or `wall` seconds
+        are over. BUDGET: so many instructions were executed. HLT: halted for good. SHUTDOWN:
+        triple fault or reset with `no_reboot`, or the guest ended the run with `exit_status`.
+        INTERNAL_ERROR: what this machine does not run. INTR: somebody kicked the vCPU.
+        """
+        watch = _Watch(self, until, wall)
+        clock, never = self.vm.clock, 1 << 62
+        budget = None if max_instructions is None else self.vcpu.instructions + max_instructions
+        deadline = never if timeout is None else clock.now() + int(timeout * 1e9)
+        while True:
+            look = clock.now() + LOOK if watch.active else never
+            exit = self._run(budget, min(look, deadline))
+            reason, self._stop = self._stop, None
+            if reason is not None:
+                self._forget_kick(exit)
+            if watch.seen():
+                return exit.because(ExitReason.MATCH)
+            if reason is not None:
+                return exit.because(reason)
+            if exit.reason is not ExitReason.DEADLINE or look >= deadline or watch.late():
+                return exit
+
+    def boot(self, timeout: float = 10.0) -> "_core.Exit":
+        """Run the BIOS until it hands over to the boot sector: MATCH when it does."""
+        self._stop_at_boot = not self.booted
+        try:
+            return self.run(timeout=timeout if self._stop_at_boot else 0)
+        finally:
+            self._stop_at_boot = False
+
+    def _run(self, budget: int | None, deadline: int) -> "_core.Exit":
+        """Run until something else than a device access or a reset; both in absolute terms."""
+        vcpu, stats = self.vcpu, self.stats
+        while True:
+            left = None if budget is None else max(0, budget - vcpu.instructions)
+            exit = vcpu.run(left, deadline=deadline)
+            reason = exit.reason
+            if reason is ExitReason.IO:
+                stats.pio_exits += 1
+                self._serve(self.pio, exit)
+            elif reason is ExitReason.MMIO:
+                stats.mmio_exits += 1
+                self._serve(self.mmio, exit)
+            elif self._reboot or reason is ExitReason.SHUTDOWN:
+                if self._reboot:
+                    self._forget_kick(exit)
+                self._reboot = False
+                if self.no_reboot:
+                    self._stop = ExitReason.SHUTDOWN
+                    return exit
+                self.reset()
+            else:
+                return exit
+
+    def _forget_kick(self, exit: "_core.Exit") -> None:
+        """We kicked, but the run ended for another reason first: the kick must not end the next."""
+        if exit.reason is not ExitReason.INTR:
+            self.vcpu.run(0)
+
+    def _serve(self, bus: Bus, exit: "_core.Exit") -> None:
+        """An access that no device owns whole: byte by byte, as on an 8-bit bus."""
+        if bus.dispatch(exit):
+            return
+        addr, size = exit.addr, exit.size
+        if exit.write:
+            bus.write(addr, size, exit.value)
+        elif exit.count == 1:
+            exit.reply(bus.read(addr, size))
+        else:
+            pieces = (bus.read(addr, size).to_bytes(size, "little") for _ in range(exit.count))
+            exit.reply(b"".join(pieces))
+
+    def stop(self, reason: ExitReason = ExitReason.INTR) -> None:
+        """End `run()` soon, from a device, a timer or another thread."""
+        self._stop = reason
+        self.vcpu.kick()
+
+    def reset(self) -> None:
+        """The reset button: the vCPU and every device start again, memory keeps its contents."""
+        for bus in (self.pio, self.mmio):
+            bus.reset()
+        self.vcpu.reset()
+        self.booted = False
+
+    def _set_a20(self, is_open: bool) -> None:
+        self.vm.a20 = is_open
+
+    def _booting(self) -> None:
+        self.booted = True
+        self.stats.clear()
+        if self._stop_at_boot:
+            self.stop(ExitReason.MATCH)
+
+    def _ask_reset(self) -> None:
+        self._reboot = True
+        self.vcpu.kick()
+
+    def _guest_exit(self, status: int) -> None:
+        self.exit_status = status
+        self.stop(ExitReason.SHUTDOWN)
+
+    def close(self) -> None:
+        """Stop, write back what was asked to be written back, release memory and descriptors."""
+        self.vm.close()
+        if self.disk is not None:
+            self.disk.close()
+
+    def __enter__(self) -> "Machine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Machine {self.vcpu.model}, {self.disk or 'no disk'}, {self.time:.3f} s>"
+
+
+class _Watch:
+    """What else may end a run: text that appears, real time that passes."""
+
+    def __init__(
+        self, machine: Machine, until: str | re.Pattern[str] | None, wall: float | None
+    ) -> None:
+        self.machine = machine
+        self.pattern = re.compile(until, re.M | re.S) if isinstance(until, str) else until
+        self.wall = None if wall is None else monotonic() + wall
+        self.active = until is not None or wall is not None
+        self.looked_at: tuple[int, int, int] | None = None
+
+    def late(self) -> bool:
+        """True when real time is up."""
+        return self.wall is not None and monotonic() >= self.wall
+
+    def seen(self) -> bool:
+        """True if the pattern is in any text; looks only where something has changed."""
+        if self.pattern is None:
+            return False
+        m = self.machine
+        version = (m.screen.version, len(m._serial), len(m.debug.data))
+        if version == self.looked_at:
+            return False
+        self.looked_at = version
+        texts = (m.screen.text, _text(m._serial[-TAIL:]), _text(m.debug.data[-TAIL:]))
+        return any(self.pattern.search(text) for text in texts)
+
+
+def _text(data: bytes | bytearray) -> str:
+    """Bytes as text: UTF-8 where it is, else code page 437; line ends as \\n."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = data.decode("cp437")
+    return text.replace("\r\n", "\n").replace("\r", "")

@@ -1,0 +1,80 @@
+"""The CPU models: one row per difference between them. Data only; the decoder and slow paths read it."""
+
+from typing import NamedTuple
+
+MODELS = ("8086", "80186", "80286", "80386", "80486")
+"""The models, oldest first; their index is the *level* that opcodes are gated by."""
+
+ALIASES = {"8088": "8086", "80188": "80186", "286": "80286", "386": "80386", "486": "80486"}
+
+
+class Difference(NamedTuple):
+    """One field of the core's model struct: its value per model and where that comes from."""
+
+    field: str
+    values: tuple[int, int, int, int, int]
+    what: str
+    source: str
+
+
+# fmt: off
+DIFFERENCES = (
+    Difference("level", (0, 1, 2, 3, 4), "first model an opcode needs", "opcode maps of the manuals"),
+    Difference("count_mask", (255, 31, 31, 31, 31), "bits of a shift count that count",
+               "80186 data sheet; 286 PRM, SAL/SAR/SHL/SHR"),
+    Difference("prefix_limit", (0, 0, 10, 15, 15), "longest instruction in bytes, 0: no limit",
+               "286 PRM 9.3 (interrupt 13); 386 PRM 14.7"),
+    Difference("wraps", (1, 1, 0, 0, 0), "a word at offset FFFFh wraps instead of faulting",
+               "386 PRM 14.7, differences from the 8086, item 9"),
+    Difference("address_lines", (20, 20, 24, 32, 32), "physical address bits", "data sheets"),
+    Difference("push_sp_new", (1, 1, 0, 0, 0), "PUSH SP stores the decremented value",
+               "286 PRM appendix C; 386 PRM, PUSH"),
+    Difference("flags_ones", (0xF002, 0xF002, 2, 2, 2), "FLAGS bits that always read 1",
+               "286 PRM appendix C; 386 PRM 14.7"),
+    Difference("flags_writable", (0xFD5, 0xFD5, 0xFD5, 0x7FD5, 0x7FD5),
+               "FLAGS bits that POPF and IRET load in real mode", "286 PRM 5.2; 386 PRM, POPF"),
+    Difference("eflags_writable", (0, 0, 0, 0x7FD5, 0x247FD5),
+               "EFLAGS bits that POPFD and IRETD load", "386 PRM, POPF; 486 PRM 2.3.3, AC and ID"),
+    Difference("de_next", (1, 1, 0, 0, 0), "#DE pushes the address of the next instruction",
+               "286 PRM appendix C; vectors F6.6, F7.6"),
+    Difference("idiv_min_faults", (1, 1, 0, 0, 0), "IDIV with quotient -128 or -32768 faults",
+               "vectors F6.7, F7.7"),
+    Difference("rep_negates", (1, 0, 0, 0, 0), "REP before IDIV or IMUL negates the result",
+               "vectors F6.7, F7.7"),
+    Difference("bcd_8086", (1, 1, 0, 0, 0), "AAA AAS DAA DAS as on the 8086",
+               "vectors 27, 2F, 37, 3F"),
+    Difference("lock_ud", (0, 0, 0, 1, 1), "LOCK before an instruction that cannot be locked is #UD",
+               "386 PRM, LOCK"),
+    Difference("esc_nm", (0, 0, 0, 1, 1), "ESC without a coprocessor raises #NM if CR0.EM or TS",
+               "386 PRM 11.2"),
+    Difference("ss_vector", (12, 12, 13, 12, 12), "vector of a stack segment overrun",
+               "vectors of the 80286; 386 PRM 14.7"),
+    Difference("string_half", (0, 0, 1, 0, 0), "a string instruction that faults has moved its pointers",
+               "vectors 6D 6F A5 A7 AB AD AF of the 80286"),
+    Difference("pop_m_half", (0, 0, 1, 0, 0), "POP m that faults leaves SP incremented",
+               "vectors 8F of the 80286"),
+    Difference("word_wraps", (1, 1, 1, 0, 0), "the second word of an operand at FFFEh is at offset 0",
+               "vectors C4 C5 of the 80286"),
+    Difference("sar_af", (0, 0, 1, 0, 0), "SHR and SAR with a nonzero count set AF",
+               "vectors of the 80286, undefined flags"),
+    Difference("cpuid", (0, 0, 0, 0, 1), "CPUID and RDTSC exist (a documented liberty)",
+               "486 PRM, CPUID of later steppings"),
+)
+# fmt: on
+
+
+def canonical(name: str) -> str:
+    """The model's name as MODELS has it; ValueError names the choices."""
+    model = ALIASES.get(name, name)
+    if model not in MODELS:
+        raise ValueError(
+            f"unknown CPU model {name!r}: choose one of {', '.join(MODELS)} "
+            f"(or {', '.join(ALIASES)})"
+        )
+    return model
+
+
+def fields(name: str) -> dict[str, int]:
+    """The core's model struct for `name`, by field."""
+    at = MODELS.index(canonical(name))
+    return {d.field: d.values[at] for d in DIFFERENCES}

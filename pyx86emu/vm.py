@@ -1,0 +1,43 @@
+"""Vm: the core's virtual machine with its two buses and its clock."""
+
+from . import _core
+from .bus import Bus
+from .clock import Clock
+
+#: Ports that the core answers itself when it has the interrupt chips.
+IN_CORE = (
+    (0x20, 2, "the interrupt controller"),
+    (0x40, 4, "the interval timer"),
+    (0x61, 1, "system control port B"),
+    (0xA0, 2, "the interrupt controller"),
+    (0x4D0, 2, "the interrupt controller"),
+)
+
+
+class Vm(_core.Vm):
+    """A virtual machine without parts: memory slots, vCPUs, ioeventfds, and two buses for devices.
+
+    >>> with Vm() as vm:
+    ...     ram = vm.add_memory(0, 0x10000)
+    ...     ram[0x1000:0x1001] = bytes([0xF4])
+    ...     vcpu = vm.create_vcpu()
+    ...     vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
+    ...     vcpu.run().reason.name
+    'HLT'
+    """
+
+    def __init__(
+        self,
+        accel: str = "interp",
+        irqchip: bool = False,
+        *,
+        shift: int = 7,
+        clock: str = "virtual",
+    ) -> None:
+        super().__init__(accel, irqchip, shift=shift, clock=clock)
+        self.clock = Clock(self)
+        """The guest's time, and timers on it."""
+        self.pio = Bus(self, "pio", self.clock, IN_CORE if irqchip else ())
+        """The ports."""
+        self.mmio = Bus(self, "mmio", self.clock)
+        """Guest-physical addresses outside RAM."""

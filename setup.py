@@ -1,0 +1,65 @@
+"""The one extension, pyx86emu._core, and its build flavours. The rest is in pyproject.toml.
+
+PYX86EMU_BUILD=release|dev|notail|sanitize chooses one; CONTRIBUTING.md says what each is for.
+"""
+
+import os
+from glob import glob
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+NO_TAIL_CALLS = "-DNO_TAIL_CALLS"  # host.h: handlers return to the trampoline
+SANITIZERS = "-fsanitize=address,undefined"
+FLAVOURS = {
+    # Without -foptimize-sibling-calls a long run of handlers would overflow the stack (host.h).
+    "release": ["-O2", "-g0", "-foptimize-sibling-calls"],
+    "dev": ["-O1", "-g1", NO_TAIL_CALLS],
+    "notail": ["-O2", "-g0", NO_TAIL_CALLS],
+    "sanitize": [
+        *["-O1", "-g", "-fno-omit-frame-pointer", NO_TAIL_CALLS],
+        *[SANITIZERS, "-fno-sanitize-recover=all"],
+    ],
+}
+# The registers are one array seen as bytes, words and dwords; guest arithmetic wraps around.
+ALWAYS = ["-fno-strict-aliasing", "-fwrapv"]
+
+DIRECTIVES = {
+    "language_level": "3",
+    "cdivision": True,
+    "boundscheck": False,
+    "wraparound": False,
+    "initializedcheck": False,
+    "embedsignature": True,
+    "auto_pickle": False,
+}
+
+
+def extensions(flavour: str) -> list[Extension]:
+    """List what is compiled: the core, and for benches (PYX86EMU_BENCH=1) the micro-benchmarks."""
+    if flavour not in FLAVOURS:
+        raise SystemExit(f"PYX86EMU_BUILD={flavour}: choose one of {', '.join(FLAVOURS)}")
+    sources = {"pyx86emu._core": "pyx86emu/_core.pyx"}
+    if os.environ.get("PYX86EMU_BENCH") == "1":
+        sources["bench._micro"] = "bench/_micro.pyx"
+    return [
+        Extension(
+            name,
+            [source],
+            include_dirs=["pyx86emu"],
+            depends=glob("pyx86emu/core/*"),
+            extra_compile_args=FLAVOURS[flavour] + ALWAYS,
+            extra_link_args=[SANITIZERS] if flavour == "sanitize" else [],
+        )
+        for name, source in sources.items()
+    ]
+
+
+flavour = os.environ.get("PYX86EMU_BUILD") or "release"
+setup(
+    ext_modules=cythonize(
+        extensions(flavour), build_dir=".build/cython", compiler_directives=DIRECTIVES
+    ),
+    # Each flavour has its own directory, and flags are no file: compile whenever asked to.
+    options={"build": {"build_base": f".build/{flavour}"}, "build_ext": {"force": True}},
+)

@@ -1,0 +1,195 @@
+"""The setting of the conformance rows: a small guest, its exits as text, a thread to run it in."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from pyx86emu import Exit, ExitReason, Vm
+
+CODE = 0x1000
+STACK = 0x8000
+#: Every vector leads to a HLT of its own: the one of vector n is at HANDLERS + n.
+HANDLERS = 0x600
+#: No test guest runs longer than this without an exit.
+BUDGET = 1_000_000
+#: Seconds that a thread may take for what should happen at once.
+PATIENCE = 20.0
+
+Answer = Callable[[Exit], bytes | int | None]
+
+
+def program(listing: str) -> bytes:
+    """Machine code from lines of hex bytes, with what they mean after a semicolon."""
+    return bytes.fromhex("".join(line.split(";")[0] for line in listing.splitlines()))
+
+
+def all_a5(exit: Exit) -> bytes:
+    """What the rows answer to every read."""
+    return b"\xa5" * (exit.size * exit.count)
+
+
+class Guest:
+    """One vCPU in real mode: RAM at 0-FFFFh, everything above a hole, code at 1000h."""
+
+    def __init__(
+        self,
+        code: bytes = b"",
+        *,
+        model: str = "80486",
+        irqchip: bool = False,
+        flags: int = 2,
+        answer: Answer = all_a5,
+    ) -> None:
+        self.vm = Vm(irqchip=irqchip)
+        self.ram = self.vm.add_memory(0, 0x10000)
+        for vector in range(256):
+            self.vector(vector, HANDLERS + vector)
+        self.ram[HANDLERS : HANDLERS + 256] = b"\xf4" * 256
+        self.answer = answer
+        self.vcpu = self.vm.create_vcpu(model=model)
+        self.start(code, flags=flags)
+
+    def start(self, code: bytes = b"", *, flags: int = 2) -> None:
+        """Put the program (with a HLT behind it) and the registers where the rows have them."""
+        if code:
+            self.ram[CODE : CODE + len(code) + 1] = code + b"\xf4"
+        regs = self.vcpu.regs
+        for name in ("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "cs", "ds", "es", "ss"):
+            setattr(regs, name, 0)
+        regs.esp, regs.eip, regs.eflags = STACK, CODE, flags
+
+    def vector(self, number: int, offset: int) -> None:
+        """Point an interrupt vector at 0000:offset."""
+        self.ram[4 * number : 4 * number + 4] = offset.to_bytes(4, "little")
+
+    def run(self, max_instructions: int = BUDGET) -> Exit:
+        """Run to the next exit; answer it if it is a read."""
+        exit = self.vcpu.run(max_instructions)
+        if exit.reason in (ExitReason.IO, ExitReason.MMIO) and not exit.write:
+            reply = self.answer(exit)
+            if reply is not None:
+                exit.reply(reply)
+        return exit
+
+    def exits(self, limit: int = 5000) -> list[str]:
+        """Run until the guest stops for good; every exit as text."""
+        seen = []
+        for _ in range(limit):
+            exit = self.run()
+            seen.append(self.show(exit))
+            if exit.reason not in (ExitReason.IO, ExitReason.MMIO):
+                return seen
+        raise AssertionError(f"no end after {limit} exits: {seen[:5]}")
+
+    def text(self) -> str:
+        """`exits()` as the rows write them: equal neighbours are counted."""
+        return "; ".join(folded(self.exits()))
+
+    def show(self, exit: Exit) -> str:
+        """An exit as the rows write it."""
+        reason = exit.reason
+        if reason is ExitReason.IO:
+            what = f"port={exit.port:#x} size={exit.size} count={exit.count}"
+            return f"IO out {what} data={exit.data.hex()}" if exit.write else f"IO in {what}"
+        if reason is ExitReason.MMIO:
+            if exit.write:
+                return f"MMIO w {exit.addr:#x} len={exit.size} data={exit.data.hex()}"
+            return f"MMIO r {exit.addr:#x} len={exit.size}"
+        if reason is ExitReason.HLT:
+            vector = self.vcpu.regs.ip - HANDLERS - 1
+            inside = self.vcpu.regs.cs == 0 and 0 <= vector < 256
+            return f"HLT IN VECTOR {vector}" if inside else "HLT"
+        if reason is ExitReason.INTR:
+            return "run returns EINTR"
+        if reason is ExitReason.DEBUG:
+            return f"DEBUG pc={exit.ip:#x}"
+        return f"{reason.name} {exit.message}".strip()
+
+    def frame(self) -> str:
+        """The frame below the initial stack pointer: ip, cs, flags in memory order."""
+        return self.ram[STACK - 6 : STACK].hex()
+
+    def word(self, addr: int) -> int:
+        """A word of RAM."""
+        return int.from_bytes(self.ram[addr : addr + 2], "little")
+
+    def close(self) -> None:
+        """Close the virtual machine."""
+        self.vm.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def folded(texts: list[str]) -> list[str]:
+    """A A B as "A x2", "B"."""
+    out: list[tuple[str, int]] = []
+    for text in texts:
+        if out and out[-1][0] == text:
+            out[-1] = (text, out[-1][1] + 1)
+        else:
+            out.append((text, 1))
+    return [text if n == 1 else f"{text} x{n}" for text, n in out]
+
+
+class Running:
+    """Something in a thread of its own; what it raises comes out of `result()`."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function = function
+        self._value: object = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._main, daemon=True)
+        self._thread.start()
+
+    def _main(self) -> None:
+        try:
+            self._value = self._function()
+        except BaseException as error:  # handed to whoever asks for the result
+            self._error = error
+
+    @property
+    def going(self) -> bool:
+        """Whether it is still at it."""
+        return self._thread.is_alive()
+
+    def result(self, timeout: float = PATIENCE) -> object:
+        """Wait for it and hand out what it returned."""
+        self._thread.join(timeout)
+        assert not self._thread.is_alive(), f"still running after {timeout} s"
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE) -> None:
+    """Wait until another thread has made the condition true."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, f"not within {timeout} s"
+        time.sleep(0.001)
+
+
+def count_of(fd: int) -> int:
+    """Take the count of an eventfd; 0 where it has none."""
+    blocking = os.get_blocking(fd)
+    os.set_blocking(fd, False)
+    try:
+        return int.from_bytes(os.read(fd, 8), "little")
+    except BlockingIOError:
+        return 0
+    finally:
+        os.set_blocking(fd, blocking)

@@ -1,0 +1,110 @@
+"""What tests share: machines that get closed, files that may be missing, rules for skipping."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hypothesis
+import pytest
+
+if TYPE_CHECKING:
+    from pyx86emu import Machine, Vm
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = Path(os.environ.get("PYX86EMU_SHARED") or ROOT.parent / "shared")
+sys.path.append(str(ROOT))  # helpers: `from tests.conformance import guest`
+CI = os.environ.get("CI") == "true"
+# Set by the Makefile for the builds in .build/; see CONTRIBUTING.md.
+BUILD = os.environ.get("PYX86EMU_BUILD") or "release"
+
+# Two runs in CI must be equal. No deadlines: the builds differ in speed by a factor of 50.
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("sanitize", deadline=None, derandomize=True, max_examples=20)
+hypothesis.settings.load_profile("sanitize" if BUILD == "sanitize" else "ci" if CI else "default")
+
+
+def pytest_report_header() -> str:
+    """Say which build is tested, and refuse to test another one than was asked for."""
+    spec = find_spec("pyx86emu")
+    where = Path(spec.origin).parent if spec and spec.origin else None
+    if BUILD in ("notail", "sanitize") and where != ROOT / ".build" / BUILD / "lib" / "pyx86emu":
+        pytest.exit(f"asked for build {BUILD}, but pyx86emu is at {where}: make {BUILD}", 3)
+    return f"pyx86emu: {where}, build {BUILD}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what only the release build can show."""
+    if BUILD != "release":
+        for item in items:
+            if "release" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=f"means nothing for build {BUILD}"))
+
+
+def missing(what: str, remedy: str) -> None:
+    """Skip, saying why; in CI nothing may be missing, so fail."""
+    text = f"{what} is missing: {remedy}"
+    if CI:
+        pytest.fail(text, pytrace=False)
+    pytest.skip(text)
+
+
+@pytest.fixture
+def machine() -> Iterator[Callable[..., Machine]]:
+    """Make machines as `Machine(...)` does; they are closed when the test ends."""
+    from pyx86emu import Machine
+
+    with ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(Machine(*args, **kwargs))
+
+
+@pytest.fixture
+def vm() -> Iterator[Callable[..., Vm]]:
+    """Make Vms as `Vm(...)` does; they are closed when the test ends."""
+    from pyx86emu import Vm
+
+    with ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(Vm(*args, **kwargs))
+
+
+@pytest.fixture(scope="session")
+def shared() -> Callable[[str], Path]:
+    """Find a file beside the project: `shared("vectors/8086/vectors.npz")`. Not ours to copy."""
+
+    def find(name: str) -> Path:
+        if not (SHARED / name).exists():
+            missing(f"{name}", f"put it in {SHARED} or name its directory in PYX86EMU_SHARED")
+        return SHARED / name
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def guests() -> Path:
+    """Find the directory of real guests' images. They are third-party, so CI may lack them too."""
+    name = os.environ.get("PYX86EMU_GUESTS")
+    if not name or not Path(name).is_dir():
+        pytest.skip("no images of real guests: name their directory in PYX86EMU_GUESTS")
+    return Path(name)
+
+
+@pytest.fixture(scope="session")
+def nasm() -> str:
+    """Find the assembler of firmware and guests."""
+    program = shutil.which("nasm")
+    if program is None:
+        missing("nasm", "apt-get install nasm")
+    return str(program)
+
+
+@pytest.fixture(scope="session")
+def vector_step() -> int:
+    """Take every n-th CPU vector: all of them, but a sample where the build is slow."""
+    return 50 if BUILD == "sanitize" else 1

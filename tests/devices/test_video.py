@@ -1,0 +1,285 @@
+"""TextVideo: what a guest writes to the registers is what the screen is told."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyx86emu.devices.video import FRAME, LINE, TextVideo
+
+
+@pytest.fixture
+def video(attach):
+    return attach(TextVideo())
+
+
+def out(video, port, *values):
+    for value in values:
+        video.pio_write(port - 0x3C0, 1, value)
+
+
+def inb(video, port):
+    return video.pio_read(port - 0x3C0, 1)
+
+
+def crtc(video, index, value):
+    out(video, 0x3D4, index)
+    out(video, 0x3D5, value)
+
+
+def attribute(video, index, value):
+    inb(video, 0x3DA)
+    out(video, 0x3C0, index, value)
+
+
+def test_starts_in_80_by_25_text(video):
+    assert (video.columns, video.rows) == (80, 25)
+    assert video.character_height == 16
+    assert video.row_pitch == 80
+    assert video.cursor == (0, 0)
+    assert video.cursor_shape == (13, 14)
+    assert video.cursor_visible
+    assert video.start_address == 0
+    assert video.enabled
+    assert video.blinking
+
+
+@pytest.mark.parametrize(("value", "columns"), [(79, 80), (39, 40), (80, 80), (40, 40), (131, 132)])
+def test_columns_as_a_vga_or_a_cga_counts_them(video, value, columns):
+    crtc(video, 0x01, value)
+
+    assert video.columns == columns
+
+
+def test_50_rows_of_an_8_line_font(video):
+    crtc(video, 0x09, 0x47)
+
+    assert video.rows == 50
+    assert video.character_height == 8
+
+
+def test_rows_use_the_overflow_bits(video):
+    crtc(video, 0x12, 0x57)  # 0x57 | 1 << 8 = 343: 350 lines, less the rest
+    crtc(video, 0x07, 0x02)
+    crtc(video, 0x09, 0x0D)
+
+    assert video.rows == (0x157 + 1) // 14
+
+
+def test_cursor_follows_its_address_and_the_start_address(video):
+    crtc(video, 0x0C, 0x07)
+    crtc(video, 0x0D, 0xD0)  # second page of 2000 characters
+    address = 2000 + 10 * 80 + 33
+    crtc(video, 0x0E, address >> 8)
+    crtc(video, 0x0F, address & 0xFF)
+
+    assert video.start_address == 2000
+    assert video.cursor_address == address
+    assert video.cursor == (10, 33)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "visible"),
+    [(13, 14, True), (0, 15, True), (0x20, 0, False), (0x2D, 14, False), (14, 13, False)],
+)
+def test_cursor_can_be_hidden(video, start, end, visible):
+    crtc(video, 0x0A, start)
+    crtc(video, 0x0B, end)
+
+    assert video.cursor_visible is visible
+
+
+def test_crtc_registers_read_back(video):
+    for index in range(0x19):
+        crtc(video, index, 0x40 | index)
+    for index in range(0x19):
+        out(video, 0x3D4, index)
+        assert inb(video, 0x3D4) == index
+        assert inb(video, 0x3D5) == 0x40 | index
+
+
+def test_crtc_registers_beyond_the_last_read_as_zero(video):
+    crtc(video, 0x30, 0xFF)
+
+    assert inb(video, 0x3D5) == 0
+
+
+def test_protected_registers_keep_their_values(video):
+    crtc(video, 0x11, 0x8E)
+    for index in range(8):
+        crtc(video, index, 0x00)
+    crtc(video, 0x0F, 0x05)
+
+    assert (video.columns, video.rows) == (80, 25)
+    assert video.cursor == (0, 5)
+    assert video.crtc[0x07] == 0x0F  # line compare bit went, the others did not
+
+
+def test_attribute_flip_flop_tells_index_from_data(video):
+    inb(video, 0x3DA)
+    out(video, 0x3C0, 0x05, 0x2A)  # palette off: writable
+
+    assert inb(video, 0x3C0) == 0x05
+    assert inb(video, 0x3C1) == 0x2A
+    assert not video.enabled
+    out(video, 0x3C0, 0x20)
+    assert video.enabled
+
+
+def test_status_read_resets_the_flip_flop(video):
+    out(video, 0x3C0, 0x10)
+    inb(video, 0x3DA)
+    out(video, 0x3C0, 0x30, 0x04)
+
+    assert video.attribute[0x10] == 0x04
+    assert not video.blinking
+
+
+def test_palette_is_locked_while_the_screen_shows(video):
+    attribute(video, 0x21, 0x3F)
+
+    assert video.attribute[1] == 0x01
+
+
+def test_blinking_by_cga_mode_port(video):
+    out(video, 0x3D8, 0x09)
+    assert not video.blinking
+    out(video, 0x3D8, 0x29)
+    assert video.blinking
+    assert inb(video, 0x3D8) == inb(video, 0x3D9) == 0xFF  # write-only
+    out(video, 0x3D9, 0x1F)
+    assert (video.cga_mode, video.cga_color) == (0x29, 0x1F)
+
+
+def test_sequencer_can_blank_the_screen(video):
+    out(video, 0x3C4, 0x01)
+    out(video, 0x3C5, 0x20)
+
+    assert inb(video, 0x3C5) == 0x20
+    assert not video.enabled
+
+
+def test_graphics_and_misc_registers_read_back(video):
+    out(video, 0x3CE, 0x06)
+    assert inb(video, 0x3CF) == 0x0E
+    out(video, 0x3CF, 0x0C)
+    assert inb(video, 0x3CF) == 0x0C
+    out(video, 0x3C2, 0xE3)
+    assert inb(video, 0x3CC) == 0xE3
+    out(video, 0x3DA, 0x01)
+    assert inb(video, 0x3CA) == 0x01
+    out(video, 0x3C3, 0x00)
+    assert inb(video, 0x3C3) == 0x00
+    out(video, 0x3C6, 0x0F)
+    assert inb(video, 0x3C6) == 0x0F
+
+
+def test_undriven_offsets_read_as_ones(video):
+    assert inb(video, 0x3CB) == inb(video, 0x3CD) == 0xFF
+
+
+def test_mono_ports_are_not_ours(video):
+    ports = {0x3C0 + offset + i for offset, length in video.ranges for i in range(length)}
+
+    assert ports == {*range(0x3C0, 0x3D0), 0x3D4, 0x3D5, 0x3D8, 0x3D9, 0x3DA}
+
+
+def test_default_palette_is_the_cga_s(video):
+    palette = video.palette
+
+    assert palette[0] == (0, 0, 0)
+    assert palette[1] == (0, 0, 0xAA)
+    assert palette[6] == (0xAA, 0x55, 0)  # brown, not dark yellow
+    assert palette[7] == (0xAA, 0xAA, 0xAA)
+    assert palette[8] == (0x55, 0x55, 0x55)
+    assert palette[15] == (0xFF, 0xFF, 0xFF)
+
+
+def test_dac_colours_are_written_and_read_in_threes(video):
+    out(video, 0x3C8, 0x01)
+    out(video, 0x3C9, 1, 2, 3, 0x3F, 0x40, 0x7F)
+    assert inb(video, 0x3C7) == 0
+    assert inb(video, 0x3C8) == 3
+
+    out(video, 0x3C7, 0x01)
+    assert inb(video, 0x3C7) == 3
+    assert [inb(video, 0x3C9) for _ in range(6)] == [1, 2, 3, 0x3F, 0, 0x3F]
+    assert video.palette[1] == (4, 8, 12)
+
+
+def test_dac_index_wraps(video):
+    out(video, 0x3C8, 0xFF)
+    out(video, 0x3C9, 1, 2, 3, 4, 5, 6)
+
+    assert video.dac[:3] == bytes((4, 5, 6))
+
+
+def test_palette_goes_through_attribute_registers_and_colour_select(video):
+    attribute(video, 0x02, 0x3F)
+    assert video.palette[2] == (0xFF, 0xFF, 0xFF)
+
+    attribute(video, 0x30, 0x8C)
+    attribute(video, 0x34, 0x01)
+    assert video.palette[1] == tuple(v << 2 | v >> 4 for v in video.dac[3 * 0x11 : 3 * 0x11 + 3])
+
+
+def test_retrace_comes_seventy_times_a_guest_second(video, guest_time):
+    edges = 0
+    last = 0
+    while guest_time.time < 10**9:
+        now = inb(video, 0x3DA) & 0x08
+        edges += now > last
+        last = now
+        guest_time.advance(LINE // 2)
+
+    assert edges == 70
+
+
+def test_display_is_off_during_retrace_and_at_the_end_of_each_line(video, guest_time):
+    assert inb(video, 0x3DA) == 0x00
+    guest_time.advance(LINE - 100)
+    assert inb(video, 0x3DA) == 0x01
+    guest_time.advance(100)
+    assert inb(video, 0x3DA) == 0x00
+    guest_time.advance(411 * LINE)
+    assert inb(video, 0x3DA) == 0x09
+    guest_time.advance(2 * LINE)
+    assert inb(video, 0x3DA) == 0x01
+    guest_time.advance(FRAME - 414 * LINE)
+    assert inb(video, 0x3DA) == 0x00
+
+
+def test_reset_brings_the_text_mode_back(video):
+    crtc(video, 0x01, 39)
+    out(video, 0x3C8, 0)
+    out(video, 0x3C9, 63, 63, 63)
+
+    video.reset()
+
+    assert video.columns == 80
+    assert video.palette[0] == (0, 0, 0)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.booleans(),
+            st.sampled_from([*range(0x3C0, 0x3D0), 0x3D4, 0x3D5, 0x3D8, 0x3D9, 0x3DA]),
+            st.integers(0, 255),
+        )
+    )
+)
+def test_any_accesses_leave_a_screen_that_can_be_shown(attach_alone, accesses):
+    video, _ = attach_alone(TextVideo())
+    for write, port, value in accesses:
+        if write:
+            out(video, port, value)
+        else:
+            assert 0 <= inb(video, port) <= 0xFF
+
+    assert video.columns > 0
+    assert video.rows > 0
+    assert video.row_pitch > 0
+    row, column = video.cursor
+    assert row >= 0
+    assert 0 <= column < video.columns
+    assert all(0 <= c <= 255 for color in video.palette for c in color)

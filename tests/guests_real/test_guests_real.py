@@ -1,0 +1,151 @@
+"""Real guests that others wrote: boot each, type what guests.toml says, look for the result."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyx86emu import Disk, ExitReason, Machine
+
+SHARED = Path(os.environ.get("PYX86EMU_SHARED") or Path(__file__).resolve().parents[3] / "shared")
+TOML = SHARED / "guests" / "guests.toml"
+
+MODELS = {"8086": "8086", "186": "80186", "286": "80286", "386": "80386", "486": "80486"}
+KEY_GAP_NS = 20_000_000
+# (mode, where the frame buffer is, its bytes)
+FRAME_BUFFERS = {4: (0xB8000, 0x4000), 5: (0xB8000, 0x4000), 6: (0xB8000, 0x4000)}
+FRAME_BUFFERS[0x13] = (0xA0000, 64000)
+TEXT = (0xB8000, 4000)
+
+# Guests that do not run yet, each with its reason. The list may only shrink.
+NOT_YET = {
+    "mbr-only": "no hard disk yet",
+    "freedos-hd": "no hard disk yet",
+    "elks-hd": "no hard disk yet",
+    "bootlogo": "no graphics modes yet",
+    "invaders": "no graphics modes yet",
+    "pillman": "no graphics modes yet",
+    "floppybird": "no graphics modes yet",
+    "demo-memories": "no graphics modes yet",
+}
+
+
+def listed() -> list[dict[str, Any]]:
+    """All guests that this kind of machine is expected to run."""
+    if not TOML.is_file():
+        return []
+    guests = tomllib.loads(TOML.read_text("utf-8"))["guest"]
+    return [guest for guest in guests if guest["tier"] != "beyond"]
+
+
+class Driver:
+    """One guest on one machine, taken through its steps in guest time."""
+
+    def __init__(self, guest: dict[str, Any], images: Path, m: Machine) -> None:
+        self.guest = guest
+        self.m = m
+        keys = images / f"{guest['id']}.keys"
+        self.typed = keys.read_text("utf-8") if keys.is_file() else ""
+        m.keyboard.key_gap = int(guest.get("gap", 0) * 1e9) or KEY_GAP_NS
+
+    @property
+    def text(self) -> str:
+        """What its console shows."""
+        return self.m.serial_text if self.guest["console"] == "serial" else self.m.screen.text
+
+    def wait(self, seconds: float) -> None:
+        """Let guest time pass."""
+        self.m.run(timeout=seconds)
+
+    def step(self, step: dict[str, Any]) -> None:
+        """Wait for a text, type, pause."""
+        if step["wait"]:
+            exit = self.m.run(step["wait"], timeout=step["within"])
+            assert exit.reason is ExitReason.MATCH, f"{step['wait']!r}: {exit!r}\n{self.text}"
+        else:
+            exit = self.m.boot()
+            assert self.m.booted, f"the boot sector does not start: {exit!r}\n{self.text}"
+            self.wait(self.guest.get("settle", 0))
+        self.type(step["type"].replace("{keys}", self.typed))
+        self.wait(step.get("pause", 0))
+
+    def type(self, text: str) -> None:
+        """Type, and let the guest take the last key."""
+        if self.guest["console"] == "serial":
+            self.m.uart.receive(text.replace("{ret}", "\r").encode())
+            return
+        self.m.keyboard.type(text)
+        while self.m.keyboard.typing:
+            before = self.m.time
+            self.wait(0.01)
+            if self.m.time == before:  # halted for good: nobody reads the keys
+                return
+
+    def frame_buffer(self) -> bytes:
+        """The bytes that are on display."""
+        return self.m.vm.read(*FRAME_BUFFERS.get(self.m.screen.mode, TEXT))
+
+    def animates(self) -> bool:
+        """Whether the picture changes within a second."""
+        before = self.frame_buffer()
+        for _ in range(20):
+            self.wait(0.05)
+            if self.frame_buffer() != before:
+                return True
+        return False
+
+    def lines(self, first: int, end: int, base: int) -> bytes:
+        """Display lines of a CGA picture, out of their interleave."""
+        read = self.m.vm.read
+        return b"".join(read(base + y % 2 * 0x2000 + y // 2 * 80, 80) for y in range(first, end))
+
+
+@pytest.mark.parametrize("guest", listed(), ids=lambda guest: str(guest["id"]))
+def test_guest_shows_what_is_expected(
+    guest: dict[str, Any],
+    guests: Path,
+    machine: Callable[..., Machine],
+    request: pytest.FixtureRequest,
+) -> None:
+    image = guests / f"{guest['id']}.img"
+    if not image.is_file():
+        pytest.skip(f"{image.name} is missing: guests.py makes it")
+    if guest["id"] in NOT_YET:
+        request.applymarker(pytest.mark.xfail(reason=NOT_YET[guest["id"]], strict=True))
+    data = image.read_bytes()
+    assert hashlib.sha256(data).hexdigest() == guest["image_sha256"], "not the image it should be"
+    disk = Disk(data, geometry=tuple(guest["geometry"]))
+    model = MODELS[guest.get("cpu_detected", guest["cpu"])]
+    m = machine(disk, model=model, memory=guest["mem_kib"] * 1024)
+    driver = Driver(guest, guests, m)
+
+    for step in guest["step"]:
+        driver.step(step)
+
+    text = driver.text
+    for expected in guest["expect"]:
+        assert expected in text, f"{expected!r} is not on\n{text}"
+    if "mode" in guest:
+        assert m.screen.mode == guest["mode"]
+    if "vram_sha256" in guest:
+        shown = driver.lines(*guest["vram_lines"], int(guest["vram"], 16))
+        assert hashlib.sha256(shown).hexdigest() == guest["vram_sha256"]
+    if "colours" in guest:
+        assert len(set(driver.frame_buffer())) >= guest["colours"]
+    if guest.get("animates"):
+        assert driver.animates(), "nothing moves"
+
+
+def test_there_is_a_list_of_guests() -> None:
+    if not listed():
+        pytest.skip(f"no {TOML}: name its directory in PYX86EMU_SHARED")
+
+    known = {guest["id"] for guest in listed()}
+
+    assert NOT_YET.keys() <= known, "a reason for a guest that is not listed"

@@ -1,0 +1,45 @@
+"""The examples run as they stand."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pyx86emu.examples import device, doorbell_asyncio
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+
+
+def test_kvm_hello_counts_two_rings() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "pyx86emu.examples.kvm_hello"], capture_output=True, text=True
+    )
+
+    assert (result.stdout, result.stderr) == ("2 2\n", "")
+
+
+def test_asyncio_hears_every_ring(capsys: pytest.CaptureFixture[str]) -> None:
+    rings = asyncio.run(doorbell_asyncio.main())
+
+    assert rings == doorbell_asyncio.RINGS
+    assert capsys.readouterr().out.startswith("100,000 rings in ")
+
+
+def test_dice_are_thrown() -> None:
+    throws = device.main()
+
+    assert len(throws) == 6
+    assert set(throws) <= set("123456")
+    assert throws == device.main(), "seeded: two runs are equal"
+
+
+def test_the_program_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    program = README.read_text("utf-8").split("```python\n")[1].split("```")[0]
+
+    exec(compile(program, "README.md", "exec"), {"__name__": "readme"})
+
+    assert capsys.readouterr().out.strip()
