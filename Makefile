@@ -16,7 +16,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
 
-CORE := pyx86emu/_core.pyx pyx86emu/_core.pxd $(wildcard pyx86emu/core/*) setup.py pyproject.toml
+CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*) setup.py pyproject.toml
 PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*')
 NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
 
@@ -96,7 +96,7 @@ sanitize: .build/sanitize/done $(VENV)/deps-test
 
 # -- the rest -------------------------------------------------------------------------------------
 
-CYTHON_SOURCES = pyx86emu/_core.pyx pyx86emu/_core.pxd $(wildcard pyx86emu/core/*.pxi bench/*.pyx)
+CYTHON_SOURCES = $(wildcard pyx86emu/*.pyx pyx86emu/*.pxd pyx86emu/core/*.pxi bench/*.pyx)
 
 lint: core $(VENV)/deps-test $(VENV)/deps-lint
 	$(VENV)/bin/ruff check .

@@ -82,9 +82,6 @@ diskette_table:                         ; INT 1Eh
         fixed   0EFD2h
 entry_int17:
         jmp     int17
-        fixed   0F045h
-video_functions:
-        int10_function_table
         fixed   0F065h
 entry_int10:
         jmp     int10

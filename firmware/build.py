@@ -21,12 +21,8 @@ def build(nasm: str = "nasm") -> tuple[bytes, str]:
     """Return the image and the symbol list."""
     with tempfile.TemporaryDirectory() as directory:
         where = Path(directory)
-        subprocess.run(
-            [nasm, "-f", "bin", "-w+error", "-DMAP", "-I", f"{FIRMWARE}/", "-o", "bios.bin"]
-            + [str(FIRMWARE / "bios.asm")],
-            cwd=where,
-            check=True,
-        )
+        options = ["-f", "bin", "-w+error", "-DMAP", "-I", f"{FIRMWARE}/", "-o", "bios.bin"]
+        subprocess.run([nasm, *options, str(FIRMWARE / "bios.asm")], cwd=where, check=True)
         image = bytearray((where / "bios.bin").read_bytes())
         labels = sorted(
             (int(offset, 16), name)

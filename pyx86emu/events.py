@@ -1,5 +1,6 @@
 """Events: an EventFd counts across threads and processes, a Doorbell counts inside this one."""
 
+import errno
 import os
 from types import TracebackType
 
@@ -37,13 +38,18 @@ class EventFd:
     def read(self) -> int:
         """Take what was counted; 0 when that is nothing (unless `blocking`)."""
         try:
-            return os.eventfd_read(self._fd)
+            return os.eventfd_read(self._open())
         except BlockingIOError:
             return 0
 
     def write(self, n: int = 1) -> None:
         """Count up by `n`."""
-        os.eventfd_write(self._fd, n)
+        os.eventfd_write(self._open(), n)
+
+    def _open(self) -> int:
+        if self._fd < 0:
+            raise OSError(errno.EBADF, "this EventFd is closed: make another one")
+        return self._fd
 
     def close(self) -> None:
         """Close the descriptor. Entries registered with it go on: they hold their own."""

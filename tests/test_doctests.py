@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "pyx86emu"
 MODULES = ["pyx86emu._core"] + [
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in sorted(PACKAGE.rglob("*.py"))
-    if path.name != "__main__.py" and path.parent.name != "examples"
+    if path.name != "__main__.py" and path.parent.name not in ("core", "examples")
 ]
 
 

@@ -50,12 +50,14 @@ def test_close_may_be_called_twice_and_closes_only_its_own() -> None:
         os.close(other)
 
 
-def test_writing_a_closed_eventfd_is_an_error() -> None:
+def test_a_closed_eventfd_can_be_neither_written_nor_read() -> None:
     event = EventFd()
     event.close()
 
-    with pytest.raises(OSError, match="Bad file descriptor"):
+    with pytest.raises(OSError, match="this EventFd is closed"):
         event.write()
+    with pytest.raises(OSError, match="this EventFd is closed"):
+        event.read()
 
 
 def test_repr_names_the_descriptor() -> None:

@@ -186,6 +186,22 @@ def test_edge_line_needs_a_new_edge_and_level_line_does_not(board):
     assert level.taken() is None
 
 
+def test_elcr_makes_single_lines_level_triggered(board):
+    pc = board()
+    pc.write(0x4D0, 0xFF)
+    pc.write(0x4D1, 0x04)
+    assert (pc.read(0x4D0), pc.read(0x4D1)) == (0xF8, 0x04)  # timer, keyboard, cascade: never
+
+    pc.up(0, 10)
+
+    assert pc.taken() == 0x08
+    pc.write(MASTER, EOI)
+    for _ in range(2):
+        assert pc.taken() == 0x72
+        pc.write(SLAVE, EOI)
+        pc.write(MASTER, EOI)
+
+
 def test_initialisation_forgets_edges_masks_and_services(board):
     pc = board()
     pc.up(3)

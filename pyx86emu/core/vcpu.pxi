@@ -87,6 +87,13 @@ cdef class Exit:
             log_read(c, BUS_PIO if self.reason == EXIT_IO else BUS_MMIO, self.addr, self.size,
                      int.from_bytes(raw, "little"))
 
+    def because(self, reason):
+        """This exit with another reason: what a machine around the vCPU makes of it."""
+        cdef Exit e = Exit.__new__(Exit)
+        e.reason, e.addr, e.size, e.count, e.write = reason, self.addr, self.size, self.count, self.write
+        e.value, e.cs, e.ip, e.message = self.value, self.cs, self.ip, self.message
+        return e
+
     def __repr__(self):
         name = self.reason.name
         if self.reason == EXIT_IO or self.reason == EXIT_MMIO:

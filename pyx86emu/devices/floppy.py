@@ -39,13 +39,12 @@ ST3_READY = 0x20
 ST3_TRACK_0 = 0x10
 ST3_TWO_SIDES = 0x08
 
-
 MT = 0x80
 SK = 0x20
 
 READ, READ_DELETED, READ_TRACK, WRITE, VERIFY = range(5)
-
 FORMAT = 0x0D
+
 RECALIBRATE_STEPS = 79
 REVOLUTION = 200_000_000
 
@@ -98,9 +97,8 @@ class FloppyController(FloppyChip):
             self._write_track(drive, bytes(self.data))
             return
         if self.kind == WRITE:
-            if not drive.sectors_on_track(self.head):
-                self._fail(ST1_NO_DATA | ST1_NO_MARK)
-                return
+            if not self._find_sector(drive):
+                return  # another disk was put in
             drive.write(self.head, self.ids[2], bytes(self.data))
         if not self._sector_done(False):
             self._continue(drive)
@@ -241,9 +239,6 @@ class FloppyController(FloppyChip):
         drive = self._ready_drive()
         if drive is None:
             return
-        if self.kind == WRITE and drive.protected:
-            self._fail(ST1_NOT_WRITABLE)
-            return
         if self.configuration & CONFIG_IMPLIED_SEEK:
             drive.step_to(self.ids[0])
             self.pcn[self.unit] = self.ids[0]
@@ -271,6 +266,9 @@ class FloppyController(FloppyChip):
 
     def _find_sector(self, drive: Drive) -> bool:
         """Look for the sector that the IDs name; where it is not, the command fails."""
+        if self.kind == WRITE and drive.protected:
+            self._fail(ST1_NOT_WRITABLE)
+            return False
         c, h, r, n = self.ids
         formatted = drive.sectors_on_track(self.head)
         if formatted == 0:

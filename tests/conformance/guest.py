@@ -107,7 +107,7 @@ class Guest:
         if reason is ExitReason.INTR:
             return "run returns EINTR"
         if reason is ExitReason.DEBUG:
-            return f"DEBUG pc={exit.ip:#x}"
+            return f"DEBUG exc=1 pc={exit.pc:#x} dr6={exit.dr6:#x}"
         return f"{reason.name} {exit.message}".strip()
 
     def frame(self) -> str:

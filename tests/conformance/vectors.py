@@ -199,8 +199,20 @@ def _80286_on_80186(v: VectorSet) -> Array:
 
 def _80286_on_386(v: VectorSet) -> Array:
     segment = v.of_forms("8C|8E") & (v.opcodes()[:, 1] >> 3 & 7 > 3)
-    kept: Array = (v.vector != 13) & ~v.of_forms("9D|CF") & ~segment & ~v.prefixed(0xF0)
+    changed = v.of_forms("9D|CF") | segment | v.prefixed(0xF0) | _wrapping_pointers(v)
+    kept: Array = (v.vector != 13) & ~changed
     return kept
+
+
+def _wrapping_pointers(v: VectorSet) -> Array:
+    """A far pointer or bounds at offset FFFEh: the 80286 goes on at offset 0, a 386 faults."""
+    out = v.of_forms("62|C4|C5|FF.3|FF.5")
+    segments = [v.registers.index(name) for name in ("cs", "ss", "ds", "es")]
+    for i in np.flatnonzero(out):
+        listed = set(v.part(int(i), "ram0_addr")[0].tolist())
+        bases = [int(v.regs0[i, k]) << 4 for k in segments]
+        out[i] = any(base + 0xFFFF in listed and base in listed for base in bases)
+    return out
 
 
 @dataclass(frozen=True)

@@ -1,124 +1,10 @@
-"""FloppyController, by Intel's 8272A and 82077AA data sheets."""
+"""FloppyController: its commands, by Intel's 8272A and 82077AA data sheets."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyx86emu.devices.dma import Dma8237
-from pyx86emu.devices.floppy import FloppyController
-
-DOR, MSR, DSR, FIFO, DIR, CCR = 2, 4, 4, 5, 7, 7
-READ, WRITE = 0xE6, 0xC5
-
-
-class Disk:
-    """A disk whose sectors say where they are."""
-
-    def __init__(self, cylinders=80, heads=2, sectors=18, readonly=False):
-        self.geometry = (cylinders, heads, sectors)
-        self.readonly = readonly
-        self.data = b"".join(self.sector(lba) for lba in range(cylinders * heads * sectors))
-        self.written = []
-
-    @staticmethod
-    def sector(lba):
-        return lba.to_bytes(2, "little") * 256
-
-    def read(self, lba, count):
-        assert 0 <= lba <= lba + count <= len(self.data) // 512
-        return self.data[512 * lba : 512 * (lba + count)]
-
-    def write(self, lba, data):
-        assert not self.readonly
-        assert len(data) % 512 == 0
-        self.written.append(lba)
-        self.data = self.data[: 512 * lba] + data + self.data[512 * lba + len(data) :]
-
-
-class Memory:
-    """One page of guest memory."""
-
-    def __init__(self):
-        self.data = bytearray(0x10000)
-
-    def read(self, addr, size):
-        return bytes(self.data[addr : addr + size])
-
-    def write(self, addr, data):
-        self.data[addr : addr + len(data)] = data
-
-
-class Guest:
-    """A driver that waits for the interrupt as a BIOS does."""
-
-    def __init__(self, fdc, dma, memory, time):
-        self.fdc, self.dma, self.memory, self.time = fdc, dma, memory, time
-
-    def inb(self, offset):
-        return self.fdc.pio_read(offset, 1)
-
-    def out(self, offset, value):
-        self.fdc.pio_write(offset, 1, value)
-
-    def send(self, *values):
-        for value in values:
-            assert self.inb(MSR) & 0xC0 == 0x80
-            self.out(FIFO, value)
-
-    def results(self):
-        values = []
-        while self.inb(MSR) & 0xC0 == 0xC0:
-            values.append(self.inb(FIFO))
-        return values
-
-    def wait(self):
-        self.time.advance(self.fdc.delay)
-        assert self.fdc.irq.level
-
-    def sense(self):
-        self.send(0x08)
-        return self.results()
-
-    def seek(self, cylinder, unit=0):
-        self.send(0x0F, unit, cylinder)
-        self.wait()
-        return self.sense()
-
-    def dma_to(self, mode, addr, count):
-        for port, value in (
-            (0x0A, 6),
-            (0x0C, 0),
-            (0x0B, mode | 2),
-            (4, addr & 0xFF),
-            (4, addr >> 8),
-            (5, count - 1 & 0xFF),
-            (5, count - 1 >> 8),
-            (0x0A, 2),
-        ):
-            self.dma.pio_write(port, 1, value)
-
-    def read_sectors(self, c, h, r, count=1, *, command=READ, n=2, eot=18, unit=0, h_id=None):
-        """READ DATA into address 0; returns results."""
-        self.dma_to(0x44, 0, 512 * count)
-        self.send(command, h << 2 | unit, c, h if h_id is None else h_id, r, n, eot, 0x1B, 0xFF)
-        self.wait()
-        return self.results()
-
-    def write_sectors(self, c, h, r, data, *, command=WRITE, count=None, eot=18):
-        self.memory.write(0x4000, data)
-        self.dma_to(0x48, 0x4000, count or len(data))
-        self.send(command, h << 2, c, h, r, 2, eot, 0x1B, 0xFF)
-        self.wait()
-        return self.results()
-
-
-def start(guest, nd=0):
-    """Out of reset, four senses, SPECIFY."""
-    guest.out(DOR, 0x1C)
-    guest.wait()
-    for _ in range(4):
-        guest.sense()
-    guest.send(0x03, 0xDF, 0x02 | nd)
+from tests.devices.floppy_guest import DSR, FIFO, MSR, READ, Disk, Guest, new_controller, start
 
 
 @pytest.fixture
@@ -128,109 +14,14 @@ def disk():
 
 @pytest.fixture
 def cold(attach, guest_time, disk):
-    """A driver before it has touched the controller."""
-    memory = Memory()
-    dma = attach(Dma8237(memory))
-    fdc = attach(FloppyController(dma))
-    fdc.insert(0, disk)
-    return Guest(fdc, dma, memory, guest_time)
+    """A driver that has not yet touched the controller."""
+    return Guest(attach(new_controller(disk)), guest_time)
 
 
 @pytest.fixture
 def guest(cold):
     start(cold)
     return cold
-
-
-@pytest.fixture
-def pio(cold):
-    """A driver that moves the data itself."""
-    start(cold, nd=1)
-    return cold
-
-
-# -- reset and registers -------------------------------------------------------------
-
-
-def test_controller_starts_in_reset(cold):
-    assert cold.inb(MSR) == 0
-    assert cold.inb(DOR) == 0
-    cold.out(FIFO, 0x10)
-    cold.out(DOR, 0x0C)
-    assert cold.inb(MSR) == 0x80
-
-
-def test_four_senses_after_reset(cold):
-    cold.out(DOR, 0x0C)
-    assert not cold.fdc.irq.level
-    cold.wait()
-
-    assert cold.sense() == [0xC0, 0]
-    assert not cold.fdc.irq.level
-    assert [cold.sense() for _ in range(3)] == [[0xC1, 0], [0xC2, 0], [0xC3, 0]]
-    assert cold.sense() == [0x80]
-
-
-def test_sense_before_the_interrupt_of_the_reset(cold, guest_time):
-    cold.out(DOR, 0x0C)
-
-    assert [cold.sense()[0] for _ in range(4)] == [0xC0, 0xC1, 0xC2, 0xC3]
-
-    guest_time.advance(10 * cold.fdc.delay)
-    assert cold.fdc.irq.edges == 0
-
-
-def test_reset_through_the_data_rate_register(guest):
-    guest.out(DSR, 0x80)
-    guest.wait()
-
-    assert guest.sense() == [0xC0, 0]
-
-
-def test_reset_in_the_middle_of_a_command(guest):
-    guest.send(0x46, 0, 0)
-    guest.out(DOR, 0x18)
-    assert guest.inb(MSR) == 0
-    guest.out(DOR, 0x1C)
-    guest.wait()
-
-    assert guest.inb(MSR) == 0x80
-    assert guest.sense() == [0xC0, 0]
-
-
-def test_gate_bit_keeps_the_interrupt_from_the_line(cold, guest_time):
-    cold.out(DOR, 0x04)
-    guest_time.advance(cold.fdc.delay)
-    assert not cold.fdc.irq.level
-
-    cold.out(DOR, 0x0C)
-
-    assert cold.fdc.irq.level
-
-
-def test_undriven_ports(guest):
-    assert guest.inb(0) == guest.inb(1) == 0xFF
-    covered = {offset + i for offset, length in guest.fdc.ranges for i in range(length)}
-    assert covered == {0, 1, 2, 3, 4, 5, 7}
-
-
-def test_tape_register_and_rates_are_kept(guest):
-    guest.out(3, 0x01)
-    assert guest.inb(3) == 0x01
-    guest.out(CCR, 0x01)
-    assert guest.fdc.rate == 1
-    guest.out(DSR, 0x02)
-    assert guest.fdc.rate == 2
-
-
-def test_device_reset_keeps_the_disk_and_holds_the_chip(guest, disk):
-    guest.send(0x0F, 0, 5)
-    guest.fdc.reset()
-
-    assert guest.inb(MSR) == 0
-    assert guest.inb(DOR) == 0
-    assert not guest.time.waiting
-    assert guest.fdc.drives[0].disk is disk
 
 
 # -- commands without data -------------------------------------------------------------
@@ -365,43 +156,6 @@ def test_reset_keeps_what_is_locked(guest):
     guest.wait()
     guest.send(0x0E)
     assert guest.results()[8:] == [0x20, 0x00]
-
-
-# -- disk change ---------------------------------------------------------------------------
-
-
-def test_change_line_is_cleared_by_a_step(guest):
-    assert guest.inb(DIR) == 0x80
-    guest.send(0x07, 0)  # at track 0 already: no step
-    guest.wait()
-    guest.sense()
-    assert guest.inb(DIR) == 0x80
-
-    guest.seek(1)
-
-    assert guest.inb(DIR) == 0x00
-
-
-def test_change_line_stays_without_a_disk(guest, disk):
-    guest.seek(1)
-    assert guest.fdc.eject(0) is disk
-    assert guest.inb(DIR) == 0x80
-    guest.seek(2)
-    assert guest.inb(DIR) == 0x80
-    guest.fdc.insert(0, disk)
-    assert guest.inb(DIR) == 0x80
-    guest.seek(3)
-    assert guest.inb(DIR) == 0x00
-
-
-def test_change_line_is_that_of_the_selected_drive(guest):
-    guest.seek(1)
-    guest.out(DOR, 0x2D)
-    assert guest.inb(DIR) == 0x80
-    guest.out(DOR, 0x1C)
-    assert guest.inb(DIR) == 0x00
-    guest.out(DOR, 0x1F)  # no such drive
-    assert guest.inb(DIR) == 0x00
 
 
 # -- reading ---------------------------------------------------------------------------------
@@ -691,11 +445,7 @@ def test_format_of_a_protected_disk(guest, disk):
     count=st.integers(1, 40),
 )
 def test_any_read_gives_the_right_sectors(attach_alone, cylinder, head, sector, count):
-    memory = Memory()
-    dma, time = attach_alone(Dma8237(memory))
-    fdc, time = attach_alone(FloppyController(dma))
-    fdc.insert(0, Disk())
-    guest = Guest(fdc, dma, memory, time)
+    guest = Guest(*attach_alone(new_controller(Disk())))
     start(guest)
     guest.seek(cylinder)
     available = 36 - (head * 18 + sector - 1)
@@ -705,93 +455,4 @@ def test_any_read_gives_the_right_sectors(attach_alone, cylinder, head, sector, 
 
     moved = min(count, available)
     assert (st0 & 0xC0, st1) == ((0, 0) if count <= available else (0x40, 0x80))
-    assert memory.read(0, 512 * moved) == b"".join(Disk.sector(lba + i) for i in range(moved))
-
-
-# -- without DMA -----------------------------------------------------------------------------------
-
-
-def test_read_through_the_fifo(pio):
-    pio.send(0x46, 0, 0, 0, 17, 2, 18, 0x1B, 0xFF)
-    assert pio.inb(MSR) == 0x30
-    pio.wait()
-    data = bytearray()
-    while pio.inb(MSR) & 0x20:
-        assert pio.inb(MSR) == 0xF0
-        assert pio.fdc.irq.level
-        data.append(pio.inb(FIFO))
-
-    assert data == Disk.sector(16) + Disk.sector(17)
-    assert pio.fdc.irq.level
-    # Nobody gives a terminal count, so the end of the track is the command's end.
-    assert pio.results() == [0x40, 0x80, 0, 1, 0, 1, 2]
-
-
-def test_write_through_the_fifo(pio, disk):
-    pio.send(0x45, 0, 0, 0, 18, 2, 18, 0x1B, 0xFF)
-    pio.wait()
-    data = bytes(range(256)) * 2
-    for byte in data:
-        assert pio.inb(MSR) == 0xB0
-        pio.out(FIFO, byte)
-
-    assert pio.results()[:2] == [0x40, 0x80]
-    assert disk.read(17, 1) == data
-
-
-def test_interrupts_per_byte_or_per_burst(pio):
-    pio.send(0x46, 0, 0, 0, 18, 2, 18, 0x1B, 0xFF)
-    before = pio.fdc.irq.edges
-    pio.wait()
-    for _ in range(512):
-        pio.inb(FIFO)
-    assert pio.fdc.irq.edges - before == 513  # one a byte and one for the result
-    pio.results()
-
-    pio.send(0x13, 0, 0x07, 0)  # FIFO on, bursts of 8
-    pio.send(0x46, 0, 0, 0, 18, 2, 18, 0x1B, 0xFF)
-    before = pio.fdc.irq.edges
-    pio.wait()
-    for _ in range(512):
-        pio.inb(FIFO)
-    assert pio.fdc.irq.edges - before == 65
-
-
-def test_format_through_the_fifo(pio, disk):
-    pio.send(0x4D, 0, 2, 18, 0x54, 0xE5)
-    pio.wait()
-    for r in range(1, 19):
-        for value in (0, 0, r, 2):
-            pio.out(FIFO, value)
-
-    assert pio.results()[:3] == [0, 0, 0]
-    assert disk.read(0, 18) == b"\xe5" * 18 * 512
-
-
-def test_disk_taken_out_during_a_transfer(pio):
-    pio.send(0x46, 0, 0, 0, 1, 2, 18, 0x1B, 0xFF)
-    pio.wait()
-    pio.fdc.eject(0)
-    for _ in range(512):
-        pio.inb(FIFO)
-
-    assert pio.results()[:3] == [0x48, 0, 0]
-
-
-@given(st.lists(st.tuples(st.sampled_from([2, 3, 4, 5, 5, 5, 5, 7]), st.integers(0, 255))))
-def test_any_accesses_leave_a_controller_that_can_be_reset(attach_alone, accesses):
-    memory = Memory()
-    dma, _ = attach_alone(Dma8237(memory))
-    fdc, time = attach_alone(FloppyController(dma))
-    fdc.insert(0, Disk())
-    guest = Guest(fdc, dma, memory, time)
-    start(guest)
-    for offset, value in accesses:
-        fdc.pio_write(offset, 1, value)
-        assert 0 <= fdc.pio_read(value & 7, 1) <= 0xFF
-        time.advance(value * 1000)
-
-    fdc.pio_write(DOR, 1, 0x00)
-    start(guest)
-
-    assert guest.inb(MSR) == 0x80
+    assert guest.memory.read(0, 512 * moved) == b"".join(Disk.sector(lba + i) for i in range(moved))
