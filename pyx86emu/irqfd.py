@@ -20,7 +20,7 @@ def _identity(fd: int) -> str:
 
 
 def _number(fd: object) -> int:
-    return fd if isinstance(fd, int) else fd.fileno()  # type: ignore[attr-defined,no-any-return]
+    return fd if isinstance(fd, int) else fd.fileno()  # type: ignore[attr-defined]
 
 
 class IrqFd:

@@ -129,18 +129,25 @@ cdef void chip_write(CPU* c, Op* o, int kind, uint32_t port, int size, uint64_t 
     cdef VM* vm = c.vm
     cdef uint64_t now = now_ns(c, o)
     cdef int i
-    cdef uint32_t ended
     pthread_mutex_lock(&vm.chip_lock)
     for i in range(size):
         chip_write_byte(vm, kind, port + i, value >> 8 * i & 255, now)
-    ended = vm.chip.eoi_lines & vm.resampled
-    vm.chip.eoi_lines = 0
     pthread_mutex_unlock(&vm.chip_lock)
+    look_for_eoi(c)
+    chip_look(c)
+
+
+cdef void look_for_eoi(CPU* c) noexcept nogil:
+    """An EOI (or an automatic one) may drop a line that an irqfd holds for its resample eventfd."""
+    cdef uint32_t ended
+    pthread_mutex_lock(&c.vm.chip_lock)
+    ended = c.vm.chip.eoi_lines & c.vm.resampled
+    c.vm.chip.eoi_lines = 0
+    pthread_mutex_unlock(&c.vm.chip_lock)
     if ended:
         go_outside(c)
         tell_eoi(c, ended)
         come_inside(c)
-    chip_look(c)
 
 
 cdef void tell_eoi(CPU* c, uint32_t lines) noexcept with gil:
@@ -170,8 +177,9 @@ cdef uint64_t chip_read(CPU* c, Op* o, int kind, uint32_t port, int size) noexce
     for i in range(size):
         v |= <uint64_t>chip_read_byte(vm, kind, port + i, now) << 8 * i
     pthread_mutex_unlock(&vm.chip_lock)
-    if kind == RANGE_PIC:
-        chip_look(c)                             # the poll command acknowledges
+    if kind == RANGE_PIC:                        # the poll command acknowledges
+        look_for_eoi(c)
+        chip_look(c)
     return v
 
 

@@ -76,10 +76,6 @@ cdef void want(CPU* c, uint32_t what) noexcept nogil:
         pthread_mutex_unlock(&c.wait_lock)
 
 
-cdef bint interruptible(CPU* c) noexcept nogil:
-    return c.rest & F_IF != 0 and c.shadow != c.retired
-
-
 cdef inline bint line_up(CPU* c) noexcept nogil:
     """Is the interrupt controller's INT output up (first vCPU only)?"""
     return c.vm.irqchip_on and c.no == 0 and c.vm.chip.intr

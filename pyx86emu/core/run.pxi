@@ -125,6 +125,8 @@ cdef int acknowledge(CPU* c) noexcept nogil:
     pthread_mutex_lock(&c.vm.chip_lock)
     vector = irqchip_ack(&c.vm.chip)
     pthread_mutex_unlock(&c.vm.chip_lock)
+    if c.vm.resampled:
+        look_for_eoi(c)
     return vector
 
 

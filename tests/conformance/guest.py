@@ -108,7 +108,7 @@ class Guest:
             return "run returns EINTR"
         if reason is ExitReason.DEBUG:
             return f"DEBUG exc=1 pc={exit.pc:#x} dr6={exit.dr6:#x}"
-        return f"{reason.name} {exit.message}".strip()
+        return f"{reason.name} {exit.message or ''}".strip()
 
     def frame(self) -> str:
         """The frame below the initial stack pointer: ip, cs, flags in memory order."""

@@ -198,7 +198,7 @@ def look(guest: Guest, part: str, identity: str) -> str | None:
 @row("M32", "HLT; counters 3")
 def _(case: Case) -> str:
     """Without MOVNTI, which no 486 has."""
-    guest = case.guest(bytes.fromhex(ROWS["M32"]["code"].replace("660fc307", "")))
+    guest = case.guest(bytes.fromhex(ROWS["M32"]["code"].replace("0fc307", "")))
     entry = case.ring(guest.vm, 0xD0000, 4, bus="mmio")
     return f"{guest.text()}; counters {entry.read()}"
 
@@ -329,11 +329,11 @@ def _(case: Case) -> str:
         open("/dev/null", "rb") as device,
         select.epoll() as poll,
     ):
-        closed = os.eventfd(0)
-        os.close(closed)
         reader, writer = os.pipe()
         case.later(reader)
         case.later(writer)
+        closed = os.eventfd(0)
+        os.close(closed)
         fds = (-1, file.fileno(), reader, closed, device.fileno(), poll.fileno())
         return " ".join(assign(vm, 0x80, 1, fd) for fd in fds)
 
@@ -1225,7 +1225,12 @@ def _(case: Case) -> str:
 @row("V05c")
 def _(case: Case) -> str:
     closed = window(case.guest(FOREVER))
-    return f"{closed}; {window(case.guest(ASM('nop; nop; nop; sti; again: jmp again')))}"
+    opened = window(
+        case.guest(
+            program("90 90 90 90 fb 90 ebfe  ; nop; nop; nop; nop; sti; nop; again: jmp again")
+        )
+    )
+    return f"{closed}; {opened}"
 
 
 @row("V09")
@@ -1452,6 +1457,7 @@ def _(case: Case) -> str:
 @row("I06")
 def _(case: Case) -> str:
     guest, fd = with_chips(case), case.eventfd(3)
+    assert runs_on(guest) == KEEPS_RUNNING
     guest.vm.irqfd(GSI, fd)
     return f"{next_exit(guest)}; {runs_on(guest)}; counter {count_of(fd)}"
 
@@ -1467,6 +1473,7 @@ def _(case: Case) -> str:
 @row("I08")
 def _(case: Case) -> str:
     guest, fd, resample = with_chips(case), case.eventfd(), case.eventfd()
+    assert runs_on(guest) == KEEPS_RUNNING
     seen = result(lambda: guest.vm.irqfd(GSI, fd, resample=resample))
     os.eventfd_write(fd, 1)
     seen += f"; {next_exit(guest)}; {runs_on(guest)}"

@@ -194,9 +194,9 @@ def test_output_port_shows_a_full_buffer(guest, keyboard):
     assert keyboard.output_port & 0x30 == 0x20
 
 
-@pytest.mark.parametrize("command", [0xFE, 0xFC, 0xF0])
-def test_pulse_of_output_bit_0_resets(guest, resets, command):
-    guest.command(command)
+@pytest.mark.parametrize("command", [(0xFE,), (0xFC,), (0xF0,), (0xD1, 0xDE)])
+def test_output_bit_0_low_resets(guest, resets, command):
+    guest.command(*command)
 
     assert resets == [1]
 
@@ -206,12 +206,6 @@ def test_other_pulses_do_not_reset(guest, resets):
         guest.command(command)
 
     assert resets == []
-
-
-def test_output_port_with_bit_0_clear_resets(guest, resets):
-    guest.command(0xD1, 0xDE)
-
-    assert resets == [1]
 
 
 def test_byte_as_if_from_the_keyboard(guest, keyboard):
