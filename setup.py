@@ -30,6 +30,7 @@ DIRECTIVES = {
     "boundscheck": False,
     "wraparound": False,
     "initializedcheck": False,
+    "nonecheck": True,
     "embedsignature": True,
     "auto_pickle": False,
 }

@@ -15,9 +15,9 @@ from .exits import ExitReason
 from .vm import Vm
 
 if TYPE_CHECKING:
-    from ._core import IrqFd
     from .disk import Disk
     from .events import EventFd
+    from .irqfd import IrqFd
     from .machine import Machine
     from .screen import Screen
 
@@ -26,7 +26,7 @@ __version__ = "0.1.0"
 _LATER = {
     "Disk": "disk",
     "EventFd": "events",
-    "IrqFd": "_core",
+    "IrqFd": "irqfd",
     "Machine": "machine",
     "Screen": "screen",
 }

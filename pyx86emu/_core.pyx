@@ -1,5 +1,6 @@
 """The core: a real-mode x86 vCPU and KVM's way of doing I/O, in one translation unit. This is its table of contents."""
 
+cimport cython
 from cpython.buffer cimport PyBUF_FORMAT
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals

@@ -147,11 +147,11 @@ class Bus:
             vm.pio.dispatch(exit)
         """
         addr = exit.addr
-        owner = self._found.get(addr) or self._find(addr)
-        if owner is None:
-            return False
+        try:
+            _, end, base, read, write = self._found[addr]
+        except KeyError:
+            return self._find(addr) is not None and self.dispatch(exit)
         size = exit.size
-        _, end, base, read, write = owner
         if addr + size > end:
             return False
         if exit.write:

@@ -124,11 +124,12 @@ class IrqFds:
         os.close(self._stop)
 
     def _holds(self, entry: IrqFd) -> bool:
-        """Is the descriptor still the eventfd it was?"""
+        """Is the descriptor still the eventfd it was? The kernel reuses numbers and ids; epoll knows the file."""
         try:
-            return _identity(entry.fd) == entry.identity
+            self._epoll.modify(entry.fd, select.EPOLLIN | select.EPOLLET)
         except OSError:
             return False
+        return True
 
     def _raise(self, entry: IrqFd) -> None:
         if entry.resample is None:
@@ -144,12 +145,14 @@ class IrqFds:
                 if fd == self._stop:
                     return
                 entry = by_fd.get(fd)
-                if entry is None or not self._holds(entry):
+                if entry is None:
                     continue
-                if entry.skip:
+                if entry.skip:  # before _holds(), which arms the event again
                     entry.skip = False
                     continue
-                with contextlib.suppress(BlockingIOError, OSError):
+                if not self._holds(entry):
+                    continue
+                with contextlib.suppress(OSError):
                     if select.select([fd], [], [], 0)[0]:
                         os.eventfd_read(fd)
                         self._raise(entry)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from time import monotonic
+from typing import Literal
 
 from . import _core
 from .bus import Attachment, Bus
@@ -29,6 +30,7 @@ from .screen import Screen
 from .vm import Vm
 
 KIB = 1 << 10
+PAGE = 4 * KIB
 BASE_MEMORY = 640 * KIB
 EXTENDED = 1024 * KIB  # where memory goes on
 TEXT_MEMORY = (0xB8000, 0x8000)
@@ -95,14 +97,13 @@ class Machine:
         *,
         model: str = "80486",
         memory: int = 1024 * KIB,
-        clock: str = "virtual",
+        clock: Literal["virtual", "host"] = "virtual",
         shift: int = 7,
         rtc_base: datetime | None = None,
         no_reboot: bool = False,
     ) -> None:
         if memory < 64 * KIB:
             raise MachineError(f"memory={memory} is too small for a PC: give at least 65536 bytes")
-        self.disk = boot if isinstance(boot, Disk) or boot is None else Disk(boot)
         self.no_reboot = no_reboot
         self.stats = Stats()
         self.exit_status: int | None = None
@@ -114,6 +115,8 @@ class Machine:
         self._stop: ExitReason | None = None
         self._reboot = False
         self._stop_at_boot = False
+        self.disk = boot if isinstance(boot, Disk) or boot is None else Disk(boot)
+        self._owns_disk = self.disk is not boot
         self._add_memory(memory)
         self._add_devices(rtc_base)
         self._set_cmos(memory)
@@ -122,6 +125,7 @@ class Machine:
 
     def _add_memory(self, memory: int) -> None:
         vm = self.vm
+        memory &= ~(PAGE - 1)
         vm.add_memory(0, min(memory, BASE_MEMORY))
         text = vm.add_memory(*TEXT_MEMORY, dirty_log=True)
         bios = rom("bios")
@@ -333,9 +337,9 @@ class Machine:
         self.stop(ExitReason.SHUTDOWN)
 
     def close(self) -> None:
-        """Stop, write back what was asked to be written back, release memory and descriptors."""
+        """Stop, release memory and descriptors, close the image if the machine opened it."""
         self.vm.close()
-        if self.disk is not None:
+        if self.disk is not None and self._owns_disk:
             self.disk.close()
 
     def __enter__(self) -> "Machine":

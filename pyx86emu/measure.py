@@ -6,8 +6,11 @@ tells what each row means. The figures of 2009 were measured on a hardware hyper
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from time import perf_counter
-from typing import Any
+from os import eventfd_read
+from select import EPOLLIN, epoll
+from threading import Thread
+from time import perf_counter, sleep
+from typing import Any, Literal
 
 from . import _core
 from .device import MmioDevice, PioDevice
@@ -24,8 +27,10 @@ YEAR_2009 = {
     "ioeventfd-hc": ("ioeventfd-hc", 412_585, 2.42),
 }
 
+BusName = Literal["pio", "mmio", "hypercall"]
+
 #: path -> bus, and the address that the demo guest rings
-PATHS = {
+PATHS: dict[str, tuple[BusName, int]] = {
     "exit-mmio": ("mmio", 0xD0000),
     "exit-pio": ("pio", 0x500),
     "push-mmio": ("mmio", 0xD1000),
@@ -197,7 +202,7 @@ def empty_loop(rings: int, repeats: int) -> Row:
 
 def entry_row(
     name: str,
-    bus: str,
+    bus: BusName,
     rings: int,
     repeats: int,
     *,
@@ -274,26 +279,57 @@ def crowded(bus: str, entries: int, rings: int, repeats: int) -> Row:
     return Row(f"{path}-{entries}-entries", rings, median(times), worst, extra)
 
 
-def consumed(path: str, rings: int, repeats: int) -> Row:
-    """A consumer thread in C drains the eventfd while the guest rings; its tail is told apart."""
+class PythonDrainer:
+    """What `_core.Drainer` does, in a Python thread: it fights for the GIL and measures that."""
+
+    def __init__(self, fd: int) -> None:
+        self.count = 0
+        self.wakeups = 0
+        self._fd = fd
+        self._running = True
+        self._thread = Thread(target=self._drain)
+        self._thread.start()
+
+    def _drain(self) -> None:
+        with epoll() as poll:
+            poll.register(self._fd, EPOLLIN)
+            while self._running or poll.poll(0):
+                if poll.poll(0.005):
+                    self.count += eventfd_read(self._fd)
+                    self.wakeups += 1
+
+    def stop(self) -> None:
+        self._running = False
+        self._thread.join()
+
+
+def consumed(
+    path: str, rings: int, repeats: int, *, in_python: bool = False, coalesce: bool = True
+) -> Row:
+    """A consumer thread drains the eventfd while the guest rings; its tail is told apart."""
     bus, addr = PATHS[path]
     with Bench(bus, addr) as bench:
-        bell = bench.vm.ioeventfd(addr, 0 if bus == "hypercall" else 1, bus=bus)
+        bell = bench.vm.ioeventfd(addr, 1, bus=bus, coalesce=coalesce)
         bench.ring(1000)
         bell.read()
-        times, counts, tails = [], [], []
+        times, counts, tails, wakeups = [], [], [], []
         for _ in range(repeats):
-            drainer = _core.Drainer(bell.fileno())
+            drainer = (PythonDrainer if in_python else _core.Drainer)(bell.fileno())
             times.append(bench.ring(rings))
             start = perf_counter()
             while drainer.count < rings and perf_counter() - start < 1.0:
-                pass
+                sleep(0)
             tails.append(perf_counter() - start)
             drainer.stop()
             counts.append(drainer.count)
+            wakeups.append(rings / max(drainer.wakeups, 1))
     worst = max(counts, key=lambda got: abs(got - rings))
-    extra = {"tail_us": round(median(tails) * 1e6, 1)}
-    return Row(f"{path}-consumer", rings, median(times), worst, extra)
+    extra = {
+        "rings_per_wakeup": round(median(wakeups), 1),
+        "tail_us": round(median(tails) * 1e6, 1),
+    }
+    name = path + ("" if coalesce else "-each") + ("-python-consumer" if in_python else "-consumer")
+    return Row(name, rings, median(times), worst, extra)
 
 
 def all_rows(scale: float = 1.0, repeats: int = 5) -> Iterator[Row]:
@@ -303,23 +339,26 @@ def all_rows(scale: float = 1.0, repeats: int = 5) -> Iterator[Row]:
         return max(1, int(rings * scale))
 
     many, some, few = n(2_000_000), n(200_000), n(50_000)
+    buses: tuple[BusName, ...] = ("mmio", "pio")
     yield write_floor(some, repeats)
     yield empty_loop(many, repeats)
     for path in PATHS:
         yield path_row(path, few if path[:4] in ("exit", "push") else many, repeats)
-    for bus in ("mmio", "pio"):
+    for bus in buses:
         yield entry_row(f"ioeventfd-{bus}-each", bus, some, repeats, coalesce=False)
-    for bus in ("mmio", "pio"):
+    for bus in buses:
         yield entry_row(f"ioeventfd-{bus}-len0", bus, many, repeats, length=0)
-    for bus in ("mmio", "pio"):
+    for bus in buses:
         yield entry_row(f"ioeventfd-{bus}-datamatch", bus, many, repeats, datamatch=0xFA)
     yield datamatch_values(many, repeats)
     yield ports(many, repeats)
-    for bus in ("mmio", "pio"):
+    for bus in buses:
         for entries in (1, 1000, max(2, n(1_000_000))):
             yield crowded(bus, entries, many, repeats)
     for path in ("ioeventfd-mmio", "ioeventfd-pio"):
         yield consumed(path, many, repeats)
+    yield consumed("ioeventfd-pio", some, repeats, coalesce=False)
+    yield consumed("ioeventfd-pio", many, repeats, in_python=True)
 
 
 class DemoControl(PioDevice, MmioDevice):

@@ -1,5 +1,7 @@
 """Vm: the core's virtual machine with its two buses and its clock."""
 
+from typing import Literal
+
 from . import _core
 from .bus import Bus
 from .clock import Clock
@@ -32,7 +34,7 @@ class Vm(_core.Vm):
         irqchip: bool = False,
         *,
         shift: int = 7,
-        clock: str = "virtual",
+        clock: Literal["virtual", "host"] = "virtual",
     ) -> None:
         super().__init__(accel, irqchip, shift=shift, clock=clock)
         self.clock = Clock(self)

@@ -147,6 +147,7 @@ def test_ctrl_c_is_130(image: Image) -> None:
         (["-serial", "tcp:1", "boot.img"], "-serial tcp:1: use stdio, none or file:PATH"),
         (["--frobnicate", "boot.img"], "--frobnicate: `pyx86emu run --help` lists the options"),
         (["--expect", "(", "boot.img"], "argument --expect: '(' is no regular expression"),
+        (["--max-instructions", "-1", "boot.img"], "--max-instructions: invalid number value"),
         (["--timeout", "soon", "boot.img"], "argument --timeout: invalid number of seconds value"),
         (["--type", "{nokey}", "boot.img"], "--type: no key is called 'nokey'"),
         (["--screenshot", "a.gif", "boot.img"], "--screenshot a.gif: name a file in .txt or .png"),
@@ -251,6 +252,18 @@ def test_keys_of_a_terminal_become_keys_of_a_pc() -> None:
 
 def test_rows_are_drawn_with_colours() -> None:
     assert ansi_row(b"a\x07b\x07c\x1e") == "\x1b[0;37;40mab\x1b[0;93;44mc"
+
+
+def test_a_guest_that_halts_ends_on_a_terminal_too(image: Image) -> None:
+    pexpect = pytest.importorskip("pexpect")
+    boot = image("b40e b058 cd10" + HALT)  # INT 10h: teletype 'X'
+    child = pexpect.spawn(sys.executable, ["-m", "pyx86emu", str(boot)], timeout=30)
+
+    child.expect("\x1b\\[\\?1049lX\r\n")
+    child.expect(pexpect.EOF)
+    child.close()
+
+    assert child.exitstatus == 0
 
 
 def test_the_screen_is_drawn_and_keys_go_to_the_guest(image: Image) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pyx86emu import ExitReason, Machine, MachineError, PioDevice
+from pyx86emu import Disk, ExitReason, Machine, MachineError, PioDevice
 
 MakeMachine = Callable[..., Machine]
 
@@ -269,6 +269,19 @@ def test_the_disk_file_is_not_written(machine: MakeMachine, tmp_path: Path) -> N
     assert m.disk.changed == 1
     assert m.disk.read(1, 1) == before
     assert image.read_bytes() == before
+
+
+def test_a_disk_of_the_callers_keeps_what_was_written(machine: MakeMachine, tmp_path: Path) -> None:
+    # read sector 2; halt if it is marked; else mark and write it
+    boot = (
+        "b80102 bb0080 b90200 31d2 cd13 803e008055 740d c606008055 b80103 31d2 cd13" + SPIN + HALT
+    )
+    image = tmp_path / "boot.img"
+    image.write_bytes(code(boot).ljust(1024, b"\0"))
+
+    with Disk(image) as disk:
+        assert machine(disk).run(timeout=5.0).reason is ExitReason.DEADLINE
+        assert machine(disk).run(timeout=5.0).reason is ExitReason.HLT
 
 
 def test_protected_mode_is_told_as_unsupported(machine: MakeMachine) -> None:

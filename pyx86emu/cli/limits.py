@@ -19,9 +19,11 @@ class Limits:
     def __init__(self, m: Machine, options: argparse.Namespace) -> None:
         self.m = m
         self.options = options
-        self.ends = None if options.timeout is None else m.time + options.timeout
-        self.wall_ends = None if options.wall is None else monotonic() + options.wall
-        most = options.max_instructions
+        timeout: float | None = options.timeout
+        self.ends = None if timeout is None else m.time + timeout
+        wall: float | None = options.wall
+        self.wall_ends = None if wall is None else monotonic() + wall
+        most: int | None = options.max_instructions
         self.most = None if most is None else m.vcpu.instructions + most
 
     def timeout(self, most: float | None) -> float | None:

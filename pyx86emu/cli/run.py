@@ -6,7 +6,7 @@ import re
 import sys
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .. import models
 from ..disk import Disk
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 UNITS = {"k": 1 << 10, "m": MIB, "g": 1 << 30}
+#: What QEMU calls standard input and output.
+STDIO = ("stdio", "mon:stdio")
 #: Guest seconds when nobody watches: output is piped.
 PIPED_TIMEOUT = 60.0
 #: --type starts when the guest has been quiet for QUIET guest seconds, or at this one.
@@ -62,7 +64,7 @@ def parser() -> Parser:
     add("--clock", choices=["virtual", "host"], help="default: host on a terminal, else virtual")
     add("--timeout", metavar="S", type=_seconds, help="guest seconds (60 when piped)")
     add("--wall", metavar="S", type=_seconds, help="seconds of real time")
-    add("--max-instructions", metavar="N", type=int, help="instructions, the BIOS's included")
+    add("--max-instructions", metavar="N", type=_count, help="instructions, the BIOS's included")
     add("--expect", metavar="REGEX", type=_regex, help="end with 0 when the guest shows this")
     add("--type", metavar="TEXT", help="keys for the guest: text, \\n, {ret}, {esc}, {ctrl+c} ...")
     add("--screenshot", metavar="FILE", help="the last screen: FILE.txt or FILE.png")
@@ -78,6 +80,16 @@ def _seconds(text: str) -> float:
 
 
 _seconds.__name__ = "number of seconds"
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
+_count.__name__ = "number"
 
 
 def _regex(text: str) -> "re.Pattern[str]":
@@ -124,6 +136,8 @@ def open_disk(options: argparse.Namespace) -> Disk:
     """The image, or the sentence that says why not."""
     if options.image and options.fda:
         raise UsageError("two images, IMAGE and -fda FILE: give one, there is one drive")
+    if options.write_back and options.snapshot:
+        raise UsageError("-snapshot and --write-back are opposites: give one of them")
     path = options.image or options.fda
     if not path:
         raise UsageError("no image to boot: give one, pyx86emu IMAGE")
@@ -135,7 +149,9 @@ def open_disk(options: argparse.Namespace) -> Disk:
         raise UsageError(str(error)) from error
 
 
-def make_machine(options: argparse.Namespace, clock: str) -> Machine:
+def make_machine(
+    options: argparse.Namespace, disk: Disk, clock: Literal["virtual", "host"]
+) -> Machine:
     """The machine that the options describe."""
     memory = memory_size(options.m)
     shift = 7
@@ -149,9 +165,6 @@ def make_machine(options: argparse.Namespace, clock: str) -> Machine:
         model = models.canonical(options.cpu)
     except ValueError as error:
         raise UsageError(f"-cpu: {error}") from error
-    if options.write_back and options.snapshot:
-        raise UsageError("-snapshot and --write-back are opposites: give one of them")
-    disk = open_disk(options)
     try:
         return Machine(
             disk,
@@ -163,7 +176,6 @@ def make_machine(options: argparse.Namespace, clock: str) -> Machine:
             no_reboot=options.no_reboot,
         )
     except ValueError as error:
-        disk.close()
         raise UsageError(str(error)) from error
 
 
@@ -179,9 +191,9 @@ class Outputs:
                 self.file = open(where[5:], "wb", buffering=0)  # noqa: SIM115
             except OSError as error:
                 raise UsageError(f"-serial {where}: {error.strerror}") from error
-        elif where not in ("stdio", "mon:stdio", "none", "null"):
+        elif where not in (*STDIO, "none", "null"):
             raise UsageError(f"-serial {where}: use stdio, none or file:PATH")
-        self.serial_to_stdout = self.to_stdout and where in ("stdio", "mon:stdio")
+        self.serial_to_stdout = self.to_stdout and where in STDIO
 
     def connect(self, m: Machine) -> None:
         """Copy what the guest sends; the machine keeps its own record."""
@@ -220,13 +232,14 @@ def main(args: list[str]) -> int:
     if options.screenshot and not options.screenshot.endswith((".txt", ".png")):
         raise UsageError(f"--screenshot {options.screenshot}: name a file in .txt or .png")
     watched = sys.stdin.isatty() and sys.stdout.isatty()
-    terminal = watched and not (options.nographic or options.json)
+    by_line = options.nographic or options.serial in STDIO
+    terminal = watched and not (by_line or options.json)
     if options.timeout is None and not watched:
         options.timeout = PIPED_TIMEOUT
-    clock = options.clock or ("host" if watched else "virtual")
+    clock: Literal["virtual", "host"] = options.clock or ("host" if watched else "virtual")
     outputs = Outputs(options, terminal)
     start = monotonic()
-    with make_machine(options, clock) as m:
+    with open_disk(options) as disk, make_machine(options, disk, clock) as m:
         outputs.connect(m)
         keys = _keys(options.type, m)
         try:
@@ -264,7 +277,7 @@ def _interactive(
         from .terminal import ScreenTerminal
 
         return ScreenTerminal(m).run(options, keys)
-    if (options.nographic or options.serial in ("stdio", "mon:stdio")) and not options.json:
+    if (options.nographic or options.serial in STDIO) and not options.json:
         from .terminal import SerialTerminal
 
         return SerialTerminal(m).run(options, keys)
@@ -318,9 +331,9 @@ def _say(m: Machine, exit: "Exit", status: int, options: argparse.Namespace) -> 
         text = f"--expect {options.expect.pattern!r} not met ({exit.reason.name} {where})"
     elif status == UNSUPPORTED:
         text = f"{exit.message or 'unsupported'} ({where})"
-    elif status == SHUTDOWN and m.exit_status is None:
+    elif status == SHUTDOWN:
         text = f"the machine shut down: triple fault, or reset with -no-reboot ({where})"
-    elif status == TIMEOUT and m.exit_status is None:
+    elif status == TIMEOUT:
         text = f"stopped, time is up ({where}): give more with --timeout, --wall or the like"
     else:
         return

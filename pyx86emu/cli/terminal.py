@@ -94,7 +94,7 @@ class ScreenTerminal:
     def __init__(self, m: Machine) -> None:
         self.m = m
         self.drawn: list[bytes] = []
-        self.version = -1
+        self.version: object = None
 
     def run(self, options: argparse.Namespace, keys: str) -> "Exit":
         """Run until the guest or a limit ends it; then leave the last screen on the terminal."""
@@ -137,9 +137,11 @@ class ScreenTerminal:
         """Send the rows that have changed."""
         screen = self.m.screen
         output = []
-        if screen.version != self.version:
-            self.version = screen.version
-            rows = [screen.row(y) for y in range(screen.rows)]
+        size = os.get_terminal_size()
+        if (screen.version, size) != self.version:
+            self.version = (screen.version, size)
+            seen = range(min(screen.rows, size.lines))
+            rows = [screen.row(y)[: 2 * size.columns] for y in seen]
             if len(rows) != len(self.drawn) or len(rows[0]) != len(self.drawn[0]):
                 self.drawn = [b""] * len(rows)
                 output.append("\x1b[0m\x1b[2J")
@@ -148,7 +150,7 @@ class ScreenTerminal:
                     output.append(f"\x1b[{y + 1}H{ansi_row(new)}")
             self.drawn = rows
         cursor = screen.cursor
-        if cursor is None:
+        if cursor is None or cursor[0] >= size.columns or cursor[1] >= size.lines:
             output.append("\x1b[?25l")
         else:
             output.append(f"\x1b[{cursor[1] + 1};{cursor[0] + 1}H\x1b[?25h")

@@ -211,6 +211,7 @@ cdef inline uint64_t ones(int size) noexcept nogil:
 
 cdef void push_write(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
     c.io_time = now_ns(c, o)
+    c.io_ip = o.ip
     c.in_device = 1
     go_outside(c)
     python_write(c, r, bus, addr, size, value)
@@ -221,6 +222,7 @@ cdef void push_write(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size, 
 cdef uint64_t push_read(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size) noexcept nogil:
     cdef uint64_t v
     c.io_time = now_ns(c, o)
+    c.io_ip = o.ip
     c.in_device = 1
     go_outside(c)
     v = python_read(c, r, bus, addr, size)
@@ -266,7 +268,7 @@ cdef void device_raised(CPU* c, object e, int bus, uint64_t addr, int size, bint
     """Keep it for run() to raise, with a note saying where the guest was."""
     try:
         e.add_note(f"while the guest {'wrote' if write else 'read'} {size} byte{'s' * (size > 1)} at "
-                   f"{'port' if bus == BUS_PIO else 'address'} {addr:#x}")
+                   f"{'port' if bus == BUS_PIO else 'address'} {addr:#x}, at {c.sb[CS] >> 4:04x}:{c.io_ip:04x}")
     except Exception:
         pass
     keep_exception(c, e)

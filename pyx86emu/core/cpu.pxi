@@ -243,6 +243,7 @@ cdef struct CPU:
     Rings rings
     PyObject* raised
     uint64_t io_time             # guest time of the access that a Python device answers now
+    uint32_t io_ip
     bint in_device
     uint32_t threads_inside
     pthread_mutex_t wait_lock

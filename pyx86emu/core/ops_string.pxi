@@ -241,6 +241,12 @@ cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
             if not iteration(c, o, what, size):
                 return c.go
             step_reg(c, o, CX, -1)
+        if what == S_INS and c.ins_count and c.ins_pos == c.ins_count:
+            c.ins_count = 0                      # a batch is stored: the REP itself goes on at the next run
+            c.ins_pos = 0
+            leave_after(c, o)
+            c.ip = o.ip
+            return NULL
         if index_reg(c, o, CX) == 0:
             break
         if (what == S_CMPS or what == S_SCAS) and (c.res == 0) == (o.imm & S_REPNE != 0):

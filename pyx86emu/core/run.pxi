@@ -182,7 +182,7 @@ cdef bint someone_may_wake(CPU* c) noexcept nogil:
     return 0
 
 
-cdef void sleep_in_hlt(CPU* c, uint64_t now, uint64_t until, uint64_t* limit) noexcept nogil:
+cdef void sleep_in_hlt(CPU* c, uint64_t now, uint64_t until) noexcept nogil:
     """A halted vCPU: jump or wait to the next event, or find that there is none."""
     cdef uint64_t next_ = next_deadline(c), ns
     if not c.vm.irqchip_on:
@@ -201,8 +201,6 @@ cdef void sleep_in_hlt(CPU* c, uint64_t now, uint64_t until, uint64_t* limit) no
         return
     if not c.vm.host_clock and c.no == 0 and next_ != FOREVER:
         c.idle += ticks_until(c, now, next_)
-        if limit[0] != FOREVER:
-            limit[0] -= 1                        # a jump costs budget, or a run could last for ever
         return
     ns = 20000000
     if c.vm.host_clock and next_ != FOREVER and next_ - now < ns:
@@ -212,7 +210,7 @@ cdef void sleep_in_hlt(CPU* c, uint64_t now, uint64_t until, uint64_t* limit) no
 
 cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     """Run until c.why says why not, or exits are queued. `limit`: retired count; `until`: guest ns."""
-    cdef uint64_t now, span, next_, look = <uint64_t>host_ns() + 5000000
+    cdef uint64_t now, span, next_, look = 0, turns = 0, jumps = 0, most = limit - c.retired
     cdef Op* o
     cdef bint interruptible, lines
     come_inside(c)
@@ -228,6 +226,8 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
                 take_interrupt(c, c.inject)
             else:
                 trap_step(c)
+                if c.singlestep and not (c.pending or c.finish):
+                    debug_stop(c)
             continue
         if c.kicked:
             c.kicked = 0
@@ -253,11 +253,13 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if now >= until:
             c.why = EXIT_DEADLINE
             break
-        if <uint64_t>host_ns() > look:
+        turns += 1
+        if turns & 15 == 0 and <uint64_t>host_ns() > look:
+            if look:                             # Ctrl-C, looked for about every 5 ms
+                go_outside(c)
+                check_signals(c)
+                come_inside(c)
             look = <uint64_t>host_ns() + 5000000
-            go_outside(c)
-            check_signals(c)
-            come_inside(c)
             continue
         interruptible = c.shadow != c.retired and not c.carry
         if c.trap_due and not c.carry:
@@ -279,7 +281,10 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
                 continue
         if c.halted:
             if not (c.singlestep and not c.vm.irqchip_on):
-                sleep_in_hlt(c, now, until, &limit)
+                sleep_in_hlt(c, now, until)
+                jumps += 1                       # or a HLT that only jumps could last for ever
+                if jumps > most:
+                    c.why = EXIT_BUDGET
                 continue
             c.halted = 0
         if c.singlestep or c.breaks or c.rest & F_TF or c.carry or c.ip > 0xFFFF or (

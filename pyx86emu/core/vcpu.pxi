@@ -34,6 +34,9 @@ cdef void name_registers():
 name_registers()
 
 
+@cython.final
+@cython.freelist(16)
+@cython.no_gc
 cdef class Exit:
     """Why run() returned, and what the guest wanted. A value: it does not change, but for reply().
 
@@ -93,6 +96,25 @@ cdef class Exit:
         e.reason, e.addr, e.size, e.count, e.write = reason, self.addr, self.size, self.count, self.write
         e.value, e.cs, e.ip, e.message = self.value, self.cs, self.ip, self.message
         return e
+
+    def serve(self, dict found):
+        """Let the device that owns the access serve it. `found` maps an address to what a Bus knows of its owner:
+        (first address, address behind the last, address of offset 0, read, write). False: nobody owns all of it."""
+        cdef object entry = found.get(self.addr)
+        cdef tuple owner
+        if entry is None:
+            return False
+        owner = entry
+        if self.addr + self.size > <uint64_t>owner[1]:
+            return False
+        offset = self.addr - <uint64_t>owner[2]
+        if self.write:
+            owner[4](offset, self.size, self.value)
+        elif self.count == 1:
+            self.reply(owner[3](offset, self.size))
+        else:
+            self.reply(b"".join([owner[3](offset, self.size).to_bytes(self.size, "little") for _ in range(self.count)]))
+        return True
 
     def __repr__(self):
         name = self.reason.name
@@ -326,7 +348,7 @@ cdef class Vcpu:
                 c.nexits = 0
                 c.why = EXIT_NONE
                 self.answer()
-                if self.has_views():
+                if self.vm.views:
                     want(c, REQ_DROP)
                 c.threads_inside = 1
                 with nogil:
@@ -351,14 +373,6 @@ cdef class Vcpu:
         elif c.pending and c.delivering and c.log_n == c.answers:
             log_read(c, c.asked_bus, c.asked_addr, c.asked_size, 0)
         return 0
-
-    cdef bint has_views(self):
-        cdef MemorySlot slot
-        for each in self.vm._slots:
-            slot = each
-            if slot.views:
-                return True
-        return False
 
     cdef int wait_for_owner(self) except -1:
         if self.owner == PyThread_get_thread_ident():
@@ -401,13 +415,16 @@ cdef class Vcpu:
         return e
 
     def step(self):
-        """Run one instruction (one iteration of a REP): Exit(DEBUG) behind it, or the exit it made."""
+        """Run one instruction (one iteration of a REP): Exit(DEBUG) behind it, or the exit it made. After the exit
+        of a read the next step completes it; a write is complete at its exit."""
         was = self.c.singlestep
         self.c.singlestep = 1
         try:
             return self.run()
         finally:
             self.c.singlestep = was
+            if not was:
+                self.c.debug_due = 0
 
     def kick(self):
         """Make run() return Exit(INTR) soon, from any thread; if none is running, the next run() does."""

@@ -25,7 +25,6 @@ cdef class MemorySlot:
     cdef object owner                        # keeps the host memory alive
     cdef uint8_t* host
     cdef uint8_t* bits
-    cdef int views
     cdef Py_ssize_t shape[1]
     cdef Py_ssize_t strides[1]
 
@@ -94,18 +93,25 @@ cdef class MemorySlot:
         view.strides = self.strides
         view.suboffsets = NULL
         view.internal = NULL
-        self.views += 1
+        if self.vm is not None:
+            self.vm.views += 1
 
     def __releasebuffer__(self, Py_buffer* view):
-        self.views -= 1
+        if self.vm is not None:
+            self.vm.views -= 1
 
     def delete(self):
         """Take the slot out of the guest's address space; the bytes stay readable here."""
-        self.vm.change_slots(self, None, True)
+        self.owned().change_slots(self, None, True)
 
     def move(self, addr):
         """The same memory at another page-aligned address. OSError EINVAL, EEXIST as for add_memory."""
-        self.vm.change_slots(self, addr, False)
+        self.owned().change_slots(self, addr, False)
+
+    cdef Vm owned(self):
+        if self.vm is None:
+            raise os_error(errno.EINVAL, f"{self!r} is deleted already")
+        return self.vm
 
     def dirty(self):
         """One bit a 4 KiB page written by the guest since the last call, lowest page in bit 0 of byte 0; clears
@@ -209,6 +215,7 @@ cdef class Vm:
     cdef public object _timer
     cdef object _irqfds
     cdef bint closed
+    cdef int views                           # of memory, writable, alive
     cdef object __weakref__
 
     def __cinit__(self, *args, **kwargs):
@@ -311,8 +318,6 @@ cdef class Vm:
         return 0
 
     cdef int change_slots(self, MemorySlot slot, object addr, bint remove) except -1:
-        if slot.vm is None or slot not in self._slots:
-            raise os_error(errno.EINVAL, f"{slot!r} is deleted already")
         if not remove:
             self.check_place(addr, slot.size, slot)
         self.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -89,6 +89,17 @@ class Guest:
     def text(self) -> str:
         """`exits()` as the rows write them: equal neighbours are counted."""
         return "; ".join(folded(self.exits()))
+
+    def steps(self, limit: int = 100_000) -> Iterator[Exit]:
+        """Single steps up to a HLT and over it; yields after each but the last."""
+        for _ in range(limit):
+            regs = self.vcpu.regs
+            halt = self.vm.read((regs.cs << 4) + regs.ip, 1) == b"\xf4"
+            exit = self.vcpu.step()
+            if halt:
+                return
+            yield exit
+        raise AssertionError(f"no HLT within {limit} instructions")
 
     def show(self, exit: Exit) -> str:
         """An exit as the rows write it."""

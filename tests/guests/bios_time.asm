@@ -15,7 +15,7 @@
         mov     ah, 05h
         int     1Ah
         mov     cx, 2359h
-        mov     dx, 5700h
+        mov     dx, 5800h
         mov     ah, 03h
         int     1Ah
         mov     cx, 30                  ; 3,000,000 microseconds

@@ -53,7 +53,6 @@ class Driver:
         self.m = m
         keys = images / f"{guest['id']}.keys"
         self.typed = keys.read_text("utf-8") if keys.is_file() else ""
-        m.keyboard.key_gap = int(guest.get("gap", 0) * 1e9) or KEY_GAP_NS
 
     @property
     def text(self) -> str:
@@ -74,6 +73,8 @@ class Driver:
             exit = self.m.boot()
             assert self.m.booted, f"the boot sector does not start: {exit!r}\n{self.text}"
             self.wait(self.guest.get("settle", 0))
+        gap = step.get("gap", self.guest.get("gap"))
+        self.m.keyboard.key_gap = KEY_GAP_NS if gap is None else int(gap * 1e9)
         self.type(step["type"].replace("{keys}", self.typed))
         self.wait(step.get("pause", 0))
 
