@@ -68,6 +68,8 @@ cdef extern from "core/host.h" nogil:
     int64_t host_ns()
 
 include "core/ioeventfd.pxi"
+include "core/iotable.pxi"
+include "core/ioeventfd_api.pxi"
 include "core/irqchip.pxi"
 include "core/pit.pxi"
 include "core/models.pxi"

@@ -104,7 +104,5 @@ def nasm() -> str:
     return str(program)
 
 
-@pytest.fixture(scope="session")
-def vector_step() -> int:
     """Take every n-th CPU vector: all of them, but a sample where the build is slow."""
     return 50 if BUILD == "sanitize" else 1

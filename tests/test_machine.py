@@ -274,7 +274,7 @@ def test_the_disk_file_is_not_written(machine: MakeMachine, tmp_path: Path) -> N
 def test_a_disk_of_the_callers_keeps_what_was_written(machine: MakeMachine, tmp_path: Path) -> None:
     # read sector 2; halt if it is marked; else mark and write it
     boot = (
-        "b80102 bb0080 b90200 31d2 cd13 803e008055 740d c606008055 b80103 31d2 cd13" + SPIN + HALT
+        "b80102 bb0080 b90200 31d2 cd13 803e008055 740e c606008055 b80103 31d2 cd13" + SPIN + HALT
     )
     image = tmp_path / "boot.img"
     image.write_bytes(code(boot).ljust(1024, b"\0"))

@@ -95,6 +95,7 @@ class ScreenTerminal:
         self.m = m
         self.drawn: list[bytes] = []
         self.version: object = None
+        self.cursor: tuple[int, int] | None = None
 
     def run(self, options: argparse.Namespace, keys: str) -> "Exit":
         """Run until the guest or a limit ends it; then leave the last screen on the terminal."""
@@ -150,6 +151,9 @@ class ScreenTerminal:
                     output.append(f"\x1b[{y + 1}H{ansi_row(new)}")
             self.drawn = rows
         cursor = screen.cursor
+        if not output and cursor == self.cursor:
+            return
+        self.cursor = cursor
         if cursor is None or cursor[0] >= size.columns or cursor[1] >= size.lines:
             output.append("\x1b[?25l")
         else:
