@@ -102,7 +102,3 @@ def nasm() -> str:
     if program is None:
         missing("nasm", "apt-get install nasm")
     return str(program)
-
-
-    """Take every n-th CPU vector: all of them, but a sample where the build is slow."""
-    return 50 if BUILD == "sanitize" else 1

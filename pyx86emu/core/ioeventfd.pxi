@@ -238,7 +238,7 @@ cdef IoEntry *io_find_value(IoTable *t, int bus, uint64_t addr, int length,
         i = (i + 1) & v.mask
 
 
-cdef IoBucket *io_bucket(IoTable *t, int bus, uint64_t addr) noexcept nogil:
+cdef inline IoBucket *io_bucket(IoTable *t, int bus, uint64_t addr) noexcept nogil:
     """The bucket of an address, freed or not; NULL: never used since the table last grew."""
     cdef IoIndex *x = <IoIndex *><uintptr_t>io_load(&t.index)
     cdef uint64_t i

@@ -51,7 +51,10 @@ cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) 
 
 
 cdef Op* slow_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    if not slow_put(c, o, seg, ea, v, size):
+    cdef uint32_t pa = c.sb[seg] + ea
+    if c.rd[pa >> 8] == 0 and (pa & 15) + size <= 16:
+        bus_write(c, o, BUS_MMIO, bus_address(c, pa), size, cut(v, size))   # nothing to cut, no way to fault
+    elif not slow_put(c, o, seg, ea, v, size):
         return c.go
     if c.attn:
         return leave_after(c, o)
@@ -86,10 +89,7 @@ cdef uint64_t slow_load(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept 
 
 
 cdef bint slow_put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    cdef uint32_t base = c.sb[seg], pa = base + ea
-    if c.rd[pa >> 8] == 0 and (pa & 15) + size <= 16:
-        bus_write(c, o, BUS_MMIO, bus_address(c, pa), size, cut(v, size))
-        return 1                                 # the usual doorbell: nothing to cut, nothing to fault
+    cdef uint32_t base = c.sb[seg]
     if ea + size > 0x10000 and c.m.wraps:
         phys_store(c, o, base + ea, v & 255, 1)
         phys_store(c, o, base + ((ea + 1) & 0xFFFF), v >> 8 & 255, 1)

@@ -189,7 +189,7 @@ cdef void sleep_in_hlt(CPU* c, uint64_t now, uint64_t until) noexcept nogil:
         c.halted = 0
         c.why = EXIT_HLT
         return
-    if not c.rest & F_IF and not c.vm.host_clock and not someone_may_wake(c):
+    if not c.rest & F_IF and not someone_may_wake(c):
         c.why = EXIT_HLT
         return
     if not c.rest & F_IF:
