@@ -65,7 +65,7 @@ class Bus:
         self._taken = [(base, base + length, name) for base, length, name in taken]
         self._attached: list[Attachment] = []
         self._ranges: list[Range] = []
-        self._found: dict[int, Range] = {}
+        self._found: dict[int, Range] = {}  # by the addresses asked for lately
 
     def attach(
         self,
@@ -146,21 +146,11 @@ class Bus:
         while (exit := vcpu.run()).reason is ExitReason.IO:
             vm.pio.dispatch(exit)
         """
-        addr = exit.addr
-        try:
-            _, end, base, read, write = self._found[addr]
-        except KeyError:
-            return self._find(addr) is not None and self.dispatch(exit)
-        size = exit.size
-        if addr + size > end:
-            return False
-        if exit.write:
-            write(addr - base, size, exit.value)
-        elif exit.count == 1:
-            exit.reply(read(addr - base, size))
-        else:
-            exit.reply(_repeat(read, addr - base, size, exit.count))
-        return True
+        found = self._found
+        if exit.serve(found):
+            return True
+        unseen = exit.addr not in found
+        return unseen and self._find(exit.addr) is not None and exit.serve(found)
 
     def read(self, addr: int, size: int) -> int:
         """What a read of `size` bytes would give; bytes that nobody drives are FFh."""
@@ -285,8 +275,3 @@ def _narrow_write(write: Write, most: int) -> Write:
             write(offset + i, most, value >> 8 * i & mask)
 
     return narrow
-
-
-def _repeat(read: Read, offset: int, size: int, count: int) -> bytes:
-    """The elements of one INS."""
-    return b"".join(read(offset, size).to_bytes(size, "little") for _ in range(count))

@@ -4,8 +4,10 @@ A guest loop rings N times; the result is valid only if exactly N rings arrived.
 tells what each row means. The figures of 2009 were measured on a hardware hypervisor.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from os import eventfd_read
 from select import EPOLLIN, epoll
 from threading import Thread
@@ -41,6 +43,10 @@ PATHS: dict[str, tuple[BusName, int]] = {
     "doorbell-mmio": ("mmio", 0xD3000),
     "doorbell-pio": ("pio", 0x540),
 }
+
+#: Rings of a run on a quick path, and on one that enters Python or the kernel each time.
+MANY = 2_000_000
+FEW = 100_000
 
 CODE = 0x1000
 LOOP = {
@@ -111,7 +117,7 @@ def take(device: DoorbellDevice) -> int:
 
 
 def run_pulled(vm: Vm, vcpu: "_core.Vcpu") -> "_core.Exit":
-    """Run until something else than a device access: the loop that every user of exits writes."""
+    """Run until something else than a device access: the loop of those who pull on both buses."""
     run, pio, mmio = vcpu.run, vm.pio.dispatch, vm.mmio.dispatch
     io_exit, mmio_exit = ExitReason.IO, ExitReason.MMIO
     while True:
@@ -134,6 +140,7 @@ class Bench:
         code = bytes.fromhex(LOOP[bus])
         self.ram[CODE : CODE + len(code)] = code
         self.bus, self.addr, self.value = bus, addr, value
+        self.asked = 0
 
     def __enter__(self) -> "Bench":
         return self
@@ -141,17 +148,25 @@ class Bench:
     def __exit__(self, *_: object) -> None:
         self.vm.close()
 
+    def turns(self) -> int:
+        """How often the loop of the last `ring` went round."""
+        return self.asked - self.vcpu.regs.ecx
+
     def ring(self, n: int) -> float:
         """Ring `n` times; the seconds it took."""
         regs = self.vcpu.regs
         regs.cs, regs.ip = 0, CODE
-        regs.ecx = n
+        regs.ecx = self.asked = n
         regs.ebx = 0
         regs.edx = self.addr & 0xFFFF
         regs.ds = self.addr >> 4 & 0xFFFF
         regs.eax = self.addr if self.bus == "hypercall" else self.value
+        reason = ExitReason.MMIO if self.bus == "mmio" else ExitReason.IO
+        bus = self.vm.mmio if self.bus == "mmio" else self.vm.pio
+        run, dispatch = self.vcpu.run, bus.dispatch
         start = perf_counter()
-        exit = run_pulled(self.vm, self.vcpu)
+        while (exit := run()).reason is reason:
+            dispatch(exit)
         seconds = perf_counter() - start
         if exit.reason is not ExitReason.HLT:
             raise RuntimeError(f"the ring loop ended in {exit!r}")
@@ -163,80 +178,192 @@ def median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def timed(name: str, bench: Bench, count: Callable[[], int], rings: int, repeats: int) -> Row:
-    """The median of `repeats` runs; the count is that of the worst."""
-    bench.ring(min(rings, 1000))
-    count()
-    times, counts = [], []
-    for _ in range(repeats):
-        times.append(bench.ring(rings))
-        counts.append(count())
-    worst = max(counts, key=lambda got: abs(got - rings))
-    return Row(name, rings, median(times), worst)
+class Case:
+    """One row in the making: what rings, what tells the count, and the results so far."""
+
+    def __init__(
+        self,
+        name: str,
+        rings: int,
+        ring: Callable[[int], float],
+        count: Callable[[], int],
+        extra: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        self.name = name
+        self.rings = rings
+        self.ring = ring
+        self.count = count
+        self.extra = extra
+        self.times: list[float] = []
+        self.counts: list[int] = []
+
+    def run(self) -> None:
+        """Ring once more."""
+        self.times.append(self.ring(self.rings))
+        self.counts.append(self.count())
+
+    def row(self) -> Row:
+        """The median of the runs, and the count that is worst."""
+        worst = max(self.counts, key=lambda got: abs(got - self.rings))
+        return Row(self.name, self.rings, median(self.times), worst, self.extra())
 
 
-def path_row(path: str, rings: int, repeats: int) -> Row:
-    """One of PATHS."""
-    with Bench(*PATHS[path]) as bench:
-        return timed(path, bench, install(bench.vm, path), rings, repeats)
+class Cases:
+    """All rows of the measurement, with their Vms, which stay open until the end."""
 
+    def __init__(self, scale: float) -> None:
+        self._scale = scale
+        self._open = ExitStack()
+        self.cases: list[Case] = []
+        buses: tuple[BusName, ...] = ("mmio", "pio")
+        self.write_floor()
+        self.empty_loop()
+        for path in PATHS:
+            self.path(path)
+        for bus in buses:
+            self.entry(f"ioeventfd-{bus}-each", bus, rings=FEW, coalesce=False)
+        for bus in buses:
+            self.entry(f"ioeventfd-{bus}-len0", bus, length=0)
+        for bus in buses:
+            self.entry(f"ioeventfd-{bus}-datamatch", bus, datamatch=0xFA)
+        self.datamatch_values()
+        self.ports()
+        for bus in buses:
+            for entries in (1, 1000, 1_000_000):
+                self.crowded(bus, entries)
+        for bus in buses:
+            self.consumed(f"ioeventfd-{bus}")
+        self.consumed("ioeventfd-pio", rings=FEW, coalesce=False)
+        self.consumed("ioeventfd-pio", in_python=True)
 
-def write_floor(rings: int, repeats: int) -> Row:
-    """What `write(2)` on an eventfd costs in a C loop: the floor of every path that makes one."""
-    with Bench() as bench:
-        bell = bench.vm.ioeventfd(0x520, 1)
-        times, counts = [], []
-        for _ in range(repeats):
-            times.append(_core.write_floor(bell.fileno(), rings))
-            counts.append(bell.read())
-    worst = max(counts, key=lambda got: abs(got - rings))
-    return Row("write-floor", rings, median(times), worst)
+    def close(self) -> None:
+        self._open.close()
 
+    def add(
+        self,
+        name: str,
+        rings: int,
+        ring: Callable[[int], float],
+        count: Callable[[], int],
+        extra: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        """Warm a case up and put it on the list."""
+        case = Case(name, max(1, int(rings * self._scale)), ring, count, extra)
+        case.ring(min(case.rings, 1000))
+        case.count()
+        self.cases.append(case)
 
-def empty_loop(rings: int, repeats: int) -> Row:
-    """The loop without the ring: what may be subtracted, and is not."""
-    with Bench() as bench:
-        times = [bench.ring(rings) for _ in range(repeats)]
-    return Row("empty-loop", rings, median(times), rings)
+    def bench(self, bus: str = "none", addr: int = 0, value: int = 0) -> Bench:
+        return self._open.enter_context(Bench(bus, addr, value))
 
+    def write_floor(self) -> None:
+        """`write(2)` on an eventfd in a C loop: the floor of every path that makes one a ring."""
+        bell = self.bench().vm.ioeventfd(0x520, 1)
+        self.add("write-floor", FEW, partial(_core.write_floor, bell.fileno()), bell.read)
 
-def entry_row(
-    name: str,
-    bus: BusName,
-    rings: int,
-    repeats: int,
-    *,
-    length: int = 1,
-    datamatch: int | None = None,
-    coalesce: bool = True,
-) -> Row:
-    """An ioeventfd registered in some other way than the plain one."""
-    addr = PATHS["ioeventfd-hc" if bus == "hypercall" else f"ioeventfd-{bus}"][1]
-    with Bench(bus, addr, datamatch or 0) as bench:
+    def empty_loop(self) -> None:
+        """The loop without the ring: what may be subtracted, and is not."""
+        bench = self.bench()
+        self.add("empty-loop", MANY, bench.ring, bench.turns)
+
+    def path(self, path: str) -> None:
+        """One of PATHS."""
+        bench = self.bench(*PATHS[path])
+        rings = FEW if path[:4] in ("exit", "push") else MANY
+        self.add(path, rings, bench.ring, install(bench.vm, path))
+
+    def entry(
+        self,
+        name: str,
+        bus: BusName,
+        *,
+        rings: int = MANY,
+        length: int = 1,
+        datamatch: int | None = None,
+        coalesce: bool = True,
+    ) -> None:
+        """An ioeventfd registered in some other way than the plain one."""
+        addr = PATHS[f"ioeventfd-{bus}"][1]
+        bench = self.bench(bus, addr, datamatch or 0)
         bell = bench.vm.ioeventfd(addr, length, bus=bus, datamatch=datamatch, coalesce=coalesce)
-        return timed(name, bench, bell.read, rings, repeats)
+        self.add(name, rings, bench.ring, bell.read)
 
-
-def datamatch_values(rings: int, repeats: int) -> Row:
-    """256 datamatch values on one port; the guest writes the one registered last."""
-    addr = PATHS["ioeventfd-pio"][1]
-    with Bench("pio", addr, 255) as bench:
+    def datamatch_values(self) -> None:
+        """256 datamatch values on one port; the guest writes the one registered last."""
+        addr = PATHS["ioeventfd-pio"][1]
+        bench = self.bench("pio", addr, 255)
         others = bench.vm.ioeventfd(addr, 1, datamatch=0)
         for value in range(1, 255):
             bench.vm.ioeventfd(addr, 1, datamatch=value, fd=others)
         last = bench.vm.ioeventfd(addr, 1, datamatch=255)
-        return timed("ioeventfd-pio-datamatch-256-last", bench, last.read, rings, repeats)
+        self.add("ioeventfd-pio-datamatch-256-last", MANY, bench.ring, last.read)
 
-
-def ports(rings: int, repeats: int) -> Row:
-    """256 ports, each with an entry."""
-    addr = PATHS["ioeventfd-pio"][1]
-    with Bench("pio", addr) as bench:
+    def ports(self) -> None:
+        """256 ports, each with an entry."""
+        addr = PATHS["ioeventfd-pio"][1]
+        bench = self.bench("pio", addr)
         bell = bench.vm.ioeventfd(addr, 1)
         others = bench.vm.ioeventfd(addr + 1, 1)
         for port in range(addr + 2, addr + 256):
             bench.vm.ioeventfd(port, 1, fd=others)
-        return timed("ioeventfd-pio-256-ports", bench, bell.read, rings, repeats)
+        self.add("ioeventfd-pio-256-ports", MANY, bench.ring, bell.read)
+
+    def crowded(self, bus: BusName, entries: int) -> None:
+        """One entry among many, run in turn with one entry alone."""
+        path = f"ioeventfd-{bus}"
+        alone, among = self.bench(*PATHS[path]), self.bench(*PATHS[path])
+        count_alone, count_among = install(alone.vm, path), install(among.vm, path)
+        others = max(0, int((entries - 1) * min(self._scale, 1)))
+        seconds = crowd(among.vm, others)
+        ratios: list[float] = []
+
+        def ring(rings: int) -> float:
+            one, many = alone.ring(rings), among.ring(rings)
+            ratios.append(many / one)
+            count_alone()
+            return many
+
+        def extra() -> dict[str, Any]:
+            pairs = ratios[1:]  # the first is the warm-up
+            return {
+                "entries": others + 1,
+                "ratio_to_one_entry": round(median(pairs), 3),
+                "spread": [round(min(pairs), 3), round(max(pairs), 3)],
+                "register_us": round(seconds / max(others, 1) * 1e6, 3),
+            }
+
+        self.add(f"{path}-{entries}-entries", MANY, ring, count_among, extra)
+
+    def consumed(
+        self, path: str, *, rings: int = MANY, in_python: bool = False, coalesce: bool = True
+    ) -> None:
+        """A consumer thread drains the eventfd while the guest rings; its tail is told apart."""
+        bus, addr = PATHS[path]
+        bench = self.bench(bus, addr)
+        bell = bench.vm.ioeventfd(addr, 1, bus=bus, coalesce=coalesce)
+        counts, tails, wakeups = [0], [0.0], [0.0]
+
+        def ring(rings: int) -> float:
+            drainer = (PythonDrainer if in_python else _core.Drainer)(bell.fileno())
+            seconds = bench.ring(rings)
+            start = perf_counter()
+            while drainer.count < rings and perf_counter() - start < 1.0:
+                sleep(0)
+            tails.append(perf_counter() - start)
+            drainer.stop()
+            counts.append(drainer.count)
+            wakeups.append(rings / max(drainer.wakeups, 1))
+            return seconds
+
+        def extra() -> dict[str, Any]:
+            return {
+                "rings_per_wakeup": round(median(wakeups[2:]), 1),
+                "tail_us": round(median(tails[2:]) * 1e6, 1),
+            }
+
+        name = path + ("" if coalesce else "-each")
+        name += "-python-consumer" if in_python else "-consumer"
+        self.add(name, rings, ring, lambda: counts[-1], extra)
 
 
 def crowd(vm: Vm, entries: int) -> float:
@@ -253,30 +380,6 @@ def crowd(vm: Vm, entries: int) -> float:
     for addr in range(0x10_0000, 0x10_0000 + entries - half):
         register(addr, 1, bus="mmio", fd=fd)
     return perf_counter() - start
-
-
-def crowded(bus: str, entries: int, rings: int, repeats: int) -> Row:
-    """One entry among many, run in turn with one entry alone."""
-    path = f"ioeventfd-{bus}"
-    with Bench(*PATHS[path]) as alone, Bench(*PATHS[path]) as among:
-        count_alone, count_among = install(alone.vm, path), install(among.vm, path)
-        seconds = crowd(among.vm, entries - 1)
-        alone.ring(1000), among.ring(1000)
-        count_alone(), count_among()
-        times, ratios, counts = [], [], []
-        for _ in range(repeats):
-            one, many = alone.ring(rings), among.ring(rings)
-            times.append(many)
-            ratios.append(many / one)
-            counts += [count_alone(), count_among()]
-    worst = max(counts, key=lambda got: abs(got - rings))
-    extra = {
-        "entries": entries,
-        "ratio_to_one_entry": round(median(ratios), 3),
-        "spread": [round(min(ratios), 3), round(max(ratios), 3)],
-        "register_us": round(seconds / max(entries - 1, 1) * 1e6, 3),
-    }
-    return Row(f"{path}-{entries}-entries", rings, median(times), worst, extra)
 
 
 class PythonDrainer:
@@ -303,62 +406,16 @@ class PythonDrainer:
         self._thread.join()
 
 
-def consumed(
-    path: str, rings: int, repeats: int, *, in_python: bool = False, coalesce: bool = True
-) -> Row:
-    """A consumer thread drains the eventfd while the guest rings; its tail is told apart."""
-    bus, addr = PATHS[path]
-    with Bench(bus, addr) as bench:
-        bell = bench.vm.ioeventfd(addr, 1, bus=bus, coalesce=coalesce)
-        bench.ring(1000)
-        bell.read()
-        times, counts, tails, wakeups = [], [], [], []
+def all_rows(scale: float = 1.0, repeats: int = 5) -> list[Row]:
+    """Measure every row. Each is run once a round, so that a busy moment hits all rows alike."""
+    cases = Cases(scale)
+    try:
         for _ in range(repeats):
-            drainer = (PythonDrainer if in_python else _core.Drainer)(bell.fileno())
-            times.append(bench.ring(rings))
-            start = perf_counter()
-            while drainer.count < rings and perf_counter() - start < 1.0:
-                sleep(0)
-            tails.append(perf_counter() - start)
-            drainer.stop()
-            counts.append(drainer.count)
-            wakeups.append(rings / max(drainer.wakeups, 1))
-    worst = max(counts, key=lambda got: abs(got - rings))
-    extra = {
-        "rings_per_wakeup": round(median(wakeups), 1),
-        "tail_us": round(median(tails) * 1e6, 1),
-    }
-    name = path + ("" if coalesce else "-each") + ("-python-consumer" if in_python else "-consumer")
-    return Row(name, rings, median(times), worst, extra)
-
-
-def all_rows(scale: float = 1.0, repeats: int = 5) -> Iterator[Row]:
-    """Every row of the measurement, in the order in which they are printed."""
-
-    def n(rings: int) -> int:
-        return max(1, int(rings * scale))
-
-    many, some, few = n(2_000_000), n(200_000), n(50_000)
-    buses: tuple[BusName, ...] = ("mmio", "pio")
-    yield write_floor(some, repeats)
-    yield empty_loop(many, repeats)
-    for path in PATHS:
-        yield path_row(path, few if path[:4] in ("exit", "push") else many, repeats)
-    for bus in buses:
-        yield entry_row(f"ioeventfd-{bus}-each", bus, some, repeats, coalesce=False)
-    for bus in buses:
-        yield entry_row(f"ioeventfd-{bus}-len0", bus, many, repeats, length=0)
-    for bus in buses:
-        yield entry_row(f"ioeventfd-{bus}-datamatch", bus, many, repeats, datamatch=0xFA)
-    yield datamatch_values(many, repeats)
-    yield ports(many, repeats)
-    for bus in buses:
-        for entries in (1, 1000, max(2, n(1_000_000))):
-            yield crowded(bus, entries, many, repeats)
-    for path in ("ioeventfd-mmio", "ioeventfd-pio"):
-        yield consumed(path, many, repeats)
-    yield consumed("ioeventfd-pio", some, repeats, coalesce=False)
-    yield consumed("ioeventfd-pio", many, repeats, in_python=True)
+            for case in cases.cases:
+                case.run()
+        return [case.row() for case in cases.cases]
+    finally:
+        cases.close()
 
 
 class DemoControl(PioDevice, MmioDevice):

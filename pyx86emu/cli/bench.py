@@ -24,17 +24,13 @@ def main(args: list[str]) -> int:
         raise UsageError("--repeats and --scale must be positive: leave them out for 5 and 1")
     if options.plot:
         _need_matplotlib(options.plot)
-    rows: list[Row] = []
-    if not options.json:
-        print(HEAD)
-    for row in all_rows(options.scale, options.repeats):
-        rows.append(row)
-        if not options.json:
-            print(_line(row, rows[0]), flush=True)
+    rows = all_rows(options.scale, options.repeats)
     if options.json:
         floor = rows[0].iops
         dicts = [row.as_dict() | {"to_write_floor": round(row.iops / floor, 3)} for row in rows]
         print(json.dumps({"rows": dicts}, indent=1))
+    else:
+        print("\n".join([HEAD, *(_line(row, rows[0]) for row in rows)]))
     if options.plot:
         _plot(rows, options.plot)
     inexact = [row.name for row in rows if not row.exact]
