@@ -18,7 +18,7 @@ A real-mode PC that boots floppy images, with KVM's way of doing I/O.
 
 {chr(10).join(f"  {verb:7}{what}" for verb, what in VERBS.items())}
 
-`pyx86emu VERB --help` tells the options of each.
+`pyx86emu VERB --help` tells the options of each, `pyx86emu --version` the version.
 """
 
 
@@ -47,6 +47,11 @@ def main(argv: list[str] | None = None) -> int:
 def _verb(args: list[str]) -> int:
     if args in (["-h"], ["--help"]):
         print(HELP, end="")
+        return 0
+    if args == ["--version"]:
+        from .. import __version__
+
+        print(f"pyx86emu {__version__}")
         return 0
     verb = args[0] if args and args[0] in VERBS else "demo" if args in ([], ["--json"]) else "run"
     rest = args[1:] if args and args[0] in VERBS else args

@@ -15,6 +15,7 @@ from ..exits import ExitReason
 from ..machine import Machine
 from ..screen import CP437
 from .limits import QUIET, Limits
+from .status import INTERRUPTED
 
 if TYPE_CHECKING:
     from .. import Exit
@@ -44,7 +45,7 @@ def raw_input() -> Iterator[None]:
         return
 
     def terminated(number: int, frame: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
+        raise SystemExit(INTERRUPTED)
 
     before = termios.tcgetattr(fd)
     handlers = {n: signal.signal(n, terminated) for n in (signal.SIGTERM, signal.SIGHUP)}

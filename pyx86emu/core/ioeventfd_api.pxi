@@ -496,9 +496,5 @@ cdef tuple ioeventfd_list(Vm vm):
     finally:
         free(entries)
         vm.unlock_writers()
-    faces.sort(key=io_serial)
+    faces.sort(key=lambda pair: pair[0])
     return tuple([face for _, face in faces])
-
-
-def io_serial(pair):
-    return pair[0]

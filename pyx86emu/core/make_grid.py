@@ -75,7 +75,7 @@ def grid() -> str:
             *g.tables,
             "",
             "",
-            "cdef void fill_grid() noexcept:",
+            "cdef void fill_grid() noexcept nogil:",
             *g.fill,
             "",
             "",

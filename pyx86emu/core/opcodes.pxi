@@ -388,3 +388,46 @@ cdef void opcode_0f_386(Dec* d, uint32_t byte, int v) noexcept nogil:
 cdef void swap_reg(Dec* d, int n) noexcept nogil:
     cdef Op* o = emit(d, bswap if d.os == 4 else bswap16)
     o.dst = reg_at(n, 4)
+
+
+# -- groups of the two-byte opcodes -------------------------------------------------------------------------------
+
+cdef void group7(Dec* d) noexcept nogil:
+    cdef Op* o
+    cdef uint16_t at
+    modrm(d)
+    if d.mod == 3 and d.reg == 0 and d.rm == 1:
+        plain(d, vmcall)
+    elif d.reg == 4:
+        o = write_only(d, smsw32 if d.mod == 3 and d.os == 4 else smsw, d.os if d.mod == 3 else 2)
+    elif d.reg == 6:
+        at = operand(d, 2)
+        o = emit(d, lmsw)
+        o.src = at
+    elif d.mod == 3 or d.reg == 5 or (d.reg == 7 and d.c.m.level < 4):
+        ud(d)
+    elif d.reg == 0:
+        emit_mem(d, sgdt)
+    elif d.reg == 1:
+        emit_mem(d, sidt)
+    elif d.reg == 7:
+        plain(d, nop)                            # INVLPG
+    else:
+        o = emit_mem(d, lgdt if d.reg == 2 else lidt)
+        o.imm = 0xFFFFFFFFU if d.os == 4 else 0xFFFFFFU
+
+
+cdef void mov_special(Dec* d, Fn fn, uint32_t allowed, bint to) noexcept nogil:
+    """MOV CRn, DRn, TRn: `allowed` has a bit per register; mod is taken as 3."""
+    cdef Op* o
+    cdef uint32_t m = fetch8(d)
+    d.reg = m >> 3 & 7
+    if not allowed >> d.reg & 1:
+        ud(d)
+        return
+    o = emit(d, fn)
+    o.dst = reg_at(m & 7, 4)
+    o.src = o.dst
+    o.imm = d.reg
+    d.ends = to
+    d.jumps = to

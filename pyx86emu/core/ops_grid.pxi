@@ -876,7 +876,7 @@ cdef Fn STRING[7][3]
 cdef Fn JCC[1][16]
 
 
-cdef void fill_grid() noexcept:
+cdef void fill_grid() noexcept nogil:
     ALU_RR[0][0] = add8_rr
     ALU_RR[0][1] = add16_rr
     ALU_RR[0][2] = add32_rr

@@ -10,28 +10,15 @@ cdef dict MESSAGES = {
     ERR_MEMORY: "no memory for decoded code",
 }
 
-cdef dict REGISTERS = {}
-
-
-cdef void name_registers():
-    for i, name in enumerate(("ax", "cx", "dx", "bx", "sp", "bp", "si", "di")):
-        REGISTERS[name] = (0, 4 * i, 2)
-        REGISTERS["e" + name] = (0, 4 * i, 4)
-    for i, name in enumerate(("al", "cl", "dl", "bl", "ah", "ch", "dh", "bh")):
-        REGISTERS[name] = (0, (i & 3) * 4 + (i >> 2), 1)
-    for i, name in enumerate(("es", "cs", "ss", "ds", "fs", "gs")):
-        REGISTERS[name] = (1, i, 2)
-    REGISTERS["ip"] = (2, 0, 2)
-    REGISTERS["eip"] = (2, 0, 4)
-    REGISTERS["flags"] = (3, 0, 2)
-    REGISTERS["eflags"] = (3, 0, 4)
-    for i in (0, 2, 3, 4):
-        REGISTERS[f"cr{i}"] = (4, i, 4)
-    for i in range(8):
-        REGISTERS[f"dr{i}"] = (5, i, 4)
-
-
-name_registers()
+cdef dict REGISTERS = {                          # name: (kind, place, size)
+    **{name: (0, 4 * i, 2) for i, name in enumerate(("ax", "cx", "dx", "bx", "sp", "bp", "si", "di"))},
+    **{name: (0, 4 * i, 4) for i, name in enumerate(("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"))},
+    **{name: (0, 4 * (i & 3) + (i >> 2), 1) for i, name in enumerate(("al", "cl", "dl", "bl", "ah", "ch", "dh", "bh"))},
+    **{name: (1, i, 2) for i, name in enumerate(("es", "cs", "ss", "ds", "fs", "gs"))},
+    "ip": (2, 0, 2), "eip": (2, 0, 4), "flags": (3, 0, 2), "eflags": (3, 0, 4),
+    **{f"cr{i}": (4, i, 4) for i in (0, 2, 3, 4)},
+    **{f"dr{i}": (5, i, 4) for i in range(8)},
+}
 
 
 @cython.final

@@ -1,0 +1,67 @@
+"""What registered ioeventfds cost a guest that does not ring them: counted in host instructions, not in time."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+#: Entries on ports and, half of them, under RAM; then a compute loop with stores: instructions inside run() only.
+PROGRAM = """
+import os, sys
+from pyx86emu import Vm
+entries = int(sys.argv[1])
+vm = Vm()
+ram = vm.add_memory(0, 0x100000)
+fd = os.eventfd(0, os.EFD_NONBLOCK)
+for i in range(entries // 2):
+    vm.ioeventfd(0x10000 + i, 1, bus="mmio", fd=fd)
+    vm.ioeventfd(0x200000 + i, 1, bus="mmio", fd=fd)
+# mov ecx,100000; l: add ax,cx; mov [9000h],ax; mov bx,[9000h]; push ax; pop dx; dec ecx; jnz l; hlt
+code = bytes.fromhex("66b9a0860100 01c8 a30090 8b1e0090 50 5a 6649 75f1 f4")
+ram[0x1000:0x1000 + len(code)] = code
+vcpu = vm.create_vcpu()
+vcpu.regs.cs, vcpu.regs.ip, vcpu.regs.sp = 0, 0x1000, 0x8000
+assert vcpu.run().reason.name == "HLT"
+assert vcpu.instructions == 1 + 700_000 + 1
+"""
+
+
+def counted(tmp_path: Path, entries: int) -> int:
+    """Host instructions that the run took."""
+    valgrind = shutil.which("valgrind")
+    assert valgrind is not None
+    done = subprocess.run(
+        [
+            valgrind,
+            "--tool=callgrind",
+            f"--callgrind-out-file={tmp_path}/out",
+            "--collect-atstart=no",
+            "--toggle-collect=__pyx_f_8pyx86emu_5_core_run_core",
+            sys.executable,
+            "-c",
+            PROGRAM,
+            str(entries),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+    )
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    assert found is not None, done.stderr
+    return int(found[1])
+
+
+@pytest.mark.release
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+@pytest.mark.parametrize("entries", [20_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+def test_entries_cost_a_compute_loop_nothing(tmp_path: Path, entries: int) -> None:
+    without, with_ = counted(tmp_path, 0), counted(tmp_path, entries)
+
+    assert without > 700_000
+    assert abs(with_ - without) / without < 0.005
