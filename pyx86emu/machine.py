@@ -33,6 +33,7 @@ KIB = 1 << 10
 PAGE = 4 * KIB
 BASE_MEMORY = 640 * KIB
 EXTENDED = 1024 * KIB  # where memory goes on
+GRAPHICS_MEMORY = (0xA0000, 0x10000)  # mode 13h; kept for the guest, not shown
 TEXT_MEMORY = (0xB8000, 0x8000)
 ROM = 0xF0000
 
@@ -127,6 +128,7 @@ class Machine:
         vm = self.vm
         memory &= ~(PAGE - 1)
         vm.add_memory(0, min(memory, BASE_MEMORY))
+        vm.add_memory(*GRAPHICS_MEMORY)
         text = vm.add_memory(*TEXT_MEMORY, dirty_log=True)
         bios = rom("bios")
         vm.add_memory(ROM, len(bios), readonly=True)

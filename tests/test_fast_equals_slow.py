@@ -146,14 +146,15 @@ def drive(guest: Guest, budget: int, slices: list[int]) -> list[str]:
             if asked == left:
                 return seen
         else:
-            seen.append(describe(exit))
+            # One exit of INS may carry several elements; how many is free.
+            seen += [describe(exit)] * (exit.count if exit.reason is ExitReason.IO else 1)
             if exit.reason not in (ExitReason.IO, ExitReason.MMIO):
                 return seen
 
 
 def describe(exit: Exit) -> str:
     """An exit as far as both worlds must agree."""
-    where = f"{exit.addr:#x}/{exit.size}x{exit.count}"
+    where = f"{exit.addr:#x}/{exit.size}"
     return f"{exit.reason.name} {where} {exit.write} {exit.data.hex() if exit.write else ''}"
 
 

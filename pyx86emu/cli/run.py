@@ -231,7 +231,8 @@ def main(args: list[str]) -> int:
     options = parser().parse_args(args)
     if options.screenshot and not options.screenshot.endswith((".txt", ".png")):
         raise UsageError(f"--screenshot {options.screenshot}: name a file in .txt or .png")
-    watched = sys.stdin.isatty() and sys.stdout.isatty()
+    # A closed standard input is None.
+    watched = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
     by_line = options.nographic or options.serial in STDIO
     terminal = watched and not (by_line or options.json)
     if options.timeout is None and not watched:
@@ -330,7 +331,7 @@ def _say(m: Machine, exit: "Exit", status: int, options: argparse.Namespace) -> 
     if status == NOT_MET:
         text = f"--expect {options.expect.pattern!r} not met ({exit.reason.name} {where})"
     elif status == UNSUPPORTED:
-        text = f"{exit.message or 'unsupported'} ({where})"
+        text = exit.message or f"unsupported ({where})"
     elif status == SHUTDOWN:
         text = f"the machine shut down: triple fault, or reset with -no-reboot ({where})"
     elif status == TIMEOUT:

@@ -39,10 +39,10 @@ SEQUENCES = {
 @contextmanager
 def raw_input() -> Iterator[None]:
     """Keys one by one and unechoed; Ctrl-C still interrupts. Does nothing in a pipe."""
-    fd = sys.stdin.fileno()
-    if not os.isatty(fd):
+    if sys.stdin is None or not sys.stdin.isatty():
         yield
         return
+    fd = sys.stdin.fileno()
 
     def terminated(number: int, frame: FrameType | None) -> NoReturn:
         raise SystemExit(INTERRUPTED)
@@ -184,7 +184,7 @@ class SerialTerminal:
     def run(self, options: argparse.Namespace, keys: str) -> "Exit":
         """Run until the guest or a limit ends it."""
         m, limits = self.m, Limits(self.m, options)
-        open_input = True
+        open_input = sys.stdin is not None
         with raw_input():
             while True:
                 exit = limits.run(FRAME)

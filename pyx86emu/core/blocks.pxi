@@ -129,12 +129,13 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
     The marks come before the bytes are read, so that no store between is lost."""
     cdef uint32_t ip = b.key & 0xFFFF, base = b.key >> 16 << 4, pa = base + ip
     cdef uint32_t g = pa >> 8, hi
-    cdef int used
+    cdef int used, i
+    cdef Dec d
     claim(c, g)
     if g + 1 < GRANULES and c.rd[g + 1]:
         claim(c, g + 1)
     while True:
-        used = decode_ops(c, first, b.cap, base, ip, &hi)
+        used = decode_ops(c, &d, first, b.cap, base, ip, &hi)
         if used == 0:
             unclaim(c, g)
             if g + 1 < GRANULES:
@@ -144,6 +145,10 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
         b.hi = base + hi
         b.stale = 0
         mark(c, b.lo, b.hi)
+        memset(b.fluid, 0, sizeof(b.fluid))
+        for i in range(d.fluid):
+            unmark(c, d.fluid_at[i], d.fluid_at[i] + d.fluid_size[i])
+            b.fluid[i] = <uint16_t>(d.fluid_size[i] << 12 | (d.fluid_at[i] - b.lo))
         if c.vm.ncpus == 1:
             break
         at_fence()                               # another vCPU stores first and looks at the marks then
@@ -164,7 +169,8 @@ cdef bint same_bytes(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip) noe
     """Does decoding once more give the same ops?"""
     cdef Op again[BLOCK_OPS + 6]
     cdef uint32_t hi
-    cdef int i, used = decode_ops(c, again, cap, base, ip, &hi)
+    cdef Dec d
+    cdef int i, used = decode_ops(c, &d, again, cap, base, ip, &hi)
     for i in range(used):
         if (again[i].fn != first[i].fn or again[i].imm != first[i].imm or again[i].disp != first[i].disp
                 or again[i].dst != first[i].dst or again[i].src != first[i].src or again[i].base != first[i].base
@@ -214,6 +220,48 @@ cdef void mark(CPU* c, uint32_t lo, uint32_t hi) noexcept nogil:
     for pa in range(lo, hi):
         a = canonical_address(c, pa)
         c.codemap[a >> 3] |= 1 << (a & 7)
+
+
+cdef void unmark(CPU* c, uint32_t lo, uint32_t hi) noexcept nogil:
+    cdef uint32_t pa, a
+    for pa in range(lo, hi):
+        a = canonical_address(c, pa)
+        c.codemap[a >> 3] &= ~(1 << (a & 7))
+
+
+cdef inline uint32_t hot_slot(uint32_t a) noexcept nogil:
+    return (a ^ a >> 6) & 63
+
+
+cdef bint fluid(CPU* c, uint32_t pa, uint32_t size) noexcept nogil:
+    """Are these bytes, an immediate, rewritten so often that reading them at each use is cheaper than decoding
+    anew? Not if a block has them as something else too, or they cross a granule."""
+    cdef uint32_t a = canonical_address(c, pa), n = a >> 8
+    cdef Block* b = c.list[n]
+    if c.hot_at[hot_slot(a)] != a or c.hot_hits[hot_slot(a)] < 3 or (pa & 255) + size > 256:
+        return 0
+    while b != NULL:
+        if overlaps(c, b, n, a & 255, (a & 255) + size) and not has_fluid(b, pa, size):
+            return 0
+        b = b.next[0] if b.gran[0] == n else b.next[1]
+    return 1
+
+
+cdef bint has_fluid(Block* b, uint32_t pa, uint32_t size) noexcept nogil:
+    """Is the very same immediate one that this block reads when it is used?"""
+    cdef int i
+    for i in range(4):
+        if b.fluid[i] == (size << 12 | (pa - b.lo)):
+            return 1
+    return 0
+
+
+cdef void count_rewrite(CPU* c, uint32_t a) noexcept nogil:
+    cdef uint32_t at = hot_slot(a)
+    if c.hot_at[at] != a:
+        c.hot_at[at] = a
+        c.hot_hits[at] = 0
+    c.hot_hits[at] += 1
 
 
 cdef void enlist(CPU* c, Block* b, int i, int g) noexcept nogil:
@@ -291,6 +339,7 @@ cdef void drop_overlap(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
     cdef Block* nx
     cdef Block* running = NULL
     cdef int at
+    count_rewrite(c, <uint32_t>n << 8 | lo)
     if o != NULL and not c.stepping:
         running = header(first_of(o))
     while b != NULL:

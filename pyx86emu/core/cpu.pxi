@@ -32,7 +32,7 @@ cdef struct Block:               # lies in the op slot before the block's first 
     uint16_t stale
     Block* next[2]               # next in the list of each granule
     int16_t gran[2]              # canonical granules, -1: none
-    uint32_t pad
+    uint16_t fluid[4]            # immediates read when used: size << 12 | offset from lo; 0: none
 
 cdef struct Slot:                # a memory slot
     uint64_t addr
@@ -222,6 +222,8 @@ cdef struct CPU:
     int pools
     int pool_used
     uint32_t generation
+    uint32_t hot_at[64]          # addresses whose bytes the guest rewrote while they were code, and how often
+    uint32_t hot_hits[64]
     Op scratch[10]
     # device reads of the running instruction
     LoggedRead log[LOG_READS]

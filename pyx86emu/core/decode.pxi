@@ -26,6 +26,9 @@ cdef struct Dec:
     uint32_t ea_index
     uint32_t ea_scale
     uint32_t ea_disp
+    int fluid                    # immediates of the block that are read when they are used
+    uint32_t fluid_at[4]
+    uint32_t fluid_size[4]
 
 
 cdef inline uint16_t O_ZERO(CPU* c) noexcept nogil:
@@ -36,6 +39,9 @@ cdef inline uint16_t O_EA(CPU* c) noexcept nogil:
 
 cdef inline uint16_t O_TMP(CPU* c) noexcept nogil:
     return <uint16_t>(<uint8_t*>&c.tmp - <uint8_t*>c)
+
+cdef inline uint16_t O_TMP2(CPU* c) noexcept nogil:
+    return <uint16_t>(<uint8_t*>&c.tmp2 - <uint8_t*>c)
 
 cdef inline int si_(int size) noexcept nogil:
     return size >> 1                             # 1 2 4 -> 0 1 2
@@ -248,13 +254,12 @@ cdef int decode_one(Dec* d) noexcept nogil:
     return d.used
 
 
-cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, uint32_t* hi) noexcept nogil:
+cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t ip, uint32_t* hi) noexcept nogil:
     """A block at base:ip into `first`; `hi` is the offset behind its last byte. 0: not to be cached here."""
     cdef Op one[10]
-    cdef Dec d
     cdef int used = 0, count = 0, i
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
-    memset(&d, 0, sizeof(d))
+    memset(d, 0, sizeof(Dec))
     d.c = c
     d.base = base
     d.ip = ip
@@ -263,7 +268,7 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, uint
         d.seg = -1
         d.rep = 0
         hi[0] = d.ip
-        decode_one(&d)
+        decode_one(d)
         if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
                 or used + d.used + (0 if d.ends else 1) > cap):
             break

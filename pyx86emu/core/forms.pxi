@@ -81,18 +81,47 @@ cdef void alu_ge(Dec* d, int op, int size) noexcept nogil:
     o.dst = reg_at(d.reg, size)
 
 
+cdef bint fluid_operand(Dec* d, int size) noexcept nogil:
+    """If the immediate here is one that the guest keeps rewriting: an op that reads it to c.tmp2."""
+    cdef uint32_t pa = d.base + d.ip
+    cdef Op* o
+    if d.ip + size > 0x10000 or d.fluid == 4 or not fluid(d.c, pa, size):
+        return 0
+    o = emit(d, FLUID_IMM[0][si_(size)])
+    o.imm = pa
+    d.fluid_at[d.fluid] = pa
+    d.fluid_size[d.fluid] = size
+    d.fluid += 1
+    d.ip += size
+    return 1
+
+
 cdef void alu_ai(Dec* d, int op, int size) noexcept nogil:
-    cdef Op* o = emit(d, ALU_RI[op][si_(size)])
+    cdef Op* o
+    if fluid_operand(d, size):
+        o = emit(d, ALU_RR[op][si_(size)])
+        o.src = O_TMP2(d.c)
+        return
+    o = emit(d, ALU_RI[op][si_(size)])
     o.imm = fetch_v(d, size)
 
 
 cdef void alu_ei(Dec* d, int op, int size, bint short_) noexcept nogil:
     """The ModR/M byte is read already."""
     cdef Op* o
+    cdef bint locked = d.lock and op != CMP and op != TEST
+    if not locked and fluid_operand(d, 1 if short_ else size):
+        if d.mod == 3:
+            o = emit(d, ALU_RR[op][si_(size)])
+            o.dst = reg_at(d.rm, size)
+        else:
+            o = emit_mem(d, ALU_MR[op][si_(size)])
+        o.src = O_TMP2(d.c)
+        return
     if d.mod == 3:
         o = emit(d, ALU_RI[op][si_(size)])
         o.dst = reg_at(d.rm, size)
-    elif d.lock and op != CMP and op != TEST:
+    elif locked:
         o = modify(d, ALU_RI[op][si_(size)], size, 1)
     else:
         o = emit_mem(d, ALU_MI[op][si_(size)])
@@ -223,17 +252,24 @@ cdef void mov_ei(Dec* d, int size) noexcept nogil:
         ud(d)
         return
     if d.mod == 3:
-        o = emit(d, MOV_RI[0][si_(size)])
-        o.dst = reg_at(d.rm, size)
+        mov_reg_imm(d, d.rm, size)
+    elif fluid_operand(d, size):
+        o = emit_mem(d, MOV_MR[0][si_(size)])
+        o.src = O_TMP2(d.c)
     else:
         o = emit_mem(d, MOV_MI[0][si_(size)])
-    o.imm = fetch_v(d, size)
+        o.imm = fetch_v(d, size)
 
 
 cdef void mov_reg_imm(Dec* d, int n, int size) noexcept nogil:
-    cdef Op* o = emit(d, MOV_RI[0][si_(size)])
+    cdef Op* o
+    if fluid_operand(d, size):
+        o = emit(d, MOV_RR[0][si_(size)])
+        o.src = O_TMP2(d.c)
+    else:
+        o = emit(d, MOV_RI[0][si_(size)])
+        o.imm = fetch_v(d, size)
     o.dst = reg_at(n, size)
-    o.imm = fetch_v(d, size)
 
 
 cdef void mov_moffs(Dec* d, int size, bint store) noexcept nogil:

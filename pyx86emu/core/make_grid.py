@@ -12,7 +12,7 @@ UNARY = ("INC", "DEC", "NOT", "NEG")
 SHIFT = ("ROL", "ROR", "RCL", "RCR", "SHL", "SHR", "SETMO", "SAR")
 PLAIN = (
     "mov_rr mov_ri mov_rm mov_mr mov_mi xchg_rr load_tmp store_tmp store_back "
-    "lock_load lock_store cmpxchg xadd"
+    "lock_load lock_store cmpxchg xadd fluid_imm"
 ).split()
 STRING = ("MOVS", "STOS", "LODS", "CMPS", "SCAS", "INS", "OUTS")
 

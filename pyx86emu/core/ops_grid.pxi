@@ -738,6 +738,15 @@ cdef Op* xadd16(CPU* c, Op* o) noexcept nogil:
 cdef Op* xadd32(CPU* c, Op* o) noexcept nogil:
     return xadd(c, o, 4)
 
+cdef Op* fluid_imm8(CPU* c, Op* o) noexcept nogil:
+    return fluid_imm(c, o, 1)
+
+cdef Op* fluid_imm16(CPU* c, Op* o) noexcept nogil:
+    return fluid_imm(c, o, 2)
+
+cdef Op* fluid_imm32(CPU* c, Op* o) noexcept nogil:
+    return fluid_imm(c, o, 4)
+
 cdef Op* movs8(CPU* c, Op* o) noexcept nogil:
     return string(c, o, S_MOVS, 1)
 
@@ -872,6 +881,7 @@ cdef Fn LOCK_LOAD[1][3]
 cdef Fn LOCK_STORE[1][3]
 cdef Fn CMPXCHG[1][3]
 cdef Fn XADD[1][3]
+cdef Fn FLUID_IMM[1][3]
 cdef Fn STRING[7][3]
 cdef Fn JCC[1][16]
 
@@ -1123,6 +1133,9 @@ cdef void fill_grid() noexcept nogil:
     XADD[0][0] = xadd8
     XADD[0][1] = xadd16
     XADD[0][2] = xadd32
+    FLUID_IMM[0][0] = fluid_imm8
+    FLUID_IMM[0][1] = fluid_imm16
+    FLUID_IMM[0][2] = fluid_imm32
     STRING[0][0] = movs8
     STRING[0][1] = movs16
     STRING[0][2] = movs32

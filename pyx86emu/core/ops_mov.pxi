@@ -119,6 +119,19 @@ cdef Op* ea16_free(CPU* c, Op* o) noexcept nogil:
     return GO(c, o)
 
 
+cdef inline Op* fluid_imm(CPU* c, Op* o, int size) noexcept nogil:
+    """First op of a pair: an immediate that the guest keeps rewriting, at guest address o.imm, to c.tmp2."""
+    cdef uintptr_t p = c.rd[o.imm >> 8] + o.imm
+    if size == 1:
+        c.tmp2 = <uint32_t><int32_t>(<int8_t*>p)[0]      # some forms extend the sign
+    elif size == 2:
+        c.tmp2 = get16(p)
+    else:
+        c.tmp2 = get32(p)
+    o = o + 1
+    return GO(c, o)
+
+
 # -- segment registers ----------------------------------------------------------------------------------------
 
 cdef Op* mov_rs16(CPU* c, Op* o) noexcept nogil:

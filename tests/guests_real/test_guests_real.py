@@ -30,10 +30,6 @@ NOT_YET = {
     "mbr-only": "no hard disk yet",
     "freedos-hd": "no hard disk yet",
     "elks-hd": "no hard disk yet",
-    "invaders": "no graphics modes yet",
-    "pillman": "no graphics modes yet",
-    "floppybird": "no graphics modes yet",
-    "demo-memories": "no graphics modes yet",
 }
 
 
@@ -121,6 +117,7 @@ def test_guest_shows_what_is_expected(
         pytest.skip(f"{image.name} is missing: guests.py makes it")
     if guest["id"] in NOT_YET:
         request.applymarker(pytest.mark.xfail(reason=NOT_YET[guest["id"]], strict=True))
+    assert guest["boot"] == "a", "this machine has no hard disk"
     data = image.read_bytes()
     assert hashlib.sha256(data).hexdigest() == guest["image_sha256"], "not the image it should be"
     disk = Disk(data, geometry=tuple(guest["geometry"]))
