@@ -109,10 +109,9 @@ bench: core $(VENV)/deps-bench
 	$(PY) -m pyx86emu bench doorbell $(ARGS)
 
 firmware: pyx86emu/roms/bios.bin
-pyx86emu/roms/bios.bin: $(wildcard firmware/*.asm firmware/*.inc)
+pyx86emu/roms/bios.bin: $(wildcard firmware/*.asm firmware/*.inc firmware/build.py)
 	@command -v nasm >/dev/null || { echo "no nasm. Debian: apt-get install nasm" >&2; exit 1; }
-	@mkdir -p $(@D)
-	cd firmware && nasm -w+error -f bin -o $(CURDIR)/$@ bios.asm
+	$(PYTHON) firmware/build.py
 
 wheel: | $(VENV)/deps-core
 	@rm -rf .build/release

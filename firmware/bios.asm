@@ -20,10 +20,14 @@ rom_start:
 %include "post.inc"                     ; reset to the first boot sector
 %include "int08.inc"                    ; timer tick, the other hardware interrupts
 %include "int09.inc"                    ; keyboard interrupt
-%include "int10.inc"                    ; video: text
-%include "graphics.inc"                 ; video: graphics modes, registers of a VGA
+%include "int10.inc"                    ; video: modes, cursor, scrolling
+%include "chars.inc"                    ; video: characters
+%include "graphics.inc"                 ; video: graphics modes
+%include "vga.inc"                      ; video: registers of a VGA
 %include "int11.inc"                    ; equipment (11h), memory size (12h)
-%include "int13.inc"                    ; diskettes
+%include "int13.inc"                    ; diskettes: read, write, verify, format
+%include "floppy.inc"                   ; diskettes: drives and controller
+%include "media.inc"                    ; diskettes: kinds of drives and media
 %include "int14.inc"                    ; serial ports
 %include "int15.inc"                    ; system services
 %include "int16.inc"                    ; keyboard

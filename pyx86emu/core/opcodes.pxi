@@ -273,6 +273,19 @@ cdef void opcode(Dec* d, uint32_t byte) noexcept nogil:
         ud(d)
 
 
+cdef void escape(Dec* d) noexcept nogil:
+    """ESC: without a coprocessor only the operand's address matters."""
+    modrm(d)
+    if d.mod != 3 and not d.c.m.esc_nm:
+        emit_mem(d, LOAD_TMP[0][1])
+    emit(d, esc)
+
+
+cdef void xlat(Dec* d) noexcept nogil:
+    cdef Op* o = emit(d, xlat16 if d.ads == 2 else xlat32)
+    o.seg = <uint8_t>(d.seg if d.seg >= 0 else DS)
+
+
 cdef void pop_flags(Dec* d) noexcept nogil:
     emit(d, popf16 if d.os == 2 else popf32)
     d.ends = 1
