@@ -3,7 +3,7 @@
 #   make run        the demo                      make test       all tests but the slow ones
 #   make dev        fast rebuild of the core      make slow       the slow tests
 #   make lint       ruff, cython-lint, mypy ...   make notail     the tests on a build without tail calls
-#   make bench      the benchmarks                make sanitize   the tests under ASan and UBSan
+#   make bench      the benchmarks                make sanitize   all tests under ASan and UBSan
 #   make firmware   rebuild the BIOS (nasm)       make wheel      dist/*.whl
 #   make clean      back to a fresh clone
 #
@@ -92,7 +92,7 @@ notail: .build/notail/done $(VENV)/deps-test
 ASAN = PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:handle_segv=2:handle_sigbus=2 \
 	UBSAN_OPTIONS=print_stacktrace=1 LD_PRELOAD="$(strip $(SANITIZER_LIBS))"
 sanitize: .build/sanitize/done $(VENV)/deps-test
-	$(ELSEWHERE) $(ASAN) $(PY) -m pytest --capture=sys -v -m "not slow or fuzz" $(ARGS)
+	$(ELSEWHERE) $(ASAN) $(PY) -m pytest --capture=sys -v -m "" $(ARGS)
 
 # -- the rest -------------------------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ ONLY_DECLARED = [
 ]
 FLAVOURS = {
     # Without -foptimize-sibling-calls a long run of handlers would overflow the stack (host.h).
-    # Only what is declared inline is inlined: slow paths pulled into handlers cost them 3-8 % in saved registers.
+    # Only what is declared inline is inlined: slow paths pulled into handlers cost them 3-8 %
+    # in saved registers.
     "release": ["-O2", "-g0", "-foptimize-sibling-calls", *ONLY_DECLARED],
     "dev": ["-O1", "-g1", NO_TAIL_CALLS],
     "notail": ["-O2", "-g0", NO_TAIL_CALLS],

@@ -477,8 +477,9 @@ cdef class Vcpu:
 
     cdef int shut(self) except -1:
         """For close(): out of the core, and not in again."""
-        if self.owner and self.owner != PyThread_get_thread_ident():
+        if self.owner:
             want(self.c, REQ_KICK)
+        if self.owner != PyThread_get_thread_ident():
             while self.owner:
                 with nogil:
                     sched_yield()
