@@ -132,17 +132,15 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
     cdef int used, i
     cdef Dec d
     claim(c, g)
-    if g + 1 < GRANULES and c.rd[g + 1]:
-        claim(c, g + 1)
     while True:
         used = decode_ops(c, &d, first, b.cap, base, ip, &hi)
         if used == 0:
             unclaim(c, g)
-            if g + 1 < GRANULES:
-                unclaim(c, g + 1)
             return 0
         b.lo = pa
         b.hi = base + hi
+        if (b.hi - 1) >> 8 != g and claim(c, g + 1):
+            continue                             # read again what may have changed before
         b.stale = 0
         mark(c, b.lo, b.hi)
         memset(b.fluid, 0, sizeof(b.fluid))
@@ -160,8 +158,6 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
     else:
         b.gran[1] = -1
         b.next[1] = NULL
-        if g + 1 < GRANULES:
-            unclaim(c, g + 1)
     return used
 
 
@@ -180,12 +176,12 @@ cdef bint same_bytes(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip) noe
     return 1
 
 
-cdef void claim(CPU* c, uint32_t g) noexcept nogil:
-    """Stores to the granule must come to the slow path from now on."""
+cdef bint claim(CPU* c, uint32_t g) noexcept nogil:
+    """Stores to the granule must come to the slow path from now on. 0: they did before."""
     cdef Mem* mem = c.vm.mem
     cdef uint64_t mine = 1ULL << c.no, was
     if mem.code[mem.canon[g]] & mine:
-        return
+        return 0
     lock_from_core(c)
     was = mem.code[mem.canon[g]]
     at_or64(&mem.code[mem.canon[g]], mine)
@@ -194,6 +190,7 @@ cdef void claim(CPU* c, uint32_t g) noexcept nogil:
         if c.vm.ncpus > 1:
             wait_for_others(c.vm, c)             # one may still hold the old pointer
     pthread_mutex_unlock(&c.vm.writers)
+    return 1
 
 
 cdef void unclaim(CPU* c, uint32_t g) noexcept nogil:
@@ -314,8 +311,11 @@ cdef void code_written(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
     if c.vm.ncpus > 1:
         at_fence()                               # the store is visible before the marks are looked at
     who = at_get64(&mem.code[n])
-    if who >> c.no & 1 and touches(c, n, lo, hi):
-        drop_overlap(c, o, g, lo, hi)
+    if who >> c.no & 1:
+        if c.list[n] == NULL:
+            unclaim(c, g)                        # code no longer: left claimed in case it was to be decoded anew
+        elif touches(c, n, lo, hi):
+            drop_overlap(c, o, g, lo, hi)
     if who & ~(1ULL << c.no):
         for i in range(c.vm.ncpus):
             if i != c.no and who >> i & 1 and touches(c.vm.cpu[i], n, lo, hi):
@@ -338,21 +338,16 @@ cdef void drop_overlap(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
     cdef Block* b = c.list[n]
     cdef Block* nx
     cdef Block* running = NULL
-    cdef int at
     count_rewrite(c, <uint32_t>n << 8 | lo)
     if o != NULL and not c.stepping:
         running = header(first_of(o))
     while b != NULL:
         nx = b.next[0] if b.gran[0] == n else b.next[1]
         if overlaps(c, b, n, lo, hi):
-            at = b.gran[0] if b.gran[1] == n else b.gran[1]
             invalidate(c, b)
             if b == running:
                 c.attn |= ATTN_SMC
-            if at >= 0 and at != n:
-                unclaim(c, at)
         b = nx
-    unclaim(c, g)
 
 
 cdef bint overlaps(CPU* c, Block* b, int n, uint32_t lo, uint32_t hi) noexcept nogil:
