@@ -597,16 +597,3 @@ cdef void strings(Dec* d, int what, int size) noexcept nogil:
 cdef void port_imm(Dec* d, Fn fn) noexcept nogil:
     cdef Op* o = emit(d, fn)
     o.imm = fetch8(d)
-
-
-cdef void escape(Dec* d) noexcept nogil:
-    """ESC: without a coprocessor only the operand's address matters."""
-    modrm(d)
-    if d.mod != 3 and not d.c.m.esc_nm:
-        emit_mem(d, LOAD_TMP[0][1])
-    emit(d, esc)
-
-
-cdef void xlat(Dec* d) noexcept nogil:
-    cdef Op* o = emit(d, xlat16 if d.ads == 2 else xlat32)
-    o.seg = <uint8_t>(d.seg if d.seg >= 0 else DS)

@@ -273,6 +273,19 @@ cdef void opcode(Dec* d, uint32_t byte) noexcept nogil:
         ud(d)
 
 
+cdef void escape(Dec* d) noexcept nogil:
+    """ESC: without a coprocessor only the operand's address matters."""
+    modrm(d)
+    if d.mod != 3 and not d.c.m.esc_nm:
+        emit_mem(d, LOAD_TMP[0][1])
+    emit(d, esc)
+
+
+cdef void xlat(Dec* d) noexcept nogil:
+    cdef Op* o = emit(d, xlat16 if d.ads == 2 else xlat32)
+    o.seg = <uint8_t>(d.seg if d.seg >= 0 else DS)
+
+
 cdef void pop_flags(Dec* d) noexcept nogil:
     emit(d, popf16 if d.os == 2 else popf32)
     d.ends = 1
@@ -306,12 +319,12 @@ cdef void opcode_0f_386(Dec* d, uint32_t byte, int v) noexcept nogil:
     elif op == 0x06: plain(d, clts)                           # 0F 06 CLTS
     elif op == 0x08: plain(d, nop)                            # 0F 08 INVD
     elif op == 0x09: plain(d, nop)                            # 0F 09 WBINVD
-    elif op == 0x20: mov_special(d, mov_from_cr, 0x0D, 0)     # 0F 20 MOV Rd,Cd
-    elif op == 0x21: mov_special(d, mov_from_dr, 0xFF, 0)     # 0F 21 MOV Rd,Dd
-    elif op == 0x22: mov_special(d, mov_to_cr, 0x0D, 1)       # 0F 22 MOV Cd,Rd
-    elif op == 0x23: mov_special(d, mov_to_dr, 0xFF, 1)       # 0F 23 MOV Dd,Rd
-    elif op == 0x24: mov_special(d, mov_from_tr, 0xF8 if has(d, 4) else 0xC0, 0)# 0F 24 MOV Rd,Td
-    elif op == 0x26: mov_special(d, mov_to_tr, 0xF8 if has(d, 4) else 0xC0, 1)# 0F 26 MOV Td,Rd
+    elif op == 0x20: mov_special(d, mov_from_cr, 0x0D)        # 0F 20 MOV Rd,Cd
+    elif op == 0x21: mov_special(d, mov_from_dr, 0xFF)        # 0F 21 MOV Rd,Dd
+    elif op == 0x22: mov_special(d, mov_to_cr, 0x0D)          # 0F 22 MOV Cd,Rd
+    elif op == 0x23: mov_special(d, mov_to_dr, 0xFF)          # 0F 23 MOV Dd,Rd
+    elif op == 0x24: mov_special(d, mov_from_tr, 0xF8 if has(d, 4) else 0xC0)   # 0F 24 MOV Rd,Td
+    elif op == 0x26: mov_special(d, mov_to_tr, 0xF8 if has(d, 4) else 0xC0)   # 0F 26 MOV Td,Rd
     elif op == 0x31: plain(d, rdtsc)                          # 0F 31 RDTSC
     elif op == 0x80: branch_cc(d, 0, fetch_v(d, v))           # 0F 80 JO Jv
     elif op == 0x81: branch_cc(d, 1, fetch_v(d, v))           # 0F 81 JNO Jv
@@ -417,7 +430,7 @@ cdef void group7(Dec* d) noexcept nogil:
         o.imm = 0xFFFFFFFFU if d.os == 4 else 0xFFFFFFU
 
 
-cdef void mov_special(Dec* d, Fn fn, uint32_t allowed, bint to) noexcept nogil:
+cdef void mov_special(Dec* d, Fn fn, uint32_t allowed) noexcept nogil:
     """MOV CRn, DRn, TRn: `allowed` has a bit per register; mod is taken as 3."""
     cdef Op* o
     cdef uint32_t m = fetch8(d)
@@ -429,5 +442,3 @@ cdef void mov_special(Dec* d, Fn fn, uint32_t allowed, bint to) noexcept nogil:
     o.dst = reg_at(m & 7, 4)
     o.src = o.dst
     o.imm = d.reg
-    d.ends = to
-    d.jumps = to
