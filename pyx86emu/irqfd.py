@@ -5,6 +5,7 @@ import errno
 import os
 import select
 import threading
+import weakref
 from collections.abc import Callable
 
 
@@ -56,6 +57,10 @@ class IrqFds:
         self._epoll.register(self._stop, select.EPOLLIN)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
+
+    def __del__(self) -> None:
+        self._end()
 
     def add(self, gsi: int, fd: object, resample: object = None) -> IrqFd:
         """Watch `fd`. OSError EINVAL: bad line or no eventfd; EBADF; EBUSY: it raises a line already."""
@@ -80,7 +85,8 @@ class IrqFds:
         # Edge-triggered: a count that was there before has raised the line and stays.
         self._epoll.register(number, select.EPOLLIN | select.EPOLLET)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._watch, name="irqfds", daemon=True)
+            watched = (weakref.ref(self), self._epoll, self._stop)
+            self._thread = threading.Thread(target=_watch, args=watched, name="irqfds", daemon=True)
             self._thread.start()
         return entry
 
@@ -115,13 +121,25 @@ class IrqFds:
 
     def close(self) -> None:
         """End the thread and forget everything."""
-        os.eventfd_write(self._stop, 1)
+        self._end()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
-        for entry in list(self._all.values()):
-            self.remove(entry)
-        self._epoll.close()
-        os.close(self._stop)
+        for entry in self._all.values():
+            if entry.resample is not None:
+                os.close(entry.resample)
+        self._all.clear()
+
+    def _end(self) -> None:
+        """Close both descriptors, or have the thread close them. A forked child shares them with its
+        parent, so it only closes."""
+        stop, self._stop = self._stop, -1
+        if stop < 0:
+            return
+        if self._thread is not None and self._pid == os.getpid():
+            os.eventfd_write(stop, 1)
+        else:
+            self._epoll.close()
+            os.close(stop)
 
     def _holds(self, entry: IrqFd) -> bool:
         """Is the descriptor still the eventfd it was? The kernel reuses numbers and ids; epoll knows the file."""
@@ -137,22 +155,31 @@ class IrqFds:
         else:
             self._line(entry.gsi, True)
 
-    def _watch(self) -> None:
-        while True:
-            events = self._epoll.poll()
-            by_fd = {entry.fd: entry for entry in list(self._all.values())}
-            for fd, _ in events:
-                if fd == self._stop:
-                    return
-                entry = by_fd.get(fd)
-                if entry is None:
-                    continue
-                if entry.skip:  # before _holds(), which arms the event again
-                    entry.skip = False
-                    continue
-                if not self._holds(entry):
-                    continue
-                with contextlib.suppress(OSError):
-                    if select.select([fd], [], [], 0)[0]:
-                        os.eventfd_read(fd)
-                        self._raise(entry)
+    def _serve(self, events: list[tuple[int, int]]) -> None:
+        by_fd = {entry.fd: entry for entry in list(self._all.values())}
+        for fd, _ in events:
+            entry = by_fd.get(fd)
+            if entry is None:
+                continue
+            if entry.skip:  # before _holds(), which arms the event again
+                entry.skip = False
+                continue
+            if not self._holds(entry):
+                continue
+            with contextlib.suppress(OSError):
+                if select.select([fd], [], [], 0)[0]:
+                    os.eventfd_read(fd)
+                    self._raise(entry)
+
+
+def _watch(ref: "weakref.ref[IrqFds]", epoll: select.epoll, stop: int) -> None:
+    """The thread. It does not keep the Vm alive: it ends with it."""
+    while True:
+        events = epoll.poll()
+        irqfds = ref()
+        if irqfds is None or any(fd == stop for fd, _ in events):
+            break
+        irqfds._serve(events)
+        del irqfds
+    epoll.close()
+    os.close(stop)

@@ -36,10 +36,10 @@ cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t va
         return
     r = range_at(c.vm, bus, addr, size)
     if r != NULL and r.kind != RANGE_PULL:
-        if r.kind == RANGE_PYTHON:
-            push_write(c, o, r, bus, addr, size, value)
-        else:
+        if r.kind != RANGE_PYTHON:
             chip_write(c, o, r.kind, <uint32_t>addr, size, value)
+        elif not push_write(c, o, bus, addr, size, value):
+            add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
         if c.request:
             c.attn |= ATTN_LOOK
         return
@@ -65,7 +65,7 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
     r = range_at(c.vm, bus, addr, size)
     if r != NULL and r.kind != RANGE_PULL:
         if r.kind == RANGE_PYTHON:
-            v = push_read(c, o, r, bus, addr, size)
+            v = push_read(c, o, bus, addr, size)
             if v == LOAD_FAILED:
                 c.log_pos = 0
                 c.go = leave_at(c, o)
@@ -209,48 +209,65 @@ cdef inline uint64_t ones(int size) noexcept nogil:
     return 0xFFFFFFFFFFFFFFFFULL if size >= 8 else (1ULL << 8 * size) - 1
 
 
-cdef void push_write(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
+cdef bint push_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
+    """0: the device has gone while we waited for the GIL."""
+    cdef bint taken
     c.io_time = now_ns(c, o)
     c.io_ip = o.ip
     c.in_device = 1
     go_outside(c)
-    python_write(c, r, bus, addr, size, value)
+    taken = python_write(c, bus, addr, size, value)
     come_inside(c)
     c.in_device = 0
+    return taken
 
 
-cdef uint64_t push_read(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size) noexcept nogil:
+cdef uint64_t push_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept nogil:
     cdef uint64_t v
     c.io_time = now_ns(c, o)
     c.io_ip = o.ip
     c.in_device = 1
     go_outside(c)
-    v = python_read(c, r, bus, addr, size)
+    v = python_read(c, bus, addr, size)
     come_inside(c)
     c.in_device = 0
     return v
 
 
-cdef void python_write(CPU* c, Range* r, int bus, uint64_t addr, int size, uint64_t value) noexcept with gil:
-    cdef uint64_t delta = addr - r.lo
-    cdef int most = r.max_size, at = 0, n
-    cdef object write = <object>r.write          # r may be detached by what it does
+cdef bint python_write(CPU* c, int bus, uint64_t addr, int size, uint64_t value) noexcept with gil:
+    """Ranges are only freed under the GIL: until we have it, the one that was found may go. 0: it has."""
+    cdef Range* r = range_at(c.vm, bus, addr, size)
+    cdef uint64_t delta
+    cdef int most, at = 0, n
+    cdef object write
+    if r == NULL or r.kind != RANGE_PYTHON:
+        return 0
+    delta = addr - r.lo
+    most = r.max_size
+    write = <object>r.write                      # r may be detached by what it does
     try:
         if size <= most:
             write(delta, size, value)
-            return
+            return 1
         while at < size:
             n = most if most < size - at else size - at
             write(delta + at, n, value >> 8 * at & ones(n))
             at += n
     except BaseException as e:
         device_raised(c, e, bus, addr, size, 1)
+    return 1
 
 
-cdef uint64_t python_read(CPU* c, Range* r, int bus, uint64_t addr, int size) noexcept with gil:
-    cdef uint64_t delta = addr - r.lo, v = 0
-    cdef int most = r.max_size, at = 0, n
-    cdef object read = <object>r.read
+cdef uint64_t python_read(CPU* c, int bus, uint64_t addr, int size) noexcept with gil:
+    cdef Range* r = range_at(c.vm, bus, addr, size)
+    cdef uint64_t delta, v = 0
+    cdef int most, at = 0, n
+    cdef object read
+    if r == NULL or r.kind != RANGE_PYTHON:      # gone meanwhile: the instruction looks again
+        return LOAD_FAILED
+    delta = addr - r.lo
+    most = r.max_size
+    read = <object>r.read
     try:
         if size <= most:
             return PyLong_AsUnsignedLongLongMask(read(delta, size)) & ones(size)

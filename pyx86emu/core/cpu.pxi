@@ -64,7 +64,7 @@ cdef struct Range:               # a device on a bus
     uint64_t hi                  # last address
     int kind
     int max_size
-    PyObject* read               # bound methods, or NULL: its owner pulls
+    PyObject* read               # bound methods, kept by Vm._handles, or NULL: its owner pulls
     PyObject* write
 
 cdef struct Ranges:
@@ -194,7 +194,8 @@ cdef struct CPU:
     bint dead                    # shutdown
     bint intr_window
     bint kicked
-    bint delivering              # `inject` is being delivered: its vector is read by an exit
+    bint delivering              # interrupt `vector` is being delivered: its entry is read by an exit
+    int vector
     bint trap_due                # INT 1 comes next
     bint singlestep
     bint debug_due

@@ -258,6 +258,7 @@ cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t 
     """A block at base:ip into `first`; `hi` is the offset behind its last byte. 0: not to be cached here."""
     cdef Op one[10]
     cdef int used = 0, count = 0, i
+    cdef bint open_ = 1                          # the last whole instruction goes on to the next
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
     memset(d, 0, sizeof(Dec))
     d.c = c
@@ -279,11 +280,12 @@ cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t 
             used += 1
         count += 1
         hi[0] = d.ip
+        open_ = not d.ends
         if d.ends or used >= BLOCK_OPS:
             break
     if count == 0:
         return 0
-    if not d.ends or hi[0] != d.ip:              # go on behind the last whole instruction
+    if open_:
         if used == cap:
             return 0
         memset(first + used, 0, sizeof(Op))

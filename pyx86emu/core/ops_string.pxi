@@ -112,7 +112,7 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
     else:
         if half and di == 0xFFFF:
             return half_done(c, o, 0, by, 2)
-        if di + size > 0x10000 and not c.m.wraps:
+        if di > <uint32_t>(0x10000 - size) and not c.m.wraps:
             c.go = fault(c, o, 13)
             return 0
         a = ins_value(c, o, size)

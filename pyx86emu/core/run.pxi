@@ -72,12 +72,10 @@ cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
     c.left = 0
     c.stepping = 1
     c.halted = 0
-    c.inject = vector
+    c.vector = vector
     c.delivering = not deliver(c, o, vector, c.ip)
     c.stepping = 0
     finish_slice(c)
-    if not c.delivering:
-        c.inject = -1
     return not c.delivering
 
 
@@ -118,6 +116,8 @@ cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
         go_outside(c)
         call_timer(c)
         come_inside(c)
+        if vm.timer <= now:
+            vm.timer = now + 1
 
 
 cdef int acknowledge(CPU* c) noexcept nogil:
@@ -212,7 +212,8 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     """Run until c.why says why not, or exits are queued. `limit`: retired count; `until`: guest ns."""
     cdef uint64_t now, span, next_, look = 0, turns = 0, jumps = 0, most = limit - c.retired
     cdef Op* o
-    cdef bint interruptible, lines
+    cdef bint interruptible, lines, served = 0
+    cdef int vector
     come_inside(c)
     while True:
         requests(c)
@@ -223,11 +224,14 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             c.pending = 0
             c.finish = 0
             if c.delivering:
-                take_interrupt(c, c.inject)
+                take_interrupt(c, c.vector)
             else:
                 trap_step(c)
-                if c.singlestep and not (c.pending or c.finish):
-                    debug_stop(c)
+                if not (c.pending or c.finish):
+                    c.ins_count = 0              # a fault may have cut a batch short
+                    c.ins_pos = 0
+                    if c.singlestep:
+                        debug_stop(c)
             continue
         if c.kicked:
             c.kicked = 0
@@ -244,7 +248,8 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if c.no == 0:
             at_put64(&c.vm.ticks, now >> c.vm.shift)
         next_ = next_deadline(c)
-        if next_ <= now:
+        if next_ <= now and not served:
+            served = 1
             serve_timers(c, now)
             continue
         if c.retired >= limit:
@@ -253,6 +258,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if now >= until:
             c.why = EXIT_DEADLINE
             break
+        served = 0                               # a timer that always asks for "now" must not stop the guest
         turns += 1
         if turns & 15 == 0 and <uint64_t>host_ns() > look:
             if look:                             # Ctrl-C, looked for about every 5 ms
@@ -277,7 +283,12 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
                 c.why = EXIT_IRQ_WINDOW
                 break
             if c.inject >= 0 or lines:
-                take_interrupt(c, c.inject if c.inject >= 0 else acknowledge(c))
+                if c.inject >= 0:
+                    vector = c.inject
+                    c.inject = -1
+                else:
+                    vector = acknowledge(c)
+                take_interrupt(c, vector)
                 continue
         if c.halted:
             if not (c.singlestep and not c.vm.irqchip_on):

@@ -23,7 +23,6 @@ cdef dict REGISTERS = {                          # name: (kind, place, size)
 
 @cython.final
 @cython.freelist(16)
-@cython.no_gc
 cdef class Exit:
     """Why run() returned, and what the guest wanted. A value: it does not change, but for reply().
 
@@ -170,6 +169,7 @@ cdef class Registers:
             c.dr[<int>at] = v
         if kind == 1 or kind == 2:
             c.halted = 0
+            c.carry = 0
 
 
 cdef CPU* new_cpu(VM* vm, str model) except NULL:
@@ -474,6 +474,14 @@ cdef class Vcpu:
             want(self.c, REQ_RESET)
             return
         reset_cpu(self.c)
+
+    cdef int forked(self) except -1:
+        """In the child: a thread that was inside run() is not here."""
+        if self.owner and self.owner != PyThread_get_thread_ident():
+            self.owner = 0
+            self.c.threads_inside = 0
+            self.lock = PyThread_allocate_lock()     # the old one is held for ever
+        return 0
 
     cdef int shut(self) except -1:
         """For close(): out of the core, and not in again."""

@@ -27,18 +27,9 @@ cdef void free_vm(VM* vm) noexcept:
     if vm.iotable != NULL:
         iotable_free(vm.iotable)
     for bus in range(2):
-        free_ranges(vm.ranges[bus])
+        free(vm.ranges[bus])
     free(vm.mem)
     free(vm)
-
-
-cdef void free_ranges(Ranges* all_) noexcept:
-    if all_ == NULL:
-        return
-    for i in range(all_.count):
-        Py_XDECREF(all_.item[i].read)
-        Py_XDECREF(all_.item[i].write)
-    free(all_)
 
 
 cdef int RANGE_KIND[3]
@@ -322,12 +313,16 @@ cdef class Vm:
         None, None: accesses exit. Ranges are checked by the Bus. Returns a handle for _detach."""
         kind = RANGE_PULL if read is None else RANGE_PYTHON
         number = BUS_PIO if bus == "pio" else BUS_MMIO
+        self._handles[number, base] = read, write    # here the garbage collector sees them
         self.add_range(number, base, length, kind, max_size, read, write)
         return number, base
 
     def _detach(self, handle):
         bus, base = handle
+        kept = self._handles.get(handle)
         self.change_ranges(bus, base, 0, 0, 0, None, None, True)
+        if self._handles.get(handle) is kept:
+            self._handles.pop(handle, None)
 
     cdef int add_range(self, int bus, uint64_t base, uint64_t length, int kind, int max_size, object read,
                        object write) except -1:
@@ -336,11 +331,16 @@ cdef class Vm:
     cdef int change_ranges(self, int bus, uint64_t base, uint64_t length, int kind, int max_size, object read,
                            object write, bint remove) except -1:
         """A new sorted array, published at once; the old one is freed when no vCPU can see it."""
-        cdef Ranges* old = self.vm.ranges[bus]
-        cdef int n = 0 if old == NULL else old.count, i, k = 0
-        cdef Ranges* new = <Ranges*>calloc(1, sizeof(Ranges) + (n + 1) * sizeof(Range))
+        cdef Ranges* old
+        cdef Ranges* new
+        cdef int n, i, k = 0
         cdef Range mine
+        self.lock_writers()                      # lets the GIL go: nothing may be looked at before
+        old = self.vm.ranges[bus]
+        n = 0 if old == NULL else old.count
+        new = <Ranges*>calloc(1, sizeof(Ranges) + (n + 1) * sizeof(Range))
         if new == NULL:
+            self.unlock_writers()
             raise MemoryError("no memory for a device range")
         mine.lo = base
         mine.hi = base + length - 1
@@ -360,14 +360,10 @@ cdef class Vm:
             new.item[k] = mine
             k += 1
         new.count = k
-        for i in range(k):
-            Py_XINCREF(new.item[i].read)
-            Py_XINCREF(new.item[i].write)
-        self.lock_writers()
         self.vm.ranges[bus] = new
         self.quiesce()
         self.unlock_writers()
-        free_ranges(old)
+        free(old)
         return 0
 
     def _chip_read(self, port, size):
@@ -432,7 +428,7 @@ cdef class Vm:
     def irqfd_deassign(self, gsi, fd):
         """Remove an irqfd by any descriptor of its eventfd; what is unknown is no error. OSError EBADF, EINVAL."""
         if self._irqfds is None:
-            IrqFds(self._pulse, self.irq_line).deassign(gsi, fd)
+            IrqFds(self._pulse, self.irq_line).deassign(gsi, fd)   # only its errors
         else:
             self._irqfds.deassign(gsi, fd)
 
@@ -494,8 +490,9 @@ cdef class Vm:
         self.unlock_writers()
         iotable_free(<IoTable*><uintptr_t>table)
         for bus in range(2):
-            free_ranges(self.vm.ranges[bus])
+            free(self.vm.ranges[bus])
             self.vm.ranges[bus] = NULL
+        self._handles = {}
         self._timer = None
 
 
@@ -513,6 +510,11 @@ def _after_fork():
             if vm.vm.cpu[i] != NULL:
                 rings_forked(&vm.vm.cpu[i].rings)
                 vm.vm.cpu[i].in_core = 0
+                vm.vm.cpu[i].waiting = 0
+                pthread_mutex_init(&vm.vm.cpu[i].wait_lock, NULL)
+                pthread_cond_init(&vm.vm.cpu[i].wait_cond, NULL)
+        for vcpu in vm._vcpus:
+            (<Vcpu>vcpu).forked()
         pthread_mutex_init(&vm.vm.writers, NULL)
         pthread_mutex_init(&vm.vm.chip_lock, NULL)
         vm.vm.stopping = 0
