@@ -78,3 +78,40 @@ def fields(name: str) -> dict[str, int]:
     """The core's model struct for `name`, by field."""
     at = MODELS.index(canonical(name))
     return {d.field: d.values[at] for d in DIFFERENCES}
+
+
+def markdown() -> str:
+    """docs/MODELS.md: `python -m pyx86emu.models > docs/MODELS.md` writes it, a test compares."""
+    lines = [
+        "# CPU models",
+        "",
+        "Written by `python -m pyx86emu.models > docs/MODELS.md`; do not edit: change "
+        "`pyx86emu/models.py`.",
+        "",
+        "A difference between processors is a field of the core's model struct. The decoder reads "
+        "it once per instruction, slow paths when",
+        "they run, fast handlers never. To add one: a row in `models.py`, a field of the same name "
+        "in `core/models.pxi`, a test.",
+        "",
+        f"The default is {MODELS[-1]}. An alias names the same model; any other name is a "
+        "ValueError that lists the choices.",
+        "",
+        "| model | aliases |",
+        "| --- | --- |",
+    ]
+    for model in MODELS:
+        aliases = ", ".join(alias for alias, name in ALIASES.items() if name == model)
+        lines.append(f"| {model} | {aliases or '–'} |")
+    lines += [
+        "",
+        f"| field | {' | '.join(MODELS)} | what it says | source |",
+        f"| --- |{' ---: |' * len(MODELS)} --- | --- |",
+    ]
+    for d in DIFFERENCES:
+        values = " | ".join(str(v) if v < 256 else f"{v:X}h" for v in d.values)
+        lines.append(f"| `{d.field}` | {values} | {d.what} | {d.source} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

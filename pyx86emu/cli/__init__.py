@@ -9,6 +9,7 @@ VERBS = {
     "run": "boot an image (also without the word: pyx86emu IMAGE)",
     "demo": "boot the built-in guest, which rings the doorbell along each path (also: no words)",
     "bench": "bench doorbell: measure every path",
+    "conformance": "run CPU vectors of real chips",
 }
 
 HELP = f"""\
@@ -16,7 +17,7 @@ usage: pyx86emu [VERB] ...
 
 A real-mode PC that boots floppy images, with KVM's way of doing I/O.
 
-{chr(10).join(f"  {verb:7}{what}" for verb, what in VERBS.items())}
+{chr(10).join(f"  {verb:13}{what}" for verb, what in VERBS.items())}
 
 `pyx86emu VERB --help` tells the options of each, `pyx86emu --version` the version.
 """
@@ -63,6 +64,10 @@ def _verb(args: list[str]) -> int:
         from . import bench
 
         return bench.main(rest)
+    if verb == "conformance":
+        from . import conformance
+
+        return conformance.main(rest)
     from . import run
 
     return run.main(rest)

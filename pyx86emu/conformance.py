@@ -1,0 +1,417 @@
+"""Single-instruction CPU vectors: read a set, run it on a model, judge what came out. Prints nothing.
+
+docs/CONFORMANCE.md has the format of the files. Needs numpy, which nothing else here imports.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+from .models import canonical
+
+Array = NDArray[Any]
+
+REGISTERS = (
+    *("ax", "bx", "cx", "dx", "cs", "ss", "ds", "es"),
+    *("sp", "bp", "si", "di", "ip", "flags"),
+)
+REGISTERS32 = tuple(name if len(name) == 2 and name[1] == "s" else "e" + name for name in REGISTERS)
+SS, SP, IP, FLAGS = (REGISTERS.index(name) for name in ("ss", "sp", "ip", "flags"))
+FLAG_LETTERS = {0x800: "O", 0x400: "D", 0x80: "S", 0x40: "Z", 0x10: "A", 4: "P", 1: "C"}
+
+#: How each test is run: its single step; twice as a cached block; the same with an instruction
+#: behind it that rewrites the flags before anybody reads them.
+WAYS: tuple[str, ...] = getattr(_core, "VECTOR_WAYS", ("stepped",))
+
+#: The set of a chip is run on the model of that name, but for these.
+MODEL_OF_CHIP = {"386": "80486"}
+
+#: Memory of a test: one megabyte, and the 64 KiB above that an open A20 line leads to.
+MEMORY = 0x110000
+
+
+class FormatError(ValueError):
+    """The file is not a set of vectors; the message says what is wrong with it."""
+
+
+def owners(off: Array) -> Array:
+    """Which part each element belongs to, from the parts' offsets."""
+    sizes: Array = np.diff(off.astype(np.int64))
+    return np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
+
+
+def find_sets(path: Path) -> list[Path]:
+    """The sets that a path means: a file, an unpacked set, or every `.npz` below a directory.
+
+    Raises FileNotFoundError if there is none.
+    """
+    if path.is_file() or (path / "regs0.npy").is_file():
+        return [path]
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist: name a .npz file or a directory of them")
+    found = sorted(path.rglob("*.npz"))
+    if not found:
+        raise FileNotFoundError(f"{path} holds no .npz file: name one, or a directory of them")
+    return found
+
+
+class VectorSet:
+    """The tests of one chip. Attributes are the arrays of the file; see docs/CONFORMANCE.md."""
+
+    PER_TEST = ("index", "regs0", "regs1", "fmask", "vector")
+    PARTS = (
+        ("code_off", ("code",)),
+        ("ram0_off", ("ram0_addr", "ram0_val")),
+        ("ram1_off", ("ram1_addr", "ram1_val", "ram1_mask")),
+        ("name_off", ("name",)),
+    )
+
+    def __init__(self, arrays: dict[str, Array], meta: dict[str, Any] | None = None) -> None:
+        self.arrays = arrays
+        self.meta = meta or {}
+        self.forms = [name.decode() for name in arrays["form_name"]]
+        self.registers = REGISTERS32 if self.regs0.dtype == np.uint32 else REGISTERS
+
+    @classmethod
+    def load(cls, path: Path) -> VectorSet:
+        """Read a `.npz` file, or map an unpacked set: a directory with one `.npy` per array."""
+        arrays: dict[str, Array]
+        try:
+            if path.is_dir():
+                files = sorted(path.glob("*.npy"))
+                arrays = {file.stem: np.load(file, mmap_mode="r") for file in files}
+                text = path / "meta.json"
+                meta = json.loads(text.read_text() if text.exists() else '{"format": 1}')
+            else:
+                with np.load(path) as archive:
+                    arrays = {name: archive[name] for name in archive.files}
+                meta = json.loads(bytes(arrays.pop("meta", np.frombuffer(b"{}", np.uint8))))
+        except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+            raise FormatError(f"{path} is no set of vectors: {error}") from error
+        if not isinstance(meta, dict) or meta.get("format") != 1:
+            raise FormatError(f"{path}: its meta array must say format 1")
+        _complete(arrays)
+        if why := _wrong(arrays):
+            raise FormatError(f"{path}: {why}")
+        return cls(arrays, meta)
+
+    @property
+    def model(self) -> str | None:
+        """The CPU model that the set is for, by its meta array."""
+        chip = str(self.meta.get("cpu", ""))
+        try:
+            return canonical(MODEL_OF_CHIP.get(chip, chip))
+        except ValueError:
+            return None
+
+    def __getattr__(self, name: str) -> Array:
+        try:
+            arrays: dict[str, Array] = self.__dict__["arrays"]
+            return arrays[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def __len__(self) -> int:
+        return len(self.regs0)
+
+    def part(self, i: int, *names: str) -> tuple[Array, ...]:
+        """The elements of test `i` in arrays of one variable-length part."""
+        off = self.arrays[names[0].split("_")[0] + "_off"]
+        return tuple(self.arrays[name][int(off[i]) : int(off[i + 1])] for name in names)
+
+    @cached_property
+    def form_of(self) -> Array:
+        """The number of each test's form."""
+        return owners(self.form_start)
+
+    def of_forms(self, pattern: str) -> Array:
+        """Whether each test's form matches the regular expression, wholly."""
+        found = np.array([re.fullmatch(pattern, form) is not None for form in self.forms], bool)
+        picked: Array = found[self.form_of]
+        return picked
+
+    def any_in_test(self, off: Array, bad: Array) -> Array:
+        """Per test: is anything true among its elements?"""
+        total = np.concatenate(([0], np.cumsum(bad)))
+        hit: Array = total[off[1:].astype(np.int64)] > total[off[:-1].astype(np.int64)]
+        return hit
+
+    def select(self, rows: Array) -> VectorSet:
+        """A smaller set with these rows (ascending)."""
+        rows = np.asarray(rows, np.int64)
+        out = {name: self.arrays[name][rows] for name in self.PER_TEST}
+        for off_name, members in self.PARTS:
+            off = self.arrays[off_name].astype(np.int64)
+            sizes = off[rows + 1] - off[rows]
+            new = np.concatenate(([0], np.cumsum(sizes)))
+            take = np.repeat(off[rows] - new[:-1], sizes) + np.arange(new[-1])
+            out[off_name] = new.astype(np.uint32)
+            for name in members:
+                out[name] = self.arrays[name][take]
+        out["form_start"] = np.searchsorted(rows, self.form_start).astype(np.uint32)
+        out["form_name"] = self.form_name
+        return VectorSet(out, self.meta)
+
+    @cached_property
+    def check(self) -> tuple[Array, Array, Array, Array]:
+        """Every byte to look at afterwards: off, address, value, mask.
+
+        First the bytes that must have changed (ram1), then the listed ones that must not have.
+        """
+        own0, own1 = owners(self.ram0_off), owners(self.ram1_off)
+        kept = ~np.isin(own0 << 32 | self.ram0_addr, own1 << 32 | self.ram1_addr)
+        own = np.concatenate((own1, own0[kept]))
+        order = np.argsort(own, kind="stable")
+        full = np.full(int(kept.sum()), 0xFF, np.uint8)
+        return (
+            np.searchsorted(own[order], np.arange(len(self) + 1)).astype(np.uint32),
+            np.concatenate((self.ram1_addr, self.ram0_addr[kept]))[order],
+            np.concatenate((self.ram1_val, self.ram0_val[kept]))[order],
+            np.concatenate((self.ram1_mask, full))[order],
+        )
+
+
+# -- what a file must hold, so that no test reaches outside its memory -----------------------------
+
+TYPES = {"off": "u4", "addr": "u4", "val": "u1", "mask": "u1"}
+
+
+def _complete(arrays: dict[str, Array]) -> None:
+    """Fill in what is for people only."""
+    n = len(arrays["regs0"]) if "regs0" in arrays and arrays["regs0"].ndim else 0
+    arrays.setdefault("index", np.zeros(n, np.uint16))
+    arrays.setdefault("vector", np.full(n, -1, np.int16))
+    if "name" not in arrays:
+        arrays |= {"name": np.zeros(0, np.uint8), "name_off": np.zeros(n + 1, np.uint32)}
+
+
+def _wrong(arrays: dict[str, Array]) -> str | None:
+    """What is wrong with the arrays of a file, if anything."""
+    needed = ["form_name", "form_start", *VectorSet.PER_TEST]
+    needed += [name for off, members in VectorSet.PARTS for name in (off, *members)]
+    if missing := [name for name in needed if name not in arrays]:
+        return f"the array {missing[0]} is missing"
+    regs0, regs1 = arrays["regs0"], arrays["regs1"]
+    if regs0.dtype not in (np.uint16, np.uint32) or regs0.ndim != 2 or regs0.shape[1] != 14:
+        return f"regs0 is {regs0.dtype} {regs0.shape}: it must be uint16 or uint32 [tests, 14]"
+    if regs1.dtype != regs0.dtype or regs1.shape != regs0.shape:
+        return "regs1 is not shaped as regs0"
+    n = len(regs0)
+    for name in ("index", "fmask", "vector"):
+        if arrays[name].shape != (n,) or arrays[name].dtype.kind not in "iu":
+            return f"{name} is not one integer per test"
+    if arrays["form_name"].ndim != 1 or arrays["form_name"].dtype.kind != "S":
+        return "form_name is not a list of byte strings"
+    if not _is_offsets(arrays["form_start"], len(arrays["form_name"]), n):
+        return "form_start does not divide the tests among the forms"
+    for off, members in VectorSet.PARTS:
+        for name in members:
+            kind = TYPES.get(name.rpartition("_")[2], "u1")
+            if arrays[name].ndim != 1 or arrays[name].dtype != np.dtype(kind):
+                return f"{name} is not a list of {np.dtype(kind)}"
+            if not _is_offsets(arrays[off], n, len(arrays[name])):
+                return f"{off} does not divide {name} among the tests"
+    for name in ("ram0_addr", "ram1_addr"):
+        if len(arrays[name]) and int(arrays[name].max()) >= MEMORY:
+            return f"{name} has an address at or above {MEMORY:x}h"
+    if not (np.diff(arrays["code_off"].astype(np.int64)) > 0).all():
+        return "a test has no code"
+    return None
+
+
+def _is_offsets(off: Array, parts: int, total: int) -> bool:
+    if off.shape != (parts + 1,) or off.dtype != np.uint32:
+        return False
+    rising = (np.diff(off.astype(np.int64)) >= 0).all()
+    return bool(rising) and int(off[0]) == 0 and int(off[-1]) == total
+
+
+# -- running --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Outcome:
+    """What a model made of a set, in one way of running it."""
+
+    regs: Array
+    ram: Array  # parallel to VectorSet.check
+    error: Array  # 1: could not be run; 2: a cached block makes something else of it than a step
+    seconds: float = 0.0  # of the compiled loop
+
+
+def run(v: VectorSet, model: str, way: int = 0) -> Outcome:
+    """Run every test in compiled code; `way` is an index into WAYS."""
+    off, addr, _, _ = v.check
+    out = Outcome(np.zeros_like(v.regs0), np.zeros(len(addr), np.uint8), np.zeros(len(v), np.uint8))
+    if not len(v):
+        return out
+    inputs = (v.regs0, v.ram0_off, v.ram0_addr, v.ram0_val, off, addr)
+    contiguous = [np.ascontiguousarray(array) for array in inputs]
+    more = (way,) if way else ()
+    start = perf_counter()
+    _core.run_vectors(canonical(model), *contiguous, out.regs, out.ram, out.error, *more)
+    out.seconds = perf_counter() - start
+    return out
+
+
+def run_all_ways(v: VectorSet, model: str) -> list[Outcome]:
+    """Run every test in each of WAYS."""
+    return [run(v, model, way) for way in range(len(WAYS))]
+
+
+@dataclass
+class Verdict:
+    """Per test: what is wrong. `good` is the pass mark; `exact` wants undefined flags too."""
+
+    regs: Array
+    ip: Array
+    flags: Array
+    ram: Array
+    error: Array
+    good: Array
+    exact: Array
+
+    KINDS = ("regs", "ip", "flags", "ram", "error")
+
+
+def judge(v: VectorSet, out: Outcome) -> Verdict:
+    """Compare registers, defined flags and memory."""
+    diff = out.regs ^ v.regs1
+    off, _, want, mask = v.check
+    ram_diff = out.ram ^ want
+    others = (diff[:, :IP] != 0).any(axis=1)
+    ip = diff[:, IP] != 0
+    flags = (diff[:, FLAGS] & v.fmask) != 0
+    ram = v.any_in_test(off, (ram_diff & mask) != 0)
+    error = out.error != 0
+    good = ~(others | ip | flags | ram | error)
+    exact = good & (diff[:, FLAGS] == 0) & ~v.any_in_test(off, ram_diff != 0)
+    return Verdict(others, ip, flags, ram, error, good, exact)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """What holds in every way of running: a test is good if it is good in all of them."""
+    first, *others = verdicts
+    for verdict in others:
+        wrong = {kind: getattr(first, kind) | getattr(verdict, kind) for kind in Verdict.KINDS}
+        good, exact = first.good & verdict.good, first.exact & verdict.exact
+        first = Verdict(**wrong, good=good, exact=exact)
+    return first
+
+
+def failures(v: VectorSet, verdict: Verdict) -> dict[str, int]:
+    """How many tests fail, by form; forms without a failure are left out."""
+    counts = np.bincount(v.form_of[~verdict.good], minlength=len(v.forms))
+    return {form: int(n) for form, n in zip(v.forms, counts, strict=True) if n}
+
+
+def counts(v: VectorSet, verdict: Verdict) -> dict[str, dict[str, int]]:
+    """By form: how many tests there are, and how many pass with defined and with all flags."""
+    out = {}
+    for k, form in enumerate(v.forms):
+        rows = slice(int(v.form_start[k]), int(v.form_start[k + 1]))
+        if n := rows.stop - rows.start:
+            good, exact = int(verdict.good[rows].sum()), int(verdict.exact[rows].sum())
+            out[form] = {"tests": n, "defined": good, "all": exact}
+    return out
+
+
+# -- showing --------------------------------------------------------------------------------------
+
+
+def _flags(value: int) -> str:
+    return "".join(letter if value & bit else "-" for bit, letter in FLAG_LETTERS.items())
+
+
+def explain(v: VectorSet, out: Outcome, i: int) -> str:
+    """One test: its code, the state before, and what is not as expected."""
+    (code,) = v.part(i, "code")
+    (name,) = v.part(i, "name")
+    vector = f"  vector {int(v.vector[i])}" if v.vector[i] >= 0 else ""
+    form = v.forms[int(v.form_of[i])]
+    text = name.tobytes().decode(errors="replace")
+    lines = [f"{form} #{int(v.index[i])}  {code.tobytes().hex(' ')}  {text}"]
+    lines[0] += vector + ("", "  COULD NOT BE RUN", "  UNLIKE STEPPING")[int(out.error[i])]
+    width = 8 if v.registers is REGISTERS32 else 4
+    before = [f"{r}={int(x):0{width}x}" for r, x in zip(v.registers, v.regs0[i], strict=True)]
+    lines += ["  before  " + " ".join(before[:8]), "          " + " ".join(before[8:])]
+    addr0, val0 = v.part(i, "ram0_addr", "ram0_val")
+    memory = dict(zip(addr0.tolist(), val0.tolist(), strict=True))
+    lines.append("          " + " ".join(f"[{a:06x}]={x:02x}" for a, x in memory.items()))
+    for k, register in enumerate(v.registers):
+        want, got = int(v.regs1[i, k]), int(out.regs[i, k])
+        if want == got:
+            continue
+        line = f"  {register:<8}after {got:0{width}x} expected {want:0{width}x}"
+        if k == FLAGS:
+            mask = int(v.fmask[i])
+            line += f"  after {_flags(got)} expected {_flags(want)} defined {_flags(mask)}"
+            line += "" if (want ^ got) & mask else "  (only undefined ones differ)"
+        lines.append(line)
+    off, addr, want_ram, mask_ram = v.check
+    for k in range(int(off[i]), int(off[i + 1])):
+        if out.ram[k] != want_ram[k]:
+            at, masked = int(addr[k]), int(mask_ram[k])
+            lines.append(
+                f"  [{at:06x}]  before {memory.get(at, 0):02x} after {int(out.ram[k]):02x} "
+                f"expected {int(want_ram[k]):02x}" + (f" mask {masked:02x}" if masked < 255 else "")
+            )
+    return "\n".join(lines)
+
+
+def table(
+    v: VectorSet, outcomes: Sequence[Outcome], *, failing: bool = False, samples: int = 0
+) -> str:
+    """The board: a line per form, with some failing tests below it, and the total."""
+    verdicts = [judge(v, out) for out in outcomes]
+    verdict = worst(verdicts)
+    columns = ("tests", "defined", "all", *Verdict.KINDS)
+    lines = [f"{'form':<13}" + "".join(f"{column:>8}" for column in columns)]
+    for k, (form, n) in enumerate(
+        zip(v.forms, np.diff(v.form_start.astype(np.int64)), strict=True)
+    ):
+        rows = slice(int(v.form_start[k]), int(v.form_start[k + 1]))
+        if not n or (failing and verdict.good[rows].all()):
+            continue
+        sums = [int(getattr(verdict, kind)[rows].sum()) for kind in ("good", "exact")]
+        wrong = [int(getattr(verdict, kind)[rows].sum()) for kind in Verdict.KINDS]
+        line = f"{form:<13}{n:>8}" + "".join(f"{x:>8}" for x in sums)
+        lines.append(line + "".join(f"{x or '.':>8}" for x in wrong))
+        for i in (rows.start + np.flatnonzero(~verdict.good[rows]))[:samples]:
+            lines += _sample(v, outcomes, verdicts, int(i))
+    good, exact = int(verdict.good.sum()), int(verdict.exact.sum())
+    lines.append(
+        f"{len(v):,} tests: {good:,} good ({percent(good, len(v))} %), {exact:,} with all flags "
+        f"({percent(exact, len(v))} %); {len(failures(v, verdict))} forms with failures"
+    )
+    return "\n".join(lines)
+
+
+def _sample(
+    v: VectorSet, outcomes: Sequence[Outcome], verdicts: Sequence[Verdict], i: int
+) -> list[str]:
+    """A failing test, as it came out in the first way in which it fails."""
+    way = next(k for k, verdict in enumerate(verdicts) if not verdict.good[i])
+    text = explain(v, outcomes[way], i)
+    return [f"    {WAYS[way]}:", *(f"    {line}" for line in text.splitlines())]
+
+
+def percent(part: int, whole: int) -> str:
+    """A share in per cent, rounded down: 100 means all.
+
+    >>> percent(96_599, 96_600), percent(96_600, 96_600)
+    ('99.998', '100.000')
+    """
+    return f"{100_000 * part // max(whole, 1) / 1000:.3f}"
