@@ -16,7 +16,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
 
-CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*) setup.py pyproject.toml
+CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*.h) setup.py pyproject.toml
 PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*')
 NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
 

@@ -54,7 +54,7 @@ def extensions(flavour: str) -> list[Extension]:
             name,
             [source],
             include_dirs=["pyx86emu"],
-            depends=glob("pyx86emu/core/*"),
+            depends=["pyx86emu/core/host.h", *glob("pyx86emu/core/*.pxi")],
             extra_compile_args=FLAVOURS[flavour] + ALWAYS,
             extra_link_args=[SANITIZERS] if flavour == "sanitize" else [],
         )

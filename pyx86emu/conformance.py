@@ -1,4 +1,4 @@
-"""Single-instruction CPU vectors: read a set, run it on a model, judge what came out. Prints nothing.
+"""Single-instruction CPU vectors: read a set, run it on a model, judge it. Prints nothing.
 
 docs/CONFORMANCE.md has the format of the files. Needs numpy, which nothing else here imports.
 """
@@ -258,10 +258,11 @@ def run(v: VectorSet, model: str, way: int = 0) -> Outcome:
     if not len(v):
         return out
     inputs = (v.regs0, v.ram0_off, v.ram0_addr, v.ram0_val, off, addr)
-    contiguous = [np.ascontiguousarray(array) for array in inputs]
-    more = (way,) if way else ()
+    arrays = [np.ascontiguousarray(array) for array in inputs]
+    arrays += [out.regs, out.ram, out.error]
+    run_vectors: Any = _core.run_vectors
     start = perf_counter()
-    _core.run_vectors(canonical(model), *contiguous, out.regs, out.ram, out.error, *more)
+    run_vectors(canonical(model), *arrays, *((way,) if way else ()))
     out.seconds = perf_counter() - start
     return out
 

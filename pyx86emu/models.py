@@ -89,9 +89,9 @@ def markdown() -> str:
         "`pyx86emu/models.py`.",
         "",
         "A difference between processors is a field of the core's model struct. The decoder reads "
-        "it once per instruction, slow paths when",
-        "they run, fast handlers never. To add one: a row in `models.py`, a field of the same name "
-        "in `core/models.pxi`, a test.",
+        "it once per instruction, slow paths and",
+        "a few handlers off the fast path when they run. To add one: a row in `models.py`, a field "
+        "of the same name in `core/models.pxi`, a test.",
         "",
         f"The default is {MODELS[-1]}. An alias names the same model; any other name is a "
         "ValueError that lists the choices.",
@@ -101,7 +101,7 @@ def markdown() -> str:
     ]
     for model in MODELS:
         aliases = ", ".join(alias for alias, name in ALIASES.items() if name == model)
-        lines.append(f"| {model} | {aliases or '–'} |")
+        lines.append(f"| {model} | {aliases or 'none'} |")
     lines += [
         "",
         f"| field | {' | '.join(MODELS)} | what it says | source |",

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from ..conformance import VectorSet
 
 EPILOG = """\
-Each test is one instruction that a real chip executed. It is run three ways: by a single step; twice
-as a cached block; and with an instruction behind it that rewrites its flags unread. A test passes
-if it passes in all of them. "defined" compares the flags that the manual defines, "all" every flag.
+Each test is one instruction that a real chip executed. It is run three ways: by a single step;
+twice as a cached block; and with an instruction behind it that rewrites its flags unread. A test
+passes if it passes in all of them. "defined" compares the flags that the manual defines, "all"
+every flag.
 
 exit statuses: 0 every test passes with defined flags; 8 not all do; 2 usage
 """
@@ -84,7 +85,7 @@ def _sets(
     try:
         if model is not None:
             model = canonical(model)
-        for path in (file for path in paths for file in find_sets(path)):
+        for path in (file for each in paths for file in find_sets(each)):
             v = VectorSet.load(path)
             runs_on = model or v.model
             if runs_on is None:

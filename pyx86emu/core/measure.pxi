@@ -58,7 +58,8 @@ cdef void* drain_loop(void* p) noexcept nogil:
 
 
 cdef class Drainer:
-    """A C thread that empties a non-blocking eventfd and adds up what it read; it needs no GIL."""
+    """A C thread that empties a non-blocking eventfd and adds up what it read; it needs no GIL.
+    OSError: the descriptor cannot be watched, or there is no thread."""
 
     cdef Drain d
     cdef bint running

@@ -14,7 +14,8 @@ cdef class MemorySlot:
     `slot[a:b]` are the bytes at guest-physical addresses a to b-1, `slot[a:b] = data` replaces them (never
     resizes), `slot[a]` is one byte. `memoryview(slot)` and `numpy.frombuffer(slot, numpy.uint8)` see all of it,
     from offset 0; while such a view is writable and alive, entering run() forgets decoded code, since stores
-    through it cannot be seen. (KVM_SET_USER_MEMORY_REGION.)
+    through it cannot be seen. `addr` and `size` are in bytes, `vm` is None once it is deleted. IndexError: an
+    address outside the slot; ValueError: a step, or data of another length. (KVM_SET_USER_MEMORY_REGION.)
     """
 
     cdef readonly Vm vm
@@ -101,11 +102,13 @@ cdef class MemorySlot:
             self.vm.views -= 1
 
     def delete(self):
-        """Take the slot out of the guest's address space; the bytes stay readable here."""
+        """Take the slot out of the guest's address space; the bytes stay readable here. OSError EINVAL: it is deleted
+        already."""
         self.owned().change_slots(self, None, True)
 
     def move(self, addr):
-        """The same memory at another page-aligned address. OSError EINVAL, EEXIST as for add_memory."""
+        """The same memory at another page-aligned address. OSError EINVAL, EEXIST as for add_memory; EINVAL
+        also when it is deleted."""
         self.owned().change_slots(self, addr, False)
 
     cdef Vm owned(self):

@@ -28,7 +28,8 @@ cdef class Exit:
 
     `reason`; for IO `port`, for MMIO `addr`, for HYPERCALL `addr` is the number; `size` in bytes, `count` of
     elements (REP INS), `write`, `value` (little-endian), `data` (bytes); `cs`, `ip` of the instruction;
-    `message` for INTERNAL_ERROR. (struct kvm_run.)
+    `message` for INTERNAL_ERROR; `dr6` and `pc` (linear) for DEBUG. A HYPERCALL has its number in `addr`, EBX in
+    `value`. (struct kvm_run.)
     """
 
     cdef readonly object reason
@@ -117,7 +118,7 @@ cdef class Exit:
 cdef class Registers:
     """The registers of a vCPU as attributes: al ah ax eax ... cs ds es fs gs ss ip eip flags eflags cr0 dr0.
     Values are cut to the register's width. Writing while a read of the guest waits for its answer raises
-    RuntimeError: run() first, kicked if need be."""
+    RuntimeError: run() first, kicked if need be. AttributeError: no such register; ValueError: cr0 with PE=1."""
 
     cdef Vcpu vcpu
 
@@ -244,7 +245,8 @@ cdef void reset_cpu(CPU* c) noexcept nogil:
 
 
 cdef class Vcpu:
-    """A vCPU, made by `Vm.create_vcpu`. It runs in the thread that calls run(), without the GIL."""
+    """A vCPU, made by `Vm.create_vcpu`. It runs in the thread that calls run(), without the GIL. `model` is its
+    name in pyx86emu.models, `regs` its registers, `vm` its Vm."""
 
     cdef CPU* c
     cdef readonly Vm vm
@@ -310,7 +312,7 @@ cdef class Vcpu:
 
         `max_instructions`: at most so many, exactly (Exit BUDGET). `deadline`: guest time in ns (Exit DEADLINE).
         Raises what a device raised, KeyboardInterrupt on Ctrl-C, RuntimeError from a device of this very vCPU,
-        OSError EBADF after close(). A second thread waits until the first has left. (KVM_RUN.)
+        OSError EBADF after close(), ValueError for a negative budget. A second thread waits until the first has left. (KVM_RUN.)
         """
         cdef CPU* c = self.c
         cdef uint64_t limit = FOREVER, until = FOREVER
@@ -403,7 +405,7 @@ cdef class Vcpu:
 
     def step(self):
         """Run one instruction (one iteration of a REP): Exit(DEBUG) behind it, or the exit it made. After the exit
-        of a read the next step completes it; a write is complete at its exit."""
+        of a read the next step completes it; a write is complete at its exit. Raises as run() does."""
         was = self.c.singlestep
         self.c.singlestep = 1
         try:
@@ -414,7 +416,8 @@ cdef class Vcpu:
                 self.c.debug_due = 0
 
     def kick(self):
-        """Make run() return Exit(INTR) soon, from any thread; if none is running, the next run() does."""
+        """Make run() return Exit(INTR) soon, from any thread; if none is running, the next run() does
+        (kvm_run.immediate_exit)."""
         want(self.c, REQ_KICK)
 
     def interrupt(self, vector, *, queue=False):
@@ -456,8 +459,8 @@ cdef class Vcpu:
         want(self.c, REQ_INTR)
 
     def debug(self, singlestep=False, breakpoints=()):
-        """Stop with Exit(DEBUG) behind every instruction, or in front of linear addresses (at most 64).
-        (KVM_SET_GUEST_DEBUG.)"""
+        """Stop with Exit(DEBUG) behind every instruction, or in front of linear addresses (at most 64, else
+        ValueError). (KVM_SET_GUEST_DEBUG.)"""
         cdef CPU* c = self.c
         points = tuple(breakpoints)
         if len(points) > 64:
@@ -469,7 +472,8 @@ cdef class Vcpu:
         c.debug_due = 0
 
     def reset(self):
-        """The state after RESET: F000:FFF0, pending exits and interrupts dropped."""
+        """The state after RESET: F000:FFF0, pending exits and interrupts dropped. From a device of this very vCPU it
+        happens behind the instruction."""
         if self.owner == PyThread_get_thread_ident():
             want(self.c, REQ_RESET)
             return

@@ -43,7 +43,8 @@ cdef class Vm:
 
     `accel` is "interp". `irqchip=True` puts the 8259 pair (20h, A0h) and the 8254 (40h, 61h) into the core, as
     KVM_CREATE_IRQCHIP and KVM_CREATE_PIT2 do. One instruction takes 1 << `shift` nanoseconds of guest time
-    (QEMU: -icount shift=N). `clock="host"` lets timers follow the host's clock.
+    (QEMU: -icount shift=N). `clock="host"` lets timers follow the host's clock. ValueError: another `accel`, a
+    `shift` outside 0 to 20, another `clock`.
 
     After fork() the child goes on with its own copy of memory; both processes ring the same eventfds.
     """
@@ -106,7 +107,8 @@ cdef class Vm:
         """A memory slot at guest-physical `addr`: `size` bytes of zeros, or `buffer` (any writable buffer that
         begins at a page of its own: an mmap, a memfd mapping). Addresses and sizes are multiples of 4096.
 
-        OSError EINVAL: not aligned, empty, or beyond 2**52; EEXIST: overlaps another slot.
+        OSError EINVAL: not aligned (the buffer to a host page), empty, beyond 2**52, larger than the buffer, or the
+        65th slot; EEXIST: overlaps another slot; EBADF: the Vm is closed. TypeError: neither size nor buffer.
         (KVM_SET_USER_MEMORY_REGION; KVM_MEM_READONLY, KVM_MEM_LOG_DIRTY_PAGES.)
         """
         cdef MemorySlot slot = MemorySlot()
@@ -211,7 +213,8 @@ cdef class Vm:
 
     @property
     def a20(self):
-        """Is address line 20 open? Closed, FFFF:0010 is 0 again. An 8086 has no such line."""
+        """Is address line 20 open? Closed, FFFF:0010 is 0 again. An 8086 or 80186 has no such line: with one in the
+        Vm it stays closed, and setting it to True changes nothing, as on a board that lacks the wire."""
         return bool(self.vm.a20)
 
     @a20.setter
@@ -264,7 +267,8 @@ cdef class Vm:
 
     def create_vcpu(self, model="80486"):
         """A vCPU at the reset vector F000:FFF0. `model`: see pyx86emu.models. ValueError: unknown model, or one
-        whose address lines differ from those of a vCPU already here; OSError EINVAL: more than 64."""
+        whose address lines differ from those of a vCPU already here; OSError EINVAL: more than 64; EBADF: the Vm is
+        closed. (KVM_CREATE_VCPU.)"""
         self.open()
         return Vcpu(self, canonical(model))
 
@@ -281,7 +285,11 @@ cdef class Vm:
         `bus`: "pio", "mmio", or "hypercall" (VMCALL with the number in EAX). `length`: 1, 2, 4, 8, or 0 for any;
         `datamatch`: only that value. `fd`: None makes a new eventfd; an int or anything with fileno(); or a
         Doorbell, which counts without a system call. `coalesce`: rings of one slice are added up before they are
-        written. OSError EINVAL, EBADF, EEXIST as KVM gives them.
+        written. `flags`: KVM's raw bits, for those who test them; not 0, they alone decide about bus and datamatch.
+
+        OSError EINVAL: bad length, range, flags, or no eventfd; EBADF: not open, or the Vm is closed; EEXIST: collides
+        with another entry; EMFILE: no descriptor left. ValueError: unknown bus. RuntimeWarning: an entry that can
+        never match (a port above FFFFh, a datamatch wider than `length`).
         """
         return ioeventfd_assign(self, addr, length, bus, datamatch, fd, coalesce, flags)
 
@@ -400,7 +408,8 @@ cdef class Vm:
             want(self.vm.cpu[0], REQ_INTR | REQ_TIMER)
 
     def irq_line(self, gsi, level):
-        """Drive an interrupt line, 0 to 15 (KVM_IRQ_LINE). OSError EINVAL without irqchip=True or out of range."""
+        """Drive an interrupt line, 0 to 15 (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError EINVAL
+        without irqchip=True or out of range."""
         if not self.vm.irqchip_on:
             raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
         if not 0 <= gsi <= 15:
@@ -413,8 +422,9 @@ cdef class Vm:
 
     def irqfd(self, gsi, fd, resample=None):
         """Raise interrupt line `gsi` once whenever the eventfd `fd` is written (KVM_IRQFD). With `resample` the
-        line stays up until the guest's EOI, which then signals that eventfd. OSError EINVAL without irqchip=True
-        or for a bad line, EBADF, EBUSY."""
+        line stays up until the guest's EOI, which then signals that eventfd. OSError EINVAL: no irqchip=True, a line
+        outside 0 to 15, or no eventfd (either of the two); EBADF: not open, or the Vm is closed; EBUSY: the eventfd
+        raises a line already."""
         self.open()
         if not self.vm.irqchip_on:
             raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
@@ -444,7 +454,7 @@ cdef class Vm:
 
     @property
     def time(self):
-        """Guest time in nanoseconds since the Vm was made."""
+        """Guest time in nanoseconds; 0 until the first vCPU runs (with `clock="host"`: since the Vm was made)."""
         cdef CPU* c = self.vm.cpu[0]
         if self.vm.host_clock:
             return host_ns() - self.vm.host_base
@@ -453,8 +463,8 @@ cdef class Vm:
         return c.io_time if c.in_device else (c.retired + c.idle) << self.vm.shift
 
     def set_timer(self, deadline, callback):
-        """Call `callback()` on the vCPU's thread once `time` has reached `deadline` (None: never). One per Vm:
-        `Clock` shares it out."""
+        """Call `callback()` on the first vCPU's thread once `time` has reached `deadline`, in guest ns (None: never).
+        One per Vm: `Clock` shares it out. What it raises comes out of run()."""
         self._timer = callback
         self.vm.timer = FOREVER if deadline is None else max(0, deadline)
         self.chip_changed()
