@@ -125,7 +125,7 @@ cdef inline Op* far_to(CPU* c, Op* o, uint32_t cs, uint32_t ip, bint call, int s
             return c.go
         push_more(c, o, c.sb[CS] >> 4, size)
         push_more(c, o, o.fip, size)
-    c.sb[CS] = cs << 4
+    c.sb[CS] = (cs & 0xFFFF) << 4
     return go_to(c, o, ip)
 
 

@@ -196,13 +196,13 @@ cdef Op* load_far32(CPU* c, Op* o) noexcept nogil:
 cdef Op* lseg16(CPU* c, Op* o) noexcept nogil:
     """LES LDS LFS LGS LSS after load_far; o.src is the segment's number."""
     P16(c, o.dst)[0] = <uint16_t>c.tmp
-    c.sb[o.src] = c.tmp2 << 4
+    c.sb[o.src] = (c.tmp2 & 0xFFFF) << 4      # 8086, register operand: whatever is there
     o = o + 1
     return GO(c, o)
 
 cdef Op* lseg32(CPU* c, Op* o) noexcept nogil:
     P32(c, o.dst)[0] = c.tmp
-    c.sb[o.src] = c.tmp2 << 4
+    c.sb[o.src] = (c.tmp2 & 0xFFFF) << 4      # 8086, register operand: whatever is there
     o = o + 1
     return GO(c, o)
 
