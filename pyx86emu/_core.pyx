@@ -9,7 +9,7 @@ from cpython.pythread cimport (
     NOWAIT_LOCK, PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock, PyThread_get_thread_ident,
     PyThread_release_lock, PyThread_type_lock,
 )
-from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, Py_XINCREF, PyObject
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t, UINT64_MAX,
 )
@@ -22,7 +22,7 @@ import errno
 import os
 
 from .exits import ExitReason
-from .irqfd import IrqFd, IrqFds
+from .irqfd import IrqFds
 from .models import canonical, fields
 
 cdef extern from "<pthread.h>" nogil:

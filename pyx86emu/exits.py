@@ -24,7 +24,7 @@ class ExitReason(IntEnum):
     INTR = 10
     """A kick."""
     INTERNAL_ERROR = 17
-    """What this machine does not run: protected mode, code outside RAM. `Exit.message` says what."""
+    """What this machine does not run: protected mode, code outside RAM. See `Exit.message`."""
     BUDGET = 0x1000
     """max_instructions were executed."""
     DEADLINE = 0x1001

@@ -13,7 +13,9 @@ def _identity(fd: int) -> str:
     """Tell one eventfd from another: its id in /proc/self/fdinfo. OSError EBADF, EINVAL."""
     try:
         if os.readlink(f"/proc/self/fd/{fd}") != "anon_inode:[eventfd]":
-            raise OSError(errno.EINVAL, f"descriptor {fd} is no eventfd: make one with os.eventfd()")
+            raise OSError(
+                errno.EINVAL, f"descriptor {fd} is no eventfd: make one with os.eventfd()"
+            )
         with open(f"/proc/self/fdinfo/{fd}") as info:
             return next((line for line in info if line.startswith("eventfd-id")), f"fd {fd}")
     except FileNotFoundError:
@@ -63,7 +65,7 @@ class IrqFds:
         self._end()
 
     def add(self, gsi: int, fd: object, resample: object = None) -> IrqFd:
-        """Watch `fd`. OSError EINVAL: bad line or no eventfd; EBADF; EBUSY: it raises a line already."""
+        """Watch `fd`. OSError EINVAL: bad line, no eventfd; EBADF; EBUSY: it raises a line."""
         number = _number(fd)
         if not 0 <= gsi <= 15:
             raise OSError(errno.EINVAL, f"interrupt line {gsi}: the 8259 pair has lines 0 to 15")
@@ -130,8 +132,8 @@ class IrqFds:
         self._all.clear()
 
     def _end(self) -> None:
-        """Close both descriptors, or have the thread close them. A forked child shares them with its
-        parent, so it only closes."""
+        """Close both descriptors, or have the thread do it. A forked child only closes: it shares
+        them with its parent."""
         stop, self._stop = self._stop, -1
         if stop < 0:
             return
@@ -142,7 +144,7 @@ class IrqFds:
             os.close(stop)
 
     def _holds(self, entry: IrqFd) -> bool:
-        """Is the descriptor still the eventfd it was? The kernel reuses numbers and ids; epoll knows the file."""
+        """Is the descriptor still the eventfd it was? Numbers and ids are reused; epoll knows."""
         try:
             self._epoll.modify(entry.fd, select.EPOLLIN | select.EPOLLET)
         except OSError:

@@ -1,4 +1,4 @@
-"""The CPU models: one row per difference between them. Data only; the decoder and slow paths read it."""
+"""The CPU models: one row per difference. Data only; the decoder and slow paths read it."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,9 @@ class Difference(NamedTuple):
 
 # fmt: off
 DIFFERENCES = (
-    Difference("level", (0, 1, 2, 3, 4), "first model an opcode needs", "opcode maps of the manuals"),
+    Difference("level", (0, 1, 2, 3, 4),
+               "first model an opcode needs",
+               "opcode maps of the manuals"),
     Difference("count_mask", (255, 31, 31, 31, 31), "bits of a shift count that count",
                "80186 data sheet; 286 PRM, SAL/SAR/SHL/SHR"),
     Difference("prefix_limit", (0, 0, 10, 15, 15), "longest instruction in bytes, 0: no limit",
@@ -43,17 +45,20 @@ DIFFERENCES = (
                "vectors F6.7, F7.7"),
     Difference("bcd_8086", (1, 1, 0, 0, 0), "AAA AAS DAA DAS as on the 8086",
                "vectors 27, 2F, 37, 3F"),
-    Difference("lock_ud", (0, 0, 0, 1, 1), "LOCK before an instruction that cannot be locked is #UD",
+    Difference("lock_ud", (0, 0, 0, 1, 1),
+               "LOCK before an instruction that cannot be locked is #UD",
                "386 PRM, LOCK"),
     Difference("esc_nm", (0, 0, 0, 1, 1), "ESC without a coprocessor raises #NM if CR0.EM or TS",
                "386 PRM 11.2"),
     Difference("ss_vector", (12, 12, 13, 12, 12), "vector of a stack segment overrun",
                "vectors of the 80286; 386 PRM 14.7"),
-    Difference("string_half", (0, 0, 1, 0, 0), "a string instruction that faults has moved its pointers",
+    Difference("string_half", (0, 0, 1, 0, 0),
+               "a string instruction that faults has moved its pointers",
                "vectors 6D 6F A5 A7 AB AD AF of the 80286"),
     Difference("pop_m_half", (0, 0, 1, 0, 0), "POP m that faults leaves SP incremented",
                "vectors 8F of the 80286"),
-    Difference("word_wraps", (1, 1, 1, 0, 0), "the second word of an operand at FFFEh is at offset 0",
+    Difference("word_wraps", (1, 1, 1, 0, 0),
+               "the second word of an operand at FFFEh is at offset 0",
                "vectors C4 C5 of the 80286"),
     Difference("sar_af", (0, 0, 1, 0, 0), "SHR and SAR with a nonzero count set AF",
                "vectors of the 80286, undefined flags"),

@@ -1,4 +1,4 @@
-"""What registered ioeventfds cost a guest that does not ring them: counted in host instructions, not in time."""
+"""What ioeventfds cost a guest that does not ring them: host instructions, not time."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-#: Entries on ports and, half of them, under RAM; then a compute loop with stores: instructions inside run() only.
+#: Entries, half of them under RAM; then a compute loop with stores. Only run() is counted.
 PROGRAM = """
 import os, sys
 from pyx86emu import Vm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -30,7 +30,7 @@ PORTS = 0x80
 class Entry:
     """An ioeventfd as the specification has it."""
 
-    bus: str
+    bus: Literal["pio", "mmio"]
     addr: int
     length: int
     datamatch: int | None = None
@@ -135,7 +135,8 @@ class World:
 
 def drive(guest: Guest, budget: int, slices: list[int]) -> list[str]:
     """Run that many instructions in slices of these lengths, in turn; the exits on the way."""
-    vcpu, seen, turn = guest.vcpu, [], 0
+    vcpu, turn = guest.vcpu, 0
+    seen: list[str] = []
     while True:
         left = budget - vcpu.instructions
         asked = min(left, slices[turn % len(slices)])

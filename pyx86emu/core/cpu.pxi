@@ -287,7 +287,6 @@ cdef enum:
     F_ARITH = 0x8D5
 
 
-
 cdef inline uint8_t* P8(CPU* c, uint32_t off) noexcept nogil:
     return <uint8_t*>c + off
 

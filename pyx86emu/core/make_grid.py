@@ -1,4 +1,4 @@
-"""Writes ops_grid.pxi: one line per instance of the handler templates, and the tables that index them.
+"""Writes ops_grid.pxi: a line for each instance of the handler templates, and their tables.
 
 Run it after changing a table here: `python pyx86emu/core/make_grid.py`; a test compares the output.
 """
@@ -10,10 +10,22 @@ ALU = ("ADD", "OR", "ADC", "SBB", "AND", "SUB", "XOR", "CMP", "TEST")
 ALU_FORMS = ("rr", "ri", "rm", "mr", "mi")
 UNARY = ("INC", "DEC", "NOT", "NEG")
 SHIFT = ("ROL", "ROR", "RCL", "RCR", "SHL", "SHR", "SETMO", "SAR")
-PLAIN = (
-    "mov_rr mov_ri mov_rm mov_mr mov_mi xchg_rr load_tmp store_tmp store_back "
-    "lock_load lock_store cmpxchg xadd fluid_imm"
-).split()
+PLAIN = [
+    "mov_rr",
+    "mov_ri",
+    "mov_rm",
+    "mov_mr",
+    "mov_mi",
+    "xchg_rr",
+    "load_tmp",
+    "store_tmp",
+    "store_back",
+    "lock_load",
+    "lock_store",
+    "cmpxchg",
+    "xadd",
+    "fluid_imm",
+]
 STRING = ("MOVS", "STOS", "LODS", "CMPS", "SCAS", "INS", "OUTS")
 
 
@@ -68,7 +80,7 @@ def grid() -> str:
     g.table("JCC", [conditions])
     return "\n".join(
         [
-            "# Written by make_grid.py; do not edit. Instances of the templates, and the tables of them.",
+            "# Written by make_grid.py; do not edit: instances of the templates, and their tables.",
             "",
             "\n".join(g.handlers),
             "",

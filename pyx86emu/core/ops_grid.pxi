@@ -1,4 +1,4 @@
-# Written by make_grid.py; do not edit. Instances of the templates, and the tables of them.
+# Written by make_grid.py; do not edit: instances of the templates, and their tables.
 
 cdef Op* add8_rr(CPU* c, Op* o) noexcept nogil:
     return alu_rr(c, o, ADD, 1)

@@ -312,7 +312,8 @@ cdef class Vcpu:
 
         `max_instructions`: at most so many, exactly (Exit BUDGET). `deadline`: guest time in ns (Exit DEADLINE).
         Raises what a device raised, KeyboardInterrupt on Ctrl-C, RuntimeError from a device of this very vCPU,
-        OSError EBADF after close(), ValueError for a negative budget. A second thread waits until the first has left. (KVM_RUN.)
+        OSError EBADF after close(), ValueError for a negative budget. A second thread waits until the first has left.
+        (KVM_RUN.)
         """
         cdef CPU* c = self.c
         cdef uint64_t limit = FOREVER, until = FOREVER

@@ -20,8 +20,9 @@ import time
 import tomllib
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -47,6 +48,7 @@ GAPS: dict[str, str] = {
     for row in gap["rows"]
 }
 DATAMATCH, PIO, DEASSIGN = 1, 2, 4
+Bus = Literal["pio", "mmio"]
 EINTR = "run returns EINTR"
 KEEPS_RUNNING = "keeps running until kicked (EINTR)"
 NO_BUDGET = None
@@ -230,7 +232,7 @@ def assign(
     addr: int,
     length: int,
     fd: int,
-    bus: str = "pio",
+    bus: Bus = "pio",
     datamatch: int | None = None,
     flags: int = 0,
 ) -> str:
@@ -249,7 +251,7 @@ def deassign(
     addr: int,
     length: int,
     fd: int,
-    bus: str = "pio",
+    bus: Bus = "pio",
     datamatch: int | None = None,
     flags: int = 0,
 ) -> str:
@@ -259,7 +261,7 @@ def deassign(
     return assign(vm, addr, length, fd, datamatch=datamatch, flags=flags)
 
 
-def lengths(case: Case, bus: str, *sizes: int) -> str:
+def lengths(case: Case, bus: Bus, *sizes: int) -> str:
     """Register every length, each at an address of its own."""
     vm = case.guest().vm
     return " ".join(
@@ -843,8 +845,8 @@ def _(case: Case) -> str:
     case.ring(guest.vm, fd=fd)
     second = guest.vm.create_vcpu()
     second.regs.cs, second.regs.eip, second.regs.esp = 0, 0x1000, 0x7000
-    runs = [Running(lambda v=v: v.run(BUDGET).reason.name) for v in (guest.vcpu, second)]
-    ends = folded([str(run.result()) for run in runs])
+    runs = [Running(partial(v.run, BUDGET)) for v in (guest.vcpu, second)]
+    ends = folded([guest.show(exit) for run in runs if isinstance(exit := run.result(), Exit)])
     return f"{'; '.join(ends)}; counter {count_of(fd)}"
 
 

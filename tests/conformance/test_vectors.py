@@ -7,8 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from pyx86emu import ExitReason, Vm, conformance
-from pyx86emu.conformance import FLAGS, IP, REGISTERS, SP, VectorSet
+from pyx86emu import ExitReason, Vcpu, Vm, conformance
+from pyx86emu.conformance import FLAGS, IP, REGISTERS, SP, SS, Array, VectorSet
 from tests.conformance import vectors
 from tests.conformance.vectors import BOARDS, Board
 
@@ -57,8 +57,9 @@ def test_386_has_no_opcodes_of_the_486() -> None:
     v = v.select(np.flatnonzero(v.of_forms(vectors.FORMS_OF_THE_486)))
     assert len(set(v.form_of.tolist())) == 20
     # The frame that #UD pushes; tests whose code or frame lies in the vector table are left out.
-    sp, ss = v.regs0[:, SP].astype(np.int64), v.regs0[:, vectors.SS].astype(np.int64)
-    frame = (ss[:, None] << 4) + ((sp[:, None] - 6 + np.arange(6)) & 0xFFFF)
+    registers: Array = v.regs0.astype(np.int64)
+    sp, ss = registers[:, SP], registers[:, SS]
+    frame: Array = (ss[:, None] << 4) + ((sp[:, None] - 6 + np.arange(6)) & 0xFFFF)
     low = v.any_in_test(v.ram0_off, v.ram0_addr < 0x400) | (frame < 0x400).any(axis=1)
     usable = np.flatnonzero(~low & (sp & 0xFFFF >= 6))
     v, frame = v.select(usable), frame[usable].astype(np.uint32)
@@ -67,7 +68,7 @@ def test_386_has_no_opcodes_of_the_486() -> None:
     for column, register in ((0, IP), (2, REGISTERS.index("cs")), (4, FLAGS)):
         wanted[:, column] = before[:, register] & 0xFF
         wanted[:, column + 1] = before[:, register] >> 8 & 0xFF
-    v.check = (  # type: ignore[misc]
+    v.check = (
         np.arange(0, 6 * len(v) + 1, 6, dtype=np.uint32),
         frame.reshape(-1),
         wanted.reshape(-1),
@@ -129,7 +130,7 @@ def sample(v: VectorSet, per_form: int) -> np.ndarray:
     return np.array(sorted(rows), np.int64)
 
 
-def step_whole_instruction(vcpu, code: bytes) -> None:
+def step_whole_instruction(vcpu: Vcpu, code: bytes) -> None:
     """`step()` does one iteration of a REP: go on until the instruction is left."""
     at = 0
     while code[at] in vectors.PREFIXES:

@@ -213,7 +213,8 @@ def reached() -> dict[str, Failing]:
 
 def changes(now: Failing, known: Failing) -> tuple[list[str], list[str]]:
     """What fails more, and what fails less, than is known: "defined F6.7: 3, was 0"."""
-    more, less = [], []
+    more: list[str] = []
+    less: list[str] = []
     for kind, forms in now.items():
         before = known.get(kind, {})
         for form in sorted(forms.keys() | before.keys()):
