@@ -191,7 +191,8 @@ simple: st.SearchStrategy[Item] = st.one_of(
     st.builds(lambda op, d: ("raw", [0xF7, 0xC0 | op << 3 | d]), st.integers(2, 5), not_sp),
     st.builds(lambda d, v: ("raw", [0xB8 | d, v & 255, v >> 8]), not_sp, word),
     st.sampled_from(
-        [("raw", [op]) for op in (0x98, 0x99, 0x9C, 0x9D, 0x9E, 0x9F, 0xF5, 0xF8, 0xF9, 0xFC, 0xFD)]
+        [("raw", [op]) for op in (0x98, 0x99, 0x9E, 0x9F, 0xF5, 0xF8, 0xF9, 0xFC, 0xFD)]
+        + [("raw", [0x9C, 0x9D])]  # PUSHF, POPF
         + [("raw", [op]) for op in (0x27, 0x2F, 0x37, 0x3F, 0xD7, 0xAC, 0xAD, 0xA4, 0xA5, 0xA6)]
     ),
     # memory: MOV, ADD, XCHG with [DATA + n]; stack
@@ -203,37 +204,44 @@ simple: st.SearchStrategy[Item] = st.one_of(
     ),
     st.builds(lambda d: ("raw", [0x50 | d]), register),
     st.builds(lambda d: ("raw", [0x58 | d]), not_sp),
-    # doorbells and what lies behind them
+    # an instruction that is changed before it runs
+    st.builds(lambda v: ("patch", v), byte),
+)
+doorbells: st.SearchStrategy[Item] = st.one_of(
+    # mov ax,v; out n,al or ax
     st.builds(
-        lambda wide, n: ("raw", [0xE6 | wide, PORTS + n]), st.integers(0, 1), st.integers(0, 6)
+        lambda v, wide, n: ("raw", [0xB8, v & 255, v >> 8, 0xE6 | wide, PORTS + n]),
+        st.sampled_from([0x1234, 0xFFFF, 0, 5]),
+        st.integers(0, 1),
+        st.sampled_from([0, 0, 1, 2, 2, 3, 6]),
     ),
     st.builds(
         lambda wide, n: ("raw", [0xE4 | wide, PORTS + n]), st.integers(0, 1), st.integers(0, 6)
     ),
+    # mov [es:n],al or ax, and back; XOR, ADD, MOV, XCHG with [es:n]
     st.builds(
         lambda op, n: ("raw", [0x26, op, n, 0]),
-        st.sampled_from([0xA0, 0xA1, 0xA2, 0xA3]),
-        st.integers(0, 8),
+        st.sampled_from([0xA0, 0xA1, 0xA2, 0xA2, 0xA3, 0xA3]),
+        st.sampled_from([0, 0, 1, 2, 2, 4, 4, 8]),
     ),
     st.builds(
         lambda op, r, n: ("raw", [0x26, op, 6 | r << 3, n, 0]),
         st.sampled_from([0x00, 0x01, 0x31, 0x88, 0x89, 0x86, 0x87, 0x8B]),
         st.sampled_from([0, 1, 2, 3]),
-        st.integers(0, 8),
+        st.sampled_from([0, 1, 2, 4, 8]),
     ),
-    # an instruction that is changed before it runs
-    st.builds(lambda v: ("patch", v), byte),
 )
 item: st.SearchStrategy[Item] = st.one_of(
     simple,
+    doorbells,
     st.builds(
         lambda op, n: ("rep", op, n), st.sampled_from([0xAA, 0xAB, 0xA4, 0xA5, 0xAC]), places
     ),
-    st.builds(lambda cc, over: ("skip", cc, over), st.integers(0, 15), simple),
+    st.builds(lambda cc, over: ("skip", cc, over), st.integers(0, 15), doorbells),
     st.builds(
         lambda n, body: ("loop", n, body),
         st.integers(1, 9),
-        st.lists(simple, min_size=1, max_size=6),
+        st.lists(st.one_of(simple, doorbells), min_size=1, max_size=6),
     ),
 )
 
@@ -259,9 +267,9 @@ def assemble(items: list[Item], at: int = CODE) -> bytes:
     return out
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
-    st.lists(item, min_size=1, max_size=20),
+    st.lists(item, min_size=8, max_size=30),
     st.sampled_from(MODELS),
     st.lists(st.integers(1, 60), min_size=1, max_size=5),
     st.booleans(),

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 import numpy as np
-from unicorn import UC_ARCH_X86, UC_HOOK_INTR, UC_MODE_16, UC_PROT_ALL, Uc, UcError, x86_const
+from unicorn import (
+    UC_ARCH_X86,
+    UC_HOOK_INTR,
+    UC_HOOK_MEM_READ,
+    UC_HOOK_MEM_WRITE,
+    UC_MODE_16,
+    UC_PROT_ALL,
+    Uc,
+    UcError,
+    x86_const,
+)
 
 from pyx86emu import ExitReason, Vm
 
@@ -21,10 +31,13 @@ THEIRS = [
 ]
 DATA = SEGMENTS[0] << 4
 DATA_SIZE = (SEGMENTS[-1] << 4) + 0x10000 - DATA
+MEMORY = 0x100000
 #: Where the vector table leads: vector n to a HLT of its own.
 HANDLERS = 0x100
 #: Exceptions of the segment limit: Unicorn has no segment limits in real mode.
 LIMIT = (12, 13)
+POPA, ADDRESS_SIZE = 0x61, 0x67
+#: TF, IF, IOPL and NT are 0 all the time.
 COMPARED = ALL | DF | 0x3000 | 0x4000 | 0x100 | 0x200
 
 State = dict[str, int]
@@ -42,17 +55,14 @@ class Tally:
     blocks: int = 0
     interrupts: int = 0
     limits: int = 0
-    vectors: dict[int, int] = field(default_factory=dict)
 
 
 class Ours:
     """pyx86emu."""
 
-    def __init__(self, model: str, data: mmap.mmap) -> None:
+    def __init__(self, model: str, memory: mmap.mmap) -> None:
         self.vm = Vm()
-        self.vm.add_memory(0, 0x1000)
-        self.vm.add_memory(DATA, buffer=data)
-        self.vm.add_memory(CODE << 4, 0x10000)
+        self.vm.add_memory(0, buffer=memory)
         self.vcpu = self.vm.create_vcpu(model=model)
         for n in range(256):
             self.vm.write(4 * n, bytes((n, HANDLERS >> 8, CODE & 0xFF, CODE >> 8)))
@@ -70,7 +80,7 @@ class Ours:
         after["instructions"] = vcpu.instructions - was - 1  # the HLT
         if exit.reason is ExitReason.SHUTDOWN:  # no room for the frame of a limit's exception
             self.vcpu.reset()
-            after["ip"] = HANDLERS + LIMIT[0] + 1
+            after |= {"fault": after["ip"], "ip": HANDLERS + LIMIT[0] + 1}
         elif exit.reason is not ExitReason.HLT:
             raise Difference(f"{exit!r} in {block}")
         return after
@@ -79,11 +89,10 @@ class Ours:
 class Theirs:
     """Unicorn. Interrupts and exceptions end the run: it leaves them to its host."""
 
-    def __init__(self, data: mmap.mmap) -> None:
+    def __init__(self, memory: mmap.mmap) -> None:
         self.uc = Uc(UC_ARCH_X86, UC_MODE_16)
-        self.uc.mem_map(0, 0x1000)
-        self.uc.mem_map_ptr(DATA, DATA_SIZE, UC_PROT_ALL, address_of(data))
-        self.uc.mem_map(CODE << 4, 0x10000)
+        # One region: with several it takes stores to one for changes of the code in another.
+        self.uc.mem_map_ptr(0, MEMORY, UC_PROT_ALL, address_of(memory))
         self.uc.hook_add(UC_HOOK_INTR, self._interrupt)
         self.vector: int | None = None
         self.fresh = self.uc.context_save()
@@ -106,6 +115,20 @@ class Theirs:
         self.uc.emu_start(at, 0xFFFF0)
         return dict(zip((*NAMES, *LAST), self.uc.reg_read_batch(THEIRS), strict=True))
 
+    def accesses(self, block: Block, before: State) -> list[tuple[int, int]]:
+        """Run a block: addresses and sizes of its data."""
+        seen: list[tuple[int, int]] = []
+        hook = self.uc.hook_add(
+            UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE,
+            lambda uc, kind, address, size, value, data: seen.append((address, size)),
+        )
+        try:
+            self.run(block, before)
+        finally:
+            self.uc.hook_del(hook)
+            self.uc.ctl_flush_tb()
+        return seen
+
 
 def address_of(buffer: mmap.mmap) -> int:
     return int(np.frombuffer(buffer, np.uint8).ctypes.data)
@@ -116,9 +139,9 @@ class Pair:
 
     def __init__(self, seed: int, model: str = "80486") -> None:
         self.random = Random(seed)
-        self.maps = [mmap.mmap(-1, DATA_SIZE) for _ in range(2)]
+        self.maps = [mmap.mmap(-1, MEMORY) for _ in range(2)]
         self.ours, self.theirs = Ours(model, self.maps[0]), Theirs(self.maps[1])
-        self.data = [np.frombuffer(each, np.uint64) for each in self.maps]
+        self.data = [np.frombuffer(m, np.uint64, DATA_SIZE // 8, DATA) for m in self.maps]
         noise = np.frombuffer(Random(seed).randbytes(DATA_SIZE), np.uint64)
         for data in self.data:
             data[:] = noise
@@ -133,7 +156,7 @@ class Pair:
         for name in NAMES[:8]:
             if self.random.random() < 0.5:
                 self.state[name] = self.random.getrandbits(32)
-            elif self.random.random() < 0.3:
+            elif name != "esp" and self.random.random() < 0.3:
                 self.state[name] = INTERESTING[self.random.randrange(len(INTERESTING))]
         for name in NAMES[8:]:
             self.state[name] = SEGMENTS[self.random.randrange(len(SEGMENTS))]
@@ -149,11 +172,43 @@ class Pair:
     def run_block(self, block: Block) -> None:
         before, memory = dict(self.state), self.data[0].copy()
         found, after, ran = self.differ(block, before)
+        if "limit" in after:  # compare what comes before that instruction, and check the reason
+            self.restore(memory)
+            n = block.starts.index(after["limit"] - block.ip)
+            self.tally.limits += 1
+            found, after, ran = self.differ(block.first(n), before)
+            if not found:
+                self.check_limit(block, n, after)
         if found:
             raise Difference(self.report(block, before, memory, found))
         self.tally.blocks += 1
         self.tally.instructions += ran
         self.state = {name: after[name] for name in (*NAMES, "eflags")}
+
+    def restore(self, memory: Any) -> None:
+        for data in self.data:
+            data[:] = memory
+
+    def check_limit(self, block: Block, n: int, state: State) -> None:
+        """Instruction n raised 12 or 13 here: does it reach over the end of a segment?"""
+        start, end = block.starts[n], block.starts[n + 1]
+        one = Block(block.ip + start, block.code[start:end] + HLT + HLT, [0, end - start], [0, 0])
+        memory = self.data[0].copy()
+        accesses = self.theirs.accesses(one, state)
+        self.restore(memory)
+        stack = state["esp"] & 0xFFFF
+        if self.theirs.vector is not None and stack in (1, 3, 5):
+            return  # the frame of its interrupt
+        if block.code[end - 1] == POPA and stack > 0xFFE0:
+            return  # it skips the place of SP; Unicorn does not look there
+        for name in NAMES[8:]:
+            for address, size in accesses:
+                offset = address - (state[name] << 4)
+                if 0x10000 - size < offset <= 0x10000 + size:
+                    return
+                if -0x1000 <= offset < 0 and block.code[start] == ADDRESS_SIZE:
+                    return  # a bit string that begins below the segment
+        raise Difference(f"vector 12 or 13 for no reason: {one}, {accesses}, {state}")
 
     def differ(self, block: Block, before: State) -> tuple[list[str], State, int]:
         """Run a block on both sides: what differs, our state, and how many instructions."""
@@ -165,13 +220,12 @@ class Pair:
         ran = a["instructions"]
         defined = block.defined[-1]
         vector = a["ip"] - 1 - HANDLERS if a["ip"] <= HANDLERS + 256 else None
+        if vector in LIMIT:
+            at = (a["ss"] << 4) + (a["esp"] & 0xFFFF)
+            a["limit"] = a.get("fault", int.from_bytes(self.maps[0][at : at + 2], "little"))
+            return ["a limit"], a, 0
         if vector is not None:
             ran -= 1  # the delivery counts as one
-            self.tally.vectors[vector] = self.tally.vectors.get(vector, 0) + 1
-            if vector in LIMIT:
-                self.tally.limits += 1
-                self.data[1][:] = self.data[0]
-                return [], a, ran
             b, defined = self.deliver(block, b, vector)
         elif self.theirs.vector is not None:
             return [f"Unicorn alone took vector {self.theirs.vector}"], a, ran
@@ -193,7 +247,7 @@ class Pair:
         self.tally.interrupts += 1
         defined = block.defined_at(b["ip"])
         frame = (b["ip"], CODE, b["eflags"] & 0xFFFF)
-        stack, base = b["esp"] & 0xFFFF, (b["ss"] << 4) - DATA
+        stack, base = b["esp"] & 0xFFFF, b["ss"] << 4
         for value in reversed(frame):
             stack = (stack - 2) & 0xFFFF
             self.maps[1][base + stack] = value & 0xFF
@@ -211,13 +265,11 @@ class Pair:
     def report(self, block: Block, before: State, memory: Any, found: list[str]) -> str:
         """Find the first instruction after which the two sides disagree, and show it."""
         for n in range(1, len(block.starts)):
-            for data in self.data:
-                data[:] = memory
+            self.restore(memory)
             short = block.first(n)
             if found_here := self.differ(short, before)[0]:
                 start, end = block.starts[n - 1], block.starts[n]
-                for data in self.data:
-                    data[:] = memory
+                self.restore(memory)
                 state = self.ours.run(block.first(n - 1), before) if n > 1 else before
                 return "\n".join(
                     [

@@ -463,6 +463,8 @@ def branch(w: Writer) -> None:
 def transfer(w: Writer) -> None:
     """JMP, CALL, RET in all forms, to the HLT behind the next one."""
     kind = w.below(8)
+    if kind in (5, 6):  # Unicorn's RETF and IRET do not go round the end of the stack segment
+        w.put(0xBC, word(0x100 + w.below(0xFE00)))
     if kind == 0:
         w.put(0xEB, 1)
     elif kind == 1:
@@ -497,7 +499,9 @@ def transfer(w: Writer) -> None:
 def interrupt(w: Writer) -> None:
     kind = w.below(3)
     if kind == 0:
-        w.put(0xCD, w.below(256), needs=ALL)
+        number = w.below(256)
+        if number not in (6, 12, 13):  # those are for exceptions, see sides.py
+            w.put(0xCD, number, needs=ALL)
     elif kind == 1:
         w.put(0xCC, needs=ALL)
     else:
