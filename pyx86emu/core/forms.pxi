@@ -249,6 +249,7 @@ cdef void mov_ei(Dec* d, int size) noexcept nogil:
     cdef Op* o
     modrm(d)
     if d.reg != 0 and d.c.m.level > 0:
+        fetch_v(d, size)                         # it counts for the length of the instruction
         ud(d)
         return
     if d.mod == 3:

@@ -20,7 +20,17 @@ cdef struct Model:
     int string_half
     int pop_m_half
     int word_wraps
+    int shl_af
     int sar_af
+    int shift8_again
+    int shld_again
+    int bt_of
+    int mul_af
+    int imul_adds
+    int div_flags
+    int de_flags
+    int idiv_misses
+    int aad_of_is_cf
     int cpuid
 
 

@@ -353,11 +353,13 @@ cdef enum:
 
 
 cdef inline Op* bit_test(CPU* c, Op* o, uint32_t at, int size) noexcept nogil:
-    """BT BTS BTR BTC by o.tip: CF is the old bit, the other flags stay."""
-    cdef uint32_t v = reg(c, o.dst, size), bit
-    at &= 8 * size - 1
+    """BT BTS BTR BTC by o.tip: CF is the old bit, the other flags stay. 80386: OF is that of a rotation to the bit."""
+    cdef uint32_t v = reg(c, o.dst, size), bit, w = 8 * size
+    at &= w - 1
     bit = 1U << at
     fl_set_cf(c, v >> at & 1)
+    if c.m.bt_of:
+        fl_cf_of(c, fl_cf(c), (v >> (at + w - 1) % w ^ v >> (at + w - 2) % w) & 1)
     if o.tip == BTS:
         v |= bit
     elif o.tip == BTR:

@@ -40,12 +40,12 @@ cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size) noe
         cf = <uint32_t>(wide >> w) & 1
         fl_cf_of(c, cf, (r >> (w - 1)) ^ (r >> (w - 2) & 1))
     elif op == SHL:
-        wide = <uint64_t>a << n if n <= w else 0
+        wide = <uint64_t>a << (n if n <= w else beyond(c, n, size))
         r = cut(<uint32_t>wide, size)
         cf = <uint32_t>(wide >> w) & 1
-        fl_result(c, r, size, cf, (r >> (w - 1)) ^ cf, r >> 4 & 1)
+        fl_result(c, r, size, cf, (r >> (w - 1)) ^ cf, (r >> 4 & 1) | c.m.shl_af)
     elif op == SHR:
-        wide = <uint64_t>a << 1 >> n if n <= w else 0
+        wide = <uint64_t>a << 1 >> (n if n <= w else beyond(c, n, size))
         r = <uint32_t>(wide >> 1)
         cf = <uint32_t>wide & 1
         fl_result(c, r, size, cf, (r >> (w - 2)) & 1, c.m.sar_af)
@@ -61,6 +61,11 @@ cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size) noe
         r = cut(0xFFFFFFFFU, size)
         fl_logic(c, r, size)
     return r
+
+
+cdef inline uint32_t beyond(CPU* c, uint32_t n, int size) noexcept nogil:
+    """The count to take for one of more than the width: all bits are gone. 80386: 16 and 24 leave a byte's CF as 8 does."""
+    return 8 if size == 1 and c.m.shift8_again and not n & 7 else 63
 
 
 cdef inline int32_t sign(uint32_t a, int size) noexcept nogil:
@@ -88,21 +93,22 @@ cdef inline Op* shift_rc(CPU* c, Op* o, int op, int size) noexcept nogil:
 
 
 cdef inline Op* double_shift(CPU* c, Op* o, bint right, uint32_t n, int size) noexcept nogil:
-    """SHLD, SHRD: bits come in from the second register."""
+    """SHLD, SHRD: bits come in from the second register; after 16 from `again`, which most chips have as the first."""
     cdef uint32_t w = 8 * size, a = reg(c, o.dst, size), b = reg(c, o.src, size), r, cf
+    cdef uint64_t again = b if c.m.shld_again else a
     cdef uint64_t wide
     n &= 31
     if n:
         if right:
             wide = <uint64_t>b << w | a
             if size == 2:
-                wide |= <uint64_t>a << 32        # counts over 16: what most chips bring in
+                wide |= again << 32
             r = cut(<uint32_t>(wide >> n), size)
             cf = <uint32_t>(wide >> (n - 1)) & 1
             fl_result(c, r, size, cf, (r >> (w - 1)) ^ (r >> (w - 2) & 1), 0)
         else:
             if size == 2:
-                wide = <uint64_t>a << 32 | <uint64_t>b << 16 | a
+                wide = <uint64_t>a << 32 | <uint64_t>b << 16 | again
                 r = cut(<uint32_t>(wide << n >> 32), 2)
                 cf = <uint32_t>(wide >> (48 - n)) & 1
             else:
