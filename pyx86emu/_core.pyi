@@ -236,6 +236,8 @@ class Drainer:
     @property
     def wakeups(self) -> int: ...
 
+VECTOR_WAYS: tuple[str, ...]
+
 def write_floor(fd: int, n: int) -> float: ...
 def run_vectors(
     model: str,
@@ -248,4 +250,5 @@ def run_vectors(
     regs_out: Buffer,
     ram_out: Buffer,
     error: Buffer,
+    way: int = 0,
 ) -> None: ...

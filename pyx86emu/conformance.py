@@ -33,7 +33,7 @@ FLAG_LETTERS = {0x800: "O", 0x400: "D", 0x80: "S", 0x40: "Z", 0x10: "A", 4: "P",
 
 #: How each test is run: its single step; twice as a cached block; the same with an instruction
 #: behind it that rewrites the flags before anybody reads them.
-WAYS: tuple[str, ...] = getattr(_core, "VECTOR_WAYS", ("stepped",))
+WAYS: tuple[str, ...] = _core.VECTOR_WAYS
 
 #: The set of a chip is run on the model of that name, but for these.
 MODEL_OF_CHIP = {"386": "80486"}
@@ -262,7 +262,7 @@ def run(v: VectorSet, model: str, way: int = 0) -> Outcome:
     arrays += [out.regs, out.ram, out.error]
     run_vectors: Any = _core.run_vectors
     start = perf_counter()
-    run_vectors(canonical(model), *arrays, *((way,) if way else ()))
+    run_vectors(canonical(model), *arrays, way)
     out.seconds = perf_counter() - start
     return out
 

@@ -119,7 +119,8 @@ class IrqFds:
     @property
     def resampled(self) -> int:
         """Mask of the lines whose EOI somebody waits for."""
-        return sum({1 << e.gsi for e in self._all.values() if e.resample is not None})
+        entries = list(self._all.values())
+        return sum({1 << e.gsi for e in entries if e.resample is not None})
 
     def close(self) -> None:
         """End the thread and forget everything."""
@@ -147,7 +148,7 @@ class IrqFds:
         """Is the descriptor still the eventfd it was? Numbers and ids are reused; epoll knows."""
         try:
             self._epoll.modify(entry.fd, select.EPOLLIN | select.EPOLLET)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: close() was faster
             return False
         return True
 

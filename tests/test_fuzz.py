@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -292,16 +290,8 @@ class World:
         }
 
 
-@pytest.fixture(autouse=True)
-def no_hang() -> Iterator[None]:
-    """A guest that hangs run() ends the tests, with a traceback, long before pytest would."""
-    yield
-    faulthandler.cancel_dump_traceback_later()
-
-
 def survive(model: str, seed: int) -> None:
     """Nothing but what World.run() allows."""
-    faulthandler.dump_traceback_later(120, exit=True)
     world = World(model, seed, wild=True)
     world.run([LIMIT])
     world.vm.close()
@@ -309,7 +299,6 @@ def survive(model: str, seed: int) -> None:
 
 def compare(model: str, seed: int) -> None:
     """One machine in blocks, in slices, one instruction at a time: blocks must not be visible."""
-    faulthandler.dump_traceback_later(120, exit=True)
     facts = []
     for slices in ([LIMIT], [1], [3, 50, 1, 333, 7]):
         world = World(model, seed)
@@ -352,7 +341,6 @@ def test_blocks_are_not_visible_in_many_machines(model: str) -> None:
 
 def damaged(image: bytes, model: str, seed: int) -> None:
     """A whole PC boots a damaged disk: whatever the guest does, no exception."""
-    faulthandler.dump_traceback_later(120, exit=True)
     rng = random.Random(f"{model} {seed}")
     disk = bytearray(image)
     for _ in range(rng.choice((1, 3, 10, 60))):

@@ -1756,11 +1756,13 @@ def check_no_leak(cycles: int, warm_up: int, allowed: int) -> None:
     assert resident() - memory < allowed
 
 
+@pytest.mark.release  # the sanitizer keeps freed memory for a while
 def test_closing_gives_memory_and_descriptors_back() -> None:
     check_no_leak(cycles=300, warm_up=50, allowed=8 << 20)
 
 
 @pytest.mark.slow
+@pytest.mark.release
 def test_ten_thousand_lives_leak_nothing() -> None:
     check_no_leak(cycles=10_000, warm_up=500, allowed=8 << 20)
 

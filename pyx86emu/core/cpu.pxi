@@ -177,6 +177,7 @@ cdef struct CPU:
     # -- colder --
     uint32_t request
     uint32_t waiting
+    uint32_t asleep              # in HLT without a deadline of its own: will wake nobody else
     uint64_t in_core             # 0: outside; else the epoch seen at the last block end
     VM* vm
     int no                       # index in the Vm

@@ -96,14 +96,18 @@ cdef class Doorbell:
     cdef Sink *sink
     cdef object notify                      # what was passed: it must not be closed before us
 
-    def __cinit__(self):
-        self.sink = NULL
+    def __cinit__(self, *args, **kwargs):
+        self.sink = <Sink *>calloc(1, sizeof(Sink))
+        if self.sink == NULL:
+            raise MemoryError
+        self.sink.kind = SINK_BELL
+        self.sink.refs = 1
 
     def __init__(self, notify=None):
         cdef int error = 0
         cdef int fd
         cdef Sink *target = NULL
-        if self.sink != NULL:
+        if self.sink.notify != NULL:
             raise RuntimeError("a Doorbell is initialised once")
         if notify is not None:
             fd = io_number(notify)
@@ -114,12 +118,6 @@ cdef class Doorbell:
                     target = sink_open(fd, &error)
             if target == NULL:
                 raise io_descriptor_error(error, notify)
-        self.sink = <Sink *>calloc(1, sizeof(Sink))
-        if self.sink == NULL:
-            sink_drop(target)
-            raise MemoryError
-        self.sink.kind = SINK_BELL
-        self.sink.refs = 1
         self.sink.notify = target
         self.notify = notify
 

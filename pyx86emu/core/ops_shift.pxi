@@ -64,7 +64,8 @@ cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size) noe
 
 
 cdef inline uint32_t beyond(CPU* c, uint32_t n, int size) noexcept nogil:
-    """The count to take for one of more than the width: all bits are gone. 80386: 16 and 24 leave a byte's CF as 8 does."""
+    """The count to take for one of more than the width: all bits are gone. 80386: 16 and 24 leave a byte's CF as
+    8 does."""
     return 8 if size == 1 and c.m.shift8_again and not n & 7 else 63
 
 

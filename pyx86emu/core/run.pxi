@@ -177,7 +177,8 @@ cdef bint someone_may_wake(CPU* c) noexcept nogil:
     if c.vm.waiters:
         return 1
     for i in range(c.vm.ncpus):
-        if c.vm.cpu[i] != NULL and c.vm.cpu[i] != c and at_get32(&c.vm.cpu[i].threads_inside):
+        if (c.vm.cpu[i] != NULL and c.vm.cpu[i] != c and at_get32(&c.vm.cpu[i].threads_inside)
+                and not at_get32(&c.vm.cpu[i].asleep)):
             return 1
     return 0
 
@@ -196,9 +197,12 @@ cdef void sleep_in_hlt(CPU* c, uint64_t now, uint64_t until) noexcept nogil:
         next_ = FOREVER
     if next_ > until:
         next_ = until
-    if next_ == FOREVER and not someone_may_wake(c):
-        c.why = EXIT_HLT
-        return
+    if next_ == FOREVER or (c.no != 0 and not c.vm.host_clock):
+        at_put32(&c.asleep, 1)
+        if not someone_may_wake(c):
+            at_put32(&c.asleep, 0)
+            c.why = EXIT_HLT
+            return
     if not c.vm.host_clock and c.no == 0 and next_ != FOREVER:
         c.idle += ticks_until(c, now, next_)
         return
@@ -206,6 +210,7 @@ cdef void sleep_in_hlt(CPU* c, uint64_t now, uint64_t until) noexcept nogil:
     if c.vm.host_clock and next_ != FOREVER and next_ - now < ns:
         ns = next_ - now
     wait_for_event(c, ns)
+    at_put32(&c.asleep, 0)
 
 
 cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:

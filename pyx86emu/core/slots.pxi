@@ -122,15 +122,15 @@ cdef class MemorySlot:
         if not self.log or self.vm is None:
             raise os_error(errno.ENOENT, f"{self!r} has no dirty log: add it with dirty_log=True")
         cdef Py_ssize_t n = (self.size // PAGE + 7) // 8
-        cdef VM* vm = self.vm.vm
-        cdef Slot* s = slot_at(vm, self.addr)
-        self.vm.stop()
+        cdef Vm vm = self.vm
+        vm.stop()
         try:
+            self.owned()                         # stop() lets the GIL go
             out = PyBytes_FromStringAndSize(<char*>self.bits, n)
             memset(self.bits, 0, n)
-            arm_log(vm, s)
+            arm_log(vm.vm, slot_at(vm.vm, self.addr))
         finally:
-            self.vm.resume(False)
+            vm.resume(False)
         return out
 
 

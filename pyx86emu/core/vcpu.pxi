@@ -274,6 +274,10 @@ cdef class Vcpu:
         self.regs.vcpu = self
         vm.vm.refs += 1
         vm.stop()
+        if vm.vm.ncpus == MAX_VCPUS:             # stop() lets the GIL go
+            self.c.no = MAX_VCPUS
+            vm.resume(False)
+            raise os_error(errno.EINVAL, f"a Vm has at most {MAX_VCPUS} vCPUs")
         self.c.no = vm.vm.ncpus
         self.c.in_core = 0
         vm.vm.cpu[vm.vm.ncpus] = self.c
@@ -295,7 +299,8 @@ cdef class Vcpu:
 
     cdef void vm_gone(self) noexcept:
         cdef VM* vm = self.c.vm
-        vm.cpu[self.c.no] = NULL
+        if self.c.no < MAX_VCPUS:
+            vm.cpu[self.c.no] = NULL
         free_cpu(self.c)
         free_vm(vm)
 
@@ -352,6 +357,9 @@ cdef class Vcpu:
                     raise raised
             return self.next_exit()
         finally:
+            if c.request & REQ_RESET:
+                want(c, at_swap32(&c.request, 0) & ~<uint32_t>REQ_RESET)
+                reset_cpu(c)
             self.owner = 0
             PyThread_release_lock(self.lock)
 
@@ -473,9 +481,9 @@ cdef class Vcpu:
         c.debug_due = 0
 
     def reset(self):
-        """The state after RESET: F000:FFF0, pending exits and interrupts dropped. From a device of this very vCPU it
-        happens behind the instruction."""
-        if self.owner == PyThread_get_thread_ident():
+        """The state after RESET: F000:FFF0, pending exits and interrupts dropped. While it runs it
+        happens behind the instruction, from another thread soon."""
+        if self.owner:
             want(self.c, REQ_RESET)
             return
         reset_cpu(self.c)

@@ -143,11 +143,14 @@ cdef class Vm:
             slot.bits = <uint8_t*>calloc((size // PAGE + 15) // 8, 1)
             if slot.bits == NULL:
                 raise MemoryError("no memory for a dirty bitmap")
-        if len(self._slots) == 64:
-            raise os_error(errno.EINVAL, "a Vm has at most 64 memory slots: make them larger")
-        self.stop()
-        self._slots.append(slot)
-        self.resume(True)
+        self.stop()                              # lets the GIL go: look again at what others may change
+        try:
+            if len(self._slots) == 64:
+                raise os_error(errno.EINVAL, "a Vm has at most 64 memory slots: make them larger")
+            self.check_place(addr, size, None)
+            self._slots.append(slot)
+        finally:
+            self.resume(True)
         return slot
 
     cdef int check_place(self, object addr, object size, object moved) except -1:
@@ -163,14 +166,17 @@ cdef class Vm:
     cdef int change_slots(self, MemorySlot slot, object addr, bint remove) except -1:
         if not remove:
             self.check_place(addr, slot.size, slot)
-        self.stop()
-        if remove:
-            self._slots.remove(slot)
-        else:
-            slot.addr = addr
-        self.resume(True)
-        if remove:
-            slot.vm = None
+        self.stop()                              # lets the GIL go, as above
+        try:
+            slot.owned()
+            if remove:
+                self._slots.remove(slot)
+                slot.vm = None
+            else:
+                self.check_place(addr, slot.size, slot)
+                slot.addr = addr
+        finally:
+            self.resume(True)
         return 0
 
     cdef int rebuild(self) except -1:
@@ -319,6 +325,8 @@ cdef class Vm:
     def _attach(self, bus, base, length, read, write, max_size):
         """A range of a bus for bound methods read(delta, size) and write(delta, size, value), called by the core;
         None, None: accesses exit. Ranges are checked by the Bus. Returns a handle for _detach."""
+        if max_size not in (1, 2, 4, 8):
+            raise ValueError(f"max_size={max_size}: a device takes 1, 2, 4 or 8 bytes at a time")
         kind = RANGE_PULL if read is None else RANGE_PYTHON
         number = BUS_PIO if bus == "pio" else BUS_MMIO
         self._handles[number, base] = read, write    # here the garbage collector sees them
@@ -376,32 +384,38 @@ cdef class Vm:
 
     def _chip_read(self, port, size):
         """Read a port of the in-core chips from the host, None where there is none."""
-        cdef Range* r = range_at(self.vm, BUS_PIO, port, size)
-        cdef uint64_t v = 0
-        cdef int i
-        if r == NULL or r.kind == RANGE_PYTHON or r.kind == RANGE_PULL:
+        cdef uint32_t first = port
+        cdef int n = size, i, kind = self.chip_at(first, n)
+        cdef uint64_t v = 0, now = self.time
+        if kind < 0:
             return None
         with nogil:
             pthread_mutex_lock(&self.vm.chip_lock)
-        for i in range(size):
-            v |= <uint64_t>chip_read_byte(self.vm, r.kind, port + i, self.time) << 8 * i
-        pthread_mutex_unlock(&self.vm.chip_lock)
+            for i in range(n):
+                v |= <uint64_t>chip_read_byte(self.vm, kind, first + i, now) << 8 * i
+            pthread_mutex_unlock(&self.vm.chip_lock)
         self.chip_changed()
         return v
 
     def _chip_write(self, port, size, value):
         """Write a port of the in-core chips from the host; False where there is none."""
-        cdef Range* r = range_at(self.vm, BUS_PIO, port, size)
-        cdef int i
-        if r == NULL or r.kind == RANGE_PYTHON or r.kind == RANGE_PULL:
+        cdef uint32_t first = port
+        cdef int n = size, i, kind = self.chip_at(first, n)
+        cdef uint64_t v = value, now = self.time
+        if kind < 0:
             return False
         with nogil:
             pthread_mutex_lock(&self.vm.chip_lock)
-        for i in range(size):
-            chip_write_byte(self.vm, r.kind, port + i, value >> 8 * i & 255, self.time)
-        pthread_mutex_unlock(&self.vm.chip_lock)
+            for i in range(n):
+                chip_write_byte(self.vm, kind, first + i, v >> 8 * i & 255, now)
+            pthread_mutex_unlock(&self.vm.chip_lock)
         self.chip_changed()
         return True
+
+    cdef int chip_at(self, uint64_t port, int size) noexcept:
+        """Which of our chips has these ports, -1: none. The range itself may go with the GIL."""
+        cdef Range* r = range_at(self.vm, BUS_PIO, port, size)
+        return -1 if r == NULL or r.kind == RANGE_PYTHON or r.kind == RANGE_PULL else r.kind
 
     cdef void chip_changed(self):
         if self.vm.cpu[0] != NULL:
@@ -414,10 +428,12 @@ cdef class Vm:
             raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
         if not 0 <= gsi <= 15:
             raise os_error(errno.EINVAL, f"interrupt line {gsi}: the 8259 pair has lines 0 to 15")
-        with nogil:
+        cdef int line = gsi
+        cdef bint up = level
+        with nogil:                              # nothing may raise while the lock is held
             pthread_mutex_lock(&self.vm.chip_lock)
-        irqchip_set_line(&self.vm.chip, gsi, bool(level))
-        pthread_mutex_unlock(&self.vm.chip_lock)
+            irqchip_set_line(&self.vm.chip, line, up)
+            pthread_mutex_unlock(&self.vm.chip_lock)
         self.chip_changed()
 
     def irqfd(self, gsi, fd, resample=None):
@@ -444,10 +460,11 @@ cdef class Vm:
 
     def _pulse(self, gsi):
         """A line up and down: what a write to an irqfd does."""
+        cdef int line = gsi
         with nogil:
             pthread_mutex_lock(&self.vm.chip_lock)
-        irqchip_pulse(&self.vm.chip, gsi)
-        pthread_mutex_unlock(&self.vm.chip_lock)
+            irqchip_pulse(&self.vm.chip, line)
+            pthread_mutex_unlock(&self.vm.chip_lock)
         self.chip_changed()
 
     # -- time -----------------------------------------------------------------------------------------------

@@ -37,8 +37,8 @@ HANDLERS = 0x100
 #: Exceptions of the segment limit: Unicorn has no segment limits in real mode.
 LIMIT = (12, 13)
 POPA, ADDRESS_SIZE = 0x61, 0x67
-#: TF, IF, IOPL and NT are 0 all the time.
-COMPARED = ALL | DF | 0x3000 | 0x4000 | 0x100 | 0x200
+#: With TF, IF, IOPL and NT.
+COMPARED = ALL | DF | 0x7300
 
 State = dict[str, int]
 

@@ -14,6 +14,8 @@ from random import Random
 
 CF, PF, AF, ZF, SF, DF, OF = 0x1, 0x4, 0x10, 0x40, 0x80, 0x400, 0x800
 ALL = CF | PF | AF | ZF | SF | OF
+#: What POPF and IRET load here: no TF.
+LOADED = ALL | DF | 0x7200
 SZP = SF | ZF | PF
 #: Flags that the conditions of Jcc and SETcc read, by condition / 2.
 CONDITION = (OF, CF, ZF, CF | ZF, SF, PF, SF | OF, SF | OF | ZF)
@@ -378,7 +380,7 @@ def flags(w: Writer) -> None:
     if kind == 0:
         w.put(w.wide()[1], 0x9C, needs=ALL)
     elif kind == 1:
-        w.put(0x68, word(w.random.getrandbits(16) & (ALL | DF)))
+        w.put(0x68, word(w.random.getrandbits(16) & LOADED))
         w.put(0x9D, sets=ALL)
     elif kind == 2:
         w.put(0x9F, needs=ALL & ~OF)
@@ -387,7 +389,7 @@ def flags(w: Writer) -> None:
     elif kind == 4:
         w.put(0xF5, needs=CF)
     elif kind == 5:
-        w.put(0xFC | w.below(2))
+        w.put((0xFC if w.maybe(0.7) else 0xFA) | w.below(2))
     elif kind == 6:
         w.put(0xD6, needs=CF)  # SALC
     else:
@@ -485,7 +487,7 @@ def transfer(w: Writer) -> None:
         w.put(0x68, word(w.here() + 5))
         w.put(0xCB)
     elif kind == 6:
-        w.put(0x68, word(w.random.getrandbits(16) & (ALL | DF)))
+        w.put(0x68, word(w.random.getrandbits(16) & LOADED))
         w.put(0x0E)
         w.put(0x68, word(w.here() + 5))
         w.put(0xCF, sets=ALL)
