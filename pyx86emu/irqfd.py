@@ -79,17 +79,22 @@ class IrqFds:
                 if again is not None:
                     os.close(again)
                 raise OSError(errno.EBUSY, f"eventfd {number} raises a line already: deassign that")
+            if self._stop < 0:
+                if again is not None:
+                    os.close(again)
+                raise OSError(errno.EBADF, "this Vm is closed")
             entry = self._all[identity] = IrqFd(self, gsi, number, identity, again)
-        ready = select.select([number], [], [], 0)[0]
-        entry.skip = bool(ready)
-        if ready:
-            self._raise(entry)
-        # Edge-triggered: a count that was there before has raised the line and stays.
-        self._epoll.register(number, select.EPOLLIN | select.EPOLLET)
-        if self._thread is None:
-            watched = (weakref.ref(self), self._epoll, self._stop)
-            self._thread = threading.Thread(target=_watch, args=watched, name="irqfds", daemon=True)
-            self._thread.start()
+            entry.skip = bool(select.select([number], [], [], 0)[0])
+            if entry.skip:
+                self._raise(entry)
+            # Edge-triggered: a count that was there before has raised the line and stays.
+            self._epoll.register(number, select.EPOLLIN | select.EPOLLET)
+            if self._thread is None:
+                watched = (weakref.ref(self), self._epoll, self._stop)
+                self._thread = threading.Thread(
+                    target=_watch, args=watched, name="irqfds", daemon=True
+                )
+                self._thread.start()
         return entry
 
     def deassign(self, gsi: int, fd: object) -> None:
@@ -105,7 +110,8 @@ class IrqFds:
                 return
             del self._all[entry.identity]
             if self._holds(entry):
-                self._epoll.unregister(entry.fd)
+                with contextlib.suppress(OSError, ValueError):
+                    self._epoll.unregister(entry.fd)
             if entry.resample is not None:
                 os.close(entry.resample)
 
@@ -127,15 +133,20 @@ class IrqFds:
         self._end()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
-        for entry in self._all.values():
+        with self._lock:
+            entries = list(self._all.values())
+            self._all.clear()
+        for entry in entries:
             if entry.resample is not None:
                 os.close(entry.resample)
-        self._all.clear()
 
     def _end(self) -> None:
         """Close both descriptors, or have the thread do it. A forked child only closes: it shares
         them with its parent."""
-        stop, self._stop = self._stop, -1
+        if self._pid != os.getpid():
+            self._lock = threading.Lock()  # whoever held it is not here
+        with self._lock:
+            stop, self._stop = self._stop, -1
         if stop < 0:
             return
         if self._thread is not None and self._pid == os.getpid():
@@ -148,7 +159,7 @@ class IrqFds:
         """Is the descriptor still the eventfd it was? Numbers and ids are reused; epoll knows."""
         try:
             self._epoll.modify(entry.fd, select.EPOLLIN | select.EPOLLET)
-        except (OSError, ValueError):  # ValueError: close() was faster
+        except (OSError, ValueError):  # ValueError: closed meanwhile
             return False
         return True
 

@@ -227,26 +227,27 @@ cdef Op* popf32(CPU* c, Op* o) noexcept nogil:
 cdef inline Op* enter_frame(CPU* c, Op* o, int size) noexcept nogil:
     """ENTER imm16, imm8. The display's reads are done before any push: they may exit. A read of what this
     very instruction pushes sees the pushed value, as if the order were the chip's."""
-    cdef int level = o.tip & 31, i, k
+    cdef int level = o.tip & 31, i, k, b
     cdef uint32_t display[32]
-    cdef uint32_t sp = P16(c, 4 * SP)[0], bp = P16(c, 4 * BP)[0], frame = (sp - size) & 0xFFFF, at, slot
+    cdef uint32_t sp = P16(c, 4 * SP)[0], bp = P16(c, 4 * BP)[0], frame = (sp - size) & 0xFFFF, at, d
     cdef uint64_t v
     if pushes_fault(c, o, level + 1 if level else 1, size):
         return c.go
+    display[0] = c.r[BP]
     for i in range(1, level):
         at = (bp - size * i) & 0xFFFF
-        v = LOAD_FAILED
-        slot = frame
-        if at == slot:
-            v = c.r[BP]
-        for k in range(1, i):
-            slot = (slot - size) & 0xFFFF
-            if at == slot:
-                v = display[k]
+        d = (frame - at) & 0xFFFF
+        if d % size == 0 and d < <uint32_t>(size * i):
+            display[i] = display[d // size]
+            continue
+        v = ld(c, o, SS, at, size)
         if v == LOAD_FAILED:
-            v = ld(c, o, SS, at, size)
-            if v == LOAD_FAILED:
-                return c.go
+            return c.go
+        for k in range(i):
+            for b in range(size):
+                d = (at + b - frame + size * k) & 0xFFFF
+                if d < <uint32_t>size:           # a byte of what is pushed k-th
+                    v = v & ~(<uint64_t>0xFF << 8 * b) | <uint64_t>(display[k] >> 8 * d & 0xFF) << 8 * b
         display[i] = <uint32_t>v
     push_more(c, o, c.r[BP], size)
     for i in range(1, level):

@@ -445,7 +445,9 @@ cdef class Vm:
         if not self.vm.irqchip_on:
             raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
         if self._irqfds is None:
-            self._irqfds = IrqFds(self._pulse, self.irq_line)
+            made = IrqFds(self._pulse, self.irq_line)        # lets the GIL go: another thread may have made one
+            if self._irqfds is None:
+                self._irqfds = made
         entry = self._irqfds.add(gsi, fd, resample)
         self.vm.resampled = self._irqfds.resampled
         self.vm.waiters = 1
