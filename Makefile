@@ -5,7 +5,7 @@
 #   make lint       ruff, cython-lint, mypy ...   make notail     the tests on a build without tail calls
 #   make bench      the benchmarks                make sanitize   all tests under ASan and UBSan
 #   make firmware   rebuild the BIOS (nasm)       make wheel      dist/*.whl
-#   make clean      back to a fresh clone
+#   make board      the vectors' board, anew      make clean      back to a fresh clone
 #
 # ARGS="..." goes to pytest, to the demo or to the bench:  make test ARGS="-k uart -x"
 
@@ -20,7 +20,7 @@ CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*.h) setu
 PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*')
 NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
 
-.PHONY: run test dev slow lint bench firmware notail sanitize wheel clean core
+.PHONY: run test dev slow lint bench firmware notail sanitize board wheel clean core
 .DELETE_ON_ERROR:
 
 run: core
@@ -112,6 +112,10 @@ firmware: pyx86emu/roms/bios.bin
 pyx86emu/roms/bios.bin: $(wildcard firmware/*.asm firmware/*.inc firmware/build.py)
 	@command -v nasm >/dev/null || { echo "no nasm. Debian: apt-get install nasm" >&2; exit 1; }
 	$(PYTHON) firmware/build.py
+
+# The board of the CPU vectors, in the pages that show it.
+board: core $(VENV)/deps-test
+	$(PY) -m tests.conformance.board docs/CONFORMANCE.md README.md
 
 wheel: | $(VENV)/deps-core
 	@rm -rf .build/release

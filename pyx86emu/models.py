@@ -106,6 +106,26 @@ def fields(name: str) -> dict[str, int]:
     return {d.field: d.values[at] for d in DIFFERENCES}
 
 
+def _aliases(model: str) -> str:
+    return ", ".join(alias for alias, name in ALIASES.items() if name == model) or "none"
+
+
+def _cells(d: Difference) -> list[str]:
+    """Name, and its value per model: masks in hexadecimal."""
+    return [d.field, *(str(v) if v < 256 else f"{v:X}h" for v in d.values)]
+
+
+def text() -> str:
+    """The same for a terminal: what `-cpu help` prints."""
+    rows = [["model", *MODELS, ""], ["aliases", *map(_aliases, MODELS), ""]]
+    rows += [[*_cells(d), f"{d.what} ({d.source})"] for d in DIFFERENCES]
+    lines = (
+        f"{name:<17}{' '.join(f'{value:>7}' for value in values)}  {what}".rstrip()
+        for name, *values, what in rows
+    )
+    return "\n".join(lines) + "\n"
+
+
 def markdown() -> str:
     """docs/MODELS.md: `python -m pyx86emu.models > docs/MODELS.md` writes it, a test compares."""
     lines = [
@@ -126,16 +146,15 @@ def markdown() -> str:
         "| --- | --- |",
     ]
     for model in MODELS:
-        aliases = ", ".join(alias for alias, name in ALIASES.items() if name == model)
-        lines.append(f"| {model} | {aliases or 'none'} |")
+        lines.append(f"| {model} | {_aliases(model)} |")
     lines += [
         "",
         f"| field | {' | '.join(MODELS)} | what it says | source |",
         f"| --- |{' ---: |' * len(MODELS)} --- | --- |",
     ]
     for d in DIFFERENCES:
-        values = " | ".join(str(v) if v < 256 else f"{v:X}h" for v in d.values)
-        lines.append(f"| `{d.field}` | {values} | {d.what} | {d.source} |")
+        field, *values = _cells(d)
+        lines.append(f"| `{field}` | {' | '.join(values)} | {d.what} | {d.source} |")
     return "\n".join(lines) + "\n"
 
 

@@ -129,6 +129,18 @@ def test_ctrl_c_is_130(image: Image) -> None:
     assert child.exitstatus == 130
 
 
+def test_cpu_help_prints_every_difference(capsys: pytest.CaptureFixture[str]) -> None:
+    from pyx86emu import cli, models
+
+    assert cli.main(["-cpu", "help"]) == 0
+
+    out = capsys.readouterr().out
+    assert out.split()[:6] == ["model", *models.MODELS]
+    assert len(out.splitlines()) == 2 + len(models.DIFFERENCES)
+    for d in models.DIFFERENCES:
+        assert d.field in out and d.what in out and d.source in out
+
+
 # -- refusals -------------------------------------------------------------------------------------
 
 

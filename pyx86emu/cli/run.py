@@ -44,7 +44,8 @@ def parser() -> Parser:
     add = p.add_argument
     add("image", nargs="?", metavar="IMAGE", help="boot sector or floppy image")
     add("-fda", metavar="FILE", help="the same, as QEMU spells it")
-    add("-cpu", metavar="MODEL", default="80486", help=f"one of {', '.join(models.MODELS)}")
+    choices = f"one of {', '.join(models.MODELS)}; help: how they differ"
+    add("-cpu", metavar="MODEL", default="80486", help=choices)
     add("-m", metavar="SIZE", default="1M", help="memory: megabytes, or with K, M, G (default 1M)")
     add("-serial", metavar="WHERE", help="COM1 to stdio, none or file:PATH")
     add("-nographic", action="store_true", help="serial text instead of the screen; keys to COM1")
@@ -229,6 +230,9 @@ def _write(data: bytes) -> None:
 def main(args: list[str]) -> int:
     """`pyx86emu IMAGE` and `pyx86emu run IMAGE`."""
     options = parser().parse_args(args)
+    if options.cpu == "help":
+        print(models.text(), end="")
+        return OK
     if options.screenshot and not options.screenshot.endswith((".txt", ".png")):
         raise UsageError(f"--screenshot {options.screenshot}: name a file in .txt or .png")
     # A closed standard input is None.
