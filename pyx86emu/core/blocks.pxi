@@ -142,10 +142,10 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
         if (b.hi - 1) >> 8 != g and claim(c, g + 1):
             continue                             # read again what may have changed before
         b.stale = 0
-        mark(c, b.lo, b.hi)
+        mark(c, b.lo, b.hi, 1)
         memset(b.fluid, 0, sizeof(b.fluid))
         for i in range(d.fluid):
-            unmark(c, d.fluid_at[i], d.fluid_at[i] + d.fluid_size[i])
+            mark(c, d.fluid_at[i], d.fluid_at[i] + d.fluid_size[i], 0)
             b.fluid[i] = <uint16_t>(d.fluid_size[i] << 12 | (d.fluid_at[i] - b.lo))
         if c.vm.ncpus == 1:
             break
@@ -212,18 +212,20 @@ cdef inline uint32_t canonical_address(CPU* c, uint32_t pa) noexcept nogil:
     return <uint32_t>c.vm.mem.canon[pa >> 8] << 8 | (pa & 255)
 
 
-cdef void mark(CPU* c, uint32_t lo, uint32_t hi) noexcept nogil:
-    cdef uint32_t pa, a
-    for pa in range(lo, hi):
-        a = canonical_address(c, pa)
-        c.codemap[a >> 3] |= 1 << (a & 7)
-
-
-cdef void unmark(CPU* c, uint32_t lo, uint32_t hi) noexcept nogil:
-    cdef uint32_t pa, a
-    for pa in range(lo, hi):
-        a = canonical_address(c, pa)
-        c.codemap[a >> 3] &= ~(1 << (a & 7))
+cdef void mark(CPU* c, uint32_t lo, uint32_t hi, bint code) noexcept nogil:
+    """The bytes [lo, hi) are code, or no longer."""
+    cdef uint32_t a, n
+    cdef uint64_t bits
+    cdef uint64_t* word
+    while lo < hi:                               # 64 bytes have their bits in one word
+        n = 64 - (lo & 63)
+        if n > hi - lo:
+            n = hi - lo
+        a = canonical_address(c, lo)
+        bits = (~<uint64_t>0 >> (64 - n)) << (a & 63)
+        word = <uint64_t*>c.codemap + (a >> 6)
+        word[0] = word[0] | bits if code else word[0] & ~bits
+        lo += n
 
 
 cdef inline uint32_t hot_slot(uint32_t a) noexcept nogil:

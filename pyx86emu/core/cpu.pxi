@@ -19,7 +19,6 @@ cdef struct Op:                  # 48 bytes; operands are byte offsets into CPU,
     uint16_t ip                  # of the first prefix
     uint16_t tip                 # branch target, or a second immediate
     uint16_t fip                 # of the next instruction
-    uint8_t len
     uint8_t n                    # first op: instructions in the block; other ops: instructions before it
     uint8_t k                    # index in the block
     uint8_t seg

@@ -3,7 +3,9 @@
 cdef struct Dec:
     CPU* c
     Op* o                        # ops of this instruction
+    int room                     # so many fit, at least 1; what is beyond goes to `spare`
     int used
+    Op spare
     uint32_t base                # of the code segment
     uint32_t start
     uint32_t ip                  # next byte
@@ -83,7 +85,7 @@ cdef uint32_t fetch_s8(Dec* d) noexcept nogil:
 
 
 cdef Op* emit(Dec* d, Fn fn) noexcept nogil:
-    cdef Op* o = d.o + d.used
+    cdef Op* o = d.o + d.used if d.used < d.room else &d.spare
     memset(o, 0, sizeof(Op))
     o.fn = fn
     o.base = O_ZERO(d.c)
@@ -246,26 +248,25 @@ cdef int decode_one(Dec* d) noexcept nogil:
         d.jumps = 1
     elif d.lock and not d.lock_ok and d.c.m.lock_ud:
         ud(d)
-    for i in range(d.used):
+    for i in range(d.used if d.used < d.room else d.room):
         o = d.o + i
         o.ip = <uint16_t>d.start
         o.fip = <uint16_t>d.ip
-        o.len = <uint8_t>(d.ip - d.start)
     return d.used
 
 
 cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t ip, uint32_t* hi) noexcept nogil:
     """A block at base:ip into `first`; `hi` is the offset behind its last byte. 0: not to be cached here."""
-    cdef Op one[10]
     cdef int used = 0, count = 0, i
     cdef bint open_ = 1                          # the last whole instruction goes on to the next
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
-    memset(d, 0, sizeof(Dec))
     d.c = c
     d.base = base
     d.ip = ip
-    d.o = one
+    d.fluid = 0
     while True:
+        d.o = first + used
+        d.room = cap - used
         d.seg = -1
         d.rep = 0
         hi[0] = d.ip
@@ -274,7 +275,6 @@ cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t 
                 or used + d.used + (0 if d.ends else 1) > cap):
             break
         for i in range(d.used):
-            first[used] = one[i]
             first[used].n = <uint8_t>count
             first[used].k = <uint8_t>used
             used += 1
@@ -296,4 +296,5 @@ cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t 
         first[used].k = <uint8_t>used
         used += 1
     first.n = <uint8_t>count
+    peephole(first, used)
     return used

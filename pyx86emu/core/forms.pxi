@@ -175,7 +175,7 @@ cdef void group3(Dec* d, int size) noexcept nogil:
         read_e(d, idiv8 if size == 1 else (idiv16 if size == 2 else idiv32), size)
 
 
-cdef void to_reg(Dec* d, Fn fn, int from_, int size) noexcept nogil:
+cdef Op* to_reg(Dec* d, Fn fn, int from_, int size) noexcept nogil:
     """r <- r/m, the two of different sizes or the operation not worth a memory form."""
     cdef uint16_t at
     cdef Op* o
@@ -184,11 +184,12 @@ cdef void to_reg(Dec* d, Fn fn, int from_, int size) noexcept nogil:
     o = emit(d, fn)
     o.src = at
     o.dst = reg_at(d.reg, size)
+    return o
 
 
 cdef void imul_gei(Dec* d, bint short_) noexcept nogil:
-    to_reg(d, imul16_ri if d.os == 2 else imul32_ri, d.os, d.os)
-    d.o[d.used - 1].imm = fetch_s8(d) if short_ else fetch_v(d, d.os)
+    cdef Op* o = to_reg(d, imul16_ri if d.os == 2 else imul32_ri, d.os, d.os)
+    o.imm = fetch_s8(d) if short_ else fetch_v(d, d.os)
 
 
 cdef void shift_e(Dec* d, int size, int how) noexcept nogil:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 SIZES = (1, 2, 4)
 ALU = ("ADD", "OR", "ADC", "SBB", "AND", "SUB", "XOR", "CMP", "TEST")
-ALU_FORMS = ("rr", "ri", "rm", "mr", "mi")
 UNARY = ("INC", "DEC", "NOT", "NEG")
 SHIFT = ("ROL", "ROR", "RCL", "RCR", "SHL", "SHR", "SETMO", "SAR")
 PLAIN = [
@@ -26,6 +25,18 @@ PLAIN = [
     "xadd",
     "fluid_imm",
 ]
+#: Compare and branch in one: which operations of a form, and the conditions that follow them.
+FUSED = {
+    "alu_rr": ("ADD", "SUB", "AND", "OR", "CMP", "TEST"),
+    "alu_ri": ("ADD", "SUB", "AND", "CMP", "TEST"),
+    "alu_rm": ("CMP",),
+    "alu_mr": ("CMP", "TEST"),
+    "alu_mi": ("CMP", "TEST"),
+    "unary_r": ("INC", "DEC"),
+    "shift_ri": ("SHL", "SHR"),
+}
+CONDITIONS = tuple(cc for cc in range(16) if cc >> 1 not in (0, 5))  # not O NO P NP
+SHIFT_CONDITIONS = (2, 3, 4, 5)  # B AE E NE
 STRING = ("MOVS", "STOS", "LODS", "CMPS", "SCAS", "INS", "OUTS")
 
 
@@ -36,6 +47,7 @@ class Grid:
         self.handlers: list[str] = []
         self.tables: list[str] = []
         self.fill: list[str] = []
+        self.traits: list[str] = []
 
     def handler(self, name: str, call: str) -> str:
         self.handlers.append(f"cdef Op* {name}(CPU* c, Op* o) noexcept nogil:\n    return {call}\n")
@@ -46,26 +58,52 @@ class Grid:
         for i, row in enumerate(rows):
             self.fill += [f"    {name}[{i}][{j}] = {handler}" for j, handler in enumerate(row)]
 
-    def by_size(self, operations: tuple[str, ...], form: str) -> list[list[str]]:
-        template = form.lower()
-        stem = template.rsplit("_", 1)[1]
+    def by_size(
+        self, operations: tuple[str, ...], template: str, stem: str, last: str = ""
+    ) -> list[list[str]]:
         return [
             [
-                self.handler(f"{op.lower()}{8 * s}_{stem}", f"{template}(c, o, {op}, {s})")
+                self.handler(f"{op.lower()}{8 * s}_{stem}", f"{template}(c, o, {op}, {s}{last})")
                 for s in SIZES
             ]
             for op in operations
         ]
 
+    def flagged(self, operations: tuple[str, ...], template: str) -> None:
+        """Two instances of each: its flags are computed, or nobody will read them."""
+        stem = template.rsplit("_", 1)[1]
+        live = self.by_size(operations, template, stem, ", LIVE")
+        dead = self.by_size(operations, template, f"{stem}_dead", ", DEAD")
+        self.table(template.upper(), live)
+        self.table(f"{template.upper()}_DEAD", dead)
+
+    def fused(self, template: str, operations: tuple[str, ...]) -> None:
+        """An instance for each condition of the Jcc behind it."""
+        stem = template.rsplit("_", 1)[1]
+        conditions = SHIFT_CONDITIONS if template == "shift_ri" else CONDITIONS
+        for op in operations:
+            for i, s in enumerate(SIZES):
+                for cc in conditions:
+                    name = self.handler(
+                        f"{op.lower()}{8 * s}_{stem}_j{cc:x}",
+                        f"{template}_jcc(c, o, {op}, {s}, {cc >> 1}, {cc & 1})",
+                    )
+                    live = f"{template.upper()}[{op}][{i}]"
+                    self.traits.append(f"    fuses({live}, {cc}, {name})")
+
 
 def grid() -> str:
     g = Grid()
-    for form in ALU_FORMS:
-        g.table(f"ALU_{form.upper()}", g.by_size(ALU, f"alu_{form}"))
-    for form in ("r", "m"):
-        g.table(f"UNARY_{form.upper()}", g.by_size(UNARY, f"unary_{form}"))
-    for form in ("ri", "rc"):
-        g.table(f"SHIFT_{form.upper()}", g.by_size(SHIFT, f"shift_{form}"))
+    for form in ("rr", "ri", "rm"):
+        g.flagged(ALU, f"alu_{form}")
+    for form in ("mr", "mi"):
+        g.table(f"ALU_{form.upper()}", g.by_size(ALU, f"alu_{form}", form))
+    g.flagged(UNARY, "unary_r")
+    g.table("UNARY_M", g.by_size(UNARY, "unary_m", "m"))
+    g.flagged(SHIFT, "shift_ri")
+    g.table("SHIFT_RC", g.by_size(SHIFT, "shift_rc", "rc"))
+    for template, operations in FUSED.items():
+        g.fused(template, operations)
     for name in PLAIN:
         row = [g.handler(f"{name}{8 * s}", f"{name}(c, o, {s})") for s in SIZES]
         g.table(name.upper(), [row])
@@ -89,6 +127,10 @@ def grid() -> str:
             "",
             "cdef void fill_grid() noexcept nogil:",
             *g.fill,
+            "",
+            "",
+            "cdef void fill_fused() noexcept nogil:",
+            *g.traits,
             "",
             "",
             "fill_grid()",

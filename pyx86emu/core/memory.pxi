@@ -50,12 +50,37 @@ cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) 
     return 1
 
 
+cdef inline bint beside_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept nogil:
+    """Done at once: a store to RAM in a granule that holds our code, but not to a byte of it."""
+    cdef uint32_t g = pa >> 8, a
+    cdef uintptr_t p = c.rd[g]
+    if p == 0 or (pa & 15) > <uint32_t>(16 - size) or c.vm.mem.attr[g] or c.vm.ncpus != 1:
+        return 0
+    a = <uint32_t>c.vm.mem.canon[g] << 8 | (pa & 255)
+    if c.list[a >> 8] == NULL or get16(<uintptr_t>c.codemap + (a >> 3)) >> (a & 7) & ((1 << size) - 1):
+        return 0
+    if size == 1:
+        (<uint8_t*>(p + pa))[0] = <uint8_t>v
+    elif size == 2:
+        put16(p + pa, v)
+    else:
+        put32(p + pa, v)
+    return 1
+
+
 cdef Op* slow_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     cdef uint32_t pa = c.sb[seg] + ea
+    if beside_code(c, pa, v, size):
+        o = o + 1
+        return GO(c, o)
     if c.rd[pa >> 8] == 0 and (pa & 15) + size <= 16:
         bus_write(c, o, BUS_MMIO, bus_address(c, pa), size, cut(v, size))   # nothing to cut, no way to fault
     elif not slow_put(c, o, seg, ea, v, size):
         return c.go
+    if c.attn == ATTN_SMC:                       # this block is stale
+        c.attn = 0
+        leave_after(c, o)
+        return jump(c)
     if c.attn:
         return leave_after(c, o)
     o = o + 1
@@ -90,6 +115,8 @@ cdef uint64_t slow_load(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept 
 
 cdef bint slow_put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     cdef uint32_t base = c.sb[seg]
+    if beside_code(c, base + ea, v, size):
+        return 1
     if ea + size > 0x10000 and c.m.wraps:
         phys_store(c, o, base + ea, v & 255, 1)
         phys_store(c, o, base + ((ea + 1) & 0xFFFF), v >> 8 & 255, 1)

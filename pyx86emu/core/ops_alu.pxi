@@ -17,7 +17,12 @@ cdef enum:
     NEG = 3
 
 
-cdef inline uint32_t alu(CPU* c, int op, uint32_t a, uint32_t b, int size) noexcept nogil:
+cdef enum:                       # for the templates: compute the flags, or nobody reads them (peephole.pxi)
+    DEAD = 0
+    LIVE = 1
+
+
+cdef inline uint32_t alu(CPU* c, int op, uint32_t a, uint32_t b, int size, bint flags) noexcept nogil:
     """The operation and its flags."""
     cdef uint64_t r
     if op == OR:
@@ -34,35 +39,36 @@ cdef inline uint32_t alu(CPU* c, int op, uint32_t a, uint32_t b, int size) noexc
         r = <uint64_t>a - b - fl_cf(c)
     else:
         r = <uint64_t>a - b
-    if op == OR or op == AND or op == TEST or op == XOR:
-        fl_logic(c, <uint32_t>r, size)
-    else:
-        fl_arith(c, a, b, r, size)
+    if flags:
+        if op == OR or op == AND or op == TEST or op == XOR:
+            fl_logic(c, <uint32_t>r, size)
+        else:
+            fl_arith(c, a, b, r, size)
     return <uint32_t>r
 
 
-cdef inline Op* alu_rr(CPU* c, Op* o, int op, int size) noexcept nogil:
-    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), reg(c, o.src, size), size)
+cdef inline Op* alu_rr(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
+    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), reg(c, o.src, size), size, flags)
     if op != CMP and op != TEST:
         put_reg(c, o.dst, size, r)
     o = o + 1
     return GO(c, o)
 
 
-cdef inline Op* alu_ri(CPU* c, Op* o, int op, int size) noexcept nogil:
-    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), cut(o.imm, size), size)
+cdef inline Op* alu_ri(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
+    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), cut(o.imm, size), size, flags)
     if op != CMP and op != TEST:
         put_reg(c, o.dst, size, r)
     o = o + 1
     return GO(c, o)
 
 
-cdef inline Op* alu_rm(CPU* c, Op* o, int op, int size) noexcept nogil:
+cdef inline Op* alu_rm(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
     cdef uint32_t r
     cdef uint64_t b = ld(c, o, o.seg, EA(c, o), size)
     if b == LOAD_FAILED:
         return c.go
-    r = alu(c, op, reg(c, o.dst, size), <uint32_t>b, size)
+    r = alu(c, op, reg(c, o.dst, size), <uint32_t>b, size, flags)
     if op != CMP and op != TEST:
         put_reg(c, o.dst, size, r)
     o = o + 1
@@ -74,7 +80,7 @@ cdef inline Op* alu_m(CPU* c, Op* o, int op, uint32_t b, int size) noexcept nogi
     cdef uint64_t a = ld(c, o, o.seg, ea, size)
     if a == LOAD_FAILED:
         return c.go
-    r = alu(c, op, <uint32_t>a, b, size)
+    r = alu(c, op, <uint32_t>a, b, size, LIVE)
     if op != CMP and op != TEST:
         return st(c, o, o.seg, ea, r, size)
     o = o + 1
@@ -89,24 +95,25 @@ cdef inline Op* alu_mi(CPU* c, Op* o, int op, int size) noexcept nogil:
     return alu_m(c, o, op, cut(o.imm, size), size)
 
 
-cdef inline uint32_t unary(CPU* c, int op, uint32_t a, int size) noexcept nogil:
+cdef inline uint32_t unary(CPU* c, int op, uint32_t a, int size, bint flags) noexcept nogil:
     cdef uint64_t r
     if op == INC:
         r = <uint64_t>a + 1
-        fl_incdec(c, a, 1, r, size)
     elif op == DEC:
         r = <uint64_t>a - 1
-        fl_incdec(c, a, 1, r, size)
     elif op == NEG:
         r = 0ULL - a
-        fl_arith(c, 0, a, r, size)
     else:
         r = ~a
+    if flags and op == NEG:
+        fl_arith(c, 0, a, r, size)
+    elif flags and op != NOT:
+        fl_incdec(c, a, 1, r, size)
     return <uint32_t>r
 
 
-cdef inline Op* unary_r(CPU* c, Op* o, int op, int size) noexcept nogil:
-    put_reg(c, o.dst, size, unary(c, op, reg(c, o.dst, size), size))
+cdef inline Op* unary_r(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
+    put_reg(c, o.dst, size, unary(c, op, reg(c, o.dst, size), size, flags))
     o = o + 1
     return GO(c, o)
 
@@ -116,4 +123,59 @@ cdef inline Op* unary_m(CPU* c, Op* o, int op, int size) noexcept nogil:
     cdef uint64_t a = ld(c, o, o.seg, ea, size)
     if a == LOAD_FAILED:
         return c.go
-    return st(c, o, o.seg, ea, unary(c, op, <uint32_t>a, size), size)
+    return st(c, o, o.seg, ea, unary(c, op, <uint32_t>a, size, LIVE), size)
+
+
+# -- with the Jcc behind it, which is the next op -------------------------------------------------------------
+
+cdef inline Op* branch_on(CPU* c, Op* o, int cc, bint negate) noexcept nogil:
+    o = o + 1
+    if fl_cond(c, cc) != negate:
+        return take(c, o)
+    return follow(c, o)
+
+
+cdef inline Op* alu_rr_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), reg(c, o.src, size), size, LIVE)
+    if op != CMP and op != TEST:
+        put_reg(c, o.dst, size, r)
+    return branch_on(c, o, cc, negate)
+
+
+cdef inline Op* alu_ri_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), cut(o.imm, size), size, LIVE)
+    if op != CMP and op != TEST:
+        put_reg(c, o.dst, size, r)
+    return branch_on(c, o, cc, negate)
+
+
+cdef inline Op* alu_rm_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    """CMP only."""
+    cdef uint64_t b = ld(c, o, o.seg, EA(c, o), size)
+    if b == LOAD_FAILED:
+        return c.go
+    alu(c, op, reg(c, o.dst, size), <uint32_t>b, size, LIVE)
+    return branch_on(c, o, cc, negate)
+
+
+cdef inline Op* alu_mr_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    """CMP and TEST only."""
+    cdef uint64_t a = ld(c, o, o.seg, EA(c, o), size)
+    if a == LOAD_FAILED:
+        return c.go
+    alu(c, op, <uint32_t>a, reg(c, o.src, size), size, LIVE)
+    return branch_on(c, o, cc, negate)
+
+
+cdef inline Op* alu_mi_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    """CMP and TEST only."""
+    cdef uint64_t a = ld(c, o, o.seg, EA(c, o), size)
+    if a == LOAD_FAILED:
+        return c.go
+    alu(c, op, <uint32_t>a, cut(o.imm, size), size, LIVE)
+    return branch_on(c, o, cc, negate)
+
+
+cdef inline Op* unary_r_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    put_reg(c, o.dst, size, unary(c, op, reg(c, o.dst, size), size, LIVE))
+    return branch_on(c, o, cc, negate)

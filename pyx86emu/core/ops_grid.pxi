@@ -1,247 +1,490 @@
 # Written by make_grid.py; do not edit: instances of the templates, and their tables.
 
 cdef Op* add8_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, ADD, 1)
+    return alu_rr(c, o, ADD, 1, LIVE)
 
 cdef Op* add16_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, ADD, 2)
+    return alu_rr(c, o, ADD, 2, LIVE)
 
 cdef Op* add32_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, ADD, 4)
+    return alu_rr(c, o, ADD, 4, LIVE)
 
 cdef Op* or8_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, OR, 1)
+    return alu_rr(c, o, OR, 1, LIVE)
 
 cdef Op* or16_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, OR, 2)
+    return alu_rr(c, o, OR, 2, LIVE)
 
 cdef Op* or32_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, OR, 4)
+    return alu_rr(c, o, OR, 4, LIVE)
 
 cdef Op* adc8_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, ADC, 1)
+    return alu_rr(c, o, ADC, 1, LIVE)
 
 cdef Op* adc16_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, ADC, 2)
+    return alu_rr(c, o, ADC, 2, LIVE)
 
 cdef Op* adc32_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, ADC, 4)
+    return alu_rr(c, o, ADC, 4, LIVE)
 
 cdef Op* sbb8_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, SBB, 1)
+    return alu_rr(c, o, SBB, 1, LIVE)
 
 cdef Op* sbb16_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, SBB, 2)
+    return alu_rr(c, o, SBB, 2, LIVE)
 
 cdef Op* sbb32_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, SBB, 4)
+    return alu_rr(c, o, SBB, 4, LIVE)
 
 cdef Op* and8_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, AND, 1)
+    return alu_rr(c, o, AND, 1, LIVE)
 
 cdef Op* and16_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, AND, 2)
+    return alu_rr(c, o, AND, 2, LIVE)
 
 cdef Op* and32_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, AND, 4)
+    return alu_rr(c, o, AND, 4, LIVE)
 
 cdef Op* sub8_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, SUB, 1)
+    return alu_rr(c, o, SUB, 1, LIVE)
 
 cdef Op* sub16_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, SUB, 2)
+    return alu_rr(c, o, SUB, 2, LIVE)
 
 cdef Op* sub32_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, SUB, 4)
+    return alu_rr(c, o, SUB, 4, LIVE)
 
 cdef Op* xor8_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, XOR, 1)
+    return alu_rr(c, o, XOR, 1, LIVE)
 
 cdef Op* xor16_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, XOR, 2)
+    return alu_rr(c, o, XOR, 2, LIVE)
 
 cdef Op* xor32_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, XOR, 4)
+    return alu_rr(c, o, XOR, 4, LIVE)
 
 cdef Op* cmp8_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, CMP, 1)
+    return alu_rr(c, o, CMP, 1, LIVE)
 
 cdef Op* cmp16_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, CMP, 2)
+    return alu_rr(c, o, CMP, 2, LIVE)
 
 cdef Op* cmp32_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, CMP, 4)
+    return alu_rr(c, o, CMP, 4, LIVE)
 
 cdef Op* test8_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, TEST, 1)
+    return alu_rr(c, o, TEST, 1, LIVE)
 
 cdef Op* test16_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, TEST, 2)
+    return alu_rr(c, o, TEST, 2, LIVE)
 
 cdef Op* test32_rr(CPU* c, Op* o) noexcept nogil:
-    return alu_rr(c, o, TEST, 4)
+    return alu_rr(c, o, TEST, 4, LIVE)
+
+cdef Op* add8_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, ADD, 1, DEAD)
+
+cdef Op* add16_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, ADD, 2, DEAD)
+
+cdef Op* add32_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, ADD, 4, DEAD)
+
+cdef Op* or8_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, OR, 1, DEAD)
+
+cdef Op* or16_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, OR, 2, DEAD)
+
+cdef Op* or32_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, OR, 4, DEAD)
+
+cdef Op* adc8_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, ADC, 1, DEAD)
+
+cdef Op* adc16_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, ADC, 2, DEAD)
+
+cdef Op* adc32_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, ADC, 4, DEAD)
+
+cdef Op* sbb8_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, SBB, 1, DEAD)
+
+cdef Op* sbb16_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, SBB, 2, DEAD)
+
+cdef Op* sbb32_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, SBB, 4, DEAD)
+
+cdef Op* and8_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, AND, 1, DEAD)
+
+cdef Op* and16_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, AND, 2, DEAD)
+
+cdef Op* and32_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, AND, 4, DEAD)
+
+cdef Op* sub8_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, SUB, 1, DEAD)
+
+cdef Op* sub16_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, SUB, 2, DEAD)
+
+cdef Op* sub32_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, SUB, 4, DEAD)
+
+cdef Op* xor8_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, XOR, 1, DEAD)
+
+cdef Op* xor16_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, XOR, 2, DEAD)
+
+cdef Op* xor32_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, XOR, 4, DEAD)
+
+cdef Op* cmp8_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, CMP, 1, DEAD)
+
+cdef Op* cmp16_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, CMP, 2, DEAD)
+
+cdef Op* cmp32_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, CMP, 4, DEAD)
+
+cdef Op* test8_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, TEST, 1, DEAD)
+
+cdef Op* test16_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, TEST, 2, DEAD)
+
+cdef Op* test32_rr_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rr(c, o, TEST, 4, DEAD)
 
 cdef Op* add8_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, ADD, 1)
+    return alu_ri(c, o, ADD, 1, LIVE)
 
 cdef Op* add16_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, ADD, 2)
+    return alu_ri(c, o, ADD, 2, LIVE)
 
 cdef Op* add32_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, ADD, 4)
+    return alu_ri(c, o, ADD, 4, LIVE)
 
 cdef Op* or8_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, OR, 1)
+    return alu_ri(c, o, OR, 1, LIVE)
 
 cdef Op* or16_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, OR, 2)
+    return alu_ri(c, o, OR, 2, LIVE)
 
 cdef Op* or32_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, OR, 4)
+    return alu_ri(c, o, OR, 4, LIVE)
 
 cdef Op* adc8_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, ADC, 1)
+    return alu_ri(c, o, ADC, 1, LIVE)
 
 cdef Op* adc16_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, ADC, 2)
+    return alu_ri(c, o, ADC, 2, LIVE)
 
 cdef Op* adc32_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, ADC, 4)
+    return alu_ri(c, o, ADC, 4, LIVE)
 
 cdef Op* sbb8_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, SBB, 1)
+    return alu_ri(c, o, SBB, 1, LIVE)
 
 cdef Op* sbb16_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, SBB, 2)
+    return alu_ri(c, o, SBB, 2, LIVE)
 
 cdef Op* sbb32_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, SBB, 4)
+    return alu_ri(c, o, SBB, 4, LIVE)
 
 cdef Op* and8_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, AND, 1)
+    return alu_ri(c, o, AND, 1, LIVE)
 
 cdef Op* and16_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, AND, 2)
+    return alu_ri(c, o, AND, 2, LIVE)
 
 cdef Op* and32_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, AND, 4)
+    return alu_ri(c, o, AND, 4, LIVE)
 
 cdef Op* sub8_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, SUB, 1)
+    return alu_ri(c, o, SUB, 1, LIVE)
 
 cdef Op* sub16_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, SUB, 2)
+    return alu_ri(c, o, SUB, 2, LIVE)
 
 cdef Op* sub32_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, SUB, 4)
+    return alu_ri(c, o, SUB, 4, LIVE)
 
 cdef Op* xor8_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, XOR, 1)
+    return alu_ri(c, o, XOR, 1, LIVE)
 
 cdef Op* xor16_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, XOR, 2)
+    return alu_ri(c, o, XOR, 2, LIVE)
 
 cdef Op* xor32_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, XOR, 4)
+    return alu_ri(c, o, XOR, 4, LIVE)
 
 cdef Op* cmp8_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, CMP, 1)
+    return alu_ri(c, o, CMP, 1, LIVE)
 
 cdef Op* cmp16_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, CMP, 2)
+    return alu_ri(c, o, CMP, 2, LIVE)
 
 cdef Op* cmp32_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, CMP, 4)
+    return alu_ri(c, o, CMP, 4, LIVE)
 
 cdef Op* test8_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, TEST, 1)
+    return alu_ri(c, o, TEST, 1, LIVE)
 
 cdef Op* test16_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, TEST, 2)
+    return alu_ri(c, o, TEST, 2, LIVE)
 
 cdef Op* test32_ri(CPU* c, Op* o) noexcept nogil:
-    return alu_ri(c, o, TEST, 4)
+    return alu_ri(c, o, TEST, 4, LIVE)
+
+cdef Op* add8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, ADD, 1, DEAD)
+
+cdef Op* add16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, ADD, 2, DEAD)
+
+cdef Op* add32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, ADD, 4, DEAD)
+
+cdef Op* or8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, OR, 1, DEAD)
+
+cdef Op* or16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, OR, 2, DEAD)
+
+cdef Op* or32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, OR, 4, DEAD)
+
+cdef Op* adc8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, ADC, 1, DEAD)
+
+cdef Op* adc16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, ADC, 2, DEAD)
+
+cdef Op* adc32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, ADC, 4, DEAD)
+
+cdef Op* sbb8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, SBB, 1, DEAD)
+
+cdef Op* sbb16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, SBB, 2, DEAD)
+
+cdef Op* sbb32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, SBB, 4, DEAD)
+
+cdef Op* and8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, AND, 1, DEAD)
+
+cdef Op* and16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, AND, 2, DEAD)
+
+cdef Op* and32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, AND, 4, DEAD)
+
+cdef Op* sub8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, SUB, 1, DEAD)
+
+cdef Op* sub16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, SUB, 2, DEAD)
+
+cdef Op* sub32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, SUB, 4, DEAD)
+
+cdef Op* xor8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, XOR, 1, DEAD)
+
+cdef Op* xor16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, XOR, 2, DEAD)
+
+cdef Op* xor32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, XOR, 4, DEAD)
+
+cdef Op* cmp8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, CMP, 1, DEAD)
+
+cdef Op* cmp16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, CMP, 2, DEAD)
+
+cdef Op* cmp32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, CMP, 4, DEAD)
+
+cdef Op* test8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, TEST, 1, DEAD)
+
+cdef Op* test16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, TEST, 2, DEAD)
+
+cdef Op* test32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_ri(c, o, TEST, 4, DEAD)
 
 cdef Op* add8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADD, 1)
+    return alu_rm(c, o, ADD, 1, LIVE)
 
 cdef Op* add16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADD, 2)
+    return alu_rm(c, o, ADD, 2, LIVE)
 
 cdef Op* add32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADD, 4)
+    return alu_rm(c, o, ADD, 4, LIVE)
 
 cdef Op* or8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, OR, 1)
+    return alu_rm(c, o, OR, 1, LIVE)
 
 cdef Op* or16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, OR, 2)
+    return alu_rm(c, o, OR, 2, LIVE)
 
 cdef Op* or32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, OR, 4)
+    return alu_rm(c, o, OR, 4, LIVE)
 
 cdef Op* adc8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADC, 1)
+    return alu_rm(c, o, ADC, 1, LIVE)
 
 cdef Op* adc16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADC, 2)
+    return alu_rm(c, o, ADC, 2, LIVE)
 
 cdef Op* adc32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADC, 4)
+    return alu_rm(c, o, ADC, 4, LIVE)
 
 cdef Op* sbb8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SBB, 1)
+    return alu_rm(c, o, SBB, 1, LIVE)
 
 cdef Op* sbb16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SBB, 2)
+    return alu_rm(c, o, SBB, 2, LIVE)
 
 cdef Op* sbb32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SBB, 4)
+    return alu_rm(c, o, SBB, 4, LIVE)
 
 cdef Op* and8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, AND, 1)
+    return alu_rm(c, o, AND, 1, LIVE)
 
 cdef Op* and16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, AND, 2)
+    return alu_rm(c, o, AND, 2, LIVE)
 
 cdef Op* and32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, AND, 4)
+    return alu_rm(c, o, AND, 4, LIVE)
 
 cdef Op* sub8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SUB, 1)
+    return alu_rm(c, o, SUB, 1, LIVE)
 
 cdef Op* sub16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SUB, 2)
+    return alu_rm(c, o, SUB, 2, LIVE)
 
 cdef Op* sub32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SUB, 4)
+    return alu_rm(c, o, SUB, 4, LIVE)
 
 cdef Op* xor8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, XOR, 1)
+    return alu_rm(c, o, XOR, 1, LIVE)
 
 cdef Op* xor16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, XOR, 2)
+    return alu_rm(c, o, XOR, 2, LIVE)
 
 cdef Op* xor32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, XOR, 4)
+    return alu_rm(c, o, XOR, 4, LIVE)
 
 cdef Op* cmp8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, CMP, 1)
+    return alu_rm(c, o, CMP, 1, LIVE)
 
 cdef Op* cmp16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, CMP, 2)
+    return alu_rm(c, o, CMP, 2, LIVE)
 
 cdef Op* cmp32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, CMP, 4)
+    return alu_rm(c, o, CMP, 4, LIVE)
 
 cdef Op* test8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, TEST, 1)
+    return alu_rm(c, o, TEST, 1, LIVE)
 
 cdef Op* test16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, TEST, 2)
+    return alu_rm(c, o, TEST, 2, LIVE)
 
 cdef Op* test32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, TEST, 4)
+    return alu_rm(c, o, TEST, 4, LIVE)
+
+cdef Op* add8_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADD, 1, DEAD)
+
+cdef Op* add16_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADD, 2, DEAD)
+
+cdef Op* add32_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADD, 4, DEAD)
+
+cdef Op* or8_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, OR, 1, DEAD)
+
+cdef Op* or16_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, OR, 2, DEAD)
+
+cdef Op* or32_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, OR, 4, DEAD)
+
+cdef Op* adc8_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADC, 1, DEAD)
+
+cdef Op* adc16_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADC, 2, DEAD)
+
+cdef Op* adc32_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADC, 4, DEAD)
+
+cdef Op* sbb8_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SBB, 1, DEAD)
+
+cdef Op* sbb16_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SBB, 2, DEAD)
+
+cdef Op* sbb32_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SBB, 4, DEAD)
+
+cdef Op* and8_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, AND, 1, DEAD)
+
+cdef Op* and16_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, AND, 2, DEAD)
+
+cdef Op* and32_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, AND, 4, DEAD)
+
+cdef Op* sub8_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SUB, 1, DEAD)
+
+cdef Op* sub16_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SUB, 2, DEAD)
+
+cdef Op* sub32_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SUB, 4, DEAD)
+
+cdef Op* xor8_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, XOR, 1, DEAD)
+
+cdef Op* xor16_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, XOR, 2, DEAD)
+
+cdef Op* xor32_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, XOR, 4, DEAD)
+
+cdef Op* cmp8_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, CMP, 1, DEAD)
+
+cdef Op* cmp16_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, CMP, 2, DEAD)
+
+cdef Op* cmp32_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, CMP, 4, DEAD)
+
+cdef Op* test8_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, TEST, 1, DEAD)
+
+cdef Op* test16_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, TEST, 2, DEAD)
+
+cdef Op* test32_rm_dead(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, TEST, 4, DEAD)
 
 cdef Op* add8_mr(CPU* c, Op* o) noexcept nogil:
     return alu_mr(c, o, ADD, 1)
@@ -406,40 +649,76 @@ cdef Op* test32_mi(CPU* c, Op* o) noexcept nogil:
     return alu_mi(c, o, TEST, 4)
 
 cdef Op* inc8_r(CPU* c, Op* o) noexcept nogil:
-    return unary_r(c, o, INC, 1)
+    return unary_r(c, o, INC, 1, LIVE)
 
 cdef Op* inc16_r(CPU* c, Op* o) noexcept nogil:
-    return unary_r(c, o, INC, 2)
+    return unary_r(c, o, INC, 2, LIVE)
 
 cdef Op* inc32_r(CPU* c, Op* o) noexcept nogil:
-    return unary_r(c, o, INC, 4)
+    return unary_r(c, o, INC, 4, LIVE)
 
 cdef Op* dec8_r(CPU* c, Op* o) noexcept nogil:
-    return unary_r(c, o, DEC, 1)
+    return unary_r(c, o, DEC, 1, LIVE)
 
 cdef Op* dec16_r(CPU* c, Op* o) noexcept nogil:
-    return unary_r(c, o, DEC, 2)
+    return unary_r(c, o, DEC, 2, LIVE)
 
 cdef Op* dec32_r(CPU* c, Op* o) noexcept nogil:
-    return unary_r(c, o, DEC, 4)
+    return unary_r(c, o, DEC, 4, LIVE)
 
 cdef Op* not8_r(CPU* c, Op* o) noexcept nogil:
-    return unary_r(c, o, NOT, 1)
+    return unary_r(c, o, NOT, 1, LIVE)
 
 cdef Op* not16_r(CPU* c, Op* o) noexcept nogil:
-    return unary_r(c, o, NOT, 2)
+    return unary_r(c, o, NOT, 2, LIVE)
 
 cdef Op* not32_r(CPU* c, Op* o) noexcept nogil:
-    return unary_r(c, o, NOT, 4)
+    return unary_r(c, o, NOT, 4, LIVE)
 
 cdef Op* neg8_r(CPU* c, Op* o) noexcept nogil:
-    return unary_r(c, o, NEG, 1)
+    return unary_r(c, o, NEG, 1, LIVE)
 
 cdef Op* neg16_r(CPU* c, Op* o) noexcept nogil:
-    return unary_r(c, o, NEG, 2)
+    return unary_r(c, o, NEG, 2, LIVE)
 
 cdef Op* neg32_r(CPU* c, Op* o) noexcept nogil:
-    return unary_r(c, o, NEG, 4)
+    return unary_r(c, o, NEG, 4, LIVE)
+
+cdef Op* inc8_r_dead(CPU* c, Op* o) noexcept nogil:
+    return unary_r(c, o, INC, 1, DEAD)
+
+cdef Op* inc16_r_dead(CPU* c, Op* o) noexcept nogil:
+    return unary_r(c, o, INC, 2, DEAD)
+
+cdef Op* inc32_r_dead(CPU* c, Op* o) noexcept nogil:
+    return unary_r(c, o, INC, 4, DEAD)
+
+cdef Op* dec8_r_dead(CPU* c, Op* o) noexcept nogil:
+    return unary_r(c, o, DEC, 1, DEAD)
+
+cdef Op* dec16_r_dead(CPU* c, Op* o) noexcept nogil:
+    return unary_r(c, o, DEC, 2, DEAD)
+
+cdef Op* dec32_r_dead(CPU* c, Op* o) noexcept nogil:
+    return unary_r(c, o, DEC, 4, DEAD)
+
+cdef Op* not8_r_dead(CPU* c, Op* o) noexcept nogil:
+    return unary_r(c, o, NOT, 1, DEAD)
+
+cdef Op* not16_r_dead(CPU* c, Op* o) noexcept nogil:
+    return unary_r(c, o, NOT, 2, DEAD)
+
+cdef Op* not32_r_dead(CPU* c, Op* o) noexcept nogil:
+    return unary_r(c, o, NOT, 4, DEAD)
+
+cdef Op* neg8_r_dead(CPU* c, Op* o) noexcept nogil:
+    return unary_r(c, o, NEG, 1, DEAD)
+
+cdef Op* neg16_r_dead(CPU* c, Op* o) noexcept nogil:
+    return unary_r(c, o, NEG, 2, DEAD)
+
+cdef Op* neg32_r_dead(CPU* c, Op* o) noexcept nogil:
+    return unary_r(c, o, NEG, 4, DEAD)
 
 cdef Op* inc8_m(CPU* c, Op* o) noexcept nogil:
     return unary_m(c, o, INC, 1)
@@ -478,76 +757,148 @@ cdef Op* neg32_m(CPU* c, Op* o) noexcept nogil:
     return unary_m(c, o, NEG, 4)
 
 cdef Op* rol8_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, ROL, 1)
+    return shift_ri(c, o, ROL, 1, LIVE)
 
 cdef Op* rol16_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, ROL, 2)
+    return shift_ri(c, o, ROL, 2, LIVE)
 
 cdef Op* rol32_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, ROL, 4)
+    return shift_ri(c, o, ROL, 4, LIVE)
 
 cdef Op* ror8_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, ROR, 1)
+    return shift_ri(c, o, ROR, 1, LIVE)
 
 cdef Op* ror16_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, ROR, 2)
+    return shift_ri(c, o, ROR, 2, LIVE)
 
 cdef Op* ror32_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, ROR, 4)
+    return shift_ri(c, o, ROR, 4, LIVE)
 
 cdef Op* rcl8_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, RCL, 1)
+    return shift_ri(c, o, RCL, 1, LIVE)
 
 cdef Op* rcl16_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, RCL, 2)
+    return shift_ri(c, o, RCL, 2, LIVE)
 
 cdef Op* rcl32_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, RCL, 4)
+    return shift_ri(c, o, RCL, 4, LIVE)
 
 cdef Op* rcr8_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, RCR, 1)
+    return shift_ri(c, o, RCR, 1, LIVE)
 
 cdef Op* rcr16_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, RCR, 2)
+    return shift_ri(c, o, RCR, 2, LIVE)
 
 cdef Op* rcr32_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, RCR, 4)
+    return shift_ri(c, o, RCR, 4, LIVE)
 
 cdef Op* shl8_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, SHL, 1)
+    return shift_ri(c, o, SHL, 1, LIVE)
 
 cdef Op* shl16_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, SHL, 2)
+    return shift_ri(c, o, SHL, 2, LIVE)
 
 cdef Op* shl32_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, SHL, 4)
+    return shift_ri(c, o, SHL, 4, LIVE)
 
 cdef Op* shr8_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, SHR, 1)
+    return shift_ri(c, o, SHR, 1, LIVE)
 
 cdef Op* shr16_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, SHR, 2)
+    return shift_ri(c, o, SHR, 2, LIVE)
 
 cdef Op* shr32_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, SHR, 4)
+    return shift_ri(c, o, SHR, 4, LIVE)
 
 cdef Op* setmo8_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, SETMO, 1)
+    return shift_ri(c, o, SETMO, 1, LIVE)
 
 cdef Op* setmo16_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, SETMO, 2)
+    return shift_ri(c, o, SETMO, 2, LIVE)
 
 cdef Op* setmo32_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, SETMO, 4)
+    return shift_ri(c, o, SETMO, 4, LIVE)
 
 cdef Op* sar8_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, SAR, 1)
+    return shift_ri(c, o, SAR, 1, LIVE)
 
 cdef Op* sar16_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, SAR, 2)
+    return shift_ri(c, o, SAR, 2, LIVE)
 
 cdef Op* sar32_ri(CPU* c, Op* o) noexcept nogil:
-    return shift_ri(c, o, SAR, 4)
+    return shift_ri(c, o, SAR, 4, LIVE)
+
+cdef Op* rol8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, ROL, 1, DEAD)
+
+cdef Op* rol16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, ROL, 2, DEAD)
+
+cdef Op* rol32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, ROL, 4, DEAD)
+
+cdef Op* ror8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, ROR, 1, DEAD)
+
+cdef Op* ror16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, ROR, 2, DEAD)
+
+cdef Op* ror32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, ROR, 4, DEAD)
+
+cdef Op* rcl8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, RCL, 1, DEAD)
+
+cdef Op* rcl16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, RCL, 2, DEAD)
+
+cdef Op* rcl32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, RCL, 4, DEAD)
+
+cdef Op* rcr8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, RCR, 1, DEAD)
+
+cdef Op* rcr16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, RCR, 2, DEAD)
+
+cdef Op* rcr32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, RCR, 4, DEAD)
+
+cdef Op* shl8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, SHL, 1, DEAD)
+
+cdef Op* shl16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, SHL, 2, DEAD)
+
+cdef Op* shl32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, SHL, 4, DEAD)
+
+cdef Op* shr8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, SHR, 1, DEAD)
+
+cdef Op* shr16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, SHR, 2, DEAD)
+
+cdef Op* shr32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, SHR, 4, DEAD)
+
+cdef Op* setmo8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, SETMO, 1, DEAD)
+
+cdef Op* setmo16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, SETMO, 2, DEAD)
+
+cdef Op* setmo32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, SETMO, 4, DEAD)
+
+cdef Op* sar8_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, SAR, 1, DEAD)
+
+cdef Op* sar16_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, SAR, 2, DEAD)
+
+cdef Op* sar32_ri_dead(CPU* c, Op* o) noexcept nogil:
+    return shift_ri(c, o, SAR, 4, DEAD)
 
 cdef Op* rol8_rc(CPU* c, Op* o) noexcept nogil:
     return shift_rc(c, o, ROL, 1)
@@ -620,6 +971,2022 @@ cdef Op* sar16_rc(CPU* c, Op* o) noexcept nogil:
 
 cdef Op* sar32_rc(CPU* c, Op* o) noexcept nogil:
     return shift_rc(c, o, SAR, 4)
+
+cdef Op* add8_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 1, 1, 0)
+
+cdef Op* add8_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 1, 1, 1)
+
+cdef Op* add8_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 1, 2, 0)
+
+cdef Op* add8_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 1, 2, 1)
+
+cdef Op* add8_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 1, 3, 0)
+
+cdef Op* add8_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 1, 3, 1)
+
+cdef Op* add8_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 1, 4, 0)
+
+cdef Op* add8_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 1, 4, 1)
+
+cdef Op* add8_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 1, 6, 0)
+
+cdef Op* add8_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 1, 6, 1)
+
+cdef Op* add8_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 1, 7, 0)
+
+cdef Op* add8_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 1, 7, 1)
+
+cdef Op* add16_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 2, 1, 0)
+
+cdef Op* add16_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 2, 1, 1)
+
+cdef Op* add16_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 2, 2, 0)
+
+cdef Op* add16_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 2, 2, 1)
+
+cdef Op* add16_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 2, 3, 0)
+
+cdef Op* add16_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 2, 3, 1)
+
+cdef Op* add16_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 2, 4, 0)
+
+cdef Op* add16_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 2, 4, 1)
+
+cdef Op* add16_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 2, 6, 0)
+
+cdef Op* add16_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 2, 6, 1)
+
+cdef Op* add16_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 2, 7, 0)
+
+cdef Op* add16_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 2, 7, 1)
+
+cdef Op* add32_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 4, 1, 0)
+
+cdef Op* add32_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 4, 1, 1)
+
+cdef Op* add32_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 4, 2, 0)
+
+cdef Op* add32_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 4, 2, 1)
+
+cdef Op* add32_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 4, 3, 0)
+
+cdef Op* add32_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 4, 3, 1)
+
+cdef Op* add32_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 4, 4, 0)
+
+cdef Op* add32_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 4, 4, 1)
+
+cdef Op* add32_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 4, 6, 0)
+
+cdef Op* add32_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 4, 6, 1)
+
+cdef Op* add32_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 4, 7, 0)
+
+cdef Op* add32_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, ADD, 4, 7, 1)
+
+cdef Op* sub8_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 1, 1, 0)
+
+cdef Op* sub8_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 1, 1, 1)
+
+cdef Op* sub8_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 1, 2, 0)
+
+cdef Op* sub8_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 1, 2, 1)
+
+cdef Op* sub8_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 1, 3, 0)
+
+cdef Op* sub8_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 1, 3, 1)
+
+cdef Op* sub8_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 1, 4, 0)
+
+cdef Op* sub8_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 1, 4, 1)
+
+cdef Op* sub8_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 1, 6, 0)
+
+cdef Op* sub8_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 1, 6, 1)
+
+cdef Op* sub8_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 1, 7, 0)
+
+cdef Op* sub8_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 1, 7, 1)
+
+cdef Op* sub16_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 2, 1, 0)
+
+cdef Op* sub16_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 2, 1, 1)
+
+cdef Op* sub16_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 2, 2, 0)
+
+cdef Op* sub16_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 2, 2, 1)
+
+cdef Op* sub16_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 2, 3, 0)
+
+cdef Op* sub16_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 2, 3, 1)
+
+cdef Op* sub16_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 2, 4, 0)
+
+cdef Op* sub16_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 2, 4, 1)
+
+cdef Op* sub16_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 2, 6, 0)
+
+cdef Op* sub16_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 2, 6, 1)
+
+cdef Op* sub16_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 2, 7, 0)
+
+cdef Op* sub16_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 2, 7, 1)
+
+cdef Op* sub32_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 4, 1, 0)
+
+cdef Op* sub32_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 4, 1, 1)
+
+cdef Op* sub32_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 4, 2, 0)
+
+cdef Op* sub32_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 4, 2, 1)
+
+cdef Op* sub32_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 4, 3, 0)
+
+cdef Op* sub32_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 4, 3, 1)
+
+cdef Op* sub32_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 4, 4, 0)
+
+cdef Op* sub32_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 4, 4, 1)
+
+cdef Op* sub32_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 4, 6, 0)
+
+cdef Op* sub32_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 4, 6, 1)
+
+cdef Op* sub32_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 4, 7, 0)
+
+cdef Op* sub32_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, SUB, 4, 7, 1)
+
+cdef Op* and8_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 1, 1, 0)
+
+cdef Op* and8_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 1, 1, 1)
+
+cdef Op* and8_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 1, 2, 0)
+
+cdef Op* and8_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 1, 2, 1)
+
+cdef Op* and8_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 1, 3, 0)
+
+cdef Op* and8_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 1, 3, 1)
+
+cdef Op* and8_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 1, 4, 0)
+
+cdef Op* and8_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 1, 4, 1)
+
+cdef Op* and8_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 1, 6, 0)
+
+cdef Op* and8_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 1, 6, 1)
+
+cdef Op* and8_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 1, 7, 0)
+
+cdef Op* and8_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 1, 7, 1)
+
+cdef Op* and16_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 2, 1, 0)
+
+cdef Op* and16_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 2, 1, 1)
+
+cdef Op* and16_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 2, 2, 0)
+
+cdef Op* and16_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 2, 2, 1)
+
+cdef Op* and16_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 2, 3, 0)
+
+cdef Op* and16_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 2, 3, 1)
+
+cdef Op* and16_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 2, 4, 0)
+
+cdef Op* and16_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 2, 4, 1)
+
+cdef Op* and16_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 2, 6, 0)
+
+cdef Op* and16_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 2, 6, 1)
+
+cdef Op* and16_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 2, 7, 0)
+
+cdef Op* and16_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 2, 7, 1)
+
+cdef Op* and32_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 4, 1, 0)
+
+cdef Op* and32_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 4, 1, 1)
+
+cdef Op* and32_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 4, 2, 0)
+
+cdef Op* and32_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 4, 2, 1)
+
+cdef Op* and32_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 4, 3, 0)
+
+cdef Op* and32_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 4, 3, 1)
+
+cdef Op* and32_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 4, 4, 0)
+
+cdef Op* and32_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 4, 4, 1)
+
+cdef Op* and32_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 4, 6, 0)
+
+cdef Op* and32_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 4, 6, 1)
+
+cdef Op* and32_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 4, 7, 0)
+
+cdef Op* and32_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, AND, 4, 7, 1)
+
+cdef Op* or8_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 1, 1, 0)
+
+cdef Op* or8_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 1, 1, 1)
+
+cdef Op* or8_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 1, 2, 0)
+
+cdef Op* or8_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 1, 2, 1)
+
+cdef Op* or8_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 1, 3, 0)
+
+cdef Op* or8_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 1, 3, 1)
+
+cdef Op* or8_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 1, 4, 0)
+
+cdef Op* or8_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 1, 4, 1)
+
+cdef Op* or8_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 1, 6, 0)
+
+cdef Op* or8_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 1, 6, 1)
+
+cdef Op* or8_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 1, 7, 0)
+
+cdef Op* or8_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 1, 7, 1)
+
+cdef Op* or16_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 2, 1, 0)
+
+cdef Op* or16_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 2, 1, 1)
+
+cdef Op* or16_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 2, 2, 0)
+
+cdef Op* or16_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 2, 2, 1)
+
+cdef Op* or16_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 2, 3, 0)
+
+cdef Op* or16_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 2, 3, 1)
+
+cdef Op* or16_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 2, 4, 0)
+
+cdef Op* or16_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 2, 4, 1)
+
+cdef Op* or16_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 2, 6, 0)
+
+cdef Op* or16_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 2, 6, 1)
+
+cdef Op* or16_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 2, 7, 0)
+
+cdef Op* or16_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 2, 7, 1)
+
+cdef Op* or32_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 4, 1, 0)
+
+cdef Op* or32_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 4, 1, 1)
+
+cdef Op* or32_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 4, 2, 0)
+
+cdef Op* or32_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 4, 2, 1)
+
+cdef Op* or32_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 4, 3, 0)
+
+cdef Op* or32_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 4, 3, 1)
+
+cdef Op* or32_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 4, 4, 0)
+
+cdef Op* or32_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 4, 4, 1)
+
+cdef Op* or32_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 4, 6, 0)
+
+cdef Op* or32_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 4, 6, 1)
+
+cdef Op* or32_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 4, 7, 0)
+
+cdef Op* or32_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, OR, 4, 7, 1)
+
+cdef Op* cmp8_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 1, 1, 0)
+
+cdef Op* cmp8_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 1, 1, 1)
+
+cdef Op* cmp8_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 1, 2, 0)
+
+cdef Op* cmp8_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 1, 2, 1)
+
+cdef Op* cmp8_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 1, 3, 0)
+
+cdef Op* cmp8_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 1, 3, 1)
+
+cdef Op* cmp8_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 1, 4, 0)
+
+cdef Op* cmp8_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 1, 4, 1)
+
+cdef Op* cmp8_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 1, 6, 0)
+
+cdef Op* cmp8_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 1, 6, 1)
+
+cdef Op* cmp8_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 1, 7, 0)
+
+cdef Op* cmp8_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 1, 7, 1)
+
+cdef Op* cmp16_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 2, 1, 0)
+
+cdef Op* cmp16_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 2, 1, 1)
+
+cdef Op* cmp16_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 2, 2, 0)
+
+cdef Op* cmp16_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 2, 2, 1)
+
+cdef Op* cmp16_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 2, 3, 0)
+
+cdef Op* cmp16_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 2, 3, 1)
+
+cdef Op* cmp16_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 2, 4, 0)
+
+cdef Op* cmp16_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 2, 4, 1)
+
+cdef Op* cmp16_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 2, 6, 0)
+
+cdef Op* cmp16_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 2, 6, 1)
+
+cdef Op* cmp16_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 2, 7, 0)
+
+cdef Op* cmp16_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 2, 7, 1)
+
+cdef Op* cmp32_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 4, 1, 0)
+
+cdef Op* cmp32_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 4, 1, 1)
+
+cdef Op* cmp32_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 4, 2, 0)
+
+cdef Op* cmp32_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 4, 2, 1)
+
+cdef Op* cmp32_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 4, 3, 0)
+
+cdef Op* cmp32_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 4, 3, 1)
+
+cdef Op* cmp32_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 4, 4, 0)
+
+cdef Op* cmp32_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 4, 4, 1)
+
+cdef Op* cmp32_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 4, 6, 0)
+
+cdef Op* cmp32_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 4, 6, 1)
+
+cdef Op* cmp32_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 4, 7, 0)
+
+cdef Op* cmp32_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, CMP, 4, 7, 1)
+
+cdef Op* test8_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 1, 1, 0)
+
+cdef Op* test8_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 1, 1, 1)
+
+cdef Op* test8_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 1, 2, 0)
+
+cdef Op* test8_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 1, 2, 1)
+
+cdef Op* test8_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 1, 3, 0)
+
+cdef Op* test8_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 1, 3, 1)
+
+cdef Op* test8_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 1, 4, 0)
+
+cdef Op* test8_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 1, 4, 1)
+
+cdef Op* test8_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 1, 6, 0)
+
+cdef Op* test8_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 1, 6, 1)
+
+cdef Op* test8_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 1, 7, 0)
+
+cdef Op* test8_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 1, 7, 1)
+
+cdef Op* test16_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 2, 1, 0)
+
+cdef Op* test16_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 2, 1, 1)
+
+cdef Op* test16_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 2, 2, 0)
+
+cdef Op* test16_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 2, 2, 1)
+
+cdef Op* test16_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 2, 3, 0)
+
+cdef Op* test16_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 2, 3, 1)
+
+cdef Op* test16_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 2, 4, 0)
+
+cdef Op* test16_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 2, 4, 1)
+
+cdef Op* test16_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 2, 6, 0)
+
+cdef Op* test16_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 2, 6, 1)
+
+cdef Op* test16_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 2, 7, 0)
+
+cdef Op* test16_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 2, 7, 1)
+
+cdef Op* test32_rr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 4, 1, 0)
+
+cdef Op* test32_rr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 4, 1, 1)
+
+cdef Op* test32_rr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 4, 2, 0)
+
+cdef Op* test32_rr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 4, 2, 1)
+
+cdef Op* test32_rr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 4, 3, 0)
+
+cdef Op* test32_rr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 4, 3, 1)
+
+cdef Op* test32_rr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 4, 4, 0)
+
+cdef Op* test32_rr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 4, 4, 1)
+
+cdef Op* test32_rr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 4, 6, 0)
+
+cdef Op* test32_rr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 4, 6, 1)
+
+cdef Op* test32_rr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 4, 7, 0)
+
+cdef Op* test32_rr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_jcc(c, o, TEST, 4, 7, 1)
+
+cdef Op* add8_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 1, 1, 0)
+
+cdef Op* add8_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 1, 1, 1)
+
+cdef Op* add8_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 1, 2, 0)
+
+cdef Op* add8_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 1, 2, 1)
+
+cdef Op* add8_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 1, 3, 0)
+
+cdef Op* add8_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 1, 3, 1)
+
+cdef Op* add8_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 1, 4, 0)
+
+cdef Op* add8_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 1, 4, 1)
+
+cdef Op* add8_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 1, 6, 0)
+
+cdef Op* add8_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 1, 6, 1)
+
+cdef Op* add8_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 1, 7, 0)
+
+cdef Op* add8_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 1, 7, 1)
+
+cdef Op* add16_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 2, 1, 0)
+
+cdef Op* add16_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 2, 1, 1)
+
+cdef Op* add16_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 2, 2, 0)
+
+cdef Op* add16_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 2, 2, 1)
+
+cdef Op* add16_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 2, 3, 0)
+
+cdef Op* add16_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 2, 3, 1)
+
+cdef Op* add16_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 2, 4, 0)
+
+cdef Op* add16_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 2, 4, 1)
+
+cdef Op* add16_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 2, 6, 0)
+
+cdef Op* add16_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 2, 6, 1)
+
+cdef Op* add16_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 2, 7, 0)
+
+cdef Op* add16_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 2, 7, 1)
+
+cdef Op* add32_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 4, 1, 0)
+
+cdef Op* add32_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 4, 1, 1)
+
+cdef Op* add32_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 4, 2, 0)
+
+cdef Op* add32_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 4, 2, 1)
+
+cdef Op* add32_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 4, 3, 0)
+
+cdef Op* add32_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 4, 3, 1)
+
+cdef Op* add32_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 4, 4, 0)
+
+cdef Op* add32_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 4, 4, 1)
+
+cdef Op* add32_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 4, 6, 0)
+
+cdef Op* add32_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 4, 6, 1)
+
+cdef Op* add32_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 4, 7, 0)
+
+cdef Op* add32_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, ADD, 4, 7, 1)
+
+cdef Op* sub8_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 1, 1, 0)
+
+cdef Op* sub8_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 1, 1, 1)
+
+cdef Op* sub8_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 1, 2, 0)
+
+cdef Op* sub8_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 1, 2, 1)
+
+cdef Op* sub8_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 1, 3, 0)
+
+cdef Op* sub8_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 1, 3, 1)
+
+cdef Op* sub8_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 1, 4, 0)
+
+cdef Op* sub8_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 1, 4, 1)
+
+cdef Op* sub8_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 1, 6, 0)
+
+cdef Op* sub8_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 1, 6, 1)
+
+cdef Op* sub8_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 1, 7, 0)
+
+cdef Op* sub8_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 1, 7, 1)
+
+cdef Op* sub16_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 2, 1, 0)
+
+cdef Op* sub16_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 2, 1, 1)
+
+cdef Op* sub16_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 2, 2, 0)
+
+cdef Op* sub16_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 2, 2, 1)
+
+cdef Op* sub16_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 2, 3, 0)
+
+cdef Op* sub16_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 2, 3, 1)
+
+cdef Op* sub16_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 2, 4, 0)
+
+cdef Op* sub16_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 2, 4, 1)
+
+cdef Op* sub16_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 2, 6, 0)
+
+cdef Op* sub16_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 2, 6, 1)
+
+cdef Op* sub16_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 2, 7, 0)
+
+cdef Op* sub16_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 2, 7, 1)
+
+cdef Op* sub32_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 4, 1, 0)
+
+cdef Op* sub32_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 4, 1, 1)
+
+cdef Op* sub32_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 4, 2, 0)
+
+cdef Op* sub32_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 4, 2, 1)
+
+cdef Op* sub32_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 4, 3, 0)
+
+cdef Op* sub32_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 4, 3, 1)
+
+cdef Op* sub32_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 4, 4, 0)
+
+cdef Op* sub32_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 4, 4, 1)
+
+cdef Op* sub32_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 4, 6, 0)
+
+cdef Op* sub32_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 4, 6, 1)
+
+cdef Op* sub32_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 4, 7, 0)
+
+cdef Op* sub32_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, SUB, 4, 7, 1)
+
+cdef Op* and8_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 1, 1, 0)
+
+cdef Op* and8_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 1, 1, 1)
+
+cdef Op* and8_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 1, 2, 0)
+
+cdef Op* and8_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 1, 2, 1)
+
+cdef Op* and8_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 1, 3, 0)
+
+cdef Op* and8_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 1, 3, 1)
+
+cdef Op* and8_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 1, 4, 0)
+
+cdef Op* and8_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 1, 4, 1)
+
+cdef Op* and8_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 1, 6, 0)
+
+cdef Op* and8_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 1, 6, 1)
+
+cdef Op* and8_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 1, 7, 0)
+
+cdef Op* and8_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 1, 7, 1)
+
+cdef Op* and16_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 2, 1, 0)
+
+cdef Op* and16_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 2, 1, 1)
+
+cdef Op* and16_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 2, 2, 0)
+
+cdef Op* and16_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 2, 2, 1)
+
+cdef Op* and16_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 2, 3, 0)
+
+cdef Op* and16_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 2, 3, 1)
+
+cdef Op* and16_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 2, 4, 0)
+
+cdef Op* and16_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 2, 4, 1)
+
+cdef Op* and16_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 2, 6, 0)
+
+cdef Op* and16_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 2, 6, 1)
+
+cdef Op* and16_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 2, 7, 0)
+
+cdef Op* and16_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 2, 7, 1)
+
+cdef Op* and32_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 4, 1, 0)
+
+cdef Op* and32_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 4, 1, 1)
+
+cdef Op* and32_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 4, 2, 0)
+
+cdef Op* and32_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 4, 2, 1)
+
+cdef Op* and32_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 4, 3, 0)
+
+cdef Op* and32_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 4, 3, 1)
+
+cdef Op* and32_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 4, 4, 0)
+
+cdef Op* and32_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 4, 4, 1)
+
+cdef Op* and32_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 4, 6, 0)
+
+cdef Op* and32_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 4, 6, 1)
+
+cdef Op* and32_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 4, 7, 0)
+
+cdef Op* and32_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, AND, 4, 7, 1)
+
+cdef Op* cmp8_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 1, 1, 0)
+
+cdef Op* cmp8_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 1, 1, 1)
+
+cdef Op* cmp8_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 1, 2, 0)
+
+cdef Op* cmp8_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 1, 2, 1)
+
+cdef Op* cmp8_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 1, 3, 0)
+
+cdef Op* cmp8_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 1, 3, 1)
+
+cdef Op* cmp8_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 1, 4, 0)
+
+cdef Op* cmp8_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 1, 4, 1)
+
+cdef Op* cmp8_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 1, 6, 0)
+
+cdef Op* cmp8_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 1, 6, 1)
+
+cdef Op* cmp8_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 1, 7, 0)
+
+cdef Op* cmp8_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 1, 7, 1)
+
+cdef Op* cmp16_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 2, 1, 0)
+
+cdef Op* cmp16_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 2, 1, 1)
+
+cdef Op* cmp16_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 2, 2, 0)
+
+cdef Op* cmp16_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 2, 2, 1)
+
+cdef Op* cmp16_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 2, 3, 0)
+
+cdef Op* cmp16_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 2, 3, 1)
+
+cdef Op* cmp16_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 2, 4, 0)
+
+cdef Op* cmp16_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 2, 4, 1)
+
+cdef Op* cmp16_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 2, 6, 0)
+
+cdef Op* cmp16_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 2, 6, 1)
+
+cdef Op* cmp16_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 2, 7, 0)
+
+cdef Op* cmp16_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 2, 7, 1)
+
+cdef Op* cmp32_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 4, 1, 0)
+
+cdef Op* cmp32_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 4, 1, 1)
+
+cdef Op* cmp32_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 4, 2, 0)
+
+cdef Op* cmp32_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 4, 2, 1)
+
+cdef Op* cmp32_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 4, 3, 0)
+
+cdef Op* cmp32_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 4, 3, 1)
+
+cdef Op* cmp32_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 4, 4, 0)
+
+cdef Op* cmp32_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 4, 4, 1)
+
+cdef Op* cmp32_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 4, 6, 0)
+
+cdef Op* cmp32_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 4, 6, 1)
+
+cdef Op* cmp32_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 4, 7, 0)
+
+cdef Op* cmp32_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, CMP, 4, 7, 1)
+
+cdef Op* test8_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 1, 1, 0)
+
+cdef Op* test8_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 1, 1, 1)
+
+cdef Op* test8_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 1, 2, 0)
+
+cdef Op* test8_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 1, 2, 1)
+
+cdef Op* test8_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 1, 3, 0)
+
+cdef Op* test8_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 1, 3, 1)
+
+cdef Op* test8_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 1, 4, 0)
+
+cdef Op* test8_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 1, 4, 1)
+
+cdef Op* test8_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 1, 6, 0)
+
+cdef Op* test8_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 1, 6, 1)
+
+cdef Op* test8_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 1, 7, 0)
+
+cdef Op* test8_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 1, 7, 1)
+
+cdef Op* test16_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 2, 1, 0)
+
+cdef Op* test16_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 2, 1, 1)
+
+cdef Op* test16_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 2, 2, 0)
+
+cdef Op* test16_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 2, 2, 1)
+
+cdef Op* test16_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 2, 3, 0)
+
+cdef Op* test16_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 2, 3, 1)
+
+cdef Op* test16_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 2, 4, 0)
+
+cdef Op* test16_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 2, 4, 1)
+
+cdef Op* test16_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 2, 6, 0)
+
+cdef Op* test16_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 2, 6, 1)
+
+cdef Op* test16_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 2, 7, 0)
+
+cdef Op* test16_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 2, 7, 1)
+
+cdef Op* test32_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 4, 1, 0)
+
+cdef Op* test32_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 4, 1, 1)
+
+cdef Op* test32_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 4, 2, 0)
+
+cdef Op* test32_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 4, 2, 1)
+
+cdef Op* test32_ri_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 4, 3, 0)
+
+cdef Op* test32_ri_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 4, 3, 1)
+
+cdef Op* test32_ri_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 4, 4, 0)
+
+cdef Op* test32_ri_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 4, 4, 1)
+
+cdef Op* test32_ri_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 4, 6, 0)
+
+cdef Op* test32_ri_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 4, 6, 1)
+
+cdef Op* test32_ri_je(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 4, 7, 0)
+
+cdef Op* test32_ri_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_jcc(c, o, TEST, 4, 7, 1)
+
+cdef Op* cmp8_rm_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 1, 1, 0)
+
+cdef Op* cmp8_rm_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 1, 1, 1)
+
+cdef Op* cmp8_rm_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 1, 2, 0)
+
+cdef Op* cmp8_rm_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 1, 2, 1)
+
+cdef Op* cmp8_rm_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 1, 3, 0)
+
+cdef Op* cmp8_rm_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 1, 3, 1)
+
+cdef Op* cmp8_rm_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 1, 4, 0)
+
+cdef Op* cmp8_rm_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 1, 4, 1)
+
+cdef Op* cmp8_rm_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 1, 6, 0)
+
+cdef Op* cmp8_rm_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 1, 6, 1)
+
+cdef Op* cmp8_rm_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 1, 7, 0)
+
+cdef Op* cmp8_rm_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 1, 7, 1)
+
+cdef Op* cmp16_rm_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 2, 1, 0)
+
+cdef Op* cmp16_rm_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 2, 1, 1)
+
+cdef Op* cmp16_rm_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 2, 2, 0)
+
+cdef Op* cmp16_rm_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 2, 2, 1)
+
+cdef Op* cmp16_rm_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 2, 3, 0)
+
+cdef Op* cmp16_rm_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 2, 3, 1)
+
+cdef Op* cmp16_rm_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 2, 4, 0)
+
+cdef Op* cmp16_rm_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 2, 4, 1)
+
+cdef Op* cmp16_rm_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 2, 6, 0)
+
+cdef Op* cmp16_rm_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 2, 6, 1)
+
+cdef Op* cmp16_rm_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 2, 7, 0)
+
+cdef Op* cmp16_rm_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 2, 7, 1)
+
+cdef Op* cmp32_rm_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 4, 1, 0)
+
+cdef Op* cmp32_rm_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 4, 1, 1)
+
+cdef Op* cmp32_rm_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 4, 2, 0)
+
+cdef Op* cmp32_rm_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 4, 2, 1)
+
+cdef Op* cmp32_rm_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 4, 3, 0)
+
+cdef Op* cmp32_rm_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 4, 3, 1)
+
+cdef Op* cmp32_rm_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 4, 4, 0)
+
+cdef Op* cmp32_rm_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 4, 4, 1)
+
+cdef Op* cmp32_rm_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 4, 6, 0)
+
+cdef Op* cmp32_rm_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 4, 6, 1)
+
+cdef Op* cmp32_rm_je(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 4, 7, 0)
+
+cdef Op* cmp32_rm_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_rm_jcc(c, o, CMP, 4, 7, 1)
+
+cdef Op* cmp8_mr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 1, 1, 0)
+
+cdef Op* cmp8_mr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 1, 1, 1)
+
+cdef Op* cmp8_mr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 1, 2, 0)
+
+cdef Op* cmp8_mr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 1, 2, 1)
+
+cdef Op* cmp8_mr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 1, 3, 0)
+
+cdef Op* cmp8_mr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 1, 3, 1)
+
+cdef Op* cmp8_mr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 1, 4, 0)
+
+cdef Op* cmp8_mr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 1, 4, 1)
+
+cdef Op* cmp8_mr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 1, 6, 0)
+
+cdef Op* cmp8_mr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 1, 6, 1)
+
+cdef Op* cmp8_mr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 1, 7, 0)
+
+cdef Op* cmp8_mr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 1, 7, 1)
+
+cdef Op* cmp16_mr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 2, 1, 0)
+
+cdef Op* cmp16_mr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 2, 1, 1)
+
+cdef Op* cmp16_mr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 2, 2, 0)
+
+cdef Op* cmp16_mr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 2, 2, 1)
+
+cdef Op* cmp16_mr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 2, 3, 0)
+
+cdef Op* cmp16_mr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 2, 3, 1)
+
+cdef Op* cmp16_mr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 2, 4, 0)
+
+cdef Op* cmp16_mr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 2, 4, 1)
+
+cdef Op* cmp16_mr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 2, 6, 0)
+
+cdef Op* cmp16_mr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 2, 6, 1)
+
+cdef Op* cmp16_mr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 2, 7, 0)
+
+cdef Op* cmp16_mr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 2, 7, 1)
+
+cdef Op* cmp32_mr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 4, 1, 0)
+
+cdef Op* cmp32_mr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 4, 1, 1)
+
+cdef Op* cmp32_mr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 4, 2, 0)
+
+cdef Op* cmp32_mr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 4, 2, 1)
+
+cdef Op* cmp32_mr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 4, 3, 0)
+
+cdef Op* cmp32_mr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 4, 3, 1)
+
+cdef Op* cmp32_mr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 4, 4, 0)
+
+cdef Op* cmp32_mr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 4, 4, 1)
+
+cdef Op* cmp32_mr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 4, 6, 0)
+
+cdef Op* cmp32_mr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 4, 6, 1)
+
+cdef Op* cmp32_mr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 4, 7, 0)
+
+cdef Op* cmp32_mr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, CMP, 4, 7, 1)
+
+cdef Op* test8_mr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 1, 1, 0)
+
+cdef Op* test8_mr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 1, 1, 1)
+
+cdef Op* test8_mr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 1, 2, 0)
+
+cdef Op* test8_mr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 1, 2, 1)
+
+cdef Op* test8_mr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 1, 3, 0)
+
+cdef Op* test8_mr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 1, 3, 1)
+
+cdef Op* test8_mr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 1, 4, 0)
+
+cdef Op* test8_mr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 1, 4, 1)
+
+cdef Op* test8_mr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 1, 6, 0)
+
+cdef Op* test8_mr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 1, 6, 1)
+
+cdef Op* test8_mr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 1, 7, 0)
+
+cdef Op* test8_mr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 1, 7, 1)
+
+cdef Op* test16_mr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 2, 1, 0)
+
+cdef Op* test16_mr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 2, 1, 1)
+
+cdef Op* test16_mr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 2, 2, 0)
+
+cdef Op* test16_mr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 2, 2, 1)
+
+cdef Op* test16_mr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 2, 3, 0)
+
+cdef Op* test16_mr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 2, 3, 1)
+
+cdef Op* test16_mr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 2, 4, 0)
+
+cdef Op* test16_mr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 2, 4, 1)
+
+cdef Op* test16_mr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 2, 6, 0)
+
+cdef Op* test16_mr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 2, 6, 1)
+
+cdef Op* test16_mr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 2, 7, 0)
+
+cdef Op* test16_mr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 2, 7, 1)
+
+cdef Op* test32_mr_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 4, 1, 0)
+
+cdef Op* test32_mr_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 4, 1, 1)
+
+cdef Op* test32_mr_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 4, 2, 0)
+
+cdef Op* test32_mr_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 4, 2, 1)
+
+cdef Op* test32_mr_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 4, 3, 0)
+
+cdef Op* test32_mr_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 4, 3, 1)
+
+cdef Op* test32_mr_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 4, 4, 0)
+
+cdef Op* test32_mr_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 4, 4, 1)
+
+cdef Op* test32_mr_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 4, 6, 0)
+
+cdef Op* test32_mr_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 4, 6, 1)
+
+cdef Op* test32_mr_je(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 4, 7, 0)
+
+cdef Op* test32_mr_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_mr_jcc(c, o, TEST, 4, 7, 1)
+
+cdef Op* cmp8_mi_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 1, 1, 0)
+
+cdef Op* cmp8_mi_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 1, 1, 1)
+
+cdef Op* cmp8_mi_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 1, 2, 0)
+
+cdef Op* cmp8_mi_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 1, 2, 1)
+
+cdef Op* cmp8_mi_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 1, 3, 0)
+
+cdef Op* cmp8_mi_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 1, 3, 1)
+
+cdef Op* cmp8_mi_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 1, 4, 0)
+
+cdef Op* cmp8_mi_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 1, 4, 1)
+
+cdef Op* cmp8_mi_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 1, 6, 0)
+
+cdef Op* cmp8_mi_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 1, 6, 1)
+
+cdef Op* cmp8_mi_je(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 1, 7, 0)
+
+cdef Op* cmp8_mi_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 1, 7, 1)
+
+cdef Op* cmp16_mi_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 2, 1, 0)
+
+cdef Op* cmp16_mi_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 2, 1, 1)
+
+cdef Op* cmp16_mi_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 2, 2, 0)
+
+cdef Op* cmp16_mi_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 2, 2, 1)
+
+cdef Op* cmp16_mi_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 2, 3, 0)
+
+cdef Op* cmp16_mi_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 2, 3, 1)
+
+cdef Op* cmp16_mi_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 2, 4, 0)
+
+cdef Op* cmp16_mi_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 2, 4, 1)
+
+cdef Op* cmp16_mi_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 2, 6, 0)
+
+cdef Op* cmp16_mi_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 2, 6, 1)
+
+cdef Op* cmp16_mi_je(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 2, 7, 0)
+
+cdef Op* cmp16_mi_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 2, 7, 1)
+
+cdef Op* cmp32_mi_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 4, 1, 0)
+
+cdef Op* cmp32_mi_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 4, 1, 1)
+
+cdef Op* cmp32_mi_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 4, 2, 0)
+
+cdef Op* cmp32_mi_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 4, 2, 1)
+
+cdef Op* cmp32_mi_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 4, 3, 0)
+
+cdef Op* cmp32_mi_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 4, 3, 1)
+
+cdef Op* cmp32_mi_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 4, 4, 0)
+
+cdef Op* cmp32_mi_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 4, 4, 1)
+
+cdef Op* cmp32_mi_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 4, 6, 0)
+
+cdef Op* cmp32_mi_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 4, 6, 1)
+
+cdef Op* cmp32_mi_je(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 4, 7, 0)
+
+cdef Op* cmp32_mi_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, CMP, 4, 7, 1)
+
+cdef Op* test8_mi_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 1, 1, 0)
+
+cdef Op* test8_mi_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 1, 1, 1)
+
+cdef Op* test8_mi_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 1, 2, 0)
+
+cdef Op* test8_mi_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 1, 2, 1)
+
+cdef Op* test8_mi_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 1, 3, 0)
+
+cdef Op* test8_mi_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 1, 3, 1)
+
+cdef Op* test8_mi_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 1, 4, 0)
+
+cdef Op* test8_mi_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 1, 4, 1)
+
+cdef Op* test8_mi_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 1, 6, 0)
+
+cdef Op* test8_mi_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 1, 6, 1)
+
+cdef Op* test8_mi_je(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 1, 7, 0)
+
+cdef Op* test8_mi_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 1, 7, 1)
+
+cdef Op* test16_mi_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 2, 1, 0)
+
+cdef Op* test16_mi_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 2, 1, 1)
+
+cdef Op* test16_mi_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 2, 2, 0)
+
+cdef Op* test16_mi_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 2, 2, 1)
+
+cdef Op* test16_mi_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 2, 3, 0)
+
+cdef Op* test16_mi_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 2, 3, 1)
+
+cdef Op* test16_mi_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 2, 4, 0)
+
+cdef Op* test16_mi_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 2, 4, 1)
+
+cdef Op* test16_mi_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 2, 6, 0)
+
+cdef Op* test16_mi_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 2, 6, 1)
+
+cdef Op* test16_mi_je(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 2, 7, 0)
+
+cdef Op* test16_mi_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 2, 7, 1)
+
+cdef Op* test32_mi_j2(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 4, 1, 0)
+
+cdef Op* test32_mi_j3(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 4, 1, 1)
+
+cdef Op* test32_mi_j4(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 4, 2, 0)
+
+cdef Op* test32_mi_j5(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 4, 2, 1)
+
+cdef Op* test32_mi_j6(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 4, 3, 0)
+
+cdef Op* test32_mi_j7(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 4, 3, 1)
+
+cdef Op* test32_mi_j8(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 4, 4, 0)
+
+cdef Op* test32_mi_j9(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 4, 4, 1)
+
+cdef Op* test32_mi_jc(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 4, 6, 0)
+
+cdef Op* test32_mi_jd(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 4, 6, 1)
+
+cdef Op* test32_mi_je(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 4, 7, 0)
+
+cdef Op* test32_mi_jf(CPU* c, Op* o) noexcept nogil:
+    return alu_mi_jcc(c, o, TEST, 4, 7, 1)
+
+cdef Op* inc8_r_j2(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 1, 1, 0)
+
+cdef Op* inc8_r_j3(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 1, 1, 1)
+
+cdef Op* inc8_r_j4(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 1, 2, 0)
+
+cdef Op* inc8_r_j5(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 1, 2, 1)
+
+cdef Op* inc8_r_j6(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 1, 3, 0)
+
+cdef Op* inc8_r_j7(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 1, 3, 1)
+
+cdef Op* inc8_r_j8(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 1, 4, 0)
+
+cdef Op* inc8_r_j9(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 1, 4, 1)
+
+cdef Op* inc8_r_jc(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 1, 6, 0)
+
+cdef Op* inc8_r_jd(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 1, 6, 1)
+
+cdef Op* inc8_r_je(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 1, 7, 0)
+
+cdef Op* inc8_r_jf(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 1, 7, 1)
+
+cdef Op* inc16_r_j2(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 2, 1, 0)
+
+cdef Op* inc16_r_j3(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 2, 1, 1)
+
+cdef Op* inc16_r_j4(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 2, 2, 0)
+
+cdef Op* inc16_r_j5(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 2, 2, 1)
+
+cdef Op* inc16_r_j6(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 2, 3, 0)
+
+cdef Op* inc16_r_j7(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 2, 3, 1)
+
+cdef Op* inc16_r_j8(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 2, 4, 0)
+
+cdef Op* inc16_r_j9(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 2, 4, 1)
+
+cdef Op* inc16_r_jc(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 2, 6, 0)
+
+cdef Op* inc16_r_jd(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 2, 6, 1)
+
+cdef Op* inc16_r_je(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 2, 7, 0)
+
+cdef Op* inc16_r_jf(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 2, 7, 1)
+
+cdef Op* inc32_r_j2(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 4, 1, 0)
+
+cdef Op* inc32_r_j3(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 4, 1, 1)
+
+cdef Op* inc32_r_j4(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 4, 2, 0)
+
+cdef Op* inc32_r_j5(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 4, 2, 1)
+
+cdef Op* inc32_r_j6(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 4, 3, 0)
+
+cdef Op* inc32_r_j7(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 4, 3, 1)
+
+cdef Op* inc32_r_j8(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 4, 4, 0)
+
+cdef Op* inc32_r_j9(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 4, 4, 1)
+
+cdef Op* inc32_r_jc(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 4, 6, 0)
+
+cdef Op* inc32_r_jd(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 4, 6, 1)
+
+cdef Op* inc32_r_je(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 4, 7, 0)
+
+cdef Op* inc32_r_jf(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, INC, 4, 7, 1)
+
+cdef Op* dec8_r_j2(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 1, 1, 0)
+
+cdef Op* dec8_r_j3(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 1, 1, 1)
+
+cdef Op* dec8_r_j4(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 1, 2, 0)
+
+cdef Op* dec8_r_j5(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 1, 2, 1)
+
+cdef Op* dec8_r_j6(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 1, 3, 0)
+
+cdef Op* dec8_r_j7(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 1, 3, 1)
+
+cdef Op* dec8_r_j8(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 1, 4, 0)
+
+cdef Op* dec8_r_j9(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 1, 4, 1)
+
+cdef Op* dec8_r_jc(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 1, 6, 0)
+
+cdef Op* dec8_r_jd(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 1, 6, 1)
+
+cdef Op* dec8_r_je(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 1, 7, 0)
+
+cdef Op* dec8_r_jf(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 1, 7, 1)
+
+cdef Op* dec16_r_j2(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 2, 1, 0)
+
+cdef Op* dec16_r_j3(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 2, 1, 1)
+
+cdef Op* dec16_r_j4(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 2, 2, 0)
+
+cdef Op* dec16_r_j5(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 2, 2, 1)
+
+cdef Op* dec16_r_j6(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 2, 3, 0)
+
+cdef Op* dec16_r_j7(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 2, 3, 1)
+
+cdef Op* dec16_r_j8(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 2, 4, 0)
+
+cdef Op* dec16_r_j9(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 2, 4, 1)
+
+cdef Op* dec16_r_jc(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 2, 6, 0)
+
+cdef Op* dec16_r_jd(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 2, 6, 1)
+
+cdef Op* dec16_r_je(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 2, 7, 0)
+
+cdef Op* dec16_r_jf(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 2, 7, 1)
+
+cdef Op* dec32_r_j2(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 4, 1, 0)
+
+cdef Op* dec32_r_j3(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 4, 1, 1)
+
+cdef Op* dec32_r_j4(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 4, 2, 0)
+
+cdef Op* dec32_r_j5(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 4, 2, 1)
+
+cdef Op* dec32_r_j6(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 4, 3, 0)
+
+cdef Op* dec32_r_j7(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 4, 3, 1)
+
+cdef Op* dec32_r_j8(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 4, 4, 0)
+
+cdef Op* dec32_r_j9(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 4, 4, 1)
+
+cdef Op* dec32_r_jc(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 4, 6, 0)
+
+cdef Op* dec32_r_jd(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 4, 6, 1)
+
+cdef Op* dec32_r_je(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 4, 7, 0)
+
+cdef Op* dec32_r_jf(CPU* c, Op* o) noexcept nogil:
+    return unary_r_jcc(c, o, DEC, 4, 7, 1)
+
+cdef Op* shl8_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHL, 1, 1, 0)
+
+cdef Op* shl8_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHL, 1, 1, 1)
+
+cdef Op* shl8_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHL, 1, 2, 0)
+
+cdef Op* shl8_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHL, 1, 2, 1)
+
+cdef Op* shl16_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHL, 2, 1, 0)
+
+cdef Op* shl16_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHL, 2, 1, 1)
+
+cdef Op* shl16_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHL, 2, 2, 0)
+
+cdef Op* shl16_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHL, 2, 2, 1)
+
+cdef Op* shl32_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHL, 4, 1, 0)
+
+cdef Op* shl32_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHL, 4, 1, 1)
+
+cdef Op* shl32_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHL, 4, 2, 0)
+
+cdef Op* shl32_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHL, 4, 2, 1)
+
+cdef Op* shr8_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHR, 1, 1, 0)
+
+cdef Op* shr8_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHR, 1, 1, 1)
+
+cdef Op* shr8_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHR, 1, 2, 0)
+
+cdef Op* shr8_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHR, 1, 2, 1)
+
+cdef Op* shr16_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHR, 2, 1, 0)
+
+cdef Op* shr16_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHR, 2, 1, 1)
+
+cdef Op* shr16_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHR, 2, 2, 0)
+
+cdef Op* shr16_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHR, 2, 2, 1)
+
+cdef Op* shr32_ri_j2(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHR, 4, 1, 0)
+
+cdef Op* shr32_ri_j3(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHR, 4, 1, 1)
+
+cdef Op* shr32_ri_j4(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHR, 4, 2, 0)
+
+cdef Op* shr32_ri_j5(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_jcc(c, o, SHR, 4, 2, 1)
 
 cdef Op* mov_rr8(CPU* c, Op* o) noexcept nogil:
     return mov_rr(c, o, 1)
@@ -860,13 +3227,18 @@ cdef Op* jcc_f(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Fn ALU_RR[9][3]
+cdef Fn ALU_RR_DEAD[9][3]
 cdef Fn ALU_RI[9][3]
+cdef Fn ALU_RI_DEAD[9][3]
 cdef Fn ALU_RM[9][3]
+cdef Fn ALU_RM_DEAD[9][3]
 cdef Fn ALU_MR[9][3]
 cdef Fn ALU_MI[9][3]
 cdef Fn UNARY_R[4][3]
+cdef Fn UNARY_R_DEAD[4][3]
 cdef Fn UNARY_M[4][3]
 cdef Fn SHIFT_RI[8][3]
+cdef Fn SHIFT_RI_DEAD[8][3]
 cdef Fn SHIFT_RC[8][3]
 cdef Fn MOV_RR[1][3]
 cdef Fn MOV_RI[1][3]
@@ -914,6 +3286,33 @@ cdef void fill_grid() noexcept nogil:
     ALU_RR[8][0] = test8_rr
     ALU_RR[8][1] = test16_rr
     ALU_RR[8][2] = test32_rr
+    ALU_RR_DEAD[0][0] = add8_rr_dead
+    ALU_RR_DEAD[0][1] = add16_rr_dead
+    ALU_RR_DEAD[0][2] = add32_rr_dead
+    ALU_RR_DEAD[1][0] = or8_rr_dead
+    ALU_RR_DEAD[1][1] = or16_rr_dead
+    ALU_RR_DEAD[1][2] = or32_rr_dead
+    ALU_RR_DEAD[2][0] = adc8_rr_dead
+    ALU_RR_DEAD[2][1] = adc16_rr_dead
+    ALU_RR_DEAD[2][2] = adc32_rr_dead
+    ALU_RR_DEAD[3][0] = sbb8_rr_dead
+    ALU_RR_DEAD[3][1] = sbb16_rr_dead
+    ALU_RR_DEAD[3][2] = sbb32_rr_dead
+    ALU_RR_DEAD[4][0] = and8_rr_dead
+    ALU_RR_DEAD[4][1] = and16_rr_dead
+    ALU_RR_DEAD[4][2] = and32_rr_dead
+    ALU_RR_DEAD[5][0] = sub8_rr_dead
+    ALU_RR_DEAD[5][1] = sub16_rr_dead
+    ALU_RR_DEAD[5][2] = sub32_rr_dead
+    ALU_RR_DEAD[6][0] = xor8_rr_dead
+    ALU_RR_DEAD[6][1] = xor16_rr_dead
+    ALU_RR_DEAD[6][2] = xor32_rr_dead
+    ALU_RR_DEAD[7][0] = cmp8_rr_dead
+    ALU_RR_DEAD[7][1] = cmp16_rr_dead
+    ALU_RR_DEAD[7][2] = cmp32_rr_dead
+    ALU_RR_DEAD[8][0] = test8_rr_dead
+    ALU_RR_DEAD[8][1] = test16_rr_dead
+    ALU_RR_DEAD[8][2] = test32_rr_dead
     ALU_RI[0][0] = add8_ri
     ALU_RI[0][1] = add16_ri
     ALU_RI[0][2] = add32_ri
@@ -941,6 +3340,33 @@ cdef void fill_grid() noexcept nogil:
     ALU_RI[8][0] = test8_ri
     ALU_RI[8][1] = test16_ri
     ALU_RI[8][2] = test32_ri
+    ALU_RI_DEAD[0][0] = add8_ri_dead
+    ALU_RI_DEAD[0][1] = add16_ri_dead
+    ALU_RI_DEAD[0][2] = add32_ri_dead
+    ALU_RI_DEAD[1][0] = or8_ri_dead
+    ALU_RI_DEAD[1][1] = or16_ri_dead
+    ALU_RI_DEAD[1][2] = or32_ri_dead
+    ALU_RI_DEAD[2][0] = adc8_ri_dead
+    ALU_RI_DEAD[2][1] = adc16_ri_dead
+    ALU_RI_DEAD[2][2] = adc32_ri_dead
+    ALU_RI_DEAD[3][0] = sbb8_ri_dead
+    ALU_RI_DEAD[3][1] = sbb16_ri_dead
+    ALU_RI_DEAD[3][2] = sbb32_ri_dead
+    ALU_RI_DEAD[4][0] = and8_ri_dead
+    ALU_RI_DEAD[4][1] = and16_ri_dead
+    ALU_RI_DEAD[4][2] = and32_ri_dead
+    ALU_RI_DEAD[5][0] = sub8_ri_dead
+    ALU_RI_DEAD[5][1] = sub16_ri_dead
+    ALU_RI_DEAD[5][2] = sub32_ri_dead
+    ALU_RI_DEAD[6][0] = xor8_ri_dead
+    ALU_RI_DEAD[6][1] = xor16_ri_dead
+    ALU_RI_DEAD[6][2] = xor32_ri_dead
+    ALU_RI_DEAD[7][0] = cmp8_ri_dead
+    ALU_RI_DEAD[7][1] = cmp16_ri_dead
+    ALU_RI_DEAD[7][2] = cmp32_ri_dead
+    ALU_RI_DEAD[8][0] = test8_ri_dead
+    ALU_RI_DEAD[8][1] = test16_ri_dead
+    ALU_RI_DEAD[8][2] = test32_ri_dead
     ALU_RM[0][0] = add8_rm
     ALU_RM[0][1] = add16_rm
     ALU_RM[0][2] = add32_rm
@@ -968,6 +3394,33 @@ cdef void fill_grid() noexcept nogil:
     ALU_RM[8][0] = test8_rm
     ALU_RM[8][1] = test16_rm
     ALU_RM[8][2] = test32_rm
+    ALU_RM_DEAD[0][0] = add8_rm_dead
+    ALU_RM_DEAD[0][1] = add16_rm_dead
+    ALU_RM_DEAD[0][2] = add32_rm_dead
+    ALU_RM_DEAD[1][0] = or8_rm_dead
+    ALU_RM_DEAD[1][1] = or16_rm_dead
+    ALU_RM_DEAD[1][2] = or32_rm_dead
+    ALU_RM_DEAD[2][0] = adc8_rm_dead
+    ALU_RM_DEAD[2][1] = adc16_rm_dead
+    ALU_RM_DEAD[2][2] = adc32_rm_dead
+    ALU_RM_DEAD[3][0] = sbb8_rm_dead
+    ALU_RM_DEAD[3][1] = sbb16_rm_dead
+    ALU_RM_DEAD[3][2] = sbb32_rm_dead
+    ALU_RM_DEAD[4][0] = and8_rm_dead
+    ALU_RM_DEAD[4][1] = and16_rm_dead
+    ALU_RM_DEAD[4][2] = and32_rm_dead
+    ALU_RM_DEAD[5][0] = sub8_rm_dead
+    ALU_RM_DEAD[5][1] = sub16_rm_dead
+    ALU_RM_DEAD[5][2] = sub32_rm_dead
+    ALU_RM_DEAD[6][0] = xor8_rm_dead
+    ALU_RM_DEAD[6][1] = xor16_rm_dead
+    ALU_RM_DEAD[6][2] = xor32_rm_dead
+    ALU_RM_DEAD[7][0] = cmp8_rm_dead
+    ALU_RM_DEAD[7][1] = cmp16_rm_dead
+    ALU_RM_DEAD[7][2] = cmp32_rm_dead
+    ALU_RM_DEAD[8][0] = test8_rm_dead
+    ALU_RM_DEAD[8][1] = test16_rm_dead
+    ALU_RM_DEAD[8][2] = test32_rm_dead
     ALU_MR[0][0] = add8_mr
     ALU_MR[0][1] = add16_mr
     ALU_MR[0][2] = add32_mr
@@ -1034,6 +3487,18 @@ cdef void fill_grid() noexcept nogil:
     UNARY_R[3][0] = neg8_r
     UNARY_R[3][1] = neg16_r
     UNARY_R[3][2] = neg32_r
+    UNARY_R_DEAD[0][0] = inc8_r_dead
+    UNARY_R_DEAD[0][1] = inc16_r_dead
+    UNARY_R_DEAD[0][2] = inc32_r_dead
+    UNARY_R_DEAD[1][0] = dec8_r_dead
+    UNARY_R_DEAD[1][1] = dec16_r_dead
+    UNARY_R_DEAD[1][2] = dec32_r_dead
+    UNARY_R_DEAD[2][0] = not8_r_dead
+    UNARY_R_DEAD[2][1] = not16_r_dead
+    UNARY_R_DEAD[2][2] = not32_r_dead
+    UNARY_R_DEAD[3][0] = neg8_r_dead
+    UNARY_R_DEAD[3][1] = neg16_r_dead
+    UNARY_R_DEAD[3][2] = neg32_r_dead
     UNARY_M[0][0] = inc8_m
     UNARY_M[0][1] = inc16_m
     UNARY_M[0][2] = inc32_m
@@ -1070,6 +3535,30 @@ cdef void fill_grid() noexcept nogil:
     SHIFT_RI[7][0] = sar8_ri
     SHIFT_RI[7][1] = sar16_ri
     SHIFT_RI[7][2] = sar32_ri
+    SHIFT_RI_DEAD[0][0] = rol8_ri_dead
+    SHIFT_RI_DEAD[0][1] = rol16_ri_dead
+    SHIFT_RI_DEAD[0][2] = rol32_ri_dead
+    SHIFT_RI_DEAD[1][0] = ror8_ri_dead
+    SHIFT_RI_DEAD[1][1] = ror16_ri_dead
+    SHIFT_RI_DEAD[1][2] = ror32_ri_dead
+    SHIFT_RI_DEAD[2][0] = rcl8_ri_dead
+    SHIFT_RI_DEAD[2][1] = rcl16_ri_dead
+    SHIFT_RI_DEAD[2][2] = rcl32_ri_dead
+    SHIFT_RI_DEAD[3][0] = rcr8_ri_dead
+    SHIFT_RI_DEAD[3][1] = rcr16_ri_dead
+    SHIFT_RI_DEAD[3][2] = rcr32_ri_dead
+    SHIFT_RI_DEAD[4][0] = shl8_ri_dead
+    SHIFT_RI_DEAD[4][1] = shl16_ri_dead
+    SHIFT_RI_DEAD[4][2] = shl32_ri_dead
+    SHIFT_RI_DEAD[5][0] = shr8_ri_dead
+    SHIFT_RI_DEAD[5][1] = shr16_ri_dead
+    SHIFT_RI_DEAD[5][2] = shr32_ri_dead
+    SHIFT_RI_DEAD[6][0] = setmo8_ri_dead
+    SHIFT_RI_DEAD[6][1] = setmo16_ri_dead
+    SHIFT_RI_DEAD[6][2] = setmo32_ri_dead
+    SHIFT_RI_DEAD[7][0] = sar8_ri_dead
+    SHIFT_RI_DEAD[7][1] = sar16_ri_dead
+    SHIFT_RI_DEAD[7][2] = sar32_ri_dead
     SHIFT_RC[0][0] = rol8_rc
     SHIFT_RC[0][1] = rol16_rc
     SHIFT_RC[0][2] = rol32_rc
@@ -1173,6 +3662,681 @@ cdef void fill_grid() noexcept nogil:
     JCC[0][13] = jcc_d
     JCC[0][14] = jcc_e
     JCC[0][15] = jcc_f
+
+
+cdef void fill_fused() noexcept nogil:
+    fuses(ALU_RR[ADD][0], 2, add8_rr_j2)
+    fuses(ALU_RR[ADD][0], 3, add8_rr_j3)
+    fuses(ALU_RR[ADD][0], 4, add8_rr_j4)
+    fuses(ALU_RR[ADD][0], 5, add8_rr_j5)
+    fuses(ALU_RR[ADD][0], 6, add8_rr_j6)
+    fuses(ALU_RR[ADD][0], 7, add8_rr_j7)
+    fuses(ALU_RR[ADD][0], 8, add8_rr_j8)
+    fuses(ALU_RR[ADD][0], 9, add8_rr_j9)
+    fuses(ALU_RR[ADD][0], 12, add8_rr_jc)
+    fuses(ALU_RR[ADD][0], 13, add8_rr_jd)
+    fuses(ALU_RR[ADD][0], 14, add8_rr_je)
+    fuses(ALU_RR[ADD][0], 15, add8_rr_jf)
+    fuses(ALU_RR[ADD][1], 2, add16_rr_j2)
+    fuses(ALU_RR[ADD][1], 3, add16_rr_j3)
+    fuses(ALU_RR[ADD][1], 4, add16_rr_j4)
+    fuses(ALU_RR[ADD][1], 5, add16_rr_j5)
+    fuses(ALU_RR[ADD][1], 6, add16_rr_j6)
+    fuses(ALU_RR[ADD][1], 7, add16_rr_j7)
+    fuses(ALU_RR[ADD][1], 8, add16_rr_j8)
+    fuses(ALU_RR[ADD][1], 9, add16_rr_j9)
+    fuses(ALU_RR[ADD][1], 12, add16_rr_jc)
+    fuses(ALU_RR[ADD][1], 13, add16_rr_jd)
+    fuses(ALU_RR[ADD][1], 14, add16_rr_je)
+    fuses(ALU_RR[ADD][1], 15, add16_rr_jf)
+    fuses(ALU_RR[ADD][2], 2, add32_rr_j2)
+    fuses(ALU_RR[ADD][2], 3, add32_rr_j3)
+    fuses(ALU_RR[ADD][2], 4, add32_rr_j4)
+    fuses(ALU_RR[ADD][2], 5, add32_rr_j5)
+    fuses(ALU_RR[ADD][2], 6, add32_rr_j6)
+    fuses(ALU_RR[ADD][2], 7, add32_rr_j7)
+    fuses(ALU_RR[ADD][2], 8, add32_rr_j8)
+    fuses(ALU_RR[ADD][2], 9, add32_rr_j9)
+    fuses(ALU_RR[ADD][2], 12, add32_rr_jc)
+    fuses(ALU_RR[ADD][2], 13, add32_rr_jd)
+    fuses(ALU_RR[ADD][2], 14, add32_rr_je)
+    fuses(ALU_RR[ADD][2], 15, add32_rr_jf)
+    fuses(ALU_RR[SUB][0], 2, sub8_rr_j2)
+    fuses(ALU_RR[SUB][0], 3, sub8_rr_j3)
+    fuses(ALU_RR[SUB][0], 4, sub8_rr_j4)
+    fuses(ALU_RR[SUB][0], 5, sub8_rr_j5)
+    fuses(ALU_RR[SUB][0], 6, sub8_rr_j6)
+    fuses(ALU_RR[SUB][0], 7, sub8_rr_j7)
+    fuses(ALU_RR[SUB][0], 8, sub8_rr_j8)
+    fuses(ALU_RR[SUB][0], 9, sub8_rr_j9)
+    fuses(ALU_RR[SUB][0], 12, sub8_rr_jc)
+    fuses(ALU_RR[SUB][0], 13, sub8_rr_jd)
+    fuses(ALU_RR[SUB][0], 14, sub8_rr_je)
+    fuses(ALU_RR[SUB][0], 15, sub8_rr_jf)
+    fuses(ALU_RR[SUB][1], 2, sub16_rr_j2)
+    fuses(ALU_RR[SUB][1], 3, sub16_rr_j3)
+    fuses(ALU_RR[SUB][1], 4, sub16_rr_j4)
+    fuses(ALU_RR[SUB][1], 5, sub16_rr_j5)
+    fuses(ALU_RR[SUB][1], 6, sub16_rr_j6)
+    fuses(ALU_RR[SUB][1], 7, sub16_rr_j7)
+    fuses(ALU_RR[SUB][1], 8, sub16_rr_j8)
+    fuses(ALU_RR[SUB][1], 9, sub16_rr_j9)
+    fuses(ALU_RR[SUB][1], 12, sub16_rr_jc)
+    fuses(ALU_RR[SUB][1], 13, sub16_rr_jd)
+    fuses(ALU_RR[SUB][1], 14, sub16_rr_je)
+    fuses(ALU_RR[SUB][1], 15, sub16_rr_jf)
+    fuses(ALU_RR[SUB][2], 2, sub32_rr_j2)
+    fuses(ALU_RR[SUB][2], 3, sub32_rr_j3)
+    fuses(ALU_RR[SUB][2], 4, sub32_rr_j4)
+    fuses(ALU_RR[SUB][2], 5, sub32_rr_j5)
+    fuses(ALU_RR[SUB][2], 6, sub32_rr_j6)
+    fuses(ALU_RR[SUB][2], 7, sub32_rr_j7)
+    fuses(ALU_RR[SUB][2], 8, sub32_rr_j8)
+    fuses(ALU_RR[SUB][2], 9, sub32_rr_j9)
+    fuses(ALU_RR[SUB][2], 12, sub32_rr_jc)
+    fuses(ALU_RR[SUB][2], 13, sub32_rr_jd)
+    fuses(ALU_RR[SUB][2], 14, sub32_rr_je)
+    fuses(ALU_RR[SUB][2], 15, sub32_rr_jf)
+    fuses(ALU_RR[AND][0], 2, and8_rr_j2)
+    fuses(ALU_RR[AND][0], 3, and8_rr_j3)
+    fuses(ALU_RR[AND][0], 4, and8_rr_j4)
+    fuses(ALU_RR[AND][0], 5, and8_rr_j5)
+    fuses(ALU_RR[AND][0], 6, and8_rr_j6)
+    fuses(ALU_RR[AND][0], 7, and8_rr_j7)
+    fuses(ALU_RR[AND][0], 8, and8_rr_j8)
+    fuses(ALU_RR[AND][0], 9, and8_rr_j9)
+    fuses(ALU_RR[AND][0], 12, and8_rr_jc)
+    fuses(ALU_RR[AND][0], 13, and8_rr_jd)
+    fuses(ALU_RR[AND][0], 14, and8_rr_je)
+    fuses(ALU_RR[AND][0], 15, and8_rr_jf)
+    fuses(ALU_RR[AND][1], 2, and16_rr_j2)
+    fuses(ALU_RR[AND][1], 3, and16_rr_j3)
+    fuses(ALU_RR[AND][1], 4, and16_rr_j4)
+    fuses(ALU_RR[AND][1], 5, and16_rr_j5)
+    fuses(ALU_RR[AND][1], 6, and16_rr_j6)
+    fuses(ALU_RR[AND][1], 7, and16_rr_j7)
+    fuses(ALU_RR[AND][1], 8, and16_rr_j8)
+    fuses(ALU_RR[AND][1], 9, and16_rr_j9)
+    fuses(ALU_RR[AND][1], 12, and16_rr_jc)
+    fuses(ALU_RR[AND][1], 13, and16_rr_jd)
+    fuses(ALU_RR[AND][1], 14, and16_rr_je)
+    fuses(ALU_RR[AND][1], 15, and16_rr_jf)
+    fuses(ALU_RR[AND][2], 2, and32_rr_j2)
+    fuses(ALU_RR[AND][2], 3, and32_rr_j3)
+    fuses(ALU_RR[AND][2], 4, and32_rr_j4)
+    fuses(ALU_RR[AND][2], 5, and32_rr_j5)
+    fuses(ALU_RR[AND][2], 6, and32_rr_j6)
+    fuses(ALU_RR[AND][2], 7, and32_rr_j7)
+    fuses(ALU_RR[AND][2], 8, and32_rr_j8)
+    fuses(ALU_RR[AND][2], 9, and32_rr_j9)
+    fuses(ALU_RR[AND][2], 12, and32_rr_jc)
+    fuses(ALU_RR[AND][2], 13, and32_rr_jd)
+    fuses(ALU_RR[AND][2], 14, and32_rr_je)
+    fuses(ALU_RR[AND][2], 15, and32_rr_jf)
+    fuses(ALU_RR[OR][0], 2, or8_rr_j2)
+    fuses(ALU_RR[OR][0], 3, or8_rr_j3)
+    fuses(ALU_RR[OR][0], 4, or8_rr_j4)
+    fuses(ALU_RR[OR][0], 5, or8_rr_j5)
+    fuses(ALU_RR[OR][0], 6, or8_rr_j6)
+    fuses(ALU_RR[OR][0], 7, or8_rr_j7)
+    fuses(ALU_RR[OR][0], 8, or8_rr_j8)
+    fuses(ALU_RR[OR][0], 9, or8_rr_j9)
+    fuses(ALU_RR[OR][0], 12, or8_rr_jc)
+    fuses(ALU_RR[OR][0], 13, or8_rr_jd)
+    fuses(ALU_RR[OR][0], 14, or8_rr_je)
+    fuses(ALU_RR[OR][0], 15, or8_rr_jf)
+    fuses(ALU_RR[OR][1], 2, or16_rr_j2)
+    fuses(ALU_RR[OR][1], 3, or16_rr_j3)
+    fuses(ALU_RR[OR][1], 4, or16_rr_j4)
+    fuses(ALU_RR[OR][1], 5, or16_rr_j5)
+    fuses(ALU_RR[OR][1], 6, or16_rr_j6)
+    fuses(ALU_RR[OR][1], 7, or16_rr_j7)
+    fuses(ALU_RR[OR][1], 8, or16_rr_j8)
+    fuses(ALU_RR[OR][1], 9, or16_rr_j9)
+    fuses(ALU_RR[OR][1], 12, or16_rr_jc)
+    fuses(ALU_RR[OR][1], 13, or16_rr_jd)
+    fuses(ALU_RR[OR][1], 14, or16_rr_je)
+    fuses(ALU_RR[OR][1], 15, or16_rr_jf)
+    fuses(ALU_RR[OR][2], 2, or32_rr_j2)
+    fuses(ALU_RR[OR][2], 3, or32_rr_j3)
+    fuses(ALU_RR[OR][2], 4, or32_rr_j4)
+    fuses(ALU_RR[OR][2], 5, or32_rr_j5)
+    fuses(ALU_RR[OR][2], 6, or32_rr_j6)
+    fuses(ALU_RR[OR][2], 7, or32_rr_j7)
+    fuses(ALU_RR[OR][2], 8, or32_rr_j8)
+    fuses(ALU_RR[OR][2], 9, or32_rr_j9)
+    fuses(ALU_RR[OR][2], 12, or32_rr_jc)
+    fuses(ALU_RR[OR][2], 13, or32_rr_jd)
+    fuses(ALU_RR[OR][2], 14, or32_rr_je)
+    fuses(ALU_RR[OR][2], 15, or32_rr_jf)
+    fuses(ALU_RR[CMP][0], 2, cmp8_rr_j2)
+    fuses(ALU_RR[CMP][0], 3, cmp8_rr_j3)
+    fuses(ALU_RR[CMP][0], 4, cmp8_rr_j4)
+    fuses(ALU_RR[CMP][0], 5, cmp8_rr_j5)
+    fuses(ALU_RR[CMP][0], 6, cmp8_rr_j6)
+    fuses(ALU_RR[CMP][0], 7, cmp8_rr_j7)
+    fuses(ALU_RR[CMP][0], 8, cmp8_rr_j8)
+    fuses(ALU_RR[CMP][0], 9, cmp8_rr_j9)
+    fuses(ALU_RR[CMP][0], 12, cmp8_rr_jc)
+    fuses(ALU_RR[CMP][0], 13, cmp8_rr_jd)
+    fuses(ALU_RR[CMP][0], 14, cmp8_rr_je)
+    fuses(ALU_RR[CMP][0], 15, cmp8_rr_jf)
+    fuses(ALU_RR[CMP][1], 2, cmp16_rr_j2)
+    fuses(ALU_RR[CMP][1], 3, cmp16_rr_j3)
+    fuses(ALU_RR[CMP][1], 4, cmp16_rr_j4)
+    fuses(ALU_RR[CMP][1], 5, cmp16_rr_j5)
+    fuses(ALU_RR[CMP][1], 6, cmp16_rr_j6)
+    fuses(ALU_RR[CMP][1], 7, cmp16_rr_j7)
+    fuses(ALU_RR[CMP][1], 8, cmp16_rr_j8)
+    fuses(ALU_RR[CMP][1], 9, cmp16_rr_j9)
+    fuses(ALU_RR[CMP][1], 12, cmp16_rr_jc)
+    fuses(ALU_RR[CMP][1], 13, cmp16_rr_jd)
+    fuses(ALU_RR[CMP][1], 14, cmp16_rr_je)
+    fuses(ALU_RR[CMP][1], 15, cmp16_rr_jf)
+    fuses(ALU_RR[CMP][2], 2, cmp32_rr_j2)
+    fuses(ALU_RR[CMP][2], 3, cmp32_rr_j3)
+    fuses(ALU_RR[CMP][2], 4, cmp32_rr_j4)
+    fuses(ALU_RR[CMP][2], 5, cmp32_rr_j5)
+    fuses(ALU_RR[CMP][2], 6, cmp32_rr_j6)
+    fuses(ALU_RR[CMP][2], 7, cmp32_rr_j7)
+    fuses(ALU_RR[CMP][2], 8, cmp32_rr_j8)
+    fuses(ALU_RR[CMP][2], 9, cmp32_rr_j9)
+    fuses(ALU_RR[CMP][2], 12, cmp32_rr_jc)
+    fuses(ALU_RR[CMP][2], 13, cmp32_rr_jd)
+    fuses(ALU_RR[CMP][2], 14, cmp32_rr_je)
+    fuses(ALU_RR[CMP][2], 15, cmp32_rr_jf)
+    fuses(ALU_RR[TEST][0], 2, test8_rr_j2)
+    fuses(ALU_RR[TEST][0], 3, test8_rr_j3)
+    fuses(ALU_RR[TEST][0], 4, test8_rr_j4)
+    fuses(ALU_RR[TEST][0], 5, test8_rr_j5)
+    fuses(ALU_RR[TEST][0], 6, test8_rr_j6)
+    fuses(ALU_RR[TEST][0], 7, test8_rr_j7)
+    fuses(ALU_RR[TEST][0], 8, test8_rr_j8)
+    fuses(ALU_RR[TEST][0], 9, test8_rr_j9)
+    fuses(ALU_RR[TEST][0], 12, test8_rr_jc)
+    fuses(ALU_RR[TEST][0], 13, test8_rr_jd)
+    fuses(ALU_RR[TEST][0], 14, test8_rr_je)
+    fuses(ALU_RR[TEST][0], 15, test8_rr_jf)
+    fuses(ALU_RR[TEST][1], 2, test16_rr_j2)
+    fuses(ALU_RR[TEST][1], 3, test16_rr_j3)
+    fuses(ALU_RR[TEST][1], 4, test16_rr_j4)
+    fuses(ALU_RR[TEST][1], 5, test16_rr_j5)
+    fuses(ALU_RR[TEST][1], 6, test16_rr_j6)
+    fuses(ALU_RR[TEST][1], 7, test16_rr_j7)
+    fuses(ALU_RR[TEST][1], 8, test16_rr_j8)
+    fuses(ALU_RR[TEST][1], 9, test16_rr_j9)
+    fuses(ALU_RR[TEST][1], 12, test16_rr_jc)
+    fuses(ALU_RR[TEST][1], 13, test16_rr_jd)
+    fuses(ALU_RR[TEST][1], 14, test16_rr_je)
+    fuses(ALU_RR[TEST][1], 15, test16_rr_jf)
+    fuses(ALU_RR[TEST][2], 2, test32_rr_j2)
+    fuses(ALU_RR[TEST][2], 3, test32_rr_j3)
+    fuses(ALU_RR[TEST][2], 4, test32_rr_j4)
+    fuses(ALU_RR[TEST][2], 5, test32_rr_j5)
+    fuses(ALU_RR[TEST][2], 6, test32_rr_j6)
+    fuses(ALU_RR[TEST][2], 7, test32_rr_j7)
+    fuses(ALU_RR[TEST][2], 8, test32_rr_j8)
+    fuses(ALU_RR[TEST][2], 9, test32_rr_j9)
+    fuses(ALU_RR[TEST][2], 12, test32_rr_jc)
+    fuses(ALU_RR[TEST][2], 13, test32_rr_jd)
+    fuses(ALU_RR[TEST][2], 14, test32_rr_je)
+    fuses(ALU_RR[TEST][2], 15, test32_rr_jf)
+    fuses(ALU_RI[ADD][0], 2, add8_ri_j2)
+    fuses(ALU_RI[ADD][0], 3, add8_ri_j3)
+    fuses(ALU_RI[ADD][0], 4, add8_ri_j4)
+    fuses(ALU_RI[ADD][0], 5, add8_ri_j5)
+    fuses(ALU_RI[ADD][0], 6, add8_ri_j6)
+    fuses(ALU_RI[ADD][0], 7, add8_ri_j7)
+    fuses(ALU_RI[ADD][0], 8, add8_ri_j8)
+    fuses(ALU_RI[ADD][0], 9, add8_ri_j9)
+    fuses(ALU_RI[ADD][0], 12, add8_ri_jc)
+    fuses(ALU_RI[ADD][0], 13, add8_ri_jd)
+    fuses(ALU_RI[ADD][0], 14, add8_ri_je)
+    fuses(ALU_RI[ADD][0], 15, add8_ri_jf)
+    fuses(ALU_RI[ADD][1], 2, add16_ri_j2)
+    fuses(ALU_RI[ADD][1], 3, add16_ri_j3)
+    fuses(ALU_RI[ADD][1], 4, add16_ri_j4)
+    fuses(ALU_RI[ADD][1], 5, add16_ri_j5)
+    fuses(ALU_RI[ADD][1], 6, add16_ri_j6)
+    fuses(ALU_RI[ADD][1], 7, add16_ri_j7)
+    fuses(ALU_RI[ADD][1], 8, add16_ri_j8)
+    fuses(ALU_RI[ADD][1], 9, add16_ri_j9)
+    fuses(ALU_RI[ADD][1], 12, add16_ri_jc)
+    fuses(ALU_RI[ADD][1], 13, add16_ri_jd)
+    fuses(ALU_RI[ADD][1], 14, add16_ri_je)
+    fuses(ALU_RI[ADD][1], 15, add16_ri_jf)
+    fuses(ALU_RI[ADD][2], 2, add32_ri_j2)
+    fuses(ALU_RI[ADD][2], 3, add32_ri_j3)
+    fuses(ALU_RI[ADD][2], 4, add32_ri_j4)
+    fuses(ALU_RI[ADD][2], 5, add32_ri_j5)
+    fuses(ALU_RI[ADD][2], 6, add32_ri_j6)
+    fuses(ALU_RI[ADD][2], 7, add32_ri_j7)
+    fuses(ALU_RI[ADD][2], 8, add32_ri_j8)
+    fuses(ALU_RI[ADD][2], 9, add32_ri_j9)
+    fuses(ALU_RI[ADD][2], 12, add32_ri_jc)
+    fuses(ALU_RI[ADD][2], 13, add32_ri_jd)
+    fuses(ALU_RI[ADD][2], 14, add32_ri_je)
+    fuses(ALU_RI[ADD][2], 15, add32_ri_jf)
+    fuses(ALU_RI[SUB][0], 2, sub8_ri_j2)
+    fuses(ALU_RI[SUB][0], 3, sub8_ri_j3)
+    fuses(ALU_RI[SUB][0], 4, sub8_ri_j4)
+    fuses(ALU_RI[SUB][0], 5, sub8_ri_j5)
+    fuses(ALU_RI[SUB][0], 6, sub8_ri_j6)
+    fuses(ALU_RI[SUB][0], 7, sub8_ri_j7)
+    fuses(ALU_RI[SUB][0], 8, sub8_ri_j8)
+    fuses(ALU_RI[SUB][0], 9, sub8_ri_j9)
+    fuses(ALU_RI[SUB][0], 12, sub8_ri_jc)
+    fuses(ALU_RI[SUB][0], 13, sub8_ri_jd)
+    fuses(ALU_RI[SUB][0], 14, sub8_ri_je)
+    fuses(ALU_RI[SUB][0], 15, sub8_ri_jf)
+    fuses(ALU_RI[SUB][1], 2, sub16_ri_j2)
+    fuses(ALU_RI[SUB][1], 3, sub16_ri_j3)
+    fuses(ALU_RI[SUB][1], 4, sub16_ri_j4)
+    fuses(ALU_RI[SUB][1], 5, sub16_ri_j5)
+    fuses(ALU_RI[SUB][1], 6, sub16_ri_j6)
+    fuses(ALU_RI[SUB][1], 7, sub16_ri_j7)
+    fuses(ALU_RI[SUB][1], 8, sub16_ri_j8)
+    fuses(ALU_RI[SUB][1], 9, sub16_ri_j9)
+    fuses(ALU_RI[SUB][1], 12, sub16_ri_jc)
+    fuses(ALU_RI[SUB][1], 13, sub16_ri_jd)
+    fuses(ALU_RI[SUB][1], 14, sub16_ri_je)
+    fuses(ALU_RI[SUB][1], 15, sub16_ri_jf)
+    fuses(ALU_RI[SUB][2], 2, sub32_ri_j2)
+    fuses(ALU_RI[SUB][2], 3, sub32_ri_j3)
+    fuses(ALU_RI[SUB][2], 4, sub32_ri_j4)
+    fuses(ALU_RI[SUB][2], 5, sub32_ri_j5)
+    fuses(ALU_RI[SUB][2], 6, sub32_ri_j6)
+    fuses(ALU_RI[SUB][2], 7, sub32_ri_j7)
+    fuses(ALU_RI[SUB][2], 8, sub32_ri_j8)
+    fuses(ALU_RI[SUB][2], 9, sub32_ri_j9)
+    fuses(ALU_RI[SUB][2], 12, sub32_ri_jc)
+    fuses(ALU_RI[SUB][2], 13, sub32_ri_jd)
+    fuses(ALU_RI[SUB][2], 14, sub32_ri_je)
+    fuses(ALU_RI[SUB][2], 15, sub32_ri_jf)
+    fuses(ALU_RI[AND][0], 2, and8_ri_j2)
+    fuses(ALU_RI[AND][0], 3, and8_ri_j3)
+    fuses(ALU_RI[AND][0], 4, and8_ri_j4)
+    fuses(ALU_RI[AND][0], 5, and8_ri_j5)
+    fuses(ALU_RI[AND][0], 6, and8_ri_j6)
+    fuses(ALU_RI[AND][0], 7, and8_ri_j7)
+    fuses(ALU_RI[AND][0], 8, and8_ri_j8)
+    fuses(ALU_RI[AND][0], 9, and8_ri_j9)
+    fuses(ALU_RI[AND][0], 12, and8_ri_jc)
+    fuses(ALU_RI[AND][0], 13, and8_ri_jd)
+    fuses(ALU_RI[AND][0], 14, and8_ri_je)
+    fuses(ALU_RI[AND][0], 15, and8_ri_jf)
+    fuses(ALU_RI[AND][1], 2, and16_ri_j2)
+    fuses(ALU_RI[AND][1], 3, and16_ri_j3)
+    fuses(ALU_RI[AND][1], 4, and16_ri_j4)
+    fuses(ALU_RI[AND][1], 5, and16_ri_j5)
+    fuses(ALU_RI[AND][1], 6, and16_ri_j6)
+    fuses(ALU_RI[AND][1], 7, and16_ri_j7)
+    fuses(ALU_RI[AND][1], 8, and16_ri_j8)
+    fuses(ALU_RI[AND][1], 9, and16_ri_j9)
+    fuses(ALU_RI[AND][1], 12, and16_ri_jc)
+    fuses(ALU_RI[AND][1], 13, and16_ri_jd)
+    fuses(ALU_RI[AND][1], 14, and16_ri_je)
+    fuses(ALU_RI[AND][1], 15, and16_ri_jf)
+    fuses(ALU_RI[AND][2], 2, and32_ri_j2)
+    fuses(ALU_RI[AND][2], 3, and32_ri_j3)
+    fuses(ALU_RI[AND][2], 4, and32_ri_j4)
+    fuses(ALU_RI[AND][2], 5, and32_ri_j5)
+    fuses(ALU_RI[AND][2], 6, and32_ri_j6)
+    fuses(ALU_RI[AND][2], 7, and32_ri_j7)
+    fuses(ALU_RI[AND][2], 8, and32_ri_j8)
+    fuses(ALU_RI[AND][2], 9, and32_ri_j9)
+    fuses(ALU_RI[AND][2], 12, and32_ri_jc)
+    fuses(ALU_RI[AND][2], 13, and32_ri_jd)
+    fuses(ALU_RI[AND][2], 14, and32_ri_je)
+    fuses(ALU_RI[AND][2], 15, and32_ri_jf)
+    fuses(ALU_RI[CMP][0], 2, cmp8_ri_j2)
+    fuses(ALU_RI[CMP][0], 3, cmp8_ri_j3)
+    fuses(ALU_RI[CMP][0], 4, cmp8_ri_j4)
+    fuses(ALU_RI[CMP][0], 5, cmp8_ri_j5)
+    fuses(ALU_RI[CMP][0], 6, cmp8_ri_j6)
+    fuses(ALU_RI[CMP][0], 7, cmp8_ri_j7)
+    fuses(ALU_RI[CMP][0], 8, cmp8_ri_j8)
+    fuses(ALU_RI[CMP][0], 9, cmp8_ri_j9)
+    fuses(ALU_RI[CMP][0], 12, cmp8_ri_jc)
+    fuses(ALU_RI[CMP][0], 13, cmp8_ri_jd)
+    fuses(ALU_RI[CMP][0], 14, cmp8_ri_je)
+    fuses(ALU_RI[CMP][0], 15, cmp8_ri_jf)
+    fuses(ALU_RI[CMP][1], 2, cmp16_ri_j2)
+    fuses(ALU_RI[CMP][1], 3, cmp16_ri_j3)
+    fuses(ALU_RI[CMP][1], 4, cmp16_ri_j4)
+    fuses(ALU_RI[CMP][1], 5, cmp16_ri_j5)
+    fuses(ALU_RI[CMP][1], 6, cmp16_ri_j6)
+    fuses(ALU_RI[CMP][1], 7, cmp16_ri_j7)
+    fuses(ALU_RI[CMP][1], 8, cmp16_ri_j8)
+    fuses(ALU_RI[CMP][1], 9, cmp16_ri_j9)
+    fuses(ALU_RI[CMP][1], 12, cmp16_ri_jc)
+    fuses(ALU_RI[CMP][1], 13, cmp16_ri_jd)
+    fuses(ALU_RI[CMP][1], 14, cmp16_ri_je)
+    fuses(ALU_RI[CMP][1], 15, cmp16_ri_jf)
+    fuses(ALU_RI[CMP][2], 2, cmp32_ri_j2)
+    fuses(ALU_RI[CMP][2], 3, cmp32_ri_j3)
+    fuses(ALU_RI[CMP][2], 4, cmp32_ri_j4)
+    fuses(ALU_RI[CMP][2], 5, cmp32_ri_j5)
+    fuses(ALU_RI[CMP][2], 6, cmp32_ri_j6)
+    fuses(ALU_RI[CMP][2], 7, cmp32_ri_j7)
+    fuses(ALU_RI[CMP][2], 8, cmp32_ri_j8)
+    fuses(ALU_RI[CMP][2], 9, cmp32_ri_j9)
+    fuses(ALU_RI[CMP][2], 12, cmp32_ri_jc)
+    fuses(ALU_RI[CMP][2], 13, cmp32_ri_jd)
+    fuses(ALU_RI[CMP][2], 14, cmp32_ri_je)
+    fuses(ALU_RI[CMP][2], 15, cmp32_ri_jf)
+    fuses(ALU_RI[TEST][0], 2, test8_ri_j2)
+    fuses(ALU_RI[TEST][0], 3, test8_ri_j3)
+    fuses(ALU_RI[TEST][0], 4, test8_ri_j4)
+    fuses(ALU_RI[TEST][0], 5, test8_ri_j5)
+    fuses(ALU_RI[TEST][0], 6, test8_ri_j6)
+    fuses(ALU_RI[TEST][0], 7, test8_ri_j7)
+    fuses(ALU_RI[TEST][0], 8, test8_ri_j8)
+    fuses(ALU_RI[TEST][0], 9, test8_ri_j9)
+    fuses(ALU_RI[TEST][0], 12, test8_ri_jc)
+    fuses(ALU_RI[TEST][0], 13, test8_ri_jd)
+    fuses(ALU_RI[TEST][0], 14, test8_ri_je)
+    fuses(ALU_RI[TEST][0], 15, test8_ri_jf)
+    fuses(ALU_RI[TEST][1], 2, test16_ri_j2)
+    fuses(ALU_RI[TEST][1], 3, test16_ri_j3)
+    fuses(ALU_RI[TEST][1], 4, test16_ri_j4)
+    fuses(ALU_RI[TEST][1], 5, test16_ri_j5)
+    fuses(ALU_RI[TEST][1], 6, test16_ri_j6)
+    fuses(ALU_RI[TEST][1], 7, test16_ri_j7)
+    fuses(ALU_RI[TEST][1], 8, test16_ri_j8)
+    fuses(ALU_RI[TEST][1], 9, test16_ri_j9)
+    fuses(ALU_RI[TEST][1], 12, test16_ri_jc)
+    fuses(ALU_RI[TEST][1], 13, test16_ri_jd)
+    fuses(ALU_RI[TEST][1], 14, test16_ri_je)
+    fuses(ALU_RI[TEST][1], 15, test16_ri_jf)
+    fuses(ALU_RI[TEST][2], 2, test32_ri_j2)
+    fuses(ALU_RI[TEST][2], 3, test32_ri_j3)
+    fuses(ALU_RI[TEST][2], 4, test32_ri_j4)
+    fuses(ALU_RI[TEST][2], 5, test32_ri_j5)
+    fuses(ALU_RI[TEST][2], 6, test32_ri_j6)
+    fuses(ALU_RI[TEST][2], 7, test32_ri_j7)
+    fuses(ALU_RI[TEST][2], 8, test32_ri_j8)
+    fuses(ALU_RI[TEST][2], 9, test32_ri_j9)
+    fuses(ALU_RI[TEST][2], 12, test32_ri_jc)
+    fuses(ALU_RI[TEST][2], 13, test32_ri_jd)
+    fuses(ALU_RI[TEST][2], 14, test32_ri_je)
+    fuses(ALU_RI[TEST][2], 15, test32_ri_jf)
+    fuses(ALU_RM[CMP][0], 2, cmp8_rm_j2)
+    fuses(ALU_RM[CMP][0], 3, cmp8_rm_j3)
+    fuses(ALU_RM[CMP][0], 4, cmp8_rm_j4)
+    fuses(ALU_RM[CMP][0], 5, cmp8_rm_j5)
+    fuses(ALU_RM[CMP][0], 6, cmp8_rm_j6)
+    fuses(ALU_RM[CMP][0], 7, cmp8_rm_j7)
+    fuses(ALU_RM[CMP][0], 8, cmp8_rm_j8)
+    fuses(ALU_RM[CMP][0], 9, cmp8_rm_j9)
+    fuses(ALU_RM[CMP][0], 12, cmp8_rm_jc)
+    fuses(ALU_RM[CMP][0], 13, cmp8_rm_jd)
+    fuses(ALU_RM[CMP][0], 14, cmp8_rm_je)
+    fuses(ALU_RM[CMP][0], 15, cmp8_rm_jf)
+    fuses(ALU_RM[CMP][1], 2, cmp16_rm_j2)
+    fuses(ALU_RM[CMP][1], 3, cmp16_rm_j3)
+    fuses(ALU_RM[CMP][1], 4, cmp16_rm_j4)
+    fuses(ALU_RM[CMP][1], 5, cmp16_rm_j5)
+    fuses(ALU_RM[CMP][1], 6, cmp16_rm_j6)
+    fuses(ALU_RM[CMP][1], 7, cmp16_rm_j7)
+    fuses(ALU_RM[CMP][1], 8, cmp16_rm_j8)
+    fuses(ALU_RM[CMP][1], 9, cmp16_rm_j9)
+    fuses(ALU_RM[CMP][1], 12, cmp16_rm_jc)
+    fuses(ALU_RM[CMP][1], 13, cmp16_rm_jd)
+    fuses(ALU_RM[CMP][1], 14, cmp16_rm_je)
+    fuses(ALU_RM[CMP][1], 15, cmp16_rm_jf)
+    fuses(ALU_RM[CMP][2], 2, cmp32_rm_j2)
+    fuses(ALU_RM[CMP][2], 3, cmp32_rm_j3)
+    fuses(ALU_RM[CMP][2], 4, cmp32_rm_j4)
+    fuses(ALU_RM[CMP][2], 5, cmp32_rm_j5)
+    fuses(ALU_RM[CMP][2], 6, cmp32_rm_j6)
+    fuses(ALU_RM[CMP][2], 7, cmp32_rm_j7)
+    fuses(ALU_RM[CMP][2], 8, cmp32_rm_j8)
+    fuses(ALU_RM[CMP][2], 9, cmp32_rm_j9)
+    fuses(ALU_RM[CMP][2], 12, cmp32_rm_jc)
+    fuses(ALU_RM[CMP][2], 13, cmp32_rm_jd)
+    fuses(ALU_RM[CMP][2], 14, cmp32_rm_je)
+    fuses(ALU_RM[CMP][2], 15, cmp32_rm_jf)
+    fuses(ALU_MR[CMP][0], 2, cmp8_mr_j2)
+    fuses(ALU_MR[CMP][0], 3, cmp8_mr_j3)
+    fuses(ALU_MR[CMP][0], 4, cmp8_mr_j4)
+    fuses(ALU_MR[CMP][0], 5, cmp8_mr_j5)
+    fuses(ALU_MR[CMP][0], 6, cmp8_mr_j6)
+    fuses(ALU_MR[CMP][0], 7, cmp8_mr_j7)
+    fuses(ALU_MR[CMP][0], 8, cmp8_mr_j8)
+    fuses(ALU_MR[CMP][0], 9, cmp8_mr_j9)
+    fuses(ALU_MR[CMP][0], 12, cmp8_mr_jc)
+    fuses(ALU_MR[CMP][0], 13, cmp8_mr_jd)
+    fuses(ALU_MR[CMP][0], 14, cmp8_mr_je)
+    fuses(ALU_MR[CMP][0], 15, cmp8_mr_jf)
+    fuses(ALU_MR[CMP][1], 2, cmp16_mr_j2)
+    fuses(ALU_MR[CMP][1], 3, cmp16_mr_j3)
+    fuses(ALU_MR[CMP][1], 4, cmp16_mr_j4)
+    fuses(ALU_MR[CMP][1], 5, cmp16_mr_j5)
+    fuses(ALU_MR[CMP][1], 6, cmp16_mr_j6)
+    fuses(ALU_MR[CMP][1], 7, cmp16_mr_j7)
+    fuses(ALU_MR[CMP][1], 8, cmp16_mr_j8)
+    fuses(ALU_MR[CMP][1], 9, cmp16_mr_j9)
+    fuses(ALU_MR[CMP][1], 12, cmp16_mr_jc)
+    fuses(ALU_MR[CMP][1], 13, cmp16_mr_jd)
+    fuses(ALU_MR[CMP][1], 14, cmp16_mr_je)
+    fuses(ALU_MR[CMP][1], 15, cmp16_mr_jf)
+    fuses(ALU_MR[CMP][2], 2, cmp32_mr_j2)
+    fuses(ALU_MR[CMP][2], 3, cmp32_mr_j3)
+    fuses(ALU_MR[CMP][2], 4, cmp32_mr_j4)
+    fuses(ALU_MR[CMP][2], 5, cmp32_mr_j5)
+    fuses(ALU_MR[CMP][2], 6, cmp32_mr_j6)
+    fuses(ALU_MR[CMP][2], 7, cmp32_mr_j7)
+    fuses(ALU_MR[CMP][2], 8, cmp32_mr_j8)
+    fuses(ALU_MR[CMP][2], 9, cmp32_mr_j9)
+    fuses(ALU_MR[CMP][2], 12, cmp32_mr_jc)
+    fuses(ALU_MR[CMP][2], 13, cmp32_mr_jd)
+    fuses(ALU_MR[CMP][2], 14, cmp32_mr_je)
+    fuses(ALU_MR[CMP][2], 15, cmp32_mr_jf)
+    fuses(ALU_MR[TEST][0], 2, test8_mr_j2)
+    fuses(ALU_MR[TEST][0], 3, test8_mr_j3)
+    fuses(ALU_MR[TEST][0], 4, test8_mr_j4)
+    fuses(ALU_MR[TEST][0], 5, test8_mr_j5)
+    fuses(ALU_MR[TEST][0], 6, test8_mr_j6)
+    fuses(ALU_MR[TEST][0], 7, test8_mr_j7)
+    fuses(ALU_MR[TEST][0], 8, test8_mr_j8)
+    fuses(ALU_MR[TEST][0], 9, test8_mr_j9)
+    fuses(ALU_MR[TEST][0], 12, test8_mr_jc)
+    fuses(ALU_MR[TEST][0], 13, test8_mr_jd)
+    fuses(ALU_MR[TEST][0], 14, test8_mr_je)
+    fuses(ALU_MR[TEST][0], 15, test8_mr_jf)
+    fuses(ALU_MR[TEST][1], 2, test16_mr_j2)
+    fuses(ALU_MR[TEST][1], 3, test16_mr_j3)
+    fuses(ALU_MR[TEST][1], 4, test16_mr_j4)
+    fuses(ALU_MR[TEST][1], 5, test16_mr_j5)
+    fuses(ALU_MR[TEST][1], 6, test16_mr_j6)
+    fuses(ALU_MR[TEST][1], 7, test16_mr_j7)
+    fuses(ALU_MR[TEST][1], 8, test16_mr_j8)
+    fuses(ALU_MR[TEST][1], 9, test16_mr_j9)
+    fuses(ALU_MR[TEST][1], 12, test16_mr_jc)
+    fuses(ALU_MR[TEST][1], 13, test16_mr_jd)
+    fuses(ALU_MR[TEST][1], 14, test16_mr_je)
+    fuses(ALU_MR[TEST][1], 15, test16_mr_jf)
+    fuses(ALU_MR[TEST][2], 2, test32_mr_j2)
+    fuses(ALU_MR[TEST][2], 3, test32_mr_j3)
+    fuses(ALU_MR[TEST][2], 4, test32_mr_j4)
+    fuses(ALU_MR[TEST][2], 5, test32_mr_j5)
+    fuses(ALU_MR[TEST][2], 6, test32_mr_j6)
+    fuses(ALU_MR[TEST][2], 7, test32_mr_j7)
+    fuses(ALU_MR[TEST][2], 8, test32_mr_j8)
+    fuses(ALU_MR[TEST][2], 9, test32_mr_j9)
+    fuses(ALU_MR[TEST][2], 12, test32_mr_jc)
+    fuses(ALU_MR[TEST][2], 13, test32_mr_jd)
+    fuses(ALU_MR[TEST][2], 14, test32_mr_je)
+    fuses(ALU_MR[TEST][2], 15, test32_mr_jf)
+    fuses(ALU_MI[CMP][0], 2, cmp8_mi_j2)
+    fuses(ALU_MI[CMP][0], 3, cmp8_mi_j3)
+    fuses(ALU_MI[CMP][0], 4, cmp8_mi_j4)
+    fuses(ALU_MI[CMP][0], 5, cmp8_mi_j5)
+    fuses(ALU_MI[CMP][0], 6, cmp8_mi_j6)
+    fuses(ALU_MI[CMP][0], 7, cmp8_mi_j7)
+    fuses(ALU_MI[CMP][0], 8, cmp8_mi_j8)
+    fuses(ALU_MI[CMP][0], 9, cmp8_mi_j9)
+    fuses(ALU_MI[CMP][0], 12, cmp8_mi_jc)
+    fuses(ALU_MI[CMP][0], 13, cmp8_mi_jd)
+    fuses(ALU_MI[CMP][0], 14, cmp8_mi_je)
+    fuses(ALU_MI[CMP][0], 15, cmp8_mi_jf)
+    fuses(ALU_MI[CMP][1], 2, cmp16_mi_j2)
+    fuses(ALU_MI[CMP][1], 3, cmp16_mi_j3)
+    fuses(ALU_MI[CMP][1], 4, cmp16_mi_j4)
+    fuses(ALU_MI[CMP][1], 5, cmp16_mi_j5)
+    fuses(ALU_MI[CMP][1], 6, cmp16_mi_j6)
+    fuses(ALU_MI[CMP][1], 7, cmp16_mi_j7)
+    fuses(ALU_MI[CMP][1], 8, cmp16_mi_j8)
+    fuses(ALU_MI[CMP][1], 9, cmp16_mi_j9)
+    fuses(ALU_MI[CMP][1], 12, cmp16_mi_jc)
+    fuses(ALU_MI[CMP][1], 13, cmp16_mi_jd)
+    fuses(ALU_MI[CMP][1], 14, cmp16_mi_je)
+    fuses(ALU_MI[CMP][1], 15, cmp16_mi_jf)
+    fuses(ALU_MI[CMP][2], 2, cmp32_mi_j2)
+    fuses(ALU_MI[CMP][2], 3, cmp32_mi_j3)
+    fuses(ALU_MI[CMP][2], 4, cmp32_mi_j4)
+    fuses(ALU_MI[CMP][2], 5, cmp32_mi_j5)
+    fuses(ALU_MI[CMP][2], 6, cmp32_mi_j6)
+    fuses(ALU_MI[CMP][2], 7, cmp32_mi_j7)
+    fuses(ALU_MI[CMP][2], 8, cmp32_mi_j8)
+    fuses(ALU_MI[CMP][2], 9, cmp32_mi_j9)
+    fuses(ALU_MI[CMP][2], 12, cmp32_mi_jc)
+    fuses(ALU_MI[CMP][2], 13, cmp32_mi_jd)
+    fuses(ALU_MI[CMP][2], 14, cmp32_mi_je)
+    fuses(ALU_MI[CMP][2], 15, cmp32_mi_jf)
+    fuses(ALU_MI[TEST][0], 2, test8_mi_j2)
+    fuses(ALU_MI[TEST][0], 3, test8_mi_j3)
+    fuses(ALU_MI[TEST][0], 4, test8_mi_j4)
+    fuses(ALU_MI[TEST][0], 5, test8_mi_j5)
+    fuses(ALU_MI[TEST][0], 6, test8_mi_j6)
+    fuses(ALU_MI[TEST][0], 7, test8_mi_j7)
+    fuses(ALU_MI[TEST][0], 8, test8_mi_j8)
+    fuses(ALU_MI[TEST][0], 9, test8_mi_j9)
+    fuses(ALU_MI[TEST][0], 12, test8_mi_jc)
+    fuses(ALU_MI[TEST][0], 13, test8_mi_jd)
+    fuses(ALU_MI[TEST][0], 14, test8_mi_je)
+    fuses(ALU_MI[TEST][0], 15, test8_mi_jf)
+    fuses(ALU_MI[TEST][1], 2, test16_mi_j2)
+    fuses(ALU_MI[TEST][1], 3, test16_mi_j3)
+    fuses(ALU_MI[TEST][1], 4, test16_mi_j4)
+    fuses(ALU_MI[TEST][1], 5, test16_mi_j5)
+    fuses(ALU_MI[TEST][1], 6, test16_mi_j6)
+    fuses(ALU_MI[TEST][1], 7, test16_mi_j7)
+    fuses(ALU_MI[TEST][1], 8, test16_mi_j8)
+    fuses(ALU_MI[TEST][1], 9, test16_mi_j9)
+    fuses(ALU_MI[TEST][1], 12, test16_mi_jc)
+    fuses(ALU_MI[TEST][1], 13, test16_mi_jd)
+    fuses(ALU_MI[TEST][1], 14, test16_mi_je)
+    fuses(ALU_MI[TEST][1], 15, test16_mi_jf)
+    fuses(ALU_MI[TEST][2], 2, test32_mi_j2)
+    fuses(ALU_MI[TEST][2], 3, test32_mi_j3)
+    fuses(ALU_MI[TEST][2], 4, test32_mi_j4)
+    fuses(ALU_MI[TEST][2], 5, test32_mi_j5)
+    fuses(ALU_MI[TEST][2], 6, test32_mi_j6)
+    fuses(ALU_MI[TEST][2], 7, test32_mi_j7)
+    fuses(ALU_MI[TEST][2], 8, test32_mi_j8)
+    fuses(ALU_MI[TEST][2], 9, test32_mi_j9)
+    fuses(ALU_MI[TEST][2], 12, test32_mi_jc)
+    fuses(ALU_MI[TEST][2], 13, test32_mi_jd)
+    fuses(ALU_MI[TEST][2], 14, test32_mi_je)
+    fuses(ALU_MI[TEST][2], 15, test32_mi_jf)
+    fuses(UNARY_R[INC][0], 2, inc8_r_j2)
+    fuses(UNARY_R[INC][0], 3, inc8_r_j3)
+    fuses(UNARY_R[INC][0], 4, inc8_r_j4)
+    fuses(UNARY_R[INC][0], 5, inc8_r_j5)
+    fuses(UNARY_R[INC][0], 6, inc8_r_j6)
+    fuses(UNARY_R[INC][0], 7, inc8_r_j7)
+    fuses(UNARY_R[INC][0], 8, inc8_r_j8)
+    fuses(UNARY_R[INC][0], 9, inc8_r_j9)
+    fuses(UNARY_R[INC][0], 12, inc8_r_jc)
+    fuses(UNARY_R[INC][0], 13, inc8_r_jd)
+    fuses(UNARY_R[INC][0], 14, inc8_r_je)
+    fuses(UNARY_R[INC][0], 15, inc8_r_jf)
+    fuses(UNARY_R[INC][1], 2, inc16_r_j2)
+    fuses(UNARY_R[INC][1], 3, inc16_r_j3)
+    fuses(UNARY_R[INC][1], 4, inc16_r_j4)
+    fuses(UNARY_R[INC][1], 5, inc16_r_j5)
+    fuses(UNARY_R[INC][1], 6, inc16_r_j6)
+    fuses(UNARY_R[INC][1], 7, inc16_r_j7)
+    fuses(UNARY_R[INC][1], 8, inc16_r_j8)
+    fuses(UNARY_R[INC][1], 9, inc16_r_j9)
+    fuses(UNARY_R[INC][1], 12, inc16_r_jc)
+    fuses(UNARY_R[INC][1], 13, inc16_r_jd)
+    fuses(UNARY_R[INC][1], 14, inc16_r_je)
+    fuses(UNARY_R[INC][1], 15, inc16_r_jf)
+    fuses(UNARY_R[INC][2], 2, inc32_r_j2)
+    fuses(UNARY_R[INC][2], 3, inc32_r_j3)
+    fuses(UNARY_R[INC][2], 4, inc32_r_j4)
+    fuses(UNARY_R[INC][2], 5, inc32_r_j5)
+    fuses(UNARY_R[INC][2], 6, inc32_r_j6)
+    fuses(UNARY_R[INC][2], 7, inc32_r_j7)
+    fuses(UNARY_R[INC][2], 8, inc32_r_j8)
+    fuses(UNARY_R[INC][2], 9, inc32_r_j9)
+    fuses(UNARY_R[INC][2], 12, inc32_r_jc)
+    fuses(UNARY_R[INC][2], 13, inc32_r_jd)
+    fuses(UNARY_R[INC][2], 14, inc32_r_je)
+    fuses(UNARY_R[INC][2], 15, inc32_r_jf)
+    fuses(UNARY_R[DEC][0], 2, dec8_r_j2)
+    fuses(UNARY_R[DEC][0], 3, dec8_r_j3)
+    fuses(UNARY_R[DEC][0], 4, dec8_r_j4)
+    fuses(UNARY_R[DEC][0], 5, dec8_r_j5)
+    fuses(UNARY_R[DEC][0], 6, dec8_r_j6)
+    fuses(UNARY_R[DEC][0], 7, dec8_r_j7)
+    fuses(UNARY_R[DEC][0], 8, dec8_r_j8)
+    fuses(UNARY_R[DEC][0], 9, dec8_r_j9)
+    fuses(UNARY_R[DEC][0], 12, dec8_r_jc)
+    fuses(UNARY_R[DEC][0], 13, dec8_r_jd)
+    fuses(UNARY_R[DEC][0], 14, dec8_r_je)
+    fuses(UNARY_R[DEC][0], 15, dec8_r_jf)
+    fuses(UNARY_R[DEC][1], 2, dec16_r_j2)
+    fuses(UNARY_R[DEC][1], 3, dec16_r_j3)
+    fuses(UNARY_R[DEC][1], 4, dec16_r_j4)
+    fuses(UNARY_R[DEC][1], 5, dec16_r_j5)
+    fuses(UNARY_R[DEC][1], 6, dec16_r_j6)
+    fuses(UNARY_R[DEC][1], 7, dec16_r_j7)
+    fuses(UNARY_R[DEC][1], 8, dec16_r_j8)
+    fuses(UNARY_R[DEC][1], 9, dec16_r_j9)
+    fuses(UNARY_R[DEC][1], 12, dec16_r_jc)
+    fuses(UNARY_R[DEC][1], 13, dec16_r_jd)
+    fuses(UNARY_R[DEC][1], 14, dec16_r_je)
+    fuses(UNARY_R[DEC][1], 15, dec16_r_jf)
+    fuses(UNARY_R[DEC][2], 2, dec32_r_j2)
+    fuses(UNARY_R[DEC][2], 3, dec32_r_j3)
+    fuses(UNARY_R[DEC][2], 4, dec32_r_j4)
+    fuses(UNARY_R[DEC][2], 5, dec32_r_j5)
+    fuses(UNARY_R[DEC][2], 6, dec32_r_j6)
+    fuses(UNARY_R[DEC][2], 7, dec32_r_j7)
+    fuses(UNARY_R[DEC][2], 8, dec32_r_j8)
+    fuses(UNARY_R[DEC][2], 9, dec32_r_j9)
+    fuses(UNARY_R[DEC][2], 12, dec32_r_jc)
+    fuses(UNARY_R[DEC][2], 13, dec32_r_jd)
+    fuses(UNARY_R[DEC][2], 14, dec32_r_je)
+    fuses(UNARY_R[DEC][2], 15, dec32_r_jf)
+    fuses(SHIFT_RI[SHL][0], 2, shl8_ri_j2)
+    fuses(SHIFT_RI[SHL][0], 3, shl8_ri_j3)
+    fuses(SHIFT_RI[SHL][0], 4, shl8_ri_j4)
+    fuses(SHIFT_RI[SHL][0], 5, shl8_ri_j5)
+    fuses(SHIFT_RI[SHL][1], 2, shl16_ri_j2)
+    fuses(SHIFT_RI[SHL][1], 3, shl16_ri_j3)
+    fuses(SHIFT_RI[SHL][1], 4, shl16_ri_j4)
+    fuses(SHIFT_RI[SHL][1], 5, shl16_ri_j5)
+    fuses(SHIFT_RI[SHL][2], 2, shl32_ri_j2)
+    fuses(SHIFT_RI[SHL][2], 3, shl32_ri_j3)
+    fuses(SHIFT_RI[SHL][2], 4, shl32_ri_j4)
+    fuses(SHIFT_RI[SHL][2], 5, shl32_ri_j5)
+    fuses(SHIFT_RI[SHR][0], 2, shr8_ri_j2)
+    fuses(SHIFT_RI[SHR][0], 3, shr8_ri_j3)
+    fuses(SHIFT_RI[SHR][0], 4, shr8_ri_j4)
+    fuses(SHIFT_RI[SHR][0], 5, shr8_ri_j5)
+    fuses(SHIFT_RI[SHR][1], 2, shr16_ri_j2)
+    fuses(SHIFT_RI[SHR][1], 3, shr16_ri_j3)
+    fuses(SHIFT_RI[SHR][1], 4, shr16_ri_j4)
+    fuses(SHIFT_RI[SHR][1], 5, shr16_ri_j5)
+    fuses(SHIFT_RI[SHR][2], 2, shr32_ri_j2)
+    fuses(SHIFT_RI[SHR][2], 3, shr32_ri_j3)
+    fuses(SHIFT_RI[SHR][2], 4, shr32_ri_j4)
+    fuses(SHIFT_RI[SHR][2], 5, shr32_ri_j5)
 
 
 fill_grid()

@@ -336,7 +336,7 @@ cdef inline Op* cmpxchg(CPU* c, Op* o, int size) noexcept nogil:
 
 
 cdef inline Op* xadd(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint32_t d = reg(c, o.dst, size), r = alu(c, ADD, d, reg(c, o.src, size), size)
+    cdef uint32_t d = reg(c, o.dst, size), r = alu(c, ADD, d, reg(c, o.src, size), size, LIVE)
     put_reg(c, o.src, size, d)
     put_reg(c, o.dst, size, r)
     o = o + 1

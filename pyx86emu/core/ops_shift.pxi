@@ -11,7 +11,7 @@ cdef enum:
     SAR = 7
 
 
-cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size) noexcept nogil:
+cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size, bint flags) noexcept nogil:
     """`a` shifted by n > 0, and the flags. OF is what the last single-bit step leaves."""
     cdef uint32_t w = 8 * size, k, r, cf
     cdef uint64_t wide
@@ -19,36 +19,42 @@ cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size) noe
         k = n & (w - 1)
         r = cut(a << k | a >> (w - k), size) if k else a
         cf = r & 1
-        fl_cf_of(c, cf, (r >> (w - 1)) ^ cf)
+        if flags:
+            fl_cf_of(c, cf, (r >> (w - 1)) ^ cf)
     elif op == ROR:
         k = n & (w - 1)
         r = cut(a >> k | a << (w - k), size) if k else a
         cf = r >> (w - 1)
-        fl_cf_of(c, cf, cf ^ (r >> (w - 2) & 1))
+        if flags:
+            fl_cf_of(c, cf, cf ^ (r >> (w - 2) & 1))
     elif op == RCL:
         k = n % (w + 1)
         wide = <uint64_t>fl_cf(c) << w | a
         wide = wide << k | wide >> (w + 1 - k)
         r = cut(<uint32_t>wide, size)
         cf = <uint32_t>(wide >> w) & 1
-        fl_cf_of(c, cf, (r >> (w - 1)) ^ cf)
+        if flags:
+            fl_cf_of(c, cf, (r >> (w - 1)) ^ cf)
     elif op == RCR:
         k = n % (w + 1)
         wide = <uint64_t>fl_cf(c) << w | a
         wide = wide >> k | wide << (w + 1 - k)
         r = cut(<uint32_t>wide, size)
         cf = <uint32_t>(wide >> w) & 1
-        fl_cf_of(c, cf, (r >> (w - 1)) ^ (r >> (w - 2) & 1))
+        if flags:
+            fl_cf_of(c, cf, (r >> (w - 1)) ^ (r >> (w - 2) & 1))
     elif op == SHL:
         wide = <uint64_t>a << (n if n <= w else beyond(c, n, size))
         r = cut(<uint32_t>wide, size)
         cf = <uint32_t>(wide >> w) & 1
-        fl_result(c, r, size, cf, (r >> (w - 1)) ^ cf, (r >> 4 & 1) | c.m.shl_af)
+        if flags:
+            fl_result(c, r, size, cf, (r >> (w - 1)) ^ cf, (r >> 4 & 1) | c.m.shl_af)
     elif op == SHR:
         wide = <uint64_t>a << 1 >> (n if n <= w else beyond(c, n, size))
         r = <uint32_t>(wide >> 1)
         cf = <uint32_t>wide & 1
-        fl_result(c, r, size, cf, (r >> (w - 2)) & 1, c.m.sar_af)
+        if flags:
+            fl_result(c, r, size, cf, (r >> (w - 2)) & 1, c.m.sar_af)
     elif op == SAR:
         k = n if n < w else w - 1
         wide = <uint64_t>(<int64_t>sign(a, size) * 2 >> k)
@@ -56,10 +62,12 @@ cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size) noe
             wide = <uint64_t>(<int64_t>sign(a, size) >> (w - 1)) * 2 | (a >> (w - 1))
         r = cut(<uint32_t>(wide >> 1), size)
         cf = <uint32_t>wide & 1
-        fl_result(c, r, size, cf, 0, c.m.sar_af)
+        if flags:
+            fl_result(c, r, size, cf, 0, c.m.sar_af)
     else:                                        # SETMO: all ones, flags as OR leaves them
         r = cut(0xFFFFFFFFU, size)
-        fl_logic(c, r, size)
+        if flags:
+            fl_logic(c, r, size)
     return r
 
 
@@ -77,18 +85,23 @@ cdef inline int32_t sign(uint32_t a, int size) noexcept nogil:
     return <int32_t>a
 
 
-cdef inline Op* shift_ri(CPU* c, Op* o, int op, int size) noexcept nogil:
+cdef inline Op* shift_ri(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
     """By a constant that the decoder has masked; 0 is decoded as no operation."""
-    put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), o.imm, size))
+    put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), o.imm, size, flags))
     o = o + 1
     return GO(c, o)
+
+
+cdef inline Op* shift_ri_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), o.imm, size, LIVE))
+    return branch_on(c, o, cc, negate)
 
 
 cdef inline Op* shift_rc(CPU* c, Op* o, int op, int size) noexcept nogil:
     """By CL under the model's mask."""
     cdef uint32_t n = P8(c, O_CL)[0] & o.imm
     if n:
-        put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), n, size))
+        put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), n, size, LIVE))
     o = o + 1
     return GO(c, o)
 

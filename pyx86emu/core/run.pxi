@@ -35,6 +35,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     memset(&d, 0, sizeof(d))
     d.c = c
     d.o = first
+    d.room = 9                                   # of 10: a header goes before
     d.base = c.sb[CS]
     d.ip = c.ip
     d.seg = -1

@@ -1,0 +1,109 @@
+# What a whole block allows: flags that nobody reads are not computed, compare and branch become one op. Single
+# steps do without, and give the same.
+#
+# A block can be left at its end and wherever an op reaches memory or a device, may fault or ends it; there every
+# flag is read. Ops that do none of this have a trait, the others have none.
+
+cdef enum:
+    FL_CF = 1
+    FL_REST = 2                  # OF SF ZF AF PF
+    FL_ALL = 3
+    TRAITS = 1024
+    NO_CONDITION = 16
+
+cdef struct Trait:
+    Fn fn
+    Fn dead                      # the same without its flags, or NULL
+    uint8_t sets                 # flags it computes: all dead, and `dead` will do
+    uint8_t kills                # flags whose old value it makes useless
+    uint8_t reads                # flags it needs, or another may once it has left the block
+    uint8_t condition            # of a Jcc, or NO_CONDITION
+    Fn* fused                    # by condition: with the Jcc behind it, or NULL
+
+cdef Trait TRAIT[TRAITS]         # hashed by fn; a NULL fn ends the search
+
+
+cdef Trait* trait_of(Fn fn) noexcept nogil:
+    """The trait of `fn`, or the free place where it would be."""
+    cdef uintptr_t i = (<uintptr_t>fn >> 4) * 0x9E3779B1U >> 7
+    while TRAIT[i % TRAITS].fn != NULL and TRAIT[i % TRAITS].fn != fn:
+        i += 1
+    return &TRAIT[i % TRAITS]
+
+
+cdef Trait* trait(Fn fn, uint8_t sets, uint8_t kills, uint8_t reads) noexcept nogil:
+    cdef Trait* t = trait_of(fn)
+    t.fn = fn
+    t.sets = sets
+    t.kills = kills
+    t.reads = reads
+    t.condition = NO_CONDITION
+    return t
+
+
+cdef void fuses(Fn fn, int condition, Fn with_jcc) noexcept nogil:
+    cdef Trait* t = trait_of(fn)
+    if t.fn == NULL:
+        t = trait(fn, FL_ALL, 0, FL_ALL)         # a memory operand: its load may leave the block
+    if t.fused == NULL:
+        t.fused = <Fn*>calloc(16, sizeof(Fn))
+    if t.fused != NULL:
+        t.fused[condition] = with_jcc
+
+
+cdef void fill_traits() noexcept nogil:
+    cdef int op, i
+    cdef uint8_t reads, sets, kills
+    cdef Fn[19] flagless = [nop, lea16, lea32, ea16_free, ea32_free, cbw, cwde, cwd, cdq, bswap, movzx16_8, movzx32_8,
+                            movzx32_16, movsx16_8, movsx32_8, movsx32_16, mov_rs16, mov_rs32, mov_sr]
+    for op in range(ADD, TEST + 1):
+        reads = FL_CF if op == ADC or op == SBB else 0
+        for i in range(3):
+            trait(ALU_RR[op][i], FL_ALL, FL_ALL, reads).dead = ALU_RR_DEAD[op][i]
+            trait(ALU_RI[op][i], FL_ALL, FL_ALL, reads).dead = ALU_RI_DEAD[op][i]
+            trait(ALU_RM[op][i], FL_ALL, 0, FL_ALL).dead = ALU_RM_DEAD[op][i]
+    for op in range(INC, NEG + 1):
+        sets = FL_ALL if op == NEG else (0 if op == NOT else FL_REST)
+        for i in range(3):
+            trait(UNARY_R[op][i], sets, sets, 0).dead = UNARY_R_DEAD[op][i]
+    for op in range(ROL, SAR + 1):
+        kills = FL_ALL if op >= SHL else 0       # rotates leave some alone
+        reads = FL_CF if op == RCL or op == RCR else 0
+        for i in range(3):
+            trait(SHIFT_RI[op][i], FL_ALL, kills, reads).dead = SHIFT_RI_DEAD[op][i]
+    for i in range(3):
+        trait(MOV_RR[0][i], 0, 0, 0)
+        trait(MOV_RI[0][i], 0, 0, 0)
+        trait(XCHG_RR[0][i], 0, 0, 0)
+        trait(FLUID_IMM[0][i], 0, 0, 0)
+    for i in range(19):
+        trait(flagless[i], 0, 0, 0)
+    for i in range(16):
+        trait(JCC[0][i], 0, 0, FL_ALL).condition = <uint8_t>i
+    fill_fused()
+
+
+cdef void peephole(Op* first, int used) noexcept nogil:
+    """Go over the ops of a block from its end."""
+    cdef uint8_t live = FL_ALL
+    cdef Op* o = first + used
+    cdef Trait* t
+    cdef Fn fused
+    cdef int condition = NO_CONDITION
+    while o != first:
+        o -= 1
+        t = trait_of(o.fn)
+        if t.fn == NULL:
+            live = FL_ALL
+        else:
+            if condition != NO_CONDITION and t.fused != NULL and t.fused[condition] != NULL:
+                o.fn = t.fused[condition]
+            elif t.dead != NULL and not t.sets & live:
+                o.fn = t.dead
+            live = (live & ~t.kills) | t.reads
+            condition = t.condition
+            continue
+        condition = NO_CONDITION
+
+
+fill_traits()
