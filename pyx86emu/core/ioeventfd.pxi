@@ -195,6 +195,10 @@ cdef struct Rings:                          # one per vCPU; all zero is the star
     uint32_t n                              # entries that rang in this slice
     uint32_t last
     bint pending
+    uint32_t again_how                      # the access that rang ring[last]: the same once more needs no look at
+    uint64_t again_addr                     # the table. Bus and size (0: none), address, and the value if it matters
+    uint64_t again_value
+    bint again_any
     Ring ring[IO_RINGS]
 
 
@@ -328,28 +332,47 @@ cdef void rings_ring_at_once(Rings *r, IoEntry *e) noexcept nogil:
     sink_signal(e.target, 1)
 
 
-cdef inline void rings_ring(Rings *r, IoEntry *e, uint64_t value) noexcept nogil:
-    """One hit: `value` was written to `e`."""
+cdef void rings_ring(Rings *r, IoEntry *e, int size, uint64_t value) noexcept nogil:
+    """One hit: `value` was written to `e`, `size` bytes of it."""
     cdef uint32_t i
     io_publish(&e.last_value, value)
-    if r.ring[r.last].serial == e.serial:
-        r.ring[r.last].count += 1
-        r.pending = True
+    r.again_how = 0
+    if not e.coalesce:
+        rings_ring_at_once(r, e)
         return
-    for i in range(r.n):
-        if r.ring[i].serial == e.serial:
-            r.last = i
-            r.ring[i].count += 1
-            r.pending = True
-            return
-    rings_ring_at_once(r, e)
+    i = 0
+    while i < r.n and r.ring[i].serial != e.serial:
+        i += 1
+    if i < r.n:
+        r.last = i
+        r.ring[i].count += 1
+        r.pending = True
+    else:
+        rings_ring_at_once(r, e)
+    r.again_addr = e.addr
+    r.again_value = value
+    r.again_any = e.wildcard
+    r.again_how = <uint32_t>(size << 8 | e.bus)
+
+
+cdef inline bint rings_again(Rings *r, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
+    """Done, if this rings what the last ring of the slice rang."""
+    cdef Ring *last
+    if r.again_addr != addr or r.again_how != <uint32_t>(size << 8 | bus):
+        return False
+    if not r.again_any and r.again_value != value:
+        return False
+    last = &r.ring[r.last]
+    io_publish(&last.entry.last_value, value)
+    last.count += 1
+    r.pending = True
+    return True
 
 
 cdef void rings_new_slice_slow(Rings *r) noexcept nogil:
     rings_flush(r)
     r.n = 0
-    r.last = 0
-    r.ring[0].serial = 0
+    r.again_how = 0
 
 
 cdef inline void rings_new_slice(Rings *r) noexcept nogil:

@@ -69,10 +69,19 @@ cdef inline bint beside_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept
 
 
 cdef Op* slow_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """What is still common: a doorbell rung again, a store beside code."""
     cdef uint32_t pa = c.sb[seg] + ea
-    if beside_code(c, pa, v, size):
-        o = o + 1
-        return GO(c, o)
+    if c.rd[pa >> 8] == 0:
+        if (pa & 15) + size > 16 or not rings_again(&c.rings, BUS_MMIO, bus_address(c, pa), size, cut(v, size)):
+            return slowest_store(c, o, seg, ea, v, size)
+    elif not beside_code(c, pa, v, size):
+        return slowest_store(c, o, seg, ea, v, size)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* slowest_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    cdef uint32_t pa = c.sb[seg] + ea
     if c.rd[pa >> 8] == 0 and (pa & 15) + size <= 16:
         bus_write(c, o, BUS_MMIO, bus_address(c, pa), size, cut(v, size))   # nothing to cut, no way to fault
     elif not slow_put(c, o, seg, ea, v, size):

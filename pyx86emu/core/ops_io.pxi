@@ -10,9 +10,11 @@ cdef inline Op* port_in(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
 
 
 cdef inline Op* port_out(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
-    bus_write(c, o, BUS_PIO, port, size, reg(c, 0, size))
-    if c.attn:
-        return leave_after(c, o)
+    cdef uint32_t v = reg(c, 0, size)
+    if not rings_again(&c.rings, BUS_PIO, port, size, v):
+        bus_write(c, o, BUS_PIO, port, size, v)
+        if c.attn:
+            return leave_after(c, o)
     o = o + 1
     return GO(c, o)
 
@@ -57,10 +59,16 @@ cdef Op* out32_d(CPU* c, Op* o) noexcept nogil:
 cdef Op* vmcall(CPU* c, Op* o) noexcept nogil:
     """0F 01 C1, the project's hypercall: the number in EAX is looked up in the third ioeventfd table (value EBX);
     without an entry it exits, and the caller's reply becomes EAX."""
-    cdef IoEntry* e = iotable_find(c.vm.iotable, BUS_HYPERCALL, c.r[AX], 4, c.r[BX])
-    if e != NULL:
-        rings_ring(&c.rings, e, c.r[BX])
-        o = o + 1
-        return GO(c, o)
+    cdef IoEntry* e
+    if not rings_again(&c.rings, BUS_HYPERCALL, c.r[AX], 4, c.r[BX]):
+        e = iotable_find(c.vm.iotable, BUS_HYPERCALL, c.r[AX], 4, c.r[BX])
+        if e == NULL:
+            return hypercall_exit(c, o)
+        rings_ring(&c.rings, e, 4, c.r[BX])
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* hypercall_exit(CPU* c, Op* o) noexcept nogil:
     add_exit(c, o, EXIT_HYPERCALL, c.r[AX], 4, 1, 1, c.r[BX])
     return leave_after(c, o)

@@ -5,6 +5,7 @@
 
 cdef inline void go_outside(CPU* c) noexcept nogil:
     rings_flush(&c.rings)
+    c.rings.again_how = 0                        # its entry may go now
     at_put64(&c.in_core, 0)
 
 
