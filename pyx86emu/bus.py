@@ -1,10 +1,11 @@
 """The PIO and MMIO buses: find which device answers an address. Know ranges, not devices."""
 
-from bisect import bisect_right, insort
+from bisect import insort
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from ._core import Dispatcher, Owner
 from .errors import BusError
 
 if TYPE_CHECKING:
@@ -14,11 +15,8 @@ if TYPE_CHECKING:
 
 Read = Callable[[int, int], int]
 Write = Callable[[int, int, int], None]
-#: first address, address after the last, address of offset 0, read, write
-Range = tuple[int, int, int, Read, Write]
 
 SPACE = {"pio": 1 << 16, "mmio": 1 << 32}
-WIDEST = {"pio": 4, "mmio": 8}
 
 
 class Attachment:
@@ -46,7 +44,7 @@ class Attachment:
         return f"<{self.name} at {self.bus.kind} {where}>"
 
 
-class Bus:
+class Bus(Dispatcher):
     """One address space and the devices on it.
 
     A fragment belongs to a device only if it lies wholly in one of its ranges.
@@ -64,8 +62,6 @@ class Bus:
         self._clock = clock
         self._taken = [(base, base + length, name) for base, length, name in taken]
         self._attached: list[Attachment] = []
-        self._ranges: list[Range] = []
-        self._found: dict[int, Range] = {}  # by the addresses asked for lately
 
     def attach(
         self,
@@ -87,7 +83,6 @@ class Bus:
         for start, end in spans:
             self._check(device.name, start, end)
         attachment = Attachment(self, device, base, spans)
-        narrow = device.max_size < WIDEST[self.kind]
         for start, end in spans:
             if not pull:
                 handle = self._vm._attach(
@@ -99,18 +94,8 @@ class Bus:
                     device.max_size,
                 )
                 attachment._handles.append(handle)
-            insort(
-                self._ranges,
-                (
-                    start,
-                    end,
-                    base,
-                    _narrow_read(read, device.max_size) if narrow else read,
-                    _narrow_write(write, device.max_size) if narrow else write,
-                ),
-                key=_start,
-            )
-        self._found.clear()
+            owner = Owner(start, end, base, device.max_size, read, write)
+            insort(self._owners, owner, key=lambda owner: owner.start)
         self._attached.append(attachment)
         device.clock = self._clock
         if gsi is not None:
@@ -140,23 +125,10 @@ class Bus:
             addr, length, bus=self.kind, datamatch=datamatch, fd=fd, coalesce=coalesce
         )
 
-    def dispatch(self, exit: "_core.Exit") -> bool:
-        """Serve an IO or MMIO exit from the attached devices; False if none owns the access.
-
-        while (exit := vcpu.run()).reason is ExitReason.IO:
-            vm.pio.dispatch(exit)
-        """
-        found = self._found
-        if exit.serve(found):
-            return True
-        unseen = exit.addr not in found
-        return unseen and self._find(exit.addr) is not None and exit.serve(found)
-
     def read(self, addr: int, size: int) -> int:
         """What a read of `size` bytes would give; bytes that nobody drives are FFh."""
-        owner = self._find(addr)
-        if owner is not None and addr + size <= owner[1]:
-            return owner[3](addr - owner[2], size)
+        if (owner := self.find(addr, size)) is not None:
+            return owner.read(addr, size)
         if self.kind == "pio" and (value := self._vm._chip_read(addr, size)) is not None:
             return value
         if size == 1:
@@ -165,9 +137,8 @@ class Bus:
 
     def write(self, addr: int, size: int, value: int) -> None:
         """Write as the guest would; bytes that nobody takes are dropped."""
-        owner = self._find(addr)
-        if owner is not None and addr + size <= owner[1]:
-            owner[4](addr - owner[2], size, value)
+        if (owner := self.find(addr, size)) is not None:
+            owner.write(addr, size, value)
             return
         if self.kind == "pio" and self._vm._chip_write(addr, size, value):
             return
@@ -198,44 +169,30 @@ class Bus:
                 f"attach it within {_span(0, SPACE[self.kind])}"
             )
         other = "port" if self.kind == "pio" else "address"
-        for taken_start, taken_end, owner in self._owners():
+        for taken_start, taken_end, owner in self._all_taken():
             if start < taken_end and taken_start < end:
                 raise BusError(
                     f"range {_span(start, end)} of '{name}' overlaps {owner} "
                     f"({_span(taken_start, taken_end)}): attach one of them at another {other}"
                 )
 
-    def _owners(self) -> Iterable[tuple[int, int, str]]:
+    def _all_taken(self) -> Iterable[tuple[int, int, str]]:
         yield from self._taken
         for attachment in self._attached:
             for start, end in attachment.ranges:
                 yield start, end, f"'{attachment.name}'"
-
-    def _find(self, addr: int) -> Range | None:
-        i = bisect_right(self._ranges, addr, key=_start) - 1
-        if i < 0 or addr >= self._ranges[i][1]:
-            return None
-        if len(self._found) > 4096:
-            self._found.clear()
-        self._found[addr] = self._ranges[i]
-        return self._ranges[i]
 
     def _remove(self, attachment: Attachment) -> None:
         if attachment not in self._attached:
             return
         self._attached.remove(attachment)
         starts = {start for start, _ in attachment.ranges}
-        self._ranges = [r for r in self._ranges if r[0] not in starts]
-        self._found.clear()
+        self._owners[:] = [owner for owner in self._owners if owner.start not in starts]
         for handle in attachment._handles:
             self._vm._detach(handle)
 
     def __repr__(self) -> str:
         return f"<{self.kind} bus: {', '.join(a.name for a in self._attached) or 'empty'}>"
-
-
-def _start(entry: Range) -> int:
-    return entry[0]
 
 
 def _span(start: int, end: int) -> str:
@@ -251,27 +208,3 @@ def _shifted_write(write: Write, offset: int) -> Write:
     if not offset:
         return write
     return lambda delta, size, value: write(offset + delta, size, value)
-
-
-def _narrow_read(read: Read, most: int) -> Read:
-    """Cut accesses wider than the device's data path, lowest address first, as the core does."""
-
-    def narrow(offset: int, size: int) -> int:
-        if size <= most:
-            return read(offset, size)
-        return sum(read(offset + i, most) << 8 * i for i in range(0, size, most))
-
-    return narrow
-
-
-def _narrow_write(write: Write, most: int) -> Write:
-    mask = (1 << 8 * most) - 1
-
-    def narrow(offset: int, size: int, value: int) -> None:
-        if size <= most:
-            write(offset, size, value)
-            return
-        for i in range(0, size, most):
-            write(offset + i, most, value >> 8 * i & mask)
-
-    return narrow

@@ -216,7 +216,8 @@ cdef bint push_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t v
     c.io_ip = o.ip
     c.in_device = 1
     go_outside(c)
-    taken = python_write(c, bus, addr, size, value)
+    take_gil(c)
+    taken = PYTHON_WRITE(c, bus, addr, size, value)
     come_inside(c)
     c.in_device = 0
     return taken
@@ -228,13 +229,14 @@ cdef uint64_t push_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcep
     c.io_ip = o.ip
     c.in_device = 1
     go_outside(c)
-    v = python_read(c, bus, addr, size)
+    take_gil(c)
+    v = PYTHON_READ(c, bus, addr, size)
     come_inside(c)
     c.in_device = 0
     return v
 
 
-cdef bint python_write(CPU* c, int bus, uint64_t addr, int size, uint64_t value) noexcept with gil:
+cdef bint python_write(CPU* c, int bus, uint64_t addr, int size, uint64_t value) noexcept:
     """Ranges are only freed under the GIL: until we have it, the one that was found may go. 0: it has."""
     cdef Range* r = range_at(c.vm, bus, addr, size)
     cdef uint64_t delta
@@ -258,7 +260,7 @@ cdef bint python_write(CPU* c, int bus, uint64_t addr, int size, uint64_t value)
     return 1
 
 
-cdef uint64_t python_read(CPU* c, int bus, uint64_t addr, int size) noexcept with gil:
+cdef uint64_t python_read(CPU* c, int bus, uint64_t addr, int size) noexcept:
     cdef Range* r = range_at(c.vm, bus, addr, size)
     cdef uint64_t delta, v = 0
     cdef int most, at = 0, n
@@ -279,6 +281,13 @@ cdef uint64_t python_read(CPU* c, int bus, uint64_t addr, int size) noexcept wit
     except BaseException as e:
         device_raised(c, e, bus, addr, size, 0)
         return LOAD_FAILED
+
+
+# take_gil() has the GIL, which the compiler cannot know.
+cdef bint (*PYTHON_WRITE)(CPU*, int, uint64_t, int, uint64_t) noexcept nogil
+cdef uint64_t (*PYTHON_READ)(CPU*, int, uint64_t, int) noexcept nogil
+PYTHON_WRITE = <bint (*)(CPU*, int, uint64_t, int, uint64_t) noexcept nogil>python_write
+PYTHON_READ = <uint64_t (*)(CPU*, int, uint64_t, int) noexcept nogil>python_read
 
 
 cdef void device_raised(CPU* c, object e, int bus, uint64_t addr, int size, bint write) noexcept:

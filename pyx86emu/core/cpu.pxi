@@ -248,6 +248,9 @@ cdef struct CPU:
     uint64_t io_time             # guest time of the access that a Python device answers now
     uint32_t io_ip
     bint in_device
+    bint gil                     # the thread that runs this vCPU has the GIL
+    bint python                  # and somebody in Python was called in this slice
+    PyThreadState* thread        # what run() gets it back with, when it has let it go
     uint32_t threads_inside
     pthread_mutex_t wait_lock
     pthread_cond_t wait_cond

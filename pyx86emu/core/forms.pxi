@@ -450,8 +450,7 @@ cdef void push_reg(Dec* d, int n) noexcept nogil:
 
 
 cdef void push_imm(Dec* d, uint32_t v) noexcept nogil:
-    cdef Op* o = emit(d, push16_i if d.os == 2 else push32_i)
-    o.imm = v
+    emit(d, push16_i if d.os == 2 else push32_i).imm = v
 
 
 cdef void push_seg(Dec* d, int seg) noexcept nogil:

@@ -71,9 +71,27 @@ cdef void want(CPU* c, uint32_t what) noexcept nogil:
     at_or32(&c.request, what)
     at_put_floor(&c.floor, 0x7FFFFFFFFFFFFFFF)
     if at_get32(&c.waiting):
-        pthread_mutex_lock(&c.wait_lock)
-        pthread_cond_broadcast(&c.wait_cond)
-        pthread_mutex_unlock(&c.wait_lock)
+        wake(c)
+
+
+cdef void wake(CPU* c) noexcept nogil:
+    """Whoever waits for this vCPU, or sleeps in its HLT, looks again."""
+    pthread_mutex_lock(&c.wait_lock)
+    pthread_cond_broadcast(&c.wait_cond)
+    pthread_mutex_unlock(&c.wait_lock)
+
+
+cdef void doze(CPU* c) noexcept nogil:
+    """Until wake(c), at most 5 ms: what is waited for may have come before."""
+    cdef timespec until
+    clock_gettime(CLOCK_REALTIME, &until)
+    until.tv_nsec += 5000000
+    if until.tv_nsec >= 1000000000:
+        until.tv_nsec -= 1000000000
+        until.tv_sec += 1
+    pthread_mutex_lock(&c.wait_lock)
+    pthread_cond_timedwait(&c.wait_cond, &c.wait_lock, &until)
+    pthread_mutex_unlock(&c.wait_lock)
 
 
 cdef inline bint line_up(CPU* c) noexcept nogil:

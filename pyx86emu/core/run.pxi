@@ -134,7 +134,8 @@ cdef int acknowledge(CPU* c) noexcept nogil:
 cdef void requests(CPU* c) noexcept nogil:
     """What other threads asked for. The floor goes down before the word is taken, so that none is lost."""
     cdef uint32_t asked
-    at_put_floor(&c.floor, 0)
+    if at_get_floor(&c.floor):
+        at_put_floor(&c.floor, 0)
     c.attn = 0
     if at_get32(&c.request) == 0:
         return
@@ -163,6 +164,7 @@ cdef bint wait_for_event(CPU* c, uint64_t ns) noexcept nogil:
         until.tv_nsec -= 1000000000
         until.tv_sec += 1
     go_outside(c)
+    let_gil_go(c)
     pthread_mutex_lock(&c.wait_lock)
     at_put32(&c.waiting, 1)
     if at_get32(&c.request) == 0:
@@ -226,6 +228,9 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if c.why != EXIT_NONE or c.exits_pos < c.nexits:
             break
         rings_new_slice(&c.rings)
+        if not c.python:
+            let_gil_go(c)
+        c.python = 0
         if c.pending or c.finish:                # an instruction is half done: before anything else
             c.pending = 0
             c.finish = 0
@@ -252,7 +257,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             break
         now = clock_now(c)
         if c.no == 0:
-            at_put64(&c.vm.ticks, now >> c.vm.shift)
+            io_publish(&c.vm.ticks, now >> c.vm.shift)
         next_ = next_deadline(c)
         if next_ <= now and not served:
             served = 1

@@ -3,10 +3,28 @@
 # A vCPU is OUTSIDE (in_core == 0) in a Python device, waiting for the GIL or a lock, waiting in HLT, or not
 # running; else in_core is the epoch it saw at its last block end. Pending rings are flushed before it goes out.
 
+# The GIL. It is kept for the slice behind a call into Python, and let go if the next one has none: a guest that
+# exits all the time does not hand it over and back. A vCPU never waits for anything while it has it.
+
+cdef void let_gil_go(CPU* c) noexcept nogil:
+    if c.gil:
+        c.gil = 0
+        c.thread = PyEval_SaveThread()
+
+
+cdef void take_gil(CPU* c) noexcept nogil:
+    """Before a call into Python, outside: whoever has the GIL may be waiting for this vCPU."""
+    c.python = 1
+    if c.thread != NULL:
+        PyEval_RestoreThread(c.thread)
+        c.thread = NULL
+        c.gil = 1
+
+
 cdef inline void go_outside(CPU* c) noexcept nogil:
     rings_flush(&c.rings)
     c.rings.again_how = 0                        # its entry may go now
-    at_put64(&c.in_core, 0)
+    io_publish(&c.in_core, 0)
 
 
 cdef void come_inside(CPU* c) noexcept nogil:
@@ -15,6 +33,7 @@ cdef void come_inside(CPU* c) noexcept nogil:
         if not at_get32(&c.vm.stopping):
             return
         at_put64(&c.in_core, 0)
+        let_gil_go(c)
         pthread_mutex_lock(&c.vm.writers)
         pthread_mutex_unlock(&c.vm.writers)
 
@@ -24,6 +43,7 @@ cdef void lock_from_core(CPU* c) noexcept nogil:
     if pthread_mutex_trylock(&c.vm.writers) == 0:
         return
     go_outside(c)
+    let_gil_go(c)
     pthread_mutex_lock(&c.vm.writers)
     at_put64(&c.in_core, at_get64(&c.vm.epoch))
 

@@ -84,25 +84,6 @@ cdef class Exit:
         e.value, e.cs, e.ip, e.message = self.value, self.cs, self.ip, self.message
         return e
 
-    def serve(self, dict found):
-        """Let the device that owns the access serve it. `found` maps an address to what a Bus knows of its owner:
-        (first address, address behind the last, address of offset 0, read, write). False: nobody owns all of it."""
-        cdef object entry = found.get(self.addr)
-        cdef tuple owner
-        if entry is None:
-            return False
-        owner = entry
-        if self.addr + self.size > <uint64_t>owner[1]:
-            return False
-        offset = self.addr - <uint64_t>owner[2]
-        if self.write:
-            owner[4](offset, self.size, self.value)
-        elif self.count == 1:
-            self.reply(owner[3](offset, self.size))
-        else:
-            self.reply(b"".join([owner[3](offset, self.size).to_bytes(self.size, "little") for _ in range(self.count)]))
-        return True
-
     def __repr__(self):
         name = self.reason.name
         if self.reason == EXIT_IO or self.reason == EXIT_MMIO:
@@ -252,8 +233,8 @@ cdef class Vcpu:
     cdef readonly Vm vm
     cdef readonly str model
     cdef readonly Registers regs
-    cdef PyThread_type_lock lock
-    cdef long owner
+    cdef unsigned long owner                     # the thread that is in run(), 0: none. The GIL guards it
+    cdef int waiters
     cdef uint64_t serial
     cdef bint replied
 
@@ -269,7 +250,6 @@ cdef class Vcpu:
         if vm.vm.ncpus == MAX_VCPUS:
             raise os_error(errno.EINVAL, f"a Vm has at most {MAX_VCPUS} vCPUs")
         self.c = new_cpu(vm.vm, model)
-        self.lock = PyThread_allocate_lock()
         self.regs = Registers.__new__(Registers)
         self.regs.vcpu = self
         vm.vm.refs += 1
@@ -294,8 +274,6 @@ cdef class Vcpu:
             return
         Py_XDECREF(self.c.raised)
         self.vm_gone()
-        if self.lock != NULL:
-            PyThread_free_lock(self.lock)
 
     cdef void vm_gone(self) noexcept:
         cdef VM* vm = self.c.vm
@@ -329,7 +307,7 @@ cdef class Vcpu:
             limit = c.retired + <uint64_t>min(max_instructions, 1 << 62)
         if deadline is not None:
             until = max(0, deadline)
-        if PyThread_acquire_lock(self.lock, NOWAIT_LOCK) == 0:
+        if self.owner:
             self.wait_for_owner()
             if max_instructions is not None:
                 limit = c.retired + <uint64_t>min(max_instructions, 1 << 62)
@@ -346,8 +324,11 @@ cdef class Vcpu:
                 if self.vm.views:
                     want(c, REQ_DROP)
                 c.threads_inside = 1
-                with nogil:
-                    run_core(c, limit, until)
+                c.gil = 1
+                c.python = 1
+                run_core(c, limit, until)
+                take_gil(c)
+                c.gil = 0
                 c.threads_inside = 0
                 if c.raised != NULL:
                     raised = <object>c.raised
@@ -361,7 +342,8 @@ cdef class Vcpu:
                 want(c, at_swap32(&c.request, 0) & ~<uint32_t>REQ_RESET)
                 reset_cpu(c)
             self.owner = 0
-            PyThread_release_lock(self.lock)
+            if self.waiters:
+                wake(c)
 
     cdef int answer(self) except -1:
         """A read without an answer reads 0."""
@@ -375,12 +357,15 @@ cdef class Vcpu:
     cdef int wait_for_owner(self) except -1:
         if self.owner == PyThread_get_thread_ident():
             raise RuntimeError("run() from a device of the same vCPU: return from the device first")
-        while True:
-            with nogil:
-                taken = PyThread_acquire_lock_timed(self.lock, 50000, 0)
-            if taken == 1:               # PY_LOCK_ACQUIRED
-                return 0
-            PyErr_CheckSignals()
+        self.waiters += 1
+        try:
+            while self.owner:
+                with nogil:
+                    doze(self.c)
+                PyErr_CheckSignals()
+        finally:
+            self.waiters -= 1
+        return 0
 
     cdef Exit next_exit(self):
         cdef CPU* c = self.c
@@ -493,7 +478,9 @@ cdef class Vcpu:
         if self.owner and self.owner != PyThread_get_thread_ident():
             self.owner = 0
             self.c.threads_inside = 0
-            self.lock = PyThread_allocate_lock()     # the old one is held for ever
+            self.c.gil = 0
+            self.c.thread = NULL
+            pthread_mutex_init(&self.c.wait_lock, NULL)      # somebody may have held the old one
         return 0
 
     cdef int shut(self) except -1:
