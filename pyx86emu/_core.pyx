@@ -39,6 +39,10 @@ cdef extern from "<pthread.h>" nogil:
     int pthread_cond_timedwait(pthread_cond_t*, pthread_mutex_t*, timespec*)
     int sched_yield()
 
+cdef extern from "<sys/mman.h>" nogil:
+    int PROT_NONE
+    int mprotect(void*, size_t, int)
+
 cdef extern from "pythread.h" nogil:
     int PyThread_acquire_lock_timed(PyThread_type_lock, long long, int)
 
@@ -47,6 +51,7 @@ cdef struct Op
 
 cdef extern from "core/host.h" nogil:
     uint64_t LOAD_FAILED
+    int GUARD
     Op* GO(CPU*, Op*)
     uint32_t get16(uintptr_t)
     uint32_t get32(uintptr_t)
