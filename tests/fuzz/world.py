@@ -6,7 +6,7 @@ import contextlib
 import random
 from typing import Any, Literal
 
-from pyx86emu import Doorbell, ExitReason, MmioDevice, PioDevice, Vm
+from pyx86emu import Doorbell, Exit, ExitReason, MmioDevice, PioDevice, Vm
 
 from .code import nasty
 
@@ -15,6 +15,8 @@ SEGMENTS = ("cs", "ds", "es", "ss", "fs", "gs")
 #: Instructions of one run.
 LIMIT = 2000
 TOP = 0x10FFEE
+#: Exits of one instruction: PUSHA and ENTER in a hole make the most, some of them reads.
+EXITS = 300
 
 
 class Wild(PioDevice, MmioDevice):
@@ -190,9 +192,13 @@ class World:
                 raise AssertionError("a device could run its own vCPU")
 
     def run(self, slices: list[int]) -> list[tuple[Any, ...]] | None:
-        """Spend LIMIT instructions in slices; the exits. None: the guest sleeps and time flies."""
+        """Spend LIMIT instructions in slices; the exits. None: they depend on the slices, because
+        the guest sleeps and time flies, or because a batch reads ahead.
+        """
         vcpu = self.vcpu
         seen: list[tuple[Any, ...]] = []
+        still = 0  # exits since the last instruction
+        ahead = False
         for turn in range(20_000):
             left = LIMIT - vcpu.instructions
             if left <= 0 or len(seen) > LIMIT:
@@ -203,11 +209,15 @@ class World:
             except LookupError:
                 continue
             spent = vcpu.instructions - before
+            still = 0 if spent else still + 1
+            assert still <= EXITS, f"exits without end: {exit!r}"
             assert spent <= asked, f"{spent} instructions, {asked} allowed"
             if exit.reason is ExitReason.BUDGET:
                 if spent < asked:
                     return None
                 continue
+            if exit.count > 1 and self.reads_ahead(exit):
+                ahead = True
             what = (exit.reason, exit.addr, exit.size, exit.write, exit.value)
             seen += [what] * max(1, exit.count)
             if exit.reason in (ExitReason.IO, ExitReason.MMIO):
@@ -215,7 +225,17 @@ class World:
                     exit.reply(bytes([exit.addr * 7 & 0xFF]) * (exit.size * exit.count))
             elif exit.reason not in (ExitReason.INTR, ExitReason.HYPERCALL):
                 break
-        return seen
+        return None if ahead else seen
+
+    def reads_ahead(self, exit: Exit) -> bool:
+        """A batch of REP INS that goes on behind its page, as KVM's do, or round its segment: reads
+        come before stores that are exits or faults.
+        """
+        regs, size = self.vcpu.regs, exit.size * exit.count
+        at = (regs.es << 4) + regs.di
+        if regs.eflags & 0x400:
+            return size > min(at & 0xFFF, regs.di)
+        return size > min(0x1000 - (at & 0xFFF), 0x10000 - regs.di)
 
     def facts(self) -> dict[str, Any]:
         """All that a run may change."""
