@@ -228,14 +228,17 @@ class World:
         return None if ahead else seen
 
     def reads_ahead(self, exit: Exit) -> bool:
-        """A batch of REP INS that goes on behind its page, as KVM's do, or round its segment: reads
-        come before stores that are exits or faults.
+        """Is this a batch of REP INS that goes on behind its page (as KVM's do), round its segment
+        or over its own code? Its reads come before what one element would have led to first.
         """
         regs, size = self.vcpu.regs, exit.size * exit.count
         at = (regs.es << 4) + regs.di
         if regs.eflags & 0x400:
-            return size > min(at & 0xFFF, regs.di)
-        return size > min(0x1000 - (at & 0xFFF), 0x10000 - regs.di)
+            low, room = at + exit.size - size, min(at & 0xFFF, regs.di)
+        else:
+            low, room = at, min(0x1000 - (at & 0xFFF), 0x10000 - regs.di)
+        code = (exit.cs << 4) + exit.ip
+        return size > room or (code - low + 15) & 0xFFFFF < size + 15
 
     def facts(self) -> dict[str, Any]:
         """All that a run may change."""
