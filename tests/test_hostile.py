@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyx86emu import ExitReason, Machine, PioDevice
+from pyx86emu import ExitReason, Machine, MmioDevice, PioDevice
 from tests.conformance.guest import CODE, Guest, program
 from tests.fuzz.cases import MODELS
 
@@ -126,6 +126,32 @@ def test_moves_to_special_registers_go_on(code: str) -> None:
             guest.start()
             assert guest.exits() == ["HLT"]
             assert guest.vcpu.regs.ax == 2
+
+
+class Stack(MmioDevice):
+    """Notes when it is written to, in instructions."""
+
+    length = 0x1000
+
+    def __init__(self, guest: Guest) -> None:
+        self.guest = guest
+        self.times: list[int] = []
+
+    def mmio_write(self, offset: int, size: int, value: int) -> None:
+        self.times.append(self.guest.vm.time >> 7)
+
+
+@pytest.mark.parametrize("code", ["cd21", "f7f3", "62c0"], ids=["int", "div", "ud"])
+def test_frames_on_a_device_are_pushed_in_their_own_time(code: str) -> None:
+    """In the middle of a block, which has been paid for as a whole."""
+    with Guest(b"\x90" * 5 + bytes.fromhex(code) + b"\x90" * 10) as guest:
+        stack = Stack(guest)
+        guest.vm.mmio.attach(stack, 0x20000)
+        guest.vcpu.regs.ss, guest.vcpu.regs.sp = 0x2000, 0x100
+
+        guest.run()
+
+        assert stack.times == [5, 5, 5]
 
 
 # -- nothing outlives its budget ------------------------------------------------------------------
