@@ -4,10 +4,12 @@
 #   make dev        fast rebuild of the core      make slow       the slow tests
 #   make lint       ruff, cython-lint, mypy ...   make notail     the tests on a build without tail calls
 #   make bench      the benchmarks                make sanitize   all tests under ASan and UBSan
-#   make firmware   rebuild the BIOS (nasm)       make wheel      dist/*.whl
-#   make board      the vectors' board, anew      make clean      back to a fresh clone
+#   make firmware   rebuild the BIOS (nasm)       make fuzz       hostile guests, under ASan and UBSan
+#   make board      the vectors' board, anew      make nightly    slow, and an hour of fuzz
+#   make wheel      dist/*.whl                    make clean      back to a fresh clone
 #
-# ARGS="..." goes to pytest, to the demo or to the bench:  make test ARGS="-k uart -x"
+# ARGS="..." goes to pytest, to the demo, the bench or the fuzz:  make test ARGS="-k uart -x"
+# SECONDS=N is how long the fuzz hunts:  make fuzz SECONDS=600 ARGS="--jobs 2"
 
 # The first Python that is new enough; make PYTHON=/path/to/python3.12 overrides.
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
@@ -15,12 +17,13 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
+SECONDS ?= 60
 
 CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*.h) setup.py pyproject.toml
 PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*')
 NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
 
-.PHONY: run test dev slow lint bench firmware notail sanitize board wheel clean core
+.PHONY: run test dev slow lint bench firmware notail sanitize fuzz nightly board wheel clean core
 .DELETE_ON_ERROR:
 
 run: core
@@ -81,18 +84,33 @@ dev: .build/dev.done
 	@touch $@
 
 # -P and the path: `import pyx86emu` means the copy, also in the processes that tests start.
-ELSEWHERE = PYX86EMU_BUILD=$@ PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.build/$@/lib:$(CURDIR)
+elsewhere = PYX86EMU_BUILD=$1 PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.build/$1/lib:$(CURDIR)
 SANITIZER_LIBS = $(foreach l,libasan.so libubsan.so libstdc++.so.6,$(realpath $(shell $(CC) -print-file-name=$l)))
 
-notail: .build/notail/done $(VENV)/deps-test
-	$(ELSEWHERE) $(PY) -m pytest $(ARGS)
+# Both compare themselves with the release build (tests/test_builds.py).
+notail: .build/notail/done core $(VENV)/deps-test
+	$(call elsewhere,notail) $(PY) -m pytest $(ARGS)
 
 # Python's own allocator and signal handler would hide findings, and pytest the report of one; Python
 # itself leaks at exit.
 ASAN = PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:handle_segv=2:handle_sigbus=2 \
 	UBSAN_OPTIONS=print_stacktrace=1 LD_PRELOAD="$(strip $(SANITIZER_LIBS))"
-sanitize: .build/sanitize/done $(VENV)/deps-test
-	$(ELSEWHERE) $(ASAN) $(PY) -m pytest --capture=sys -v -m "" $(ARGS)
+SANITIZED = $(call elsewhere,sanitize) $(ASAN) $(PY)
+sanitize: .build/sanitize/done core $(VENV)/deps-test
+	$(SANITIZED) -m pytest --capture=sys -v -m "" $(ARGS)
+
+fuzz: .build/sanitize/done $(VENV)/deps-test
+	$(SANITIZED) -m tests.fuzz --seconds $(SECONDS) $(ARGS)
+
+# Both to their end, whatever they find; what they say last is said again. ARGS is for the fuzz.
+NIGHT = .build/nightly
+nightly: SECONDS := 3600
+nightly:
+	@rm -rf $(NIGHT) && mkdir -p $(NIGHT)
+	@{ $(MAKE) slow ARGS= || echo slow >> $(NIGHT)/failed; } 2>&1 | tee $(NIGHT)/slow.log
+	@{ $(MAKE) fuzz SECONDS=$(SECONDS) || echo fuzz >> $(NIGHT)/failed; } 2>&1 | tee $(NIGHT)/fuzz.log
+	@echo "==== nightly"; grep -hE '^(=+ .* in [0-9.]+s|fuzz: |FINDING )' $(NIGHT)/*.log
+	@! sed 's/^/failed: make /' $(NIGHT)/failed 2>/dev/null
 
 # -- the rest -------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 NO_TAIL_CALLS = "-DNO_TAIL_CALLS"  # host.h: handlers return to the trampoline
+GUARD_PAGES = "-DGUARD_PAGES"  # host.h: an access beside a slot ends the process
 SANITIZERS = "-fsanitize=address,undefined"
 ONLY_DECLARED = [
     *["-fno-inline-functions", "-fno-inline-small-functions"],
@@ -24,7 +25,7 @@ FLAVOURS = {
     "notail": ["-O2", "-g0", NO_TAIL_CALLS],
     "sanitize": [
         *["-O1", "-g", "-fno-omit-frame-pointer", NO_TAIL_CALLS],
-        *[SANITIZERS, "-fno-sanitize-recover=all"],
+        *[GUARD_PAGES, SANITIZERS, "-fno-sanitize-recover=all"],
     ],
 }
 # The registers are one array seen as bytes, words and dwords; guest arithmetic wraps around.

@@ -42,11 +42,16 @@ cdef extern from "Python.h" nogil:
     PyThreadState* PyEval_SaveThread()
     void PyEval_RestoreThread(PyThreadState*)
 
+cdef extern from "<sys/mman.h>" nogil:
+    int PROT_NONE
+    int mprotect(void*, size_t, int)
+
 cdef struct CPU
 cdef struct Op
 
 cdef extern from "core/host.h" nogil:
     uint64_t LOAD_FAILED
+    int GUARD
     Op* GO(CPU*, Op*)
     uint32_t get16(uintptr_t)
     uint32_t get32(uintptr_t)

@@ -8,17 +8,29 @@ read. What is left out because the two differ, and who is right:
 | --- | --- | --- |
 | operands over the end of a segment | no segment limits in real mode | 386 PRM 14.7: interrupt 12 or 13, as here; the run checks that the instruction does reach over the end |
 | LOOPE, LOOPNE that count down to 0 | leave random flags behind | 386 PRM, LOOP: flags are not affected, as here |
+| POPA, POPAD with SP above FFE0h | does not read the place of SP, so sees no end | 386 PRM, POPA: that word is popped and thrown away; over the end it is 12, as here |
+| 67h addresses of 64 KiB and more, based on ESP or EBP too | no segment limits in real mode | 386 PRM 14.7: 12 or 13, as here; base and index are made small, which ESP cannot be |
 | RETF, IRET across SP=FFFFh | go on above the segment | SP is 16 bits wide, as here |
 | INT 6 | ends with an error | 386 PRM, INT: as any other, as here |
 | INT 12, INT 13 | as the manual | not told from the exceptions of the first row |
 | BT m32,r32 and kin in memory | reach 256 MiB to both sides | no segment is so large: 12 or 13, as here |
+| BT m16,r16 and kin below the segment | go on below it | 386 PRM 14.7: 13, as here; the run checks that it is such a bit |
+| frames of interrupts with SP 1, 3 or 5 | leaves the frame to its host | no room: 12, without a stack for that one a shutdown, as here |
 | exceptions and interrupts | are left to its host | the harness pushes the frame and compares it with ours |
 | several memory regions | a store to one is taken for a change of the code in another | it has one region here |
 | code in host memory | stale, if the host rewrites it | its cache is flushed for every block |
 
-Undefined by the manual, so not run: SHLD and SHRD by the width or more, BSF and BSR of 0. Nothing
-to compare: port I/O (no ports), HLT (ends each block), undefined opcodes (Unicorn stops), control,
-debug and test registers, ESC. All of these have tests of their own.
+Undefined by the manual, so not run: SHLD and SHRD by the width or more, BSF and BSR of 0.
+In a frame undefined flags are taken over from ours.
+
+Nothing to compare, so not made: port I/O (no ports), HLT (ends each block), undefined opcodes (Unicorn
+stops), TF (its host would step), descriptor tables, control, debug and test registers, SMSW and LMSW, CPUID,
+RDTSC and caches, ESC, WAIT, LOCK.
+
+Out of reach of the harness: segment registers but for 1000h to 2000h (data must not meet code and vectors), CS but
+for F000h, loops and jumps by more than a few bytes, SP as the target of a jump, CALL, RET, IRET, POPF and
+ENTER with 66h, string instructions with 67h or more than 23 times, MOVZX and MOVSX of a word
+to a word, BSF and BSR of memory. Other tests and the CPU vectors have these.
 """  # noqa: E501
 
 from __future__ import annotations

@@ -81,6 +81,7 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
         c.log_pos = c.log_n
         return v
     add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 0, 0)
+    forget_batch(c)                              # it is this read that waits for an answer now
     c.pending = 1
     c.answers = c.log_n
     c.asked_bus = bus
@@ -89,6 +90,12 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
     c.log_pos = 0
     c.go = leave_at(c, o)
     return LOAD_FAILED
+
+
+cdef inline void forget_batch(CPU* c) noexcept nogil:
+    """Of REP INS: what is left of its answer is nobody's."""
+    c.ins_count = 0
+    c.ins_pos = 0
 
 
 cdef void log_read(CPU* c, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:

@@ -243,6 +243,7 @@ cdef struct CPU:
     uint8_t ins_data[1024]
     int ins_count                # elements of REP INS that were answered, and how many are stored
     int ins_pos
+    int ins_size                 # of an element
     Rings rings
     PyObject* raised
     uint64_t io_time             # guest time of the access that a Python device answers now

@@ -26,8 +26,8 @@ cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back) noexcept nogil:
         return 0
     if not c.m.wraps and sp & 1 and sp < 6:
         return shutdown(c, o)                    # the frame does not fit, nor would that of #SS or #DF
-    leave_after(c, o)
     push_frame(c, o, fl_all(c), c.sb[CS] >> 4, back)
+    leave_after(c, o)
     c.rest &= ~<uint32_t>(F_IF | F_TF | F_RF)
     c.sb[CS] = <uint32_t>cs << 4
     c.ip = <uint32_t>ip

@@ -128,6 +128,8 @@ cdef uint64_t ins_value(CPU* c, Op* o, int size) noexcept nogil:
     cdef int n
     cdef uint32_t port = P16(c, 4 * DX)[0]
     cdef Range* r
+    if c.ins_size != size:
+        forget_batch(c)                          # its first elements made another instruction of this one
     if c.ins_pos < c.ins_count:
         memcpy(&v, c.ins_data + c.ins_pos * size, size)
         c.ins_pos += 1
@@ -140,6 +142,7 @@ cdef uint64_t ins_value(CPU* c, Op* o, int size) noexcept nogil:
             memset(c.ins_data, 0, sizeof(c.ins_data))
             c.ins_count = n
             c.ins_pos = 0
+            c.ins_size = size
             c.pending = 1
             c.go = leave_at(c, o)
             return LOAD_FAILED
@@ -242,8 +245,7 @@ cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
                 return c.go
             step_reg(c, o, CX, -1)
         if what == S_INS and c.ins_count and c.ins_pos == c.ins_count:
-            c.ins_count = 0                      # a batch is stored: the REP itself goes on at the next run
-            c.ins_pos = 0
+            forget_batch(c)                      # it is stored: the REP itself goes on at the next run
             leave_after(c, o)
             c.ip = o.ip
             return NULL

@@ -232,6 +232,10 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             let_gil_go(c)
         c.python = 0
         if c.pending or c.finish:                # an instruction is half done: before anything else
+            if c.ins_pos and c.retired >= limit: # but a batch of REP INS may take several budgets
+                c.why = EXIT_INTR if c.kicked else EXIT_BUDGET
+                c.kicked = 0
+                break
             c.pending = 0
             c.finish = 0
             if c.delivering:
@@ -239,8 +243,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             else:
                 trap_step(c)
                 if not (c.pending or c.finish):
-                    c.ins_count = 0              # a fault may have cut a batch short
-                    c.ins_pos = 0
+                    forget_batch(c)              # a fault may have cut it short
                     if c.singlestep:
                         debug_stop(c)
             continue

@@ -8,6 +8,17 @@ cdef object os_error(int number, str text):
     return OSError(number, text)
 
 
+cdef object host_memory(uint64_t size):
+    """Zeros for a slot, at a page of their own. In a build with guard pages nobody may touch the pages beside them:
+    an access of the guest that strays out of its slot ends the process."""
+    import mmap
+    everything = memoryview(mmap.mmap(-1, size + 2 * GUARD, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+    cdef uint8_t[::1] at = everything
+    if GUARD and (mprotect(&at[0], GUARD, PROT_NONE) or mprotect(&at[GUARD + size], GUARD, PROT_NONE)):
+        raise MemoryError("no guard pages: this build needs a host with pages of 4 KiB")
+    return everything[GUARD:GUARD + size]
+
+
 cdef class MemorySlot:
     """Guest-physical memory of a Vm, made by `Vm.add_memory`.
 

@@ -219,8 +219,7 @@ cdef void reset_cpu(CPU* c) noexcept nogil:
     c.carry = 0
     c.nexits = 0
     c.exits_pos = 0
-    c.ins_count = 0
-    c.ins_pos = 0
+    forget_batch(c)
     c.resume = 0
     c.log_tag = FOREVER
 

@@ -118,8 +118,7 @@ cdef void begin_test(CPU* c, Test* t) noexcept nogil:
     c.why = EXIT_NONE
     c.halted = 0
     c.dead = 0
-    c.ins_count = 0
-    c.ins_pos = 0
+    forget_batch(c)
     c.carry = 0
     c.trap_due = 0
     c.debug_due = 0

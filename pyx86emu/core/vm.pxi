@@ -126,9 +126,7 @@ cdef class Vm:
                 raise os_error(errno.EINVAL, f"the buffer has {len(rw)} bytes, the slot asks for {size}")
         self.check_place(addr, size, None)
         if buffer is None:
-            import mmap
-            buffer = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-            rw = buffer
+            rw = host_memory(size)
         slot.host = &rw[0]
         if <uintptr_t>slot.host % PAGE:
             raise os_error(errno.EINVAL, "the buffer does not begin at a page of the host: map one with "
