@@ -45,7 +45,7 @@ DIFFERENCES = (
                "vectors F6.7, F7.7"),
     Difference("rep_forgets", (1, 0, 0, 0, 0),
                "an interrupted REP goes on with its last prefix only",
-               "8086 Family User's Manual, repeat prefixes; 386 PRM 14.7"),
+               "8086 Family User's Manual, repeat prefixes"),
     Difference("bcd_8086", (1, 1, 0, 0, 0), "AAA AAS DAA DAS as on the 8086",
                "vectors 27, 2F, 37, 3F"),
     Difference("lock_ud", (0, 0, 0, 1, 1),

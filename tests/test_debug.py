@@ -1,4 +1,4 @@
-"""The guest's debug registers: what sets DR6, where breakpoints stop, and that nothing else changes."""
+"""The guest's debug registers: what sets DR6, where breakpoints stop, what stays."""
 
 from __future__ import annotations
 

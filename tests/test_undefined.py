@@ -1,4 +1,4 @@
-"""Which opcodes each model does not know, and which it locks: all of them tried, against the manuals' maps."""
+"""Which opcodes a model does not know, and which it locks: all tried, against the manuals' maps."""
 
 from __future__ import annotations
 
