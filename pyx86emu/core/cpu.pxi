@@ -59,6 +59,7 @@ cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm se
     uint16_t alias[GRANULES]     # ring of granules with the same backing
     uint8_t attr[GRANULES]
     uintptr_t closed[GRANULES]   # all 0: every access takes a look
+    uintptr_t filled[GRANULES]   # no 0, once somebody uses it: no hole is a short way
 
 cdef struct Range:               # a device on a bus
     uint64_t lo
@@ -165,6 +166,7 @@ cdef struct CPU:
     uintptr_t* rd                # what handlers may touch without a look
     uintptr_t* wr
     uintptr_t* ram               # what is there: rd, but where breakpoints on data close it
+    uintptr_t* holes             # 0: a store goes straight to the bus; rd, but for breakpoints on data
     Op** hash
     Op* go                       # where a failed load goes on
     uint32_t ea                  # effective address of a 67h form, or of a read-modify-write

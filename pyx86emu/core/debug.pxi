@@ -25,9 +25,12 @@ cdef void set_dr(CPU* c, int n, uint32_t v) noexcept nogil:
         data = data or (c.dr[7] >> 2 * i & 3 and c.dr[7] >> 16 + 4 * i & 1)
     c.rd = c.vm.mem.rd
     c.wr = c.vm.mem.wr
+    c.holes = c.vm.mem.rd
     if data:
+        memset(c.vm.mem.filled, 0xFF, sizeof(c.vm.mem.filled))
         c.rd = c.vm.mem.closed
         c.wr = c.vm.mem.closed
+        c.holes = c.vm.mem.filled
 
 
 cdef uint32_t hits(CPU* c, uint32_t at, uint32_t size, uint32_t kinds) noexcept nogil:

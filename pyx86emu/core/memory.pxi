@@ -52,8 +52,7 @@ cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) 
 
 cdef Op* slow_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     cdef uint32_t pa = c.sb[seg] + ea
-    if c.ram[pa >> 8] == 0 and (pa & 15) + size <= 16:
-        watch(c, pa, size, 1)
+    if c.holes[pa >> 8] == 0 and (pa & 15) + size <= 16:
         bus_write(c, o, BUS_MMIO, bus_address(c, pa), size, cut(v, size))   # nothing to cut, no way to fault
     elif not slow_put(c, o, seg, ea, v, size):
         return c.go
