@@ -2,7 +2,6 @@
 ; load of SS; an interrupt clears IF and TF, and saves them.
 ; Run: python -m pyx86emu tests/guests/trap.bin
 ; models: 8086 80186 80286 80386 80486
-; qemu: no, it traps behind MOV SS and POP SS. Intel: the load of SS holds INT 1 off as well (MOV, POP)
 
         cpu     8086
 %include "guest.inc"
@@ -27,13 +26,12 @@ t6:     mov     ss, ax                  ; not behind this one
 t7:     push    ss
 t8:     pop     ss                      ; nor this
         nop
-t9:     sti                             ; STI holds off interrupts only
-t10:    pushf
-t11:    pop     ax
-t12:    and     ah, 0FEh
-t13:    push    ax
-t14:    popf                            ; TF was set before it
-t15:    nop
+t9:     pushf
+t10:    pop     ax
+t11:    and     ah, 0FEh
+t12:    push    ax
+t13:    popf                            ; TF was set before it
+t14:    nop
 
         mov     di, log
         mov     cx, expected_end - expected
@@ -81,7 +79,7 @@ on_int: push    bp
         iret
 
 expected:
-        dw      t1, t2, t2, t2, t3, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14, t15
+        dw      t1, t2, t2, t2, t3, t5, t6, t7, t8, t9, t10, t11, t12, t13, t14
 expected_end:
 inside: dw      0FFFFh
 saved:  dw      0
