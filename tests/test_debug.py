@@ -69,6 +69,13 @@ def test_fixed_bits_read_as_they_are() -> None:
         assert (regs.esi, regs.edi) == (regs.ebx, regs.ecx)
 
 
+def test_older_models_have_no_breakpoints() -> None:
+    code = program("a20040 90  ; mov [0x4000],al; nop")
+    with watched(code, 0x4000, ON_STORES, model="80286") as guest:
+        assert guest.vcpu.regs.dr7 == 0x400
+        assert traps(guest) == []
+
+
 def test_general_detect_guards_the_registers_once() -> None:
     code = program("b8e000 0f21c1 0f23c0  ; mov ax,0xe0; mov ecx,dr0; mov dr0,eax")
     with Guest(code) as guest:

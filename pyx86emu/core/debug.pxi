@@ -15,6 +15,8 @@ cdef void set_dr(CPU* c, int n, uint32_t v) noexcept nogil:
     """MOV DR, the host, RESET: with the bits that are fixed. Like any instruction it ends with RF clear."""
     cdef int i
     cdef bint data = 0
+    if c.m.level < 3:
+        v = 0                                    # there are none: they keep what RESET gives them
     if n == 6:
         v = (v & 0xE00F) | 0xFFFF0FF0U
     elif n == 7:
