@@ -298,7 +298,7 @@ def test_tables_and_blocks_equal_devices_and_steps(
 
 
 def compare_random_bytes(model: str, seed: int) -> None:
-    """The same bytes in blocks, in odd slices, in single steps, and watched by an idle breakpoint."""
+    """The same bytes in blocks, slices, single steps, and watched by an idle breakpoint."""
     facts = []
     for slices, dr7 in (([10_000], 0), ([1], 0), ([3, 17, 100, 1], 0), ([10_000], IDLE)):
         rng = random.Random(f"{model} {seed}")
