@@ -21,6 +21,9 @@ REGISTERS = (
 DATA = 0x4000
 HOLE = 0xD0000
 PORTS = 0x80
+#: DR7: breakpoint 0 is on, for loads and stores.
+IDLE = 1 | 3 << 16
+RF = 1 << 16  # breakpoints use it; no guest can see it
 
 
 # -- doorbells: entries in the core against the same rules in Python ------------------------------
@@ -295,9 +298,9 @@ def test_tables_and_blocks_equal_devices_and_steps(
 
 
 def compare_random_bytes(model: str, seed: int) -> None:
-    """The same bytes in blocks, in odd slices, and in single steps."""
+    """The same bytes in blocks, slices, single steps, and watched by an idle breakpoint."""
     facts = []
-    for slices in ([10_000], [1], [3, 17, 100, 1]):
+    for slices, dr7 in (([10_000], 0), ([1], 0), ([3, 17, 100, 1], 0), ([10_000], IDLE)):
         rng = random.Random(f"{model} {seed}")
         with Guest(model=model) as guest:
             code = rng.randbytes(rng.choice((40, 200, 2000)))
@@ -306,7 +309,9 @@ def compare_random_bytes(model: str, seed: int) -> None:
             for name in ("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp"):
                 setattr(guest.vcpu.regs, name, rng.choice((rng.getrandbits(32), DATA)))
             guest.vcpu.regs.es = rng.choice((0, 0x100, HOLE >> 4))
+            guest.vcpu.regs.dr0, guest.vcpu.regs.dr7 = 0xFFFFFF00, dr7
             exits = drive(guest, 600, slices)
+            guest.vcpu.regs.eflags &= ~RF
             facts.append(
                 {name: hex(getattr(guest.vcpu.regs, name)) for name in REGISTERS}
                 | {"instructions": guest.vcpu.instructions, "time": guest.vm.time}
@@ -314,6 +319,8 @@ def compare_random_bytes(model: str, seed: int) -> None:
             )
     assert facts[1] == facts[0], f"steps against blocks: {model}, seed {seed}"
     assert facts[2] == facts[0], f"slices against blocks: {model}, seed {seed}"
+    if b"\x0f\x21" not in code:  # MOV EAX,DR7 sees it
+        assert facts[3] == facts[0], f"a breakpoint against none: {model}, seed {seed}"
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -79,7 +79,7 @@ cdef Op* find(CPU* c) noexcept nogil:
     if first != NULL and header(first).key == key:
         return first
     pa = c.sb[CS] + c.ip
-    if c.rd[pa >> 8] == 0:
+    if c.ram[pa >> 8] == 0:
         return NULL
     g = c.vm.mem.canon[pa >> 8]
     b = c.list[g]

@@ -57,6 +57,8 @@ cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm se
     uint16_t canon[GRANULES]     # the granule that stands for this backing memory
     uint16_t alias[GRANULES]     # ring of granules with the same backing
     uint8_t attr[GRANULES]
+    uintptr_t closed[GRANULES]   # all 0: every access takes a look
+    uintptr_t filled[GRANULES]   # no 0, once somebody uses it: no hole is a short way
 
 cdef struct Range:               # a device on a bus
     uint64_t lo
@@ -160,8 +162,10 @@ cdef struct CPU:
     uint32_t rest                # the flags that are not lazy
     int64_t left                 # instructions until the slice ends
     int64_t floor                # 0, or INT64_MAX: somebody wants this vCPU to stop
-    uintptr_t* rd
+    uintptr_t* rd                # what handlers may touch without a look
     uintptr_t* wr
+    uintptr_t* ram               # what is there: rd, but where breakpoints on data close it
+    uintptr_t* holes             # 0: a store goes straight to the bus; rd, but for breakpoints on data
     Op** hash
     Op* go                       # where a failed load goes on
     uint32_t ea                  # effective address of a 67h form, or of a read-modify-write
@@ -185,6 +189,9 @@ cdef struct CPU:
     uint64_t retired
     uint64_t idle                # ticks that HLT skipped
     uint64_t shadow              # no interrupts when this many are retired
+    uint64_t trap_shadow         # nor traps
+    uint64_t rep_left            # retired when a REP was left between two iterations
+    uint16_t rep_last            # its last prefix
     int why
     int error
     int inject                   # interrupt vector to deliver, -1: none
@@ -196,7 +203,7 @@ cdef struct CPU:
     bint kicked
     bint delivering              # interrupt `vector` is being delivered: its entry is read by an exit
     int vector
-    bint trap_due                # INT 1 comes next
+    uint32_t trap_due            # INT 1 comes next: the bits of DR6 that say why
     bint singlestep
     bint debug_due
     uint32_t debug_dr6

@@ -57,11 +57,11 @@ cdef uint32_t fetch8(Dec* d) noexcept nogil:
             return 0
         d.wrapped = 1
     pa = d.base + (d.ip & 0xFFFF)
-    if d.c.rd[pa >> 8] == 0:
+    if d.c.ram[pa >> 8] == 0:
         d.hole = 1
         return 0
     d.ip += 1
-    return (<uint8_t*>(d.c.rd[pa >> 8] + pa))[0]
+    return (<uint8_t*>(d.c.ram[pa >> 8] + pa))[0]
 
 
 cdef uint32_t fetch16(Dec* d) noexcept nogil:

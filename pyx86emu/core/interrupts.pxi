@@ -59,11 +59,14 @@ cdef Op* software_int(CPU* c, Op* o, int vector) noexcept nogil:
     return jump(c)
 
 
-cdef inline void set_shadow(CPU* c, Op* o) noexcept nogil:
-    """STI, MOV SS, POP SS: no interrupt before the next instruction is done; one in the shadow does not renew it."""
+cdef inline void set_shadow(CPU* c, Op* o, bint traps) noexcept nogil:
+    """STI, MOV SS, POP SS: no interrupt before the next instruction is done; one in the shadow does not renew it.
+    `traps`: a load of SS holds off INT 1 too."""
     cdef uint64_t now = retired_at(c, o)
     if c.shadow != now:
         c.shadow = now + 1
+        if traps:
+            c.trap_shadow = now + 1
 
 
 cdef void want(CPU* c, uint32_t what) noexcept nogil:

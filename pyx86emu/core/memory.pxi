@@ -71,7 +71,7 @@ cdef inline bint beside_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept
 cdef Op* slow_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     """What is still common: a doorbell rung again, a store beside code."""
     cdef uint32_t pa = c.sb[seg] + ea
-    if c.rd[pa >> 8] == 0:
+    if c.holes[pa >> 8] == 0:
         if (pa & 15) + size > 16 or not rings_again(&c.rings, BUS_MMIO, bus_address(c, pa), size, cut(v, size)):
             return slowest_store(c, o, seg, ea, v, size)
     elif not beside_code(c, pa, v, size):
@@ -82,7 +82,7 @@ cdef Op* slow_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) n
 
 cdef Op* slowest_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     cdef uint32_t pa = c.sb[seg] + ea
-    if c.rd[pa >> 8] == 0 and (pa & 15) + size <= 16:
+    if c.holes[pa >> 8] == 0 and (pa & 15) + size <= 16:
         bus_write(c, o, BUS_MMIO, bus_address(c, pa), size, cut(v, size))   # nothing to cut, no way to fault
     elif not slow_put(c, o, seg, ea, v, size):
         return c.go
@@ -119,6 +119,7 @@ cdef uint64_t slow_load(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept 
         return a | b << 8
     if overruns(c, o, seg, ea, size):
         return LOAD_FAILED
+    watch(c, base + ea, size, 0)
     return phys_load(c, o, base + ea, size)
 
 
@@ -132,6 +133,7 @@ cdef bint slow_put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) no
         return 1
     if overruns(c, o, seg, ea, size):
         return 0
+    watch(c, base + ea, size, 1)
     phys_store(c, o, base + ea, v, size)
     return 1
 
@@ -148,9 +150,9 @@ cdef uint64_t phys_load(CPU* c, Op* o, uint32_t pa, int size) noexcept nogil:
         n = size - at
         if (pa & 0xFFF) + n > 0x1000:
             n = 0x1000 - (pa & 0xFFF)
-        if c.rd[pa >> 8]:
+        if c.ram[pa >> 8]:
             for i in range(n):
-                v |= <uint64_t>(<uint8_t*>(c.rd[(pa + i) >> 8] + pa + i))[0] << 8 * (at + i)
+                v |= <uint64_t>(<uint8_t*>(c.ram[(pa + i) >> 8] + pa + i))[0] << 8 * (at + i)
         else:
             part = bus_read(c, o, BUS_MMIO, bus_address(c, pa), n)
             if part == LOAD_FAILED:
@@ -169,7 +171,7 @@ cdef void phys_store(CPU* c, Op* o, uint32_t pa, uint32_t v, int size) noexcept 
         if (pa & 0xFFF) + n > 0x1000:
             n = 0x1000 - (pa & 0xFFF)
         part = (<uint64_t>v >> 8 * at) & ((1ULL << 8 * n) - 1)
-        if c.rd[pa >> 8] and not c.vm.mem.attr[pa >> 8] & ATTR_ROM:
+        if c.ram[pa >> 8] and not c.vm.mem.attr[pa >> 8] & ATTR_ROM:
             ram_store(c, o, pa, part, n)
         else:
             bus_write(c, o, BUS_MMIO, bus_address(c, pa), n, part)
@@ -180,14 +182,14 @@ cdef void phys_store(CPU* c, Op* o, uint32_t pa, uint32_t v, int size) noexcept 
 cdef void ram_store(CPU* c, Op* o, uint32_t pa, uint64_t v, int n) noexcept nogil:
     """Bytes of one page of RAM that may hold code or have its dirty log armed."""
     cdef int i
-    cdef uintptr_t p = c.rd[pa >> 8] + pa
+    cdef uintptr_t p = c.ram[pa >> 8] + pa
     if (pa & 255) + n <= 256 and n == 4:
         put32(p, <uint32_t>v)
     elif (pa & 255) + n <= 256 and n == 2:
         put16(p, <uint32_t>v)
     else:
         for i in range(n):
-            (<uint8_t*>(c.rd[(pa + i) >> 8] + pa + i))[0] = <uint8_t>(v >> 8 * i)
+            (<uint8_t*>(c.ram[(pa + i) >> 8] + pa + i))[0] = <uint8_t>(v >> 8 * i)
     wrote(c, o, pa, n)
 
 

@@ -13,9 +13,11 @@ cdef struct Model:
     int de_next
     int idiv_min_faults
     int rep_negates
+    int rep_forgets
     int bcd_8086
     int lock_ud
     int esc_nm
+    uint32_t cr0_reset
     int ss_vector
     int string_half
     int pop_m_half

@@ -276,9 +276,9 @@ cdef void opcode(Dec* d, uint32_t byte) noexcept nogil:
 cdef void escape(Dec* d) noexcept nogil:
     """ESC: without a coprocessor only the operand's address matters."""
     modrm(d)
-    if d.mod != 3 and not d.c.m.esc_nm:
-        emit_mem(d, LOAD_TMP[0][1])
     emit(d, esc)
+    if d.mod != 3 and not has(d, 3):
+        emit_mem(d, LOAD_TMP[0][1])
 
 
 cdef void xlat(Dec* d) noexcept nogil:

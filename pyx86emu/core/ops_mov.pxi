@@ -84,7 +84,7 @@ cdef inline Op* lock_store(CPU* c, Op* o, int size) noexcept nogil:
     cdef uintptr_t p
     if c.vm.ncpus == 1 or pa & (size - 1):
         return st(c, o, o.seg, c.ea, c.tmp, size)
-    p = c.rd[pa >> 8]
+    p = c.ram[pa >> 8]
     if p == 0 or c.vm.mem.attr[pa >> 8] & ATTR_ROM:
         return st(c, o, o.seg, c.ea, c.tmp, size)
     if not at_cas(p + pa, c.locked, c.tmp, size):
@@ -92,6 +92,7 @@ cdef inline Op* lock_store(CPU* c, Op* o, int size) noexcept nogil:
         fl_restore(c)
         return o - 2
     if c.wr[pa >> 8] == 0:
+        watch(c, pa, size, 1)
         wrote(c, o, pa, size)
     return done(c, o)
 
@@ -121,7 +122,7 @@ cdef Op* ea16_free(CPU* c, Op* o) noexcept nogil:
 
 cdef inline Op* fluid_imm(CPU* c, Op* o, int size) noexcept nogil:
     """First op of a pair: an immediate that the guest keeps rewriting, at guest address o.imm, to c.tmp2."""
-    cdef uintptr_t p = c.rd[o.imm >> 8] + o.imm
+    cdef uintptr_t p = c.ram[o.imm >> 8] + o.imm
     if size == 1:
         c.tmp2 = <uint32_t><int32_t>(<int8_t*>p)[0]      # some forms extend the sign
     elif size == 2:
@@ -156,7 +157,7 @@ cdef Op* mov_sr(CPU* c, Op* o) noexcept nogil:
 
 cdef Op* mov_ss(CPU* c, Op* o) noexcept nogil:
     c.sb[SS] = <uint32_t>P16(c, o.src)[0] << 4
-    set_shadow(c, o)
+    set_shadow(c, o, 1)
     return follow(c, o)
 
 

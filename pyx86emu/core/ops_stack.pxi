@@ -130,7 +130,7 @@ cdef Op* pop32_s(CPU* c, Op* o) noexcept nogil:
 cdef inline Op* pop_ss(CPU* c, Op* o, int size) noexcept nogil:
     if not pop_segment(c, o, size):
         return c.go
-    set_shadow(c, o)
+    set_shadow(c, o, 1)
     return follow(c, o)
 
 cdef Op* pop16_ss(CPU* c, Op* o) noexcept nogil:

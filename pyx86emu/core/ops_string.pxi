@@ -154,7 +154,7 @@ cdef int ins_batch(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint32_t di = index_reg(c, o, DI), pa = c.sb[ES] + di
     cdef uint64_t n = index_reg(c, o, CX), page
     page = (pa & 0xFFF) if c.rest & F_DF else 0x1000 - (pa & 0xFFF)
-    if c.rd[pa >> 8] == 0 or c.vm.mem.attr[pa >> 8] & ATTR_ROM:
+    if c.ram[pa >> 8] == 0 or c.vm.mem.attr[pa >> 8] & ATTR_ROM:
         return 1
     if n > <uint64_t>(1024 // size):
         n = 1024 // size
@@ -231,6 +231,15 @@ cdef inline Op* string(CPU* c, Op* o, int what, int size) noexcept nogil:
     return repeat(c, o, what, size)
 
 
+cdef Op* leave_rep(CPU* c, Op* o) noexcept nogil:
+    """Stop between two iterations; the REP goes on where it began."""
+    leave_after(c, o)
+    c.ip = o.ip
+    c.rep_left = c.slice_end - <uint64_t>c.left
+    c.rep_last = o.fip - 2
+    return NULL
+
+
 cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
     """The block paid for one iteration; each further one is charged before it begins."""
     cdef bint buffered
@@ -246,9 +255,7 @@ cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
             step_reg(c, o, CX, -1)
         if what == S_INS and c.ins_count and c.ins_pos == c.ins_count:
             forget_batch(c)                      # it is stored: the REP itself goes on at the next run
-            leave_after(c, o)
-            c.ip = o.ip
-            return NULL
+            return leave_rep(c, o)
         if index_reg(c, o, CX) == 0:
             break
         if (what == S_CMPS or what == S_SCAS) and (c.res == 0) == (o.imm & S_REPNE != 0):
@@ -257,9 +264,7 @@ cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
         if c.attn & ~ATTN_LOOK or (c.attn and not buffered) or c.left < 1 or (
                 at_get_floor(&c.floor) != 0 and not buffered):
             c.finish = buffered
-            leave_after(c, o)
-            c.ip = o.ip
-            return NULL
+            return leave_rep(c, o)
         c.left -= 1
     if c.attn:
         return leave_after(c, o)

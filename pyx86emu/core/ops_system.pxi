@@ -44,7 +44,7 @@ cdef Op* cli(CPU* c, Op* o) noexcept nogil:
 cdef Op* sti(CPU* c, Op* o) noexcept nogil:
     """The next instruction runs before any interrupt, unless IF was set already."""
     if not c.rest & F_IF:
-        set_shadow(c, o)
+        set_shadow(c, o, 0)
     c.rest |= F_IF
     if wanted(c):
         return leave_after(c, o)
@@ -156,17 +156,18 @@ cdef Op* mov_to_cr(CPU* c, Op* o) noexcept nogil:
     return GO(c, o)
 
 cdef Op* mov_from_dr(CPU* c, Op* o) noexcept nogil:
-    P32(c, o.dst)[0] = c.dr[o.imm]
+    """Without CR4.DE, DR4 and DR5 are DR6 and DR7."""
+    if c.dr[7] & DR7_GD:
+        return guarded(c, o)
+    P32(c, o.dst)[0] = c.dr[o.imm | 2 if o.imm >= 4 else o.imm]
     o = o + 1
     return GO(c, o)
 
 cdef Op* mov_to_dr(CPU* c, Op* o) noexcept nogil:
-    cdef uint32_t v = P32(c, o.src)[0]
-    if o.imm == 6:
-        v = (v & 0xE00F) | 0xFFFF0FF0U
-    elif o.imm == 7:
-        v = (v & 0xFFFF2FFFU) | 0x400
-    c.dr[o.imm] = v
+    """Ends its block: the next instruction may have a breakpoint."""
+    if c.dr[7] & DR7_GD:
+        return guarded(c, o)
+    set_dr(c, o.imm | 2 if o.imm >= 4 else o.imm, P32(c, o.src)[0])
     return leave_after(c, o)
 
 cdef Op* mov_from_tr(CPU* c, Op* o) noexcept nogil:

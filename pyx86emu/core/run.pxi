@@ -32,6 +32,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     cdef Op* first = c.scratch + 1
     cdef Op* o
     cdef int i
+    cdef bint carried = c.carry
     memset(&d, 0, sizeof(d))
     d.c = c
     d.o = first
@@ -39,7 +40,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     d.base = c.sb[CS]
     d.ip = c.ip
     d.seg = -1
-    if c.carry:
+    if carried:
         d.seg = c.carry_seg
         d.rep = c.carry_rep
         c.carry = 0
@@ -58,6 +59,8 @@ cdef void step_one(CPU* c) noexcept nogil:
     trampoline(c, first)
     c.stepping = 0
     finish_slice(c)
+    if carried and c.rep_left == c.retired:
+        c.carry = 1                              # for its next iteration
     if d.ip == 0x10000 and c.ip == 0 and not d.jumps and not c.m.wraps and not c.no_trap:
         c.ip = 0x10000                           # off the end of the segment: the next fetch faults
 
@@ -65,6 +68,7 @@ cdef void step_one(CPU* c) noexcept nogil:
 cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
     """Deliver an interrupt between two instructions; it costs one. 0: its vector is read by an exit first."""
     cdef Op* o = c.scratch + 1
+    cdef uint32_t back = c.ip
     memset(o, 0, sizeof(Op))
     o.n = 1
     o.ip = <uint16_t>c.ip
@@ -74,7 +78,9 @@ cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
     c.stepping = 1
     c.halted = 0
     c.vector = vector
-    c.delivering = not deliver(c, o, vector, c.ip)
+    if c.m.rep_forgets and c.rep_left == c.retired:
+        back = c.rep_last
+    c.delivering = not deliver(c, o, vector, back)
     c.stepping = 0
     finish_slice(c)
     return not c.delivering
@@ -282,9 +288,8 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             look = <uint64_t>host_ns() + 5000000
             continue
         interruptible = c.shadow != c.retired and not c.carry
-        if c.trap_due and not c.carry:
-            c.trap_due = 0
-            take_interrupt(c, 1)
+        if c.trap_due and c.trap_shadow != c.retired and not c.carry:
+            take_trap(c)
             continue
         if c.nmi and interruptible and not c.nmi_masked:
             c.nmi = 0
@@ -312,9 +317,9 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
                     c.why = EXIT_BUDGET
                 continue
             c.halted = 0
-        if c.singlestep or c.breaks or c.rest & F_TF or c.carry or c.ip > 0xFFFF or (
+        if c.singlestep or c.breaks or c.rest & F_TF or c.carry or c.ip > 0xFFFF or breakpoints_on(c) or (
                 not interruptible and (lines or c.inject >= 0 or c.nmi or c.intr_window)):
-            if not at_breakpoint(c):
+            if not (code_breakpoint(c) or at_breakpoint(c)):
                 trap_step(c)
                 if c.singlestep and not (c.pending or c.finish):
                     debug_stop(c)
@@ -342,13 +347,17 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
 
 cdef void trap_step(CPU* c) noexcept nogil:
     """One instruction, and the single-step trap behind it if TF was set before it."""
-    cdef bint trap = c.rest & F_TF != 0
+    cdef bint trap = c.rest & F_TF != 0, breakpoints = breakpoints_on(c)
     cdef uint64_t was = c.retired
     c.no_trap = 0
+    if breakpoints:
+        c.rest &= ~<uint32_t>F_RF                # it held for this instruction
     step_one(c)
-    if trap and c.retired != was and not c.no_trap and c.why == EXIT_NONE and not c.finish:
-        c.dr[6] |= 0x4000
-        c.trap_due = 1
+    if breakpoints and c.rep_left == c.retired:
+        c.rest |= F_RF                           # which goes on
+    if (trap and c.retired != was and not c.no_trap and c.why == EXIT_NONE and not c.finish
+            and c.trap_shadow != c.retired):
+        c.trap_due |= DR6_BS
 
 
 cdef void debug_stop(CPU* c) noexcept nogil:

@@ -148,10 +148,11 @@ cdef class Registers:
                 raise ValueError("cr0 with PE=1 is protected mode, which this machine does not run")
             c.cr[<int>at] = v
         else:
-            c.dr[<int>at] = v
+            set_dr(c, at, v)
         if kind == 1 or kind == 2:
             c.halted = 0
             c.carry = 0
+            c.rep_left = FOREVER
 
 
 cdef CPU* new_cpu(VM* vm, str model) except NULL:
@@ -167,8 +168,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
         free_cpu(c)
         raise MemoryError("no memory for a vCPU")
     c.vm = vm
-    c.rd = vm.mem.rd
-    c.wr = vm.mem.wr
+    c.ram = vm.mem.rd
     pthread_mutex_init(&c.wait_lock, NULL)
     pthread_cond_init(&c.wait_cond, NULL)
     load_model(&c.m, model)
@@ -194,9 +194,9 @@ cdef void reset_cpu(CPU* c) noexcept nogil:
     memset(c.sb, 0, sizeof(c.sb))
     memset(c.cr, 0, sizeof(c.cr))
     memset(c.dr, 0, sizeof(c.dr))
-    c.dr[6] = 0xFFFF0FF0U
-    c.dr[7] = 0x400
-    c.cr[0] = 0x60000010 if c.m.level >= 4 else 0
+    set_dr(c, 6, 0)
+    set_dr(c, 7, 0)
+    c.cr[0] = c.m.cr0_reset
     c.sb[CS] = 0xF0000
     c.ip = 0xFFF0
     c.rest = c.m.flags_ones
@@ -206,6 +206,8 @@ cdef void reset_cpu(CPU* c) noexcept nogil:
     c.gdt_base = 0
     c.gdt_limit = 0xFFFF
     c.shadow = FOREVER
+    c.trap_shadow = FOREVER
+    c.rep_left = FOREVER
     c.inject = -1
     c.nmi = 0
     c.nmi_masked = 0

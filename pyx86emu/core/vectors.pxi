@@ -183,9 +183,8 @@ cdef void run_steps(CPU* c, uint64_t most) noexcept nogil:
     cdef uint64_t limit = c.retired + most
     while c.why == EXIT_NONE and c.retired < limit and not c.halted and not c.dead:
         c.attn = 0
-        if c.trap_due and not c.carry:
-            c.trap_due = 0
-            take_interrupt(c, 1)
+        if c.trap_due and c.trap_shadow != c.retired and not c.carry:
+            take_trap(c)
         else:
             trap_step(c)
         if c.nexits:

@@ -4,11 +4,6 @@
         cpu     386
 %include "guest.inc"
 
-%macro  vector  2
-        mov     word [%1 * 4], %2
-        mov     word [%1 * 4 + 2], 0
-%endmacro
-
         begin
         vector  0, on_divide
         vector  1, on_step

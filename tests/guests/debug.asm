@@ -1,0 +1,90 @@
+; debug: breakpoints on code and data, what DR6 says, RF, and the bits of the debug registers that are fixed.
+; Run: python -m pyx86emu tests/guests/debug.bin
+; models: 80386 80486
+
+        cpu     386
+%include "guest.inc"
+
+data_   equ     9000h
+
+        begin
+        cli
+        vector  1, on_debug
+        xor     eax, eax
+        mov     dr6, eax
+        mov     eax, dr6
+        cmp     eax, 0FFFF0FF0h
+        require e, 'DR6 reads FFFF0FF0'
+
+        mov     eax, point              ; DR0: code
+        mov     dr0, eax
+        mov     eax, data_
+        mov     dr1, eax
+        mov     eax, data_ + 6
+        mov     dr2, eax
+        mov     eax, 03500015h          ; 0: code; 1: a word stored; 2: a byte loaded or stored
+        mov     dr7, eax
+        xor     bx, bx
+point:  inc     bx
+        cmp     bx, 1
+        require e, 'run once'
+        mov     al, 1
+        call    came
+        require e, 'code: B0'
+
+        mov     ax, [data_]
+        call    none
+        require e, 'not a load'
+        mov     [data_ + 1], al
+        mov     al, 2
+        call    came
+        require e, 'store: B1'
+        mov     [data_ + 2], al
+        call    none
+        require e, 'not the next byte'
+        mov     al, [data_ + 6]
+        mov     al, 4
+        call    came
+        require e, 'load: B2'
+        push    dword [data_ + 3]
+        mov     al, 4
+        call    came
+        require e, 'overlap'
+        pop     eax
+        mov     si, data_
+        mov     di, data_
+        mov     cx, 4
+        rep     movsw
+        mov     al, 6
+        call    came
+        require e, 'strings: B1 B2'
+        xor     eax, eax
+        mov     dr7, eax
+        mov     [data_], ax
+        call    none
+        require e, 'all off'
+        pass
+
+none:   mov     al, 0
+came:   cmp     al, [why]               ; ZF: DR6 said just this
+        mov     byte [why], 0
+        ret
+
+on_debug:
+        pop     word [back]
+        add     sp, 4
+        push    eax
+        mov     eax, dr6
+        and     al, 0Fh
+        or      [why], al
+        xor     eax, eax
+        mov     dr6, eax
+        pop     eax
+        push    dword 10002h            ; a frame of dwords has room for RF
+        push    dword 0
+        push    dword [back]
+        iretd
+
+back:   dd      0
+why:    db      0
+        finish

@@ -1,0 +1,82 @@
+; prefixes: an instruction has at most 10 bytes on the 80286 and 15 on later ones, prefixes included; a longer one is
+; interrupt 13, at its first byte. The 8086 and 80186 know no limit.
+; Run: python -m pyx86emu tests/guests/prefixes.bin
+; models: 8086 80186 80286 80386 80486
+
+        cpu     8086
+%include "guest.inc"
+
+CODE    equ     9000h
+
+        begin
+        cli
+        vector  13, on_fault
+        mov     bx, 0                   ; the limit
+        push    sp
+        pop     ax
+        cmp     ax, sp
+        jne     known                   ; up to the 80186 the new SP is pushed
+        mov     bx, 10
+        mov     ax, 3002h
+        push    ax
+        popf
+        pushf
+        pop     ax
+        test    ah, 30h
+        jz      known
+        mov     bx, 15
+known:  cmp     bx, 0
+        je      unlimited
+        mov     dx, bx
+        call    try
+        cmp     word [faults], 0
+        require e, 'as long as the limit: runs'
+        inc     dx
+        call    try
+        cmp     word [faults], 1
+        require e, 'one byte more: interrupt 13'
+        cmp     word [from], CODE
+        require e, 'which returns to the first prefix'
+        mov     dx, 40
+        call    try
+        cmp     word [faults], 2
+        require e, 'many more: interrupt 13'
+        pass
+
+unlimited:
+        mov     dx, 40
+        call    try
+        mov     dx, 400
+        call    try
+        pass
+
+try:                                    ; MOV AX,imm16 of DX bytes: its prefixes are DS: and ES: by turns
+        mov     di, CODE
+        mov     cx, dx
+        sub     cx, 3
+        mov     al, 3Eh
+.more:  stosb
+        xor     al, 3Eh ^ 26h
+        loop    .more
+        mov     al, 0B8h
+        stosb
+        mov     ax, 1234h
+        stosw
+        mov     al, 0C3h
+        stosb
+        xor     ax, ax
+        mov     bp, sp
+        call    CODE
+after:  cmp     ax, 1234h
+        require e, 'it is run'
+        ret
+
+on_fault:
+        pop     word [from]
+        mov     sp, bp
+        inc     word [faults]
+        ret
+
+from:   dw      0
+faults: dw      0
+        finish
