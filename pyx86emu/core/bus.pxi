@@ -38,7 +38,7 @@ cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t va
     if r != NULL and r.kind != RANGE_PULL:
         if r.kind != RANGE_PYTHON:
             chip_write(c, o, r.kind, <uint32_t>addr, size, value)
-        elif not push_write(c, o, bus, addr, size, value):
+        elif not push_write(c, o, r, bus, addr, size, value):
             add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
         if c.request:
             c.attn |= ATTN_LOOK
@@ -65,7 +65,7 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
     r = range_at(c.vm, bus, addr, size)
     if r != NULL and r.kind != RANGE_PULL:
         if r.kind == RANGE_PYTHON:
-            v = push_read(c, o, bus, addr, size)
+            v = push_read(c, o, r, bus, addr, size)
             if v == LOAD_FAILED:
                 c.log_pos = 0
                 c.go = leave_at(c, o)
@@ -216,36 +216,40 @@ cdef inline uint64_t ones(int size) noexcept nogil:
     return 0xFFFFFFFFFFFFFFFFULL if size >= 8 else (1ULL << 8 * size) - 1
 
 
-cdef bint push_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
+# A Range is only freed under the GIL: the one that was found is still good if the GIL was ours all the time, else it
+# is looked up again.
+
+cdef bint push_write(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
     """0: the device has gone while we waited for the GIL."""
     cdef bint taken
     c.io_time = now_ns(c, o)
     c.io_ip = o.ip
     c.in_device = 1
     go_outside(c)
-    take_gil(c)
-    taken = PYTHON_WRITE(c, bus, addr, size, value)
+    if not take_gil(c):
+        r = range_at(c.vm, bus, addr, size)
+    taken = PYTHON_WRITE(c, r, bus, addr, size, value)
     come_inside(c)
     c.in_device = 0
     return taken
 
 
-cdef uint64_t push_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept nogil:
+cdef uint64_t push_read(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size) noexcept nogil:
     cdef uint64_t v
     c.io_time = now_ns(c, o)
     c.io_ip = o.ip
     c.in_device = 1
     go_outside(c)
-    take_gil(c)
-    v = PYTHON_READ(c, bus, addr, size)
+    if not take_gil(c):
+        r = range_at(c.vm, bus, addr, size)
+    v = PYTHON_READ(c, r, bus, addr, size)
     come_inside(c)
     c.in_device = 0
     return v
 
 
-cdef bint python_write(CPU* c, int bus, uint64_t addr, int size, uint64_t value) noexcept:
-    """Ranges are only freed under the GIL: until we have it, the one that was found may go. 0: it has."""
-    cdef Range* r = range_at(c.vm, bus, addr, size)
+cdef bint python_write(CPU* c, Range* r, int bus, uint64_t addr, int size, uint64_t value) noexcept:
+    """0: the device has gone."""
     cdef uint64_t delta
     cdef int most, at = 0, n
     cdef object write
@@ -267,8 +271,7 @@ cdef bint python_write(CPU* c, int bus, uint64_t addr, int size, uint64_t value)
     return 1
 
 
-cdef uint64_t python_read(CPU* c, int bus, uint64_t addr, int size) noexcept:
-    cdef Range* r = range_at(c.vm, bus, addr, size)
+cdef uint64_t python_read(CPU* c, Range* r, int bus, uint64_t addr, int size) noexcept:
     cdef uint64_t delta, v = 0
     cdef int most, at = 0, n
     cdef object read
@@ -291,10 +294,10 @@ cdef uint64_t python_read(CPU* c, int bus, uint64_t addr, int size) noexcept:
 
 
 # take_gil() has the GIL, which the compiler cannot know.
-cdef bint (*PYTHON_WRITE)(CPU*, int, uint64_t, int, uint64_t) noexcept nogil
-cdef uint64_t (*PYTHON_READ)(CPU*, int, uint64_t, int) noexcept nogil
-PYTHON_WRITE = <bint (*)(CPU*, int, uint64_t, int, uint64_t) noexcept nogil>python_write
-PYTHON_READ = <uint64_t (*)(CPU*, int, uint64_t, int) noexcept nogil>python_read
+cdef bint (*PYTHON_WRITE)(CPU*, Range*, int, uint64_t, int, uint64_t) noexcept nogil
+cdef uint64_t (*PYTHON_READ)(CPU*, Range*, int, uint64_t, int) noexcept nogil
+PYTHON_WRITE = <bint (*)(CPU*, Range*, int, uint64_t, int, uint64_t) noexcept nogil>python_write
+PYTHON_READ = <uint64_t (*)(CPU*, Range*, int, uint64_t, int) noexcept nogil>python_read
 
 
 cdef void device_raised(CPU* c, object e, int bus, uint64_t addr, int size, bint write) noexcept:

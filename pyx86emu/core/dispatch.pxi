@@ -46,8 +46,11 @@ cdef class Dispatcher:
     def __cinit__(self, *args, **kwargs):
         self._owners = []
 
-    cpdef find(self, uint64_t addr, int size):
+    def find(self, addr, size):
         """The Owner of the whole access, or None."""
+        return self.owner(addr, size)
+
+    cdef Owner owner(self, uint64_t addr, int size):
         cdef list owners = self._owners
         cdef Owner owner
         cdef Py_ssize_t lo = 0, hi = len(owners), mid
@@ -69,7 +72,7 @@ cdef class Dispatcher:
             vm.pio.dispatch(exit)
         """
         cdef int size = exit.size
-        cdef Owner owner = self.find(exit.addr, size)
+        cdef Owner owner = self.owner(exit.addr, size)
         if owner is None:
             return False
         if exit.write:

@@ -12,13 +12,15 @@ cdef void let_gil_go(CPU* c) noexcept nogil:
         c.thread = PyEval_SaveThread()
 
 
-cdef void take_gil(CPU* c) noexcept nogil:
-    """Before a call into Python, outside: whoever has the GIL may be waiting for this vCPU."""
+cdef bint take_gil(CPU* c) noexcept nogil:
+    """Before a call into Python, outside: whoever has the GIL may be waiting for this vCPU. 1: we had it already."""
     c.python = 1
-    if c.thread != NULL:
-        PyEval_RestoreThread(c.thread)
-        c.thread = NULL
-        c.gil = 1
+    if c.thread == NULL:
+        return 1
+    PyEval_RestoreThread(c.thread)
+    c.thread = NULL
+    c.gil = 1
+    return 0
 
 
 cdef inline void go_outside(CPU* c) noexcept nogil:
