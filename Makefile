@@ -4,8 +4,8 @@
 #   make dev        fast rebuild of the core      make slow       the slow tests
 #   make lint       ruff, cython-lint, mypy ...   make notail     the tests on a build without tail calls
 #   make bench      the benchmarks                make sanitize   all tests under ASan and UBSan
-#   make firmware   rebuild the BIOS (nasm)       make wheel      dist/*.whl
-#   make clean      back to a fresh clone
+#   make firmware   rebuild the BIOS (nasm)       make kernels    rebuild the kernels of the bench (nasm)
+#   make wheel      dist/*.whl                    make clean      back to a fresh clone
 #
 # ARGS="..." goes to pytest, to the demo or to the bench:  make test ARGS="-k uart -x"
 
@@ -17,10 +17,10 @@ PY := $(VENV)/bin/python
 ARGS ?=
 
 CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*.h) setup.py pyproject.toml
-PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*')
+PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*' -o -path '*/measure/bin/*')
 NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
 
-.PHONY: run test dev slow lint bench firmware notail sanitize wheel clean core
+.PHONY: run test dev slow lint bench kernels firmware notail sanitize wheel clean core
 .DELETE_ON_ERROR:
 
 run: core
@@ -106,7 +106,12 @@ lint: core $(VENV)/deps-test $(VENV)/deps-lint
 	$(PY) -m pytest tests/test_source.py tests/test_build.py
 
 bench: core $(VENV)/deps-bench
-	$(PY) -m pyx86emu bench doorbell $(ARGS)
+	$(PY) -m pyx86emu bench $(ARGS)
+
+KERNELS := $(patsubst bench/kernels/%.asm,pyx86emu/measure/bin/%.bin,$(wildcard bench/kernels/*.asm))
+kernels: $(KERNELS)
+pyx86emu/measure/bin/%.bin: bench/kernels/%.asm $(wildcard bench/kernels/*.inc)
+	nasm -w+error -f bin -i bench/kernels/ $< -o $@
 
 firmware: pyx86emu/roms/bios.bin
 pyx86emu/roms/bios.bin: $(wildcard firmware/*.asm firmware/*.inc firmware/build.py)

@@ -239,6 +239,7 @@ class Drainer:
 VECTOR_WAYS: tuple[str, ...]
 
 def write_floor(fd: int, n: int) -> float: ...
+def add_chain(n: int) -> float: ...
 def run_vectors(
     model: str,
     regs0: Buffer,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pyx86emu.cli import bench, demo
-from pyx86emu.measure import PATHS, YEAR_2009
+from pyx86emu.measure.doorbell import PATHS, YEAR_2009
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -5,7 +5,7 @@ import sys
 
 from ..firmware import rom
 from ..machine import Machine
-from ..measure import PATHS, YEAR_2009, DemoControl, Row, install, run_pulled
+from ..measure.doorbell import PATHS, YEAR_2009, DemoControl, Row, install, run_pulled
 from .status import BUG, OK, Parser
 
 GREETING = "All paths rung."

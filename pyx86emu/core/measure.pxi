@@ -98,3 +98,23 @@ cdef class Drainer:
     def wakeups(self):
         """How many reads that took."""
         return at_get64(&self.d.wakeups)
+
+
+def add_chain(uint64_t n):
+    """Seconds that a chain of n additions takes, each of which needs the one before it: a cycle each. What the host's
+    clock is at this moment."""
+    cdef uint64_t a = 1, b = 1, i
+    cdef int64_t began
+    with nogil:
+        began = host_ns()
+        for i in range(n >> 3):  # Fibonacci numbers: no compiler makes fewer additions of them
+            a += b
+            b += a
+            a += b
+            b += a
+            a += b
+            b += a
+            a += b
+            b += a
+        began = host_ns() - began
+    return began * 1e-9 if a | b else 0.0

@@ -14,11 +14,11 @@ from threading import Thread
 from time import perf_counter, sleep
 from typing import Any, Literal
 
-from . import _core
-from .device import MmioDevice, PioDevice
-from .devices.doorbell import DoorbellDevice
-from .exits import ExitReason
-from .vm import Vm
+from .. import _core
+from ..device import MmioDevice, PioDevice
+from ..devices.doorbell import DoorbellDevice
+from ..exits import ExitReason
+from ..vm import Vm
 
 #: path -> (what it was called in 2009, rings a second, microseconds)
 YEAR_2009 = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyx86emu.measure import PATHS, YEAR_2009, Row, all_rows
+from pyx86emu.measure.doorbell import PATHS, YEAR_2009, Row, all_rows
 
 
 def test_every_row_is_exact() -> None:
