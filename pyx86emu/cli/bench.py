@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..measure import cpu, guests, verdicts
+from ..measure import cpu, guests, io, verdicts
+from ..measure.doorbell import all_rows
 from ..measure.verdicts import Verdict
-from .bench_doorbell import doorbell
+from . import bench_doorbell
 from .status import NOT_MET, OK, Parser, UsageError
 
 Part = tuple[dict[str, Any], list[Verdict], dict[str, Callable[[str], None]]]
@@ -43,7 +44,7 @@ def main(args: list[str]) -> int:
     if options.plot:
         _need_matplotlib()
     if options.what == "doorbell":
-        return doorbell(repeats, scale, json_wanted=options.json, plot=options.plot)
+        return bench_doorbell.doorbell(repeats, scale, json_wanted=options.json, plot=options.plot)
     names = list(PARTS) if options.what == "all" else [options.what]
     say = (lambda text: None) if options.json else print
     report: dict[str, Any] = {}
@@ -82,7 +83,14 @@ def _cpu(repeats: int, scale: float, say: Callable[[str], object]) -> Part:
     return report, list(cpu.verdicts(rows)), {}
 
 
-PARTS = {"cpu": _cpu}
+def _io(repeats: int, scale: float, say: Callable[[str], object]) -> Part:
+    # A million entries are held to the median of eleven pairs.
+    rows = all_rows(scale, max(repeats, 11) if scale >= 1 else repeats, io.IoCases)
+    say(bench_doorbell.table(rows))
+    return {"rows": bench_doorbell.dicts(rows)}, list(io.verdicts(rows)), {}
+
+
+PARTS = {"cpu": _cpu, "io": _io}
 
 
 def _need_matplotlib() -> None:

@@ -4,7 +4,8 @@ import json
 import sys
 from collections.abc import Sequence
 
-from ..measure.doorbell import YEAR_2009, Row, all_rows
+from ..measure.doorbell import all_rows
+from ..measure.rows import YEAR_2009, Row
 from .status import BUG, OK, UsageError
 
 

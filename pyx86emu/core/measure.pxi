@@ -118,3 +118,14 @@ def add_chain(uint64_t n):
             b += a
         began = host_ns() - began
     return began * 1e-9 if a | b else 0.0
+
+
+cdef void write_at_out(void* uc, uint32_t port, int size, uint32_t value, void* user) noexcept nogil:
+    """A hook on OUT as other emulators call it: write 1 to the eventfd whose number is `user`."""
+    cdef uint64_t one = 1
+    io_write(<int><size_t>user, &one, 8)
+
+
+def out_hook_address():
+    """Where `write_at_out` lies, for ctypes."""
+    return <size_t>&write_at_out
