@@ -1,19 +1,19 @@
 """`bench`: measure, print tables or JSON, draw charts. What is measured lives in `measure`."""
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..measure import cpu, guests, io, verdicts
+from ..measure import boot, charts, cpu, guests, io, verdicts
 from ..measure.doorbell import all_rows
 from ..measure.verdicts import Verdict
 from . import bench_doorbell
 from .status import NOT_MET, OK, Parser, UsageError
 
-Part = tuple[dict[str, Any], list[Verdict], dict[str, Callable[[str], None]]]
-"""What a part gives: its JSON, its verdicts, its charts by file name."""
+Say = Callable[[str], object]
+Part = tuple[dict[str, Any], list[Verdict]]
+"""What a part gives: its JSON, and its verdicts."""
 
 
 def main(args: list[str]) -> int:
@@ -50,12 +50,10 @@ def main(args: list[str]) -> int:
     report: dict[str, Any] = {}
     held: list[Verdict] = []
     for name in names:
-        report[name], found, charts = PARTS[name](repeats, scale, say)
+        report[name], found = PARTS[name](repeats, scale, say)
         held += found
-        if options.plot:
-            os.makedirs(options.plot, exist_ok=True)
-            for file, draw in charts.items():
-                draw(os.path.join(options.plot, file))
+    if options.plot:
+        charts.draw(report, options.plot)
     report["verdicts"] = [verdict.as_dict() for verdict in held]
     if options.json:
         print(json.dumps(report, indent=1))
@@ -67,7 +65,7 @@ def main(args: list[str]) -> int:
     return NOT_MET if missed else OK
 
 
-def _cpu(repeats: int, scale: float, say: Callable[[str], object]) -> Part:
+def _cpu(repeats: int, scale: float, say: Say) -> Part:
     rows: list[cpu.Row] = []
     say(cpu.HEAD)
     for row in cpu.rows(repeats, scale):
@@ -80,17 +78,26 @@ def _cpu(repeats: int, scale: float, say: Callable[[str], object]) -> Part:
         "rows": [row.as_dict() for row in rows],
         "guests": [row.as_dict() for row in booted],
     }
-    return report, list(cpu.verdicts(rows)), {}
+    return report, list(cpu.verdicts(rows))
 
 
-def _io(repeats: int, scale: float, say: Callable[[str], object]) -> Part:
+def _io(repeats: int, scale: float, say: Say) -> Part:
     # A million entries are held to the median of eleven pairs.
     rows = all_rows(scale, max(repeats, 11) if scale >= 1 else repeats, io.IoCases)
     say(bench_doorbell.table(rows))
-    return {"rows": bench_doorbell.dicts(rows)}, list(io.verdicts(rows)), {}
+    return {"rows": bench_doorbell.dicts(rows)}, list(io.verdicts(rows))
 
 
-PARTS = {"cpu": _cpu, "io": _io}
+def _boot(repeats: int, scale: float, say: Say) -> Part:
+    rows: list[boot.Row] = []
+    say(boot.HEAD)
+    for row in boot.rows(repeats, scale):
+        rows.append(row)
+        say(row.line())
+    return {"rows": [row.as_dict() for row in rows]}, list(boot.verdicts(rows))
+
+
+PARTS = {"cpu": _cpu, "io": _io, "boot": _boot}
 
 
 def _need_matplotlib() -> None:

@@ -4,7 +4,7 @@ MIPS are also given at 3.0 GHz: before and after each run of ours a chain of dep
 tells the host's clock of that moment, and the figure is scaled by it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from statistics import median
@@ -17,8 +17,6 @@ from .verdicts import Verdict
 
 CHAIN = 1 << 22
 """Additions that tell the clock: about a millisecond."""
-OURS_SECONDS = 0.15
-PEER_SECONDS = 0.5
 
 #: At least so many times as quick as Unicorn.
 TO_UNICORN = {
@@ -95,7 +93,7 @@ class Row:
 
 
 def turns_for(engine: Engine, seconds: float) -> int:
-    """How many turns take about so long. Leaves the engine warm."""
+    """How many turns take at least about so long. Leaves the engine warm."""
     turns = 1
     while (took := engine.run(turns)) < seconds / 8:
         turns *= 2
@@ -105,11 +103,11 @@ def turns_for(engine: Engine, seconds: float) -> int:
 def measure(kernel: Kernel, rounds: int, scale: float = 1.0) -> Row:
     """Run one kernel on everything, in turns."""
     row = Row(kernel.name)
-    makers: dict[str, Callable[[Kernel], Engine]] = {} if kernel.chips else peers()
+    makers = {} if kernel.chips else peers()
     others = {name: maker(kernel) for name, maker in makers.items()}
     with closing(Ours(kernel)) as ours:
-        own_turns = turns_for(ours, OURS_SECONDS * scale)
-        turns = {name: turns_for(peer, PEER_SECONDS * scale) for name, peer in others.items()}
+        own_turns = turns_for(ours, ours.seconds * scale)
+        turns = {name: turns_for(peer, peer.seconds * scale) for name, peer in others.items()}
         row.peers = {name: [] for name in others}
         for _ in range(rounds):
             before = gigahertz()

@@ -4,8 +4,9 @@ An engine holds one kernel and stays warm; `run(turns)` takes it from its first 
 HLT and returns the seconds. Registers are set anew each time, memory is left as it was.
 """
 
+from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..exits import ExitReason
 from ..vm import Vm
@@ -16,7 +17,9 @@ ENTRY = 0x7C00
 
 
 class Engine(Protocol):
-    """Something that runs one kernel."""
+    """Something that runs one kernel. `seconds`: how long a run has to be, at least."""
+
+    seconds: float
 
     def run(self, turns: int) -> float: ...
 
@@ -25,6 +28,8 @@ class Engine(Protocol):
 
 class Ours:
     """A bare Vm. Every run must take the instructions that the kernel says."""
+
+    seconds = 0.15
 
     def __init__(self, kernel: Kernel, model: str = "80486") -> None:
         self.kernel = kernel
@@ -61,6 +66,8 @@ class Ours:
 class Unicorn:
     """Unicorn's translator: 16-bit mode, no hooks, one emu_start from the first to the HLT."""
 
+    seconds = 0.5  # less flatters self-modifying code: it gets slower the longer it runs
+
     def __init__(self, kernel: Kernel) -> None:
         import unicorn
         from unicorn import x86_const
@@ -84,13 +91,13 @@ class Unicorn:
         self.uc.mem_unmap(0, MEMORY)
 
 
-def peers() -> dict[str, Any]:
+def peers() -> dict[str, Callable[[Kernel], Engine]]:
     """The peers that can be measured here, by name; each is called with a kernel."""
     from importlib.util import find_spec
 
     from .kvm import Kvm, usable
 
-    found: dict[str, Any] = {}
+    found: dict[str, Callable[[Kernel], Engine]] = {}
     if find_spec("unicorn"):
         found["unicorn"] = Unicorn
     if usable():
