@@ -105,8 +105,13 @@ lint: core $(VENV)/deps-test $(VENV)/deps-lint
 	$(VENV)/bin/mypy
 	$(PY) -m pytest tests/test_source.py tests/test_build.py
 
-bench: core $(VENV)/deps-bench
+bench: core $(VENV)/deps-bench .build/micro.done
+	$(PY) bench/micro.py
 	$(PY) -m pyx86emu bench $(ARGS)
+
+.build/micro.done: $(CORE) bench/_micro.pyx | $(VENV)/deps-core
+	PYX86EMU_BENCH=1 PYX86EMU_BUILD=release $(PY) setup.py --quiet build_ext --inplace
+	@touch $@
 
 KERNELS := $(patsubst bench/kernels/%.asm,pyx86emu/measure/bin/%.bin,$(wildcard bench/kernels/*.asm))
 kernels: $(KERNELS)
@@ -124,5 +129,5 @@ wheel: | $(VENV)/deps-core
 
 clean:
 	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -f pyx86emu/_core*.so bench/_micro*.so
+	rm -f pyx86emu/_core*.so pyx86emu/_micro*.so
 	find pyx86emu tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -71,6 +71,16 @@ def test_the_opcode_grid_is_a_switch(generated_c: str) -> None:
     assert not [name for name in grids if "switch (" not in body(generated_c, name)]
 
 
+@pytest.mark.slow
+def test_the_micro_benchmarks_fit_the_core(tmp_path: Path) -> None:
+    pytest.importorskip("Cython")
+
+    flags = ("-3", "-X", "cdivision=True", "--module-name", "pyx86emu._micro")
+    result = run("-m", "cython", *flags, "bench/_micro.pyx", "-o", str(tmp_path / "micro.c"))
+
+    assert result.returncode == 0, result.stderr
+
+
 # -- the wheel ------------------------------------------------------------------------------------
 
 
