@@ -13,7 +13,7 @@ cdef enum:
 
 
 cdef class Bed:
-    """A Vm with 640 KiB of RAM, an ioeventfd at BELL_PORT among `entries`, and a guest that writes to FREE_PORT for ever."""
+    """A Vm with RAM and an ioeventfd at BELL_PORT, among `entries`; its guest writes to FREE_PORT for ever."""
 
     cdef Vm vm
     cdef Vcpu vcpu
@@ -68,12 +68,12 @@ cdef class Bed:
 
     def heavy_exit(self, uint64_t n):
         """run() to the next exit, which nothing in the core handles."""
-        cdef uint64_t i
+        cdef uint64_t _
         cdef int64_t began
         run = self.vcpu.run
         io = ExitReason.IO
         began = host_ns()
-        for i in range(n):
+        for _ in range(n):
             assert run().reason is io
         return (host_ns() - began) / <double>n
 
@@ -100,12 +100,12 @@ cdef class Bed:
 
     def block_entry(self, uint64_t n):
         """CS:IP to its block by way of the hash."""
-        cdef uint64_t i, found = 0
+        cdef uint64_t _, found = 0
         cdef int64_t began
         cdef uint32_t at = self.c.ip
         self.c.ip = LOOP
         began = host_ns()
-        for i in range(n):
+        for _ in range(n):
             found += find(self.c) == self.op
         began = host_ns() - began
         self.c.ip = at
