@@ -1,4 +1,4 @@
-"""Speed without a clock: host instructions, of kernels, of I/O paths, of ioeventfds nobody rings."""
+"""Speed without a clock: host instructions of kernels, of I/O paths, of entries nobody rings."""
 
 import json
 import os

@@ -145,9 +145,14 @@ def memory_per_vm(machines: int = CROWD) -> float:
     return used / machines / KIB - PAGE / KIB
 
 
-def both(work: Callable[[int], object]) -> float:
-    """Seconds that `work(0)` and `work(1)` take in two threads at once."""
-    threads = [Thread(target=work, args=(number,)) for number in range(2)]
+def gain(work: Callable[[int], object]) -> float:
+    """What two threads that do `work(0)` and `work(1)` get done, as a multiple of one."""
+    return 2 * seconds_of(work, 1) / seconds_of(work, 2)
+
+
+def seconds_of(work: Callable[[int], object], count: int) -> float:
+    """Seconds until so many threads are through."""
+    threads = [Thread(target=work, args=(number,)) for number in range(count)]
     start = perf_counter()
     for thread in threads:
         thread.start()
@@ -157,7 +162,7 @@ def both(work: Callable[[int], object]) -> float:
 
 
 def threads(rounds: int, scale: float) -> Row:
-    """Two machines in two threads beside two threads of plain C, as parts of twice one."""
+    """Two machines in two threads, beside two threads of plain C in turns."""
     alu = KERNELS[0]
     seconds = THREAD_SECONDS * scale
     additions = int(seconds * 3e9)
@@ -165,16 +170,12 @@ def threads(rounds: int, scale: float) -> Row:
         machines = (one, other)
         turns = turns_for(one, seconds)
         turns_for(other, 0.0)
-        ratios, gains = [], []
-        for _ in range(rounds):
-            alone = one.run(turns)
-            gain = 2 * alone / both(lambda n: machines[n].run(turns))
-            plain_alone = _core.add_chain(additions)
-            plain = 2 * plain_alone / both(lambda _: _core.add_chain(additions))
-            gains.append(gain)
-            ratios.append(gain / plain)
+        pairs = [
+            (gain(lambda n: machines[n].run(turns)), gain(lambda _: _core.add_chain(additions)))
+            for _ in range(rounds)
+        ]
     what = "two machines in two threads to one in one; to the same of plain C"
-    return Row("threads", median(gains), "x", what, median(ratios))
+    return Row("threads", median(a for a, _ in pairs), "x", what, median(a / b for a, b in pairs))
 
 
 def rows(rounds: int, scale: float) -> Iterator[Row]:

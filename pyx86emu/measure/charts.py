@@ -48,7 +48,7 @@ def doorbell(rows: list[Report], axes: Any) -> None:
         (OTHERS[0], OURS),
     )
     axes.set_ylabel("rings a second")
-    axes.set_title("doorbell")
+    axes.set_title("doorbell; the exit-pio and hypercall figures of 2009 were extrapolated")
 
 
 def mips(rows: list[Report], axes: Any) -> None:
