@@ -1,15 +1,19 @@
 ; footprint: call EBX routines of 64 bytes each, which fill memory from 10000h on, ECX times.
-; EBX of 1024 makes 64 KiB of code, 10240 make 640 KiB.
+; EBX of 1024 makes 64 KiB of code, 10240 make 640 KiB. They are put there in the first run only.
         bits    16
         org     7C00h
 
 SIZE    equ 64
 STACK   equ 6000h
+READY   equ 600h                        ; the number of routines that are there
 POINTER equ 1000h                       ; offset (always 0) and segment of a routine
 
         mov     sp, STACK
         mov     ebp, ecx
         cld
+        cmp     [READY], bx
+        je      .ready
+        mov     [READY], bx
         mov     dx, 1000h
         mov     cx, bx
 .copy:  push    cx
@@ -22,7 +26,7 @@ POINTER equ 1000h                       ; offset (always 0) and segment of a rou
         pop     cx
         loop    .copy
 
-        mov     word [POINTER], 0
+.ready: mov     word [POINTER], 0
 turn:   mov     word [POINTER + 2], 1000h
         mov     di, bx
 .call:  call    far [POINTER]
