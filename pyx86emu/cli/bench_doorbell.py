@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from ..measure.doorbell import all_rows
-from ..measure.rows import YEAR_2009, Row
+from ..measure.rows import TO_FLOOR, YEAR_2009, Row
 from .status import BUG, OK, UsageError
 
 
@@ -28,14 +28,22 @@ def doorbell(repeats: int, scale: float, *, json_wanted: bool, plot: str | None)
 
 def dicts(rows: list[Row]) -> list[dict[str, object]]:
     """The rows as `--json` prints them; the first one is `write-floor`."""
-    floor = rows[0].iops
-    return [row.as_dict() | {"to_write_floor": round(row.iops / floor, 3)} for row in rows]
+    return [row.as_dict() | {TO_FLOOR: round(_ratio(row, rows[0]), 3)} for row in rows]
+
+
+def _ratio(row: Row, floor: Row) -> float:
+    """To `write-floor`: what was measured in pairs, else the two medians."""
+    measured: float | None = row.extra.get(TO_FLOOR)
+    return row.iops / floor.iops if measured is None else measured
 
 
 def table(rows: list[Row]) -> str:
     """The rows as text."""
     return "\n".join([HEAD, *(_line(row, rows[0]) for row in rows)])
 
+
+#: What a row tells elsewhere in its line.
+HIDDEN = ("entries", TO_FLOOR)
 
 HEAD = (
     f"{'':66}2009, KVM\n"
@@ -45,12 +53,12 @@ HEAD = (
 
 
 def _line(row: Row, floor: Row) -> str:
-    ratio = row.iops / floor.iops
+    ratio = _ratio(row, floor)
     line = f"{row.name:<34}{row.rings:>9,}{row.iops:>13,.0f}{row.rtt_us:>9.4f}  {ratio:>7.2f}"
     if row.name in YEAR_2009:
         _, iops, us = YEAR_2009[row.name]
         line += f"  {iops:>8,}{us:>7.2f}{row.iops / iops:>8.1f}"
-    notes = [f"{key} {_plain(value)}" for key, value in row.extra.items() if key != "entries"]
+    notes = [f"{key} {_plain(value)}" for key, value in row.extra.items() if key not in HIDDEN]
     if not row.exact:
         notes.append(f"NOT EXACT: {row.count:,} arrived")
     return f"{line}  {', '.join(notes)}".rstrip()

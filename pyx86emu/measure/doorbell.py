@@ -41,10 +41,11 @@ class Case:
         self.times: list[float] = []
         self.counts: list[int] = []
 
-    def run(self) -> None:
-        """Ring once more."""
+    def run(self) -> float:
+        """Ring once more; the result is the seconds a ring."""
         self.times.append(self.ring(self.rings))
         self.counts.append(self.count())
+        return self.times[-1] / self.rings
 
     def row(self) -> Row:
         """The median of the runs, and the count that is worst."""
@@ -82,6 +83,15 @@ class Cases:
 
     def close(self) -> None:
         self._open.close()
+
+    def round(self) -> None:
+        """Run every row once."""
+        for case in self.cases:
+            case.run()
+
+    def rows(self) -> list[Row]:
+        """What came out."""
+        return [case.row() for case in self.cases]
 
     def add(
         self,
@@ -233,8 +243,7 @@ def all_rows(scale: float = 1.0, repeats: int = 5, make: type[Cases] = Cases) ->
     cases = make(scale)
     try:
         for _ in range(repeats):
-            for case in cases.cases:
-                case.run()
-        return [case.row() for case in cases.cases]
+            cases.round()
+        return cases.rows()
     finally:
         cases.close()

@@ -16,6 +16,10 @@ YEAR_2009 = {
 }
 
 
+#: The key of a row's ratio to `write-floor`.
+TO_FLOOR = "to_write_floor"
+
+
 @dataclass
 class Row:
     """One path measured: `rings` asked for, `count` arrived."""

@@ -19,10 +19,26 @@ def test_every_row_is_exact() -> None:
     assert len(list(io.verdicts(list(rows.values())))) >= len(io.TO_WRITE_FLOOR) + 3
 
 
+def test_each_row_is_measured_in_a_pair_with_the_floor() -> None:
+    cases = io.IoCases(0.001)
+    try:
+        cases.round()
+        cases.round()
+        floor, *others = cases.rows()
+
+        assert len(cases.cases[0].times) == 2 * len(others)
+        for case, row in zip(cases.cases[1:], others, strict=True):
+            assert len(cases.ratios[case.name]) == 2
+            assert row.extra["to_write_floor"] > 0
+        assert "to_write_floor" not in floor.extra
+    finally:
+        cases.close()
+
+
 def test_a_verdict_is_a_ratio_to_the_floor_of_the_same_run() -> None:
     names = [*io.TO_WRITE_FLOOR]
     names += [f"ioeventfd-{bus}-1000000-entries" for bus in ("mmio", "pio")]
-    extra = {"ratio_to_one_entry": 2.5}
+    extra = {"ratio_to_one_entry": 2.5, "to_write_floor": 10.0}
     rows = [Row("write-floor", 100, 1.0, 100)]
     rows += [Row(name, 100, 0.1, 99 if name == "exit-pio" else 100, extra) for name in names]
 
