@@ -5,7 +5,8 @@
 #   make lint       ruff, cython-lint, mypy ...   make notail     the tests on a build without tail calls
 #   make bench      the benchmarks                make sanitize   all tests under ASan and UBSan
 #   make firmware   rebuild the BIOS (nasm)       make fuzz       hostile guests, under ASan and UBSan
-#   make board      the vectors' board, anew      make nightly    slow, and an hour of fuzz
+#   make kernels    rebuild those of the bench     make nightly    slow, and an hour of fuzz
+#   make board      the vectors' board, anew
 #   make wheel      dist/*.whl                    make clean      back to a fresh clone
 #
 # ARGS="..." goes to pytest, to the demo, the bench or the fuzz:  make test ARGS="-k uart -x"
@@ -20,10 +21,10 @@ ARGS ?=
 SECONDS ?= 60
 
 CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*.h) setup.py pyproject.toml
-PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*')
+PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*' -o -path '*/measure/bin/*')
 NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
 
-.PHONY: run test dev slow lint bench firmware notail sanitize fuzz nightly board wheel clean core
+.PHONY: run test dev slow lint bench kernels firmware notail sanitize fuzz nightly board wheel clean core
 .DELETE_ON_ERROR:
 
 run: core
@@ -123,8 +124,18 @@ lint: core $(VENV)/deps-test $(VENV)/deps-lint
 	$(VENV)/bin/mypy
 	$(PY) -m pytest tests/test_source.py tests/test_build.py
 
-bench: core $(VENV)/deps-bench
-	$(PY) -m pyx86emu bench doorbell $(ARGS)
+bench: core $(VENV)/deps-bench .build/micro.done
+	$(PY) bench/micro.py
+	$(PY) -m pyx86emu bench $(ARGS)
+
+.build/micro.done: $(CORE) bench/_micro.pyx | $(VENV)/deps-core
+	PYX86EMU_BENCH=1 PYX86EMU_BUILD=release $(PY) setup.py --quiet build_ext --inplace
+	@touch $@
+
+KERNELS := $(patsubst bench/kernels/%.asm,pyx86emu/measure/bin/%.bin,$(wildcard bench/kernels/*.asm))
+kernels: $(KERNELS)
+pyx86emu/measure/bin/%.bin: bench/kernels/%.asm $(wildcard bench/kernels/*.inc)
+	nasm -w+error -f bin -i bench/kernels/ $< -o $@
 
 firmware: pyx86emu/roms/bios.bin
 pyx86emu/roms/bios.bin: $(wildcard firmware/*.asm firmware/*.inc firmware/build.py)
@@ -141,5 +152,5 @@ wheel: | $(VENV)/deps-core
 
 clean:
 	rm -rf $(VENV) .build build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -f pyx86emu/_core*.so bench/_micro*.so
+	rm -f pyx86emu/_core*.so pyx86emu/_micro*.so
 	find pyx86emu tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -44,18 +44,18 @@ DIRECTIVES = {
 
 
 def extensions(flavour: str) -> list[Extension]:
-    """List what is compiled: the core, and for benches (PYX86EMU_BENCH=1) the micro-benchmarks."""
+    """List what is compiled: the core, or (PYX86EMU_BENCH=1) a second one with micro-benchmarks."""
     if flavour not in FLAVOURS:
         raise SystemExit(f"PYX86EMU_BUILD={flavour}: choose one of {', '.join(FLAVOURS)}")
     sources = {"pyx86emu._core": "pyx86emu/_core.pyx"}
     if os.environ.get("PYX86EMU_BENCH") == "1":
-        sources["bench._micro"] = "bench/_micro.pyx"
+        sources = {"pyx86emu._micro": "bench/_micro.pyx"}
     return [
         Extension(
             name,
             [source],
             include_dirs=["pyx86emu"],
-            depends=["pyx86emu/core/host.h", *glob("pyx86emu/core/*.pxi")],
+            depends=["pyx86emu/_core.pyx", "pyx86emu/core/host.h", *glob("pyx86emu/core/*.pxi")],
             extra_compile_args=FLAVOURS[flavour] + ALWAYS,
             extra_link_args=[SANITIZERS] if flavour == "sanitize" else [],
         )

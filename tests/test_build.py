@@ -71,6 +71,16 @@ def test_the_opcode_grid_is_a_switch(generated_c: str) -> None:
     assert not [name for name in grids if "switch (" not in body(generated_c, name)]
 
 
+@pytest.mark.slow
+def test_the_micro_benchmarks_fit_the_core(tmp_path: Path) -> None:
+    pytest.importorskip("Cython")
+
+    flags = ("-3", "-X", "cdivision=True", "--module-name", "pyx86emu._micro")
+    result = run("-m", "cython", *flags, "bench/_micro.pyx", "-o", str(tmp_path / "micro.c"))
+
+    assert result.returncode == 0, result.stderr
+
+
 # -- the wheel ------------------------------------------------------------------------------------
 
 
@@ -89,7 +99,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(tmp_path: Path) -> None:
     assert not [n for n in ours if n.startswith("core/") or "test" in n]
     kinds = {".py", ".pyi", ".pxd", ".so", ".typed", ".bin", ".sym"}
     assert {Path(n).suffix for n in ours} <= kinds
-    assert {"_core.pyi", "py.typed", "roms/bios.bin"} <= ours
+    assert {"_core.pyi", "py.typed", "roms/bios.bin", "measure/bin/alu.bin"} <= ours
 
 
 def test_an_unknown_flavour_is_refused_by_name() -> None:

@@ -1,5 +1,6 @@
-"""What ioeventfds cost a guest that does not ring them: host instructions, not time."""
+"""Speed without a clock: host instructions of kernels, of I/O paths, of entries nobody rings."""
 
+import json
 import os
 import re
 import shutil
@@ -8,6 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests import counted as count
+
+needs_valgrind = pytest.mark.skipif(shutil.which("valgrind") is None, reason="no valgrind")
 
 #: Entries, half of them under RAM; then a compute loop with stores. Only run() is counted.
 PROGRAM = """
@@ -58,10 +63,45 @@ def counted(tmp_path: Path, entries: int) -> int:
 
 
 @pytest.mark.release
-@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+@needs_valgrind
 @pytest.mark.parametrize("entries", [20_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 def test_entries_cost_a_compute_loop_nothing(tmp_path: Path, entries: int) -> None:
     without, with_ = counted(tmp_path, 0), counted(tmp_path, entries)
 
     assert without > 700_000
     assert abs(with_ - without) / without < 0.005
+
+
+def off(counts: dict[str, float], expected: dict[str, float]) -> list[str]:
+    """Say which counts are not as expected."""
+    return [
+        f"{name}: {counts[name]} host instructions, {wanted} expected"
+        for name, wanted in expected.items()
+        if abs(counts[name] - wanted) > max(wanted * count.TOLERANCE, count.LEAST)
+    ]
+
+
+@pytest.mark.release
+@needs_valgrind
+def test_kernels_and_paths_take_the_host_instructions_they_took() -> None:
+    record = json.loads(count.EXPECTED.read_text("utf-8"))
+    expected = record["counts"]
+    if record["python"] != count.python_version():
+        # Devices in Python: the interpreter's own instructions are counted too.
+        expected = {k: v for k, v in expected.items() if not k.startswith(("push-", "exit-"))}
+
+    counts = count.measure()
+
+    assert counts.keys() == record["counts"].keys(), count.__doc__
+    assert not off(counts, expected), count.__doc__
+
+
+def test_a_count_that_grew_or_shrank_by_more_than_the_tolerance_is_told() -> None:
+    expected = {"alu": 10.0, "fib": 10.0, "sieve": 10.0, "memcpy": 0.2}
+
+    told = off({"alu": 11.5, "fib": 8.5, "sieve": 10.9, "memcpy": 0.25}, expected)
+
+    assert told == [
+        "alu: 11.5 host instructions, 10.0 expected",
+        "fib: 8.5 host instructions, 10.0 expected",
+    ]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pyx86emu.cli import bench, demo
-from pyx86emu.measure import PATHS, YEAR_2009
+from pyx86emu.measure.ring import PATHS
+from pyx86emu.measure.rows import YEAR_2009
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -8,7 +8,7 @@ from .status import BUG, INTERRUPTED, USAGE, UsageError
 VERBS = {
     "run": "boot an image (also without the word: pyx86emu IMAGE)",
     "demo": "boot the built-in guest, which rings the doorbell along each path (also: no words)",
-    "bench": "bench doorbell: measure every path",
+    "bench": "measure compute, I/O and start-up, beside the peers",
     "conformance": "run CPU vectors of real chips",
 }
 

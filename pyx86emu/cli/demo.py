@@ -5,7 +5,9 @@ import sys
 
 from ..firmware import rom
 from ..machine import Machine
-from ..measure import PATHS, YEAR_2009, DemoControl, Row, install, run_pulled
+from ..measure.demo import DemoControl
+from ..measure.ring import PATHS, install, run_pulled
+from ..measure.rows import YEAR_2009, Row
 from .status import BUG, OK, Parser
 
 GREETING = "All paths rung."

@@ -98,3 +98,34 @@ cdef class Drainer:
     def wakeups(self):
         """How many reads that took."""
         return at_get64(&self.d.wakeups)
+
+
+def add_chain(uint64_t n):
+    """Seconds that a chain of n additions takes, each of which needs the one before it: a cycle each. What the host's
+    clock is at this moment."""
+    cdef uint64_t a = 1, b = 1, i
+    cdef int64_t began
+    with nogil:
+        began = host_ns()
+        for i in range(n >> 3):  # Fibonacci numbers: no compiler makes fewer additions of them
+            a += b
+            b += a
+            a += b
+            b += a
+            a += b
+            b += a
+            a += b
+            b += a
+        began = host_ns() - began
+    return began * 1e-9 if a | b else 0.0
+
+
+cdef void write_at_out(void* uc, uint32_t port, int size, uint32_t value, void* user) noexcept nogil:
+    """A hook on OUT as other emulators call it: write 1 to the eventfd whose number is `user`."""
+    cdef uint64_t one = 1
+    io_write(<int><size_t>user, &one, 8)
+
+
+def out_hook_address():
+    """Where `write_at_out` lies, for ctypes."""
+    return <size_t>&write_at_out

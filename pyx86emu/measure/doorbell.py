@@ -1,181 +1,25 @@
 """The doorbell measurement: ring along each path, time it, check the count. Prints nothing.
 
 A guest loop rings N times; the result is valid only if exactly N rings arrived. bench/README.md
-tells what each row means. The figures of 2009 were measured on a hardware hypervisor.
+tells what each row means.
 """
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from functools import partial
-from os import eventfd_read
-from select import EPOLLIN, epoll
-from threading import Thread
+from statistics import median, median_high
 from time import perf_counter, sleep
-from typing import Any, Literal
+from typing import Any
 
-from . import _core
-from .device import MmioDevice, PioDevice
-from .devices.doorbell import DoorbellDevice
-from .exits import ExitReason
-from .vm import Vm
-
-#: path -> (what it was called in 2009, rings a second, microseconds)
-YEAR_2009 = {
-    "exit-mmio": ("qemu-mmio", 110_000, 9.09),
-    "exit-pio": ("qemu-pio", 153_139, 6.53),
-    "ioeventfd-mmio": ("ioeventfd-mmio", 200_100, 5.00),
-    "ioeventfd-pio": ("ioeventfd-pio", 367_300, 2.72),
-    "ioeventfd-hc": ("ioeventfd-hc", 412_585, 2.42),
-}
-
-BusName = Literal["pio", "mmio", "hypercall"]
-
-#: path -> bus, and the address that the demo guest rings
-PATHS: dict[str, tuple[BusName, int]] = {
-    "exit-mmio": ("mmio", 0xD0000),
-    "exit-pio": ("pio", 0x500),
-    "push-mmio": ("mmio", 0xD1000),
-    "push-pio": ("pio", 0x510),
-    "ioeventfd-mmio": ("mmio", 0xD2000),
-    "ioeventfd-pio": ("pio", 0x520),
-    "ioeventfd-hc": ("hypercall", 0x530),
-    "doorbell-mmio": ("mmio", 0xD3000),
-    "doorbell-pio": ("pio", 0x540),
-}
+from .. import _core
+from ..vm import Vm
+from .consumers import PythonDrainer
+from .ring import PATHS, Bench, BusName, install
+from .rows import Row
 
 #: Rings of a run on a quick path, and on one that enters Python or the kernel each time.
 MANY = 2_000_000
 FEW = 100_000
-
-CODE = 0x1000
-LOOP = {
-    "pio": "ee 6649 75fb f4",  # again: out dx, al; dec ecx; jnz again; hlt
-    "mmio": "8807 6649 75fa f4",  # mov [bx], al
-    "hypercall": "0f01c1 6649 75f9 f4",  # vmcall
-    "none": "6649 75fc f4",
-}
-
-
-@dataclass
-class Row:
-    """One path measured: `rings` asked for, `count` arrived."""
-
-    name: str
-    rings: int
-    seconds: float
-    count: int
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def iops(self) -> float:
-        return self.rings / self.seconds
-
-    @property
-    def rtt_us(self) -> float:
-        return self.seconds / self.rings * 1e6
-
-    @property
-    def exact(self) -> bool:
-        return self.count == self.rings
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as `--json` prints it."""
-        row: dict[str, Any] = {
-            "name": self.name,
-            "rings": self.rings,
-            "iops": round(self.iops),
-            "rtt_us": round(self.rtt_us, 5),
-            "exact": self.exact,
-        }
-        if self.name in YEAR_2009:
-            path, iops, us = YEAR_2009[self.name]
-            row["year_2009"] = {"name": path, "iops": iops, "rtt_us": us}
-            row["ratio_2009"] = round(self.iops / iops, 2)
-        return row | self.extra
-
-
-def install(vm: Vm, path: str) -> Callable[[], int]:
-    """Put the doorbell of a path in place; the result tells its rings since it was last asked."""
-    bus, addr = PATHS[path]
-    how = path.partition("-")[0]
-    if how == "ioeventfd":
-        return vm.ioeventfd(addr, 0 if bus == "hypercall" else 1, bus=bus).read
-    if how == "doorbell":
-        counter = _core.Doorbell()
-        vm.ioeventfd(addr, 1, bus=bus, fd=counter)
-        return counter.drain
-    device = DoorbellDevice()
-    (vm.pio if bus == "pio" else vm.mmio).attach(device, addr, pull=how == "exit")
-    return lambda: take(device)
-
-
-def take(device: DoorbellDevice) -> int:
-    """The rings of a device since it was last asked."""
-    count, device.rung = device.count, 0
-    return count
-
-
-def run_pulled(vm: Vm, vcpu: "_core.Vcpu") -> "_core.Exit":
-    """Run until something else than a device access: the loop of those who pull on both buses."""
-    run, pio, mmio = vcpu.run, vm.pio.dispatch, vm.mmio.dispatch
-    io_exit, mmio_exit = ExitReason.IO, ExitReason.MMIO
-    while True:
-        exit = run()
-        if exit.reason is io_exit:
-            pio(exit)
-        elif exit.reason is mmio_exit:
-            mmio(exit)
-        else:
-            return exit
-
-
-class Bench:
-    """A bare Vm with one ring loop in it."""
-
-    def __init__(self, bus: str = "none", addr: int = 0, value: int = 0) -> None:
-        self.vm = Vm()
-        self.ram = self.vm.add_memory(0, 0xA0000)
-        self.vcpu = self.vm.create_vcpu()
-        code = bytes.fromhex(LOOP[bus])
-        self.ram[CODE : CODE + len(code)] = code
-        self.bus, self.addr, self.value = bus, addr, value
-        self.asked = 0
-
-    def __enter__(self) -> "Bench":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.vm.close()
-
-    def turns(self) -> int:
-        """How often the loop of the last `ring` went round."""
-        return self.asked - self.vcpu.regs.ecx
-
-    def ring(self, n: int) -> float:
-        """Ring `n` times; the seconds it took."""
-        regs = self.vcpu.regs
-        regs.cs, regs.ip = 0, CODE
-        regs.ecx = self.asked = n
-        regs.ebx = 0
-        regs.edx = self.addr & 0xFFFF
-        regs.ds = self.addr >> 4 & 0xFFFF
-        regs.eax = self.addr if self.bus == "hypercall" else self.value
-        reason = ExitReason.MMIO if self.bus == "mmio" else ExitReason.IO
-        bus = self.vm.mmio if self.bus == "mmio" else self.vm.pio
-        run, dispatch = self.vcpu.run, bus.dispatch
-        start = perf_counter()
-        while (exit := run()).reason is reason:
-            dispatch(exit)
-        seconds = perf_counter() - start
-        if exit.reason is not ExitReason.HLT:
-            raise RuntimeError(f"the ring loop ended in {exit!r}")
-        return seconds
-
-
-def median(values: list[float]) -> float:
-    """The middle one (the upper of two)."""
-    return sorted(values)[len(values) // 2]
 
 
 class Case:
@@ -197,15 +41,16 @@ class Case:
         self.times: list[float] = []
         self.counts: list[int] = []
 
-    def run(self) -> None:
-        """Ring once more."""
+    def run(self) -> float:
+        """Ring once more; the result is the seconds a ring."""
         self.times.append(self.ring(self.rings))
         self.counts.append(self.count())
+        return self.times[-1] / self.rings
 
     def row(self) -> Row:
         """The median of the runs, and the count that is worst."""
         worst = max(self.counts, key=lambda got: abs(got - self.rings))
-        return Row(self.name, self.rings, median(self.times), worst, self.extra())
+        return Row(self.name, self.rings, median_high(self.times), worst, self.extra())
 
 
 class Cases:
@@ -239,6 +84,15 @@ class Cases:
     def close(self) -> None:
         self._open.close()
 
+    def round(self) -> None:
+        """Run every row once."""
+        for case in self.cases:
+            case.run()
+
+    def rows(self) -> list[Row]:
+        """What came out."""
+        return [case.row() for case in self.cases]
+
     def add(
         self,
         name: str,
@@ -253,8 +107,10 @@ class Cases:
         case.count()
         self.cases.append(case)
 
-    def bench(self, bus: str = "none", addr: int = 0, value: int = 0) -> Bench:
-        return self._open.enter_context(Bench(bus, addr, value))
+    def bench(
+        self, bus: str = "none", addr: int = 0, value: int = 0, *, chips: bool = False
+    ) -> Bench:
+        return self._open.enter_context(Bench(bus, addr, value, chips=chips))
 
     def write_floor(self) -> None:
         """`write(2)` on an eventfd in a C loop: the floor of every path that makes one a ring."""
@@ -357,8 +213,8 @@ class Cases:
 
         def extra() -> dict[str, Any]:
             return {
-                "rings_per_wakeup": round(median(wakeups[2:]), 1),
-                "tail_us": round(median(tails[2:]) * 1e6, 1),
+                "rings_per_wakeup": round(median_high(wakeups[2:]), 1),
+                "tail_us": round(median_high(tails[2:]) * 1e6, 1),
             }
 
         name = path + ("" if coalesce else "-each")
@@ -382,61 +238,12 @@ def crowd(vm: Vm, entries: int) -> float:
     return perf_counter() - start
 
 
-class PythonDrainer:
-    """What `_core.Drainer` does, in a Python thread: it fights for the GIL and measures that."""
-
-    def __init__(self, fd: int) -> None:
-        self.count = 0
-        self.wakeups = 0
-        self._fd = fd
-        self._running = True
-        self._thread = Thread(target=self._drain)
-        self._thread.start()
-
-    def _drain(self) -> None:
-        with epoll() as poll:
-            poll.register(self._fd, EPOLLIN)
-            while self._running or poll.poll(0):
-                if poll.poll(0.005):
-                    self.count += eventfd_read(self._fd)
-                    self.wakeups += 1
-
-    def stop(self) -> None:
-        self._running = False
-        self._thread.join()
-
-
-def all_rows(scale: float = 1.0, repeats: int = 5) -> list[Row]:
+def all_rows(scale: float = 1.0, repeats: int = 5, make: type[Cases] = Cases) -> list[Row]:
     """Measure every row. Each is run once a round, so that a busy moment hits all rows alike."""
-    cases = Cases(scale)
+    cases = make(scale)
     try:
         for _ in range(repeats):
-            for case in cases.cases:
-                case.run()
-        return [case.row() for case in cases.cases]
+            cases.round()
+        return cases.rows()
     finally:
         cases.close()
-
-
-class DemoControl(PioDevice, MmioDevice):
-    """The demo guest's control port: told the number of rings before each path, 0 after it."""
-
-    name = "demo-control"
-    length = 4
-    PORT = 0x5F0
-
-    def __init__(self, counts: dict[str, Callable[[], int]]) -> None:
-        self.waiting = list(counts.items())
-        self.rows: list[Row] = []
-        self.rings = 0
-        self.start = 0.0
-
-    def pio_write(self, offset: int, size: int, value: int) -> None:
-        now = perf_counter()
-        if value:
-            self.rings = value
-        elif self.rings:
-            path, count = self.waiting.pop(0)
-            self.rows.append(Row(path, self.rings, now - self.start, count()))
-            self.rings = 0
-        self.start = perf_counter()

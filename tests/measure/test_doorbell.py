@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pyx86emu.measure import PATHS, YEAR_2009, Row, all_rows
+from pyx86emu.measure.doorbell import all_rows
+from pyx86emu.measure.ring import PATHS
+from pyx86emu.measure.rows import YEAR_2009, Row
 
 
 def test_every_row_is_exact() -> None:

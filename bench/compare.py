@@ -1,0 +1,48 @@
+"""Compare two reports of `pyx86emu bench --json`: python bench/compare.py BEFORE.json AFTER.json
+
+Every figure of every row that both have, with the ratio after / before. Rows that differ by more
+than 5 % are marked.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+NOTABLE = 0.05
+#: The figures worth comparing, in order of preference: the first that a row has.
+FIGURES = ("mips_at_3ghz", "mips", "iops", "ns", "value")
+
+
+def figures(report: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """Every row as its place, its name, and its figure."""
+    if isinstance(report, dict):
+        for key, value in report.items():
+            if key != "verdicts":
+                yield from figures(value, f"{path}{key} ")
+    elif isinstance(report, list):
+        for row in report:
+            figure = next((f for f in FIGURES if f in row), None)
+            if figure:
+                yield f"{path}{row['name']} {figure}", row[figure]
+
+
+def main(before: str, after: str) -> int:
+    """Print the table."""
+    old = dict(figures(json.loads(Path(before).read_text("utf-8"))))
+    new = dict(figures(json.loads(Path(after).read_text("utf-8"))))
+    print(f"{'row':<56}{'before':>14}{'after':>14}{'ratio':>8}")
+    for name in [name for name in old if name in new]:
+        ratio = new[name] / old[name]
+        mark = "  *" if abs(ratio - 1) > NOTABLE else ""
+        print(f"{name:<56}{old[name]:>14,.4g}{new[name]:>14,.4g}{ratio:>8.3f}{mark}")
+    for name in sorted(old.keys() ^ new.keys()):
+        print(f"{name}: only {'before' if name in old else 'after'}")
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    sys.exit(main(*sys.argv[1:]))

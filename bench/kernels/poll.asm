@@ -1,0 +1,11 @@
+; poll: wait for bit 4 of port 61h (the refresh toggle) as delay loops do, ECX times around.
+        bits    16
+        org     7C00h
+
+turn:   in      al, 61h
+        and     al, 10h
+        cmp     al, ah
+        mov     ah, al
+        dec     ecx
+        jnz     turn
+        hlt

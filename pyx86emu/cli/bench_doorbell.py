@@ -1,0 +1,88 @@
+"""`bench doorbell`: print what each way of ringing costs, beside the figures of 2009."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+from ..measure.doorbell import all_rows
+from ..measure.rows import TO_FLOOR, YEAR_2009, Row
+from .status import BUG, OK, UsageError
+
+
+def doorbell(repeats: int, scale: float, *, json_wanted: bool, plot: str | None) -> int:
+    """Measure and print; the result is the exit status."""
+    if plot and not plot.endswith(".png"):
+        raise UsageError(f"--plot {plot}: only PNG is written, name a file that ends in .png")
+    rows = all_rows(scale, repeats)
+    if json_wanted:
+        print(json.dumps({"rows": dicts(rows)}, indent=1))
+    else:
+        print(table(rows))
+    if plot:
+        draw(rows, plot)
+    inexact = [row.name for row in rows if not row.exact]
+    if inexact:
+        print(f"pyx86emu: counts are not exact: {', '.join(inexact)}", file=sys.stderr)
+    return BUG if inexact else OK
+
+
+def dicts(rows: list[Row]) -> list[dict[str, object]]:
+    """The rows as `--json` prints them; the first one is `write-floor`."""
+    return [row.as_dict() | {TO_FLOOR: round(_ratio(row, rows[0]), 3)} for row in rows]
+
+
+def _ratio(row: Row, floor: Row) -> float:
+    """To `write-floor`: what was measured in pairs, else the two medians."""
+    measured: float | None = row.extra.get(TO_FLOOR)
+    return row.iops / floor.iops if measured is None else measured
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as text."""
+    return "\n".join([HEAD, *(_line(row, rows[0]) for row in rows)])
+
+
+#: What a row tells elsewhere in its line.
+HIDDEN = ("entries", TO_FLOOR)
+
+HEAD = (
+    f"{'':66}2009, KVM\n"
+    f"{'row':<34}{'rings':>9}{'iops':>13}{'us':>9}  {'x floor':>7}  {'iops':>8}{'us':>7}"
+    f"{'x 2009':>8}"
+)
+
+
+def _line(row: Row, floor: Row) -> str:
+    ratio = _ratio(row, floor)
+    line = f"{row.name:<34}{row.rings:>9,}{row.iops:>13,.0f}{row.rtt_us:>9.4f}  {ratio:>7.2f}"
+    if row.name in YEAR_2009:
+        _, iops, us = YEAR_2009[row.name]
+        line += f"  {iops:>8,}{us:>7.2f}{row.iops / iops:>8.1f}"
+    notes = [f"{key} {_plain(value)}" for key, value in row.extra.items() if key not in HIDDEN]
+    if not row.exact:
+        notes.append(f"NOT EXACT: {row.count:,} arrived")
+    return f"{line}  {', '.join(notes)}".rstrip()
+
+
+def _plain(value: object) -> str:
+    return "-".join(map(str, value)) if isinstance(value, Sequence) else str(value)
+
+
+def draw(rows: list[Row], path: str) -> None:
+    """Microseconds a ring, logarithmic, ours beside 2009's."""
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(9, 0.28 * len(rows) + 1.2))
+    names = [row.name for row in rows]
+    axes.barh(names, [row.rtt_us for row in rows], color="#4477aa", label="pyx86emu")
+    then = [(row.name, YEAR_2009[row.name][2]) for row in rows if row.name in YEAR_2009]
+    axes.plot(
+        [us for _, us in then], [name for name, _ in then], "D", color="#cc6677", label="2009, KVM"
+    )
+    axes.set_xscale("log")
+    axes.set_xlabel("microseconds from one ring to the next")
+    axes.invert_yaxis()
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)

@@ -1,0 +1,1 @@
+"""The measurements behind `pyx86emu bench`: kernels, I/O paths, start-up. They print nothing."""

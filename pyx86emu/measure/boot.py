@@ -1,0 +1,195 @@
+"""The start-up measurement: processes, machines, their memory, and two machines in two threads."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from statistics import median
+from tempfile import TemporaryDirectory
+from threading import Thread
+from time import perf_counter
+from typing import Any
+
+from .. import _core
+from ..machine import Machine
+from ..vm import Vm
+from .cpu import turns_for
+from .engines import Ours
+from .kernels import KERNELS
+from .verdicts import Verdict
+
+#: cli; hlt: a boot sector that halts at once, for good.
+HALT = b"\xfa\xf4".ljust(510, b"\0") + b"\x55\xaa"
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+KIB = 1024
+#: Machines of which the memory is measured.
+CROWD = 100
+#: Seconds that each of two threads computes.
+THREAD_SECONDS = 0.2
+
+LIMITS = {
+    "boot": (5.0, "x python -c pass", True),
+    "machine": (1.0, "ms", True),
+    "vm-vcpu": (0.3, "ms", True),
+    "threads": (0.9, "x C threads", False),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure. `ratio` is what `boot` and `threads` are held to."""
+
+    name: str
+    value: float
+    unit: str
+    what: str
+    ratio: float | None = None
+
+    def line(self) -> str:
+        """The row as text, below HEAD."""
+        value = f"{self.value:.3f} {self.unit}"
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
+        return f"{self.name:<16}{value:>16}{ratio:>8}  {self.what}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as `--json` prints it."""
+        row = {"name": self.name, "value": round(self.value, 4), "unit": self.unit}
+        return row if self.ratio is None else row | {"ratio": round(self.ratio, 3)}
+
+
+HEAD = f"{'start-up':<16}{'':>16}{'ratio':>8}"
+
+
+def processes(rounds: int) -> Iterator[Row]:
+    """`python -c pass`, and `python -m pyx86emu` on a boot sector that halts, in turns."""
+    with TemporaryDirectory() as directory:
+        image = os.path.join(directory, "halt.img")
+        with open(image, "wb") as file:
+            file.write(HALT)
+        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        # Compiled modules are found, as where the package was installed.
+        env = {**os.environ, "PYTHONPATH": package, "PYTHONPYCACHEPREFIX": directory}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+
+        def seconds(*args: str) -> float:
+            start = perf_counter()
+            subprocess.run(
+                [sys.executable, *args],
+                env=env,
+                check=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+            return perf_counter() - start
+
+        def pair() -> tuple[float, float]:
+            return seconds("-c", "pass"), seconds("-m", "pyx86emu", image)
+
+        pair()
+        pairs = [pair() for _ in range(rounds)]
+    yield Row("python", median(a for a, _ in pairs) * 1e3, "ms", "python -c pass")
+    ratio = median(b / a for a, b in pairs)
+    what = "python -m pyx86emu, a boot sector that halts at once; to the row above"
+    yield Row("boot", median(b for _, b in pairs) * 1e3, "ms", what, ratio)
+
+
+def in_process(rounds: int) -> Iterator[Row]:
+    """How long a machine and a bare Vm take to be made."""
+
+    def milliseconds(make: Callable[[], Machine | Vm]) -> float:
+        times = []
+        for _ in range(rounds):
+            start = perf_counter()
+            made = make()
+            times.append(perf_counter() - start)
+            made.close()
+        return median(times[1:]) * 1e3
+
+    def bare() -> Vm:
+        vm = Vm()
+        vm.create_vcpu()
+        return vm
+
+    yield Row("machine", milliseconds(lambda: Machine(HALT)), "ms", "Machine(boot sector)")
+    yield Row("vm-vcpu", milliseconds(bare), "ms", "Vm() and create_vcpu()")
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * PAGE
+
+
+def halted_vm() -> Vm:
+    """A Vm with one page of RAM, of which it has run a HLT."""
+    vm = Vm()
+    ram = vm.add_memory(0, PAGE)
+    ram[0] = 0xF4
+    vcpu = vm.create_vcpu()
+    vcpu.regs.cs, vcpu.regs.ip = 0, 0
+    vcpu.run()
+    return vm
+
+
+def memory_per_vm(machines: int = CROWD) -> float:
+    """KiB that a Vm with one vCPU needs beyond its RAM."""
+    first = halted_vm()
+    before = resident()
+    crowd = [halted_vm() for _ in range(machines)]
+    used = resident() - before
+    for vm in [first, *crowd]:
+        vm.close()
+    return used / machines / KIB - PAGE / KIB
+
+
+def gain(work: Callable[[int], object]) -> float:
+    """What two threads that do `work(0)` and `work(1)` get done, as a multiple of one."""
+    return 2 * seconds_of(work, 1) / seconds_of(work, 2)
+
+
+def seconds_of(work: Callable[[int], object], count: int) -> float:
+    """Seconds until so many threads are through."""
+    threads = [Thread(target=work, args=(number,)) for number in range(count)]
+    start = perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return perf_counter() - start
+
+
+def threads(rounds: int, scale: float) -> Row:
+    """Two machines in two threads, beside two threads of plain C in turns."""
+    alu = KERNELS[0]
+    seconds = THREAD_SECONDS * scale
+    additions = int(seconds * 3e9)
+    with closing(Ours(alu)) as one, closing(Ours(alu)) as other:
+        machines = (one, other)
+        turns = turns_for(one, seconds)
+        turns_for(other, 0.0)
+        pairs = [
+            (gain(lambda n: machines[n].run(turns)), gain(lambda _: _core.add_chain(additions)))
+            for _ in range(rounds)
+        ]
+    what = "two machines in two threads to one in one; to the same of plain C"
+    return Row("threads", median(a for a, _ in pairs), "x", what, median(a / b for a, b in pairs))
+
+
+def rows(rounds: int, scale: float) -> Iterator[Row]:
+    """All figures, one by one."""
+    yield from processes(2 * rounds + 1)
+    yield from in_process(10 * rounds + 1)
+    yield Row("memory-per-vm", memory_per_vm(), "KiB", "a Vm with a vCPU beyond its RAM")
+    yield threads(rounds, scale)
+
+
+def verdicts(rows: list[Row]) -> Iterator[Verdict]:
+    """What was measured beside what it is held to."""
+    for row in rows:
+        if row.name in LIMITS:
+            limit, unit, most = LIMITS[row.name]
+            value = row.value if row.ratio is None else row.ratio
+            yield Verdict(row.name, value, limit, unit, most)

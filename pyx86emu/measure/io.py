@@ -1,0 +1,114 @@
+"""The I/O measurement: the doorbell rows, devices in the core, a busy Python thread, Unicorn.
+
+All rows take turns in one run, and `write-floor` is run again right before each of them: what they
+are held to are the medians of these ratios, so that a busy moment hits both.
+"""
+
+from collections.abc import Iterator
+from statistics import median
+
+from .consumers import Spinner
+from .doorbell import FEW, MANY, Cases
+from .ring import PATHS, install
+from .rows import TO_FLOOR, Row
+from .unicorn_ring import usable
+from .verdicts import Verdict
+
+#: Rings beside a busy Python thread: now and then one waits five milliseconds or more for the GIL.
+VERY_FEW = 1000
+
+IN_CORE = ("in-core-pic", "in-core-pit")
+
+#: At least so many times as quick as `write-floor`.
+TO_WRITE_FLOOR = {
+    "doorbell-pio": 27.0,
+    "doorbell-mmio": 20.0,
+    "ioeventfd-pio": 20.0,
+    "ioeventfd-mmio": 20.0,
+    "ioeventfd-hc": 20.0,
+    "ioeventfd-pio-consumer": 20.0,
+    "ioeventfd-mmio-consumer": 20.0,
+    "ioeventfd-pio-each": 0.9,
+    "ioeventfd-mmio-each": 0.9,
+    "push-pio": 1.7,
+    "push-mmio": 1.7,
+    "exit-pio": 0.7,
+    "exit-mmio": 0.7,
+    **dict.fromkeys(IN_CORE, 20.0),
+}
+#: Row, Unicorn's row, at least so many times as quick.
+TO_UNICORN = (
+    ("push-pio", "unicorn-python-hook", 4.0),
+    ("ioeventfd-pio", "unicorn-c-hook", 20.0),
+)
+MILLION = 1_000_000
+MILLION_MAY_COST = 2.0
+
+
+class IoCases(Cases):
+    """The doorbell rows, and the others."""
+
+    def __init__(self, scale: float) -> None:
+        super().__init__(scale)
+        self.in_core("in-core-pic", "pio", 0x21)  # OUT to the interrupt mask
+        self.in_core("in-core-pit", "pio-in", 0x40)  # IN from counter 0
+        for path in ("push-pio", "exit-pio"):
+            self.busy(path)
+        self.unicorn()
+        self.ratios: dict[str, list[float]] = {case.name: [] for case in self.cases[1:]}
+
+    def round(self) -> None:
+        floor, *others = self.cases
+        for case in others:
+            seconds = floor.run()
+            self.ratios[case.name].append(seconds / case.run())
+
+    def rows(self) -> list[Row]:
+        rows = super().rows()
+        for row in rows[1:]:
+            row.extra[TO_FLOOR] = round(median(self.ratios[row.name]), 3)
+        return rows
+
+    def in_core(self, name: str, loop: str, port: int) -> None:
+        """A device in the core; what counts are the turns of the loop."""
+        bench = self.bench(loop, port, 0xFF, chips=True)
+        self.add(name, MANY, bench.ring, bench.turns)
+
+    def busy(self, path: str) -> None:
+        """One of PATHS, while a Python thread computes."""
+        bench = self.bench(*PATHS[path])
+        count = install(bench.vm, path)
+
+        def ring(rings: int) -> float:
+            with Spinner():
+                return bench.ring(rings)
+
+        self.add(f"{path}-busy-thread", VERY_FEW, ring, count)
+
+    def unicorn(self) -> None:
+        """Unicorn's hooks, in Python and in C; the one in C writes to an eventfd."""
+        maker = usable()
+        if maker is None:
+            return
+        slow, quick = maker(), maker()
+        slow.hook_in_python()
+        self.add("unicorn-python-hook", FEW, slow.ring, slow.take)
+        bell = self.bench().vm.ioeventfd(0x520, 1)
+        quick.hook_in_c(bell.fileno())
+        self.add("unicorn-c-hook", FEW, quick.ring, bell.read)
+
+
+def verdicts(rows: list[Row]) -> Iterator[Verdict]:
+    """What was measured beside what it is held to; the first row is `write-floor`."""
+    by_name = {row.name: row for row in rows}
+    for name, limit in TO_WRITE_FLOOR.items():
+        yield Verdict(name, by_name[name].extra[TO_FLOOR], limit, "x write-floor")
+    for bus in ("mmio", "pio"):
+        row = by_name[f"ioeventfd-{bus}-{MILLION}-entries"]
+        ratio = row.extra["ratio_to_one_entry"]
+        yield Verdict(row.name, ratio, MILLION_MAY_COST, "x one entry", most=True)
+    for name, peer, limit in TO_UNICORN:
+        if peer in by_name:
+            ratio = by_name[name].extra[TO_FLOOR] / by_name[peer].extra[TO_FLOOR]
+            yield Verdict(name, ratio, limit, f"x {peer}")
+    yield Verdict("rows that are exact", sum(row.exact for row in rows) / len(rows), 1)

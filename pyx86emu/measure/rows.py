@@ -1,0 +1,58 @@
+"""Rows of the doorbell measurement: rings asked for, seconds, what arrived. And the rows of 2009.
+
+The figures of 2009 were measured on a hardware hypervisor; bench/README.md tells of them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+#: path -> (what it was called in 2009, rings a second, microseconds)
+YEAR_2009 = {
+    "exit-mmio": ("qemu-mmio", 110_000, 9.09),
+    "exit-pio": ("qemu-pio", 153_139, 6.53),
+    "ioeventfd-mmio": ("ioeventfd-mmio", 200_100, 5.00),
+    "ioeventfd-pio": ("ioeventfd-pio", 367_300, 2.72),
+    "ioeventfd-hc": ("ioeventfd-hc", 412_585, 2.42),
+}
+
+
+#: The key of a row's ratio to `write-floor`.
+TO_FLOOR = "to_write_floor"
+
+
+@dataclass
+class Row:
+    """One path measured: `rings` asked for, `count` arrived."""
+
+    name: str
+    rings: int
+    seconds: float
+    count: int
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def iops(self) -> float:
+        return self.rings / self.seconds
+
+    @property
+    def rtt_us(self) -> float:
+        return self.seconds / self.rings * 1e6
+
+    @property
+    def exact(self) -> bool:
+        return self.count == self.rings
+
+    def as_dict(self) -> dict[str, Any]:
+        """The row as `--json` prints it."""
+        row: dict[str, Any] = {
+            "name": self.name,
+            "rings": self.rings,
+            "iops": round(self.iops),
+            "rtt_us": round(self.rtt_us, 5),
+            "exact": self.exact,
+        }
+        if self.name in YEAR_2009:
+            path, iops, us = YEAR_2009[self.name]
+            row["year_2009"] = {"name": path, "iops": iops, "rtt_us": us}
+            row["ratio_2009"] = round(self.iops / iops, 2)
+        return row | self.extra

@@ -1,0 +1,172 @@
+"""Host instructions, counted by callgrind: per guest instruction of a kernel, per access of a path.
+
+They do not depend on the clock, nor on what else the machine does. What is expected stands in
+tests/counted.json. After a change that means to alter it, write it anew:
+
+    python -m tests.counted --record
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+
+from pyx86emu import _core
+from pyx86emu.measure.engines import Ours
+from pyx86emu.measure.kernels import FOOTPRINTS, KERNELS, Kernel
+from pyx86emu.measure.ring import PATHS, Bench, install
+
+ROOT = Path(__file__).resolve().parents[1]
+EXPECTED = Path(__file__).with_suffix(".json")
+
+#: Two compilers may differ by so much; a lost fast path costs more.
+TOLERANCE = 0.10
+#: Below that the C library's memcpy decides, which looks at the host.
+LEAST = 0.1
+
+#: All of run() is counted, and what it calls, Python devices too.
+COUNTED = "__pyx_pw_8pyx86emu_5_core_4Vcpu_*run"
+#: Each call of this ends one count and begins the next. Two functions may be called so: a count of
+#: nothing is none.
+MARK = "*add_chain*"
+
+INSTRUCTIONS = 50_000
+#: A pass over much code depends on where the last one left the hash: take several.
+TURNS = 4
+#: Between the smallest and the largest footprint nothing else happens.
+LEFT_OUT = tuple(f"footprint-{kib}K" for kib in FOOTPRINTS[1:-1])
+RINGS = 2000
+
+Run = Callable[[int], int]
+"""Turns -> guest instructions, or accesses."""
+
+
+@contextmanager
+def kernel(kernel: Kernel) -> Iterator[Run]:
+    with closing(Ours(kernel)) as ours:
+
+        def run(turns: int) -> int:
+            ours.run(turns)
+            return ours.instructions
+
+        yield run
+
+
+@contextmanager
+def path(name: str, *, each: bool = False) -> Iterator[Run]:
+    """One of the paths of the doorbell; `each`: as an ioeventfd with a write(2) a ring."""
+    bus, addr = PATHS[name]
+    with Bench(bus, addr) as bench:
+        if each:
+            bench.vm.ioeventfd(addr, 1, bus=bus, coalesce=False)
+        else:
+            install(bench.vm, name)
+        yield lambda rings: ring(bench, rings)
+
+
+@contextmanager
+def in_core(loop: str, port: int) -> Iterator[Run]:
+    """A device in the core."""
+    with Bench(loop, port, 0xFF, chips=True) as bench:
+        yield lambda rings: ring(bench, rings)
+
+
+def ring(bench: Bench, rings: int) -> int:
+    bench.ring(rings)
+    return bench.turns()
+
+
+def cases() -> Iterator[tuple[str, AbstractContextManager[Run], int]]:
+    """Name, what runs, turns."""
+    for k in KERNELS:
+        if k.name not in LEFT_OUT:
+            yield k.name, kernel(k), max(TURNS, INSTRUCTIONS // (k.count(2) - k.count(1)))
+    for name in PATHS:
+        yield name, path(name), RINGS
+    yield "ioeventfd-pio-each", path("ioeventfd-pio", each=True), RINGS
+    yield "in-core-pic", in_core("pio", 0x21), RINGS
+    yield "in-core-pit", in_core("pio-in", 0x40), RINGS
+
+
+def child() -> None:
+    """Under callgrind: warm up, count n turns and 2n turns. The difference has nothing of what
+    comes once."""
+    for name, case, n in cases():
+        with case as run:
+            run(2 * n)  # decodes every way that is taken
+            run(2 * n)  # chains what the first run left
+            _core.add_chain(0)
+            once = run(n)
+            _core.add_chain(0)
+            twice = run(2 * n)
+            _core.add_chain(0)
+        print(name, twice - once)
+
+
+def measure() -> dict[str, float]:
+    """Host instructions per guest instruction, or per access, by name."""
+    valgrind = shutil.which("valgrind")
+    assert valgrind is not None
+    with tempfile.TemporaryDirectory() as directory:
+        out = Path(directory) / "out"
+        done = subprocess.run(
+            [
+                *(valgrind, "--tool=callgrind", f"--callgrind-out-file={out}"),
+                *("--collect-atstart=no", f"--toggle-collect={COUNTED}", f"--dump-before={MARK}"),
+                *(sys.executable, "-m", "tests.counted", "--child"),
+            ],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": python_path()},
+        )
+        assert done.returncode == 0, done.stderr
+        dumps = sorted(out.parent.glob("out.*"), key=lambda path: int(path.suffix[1:]))
+        totals = [found for dump in dumps if (found := total(dump))]
+    cases = [line.split() for line in done.stdout.splitlines()]
+    assert len(totals) == 3 * len(cases), f"{len(totals)} counts for {len(cases)} cases"
+    return {
+        name: round((totals[3 * i + 2] - totals[3 * i + 1]) / int(units), 3)
+        for i, (name, units) in enumerate(cases)
+    }
+
+
+def python_path() -> str:
+    """Where this process imports the package from."""
+    return str(Path(_core.__file__).parents[1])
+
+
+def total(dump: Path) -> int:
+    """The sum at the end of one of callgrind's dumps."""
+    (line,) = [line for line in dump.read_text("utf-8").splitlines() if line.startswith("totals:")]
+    return int(line.split()[1])
+
+
+def main(args: list[str]) -> int:
+    if args == ["--child"]:
+        child()
+    elif args == ["--record"]:
+        record = {"python": python_version(), "counts": measure()}
+        EXPECTED.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    else:
+        print(__doc__)
+        return 2
+    return 0
+
+
+def python_version() -> str:
+    """3.11, say: where Python runs, its own instructions are counted too."""
+    return ".".join(platform.python_version_tuple()[:2])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
