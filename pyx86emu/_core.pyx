@@ -11,7 +11,7 @@ from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t, UINT64_MAX,
 )
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memcpy, memmove, memset
+from libc.string cimport memchr, memcpy, memmove, memset
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 from posix.types cimport time_t
 
@@ -53,6 +53,7 @@ cdef extern from "core/host.h" nogil:
     uint64_t LOAD_FAILED
     int GUARD
     Op* GO(CPU*, Op*)
+    bint RARELY(bint)
     uint32_t get16(uintptr_t)
     uint32_t get32(uintptr_t)
     void put16(uintptr_t, uint32_t)

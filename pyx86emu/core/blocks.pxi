@@ -17,9 +17,13 @@ cdef inline Op* jump(CPU* c) noexcept nogil:
     """Go on at CS:IP by way of the hash: far and indirect transfers."""
     cdef uint32_t key = c.sb[CS] << 12 | c.ip
     cdef Op* nx = slot_of(c, key)[0]
-    if nx != NULL and header(nx).key == key and c.ip <= 0xFFFF:
-        return enter(c, nx)
-    nx = find(c)
+    if RARELY(nx == NULL or header(nx).key != key or c.ip > 0xFFFF):
+        return jump_slow(c)
+    return enter(c, nx)
+
+
+cdef Op* jump_slow(CPU* c) noexcept nogil:
+    cdef Op* nx = find(c)
     if nx == NULL:
         return NULL
     return enter(c, nx)

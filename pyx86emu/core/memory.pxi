@@ -1,19 +1,31 @@
 # Guest memory: granule tables and the accesses they cannot answer. Knows pages, not what devices mean.
 
-cdef inline uint64_t ld(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
-    """Load 1, 2 or 4 bytes at seg:ea, or LOAD_FAILED. A real-mode base is a multiple of 16, so whatever
-    leaves the segment, the granule or the slot crosses a paragraph."""
+# A real-mode base is a multiple of 16, so whatever leaves the segment, the granule or the slot crosses a paragraph.
+#
+# The hottest handlers leave what is not plain to a function of its own, to which they jump: a call would make them
+# save registers before they know.
+
+cdef inline uintptr_t plain_at(CPU* c, int seg, uint32_t ea, int size) noexcept nogil:
+    """Where the host has seg:ea, if nothing needs to be looked at before it is read; else 0."""
     cdef uint32_t pa = c.sb[seg] + ea
     cdef uintptr_t p = c.rd[pa >> 8]
+    if RARELY(p == 0 or (size > 1 and (pa & 15) > <uint32_t>(16 - size))):
+        return 0
+    return p + pa
+
+
+cdef inline uint32_t get(uintptr_t p, int size) noexcept nogil:
     if size == 1:
-        if p == 0:
-            return slow_load(c, o, seg, ea, 1)
-        return (<uint8_t*>(p + pa))[0]
-    if p == 0 or (pa & 15) > <uint32_t>(16 - size):
+        return (<uint8_t*>p)[0]
+    return get16(p) if size == 2 else get32(p)
+
+
+cdef inline uint64_t ld(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
+    """Load 1, 2 or 4 bytes at seg:ea, or LOAD_FAILED."""
+    cdef uintptr_t p = plain_at(c, seg, ea, size)
+    if RARELY(p == 0):
         return slow_load(c, o, seg, ea, size)
-    if size == 2:
-        return get16(p + pa)
-    return get32(p + pa)
+    return get(p, size)
 
 
 cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
@@ -21,11 +33,11 @@ cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) no
     cdef uint32_t pa = c.sb[seg] + ea
     cdef uintptr_t p = c.wr[pa >> 8]
     if size == 1:
-        if p == 0:
+        if RARELY(p == 0):
             return slow_store(c, o, seg, ea, v, 1)
         (<uint8_t*>(p + pa))[0] = <uint8_t>v
     else:
-        if p == 0 or (pa & 15) > <uint32_t>(16 - size):
+        if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
             return slow_store(c, o, seg, ea, v, size)
         if size == 2:
             put16(p + pa, v)
@@ -39,7 +51,7 @@ cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) 
     """Store in the middle of an instruction: 0 means it faulted, go on at c.go; else look at c.attn at the end."""
     cdef uint32_t pa = c.sb[seg] + ea
     cdef uintptr_t p = c.wr[pa >> 8]
-    if p == 0 or (pa & 15) > <uint32_t>(16 - size):
+    if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
         return slow_put(c, o, seg, ea, v, size)
     if size == 1:
         (<uint8_t*>(p + pa))[0] = <uint8_t>v

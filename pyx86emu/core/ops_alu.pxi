@@ -64,11 +64,21 @@ cdef inline Op* alu_ri(CPU* c, Op* o, int op, int size, bint flags) noexcept nog
 
 
 cdef inline Op* alu_rm(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
-    cdef uint32_t r
-    cdef uint64_t b = ld(c, o, o.seg, EA(c, o), size)
+    cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
+    if RARELY(p == 0):
+        return alu_rm_slow(c, o, op, size, flags)
+    return alu_rm_of(c, o, op, get(p, size), size, flags)
+
+
+cdef Op* alu_rm_slow(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
+    cdef uint64_t b = slow_load(c, o, o.seg, EA(c, o), size)
     if b == LOAD_FAILED:
         return c.go
-    r = alu(c, op, reg(c, o.dst, size), <uint32_t>b, size, flags)
+    return alu_rm_of(c, o, op, <uint32_t>b, size, flags)
+
+
+cdef inline Op* alu_rm_of(CPU* c, Op* o, int op, uint32_t b, int size, bint flags) noexcept nogil:
+    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), b, size, flags)
     if op != CMP and op != TEST:
         put_reg(c, o.dst, size, r)
     o = o + 1
@@ -76,11 +86,23 @@ cdef inline Op* alu_rm(CPU* c, Op* o, int op, int size, bint flags) noexcept nog
 
 
 cdef inline Op* alu_m(CPU* c, Op* o, int op, uint32_t b, int size) noexcept nogil:
-    cdef uint32_t ea = EA(c, o), r
-    cdef uint64_t a = ld(c, o, o.seg, ea, size)
+    cdef uint32_t ea = EA(c, o)
+    cdef uintptr_t p = plain_at(c, o.seg, ea, size)
+    if RARELY(p == 0):
+        return alu_m_slow(c, o, op, b, size)
+    return alu_m_of(c, o, op, ea, get(p, size), b, size)
+
+
+cdef Op* alu_m_slow(CPU* c, Op* o, int op, uint32_t b, int size) noexcept nogil:
+    cdef uint32_t ea = EA(c, o)
+    cdef uint64_t a = slow_load(c, o, o.seg, ea, size)
     if a == LOAD_FAILED:
         return c.go
-    r = alu(c, op, <uint32_t>a, b, size, LIVE)
+    return alu_m_of(c, o, op, ea, <uint32_t>a, b, size)
+
+
+cdef inline Op* alu_m_of(CPU* c, Op* o, int op, uint32_t ea, uint32_t a, uint32_t b, int size) noexcept nogil:
+    cdef uint32_t r = alu(c, op, a, b, size, LIVE)
     if op != CMP and op != TEST:
         return st(c, o, o.seg, ea, r, size)
     o = o + 1
@@ -121,7 +143,7 @@ cdef inline Op* unary_r(CPU* c, Op* o, int op, int size, bint flags) noexcept no
 cdef inline Op* unary_m(CPU* c, Op* o, int op, int size) noexcept nogil:
     cdef uint32_t ea = EA(c, o)
     cdef uint64_t a = ld(c, o, o.seg, ea, size)
-    if a == LOAD_FAILED:
+    if RARELY(a == LOAD_FAILED):
         return c.go
     return st(c, o, o.seg, ea, unary(c, op, <uint32_t>a, size, LIVE), size)
 
@@ -149,31 +171,31 @@ cdef inline Op* alu_ri_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate)
     return branch_on(c, o, cc, negate)
 
 
-cdef inline Op* alu_rm_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
-    """CMP only."""
-    cdef uint64_t b = ld(c, o, o.seg, EA(c, o), size)
-    if b == LOAD_FAILED:
-        return c.go
-    alu(c, op, reg(c, o.dst, size), <uint32_t>b, size, LIVE)
+cdef inline Op* compared(CPU* c, Op* o, int op, uint32_t a, uint32_t b, int size, int cc, bint negate) noexcept nogil:
+    """CMP and TEST."""
+    alu(c, op, a, b, size, LIVE)
     return branch_on(c, o, cc, negate)
+
+
+cdef inline Op* alu_rm_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
+    if RARELY(p == 0):
+        return alu_rm_slow(c, o, op, size, LIVE)     # the Jcc by itself
+    return compared(c, o, op, reg(c, o.dst, size), get(p, size), size, cc, negate)
 
 
 cdef inline Op* alu_mr_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
-    """CMP and TEST only."""
-    cdef uint64_t a = ld(c, o, o.seg, EA(c, o), size)
-    if a == LOAD_FAILED:
-        return c.go
-    alu(c, op, <uint32_t>a, reg(c, o.src, size), size, LIVE)
-    return branch_on(c, o, cc, negate)
+    cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
+    if RARELY(p == 0):
+        return alu_m_slow(c, o, op, reg(c, o.src, size), size)
+    return compared(c, o, op, get(p, size), reg(c, o.src, size), size, cc, negate)
 
 
 cdef inline Op* alu_mi_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
-    """CMP and TEST only."""
-    cdef uint64_t a = ld(c, o, o.seg, EA(c, o), size)
-    if a == LOAD_FAILED:
-        return c.go
-    alu(c, op, <uint32_t>a, cut(o.imm, size), size, LIVE)
-    return branch_on(c, o, cc, negate)
+    cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
+    if RARELY(p == 0):
+        return alu_m_slow(c, o, op, cut(o.imm, size), size)
+    return compared(c, o, op, get(p, size), cut(o.imm, size), size, cc, negate)
 
 
 cdef inline Op* unary_r_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:

@@ -80,14 +80,17 @@ cdef inline Op* go_to(CPU* c, Op* o, uint32_t ip) noexcept nogil:
 cdef Op* call16_rel(CPU* c, Op* o) noexcept nogil:
     cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - 2) & 0xFFFF, pa = c.sb[SS] + sp
     cdef uintptr_t p = c.wr[pa >> 8]
-    if p == 0 or (pa & 15) > 14:
-        if not slow_put(c, o, SS, sp, o.fip, 2):
-            return c.go
-        P16(c, 4 * SP)[0] = <uint16_t>sp
-        return go_to(c, o, o.tip)
+    if RARELY(p == 0 or (pa & 15) > 14):
+        return call16_rel_slow(c, o)
     put16(p + pa, o.fip)
     P16(c, 4 * SP)[0] = <uint16_t>sp
     return take(c, o)
+
+
+cdef Op* call16_rel_slow(CPU* c, Op* o) noexcept nogil:
+    if not push_more(c, o, o.fip, 2):
+        return c.go
+    return go_to(c, o, o.tip)
 
 
 cdef Op* call32_rel(CPU* c, Op* o) noexcept nogil:
@@ -148,7 +151,7 @@ cdef Op* call_far32_m(CPU* c, Op* o) noexcept nogil:
     return far_to(c, o, c.tmp2, c.tmp, 1, 4)
 
 
-cdef inline Op* ret(CPU* c, Op* o, int size) noexcept nogil:
+cdef Op* ret(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t ip = pop(c, o, 0, size)
     if ip == LOAD_FAILED:
         return c.go
@@ -160,7 +163,12 @@ cdef inline Op* ret(CPU* c, Op* o, int size) noexcept nogil:
 
 
 cdef Op* ret16(CPU* c, Op* o) noexcept nogil:
-    return ret(c, o, 2)
+    cdef uintptr_t p = plain_at(c, SS, P16(c, 4 * SP)[0], 2)
+    if RARELY(p == 0):
+        return ret(c, o, 2)
+    P16(c, 4 * SP)[0] += <uint16_t>(2 + o.imm)
+    c.ip = get16(p)
+    return jump(c)
 
 cdef Op* ret32(CPU* c, Op* o) noexcept nogil:
     return ret(c, o, 4)
@@ -168,10 +176,10 @@ cdef Op* ret32(CPU* c, Op* o) noexcept nogil:
 
 cdef inline Op* retf(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t cs, ip = pop(c, o, 0, size)
-    if ip == LOAD_FAILED:
+    if RARELY(ip == LOAD_FAILED):
         return c.go
     cs = pop(c, o, size, 2)
-    if cs == LOAD_FAILED:
+    if RARELY(cs == LOAD_FAILED):
         return c.go
     if ip > 0xFFFF:
         return fault(c, o, 13)
@@ -191,13 +199,13 @@ cdef Op* retf32(CPU* c, Op* o) noexcept nogil:
 cdef inline Op* iret(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t ip, cs, flags
     ip = pop(c, o, 0, size)
-    if ip == LOAD_FAILED:
+    if RARELY(ip == LOAD_FAILED):
         return c.go
     cs = pop(c, o, size, 2)
-    if cs == LOAD_FAILED:
+    if RARELY(cs == LOAD_FAILED):
         return c.go
     flags = pop(c, o, 2 * size, size)
-    if flags == LOAD_FAILED:
+    if RARELY(flags == LOAD_FAILED):
         return c.go
     if ip > 0xFFFF:
         return fault(c, o, 13)
@@ -236,14 +244,14 @@ cdef inline Op* bound(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t lo, hi
     cdef int32_t i = sign(reg(c, o.dst, size), size)
     lo = ld(c, o, o.seg, ea, size)
-    if lo == LOAD_FAILED:
+    if RARELY(lo == LOAD_FAILED):
         return c.go
     if second > 0xFFFF:
         if not c.m.word_wraps:
             return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
         second &= 0xFFFF
     hi = ld(c, o, o.seg, second, size)
-    if hi == LOAD_FAILED:
+    if RARELY(hi == LOAD_FAILED):
         return c.go
     if i < sign(<uint32_t>lo, size) or i > sign(<uint32_t>hi, size):
         return fault(c, o, 5)

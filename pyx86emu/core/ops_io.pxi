@@ -2,7 +2,7 @@
 
 cdef inline Op* port_in(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
     cdef uint64_t v = bus_read(c, o, BUS_PIO, port, size)
-    if v == LOAD_FAILED:
+    if RARELY(v == LOAD_FAILED):
         return c.go
     put_reg(c, 0, size, <uint32_t>v)
     o = o + 1

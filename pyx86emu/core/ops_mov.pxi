@@ -14,7 +14,16 @@ cdef inline Op* mov_ri(CPU* c, Op* o, int size) noexcept nogil:
 
 
 cdef inline Op* mov_rm(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint64_t v = ld(c, o, o.seg, EA(c, o), size)
+    cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
+    if RARELY(p == 0):
+        return mov_rm_slow(c, o, size)
+    put_reg(c, o.dst, size, get(p, size))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* mov_rm_slow(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint64_t v = slow_load(c, o, o.seg, EA(c, o), size)
     if v == LOAD_FAILED:
         return c.go
     put_reg(c, o.dst, size, <uint32_t>v)
@@ -43,7 +52,18 @@ cdef inline Op* xchg_rr(CPU* c, Op* o, int size) noexcept nogil:
 cdef inline Op* load_tmp(CPU* c, Op* o, int size) noexcept nogil:
     """First op of a pair: the operand to c.tmp, its address to c.ea for a store that follows."""
     cdef uint32_t ea = EA(c, o)
-    cdef uint64_t v = ld(c, o, o.seg, ea, size)
+    cdef uintptr_t p = plain_at(c, o.seg, ea, size)
+    if RARELY(p == 0):
+        return load_tmp_slow(c, o, size)
+    c.tmp = get(p, size)
+    c.ea = ea
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* load_tmp_slow(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint32_t ea = EA(c, o)
+    cdef uint64_t v = slow_load(c, o, o.seg, ea, size)
     if v == LOAD_FAILED:
         return c.go
     c.tmp = <uint32_t>v
@@ -66,7 +86,7 @@ cdef inline Op* lock_load(CPU* c, Op* o, int size) noexcept nogil:
     """As load_tmp under LOCK: remembers what a second try needs."""
     cdef uint32_t ea = EA(c, o)
     cdef uint64_t v = ld(c, o, o.seg, ea, size)
-    if v == LOAD_FAILED:
+    if RARELY(v == LOAD_FAILED):
         return c.go
     c.tmp = <uint32_t>v
     c.locked = c.tmp
@@ -172,14 +192,14 @@ cdef inline Op* load_far(CPU* c, Op* o, int size) noexcept nogil:
     """A far pointer to c.tmp (offset) and c.tmp2 (selector)."""
     cdef uint32_t ea = EA(c, o), second = ea + size
     cdef uint64_t v = ld(c, o, o.seg, ea, size), s
-    if v == LOAD_FAILED:
+    if RARELY(v == LOAD_FAILED):
         return c.go
     if second > 0xFFFF:
         if not c.m.word_wraps:
             return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
         second &= 0xFFFF
     s = ld(c, o, o.seg, second, 2)
-    if s == LOAD_FAILED:
+    if RARELY(s == LOAD_FAILED):
         return c.go
     c.tmp = <uint32_t>v
     c.tmp2 = <uint32_t>s
@@ -222,7 +242,7 @@ cdef Op* lea32(CPU* c, Op* o) noexcept nogil:
 
 cdef Op* xlat16(CPU* c, Op* o) noexcept nogil:
     cdef uint64_t v = ld(c, o, o.seg, (<uint32_t>P16(c, 4 * BX)[0] + P8(c, O_AL)[0]) & 0xFFFF, 1)
-    if v == LOAD_FAILED:
+    if RARELY(v == LOAD_FAILED):
         return c.go
     P8(c, O_AL)[0] = <uint8_t>v
     o = o + 1
@@ -234,7 +254,7 @@ cdef Op* xlat32(CPU* c, Op* o) noexcept nogil:
     if ea > 0xFFFF:
         return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
     v = ld(c, o, o.seg, ea, 1)
-    if v == LOAD_FAILED:
+    if RARELY(v == LOAD_FAILED):
         return c.go
     P8(c, O_AL)[0] = <uint8_t>v
     o = o + 1

@@ -3,16 +3,24 @@
 cdef inline Op* push(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
     cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF, pa = c.sb[SS] + sp
     cdef uintptr_t p = c.wr[pa >> 8]
-    if p == 0 or (pa & 15) > <uint32_t>(16 - size):
-        if not slow_put(c, o, SS, sp, v, size):
-            return c.go
-        P16(c, 4 * SP)[0] = <uint16_t>sp
-        return done(c, o)
+    if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
+        return push_slow(c, o, v, size)
     if size == 2:
         put16(p + pa, v)
     else:
         put32(p + pa, v)
     P16(c, 4 * SP)[0] = <uint16_t>sp
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* push_slow(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
+    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF
+    if not slow_put(c, o, SS, sp, v, size):
+        return c.go
+    P16(c, 4 * SP)[0] = <uint16_t>sp
+    if c.attn:
+        return leave_after(c, o)
     o = o + 1
     return GO(c, o)
 
@@ -68,7 +76,17 @@ cdef Op* push_sp_8086(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* pop_r(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint64_t v = pop(c, o, 0, size)
+    cdef uintptr_t p = plain_at(c, SS, P16(c, 4 * SP)[0], size)
+    if RARELY(p == 0):
+        return pop_r_slow(c, o, size)
+    P16(c, 4 * SP)[0] += size
+    put_reg(c, o.dst, size, get(p, size))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* pop_r_slow(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint64_t v = slow_load(c, o, SS, P16(c, 4 * SP)[0], size)
     if v == LOAD_FAILED:
         return c.go
     P16(c, 4 * SP)[0] += size
@@ -88,7 +106,7 @@ cdef inline Op* pop_m(CPU* c, Op* o, int size) noexcept nogil:
     """POP m. An address by ESP uses the new ESP: the decoder has added the size to its displacement."""
     cdef uint64_t v = pop(c, o, 0, size)
     cdef uint32_t ea = EA(c, o)
-    if v == LOAD_FAILED:
+    if RARELY(v == LOAD_FAILED):
         return c.go
     if ea + size > 0x10000 and c.m.pop_m_half:
         P16(c, 4 * SP)[0] += size
@@ -108,7 +126,7 @@ cdef Op* pop32_m(CPU* c, Op* o) noexcept nogil:
 
 cdef inline bint pop_segment(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t v = pop(c, o, 0, 2)
-    if v == LOAD_FAILED:
+    if RARELY(v == LOAD_FAILED):
         return 0
     P16(c, 4 * SP)[0] += size
     c.sb[o.dst] = <uint32_t>v << 4
@@ -171,7 +189,7 @@ cdef inline Op* popa(CPU* c, Op* o, int size) noexcept nogil:
     cdef int i
     for i in range(8):
         w = pop(c, o, size * (7 - i), size)
-        if w == LOAD_FAILED:
+        if RARELY(w == LOAD_FAILED):
             return c.go
         v[i] = <uint32_t>w
     P16(c, 4 * SP)[0] += 8 * size
@@ -208,7 +226,7 @@ cdef inline bint wanted(CPU* c) noexcept nogil:
 
 cdef inline Op* popf(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t v = pop(c, o, 0, size)
-    if v == LOAD_FAILED:
+    if RARELY(v == LOAD_FAILED):
         return c.go
     P16(c, 4 * SP)[0] += size
     if size == 4:
@@ -241,7 +259,7 @@ cdef inline Op* enter_frame(CPU* c, Op* o, int size) noexcept nogil:
             display[i] = display[d // size]
             continue
         v = ld(c, o, SS, at, size)
-        if v == LOAD_FAILED:
+        if RARELY(v == LOAD_FAILED):
             return c.go
         for k in range(i):
             for b in range(size):
@@ -272,7 +290,7 @@ cdef Op* enter32(CPU* c, Op* o) noexcept nogil:
 cdef inline Op* leave_frame(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint32_t bp = P16(c, 4 * BP)[0]
     cdef uint64_t v = ld(c, o, SS, bp, size)
-    if v == LOAD_FAILED:
+    if RARELY(v == LOAD_FAILED):
         return c.go
     P16(c, 4 * SP)[0] = <uint16_t>(bp + size)
     put_reg(c, 4 * BP, size, <uint32_t>v)

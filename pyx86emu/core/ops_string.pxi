@@ -1,4 +1,4 @@
-# String instructions. One iteration is the definition; runs of MOVS and STOS over plain RAM go in one piece.
+# String instructions. One iteration is the definition; runs over plain RAM go in one piece.
 # o.imm: REP, REPNE and 67h flags; o.seg: the source segment. An iteration counts as one instruction.
 
 cdef enum:
@@ -75,7 +75,7 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
         if half and si == 0xFFFF:
             return half_done(c, o, by, 0, 1)
         a = string_load(c, o, o.seg, si, size)
-        if a == LOAD_FAILED:
+        if RARELY(a == LOAD_FAILED):
             return 0
         put_reg(c, 0, size, <uint32_t>a)
         step_reg(c, o, SI, by)
@@ -85,10 +85,10 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
         if half and si == 0xFFFF:
             return half_done(c, o, by, by, 1)
         a = string_load(c, o, o.seg, si, size)
-        if a == LOAD_FAILED:
+        if RARELY(a == LOAD_FAILED):
             return 0
         b = string_load(c, o, ES, di, size)
-        if b == LOAD_FAILED:
+        if RARELY(b == LOAD_FAILED):
             return 0
         fl_arith(c, <uint32_t>a, <uint32_t>b, a - b, size)
         step_reg(c, o, SI, by)
@@ -97,7 +97,7 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
         if half and di == 0xFFFF:
             return half_done(c, o, 0, by, 1)
         b = string_load(c, o, ES, di, size)
-        if b == LOAD_FAILED:
+        if RARELY(b == LOAD_FAILED):
             return 0
         fl_arith(c, reg(c, 0, size), <uint32_t>b, reg(c, 0, size) - b, size)
         step_reg(c, o, DI, by)
@@ -105,7 +105,7 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
         if half and si == 0xFFFF:
             return half_done(c, o, by, 0, 1)
         a = string_load(c, o, o.seg, si, size)
-        if a == LOAD_FAILED:
+        if RARELY(a == LOAD_FAILED):
             return 0
         step_reg(c, o, SI, by)
         bus_write(c, o, BUS_PIO, P16(c, 4 * DX)[0], size, a)
@@ -165,58 +165,116 @@ cdef int ins_batch(CPU* c, Op* o, int size) noexcept nogil:
     return <int>n if n else 1
 
 
-cdef inline uint32_t span(CPU* c, uintptr_t* table, uint32_t pa, uint32_t want_) noexcept nogil:
-    """Bytes from pa that lie in one piece of host memory."""
-    cdef uint32_t g = pa >> 8, n = 256 - (pa & 255)
-    cdef uintptr_t p = table[g]
+cdef inline uint32_t elements(uintptr_t* table, uint32_t base, uint32_t at, uint32_t n, uint32_t size,
+                              bint down) noexcept nogil:
+    """How many of n elements, up or down from base:at, lie in the segment and in one piece of host memory."""
+    cdef uint32_t pa = base + at, g, room
+    cdef uintptr_t p
+    if at > 0x10000 - size:
+        return 0
+    room = at // size + 1 if down else (0x10000 - at) // size
+    if n > room:
+        n = room
+    if down:
+        pa += size - 1
+    g = pa >> 8
+    p = table[g]
     if p == 0:
         return 0
-    while n < want_ and table[g + 1] == p:
-        g += 1
-        n += 256
-    return n if n < want_ else want_
+    if down:
+        room = (pa & 255) + 1
+        while room < n * size and table[g - 1] == p:     # an element below is in the segment: g is not 0
+            g -= 1
+            room += 256
+    else:
+        room = 256 - (pa & 255)
+        while room < n * size and table[g + 1] == p:
+            g += 1
+            room += 256
+    return n if n * size <= room else room // size
 
 
 cdef inline uint32_t bulk(CPU* c, Op* o, int what, int size) noexcept nogil:
-    """As many iterations of MOVS or STOS upwards as need no look in between; 0: go one by one."""
-    cdef uint32_t n = P16(c, 4 * CX)[0], si = P16(c, 4 * SI)[0], di = P16(c, 4 * DI)[0], bytes_, i
-    cdef uint32_t from_ = c.sb[o.seg] + si, to = c.sb[ES] + di, v
-    cdef uint8_t* src
-    cdef uint8_t* dst
-    if c.rest & F_DF or o.imm & S_A32 or at_get_floor(&c.floor) != 0 or c.left < 0:
+    """Do as many iterations as need no look in between, and say how many; 0: go one by one. Of LODS, CMPS and SCAS
+    those that another one follows, so that AL and the flags are left to that."""
+    cdef uint32_t n = P16(c, 4 * CX)[0], si = P16(c, 4 * SI)[0], di = P16(c, 4 * DI)[0]
+    cdef uint32_t from_ = c.sb[o.seg] + si, to = c.sb[ES] + di
+    cdef bint down = c.rest & F_DF != 0
+    cdef int32_t by = -size if down else size
+    if o.imm & S_A32 or at_get_floor(&c.floor) != 0 or c.left < 0:
         return 0
     if n > <uint64_t>c.left + 1:
         n = <uint32_t>(c.left + 1)
-    if n > (0x10000 - di) // size:
-        n = (0x10000 - di) // size
-    n = span(c, c.wr, to, n * size) // size
-    if what == S_MOVS:
-        if n > (0x10000 - si) // size:
-            n = (0x10000 - si) // size
-        n = span(c, c.rd, from_, n * size) // size
+    if what != S_LODS:
+        n = elements(c.wr if what == S_MOVS or what == S_STOS else c.rd, c.sb[ES], di, n, size, down)
+    if what != S_STOS and what != S_SCAS:
+        n = elements(c.rd, c.sb[o.seg], si, n, size, down)
     if n == 0:
         return 0
-    bytes_ = n * size
-    dst = <uint8_t*>(c.wr[to >> 8] + to)
     if what == S_MOVS:
-        src = <uint8_t*>(c.rd[from_ >> 8] + from_)
-        if src >= dst or src + bytes_ <= dst:
-            memmove(dst, src, bytes_)
-        elif src + size <= dst:                  # an overlap that repeats itself, element by element
-            for i in range(n):
-                memmove(dst + i * size, src + i * size, size)
-        else:
+        if not copy(<uint8_t*>(c.wr[to >> 8] + to), <uint8_t*>(c.rd[from_ >> 8] + from_), n, size, down):
             return 0
-        P16(c, 4 * SI)[0] += <uint16_t>bytes_
-    elif size == 1:
-        memset(dst, P8(c, O_AL)[0], n)
+    elif what == S_STOS:
+        fill(<uint8_t*>(c.wr[to >> 8] + to) - (<int64_t>n - 1) * size * down, c.r[AX], n, size)
+    elif what == S_LODS:
+        n -= 1
+    elif what == S_SCAS:
+        n = scan(c.rd[to >> 8] + to, 0, c.r[AX], n - 1, size, by, o.imm & S_REPNE != 0)
     else:
-        v = c.r[AX]
-        for i in range(n):
-            memcpy(dst + i * size, &v, size)
-    P16(c, 4 * DI)[0] += <uint16_t>bytes_
+        n = scan(c.rd[to >> 8] + to, c.rd[from_ >> 8] + from_, 0, n - 1, size, by, o.imm & S_REPNE != 0)
+    if n == 0:
+        return 0
+    if what != S_STOS and what != S_SCAS:
+        P16(c, 4 * SI)[0] += <uint16_t>(by * <int32_t>n)
+    if what != S_LODS:
+        P16(c, 4 * DI)[0] += <uint16_t>(by * <int32_t>n)
     P16(c, 4 * CX)[0] -= <uint16_t>n
     c.left -= n - 1
+    return n
+
+
+cdef inline bint copy(uint8_t* dst, uint8_t* src, uint32_t n, int size, bint down) noexcept nogil:
+    """n elements up or down from dst and src, as one by one would; 0: not done, elements overlap themselves."""
+    cdef int64_t back = (<int64_t>n - 1) * size * down, ahead = dst - src, i
+    cdef int64_t by = -size if down else size
+    if down:
+        ahead = -ahead
+    if ahead <= 0 or ahead >= <int64_t>n * size:
+        memmove(dst - back, src - back, n * size)
+    elif ahead >= size:                          # what was written is read again further on
+        for i in range(n):
+            memcpy(dst + i * by, src + i * by, size)
+    else:
+        return 0
+    return 1
+
+
+cdef inline void fill(uint8_t* low, uint32_t v, uint32_t n, int size) noexcept nogil:
+    cdef uint32_t done_ = size, whole = n * size
+    if size == 1:
+        memset(low, v & 255, n)
+        return
+    memcpy(low, &v, size)
+    while done_ < whole:                         # twice as much with each copy
+        memcpy(low + done_, low, done_ if done_ <= whole - done_ else whole - done_)
+        done_ *= 2
+
+
+cdef inline uint32_t scan(uintptr_t b, uintptr_t a, uint32_t with_, uint32_t n, int size, int32_t by,
+                          bint differ) noexcept nogil:
+    """How many of n elements at b in a row equal those at a (a = 0: `with_`), or differ from them."""
+    cdef uint32_t i, v = cut(with_, size)
+    cdef void* found
+    if size == 1 and by == 1 and a == 0 and differ:
+        found = memchr(<void*>b, v, n)
+        return n if found == NULL else <uint32_t>(<uintptr_t>found - b)
+    for i in range(n):
+        if a:
+            v = get(a, size)
+            a += by
+        if (get(b, size) == v) == differ:
+            return i
+        b += by
     return n
 
 
@@ -242,14 +300,13 @@ cdef Op* leave_rep(CPU* c, Op* o) noexcept nogil:
 
 cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
     """The block paid for one iteration; each further one is charged before it begins."""
-    cdef bint buffered
+    cdef bint buffered, together
     if index_reg(c, o, CX) == 0:
         o = o + 1
         return GO(c, o)
     while True:
-        if (what == S_MOVS or what == S_STOS) and bulk(c, o, what, size):
-            pass
-        else:
+        together = what != S_INS and what != S_OUTS and bulk(c, o, what, size) != 0
+        if not together:
             if not iteration(c, o, what, size):
                 return c.go
             step_reg(c, o, CX, -1)
@@ -258,7 +315,7 @@ cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
             return leave_rep(c, o)
         if index_reg(c, o, CX) == 0:
             break
-        if (what == S_CMPS or what == S_SCAS) and (c.res == 0) == (o.imm & S_REPNE != 0):
+        if (what == S_CMPS or what == S_SCAS) and not together and (c.res == 0) == (o.imm & S_REPNE != 0):
             break
         buffered = what == S_INS and c.ins_pos < c.ins_count
         if c.attn & ~ATTN_LOOK or (c.attn and not buffered) or c.left < 1 or (

@@ -70,12 +70,12 @@ cdef inline Op* load_table(CPU* c, Op* o, bint idt) noexcept nogil:
     """LGDT, LIDT: six bytes; o.imm masks the base to 24 bits without 66h."""
     cdef uint32_t ea = EA(c, o)
     cdef uint64_t limit = ld(c, o, o.seg, ea, 2), base
-    if limit == LOAD_FAILED:
+    if RARELY(limit == LOAD_FAILED):
         return c.go
     if ea + 6 > 0x10000:
         return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
     base = ld(c, o, o.seg, ea + 2, 4)
-    if base == LOAD_FAILED:
+    if RARELY(base == LOAD_FAILED):
         return c.go
     if idt:
         c.idt_limit = <uint32_t>limit
