@@ -236,12 +236,17 @@ cdef inline uint32_t hot_slot(uint32_t a) noexcept nogil:
     return (a ^ a >> 6) & 63
 
 
+cdef inline bint hot(CPU* c, uint32_t a) noexcept nogil:
+    """Was code at this canonical address rewritten again and again?"""
+    return c.hot_at[hot_slot(a)] == a and c.hot_hits[hot_slot(a)] >= 3
+
+
 cdef bint fluid(CPU* c, uint32_t pa, uint32_t size) noexcept nogil:
     """Are these bytes, an immediate, rewritten so often that reading them at each use is cheaper than decoding
     anew? Not if a block has them as something else too, or they cross a granule."""
     cdef uint32_t a = canonical_address(c, pa), n = a >> 8
     cdef Block* b = c.list[n]
-    if c.hot_at[hot_slot(a)] != a or c.hot_hits[hot_slot(a)] < 3 or (pa & 255) + size > 256:
+    if not hot(c, a) or (pa & 255) + size > 256:
         return 0
     while b != NULL:
         if overlaps(c, b, n, a & 255, (a & 255) + size) and not has_fluid(b, pa, size):
@@ -265,6 +270,8 @@ cdef void count_rewrite(CPU* c, uint32_t a) noexcept nogil:
         c.hot_at[at] = a
         c.hot_hits[at] = 0
     c.hot_hits[at] += 1
+    if c.hot_hits[at] == 3:
+        c.hot = 1
 
 
 cdef void enlist(CPU* c, Block* b, int i, int g) noexcept nogil:

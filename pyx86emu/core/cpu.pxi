@@ -232,6 +232,7 @@ cdef struct CPU:
     uint32_t generation
     uint32_t hot_at[64]          # addresses whose bytes the guest rewrote while they were code, and how often
     uint32_t hot_hits[64]
+    bint hot                     # one of them often
     Op scratch[10]
     # device reads of the running instruction
     LoggedRead log[LOG_READS]

@@ -255,9 +255,25 @@ cdef int decode_one(Dec* d) noexcept nogil:
     return d.used
 
 
+cdef bint patched(Dec* d, int fluid_before) noexcept nogil:
+    """Has this instruction bytes that are often rewritten, other than immediates that are read when they are used?"""
+    cdef uint32_t pa
+    cdef int i
+    if not d.c.hot:
+        return 0
+    for pa in range(d.base + d.start, d.base + d.ip):
+        if hot(d.c, canonical_address(d.c, pa)):
+            for i in range(fluid_before, d.fluid):
+                if d.fluid_at[i] <= pa < d.fluid_at[i] + d.fluid_size[i]:
+                    break
+            else:
+                return 1
+    return 0
+
+
 cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t ip, uint32_t* hi) noexcept nogil:
     """A block at base:ip into `first`; `hi` is the offset behind its last byte. 0: not to be cached here."""
-    cdef int used = 0, count = 0, i
+    cdef int used = 0, count = 0, i, fluid_before
     cdef bint open_ = 1                          # the last whole instruction goes on to the next
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
     d.c = c
@@ -270,10 +286,12 @@ cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t 
         d.seg = -1
         d.rep = 0
         hi[0] = d.ip
+        fluid_before = d.fluid
         decode_one(d)
         if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
-                or used + d.used + (0 if d.ends else 1) > cap):
-            break
+                or used + d.used + (0 if d.ends else 1) > cap or (used and patched(d, fluid_before))):
+            d.fluid = fluid_before
+            break                                # what is patched begins a block, so that less is decoded again
         for i in range(d.used):
             first[used].n = <uint8_t>count
             first[used].k = <uint8_t>used
