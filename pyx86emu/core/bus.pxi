@@ -140,13 +140,18 @@ cdef void chip_write(CPU* c, Op* o, int kind, uint32_t port, int size, uint64_t 
     for i in range(size):
         chip_write_byte(vm, kind, port + i, value >> 8 * i & 255, now)
     pthread_mutex_unlock(&vm.chip_lock)
-    look_for_eoi(c)
-    chip_look(c)
+    if chip_look(c, kind):
+        if c.no == 0:
+            c.attn |= ATTN_LOOK
+        else:
+            want(c.vm.cpu[0], REQ_INTR)
 
 
 cdef void look_for_eoi(CPU* c) noexcept nogil:
     """An EOI (or an automatic one) may drop a line that an irqfd holds for its resample eventfd."""
     cdef uint32_t ended
+    if not c.vm.chip.eoi_lines:
+        return
     pthread_mutex_lock(&c.vm.chip_lock)
     ended = c.vm.chip.eoi_lines & c.vm.resampled
     c.vm.chip.eoi_lines = 0
@@ -184,9 +189,8 @@ cdef uint64_t chip_read(CPU* c, Op* o, int kind, uint32_t port, int size) noexce
     for i in range(size):
         v |= <uint64_t>chip_read_byte(vm, kind, port + i, now) << 8 * i
     pthread_mutex_unlock(&vm.chip_lock)
-    if kind == RANGE_PIC:                        # the poll command acknowledges
-        look_for_eoi(c)
-        chip_look(c)
+    if kind == RANGE_PIC and chip_look(c, kind):     # the poll command acknowledges
+        want(c.vm.cpu[0], REQ_INTR)
     return v
 
 
@@ -198,10 +202,11 @@ cdef uint32_t chip_read_byte(VM* vm, int kind, uint32_t port, uint64_t now) noex
     return port61_read(&vm.pit, now) & 255
 
 
-cdef void chip_look(CPU* c) noexcept nogil:
-    """After a change of PIC or PIT: interrupts and deadlines may be different now."""
-    if c.vm.cpu[0] != NULL:
-        want(c.vm.cpu[0], REQ_INTR | REQ_TIMER)
+cdef bint chip_look(CPU* c, int kind) noexcept nogil:
+    """After a change of PIC or PIT: does the first vCPU have to look? (An interrupt, or another deadline.)"""
+    if kind == RANGE_PIC:
+        look_for_eoi(c)
+    return c.vm.cpu[0] != NULL and (kind != RANGE_PIC or c.vm.chip.intr)
 
 
 cdef void pit_sync(VM* vm, uint64_t now) noexcept nogil:

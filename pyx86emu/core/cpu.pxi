@@ -128,8 +128,7 @@ cdef enum:                       # c.request: asked by other threads
     REQ_CODE = 4                 # another vCPU wrote to our code
     REQ_SYNC = 8                 # somebody waits for us to pass a block end
     REQ_DROP = 16                # drop every block
-    REQ_TIMER = 32               # a deadline moved
-    REQ_RESET = 64               # a device on our own thread asked for a reset
+    REQ_RESET = 32               # a device on our own thread asked for a reset
 
 cdef enum:                       # c.attn: asked by the running instruction itself
     ATTN_SMC = 1

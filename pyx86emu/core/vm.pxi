@@ -417,7 +417,7 @@ cdef class Vm:
 
     cdef void chip_changed(self):
         if self.vm.cpu[0] != NULL:
-            want(self.vm.cpu[0], REQ_INTR | REQ_TIMER)
+            want(self.vm.cpu[0], REQ_INTR)
 
     def irq_line(self, gsi, level):
         """Drive an interrupt line, 0 to 15 (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError EINVAL
