@@ -12,14 +12,15 @@ from setuptools import Extension, setup
 NO_TAIL_CALLS = "-DNO_TAIL_CALLS"  # host.h: handlers return to the trampoline
 GUARD_PAGES = "-DGUARD_PAGES"  # host.h: an access beside a slot ends the process
 SANITIZERS = "-fsanitize=address,undefined"
+#: Inline what is declared so, all of it, and nothing else: slow paths pulled into handlers cost
+#: them 3-8 % in saved registers.
 ONLY_DECLARED = [
     *["-fno-inline-functions", "-fno-inline-small-functions"],
-    "-fno-inline-functions-called-once",
+    *["-fno-inline-functions-called-once", "--param=max-inline-insns-single=2000"],
+    *["--param=inline-unit-growth=1000", "--param=large-function-growth=1000"],
 ]
 FLAVOURS = {
     # Without -foptimize-sibling-calls a long run of handlers would overflow the stack (host.h).
-    # Only what is declared inline is inlined: slow paths pulled into handlers cost them 3-8 %
-    # in saved registers.
     "release": ["-O2", "-g0", "-foptimize-sibling-calls", *ONLY_DECLARED],
     "dev": ["-O1", "-g1", NO_TAIL_CALLS],
     "notail": ["-O2", "-g0", NO_TAIL_CALLS],

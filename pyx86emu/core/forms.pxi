@@ -590,7 +590,7 @@ cdef void enter_ii(Dec* d) noexcept nogil:
 
 
 cdef void strings(Dec* d, int what, int size) noexcept nogil:
-    cdef Op* o = emit(d, STRING[what][si_(size)])
+    cdef Op* o = emit(d, REPEAT[what][si_(size)] if d.rep else STRING[what][si_(size)])
     o.imm = d.rep | (S_A32 if d.ads == 4 else 0)
     o.seg = <uint8_t>(d.seg if d.seg >= 0 else DS)
 

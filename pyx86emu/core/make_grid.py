@@ -107,13 +107,17 @@ def grid() -> str:
     for name in PLAIN:
         row = [g.handler(f"{name}{8 * s}", f"{name}(c, o, {s})") for s in SIZES]
         g.table(name.upper(), [row])
-    g.table(
-        "STRING",
-        [
-            [g.handler(f"{op.lower()}{8 * s}", f"string(c, o, S_{op}, {s})") for s in SIZES]
-            for op in STRING
-        ],
-    )
+    for table, prefix, template in (("STRING", "", "string"), ("REPEAT", "rep_", "repeat")):
+        g.table(
+            table,
+            [
+                [
+                    g.handler(f"{prefix}{op.lower()}{8 * s}", f"{template}(c, o, S_{op}, {s})")
+                    for s in SIZES
+                ]
+                for op in STRING
+            ],
+        )
     conditions = [g.handler(f"jcc_{cc:x}", f"jcc(c, o, {cc >> 1}, {cc & 1})") for cc in range(16)]
     g.table("JCC", [conditions])
     return "\n".join(

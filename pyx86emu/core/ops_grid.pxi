@@ -3177,6 +3177,69 @@ cdef Op* outs16(CPU* c, Op* o) noexcept nogil:
 cdef Op* outs32(CPU* c, Op* o) noexcept nogil:
     return string(c, o, S_OUTS, 4)
 
+cdef Op* rep_movs8(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_MOVS, 1)
+
+cdef Op* rep_movs16(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_MOVS, 2)
+
+cdef Op* rep_movs32(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_MOVS, 4)
+
+cdef Op* rep_stos8(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_STOS, 1)
+
+cdef Op* rep_stos16(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_STOS, 2)
+
+cdef Op* rep_stos32(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_STOS, 4)
+
+cdef Op* rep_lods8(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_LODS, 1)
+
+cdef Op* rep_lods16(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_LODS, 2)
+
+cdef Op* rep_lods32(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_LODS, 4)
+
+cdef Op* rep_cmps8(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_CMPS, 1)
+
+cdef Op* rep_cmps16(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_CMPS, 2)
+
+cdef Op* rep_cmps32(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_CMPS, 4)
+
+cdef Op* rep_scas8(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_SCAS, 1)
+
+cdef Op* rep_scas16(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_SCAS, 2)
+
+cdef Op* rep_scas32(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_SCAS, 4)
+
+cdef Op* rep_ins8(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_INS, 1)
+
+cdef Op* rep_ins16(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_INS, 2)
+
+cdef Op* rep_ins32(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_INS, 4)
+
+cdef Op* rep_outs8(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_OUTS, 1)
+
+cdef Op* rep_outs16(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_OUTS, 2)
+
+cdef Op* rep_outs32(CPU* c, Op* o) noexcept nogil:
+    return repeat(c, o, S_OUTS, 4)
+
 cdef Op* jcc_0(CPU* c, Op* o) noexcept nogil:
     return jcc(c, o, 0, 0)
 
@@ -3255,6 +3318,7 @@ cdef Fn CMPXCHG[1][3]
 cdef Fn XADD[1][3]
 cdef Fn FLUID_IMM[1][3]
 cdef Fn STRING[7][3]
+cdef Fn REPEAT[7][3]
 cdef Fn JCC[1][16]
 
 
@@ -3646,6 +3710,27 @@ cdef void fill_grid() noexcept nogil:
     STRING[6][0] = outs8
     STRING[6][1] = outs16
     STRING[6][2] = outs32
+    REPEAT[0][0] = rep_movs8
+    REPEAT[0][1] = rep_movs16
+    REPEAT[0][2] = rep_movs32
+    REPEAT[1][0] = rep_stos8
+    REPEAT[1][1] = rep_stos16
+    REPEAT[1][2] = rep_stos32
+    REPEAT[2][0] = rep_lods8
+    REPEAT[2][1] = rep_lods16
+    REPEAT[2][2] = rep_lods32
+    REPEAT[3][0] = rep_cmps8
+    REPEAT[3][1] = rep_cmps16
+    REPEAT[3][2] = rep_cmps32
+    REPEAT[4][0] = rep_scas8
+    REPEAT[4][1] = rep_scas16
+    REPEAT[4][2] = rep_scas32
+    REPEAT[5][0] = rep_ins8
+    REPEAT[5][1] = rep_ins16
+    REPEAT[5][2] = rep_ins32
+    REPEAT[6][0] = rep_outs8
+    REPEAT[6][1] = rep_outs16
+    REPEAT[6][2] = rep_outs32
     JCC[0][0] = jcc_0
     JCC[0][1] = jcc_1
     JCC[0][2] = jcc_2

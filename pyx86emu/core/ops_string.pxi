@@ -279,14 +279,12 @@ cdef inline uint32_t scan(uintptr_t b, uintptr_t a, uint32_t with_, uint32_t n, 
 
 
 cdef inline Op* string(CPU* c, Op* o, int what, int size) noexcept nogil:
-    if not o.imm & (S_REP | S_REPNE):
-        if not iteration(c, o, what, size):
-            return c.go
-        if c.attn:
-            return leave_after(c, o)
-        o = o + 1
-        return GO(c, o)
-    return repeat(c, o, what, size)
+    if not iteration(c, o, what, size):
+        return c.go
+    if c.attn:
+        return leave_after(c, o)
+    o = o + 1
+    return GO(c, o)
 
 
 cdef Op* leave_rep(CPU* c, Op* o) noexcept nogil:
