@@ -60,23 +60,8 @@ cdef bint vector_step(CPU* c) noexcept nogil:
             continue
         if c.why != EXIT_NONE and c.why != EXIT_HLT:
             return c.why == EXIT_SHUTDOWN
-        if c.ip != ip or c.sb[CS] != cs or not repeats(c):
+        if c.ip != ip or c.sb[CS] != cs or c.rep_left != c.retired:
             return 1
-    return 0
-
-
-cdef bint repeats(CPU* c) noexcept nogil:
-    """Has the step just done stopped between two iterations?"""
-    cdef Op* o = c.scratch + 1
-    return c.scratch[1].n == 1 and o.imm & (S_REP | S_REPNE) != 0 and o.fip != c.ip and is_string(o.fn)
-
-
-cdef bint is_string(Fn fn) noexcept nogil:
-    cdef int i, k
-    for i in range(7):
-        for k in range(3):
-            if STRING[i][k] == fn:
-                return 1
     return 0
 
 
