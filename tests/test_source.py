@@ -19,12 +19,12 @@ TESTS = sorted(p for p in (ROOT / "tests").rglob("*.py"))
 
 # Who may import whom: a line may import from the lines above it and from its own.
 LAYERS = (
-    "errors exits models isa irqfd",
+    "errors exits models irqfd",
     "_core",
     "events clock bus device vm",
     "devices screen disk firmware",
     "machine",
-    "tools",  # whatever is not named here: snapshot, tracing, gdbstub ...
+    "tools",  # whatever is not named here: measure, conformance ...
     "__init__",  # the public names
     "cli examples __main__",
 )

@@ -381,10 +381,6 @@ cdef inline void rings_new_slice(Rings *r) noexcept nogil:
         rings_new_slice_slow(r)
 
 
-cdef inline bint rings_pending(Rings *r) noexcept nogil:
-    return r.pending
-
-
 cdef void rings_forked(Rings *r) noexcept nogil:
     """In the child of a fork: what was pending is the parent's to signal."""
     memset(r, 0, sizeof(Rings))

@@ -462,15 +462,6 @@ cdef int iotable_take(IoTable *t, IoEntry *e) noexcept nogil:
     return 0
 
 
-cdef int iotable_remove(IoTable *t, int bus, uint64_t addr, uint64_t length, bint wildcard,
-                        uint64_t datamatch, Sink *target) noexcept nogil:
-    """Unregister the entry that equals all of this: 0, -ENOENT or -ENOMEM."""
-    cdef IoEntry *e = io_exact(t, bus, addr, length, wildcard, datamatch)
-    if e == NULL or e.target != target:
-        return -IO_ENOENT
-    return iotable_take(t, e)
-
-
 cdef bint io_holds(IoTable *t, IoEntry *e) noexcept nogil:
     """Is this very entry still registered?"""
     return t != NULL and io_exact(t, e.bus, e.addr, e.length, e.wildcard, e.datamatch) == e

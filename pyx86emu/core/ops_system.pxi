@@ -4,7 +4,6 @@ cdef enum:                       # why a run cannot go on; vcpu.pxi has the word
     ERR_NONE = 0
     ERR_PE = 1
     ERR_FETCH = 2
-    ERR_MEMORY = 3
 
 
 cdef Op* nop(CPU* c, Op* o) noexcept nogil:

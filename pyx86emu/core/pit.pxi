@@ -339,15 +339,8 @@ cdef void pit_set_gate(Pit* pit, int channel, bint level, uint64_t now) noexcept
         pit_drive(c, True)
 
 
-cdef uint64_t pit_next_edge(Pit* pit, int channel, uint64_t now) noexcept nogil:
-    """The first nanosecond after now at which OUT has changed, UINT64_MAX if it never will."""
-    cdef PitChannel* c = pit_at(pit, channel, now)
-    cdef uint64_t ticks = pit_ticks_to_change(c)
-    return UINT64_MAX if ticks == UINT64_MAX else pit_time(c.tick + ticks)
-
-
 cdef uint64_t pit_next_rise(Pit* pit, int channel, uint64_t now) noexcept nogil:
-    """As pit_next_edge, for rising edges only: what an edge-triggered line has to be told."""
+    """The first nanosecond after now at which OUT rises, UINT64_MAX if it never will."""
     cdef PitChannel c = pit_at(pit, channel, now)[0]
     cdef uint64_t ticks = pit_ticks_to_change(&c)
     if ticks != UINT64_MAX and c.out:

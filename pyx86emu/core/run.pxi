@@ -119,9 +119,8 @@ cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
         vm.pit_edge = pit_next_rise(&vm.pit, 0, now)
         pthread_mutex_unlock(&vm.chip_lock)
     if vm.timer <= now:
-        vm.timer = FOREVER
         go_outside(c)
-        call_timer(c)
+        call_timer(c, now)
         come_inside(c)
         if vm.timer <= now:
             vm.timer = now + 1
@@ -382,8 +381,12 @@ cdef bint at_breakpoint(CPU* c) noexcept nogil:
     return 0
 
 
-cdef void call_timer(CPU* c) noexcept with gil:
+cdef void call_timer(CPU* c, uint64_t now) noexcept with gil:
+    """Unless another thread has moved it meanwhile."""
     cdef object vm = <object>c.vm.owner
+    if c.vm.timer > now:
+        return
+    c.vm.timer = FOREVER
     try:
         callback = (<Vm>vm)._timer
         (<Vm>vm)._timer = None

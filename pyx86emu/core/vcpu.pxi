@@ -7,7 +7,6 @@ cdef object MMIO_REASON = ExitReason.MMIO
 cdef dict MESSAGES = {
     ERR_PE: "the guest switches to protected mode (PE=1), which this machine does not run",
     ERR_FETCH: "the guest executes outside RAM and ROM",
-    ERR_MEMORY: "no memory for decoded code",
 }
 
 cdef dict REGISTERS = {                          # name: (kind, place, size)
@@ -237,7 +236,6 @@ cdef class Vcpu:
     cdef unsigned long owner                     # the thread that is in run(), 0: none. The GIL guards it
     cdef int waiters
     cdef uint64_t serial
-    cdef bint replied
 
     def __cinit__(self, Vm vm, str model):
         cdef int lines
