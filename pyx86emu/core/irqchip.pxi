@@ -77,6 +77,8 @@ cdef int pic_rank(Pic* p, int line) noexcept nogil:
 cdef int pic_first(Pic* p, uint8_t mask) noexcept nogil:
     """The input of highest priority in mask, -1 if it is empty."""
     cdef int rank, line
+    if mask == 0:                                # most often
+        return -1
     for rank in range(8):
         line = (p.lowest + 1 + rank) & 7
         if mask >> line & 1:
