@@ -195,6 +195,33 @@ def test_mmio_devices_answer_loads_and_stores(vm: MakeVm) -> None:
     assert not left
 
 
+@pytest.mark.parametrize("pull", [False, True])
+def test_three_bytes_reach_a_word_device_as_a_word_and_a_byte(vm: MakeVm, pull: bool) -> None:
+    """A dword across a page is cut there. What a device answers beyond its width is dropped."""
+
+    class Words(MmioDevice):
+        length = 0x1000
+        max_size = 2
+
+        def __init__(self) -> None:
+            self.log: list[tuple[int, int, int]] = []
+
+        def mmio_read(self, offset: int, size: int) -> int:
+            return -0x100 + size
+
+        def mmio_write(self, offset: int, size: int, value: int) -> None:
+            self.log.append((offset, size, value))
+
+    v, device = vm(), Words()
+    v.mmio.attach(device, 0x20000, pull=pull)
+
+    # mov ax,2000h; mov ds,ax; mov eax,44332211h; mov [0FFDh],eax; mov eax,[0FFDh]; hlt
+    vcpu, _ = run(v, "b80020 8ed8 66b811223344 66a3fd0f 66a1fd0f f4")
+
+    assert device.log == [(0xFFD, 2, 0x2211), (0xFFF, 1, 0x33)]
+    assert vcpu.regs.eax == 0x0001FF02
+
+
 def test_dispatch_answers_every_element_of_ins(vm: MakeVm) -> None:
     v, device = vm(), Recorder()
     v.pio.attach(device, 0x300, pull=True)

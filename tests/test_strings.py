@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 
 from pyx86emu import ExitReason, MmioDevice, Vm
+from tests.conformance.guest import Guest, Running, program
 
 REGISTERS = ("eax", "ecx", "esi", "edi", "eip", "eflags")
 STRINGS = (0xA4, 0xA6, 0xAA, 0xAC, 0xAE)  # MOVSB CMPSB STOSB LODSB SCASB; +1: word, 66h: dword
@@ -101,3 +103,33 @@ def test_a_run_is_its_iterations(model: str, part: int) -> None:
         steps = outcome(model, seed, 1 if seed % 3 else 37)
         differ = [key for key in whole if whole[key] != steps[key]]
         assert not differ, f"{model}, seed {seed}: {differ}"
+
+
+def test_a_kick_finds_the_flags_of_the_last_iteration() -> None:
+    """Equal bytes, compared again and again: whoever stops behind some of them finds ZF set."""
+    code = """
+        b9a00f  ; again: mov cx,4000
+        31f6    ; xor si,si
+        31ff    ; xor di,di
+        0c01    ; or al,1
+        f3a6    ; rep: repe cmpsb
+        ebf3    ; jmp again
+        """
+    rep, zero = 0x1009, 0x40
+    seen: list[bool] = []
+    with Guest(program(code)) as guest:
+        vcpu, regs = guest.vcpu, guest.vcpu.regs
+
+        def kick() -> None:
+            while len(seen) < 100:
+                time.sleep(0.0001)
+                vcpu.kick()
+
+        kicks = Running(kick)
+        while len(seen) < 100:
+            assert vcpu.run().reason is ExitReason.INTR
+            if regs.ip == rep and 0 < regs.cx < 4000:
+                seen.append(regs.flags & zero != 0)
+        kicks.result()
+
+    assert all(seen)

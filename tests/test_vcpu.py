@@ -814,6 +814,28 @@ def test_changed_code_is_what_runs_next(
     assert guest.vcpu.regs.bx == bx
 
 
+def test_code_that_becomes_what_no_block_can_hold(guests: Make) -> None:
+    """A chained CALL leads to what was a block and now reaches to the end of the segment."""
+    guest = guests(
+        program(
+            """
+            b90500      ; mov cx,5
+            e8f7ef      ; again: call last
+            c606fdffb8  ; mov byte [last],0xb8
+            e2f6        ; loop again
+            """
+        ),
+        model="8086",
+    )
+    guest.ram[0xFFFD:0x10000] = program("c3 34 12  ; last: ret, then mov ax,0x1234")
+    guest.ram[0:1] = b"\xc3"  # ret: an 8086 goes on at offset 0
+
+    assert guest.text() == "HLT"
+
+    assert guest.vcpu.regs.ax == 0x1234
+    assert guest.vcpu.instructions == 1 + 5 * 4 + 4 + 1
+
+
 def test_code_in_two_segments_is_the_same_bytes(guests: Make) -> None:
     """A loop calls 0000:2000 and 0100:1000, which is the same routine, and changes it."""
     guest = guests(

@@ -298,6 +298,7 @@ cdef Op* stale_block(CPU* c, Op* o) noexcept nogil:
     cdef Block* b = header(o)
     c.left += o.n
     if decode_block(c, b, o) == 0:
+        o.fn = stale_block                       # chains still lead here: try again then
         c.ip = b.key & 0xFFFF
         slot_of(c, b.key)[0] = NULL
         return NULL

@@ -18,24 +18,25 @@ cdef class Owner:
 
     cpdef read(self, uint64_t addr, int size):
         """What the device answers to a read that lies in its range."""
-        cdef uint64_t offset = addr - self.base
-        cdef int at
+        cdef uint64_t offset = addr - self.base, value = 0
+        cdef int at, n
         if size <= self.most:
             return self.reader(offset, size)
-        value = 0
         for at in range(0, size, self.most):
-            value |= self.reader(offset + at, self.most) << 8 * at
+            n = min(self.most, size - at)
+            value |= (PyLong_AsUnsignedLongLongMask(self.reader(offset + at, n)) & ones(n)) << 8 * at
         return value
 
     cpdef write(self, uint64_t addr, int size, uint64_t value):
         """Write what lies in its range."""
         cdef uint64_t offset = addr - self.base
-        cdef int at
+        cdef int at, n
         if size <= self.most:
             self.writer(offset, size, value)
             return
         for at in range(0, size, self.most):
-            self.writer(offset + at, self.most, value >> 8 * at & ones(self.most))
+            n = min(self.most, size - at)
+            self.writer(offset + at, n, value >> 8 * at & ones(n))
 
 
 cdef class Dispatcher:

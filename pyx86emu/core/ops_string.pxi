@@ -304,6 +304,9 @@ cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
         return GO(c, o)
     while True:
         together = what != S_INS and what != S_OUTS and bulk(c, o, what, size) != 0
+        if together and what != S_MOVS and what != S_STOS:
+            c.left -= 1                          # no stop before the one that AL and the flags are left to
+            continue
         if not together:
             if not iteration(c, o, what, size):
                 return c.go
@@ -313,7 +316,7 @@ cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
             return leave_rep(c, o)
         if index_reg(c, o, CX) == 0:
             break
-        if (what == S_CMPS or what == S_SCAS) and not together and (c.res == 0) == (o.imm & S_REPNE != 0):
+        if (what == S_CMPS or what == S_SCAS) and (c.res == 0) == (o.imm & S_REPNE != 0):
             break
         buffered = what == S_INS and c.ins_pos < c.ins_count
         if c.attn & ~ATTN_LOOK or (c.attn and not buffered) or c.left < 1 or (
