@@ -337,6 +337,33 @@ def test_forked_child_closes_what_the_parent_runs() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_time_goes_on_in_a_child_forked_while_a_device_was_asked() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    class Slow(PioDevice):
+        def pio_write(self, offset: int, size: int, value: int) -> None:
+            entered.set()
+            leave.wait()
+
+    with Guest(program("e690 ebfe  ; out 0x90,al; again: jmp again")) as guest:
+        guest.vm.pio.attach(Slow(), 0x90)
+        running = Running(guest.vcpu.run)
+        entered.wait()
+
+        def run_on() -> None:
+            guest.start(program("ebfe  ; again: jmp again"))
+            before = guest.vm.time
+            guest.vcpu.run(1000)
+            assert guest.vm.time == before + (1000 << 7)
+
+        assert in_child(run_on) == 0
+
+        leave.set()
+        guest.vcpu.kick()
+        running.result()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_closing_in_a_forked_child_leaves_irqfds_alone() -> None:
     fd = os.eventfd(0, os.EFD_NONBLOCK)
     with Vm(irqchip=True) as vm:

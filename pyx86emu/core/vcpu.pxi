@@ -479,6 +479,7 @@ cdef class Vcpu:
             self.c.threads_inside = 0
             self.c.gil = 0
             self.c.thread = NULL
+            self.c.in_device = 0
             pthread_mutex_init(&self.c.wait_lock, NULL)      # somebody may have held the old one
         return 0
 
