@@ -280,8 +280,9 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         served = 0                               # a timer that always asks for "now" must not stop the guest
         turns += 1
         if turns & 15 == 0 and <uint64_t>host_ns() > look:
-            if look:                             # Ctrl-C, looked for about every 5 ms
+            if look:                             # about every 5 ms: Ctrl-C, and others may have the GIL
                 go_outside(c)
+                let_gil_go(c)
                 check_signals(c)
                 come_inside(c)
             look = <uint64_t>host_ns() + 5000000
