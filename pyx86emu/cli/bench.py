@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from ..measure import boot, charts, cpu, guests, io, verdicts
 from ..measure.doorbell import all_rows
@@ -12,6 +12,7 @@ from . import bench_doorbell
 from .status import NOT_MET, OK, Parser, UsageError
 
 Say = Callable[[str], object]
+R = TypeVar("R", cpu.Row, boot.Row)
 Part = tuple[dict[str, Any], list[Verdict]]
 """What a part gives: its JSON, and its verdicts."""
 
@@ -65,12 +66,18 @@ def main(args: list[str]) -> int:
     return NOT_MET if missed else OK
 
 
-def _cpu(repeats: int, scale: float, say: Say) -> Part:
-    rows: list[cpu.Row] = []
-    say(cpu.HEAD)
-    for row in cpu.rows(repeats, scale):
-        rows.append(row)
+def _shown(head: str, rows: Iterable[R], say: Say) -> list[R]:
+    """All rows, each said as soon as it is there."""
+    say(head)
+    kept: list[R] = []
+    for row in rows:
+        kept.append(row)
         say(row.line())
+    return kept
+
+
+def _cpu(repeats: int, scale: float, say: Say) -> Part:
+    rows = _shown(cpu.HEAD, cpu.rows(repeats, scale), say)
     booted = list(guests.rows())
     if booted:
         say(guests.table(booted))
@@ -89,11 +96,7 @@ def _io(repeats: int, scale: float, say: Say) -> Part:
 
 
 def _boot(repeats: int, scale: float, say: Say) -> Part:
-    rows: list[boot.Row] = []
-    say(boot.HEAD)
-    for row in boot.rows(repeats, scale):
-        rows.append(row)
-        say(row.line())
+    rows = _shown(boot.HEAD, boot.rows(repeats, scale), say)
     return {"rows": [row.as_dict() for row in rows]}, list(boot.verdicts(rows))
 
 

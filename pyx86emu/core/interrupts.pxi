@@ -84,14 +84,21 @@ cdef void wake(CPU* c) noexcept nogil:
     pthread_mutex_unlock(&c.wait_lock)
 
 
+cdef timespec host_time_in(uint64_t ns) noexcept nogil:
+    """What the host's clock will say then: pthread_cond_timedwait wants that."""
+    cdef timespec t
+    clock_gettime(CLOCK_REALTIME, &t)
+    t.tv_nsec += <long>(ns % 1000000000)
+    t.tv_sec += <time_t>(ns // 1000000000)
+    if t.tv_nsec >= 1000000000:
+        t.tv_nsec -= 1000000000
+        t.tv_sec += 1
+    return t
+
+
 cdef void doze(CPU* c) noexcept nogil:
     """Until wake(c), at most 5 ms: what is waited for may have come before."""
-    cdef timespec until
-    clock_gettime(CLOCK_REALTIME, &until)
-    until.tv_nsec += 5000000
-    if until.tv_nsec >= 1000000000:
-        until.tv_nsec -= 1000000000
-        until.tv_sec += 1
+    cdef timespec until = host_time_in(5000000)
     pthread_mutex_lock(&c.wait_lock)
     pthread_cond_timedwait(&c.wait_cond, &c.wait_lock, &until)
     pthread_mutex_unlock(&c.wait_lock)

@@ -161,13 +161,7 @@ cdef void requests(CPU* c) noexcept nogil:
 
 cdef bint wait_for_event(CPU* c, uint64_t ns) noexcept nogil:
     """HLT: sleep until another thread asks for something, at most `ns` host nanoseconds."""
-    cdef timespec until
-    clock_gettime(CLOCK_REALTIME, &until)
-    until.tv_nsec += <long>(ns % 1000000000)
-    until.tv_sec += <time_t>(ns // 1000000000)
-    if until.tv_nsec >= 1000000000:
-        until.tv_nsec -= 1000000000
-        until.tv_sec += 1
+    cdef timespec until = host_time_in(ns)
     go_outside(c)
     let_gil_go(c)
     pthread_mutex_lock(&c.wait_lock)

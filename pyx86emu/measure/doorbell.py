@@ -6,6 +6,7 @@ tells what each row means.
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
 from statistics import median, median_high
 from time import perf_counter, sleep
@@ -22,24 +23,17 @@ MANY = 2_000_000
 FEW = 100_000
 
 
+@dataclass
 class Case:
     """One row in the making: what rings, what tells the count, and the results so far."""
 
-    def __init__(
-        self,
-        name: str,
-        rings: int,
-        ring: Callable[[int], float],
-        count: Callable[[], int],
-        extra: Callable[[], dict[str, Any]] = dict,
-    ) -> None:
-        self.name = name
-        self.rings = rings
-        self.ring = ring
-        self.count = count
-        self.extra = extra
-        self.times: list[float] = []
-        self.counts: list[int] = []
+    name: str
+    rings: int
+    ring: Callable[[int], float]
+    count: Callable[[], int]
+    extra: Callable[[], dict[str, Any]]
+    times: list[float] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
 
     def run(self) -> float:
         """Ring once more; the result is the seconds a ring."""

@@ -11,10 +11,7 @@ from typing import Protocol
 
 from ..exits import ExitReason
 from ..vm import Vm
-from .kernels import Kernel
-
-MEMORY = 1 << 20
-ENTRY = 0x7C00
+from .kernels import ENTRY, MEMORY, Kernel
 
 
 class Engine(Protocol):

@@ -12,6 +12,10 @@ from os import path
 
 BIN = path.join(path.dirname(__file__), "bin")
 
+#: Where a kernel is loaded and begins, and how much memory it has.
+ENTRY = 0x7C00
+MEMORY = 1 << 20
+
 Count = Callable[[int], int]
 """Turns -> instructions."""
 

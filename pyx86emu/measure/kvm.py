@@ -7,10 +7,7 @@ import struct
 from fcntl import ioctl
 from time import thread_time
 
-from .kernels import Kernel
-
-MEMORY = 1 << 20
-ENTRY = 0x7C00
+from .kernels import ENTRY, MEMORY, Kernel
 
 KVM_CREATE_VM = 0xAE01
 KVM_GET_VCPU_MMAP_SIZE = 0xAE04
