@@ -19,9 +19,11 @@ ONLY_DECLARED = [
     *["-fno-inline-functions-called-once", "--param=max-inline-insns-single=2000"],
     *["--param=inline-unit-growth=1000", "--param=large-function-growth=1000"],
 ]
+#: Two words stored by one handler and loaded as one vector by the next wait for each other in the host.
+WORD_BY_WORD = "-fno-tree-slp-vectorize"
 FLAVOURS = {
     # Without -foptimize-sibling-calls a long run of handlers would overflow the stack (host.h).
-    "release": ["-O2", "-g0", "-foptimize-sibling-calls", *ONLY_DECLARED],
+    "release": ["-O2", "-g0", "-foptimize-sibling-calls", WORD_BY_WORD, *ONLY_DECLARED],
     "dev": ["-O1", "-g1", NO_TAIL_CALLS],
     "notail": ["-O2", "-g0", NO_TAIL_CALLS],
     "sanitize": [

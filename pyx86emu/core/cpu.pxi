@@ -171,6 +171,7 @@ cdef struct CPU:
     uint32_t tmp                 # memory operand of two-op forms
     uint32_t tmp2
     uint32_t locked              # what LOCK read
+    uint32_t skip                # all ones: the predicated instructions that follow do not count; else 0
     uint32_t attn
     uint32_t saved[8]            # registers before a locked instruction, to try it again
     int32_t saved_res

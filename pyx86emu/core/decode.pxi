@@ -271,6 +271,39 @@ cdef bint patched(Dec* d, int fluid_before) noexcept nogil:
     return 0
 
 
+cdef int predicates(Dec* d, Op* next_, int room, uint32_t base, uint32_t limit) noexcept nogil:
+    """The instruction before `next_` ends the block. If it is a Jcc over little that can be predicated: do that,
+    the number of instructions; else 0."""
+    cdef Op* jcc = next_ - 1
+    cdef Trait* t = trait_of(jcc.fn)
+    cdef int condition = t.condition, n = 0, fluid_before = d.fluid
+    cdef uint32_t target = jcc.tip
+    if t.fn == NULL or condition == NO_CONDITION or not d.ip < target <= d.ip + 6 * MOST_PREDICATED:
+        return 0
+    while d.ip < target:
+        if n == MOST_PREDICATED or n + 2 > room:
+            break
+        d.o = next_ + n
+        d.room = room - n
+        d.seg = -1
+        d.rep = 0
+        decode_one(d)
+        t = trait_of(d.o.fn)
+        if (d.used != 1 or d.ends or t.predicated == NULL or d.ip > target or base + d.ip > limit
+                or patched(d, fluid_before)):
+            break
+        d.o.fn = t.predicated
+        n += 1
+        d.o.k = <uint8_t>(jcc.k + n)
+        d.o.n = <uint8_t>(before(jcc) + n)
+    else:
+        jcc.fn = PREDICATE[0][condition]
+        jcc.src = <uint16_t>n
+        return n
+    d.fluid = fluid_before
+    return 0
+
+
 cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t ip, uint32_t* hi) noexcept nogil:
     """A block at base:ip into `first`; `hi` is the offset behind its last byte. 0: not to be cached here."""
     cdef int used = 0, count = 0, i, fluid_before
@@ -299,7 +332,14 @@ cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t 
         count += 1
         hi[0] = d.ip
         open_ = not d.ends
-        if d.ends or used >= BLOCK_OPS:
+        if not open_:
+            i = predicates(d, first + used, cap - used, base, limit)
+            if i:
+                used += i
+                count += i
+                hi[0] = d.ip
+                open_ = 1
+        if not open_ or used >= BLOCK_OPS:
             break
     if count == 0:
         return 0

@@ -3,6 +3,7 @@
 Run it after changing a table here: `python pyx86emu/core/make_grid.py`; a test compares the output.
 """
 
+from itertools import product
 from pathlib import Path
 
 SIZES = (1, 2, 4)
@@ -24,6 +25,8 @@ PLAIN = [
     "cmpxchg",
     "xadd",
     "fluid_imm",
+    "predicated_mov_rr",
+    "predicated_mov_ri",
 ]
 #: Compare and branch in one: which operations of a form, and the conditions that follow them.
 FUSED = {
@@ -33,6 +36,12 @@ FUSED = {
     "alu_mr": ("CMP", "TEST"),
     "alu_mi": ("CMP", "TEST"),
     "unary_r": ("INC", "DEC"),
+    "shift_ri": ("SHL", "SHR"),
+}
+#: The same with a predicate.
+FUSED_PREDICATE = {
+    "alu_rr": ("CMP", "TEST"),
+    "alu_ri": ("CMP", "TEST"),
     "shift_ri": ("SHL", "SHR"),
 }
 CONDITIONS = tuple(cc for cc in range(16) if cc >> 1 not in (0, 5))  # not O NO P NP
@@ -72,24 +81,25 @@ class Grid:
     def flagged(self, operations: tuple[str, ...], template: str) -> None:
         """Two instances of each: its flags are computed, or nobody will read them."""
         stem = template.rsplit("_", 1)[1]
+        if template.startswith("predicated"):
+            stem += "_predicated"
         live = self.by_size(operations, template, stem, ", LIVE")
         dead = self.by_size(operations, template, f"{stem}_dead", ", DEAD")
         self.table(template.upper(), live)
         self.table(f"{template.upper()}_DEAD", dead)
 
-    def fused(self, template: str, operations: tuple[str, ...]) -> None:
-        """An instance for each condition of the Jcc behind it."""
-        stem = template.rsplit("_", 1)[1]
-        conditions = SHIFT_CONDITIONS if template == "shift_ri" else CONDITIONS
-        for op in operations:
-            for i, s in enumerate(SIZES):
-                for cc in conditions:
-                    name = self.handler(
-                        f"{op.lower()}{8 * s}_{stem}_j{cc:x}",
-                        f"{template}_jcc(c, o, {op}, {s}, {cc >> 1}, {cc & 1})",
-                    )
-                    live = f"{template.upper()}[{op}][{i}]"
-                    self.traits.append(f"    fuses({live}, {cc}, {name})")
+    def fused(self, forms: dict[str, tuple[str, ...]], behind: str) -> None:
+        """An instance for each condition of the Jcc or predicate behind it."""
+        for template, operations in forms.items():
+            stem = template.rsplit("_", 1)[1]
+            conditions = SHIFT_CONDITIONS if template == "shift_ri" else CONDITIONS
+            for op, (i, s), cc in product(operations, enumerate(SIZES), conditions):
+                name = self.handler(
+                    f"{op.lower()}{8 * s}_{stem}_{behind[0]}{cc:x}",
+                    f"{template}_{behind}(c, o, {op}, {s}, {cc >> 1}, {cc & 1})",
+                )
+                live = f"{template.upper()}[{op}][{i}]"
+                self.traits.append(f"    fuses({live}, {behind.upper()}[0][{cc}], {name})")
 
 
 def grid() -> str:
@@ -99,11 +109,14 @@ def grid() -> str:
     for form in ("mr", "mi"):
         g.table(f"ALU_{form.upper()}", g.by_size(ALU, f"alu_{form}", form))
     g.flagged(UNARY, "unary_r")
+    for form in ("alu_rr", "alu_ri"):
+        g.flagged(ALU, f"predicated_{form}")
+    g.flagged(UNARY, "predicated_unary_r")
     g.table("UNARY_M", g.by_size(UNARY, "unary_m", "m"))
     g.flagged(SHIFT, "shift_ri")
     g.table("SHIFT_RC", g.by_size(SHIFT, "shift_rc", "rc"))
-    for template, operations in FUSED.items():
-        g.fused(template, operations)
+    g.fused(FUSED, "jcc")
+    g.fused(FUSED_PREDICATE, "predicate")
     for name in PLAIN:
         row = [g.handler(f"{name}{8 * s}", f"{name}(c, o, {s})") for s in SIZES]
         g.table(name.upper(), [row])
@@ -118,8 +131,9 @@ def grid() -> str:
                 for op in STRING
             ],
         )
-    conditions = [g.handler(f"jcc_{cc:x}", f"jcc(c, o, {cc >> 1}, {cc & 1})") for cc in range(16)]
-    g.table("JCC", [conditions])
+    for name in ("jcc", "predicate"):
+        row = [g.handler(f"{name}_{cc:x}", f"{name}(c, o, {cc >> 1}, {cc & 1})") for cc in range(16)]
+        g.table(name.upper(), [row])
     return "\n".join(
         [
             "# Written by make_grid.py; do not edit: instances of the templates, and their tables.",

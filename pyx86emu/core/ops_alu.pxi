@@ -150,31 +150,35 @@ cdef inline Op* unary_m(CPU* c, Op* o, int op, int size) noexcept nogil:
 
 # -- with the Jcc behind it, which is the next op -------------------------------------------------------------
 
-cdef inline Op* branch_on(CPU* c, Op* o, int cc, bint negate) noexcept nogil:
+# The condition is found before the register is written: behind it the compiler would have to read the flags again.
+
+cdef inline Op* branch_if(CPU* c, Op* o, bint taken) noexcept nogil:
     o = o + 1
-    if fl_cond(c, cc) != negate:
+    if taken:
         return take(c, o)
     return follow(c, o)
 
 
 cdef inline Op* alu_rr_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
     cdef uint32_t r = alu(c, op, reg(c, o.dst, size), reg(c, o.src, size), size, LIVE)
+    cdef bint taken = fl_cond(c, cc) != negate
     if op != CMP and op != TEST:
         put_reg(c, o.dst, size, r)
-    return branch_on(c, o, cc, negate)
+    return branch_if(c, o, taken)
 
 
 cdef inline Op* alu_ri_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
     cdef uint32_t r = alu(c, op, reg(c, o.dst, size), cut(o.imm, size), size, LIVE)
+    cdef bint taken = fl_cond(c, cc) != negate
     if op != CMP and op != TEST:
         put_reg(c, o.dst, size, r)
-    return branch_on(c, o, cc, negate)
+    return branch_if(c, o, taken)
 
 
 cdef inline Op* compared(CPU* c, Op* o, int op, uint32_t a, uint32_t b, int size, int cc, bint negate) noexcept nogil:
     """CMP and TEST."""
     alu(c, op, a, b, size, LIVE)
-    return branch_on(c, o, cc, negate)
+    return branch_if(c, o, fl_cond(c, cc) != negate)
 
 
 cdef inline Op* alu_rm_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
@@ -199,5 +203,7 @@ cdef inline Op* alu_mi_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate)
 
 
 cdef inline Op* unary_r_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
-    put_reg(c, o.dst, size, unary(c, op, reg(c, o.dst, size), size, LIVE))
-    return branch_on(c, o, cc, negate)
+    cdef uint32_t r = unary(c, op, reg(c, o.dst, size), size, LIVE)
+    cdef bint taken = fl_cond(c, cc) != negate
+    put_reg(c, o.dst, size, r)
+    return branch_if(c, o, taken)

@@ -720,6 +720,402 @@ cdef Op* neg16_r_dead(CPU* c, Op* o) noexcept nogil:
 cdef Op* neg32_r_dead(CPU* c, Op* o) noexcept nogil:
     return unary_r(c, o, NEG, 4, DEAD)
 
+cdef Op* add8_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, ADD, 1, LIVE)
+
+cdef Op* add16_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, ADD, 2, LIVE)
+
+cdef Op* add32_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, ADD, 4, LIVE)
+
+cdef Op* or8_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, OR, 1, LIVE)
+
+cdef Op* or16_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, OR, 2, LIVE)
+
+cdef Op* or32_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, OR, 4, LIVE)
+
+cdef Op* adc8_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, ADC, 1, LIVE)
+
+cdef Op* adc16_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, ADC, 2, LIVE)
+
+cdef Op* adc32_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, ADC, 4, LIVE)
+
+cdef Op* sbb8_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, SBB, 1, LIVE)
+
+cdef Op* sbb16_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, SBB, 2, LIVE)
+
+cdef Op* sbb32_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, SBB, 4, LIVE)
+
+cdef Op* and8_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, AND, 1, LIVE)
+
+cdef Op* and16_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, AND, 2, LIVE)
+
+cdef Op* and32_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, AND, 4, LIVE)
+
+cdef Op* sub8_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, SUB, 1, LIVE)
+
+cdef Op* sub16_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, SUB, 2, LIVE)
+
+cdef Op* sub32_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, SUB, 4, LIVE)
+
+cdef Op* xor8_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, XOR, 1, LIVE)
+
+cdef Op* xor16_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, XOR, 2, LIVE)
+
+cdef Op* xor32_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, XOR, 4, LIVE)
+
+cdef Op* cmp8_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, CMP, 1, LIVE)
+
+cdef Op* cmp16_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, CMP, 2, LIVE)
+
+cdef Op* cmp32_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, CMP, 4, LIVE)
+
+cdef Op* test8_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, TEST, 1, LIVE)
+
+cdef Op* test16_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, TEST, 2, LIVE)
+
+cdef Op* test32_rr_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, TEST, 4, LIVE)
+
+cdef Op* add8_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, ADD, 1, DEAD)
+
+cdef Op* add16_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, ADD, 2, DEAD)
+
+cdef Op* add32_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, ADD, 4, DEAD)
+
+cdef Op* or8_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, OR, 1, DEAD)
+
+cdef Op* or16_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, OR, 2, DEAD)
+
+cdef Op* or32_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, OR, 4, DEAD)
+
+cdef Op* adc8_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, ADC, 1, DEAD)
+
+cdef Op* adc16_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, ADC, 2, DEAD)
+
+cdef Op* adc32_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, ADC, 4, DEAD)
+
+cdef Op* sbb8_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, SBB, 1, DEAD)
+
+cdef Op* sbb16_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, SBB, 2, DEAD)
+
+cdef Op* sbb32_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, SBB, 4, DEAD)
+
+cdef Op* and8_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, AND, 1, DEAD)
+
+cdef Op* and16_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, AND, 2, DEAD)
+
+cdef Op* and32_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, AND, 4, DEAD)
+
+cdef Op* sub8_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, SUB, 1, DEAD)
+
+cdef Op* sub16_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, SUB, 2, DEAD)
+
+cdef Op* sub32_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, SUB, 4, DEAD)
+
+cdef Op* xor8_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, XOR, 1, DEAD)
+
+cdef Op* xor16_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, XOR, 2, DEAD)
+
+cdef Op* xor32_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, XOR, 4, DEAD)
+
+cdef Op* cmp8_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, CMP, 1, DEAD)
+
+cdef Op* cmp16_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, CMP, 2, DEAD)
+
+cdef Op* cmp32_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, CMP, 4, DEAD)
+
+cdef Op* test8_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, TEST, 1, DEAD)
+
+cdef Op* test16_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, TEST, 2, DEAD)
+
+cdef Op* test32_rr_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_rr(c, o, TEST, 4, DEAD)
+
+cdef Op* add8_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, ADD, 1, LIVE)
+
+cdef Op* add16_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, ADD, 2, LIVE)
+
+cdef Op* add32_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, ADD, 4, LIVE)
+
+cdef Op* or8_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, OR, 1, LIVE)
+
+cdef Op* or16_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, OR, 2, LIVE)
+
+cdef Op* or32_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, OR, 4, LIVE)
+
+cdef Op* adc8_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, ADC, 1, LIVE)
+
+cdef Op* adc16_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, ADC, 2, LIVE)
+
+cdef Op* adc32_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, ADC, 4, LIVE)
+
+cdef Op* sbb8_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, SBB, 1, LIVE)
+
+cdef Op* sbb16_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, SBB, 2, LIVE)
+
+cdef Op* sbb32_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, SBB, 4, LIVE)
+
+cdef Op* and8_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, AND, 1, LIVE)
+
+cdef Op* and16_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, AND, 2, LIVE)
+
+cdef Op* and32_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, AND, 4, LIVE)
+
+cdef Op* sub8_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, SUB, 1, LIVE)
+
+cdef Op* sub16_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, SUB, 2, LIVE)
+
+cdef Op* sub32_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, SUB, 4, LIVE)
+
+cdef Op* xor8_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, XOR, 1, LIVE)
+
+cdef Op* xor16_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, XOR, 2, LIVE)
+
+cdef Op* xor32_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, XOR, 4, LIVE)
+
+cdef Op* cmp8_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, CMP, 1, LIVE)
+
+cdef Op* cmp16_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, CMP, 2, LIVE)
+
+cdef Op* cmp32_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, CMP, 4, LIVE)
+
+cdef Op* test8_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, TEST, 1, LIVE)
+
+cdef Op* test16_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, TEST, 2, LIVE)
+
+cdef Op* test32_ri_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, TEST, 4, LIVE)
+
+cdef Op* add8_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, ADD, 1, DEAD)
+
+cdef Op* add16_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, ADD, 2, DEAD)
+
+cdef Op* add32_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, ADD, 4, DEAD)
+
+cdef Op* or8_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, OR, 1, DEAD)
+
+cdef Op* or16_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, OR, 2, DEAD)
+
+cdef Op* or32_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, OR, 4, DEAD)
+
+cdef Op* adc8_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, ADC, 1, DEAD)
+
+cdef Op* adc16_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, ADC, 2, DEAD)
+
+cdef Op* adc32_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, ADC, 4, DEAD)
+
+cdef Op* sbb8_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, SBB, 1, DEAD)
+
+cdef Op* sbb16_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, SBB, 2, DEAD)
+
+cdef Op* sbb32_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, SBB, 4, DEAD)
+
+cdef Op* and8_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, AND, 1, DEAD)
+
+cdef Op* and16_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, AND, 2, DEAD)
+
+cdef Op* and32_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, AND, 4, DEAD)
+
+cdef Op* sub8_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, SUB, 1, DEAD)
+
+cdef Op* sub16_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, SUB, 2, DEAD)
+
+cdef Op* sub32_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, SUB, 4, DEAD)
+
+cdef Op* xor8_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, XOR, 1, DEAD)
+
+cdef Op* xor16_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, XOR, 2, DEAD)
+
+cdef Op* xor32_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, XOR, 4, DEAD)
+
+cdef Op* cmp8_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, CMP, 1, DEAD)
+
+cdef Op* cmp16_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, CMP, 2, DEAD)
+
+cdef Op* cmp32_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, CMP, 4, DEAD)
+
+cdef Op* test8_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, TEST, 1, DEAD)
+
+cdef Op* test16_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, TEST, 2, DEAD)
+
+cdef Op* test32_ri_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_alu_ri(c, o, TEST, 4, DEAD)
+
+cdef Op* inc8_r_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, INC, 1, LIVE)
+
+cdef Op* inc16_r_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, INC, 2, LIVE)
+
+cdef Op* inc32_r_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, INC, 4, LIVE)
+
+cdef Op* dec8_r_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, DEC, 1, LIVE)
+
+cdef Op* dec16_r_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, DEC, 2, LIVE)
+
+cdef Op* dec32_r_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, DEC, 4, LIVE)
+
+cdef Op* not8_r_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, NOT, 1, LIVE)
+
+cdef Op* not16_r_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, NOT, 2, LIVE)
+
+cdef Op* not32_r_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, NOT, 4, LIVE)
+
+cdef Op* neg8_r_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, NEG, 1, LIVE)
+
+cdef Op* neg16_r_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, NEG, 2, LIVE)
+
+cdef Op* neg32_r_predicated(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, NEG, 4, LIVE)
+
+cdef Op* inc8_r_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, INC, 1, DEAD)
+
+cdef Op* inc16_r_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, INC, 2, DEAD)
+
+cdef Op* inc32_r_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, INC, 4, DEAD)
+
+cdef Op* dec8_r_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, DEC, 1, DEAD)
+
+cdef Op* dec16_r_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, DEC, 2, DEAD)
+
+cdef Op* dec32_r_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, DEC, 4, DEAD)
+
+cdef Op* not8_r_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, NOT, 1, DEAD)
+
+cdef Op* not16_r_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, NOT, 2, DEAD)
+
+cdef Op* not32_r_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, NOT, 4, DEAD)
+
+cdef Op* neg8_r_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, NEG, 1, DEAD)
+
+cdef Op* neg16_r_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, NEG, 2, DEAD)
+
+cdef Op* neg32_r_predicated_dead(CPU* c, Op* o) noexcept nogil:
+    return predicated_unary_r(c, o, NEG, 4, DEAD)
+
 cdef Op* inc8_m(CPU* c, Op* o) noexcept nogil:
     return unary_m(c, o, INC, 1)
 
@@ -2988,6 +3384,510 @@ cdef Op* shr32_ri_j4(CPU* c, Op* o) noexcept nogil:
 cdef Op* shr32_ri_j5(CPU* c, Op* o) noexcept nogil:
     return shift_ri_jcc(c, o, SHR, 4, 2, 1)
 
+cdef Op* cmp8_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 1, 1, 0)
+
+cdef Op* cmp8_rr_p3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 1, 1, 1)
+
+cdef Op* cmp8_rr_p4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 1, 2, 0)
+
+cdef Op* cmp8_rr_p5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 1, 2, 1)
+
+cdef Op* cmp8_rr_p6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 1, 3, 0)
+
+cdef Op* cmp8_rr_p7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 1, 3, 1)
+
+cdef Op* cmp8_rr_p8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 1, 4, 0)
+
+cdef Op* cmp8_rr_p9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 1, 4, 1)
+
+cdef Op* cmp8_rr_pc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 1, 6, 0)
+
+cdef Op* cmp8_rr_pd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 1, 6, 1)
+
+cdef Op* cmp8_rr_pe(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 1, 7, 0)
+
+cdef Op* cmp8_rr_pf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 1, 7, 1)
+
+cdef Op* cmp16_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 2, 1, 0)
+
+cdef Op* cmp16_rr_p3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 2, 1, 1)
+
+cdef Op* cmp16_rr_p4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 2, 2, 0)
+
+cdef Op* cmp16_rr_p5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 2, 2, 1)
+
+cdef Op* cmp16_rr_p6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 2, 3, 0)
+
+cdef Op* cmp16_rr_p7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 2, 3, 1)
+
+cdef Op* cmp16_rr_p8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 2, 4, 0)
+
+cdef Op* cmp16_rr_p9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 2, 4, 1)
+
+cdef Op* cmp16_rr_pc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 2, 6, 0)
+
+cdef Op* cmp16_rr_pd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 2, 6, 1)
+
+cdef Op* cmp16_rr_pe(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 2, 7, 0)
+
+cdef Op* cmp16_rr_pf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 2, 7, 1)
+
+cdef Op* cmp32_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 4, 1, 0)
+
+cdef Op* cmp32_rr_p3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 4, 1, 1)
+
+cdef Op* cmp32_rr_p4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 4, 2, 0)
+
+cdef Op* cmp32_rr_p5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 4, 2, 1)
+
+cdef Op* cmp32_rr_p6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 4, 3, 0)
+
+cdef Op* cmp32_rr_p7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 4, 3, 1)
+
+cdef Op* cmp32_rr_p8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 4, 4, 0)
+
+cdef Op* cmp32_rr_p9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 4, 4, 1)
+
+cdef Op* cmp32_rr_pc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 4, 6, 0)
+
+cdef Op* cmp32_rr_pd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 4, 6, 1)
+
+cdef Op* cmp32_rr_pe(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 4, 7, 0)
+
+cdef Op* cmp32_rr_pf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, CMP, 4, 7, 1)
+
+cdef Op* test8_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 1, 1, 0)
+
+cdef Op* test8_rr_p3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 1, 1, 1)
+
+cdef Op* test8_rr_p4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 1, 2, 0)
+
+cdef Op* test8_rr_p5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 1, 2, 1)
+
+cdef Op* test8_rr_p6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 1, 3, 0)
+
+cdef Op* test8_rr_p7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 1, 3, 1)
+
+cdef Op* test8_rr_p8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 1, 4, 0)
+
+cdef Op* test8_rr_p9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 1, 4, 1)
+
+cdef Op* test8_rr_pc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 1, 6, 0)
+
+cdef Op* test8_rr_pd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 1, 6, 1)
+
+cdef Op* test8_rr_pe(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 1, 7, 0)
+
+cdef Op* test8_rr_pf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 1, 7, 1)
+
+cdef Op* test16_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 2, 1, 0)
+
+cdef Op* test16_rr_p3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 2, 1, 1)
+
+cdef Op* test16_rr_p4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 2, 2, 0)
+
+cdef Op* test16_rr_p5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 2, 2, 1)
+
+cdef Op* test16_rr_p6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 2, 3, 0)
+
+cdef Op* test16_rr_p7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 2, 3, 1)
+
+cdef Op* test16_rr_p8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 2, 4, 0)
+
+cdef Op* test16_rr_p9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 2, 4, 1)
+
+cdef Op* test16_rr_pc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 2, 6, 0)
+
+cdef Op* test16_rr_pd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 2, 6, 1)
+
+cdef Op* test16_rr_pe(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 2, 7, 0)
+
+cdef Op* test16_rr_pf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 2, 7, 1)
+
+cdef Op* test32_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 4, 1, 0)
+
+cdef Op* test32_rr_p3(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 4, 1, 1)
+
+cdef Op* test32_rr_p4(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 4, 2, 0)
+
+cdef Op* test32_rr_p5(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 4, 2, 1)
+
+cdef Op* test32_rr_p6(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 4, 3, 0)
+
+cdef Op* test32_rr_p7(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 4, 3, 1)
+
+cdef Op* test32_rr_p8(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 4, 4, 0)
+
+cdef Op* test32_rr_p9(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 4, 4, 1)
+
+cdef Op* test32_rr_pc(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 4, 6, 0)
+
+cdef Op* test32_rr_pd(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 4, 6, 1)
+
+cdef Op* test32_rr_pe(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 4, 7, 0)
+
+cdef Op* test32_rr_pf(CPU* c, Op* o) noexcept nogil:
+    return alu_rr_predicate(c, o, TEST, 4, 7, 1)
+
+cdef Op* cmp8_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 1, 1, 0)
+
+cdef Op* cmp8_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 1, 1, 1)
+
+cdef Op* cmp8_ri_p4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 1, 2, 0)
+
+cdef Op* cmp8_ri_p5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 1, 2, 1)
+
+cdef Op* cmp8_ri_p6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 1, 3, 0)
+
+cdef Op* cmp8_ri_p7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 1, 3, 1)
+
+cdef Op* cmp8_ri_p8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 1, 4, 0)
+
+cdef Op* cmp8_ri_p9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 1, 4, 1)
+
+cdef Op* cmp8_ri_pc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 1, 6, 0)
+
+cdef Op* cmp8_ri_pd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 1, 6, 1)
+
+cdef Op* cmp8_ri_pe(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 1, 7, 0)
+
+cdef Op* cmp8_ri_pf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 1, 7, 1)
+
+cdef Op* cmp16_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 2, 1, 0)
+
+cdef Op* cmp16_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 2, 1, 1)
+
+cdef Op* cmp16_ri_p4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 2, 2, 0)
+
+cdef Op* cmp16_ri_p5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 2, 2, 1)
+
+cdef Op* cmp16_ri_p6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 2, 3, 0)
+
+cdef Op* cmp16_ri_p7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 2, 3, 1)
+
+cdef Op* cmp16_ri_p8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 2, 4, 0)
+
+cdef Op* cmp16_ri_p9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 2, 4, 1)
+
+cdef Op* cmp16_ri_pc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 2, 6, 0)
+
+cdef Op* cmp16_ri_pd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 2, 6, 1)
+
+cdef Op* cmp16_ri_pe(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 2, 7, 0)
+
+cdef Op* cmp16_ri_pf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 2, 7, 1)
+
+cdef Op* cmp32_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 4, 1, 0)
+
+cdef Op* cmp32_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 4, 1, 1)
+
+cdef Op* cmp32_ri_p4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 4, 2, 0)
+
+cdef Op* cmp32_ri_p5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 4, 2, 1)
+
+cdef Op* cmp32_ri_p6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 4, 3, 0)
+
+cdef Op* cmp32_ri_p7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 4, 3, 1)
+
+cdef Op* cmp32_ri_p8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 4, 4, 0)
+
+cdef Op* cmp32_ri_p9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 4, 4, 1)
+
+cdef Op* cmp32_ri_pc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 4, 6, 0)
+
+cdef Op* cmp32_ri_pd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 4, 6, 1)
+
+cdef Op* cmp32_ri_pe(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 4, 7, 0)
+
+cdef Op* cmp32_ri_pf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, CMP, 4, 7, 1)
+
+cdef Op* test8_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 1, 1, 0)
+
+cdef Op* test8_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 1, 1, 1)
+
+cdef Op* test8_ri_p4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 1, 2, 0)
+
+cdef Op* test8_ri_p5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 1, 2, 1)
+
+cdef Op* test8_ri_p6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 1, 3, 0)
+
+cdef Op* test8_ri_p7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 1, 3, 1)
+
+cdef Op* test8_ri_p8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 1, 4, 0)
+
+cdef Op* test8_ri_p9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 1, 4, 1)
+
+cdef Op* test8_ri_pc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 1, 6, 0)
+
+cdef Op* test8_ri_pd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 1, 6, 1)
+
+cdef Op* test8_ri_pe(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 1, 7, 0)
+
+cdef Op* test8_ri_pf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 1, 7, 1)
+
+cdef Op* test16_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 2, 1, 0)
+
+cdef Op* test16_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 2, 1, 1)
+
+cdef Op* test16_ri_p4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 2, 2, 0)
+
+cdef Op* test16_ri_p5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 2, 2, 1)
+
+cdef Op* test16_ri_p6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 2, 3, 0)
+
+cdef Op* test16_ri_p7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 2, 3, 1)
+
+cdef Op* test16_ri_p8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 2, 4, 0)
+
+cdef Op* test16_ri_p9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 2, 4, 1)
+
+cdef Op* test16_ri_pc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 2, 6, 0)
+
+cdef Op* test16_ri_pd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 2, 6, 1)
+
+cdef Op* test16_ri_pe(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 2, 7, 0)
+
+cdef Op* test16_ri_pf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 2, 7, 1)
+
+cdef Op* test32_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 4, 1, 0)
+
+cdef Op* test32_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 4, 1, 1)
+
+cdef Op* test32_ri_p4(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 4, 2, 0)
+
+cdef Op* test32_ri_p5(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 4, 2, 1)
+
+cdef Op* test32_ri_p6(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 4, 3, 0)
+
+cdef Op* test32_ri_p7(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 4, 3, 1)
+
+cdef Op* test32_ri_p8(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 4, 4, 0)
+
+cdef Op* test32_ri_p9(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 4, 4, 1)
+
+cdef Op* test32_ri_pc(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 4, 6, 0)
+
+cdef Op* test32_ri_pd(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 4, 6, 1)
+
+cdef Op* test32_ri_pe(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 4, 7, 0)
+
+cdef Op* test32_ri_pf(CPU* c, Op* o) noexcept nogil:
+    return alu_ri_predicate(c, o, TEST, 4, 7, 1)
+
+cdef Op* shl8_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHL, 1, 1, 0)
+
+cdef Op* shl8_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHL, 1, 1, 1)
+
+cdef Op* shl8_ri_p4(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHL, 1, 2, 0)
+
+cdef Op* shl8_ri_p5(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHL, 1, 2, 1)
+
+cdef Op* shl16_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHL, 2, 1, 0)
+
+cdef Op* shl16_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHL, 2, 1, 1)
+
+cdef Op* shl16_ri_p4(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHL, 2, 2, 0)
+
+cdef Op* shl16_ri_p5(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHL, 2, 2, 1)
+
+cdef Op* shl32_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHL, 4, 1, 0)
+
+cdef Op* shl32_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHL, 4, 1, 1)
+
+cdef Op* shl32_ri_p4(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHL, 4, 2, 0)
+
+cdef Op* shl32_ri_p5(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHL, 4, 2, 1)
+
+cdef Op* shr8_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHR, 1, 1, 0)
+
+cdef Op* shr8_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHR, 1, 1, 1)
+
+cdef Op* shr8_ri_p4(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHR, 1, 2, 0)
+
+cdef Op* shr8_ri_p5(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHR, 1, 2, 1)
+
+cdef Op* shr16_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHR, 2, 1, 0)
+
+cdef Op* shr16_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHR, 2, 1, 1)
+
+cdef Op* shr16_ri_p4(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHR, 2, 2, 0)
+
+cdef Op* shr16_ri_p5(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHR, 2, 2, 1)
+
+cdef Op* shr32_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHR, 4, 1, 0)
+
+cdef Op* shr32_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHR, 4, 1, 1)
+
+cdef Op* shr32_ri_p4(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHR, 4, 2, 0)
+
+cdef Op* shr32_ri_p5(CPU* c, Op* o) noexcept nogil:
+    return shift_ri_predicate(c, o, SHR, 4, 2, 1)
+
 cdef Op* mov_rr8(CPU* c, Op* o) noexcept nogil:
     return mov_rr(c, o, 1)
 
@@ -3113,6 +4013,24 @@ cdef Op* fluid_imm16(CPU* c, Op* o) noexcept nogil:
 
 cdef Op* fluid_imm32(CPU* c, Op* o) noexcept nogil:
     return fluid_imm(c, o, 4)
+
+cdef Op* predicated_mov_rr8(CPU* c, Op* o) noexcept nogil:
+    return predicated_mov_rr(c, o, 1)
+
+cdef Op* predicated_mov_rr16(CPU* c, Op* o) noexcept nogil:
+    return predicated_mov_rr(c, o, 2)
+
+cdef Op* predicated_mov_rr32(CPU* c, Op* o) noexcept nogil:
+    return predicated_mov_rr(c, o, 4)
+
+cdef Op* predicated_mov_ri8(CPU* c, Op* o) noexcept nogil:
+    return predicated_mov_ri(c, o, 1)
+
+cdef Op* predicated_mov_ri16(CPU* c, Op* o) noexcept nogil:
+    return predicated_mov_ri(c, o, 2)
+
+cdef Op* predicated_mov_ri32(CPU* c, Op* o) noexcept nogil:
+    return predicated_mov_ri(c, o, 4)
 
 cdef Op* movs8(CPU* c, Op* o) noexcept nogil:
     return string(c, o, S_MOVS, 1)
@@ -3288,6 +4206,54 @@ cdef Op* jcc_e(CPU* c, Op* o) noexcept nogil:
 cdef Op* jcc_f(CPU* c, Op* o) noexcept nogil:
     return jcc(c, o, 7, 1)
 
+cdef Op* predicate_0(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 0, 0)
+
+cdef Op* predicate_1(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 0, 1)
+
+cdef Op* predicate_2(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 1, 0)
+
+cdef Op* predicate_3(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 1, 1)
+
+cdef Op* predicate_4(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 2, 0)
+
+cdef Op* predicate_5(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 2, 1)
+
+cdef Op* predicate_6(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 3, 0)
+
+cdef Op* predicate_7(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 3, 1)
+
+cdef Op* predicate_8(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 4, 0)
+
+cdef Op* predicate_9(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 4, 1)
+
+cdef Op* predicate_a(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 5, 0)
+
+cdef Op* predicate_b(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 5, 1)
+
+cdef Op* predicate_c(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 6, 0)
+
+cdef Op* predicate_d(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 6, 1)
+
+cdef Op* predicate_e(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 7, 0)
+
+cdef Op* predicate_f(CPU* c, Op* o) noexcept nogil:
+    return predicate(c, o, 7, 1)
+
 
 cdef Fn ALU_RR[9][3]
 cdef Fn ALU_RR_DEAD[9][3]
@@ -3299,6 +4265,12 @@ cdef Fn ALU_MR[9][3]
 cdef Fn ALU_MI[9][3]
 cdef Fn UNARY_R[4][3]
 cdef Fn UNARY_R_DEAD[4][3]
+cdef Fn PREDICATED_ALU_RR[9][3]
+cdef Fn PREDICATED_ALU_RR_DEAD[9][3]
+cdef Fn PREDICATED_ALU_RI[9][3]
+cdef Fn PREDICATED_ALU_RI_DEAD[9][3]
+cdef Fn PREDICATED_UNARY_R[4][3]
+cdef Fn PREDICATED_UNARY_R_DEAD[4][3]
 cdef Fn UNARY_M[4][3]
 cdef Fn SHIFT_RI[8][3]
 cdef Fn SHIFT_RI_DEAD[8][3]
@@ -3317,9 +4289,12 @@ cdef Fn LOCK_STORE[1][3]
 cdef Fn CMPXCHG[1][3]
 cdef Fn XADD[1][3]
 cdef Fn FLUID_IMM[1][3]
+cdef Fn PREDICATED_MOV_RR[1][3]
+cdef Fn PREDICATED_MOV_RI[1][3]
 cdef Fn STRING[7][3]
 cdef Fn REPEAT[7][3]
 cdef Fn JCC[1][16]
+cdef Fn PREDICATE[1][16]
 
 
 cdef void fill_grid() noexcept nogil:
@@ -3563,6 +4538,138 @@ cdef void fill_grid() noexcept nogil:
     UNARY_R_DEAD[3][0] = neg8_r_dead
     UNARY_R_DEAD[3][1] = neg16_r_dead
     UNARY_R_DEAD[3][2] = neg32_r_dead
+    PREDICATED_ALU_RR[0][0] = add8_rr_predicated
+    PREDICATED_ALU_RR[0][1] = add16_rr_predicated
+    PREDICATED_ALU_RR[0][2] = add32_rr_predicated
+    PREDICATED_ALU_RR[1][0] = or8_rr_predicated
+    PREDICATED_ALU_RR[1][1] = or16_rr_predicated
+    PREDICATED_ALU_RR[1][2] = or32_rr_predicated
+    PREDICATED_ALU_RR[2][0] = adc8_rr_predicated
+    PREDICATED_ALU_RR[2][1] = adc16_rr_predicated
+    PREDICATED_ALU_RR[2][2] = adc32_rr_predicated
+    PREDICATED_ALU_RR[3][0] = sbb8_rr_predicated
+    PREDICATED_ALU_RR[3][1] = sbb16_rr_predicated
+    PREDICATED_ALU_RR[3][2] = sbb32_rr_predicated
+    PREDICATED_ALU_RR[4][0] = and8_rr_predicated
+    PREDICATED_ALU_RR[4][1] = and16_rr_predicated
+    PREDICATED_ALU_RR[4][2] = and32_rr_predicated
+    PREDICATED_ALU_RR[5][0] = sub8_rr_predicated
+    PREDICATED_ALU_RR[5][1] = sub16_rr_predicated
+    PREDICATED_ALU_RR[5][2] = sub32_rr_predicated
+    PREDICATED_ALU_RR[6][0] = xor8_rr_predicated
+    PREDICATED_ALU_RR[6][1] = xor16_rr_predicated
+    PREDICATED_ALU_RR[6][2] = xor32_rr_predicated
+    PREDICATED_ALU_RR[7][0] = cmp8_rr_predicated
+    PREDICATED_ALU_RR[7][1] = cmp16_rr_predicated
+    PREDICATED_ALU_RR[7][2] = cmp32_rr_predicated
+    PREDICATED_ALU_RR[8][0] = test8_rr_predicated
+    PREDICATED_ALU_RR[8][1] = test16_rr_predicated
+    PREDICATED_ALU_RR[8][2] = test32_rr_predicated
+    PREDICATED_ALU_RR_DEAD[0][0] = add8_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[0][1] = add16_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[0][2] = add32_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[1][0] = or8_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[1][1] = or16_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[1][2] = or32_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[2][0] = adc8_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[2][1] = adc16_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[2][2] = adc32_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[3][0] = sbb8_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[3][1] = sbb16_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[3][2] = sbb32_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[4][0] = and8_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[4][1] = and16_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[4][2] = and32_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[5][0] = sub8_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[5][1] = sub16_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[5][2] = sub32_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[6][0] = xor8_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[6][1] = xor16_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[6][2] = xor32_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[7][0] = cmp8_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[7][1] = cmp16_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[7][2] = cmp32_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[8][0] = test8_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[8][1] = test16_rr_predicated_dead
+    PREDICATED_ALU_RR_DEAD[8][2] = test32_rr_predicated_dead
+    PREDICATED_ALU_RI[0][0] = add8_ri_predicated
+    PREDICATED_ALU_RI[0][1] = add16_ri_predicated
+    PREDICATED_ALU_RI[0][2] = add32_ri_predicated
+    PREDICATED_ALU_RI[1][0] = or8_ri_predicated
+    PREDICATED_ALU_RI[1][1] = or16_ri_predicated
+    PREDICATED_ALU_RI[1][2] = or32_ri_predicated
+    PREDICATED_ALU_RI[2][0] = adc8_ri_predicated
+    PREDICATED_ALU_RI[2][1] = adc16_ri_predicated
+    PREDICATED_ALU_RI[2][2] = adc32_ri_predicated
+    PREDICATED_ALU_RI[3][0] = sbb8_ri_predicated
+    PREDICATED_ALU_RI[3][1] = sbb16_ri_predicated
+    PREDICATED_ALU_RI[3][2] = sbb32_ri_predicated
+    PREDICATED_ALU_RI[4][0] = and8_ri_predicated
+    PREDICATED_ALU_RI[4][1] = and16_ri_predicated
+    PREDICATED_ALU_RI[4][2] = and32_ri_predicated
+    PREDICATED_ALU_RI[5][0] = sub8_ri_predicated
+    PREDICATED_ALU_RI[5][1] = sub16_ri_predicated
+    PREDICATED_ALU_RI[5][2] = sub32_ri_predicated
+    PREDICATED_ALU_RI[6][0] = xor8_ri_predicated
+    PREDICATED_ALU_RI[6][1] = xor16_ri_predicated
+    PREDICATED_ALU_RI[6][2] = xor32_ri_predicated
+    PREDICATED_ALU_RI[7][0] = cmp8_ri_predicated
+    PREDICATED_ALU_RI[7][1] = cmp16_ri_predicated
+    PREDICATED_ALU_RI[7][2] = cmp32_ri_predicated
+    PREDICATED_ALU_RI[8][0] = test8_ri_predicated
+    PREDICATED_ALU_RI[8][1] = test16_ri_predicated
+    PREDICATED_ALU_RI[8][2] = test32_ri_predicated
+    PREDICATED_ALU_RI_DEAD[0][0] = add8_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[0][1] = add16_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[0][2] = add32_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[1][0] = or8_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[1][1] = or16_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[1][2] = or32_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[2][0] = adc8_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[2][1] = adc16_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[2][2] = adc32_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[3][0] = sbb8_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[3][1] = sbb16_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[3][2] = sbb32_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[4][0] = and8_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[4][1] = and16_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[4][2] = and32_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[5][0] = sub8_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[5][1] = sub16_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[5][2] = sub32_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[6][0] = xor8_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[6][1] = xor16_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[6][2] = xor32_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[7][0] = cmp8_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[7][1] = cmp16_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[7][2] = cmp32_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[8][0] = test8_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[8][1] = test16_ri_predicated_dead
+    PREDICATED_ALU_RI_DEAD[8][2] = test32_ri_predicated_dead
+    PREDICATED_UNARY_R[0][0] = inc8_r_predicated
+    PREDICATED_UNARY_R[0][1] = inc16_r_predicated
+    PREDICATED_UNARY_R[0][2] = inc32_r_predicated
+    PREDICATED_UNARY_R[1][0] = dec8_r_predicated
+    PREDICATED_UNARY_R[1][1] = dec16_r_predicated
+    PREDICATED_UNARY_R[1][2] = dec32_r_predicated
+    PREDICATED_UNARY_R[2][0] = not8_r_predicated
+    PREDICATED_UNARY_R[2][1] = not16_r_predicated
+    PREDICATED_UNARY_R[2][2] = not32_r_predicated
+    PREDICATED_UNARY_R[3][0] = neg8_r_predicated
+    PREDICATED_UNARY_R[3][1] = neg16_r_predicated
+    PREDICATED_UNARY_R[3][2] = neg32_r_predicated
+    PREDICATED_UNARY_R_DEAD[0][0] = inc8_r_predicated_dead
+    PREDICATED_UNARY_R_DEAD[0][1] = inc16_r_predicated_dead
+    PREDICATED_UNARY_R_DEAD[0][2] = inc32_r_predicated_dead
+    PREDICATED_UNARY_R_DEAD[1][0] = dec8_r_predicated_dead
+    PREDICATED_UNARY_R_DEAD[1][1] = dec16_r_predicated_dead
+    PREDICATED_UNARY_R_DEAD[1][2] = dec32_r_predicated_dead
+    PREDICATED_UNARY_R_DEAD[2][0] = not8_r_predicated_dead
+    PREDICATED_UNARY_R_DEAD[2][1] = not16_r_predicated_dead
+    PREDICATED_UNARY_R_DEAD[2][2] = not32_r_predicated_dead
+    PREDICATED_UNARY_R_DEAD[3][0] = neg8_r_predicated_dead
+    PREDICATED_UNARY_R_DEAD[3][1] = neg16_r_predicated_dead
+    PREDICATED_UNARY_R_DEAD[3][2] = neg32_r_predicated_dead
     UNARY_M[0][0] = inc8_m
     UNARY_M[0][1] = inc16_m
     UNARY_M[0][2] = inc32_m
@@ -3689,6 +4796,12 @@ cdef void fill_grid() noexcept nogil:
     FLUID_IMM[0][0] = fluid_imm8
     FLUID_IMM[0][1] = fluid_imm16
     FLUID_IMM[0][2] = fluid_imm32
+    PREDICATED_MOV_RR[0][0] = predicated_mov_rr8
+    PREDICATED_MOV_RR[0][1] = predicated_mov_rr16
+    PREDICATED_MOV_RR[0][2] = predicated_mov_rr32
+    PREDICATED_MOV_RI[0][0] = predicated_mov_ri8
+    PREDICATED_MOV_RI[0][1] = predicated_mov_ri16
+    PREDICATED_MOV_RI[0][2] = predicated_mov_ri32
     STRING[0][0] = movs8
     STRING[0][1] = movs16
     STRING[0][2] = movs32
@@ -3747,681 +4860,865 @@ cdef void fill_grid() noexcept nogil:
     JCC[0][13] = jcc_d
     JCC[0][14] = jcc_e
     JCC[0][15] = jcc_f
+    PREDICATE[0][0] = predicate_0
+    PREDICATE[0][1] = predicate_1
+    PREDICATE[0][2] = predicate_2
+    PREDICATE[0][3] = predicate_3
+    PREDICATE[0][4] = predicate_4
+    PREDICATE[0][5] = predicate_5
+    PREDICATE[0][6] = predicate_6
+    PREDICATE[0][7] = predicate_7
+    PREDICATE[0][8] = predicate_8
+    PREDICATE[0][9] = predicate_9
+    PREDICATE[0][10] = predicate_a
+    PREDICATE[0][11] = predicate_b
+    PREDICATE[0][12] = predicate_c
+    PREDICATE[0][13] = predicate_d
+    PREDICATE[0][14] = predicate_e
+    PREDICATE[0][15] = predicate_f
 
 
 cdef void fill_fused() noexcept nogil:
-    fuses(ALU_RR[ADD][0], 2, add8_rr_j2)
-    fuses(ALU_RR[ADD][0], 3, add8_rr_j3)
-    fuses(ALU_RR[ADD][0], 4, add8_rr_j4)
-    fuses(ALU_RR[ADD][0], 5, add8_rr_j5)
-    fuses(ALU_RR[ADD][0], 6, add8_rr_j6)
-    fuses(ALU_RR[ADD][0], 7, add8_rr_j7)
-    fuses(ALU_RR[ADD][0], 8, add8_rr_j8)
-    fuses(ALU_RR[ADD][0], 9, add8_rr_j9)
-    fuses(ALU_RR[ADD][0], 12, add8_rr_jc)
-    fuses(ALU_RR[ADD][0], 13, add8_rr_jd)
-    fuses(ALU_RR[ADD][0], 14, add8_rr_je)
-    fuses(ALU_RR[ADD][0], 15, add8_rr_jf)
-    fuses(ALU_RR[ADD][1], 2, add16_rr_j2)
-    fuses(ALU_RR[ADD][1], 3, add16_rr_j3)
-    fuses(ALU_RR[ADD][1], 4, add16_rr_j4)
-    fuses(ALU_RR[ADD][1], 5, add16_rr_j5)
-    fuses(ALU_RR[ADD][1], 6, add16_rr_j6)
-    fuses(ALU_RR[ADD][1], 7, add16_rr_j7)
-    fuses(ALU_RR[ADD][1], 8, add16_rr_j8)
-    fuses(ALU_RR[ADD][1], 9, add16_rr_j9)
-    fuses(ALU_RR[ADD][1], 12, add16_rr_jc)
-    fuses(ALU_RR[ADD][1], 13, add16_rr_jd)
-    fuses(ALU_RR[ADD][1], 14, add16_rr_je)
-    fuses(ALU_RR[ADD][1], 15, add16_rr_jf)
-    fuses(ALU_RR[ADD][2], 2, add32_rr_j2)
-    fuses(ALU_RR[ADD][2], 3, add32_rr_j3)
-    fuses(ALU_RR[ADD][2], 4, add32_rr_j4)
-    fuses(ALU_RR[ADD][2], 5, add32_rr_j5)
-    fuses(ALU_RR[ADD][2], 6, add32_rr_j6)
-    fuses(ALU_RR[ADD][2], 7, add32_rr_j7)
-    fuses(ALU_RR[ADD][2], 8, add32_rr_j8)
-    fuses(ALU_RR[ADD][2], 9, add32_rr_j9)
-    fuses(ALU_RR[ADD][2], 12, add32_rr_jc)
-    fuses(ALU_RR[ADD][2], 13, add32_rr_jd)
-    fuses(ALU_RR[ADD][2], 14, add32_rr_je)
-    fuses(ALU_RR[ADD][2], 15, add32_rr_jf)
-    fuses(ALU_RR[SUB][0], 2, sub8_rr_j2)
-    fuses(ALU_RR[SUB][0], 3, sub8_rr_j3)
-    fuses(ALU_RR[SUB][0], 4, sub8_rr_j4)
-    fuses(ALU_RR[SUB][0], 5, sub8_rr_j5)
-    fuses(ALU_RR[SUB][0], 6, sub8_rr_j6)
-    fuses(ALU_RR[SUB][0], 7, sub8_rr_j7)
-    fuses(ALU_RR[SUB][0], 8, sub8_rr_j8)
-    fuses(ALU_RR[SUB][0], 9, sub8_rr_j9)
-    fuses(ALU_RR[SUB][0], 12, sub8_rr_jc)
-    fuses(ALU_RR[SUB][0], 13, sub8_rr_jd)
-    fuses(ALU_RR[SUB][0], 14, sub8_rr_je)
-    fuses(ALU_RR[SUB][0], 15, sub8_rr_jf)
-    fuses(ALU_RR[SUB][1], 2, sub16_rr_j2)
-    fuses(ALU_RR[SUB][1], 3, sub16_rr_j3)
-    fuses(ALU_RR[SUB][1], 4, sub16_rr_j4)
-    fuses(ALU_RR[SUB][1], 5, sub16_rr_j5)
-    fuses(ALU_RR[SUB][1], 6, sub16_rr_j6)
-    fuses(ALU_RR[SUB][1], 7, sub16_rr_j7)
-    fuses(ALU_RR[SUB][1], 8, sub16_rr_j8)
-    fuses(ALU_RR[SUB][1], 9, sub16_rr_j9)
-    fuses(ALU_RR[SUB][1], 12, sub16_rr_jc)
-    fuses(ALU_RR[SUB][1], 13, sub16_rr_jd)
-    fuses(ALU_RR[SUB][1], 14, sub16_rr_je)
-    fuses(ALU_RR[SUB][1], 15, sub16_rr_jf)
-    fuses(ALU_RR[SUB][2], 2, sub32_rr_j2)
-    fuses(ALU_RR[SUB][2], 3, sub32_rr_j3)
-    fuses(ALU_RR[SUB][2], 4, sub32_rr_j4)
-    fuses(ALU_RR[SUB][2], 5, sub32_rr_j5)
-    fuses(ALU_RR[SUB][2], 6, sub32_rr_j6)
-    fuses(ALU_RR[SUB][2], 7, sub32_rr_j7)
-    fuses(ALU_RR[SUB][2], 8, sub32_rr_j8)
-    fuses(ALU_RR[SUB][2], 9, sub32_rr_j9)
-    fuses(ALU_RR[SUB][2], 12, sub32_rr_jc)
-    fuses(ALU_RR[SUB][2], 13, sub32_rr_jd)
-    fuses(ALU_RR[SUB][2], 14, sub32_rr_je)
-    fuses(ALU_RR[SUB][2], 15, sub32_rr_jf)
-    fuses(ALU_RR[AND][0], 2, and8_rr_j2)
-    fuses(ALU_RR[AND][0], 3, and8_rr_j3)
-    fuses(ALU_RR[AND][0], 4, and8_rr_j4)
-    fuses(ALU_RR[AND][0], 5, and8_rr_j5)
-    fuses(ALU_RR[AND][0], 6, and8_rr_j6)
-    fuses(ALU_RR[AND][0], 7, and8_rr_j7)
-    fuses(ALU_RR[AND][0], 8, and8_rr_j8)
-    fuses(ALU_RR[AND][0], 9, and8_rr_j9)
-    fuses(ALU_RR[AND][0], 12, and8_rr_jc)
-    fuses(ALU_RR[AND][0], 13, and8_rr_jd)
-    fuses(ALU_RR[AND][0], 14, and8_rr_je)
-    fuses(ALU_RR[AND][0], 15, and8_rr_jf)
-    fuses(ALU_RR[AND][1], 2, and16_rr_j2)
-    fuses(ALU_RR[AND][1], 3, and16_rr_j3)
-    fuses(ALU_RR[AND][1], 4, and16_rr_j4)
-    fuses(ALU_RR[AND][1], 5, and16_rr_j5)
-    fuses(ALU_RR[AND][1], 6, and16_rr_j6)
-    fuses(ALU_RR[AND][1], 7, and16_rr_j7)
-    fuses(ALU_RR[AND][1], 8, and16_rr_j8)
-    fuses(ALU_RR[AND][1], 9, and16_rr_j9)
-    fuses(ALU_RR[AND][1], 12, and16_rr_jc)
-    fuses(ALU_RR[AND][1], 13, and16_rr_jd)
-    fuses(ALU_RR[AND][1], 14, and16_rr_je)
-    fuses(ALU_RR[AND][1], 15, and16_rr_jf)
-    fuses(ALU_RR[AND][2], 2, and32_rr_j2)
-    fuses(ALU_RR[AND][2], 3, and32_rr_j3)
-    fuses(ALU_RR[AND][2], 4, and32_rr_j4)
-    fuses(ALU_RR[AND][2], 5, and32_rr_j5)
-    fuses(ALU_RR[AND][2], 6, and32_rr_j6)
-    fuses(ALU_RR[AND][2], 7, and32_rr_j7)
-    fuses(ALU_RR[AND][2], 8, and32_rr_j8)
-    fuses(ALU_RR[AND][2], 9, and32_rr_j9)
-    fuses(ALU_RR[AND][2], 12, and32_rr_jc)
-    fuses(ALU_RR[AND][2], 13, and32_rr_jd)
-    fuses(ALU_RR[AND][2], 14, and32_rr_je)
-    fuses(ALU_RR[AND][2], 15, and32_rr_jf)
-    fuses(ALU_RR[OR][0], 2, or8_rr_j2)
-    fuses(ALU_RR[OR][0], 3, or8_rr_j3)
-    fuses(ALU_RR[OR][0], 4, or8_rr_j4)
-    fuses(ALU_RR[OR][0], 5, or8_rr_j5)
-    fuses(ALU_RR[OR][0], 6, or8_rr_j6)
-    fuses(ALU_RR[OR][0], 7, or8_rr_j7)
-    fuses(ALU_RR[OR][0], 8, or8_rr_j8)
-    fuses(ALU_RR[OR][0], 9, or8_rr_j9)
-    fuses(ALU_RR[OR][0], 12, or8_rr_jc)
-    fuses(ALU_RR[OR][0], 13, or8_rr_jd)
-    fuses(ALU_RR[OR][0], 14, or8_rr_je)
-    fuses(ALU_RR[OR][0], 15, or8_rr_jf)
-    fuses(ALU_RR[OR][1], 2, or16_rr_j2)
-    fuses(ALU_RR[OR][1], 3, or16_rr_j3)
-    fuses(ALU_RR[OR][1], 4, or16_rr_j4)
-    fuses(ALU_RR[OR][1], 5, or16_rr_j5)
-    fuses(ALU_RR[OR][1], 6, or16_rr_j6)
-    fuses(ALU_RR[OR][1], 7, or16_rr_j7)
-    fuses(ALU_RR[OR][1], 8, or16_rr_j8)
-    fuses(ALU_RR[OR][1], 9, or16_rr_j9)
-    fuses(ALU_RR[OR][1], 12, or16_rr_jc)
-    fuses(ALU_RR[OR][1], 13, or16_rr_jd)
-    fuses(ALU_RR[OR][1], 14, or16_rr_je)
-    fuses(ALU_RR[OR][1], 15, or16_rr_jf)
-    fuses(ALU_RR[OR][2], 2, or32_rr_j2)
-    fuses(ALU_RR[OR][2], 3, or32_rr_j3)
-    fuses(ALU_RR[OR][2], 4, or32_rr_j4)
-    fuses(ALU_RR[OR][2], 5, or32_rr_j5)
-    fuses(ALU_RR[OR][2], 6, or32_rr_j6)
-    fuses(ALU_RR[OR][2], 7, or32_rr_j7)
-    fuses(ALU_RR[OR][2], 8, or32_rr_j8)
-    fuses(ALU_RR[OR][2], 9, or32_rr_j9)
-    fuses(ALU_RR[OR][2], 12, or32_rr_jc)
-    fuses(ALU_RR[OR][2], 13, or32_rr_jd)
-    fuses(ALU_RR[OR][2], 14, or32_rr_je)
-    fuses(ALU_RR[OR][2], 15, or32_rr_jf)
-    fuses(ALU_RR[CMP][0], 2, cmp8_rr_j2)
-    fuses(ALU_RR[CMP][0], 3, cmp8_rr_j3)
-    fuses(ALU_RR[CMP][0], 4, cmp8_rr_j4)
-    fuses(ALU_RR[CMP][0], 5, cmp8_rr_j5)
-    fuses(ALU_RR[CMP][0], 6, cmp8_rr_j6)
-    fuses(ALU_RR[CMP][0], 7, cmp8_rr_j7)
-    fuses(ALU_RR[CMP][0], 8, cmp8_rr_j8)
-    fuses(ALU_RR[CMP][0], 9, cmp8_rr_j9)
-    fuses(ALU_RR[CMP][0], 12, cmp8_rr_jc)
-    fuses(ALU_RR[CMP][0], 13, cmp8_rr_jd)
-    fuses(ALU_RR[CMP][0], 14, cmp8_rr_je)
-    fuses(ALU_RR[CMP][0], 15, cmp8_rr_jf)
-    fuses(ALU_RR[CMP][1], 2, cmp16_rr_j2)
-    fuses(ALU_RR[CMP][1], 3, cmp16_rr_j3)
-    fuses(ALU_RR[CMP][1], 4, cmp16_rr_j4)
-    fuses(ALU_RR[CMP][1], 5, cmp16_rr_j5)
-    fuses(ALU_RR[CMP][1], 6, cmp16_rr_j6)
-    fuses(ALU_RR[CMP][1], 7, cmp16_rr_j7)
-    fuses(ALU_RR[CMP][1], 8, cmp16_rr_j8)
-    fuses(ALU_RR[CMP][1], 9, cmp16_rr_j9)
-    fuses(ALU_RR[CMP][1], 12, cmp16_rr_jc)
-    fuses(ALU_RR[CMP][1], 13, cmp16_rr_jd)
-    fuses(ALU_RR[CMP][1], 14, cmp16_rr_je)
-    fuses(ALU_RR[CMP][1], 15, cmp16_rr_jf)
-    fuses(ALU_RR[CMP][2], 2, cmp32_rr_j2)
-    fuses(ALU_RR[CMP][2], 3, cmp32_rr_j3)
-    fuses(ALU_RR[CMP][2], 4, cmp32_rr_j4)
-    fuses(ALU_RR[CMP][2], 5, cmp32_rr_j5)
-    fuses(ALU_RR[CMP][2], 6, cmp32_rr_j6)
-    fuses(ALU_RR[CMP][2], 7, cmp32_rr_j7)
-    fuses(ALU_RR[CMP][2], 8, cmp32_rr_j8)
-    fuses(ALU_RR[CMP][2], 9, cmp32_rr_j9)
-    fuses(ALU_RR[CMP][2], 12, cmp32_rr_jc)
-    fuses(ALU_RR[CMP][2], 13, cmp32_rr_jd)
-    fuses(ALU_RR[CMP][2], 14, cmp32_rr_je)
-    fuses(ALU_RR[CMP][2], 15, cmp32_rr_jf)
-    fuses(ALU_RR[TEST][0], 2, test8_rr_j2)
-    fuses(ALU_RR[TEST][0], 3, test8_rr_j3)
-    fuses(ALU_RR[TEST][0], 4, test8_rr_j4)
-    fuses(ALU_RR[TEST][0], 5, test8_rr_j5)
-    fuses(ALU_RR[TEST][0], 6, test8_rr_j6)
-    fuses(ALU_RR[TEST][0], 7, test8_rr_j7)
-    fuses(ALU_RR[TEST][0], 8, test8_rr_j8)
-    fuses(ALU_RR[TEST][0], 9, test8_rr_j9)
-    fuses(ALU_RR[TEST][0], 12, test8_rr_jc)
-    fuses(ALU_RR[TEST][0], 13, test8_rr_jd)
-    fuses(ALU_RR[TEST][0], 14, test8_rr_je)
-    fuses(ALU_RR[TEST][0], 15, test8_rr_jf)
-    fuses(ALU_RR[TEST][1], 2, test16_rr_j2)
-    fuses(ALU_RR[TEST][1], 3, test16_rr_j3)
-    fuses(ALU_RR[TEST][1], 4, test16_rr_j4)
-    fuses(ALU_RR[TEST][1], 5, test16_rr_j5)
-    fuses(ALU_RR[TEST][1], 6, test16_rr_j6)
-    fuses(ALU_RR[TEST][1], 7, test16_rr_j7)
-    fuses(ALU_RR[TEST][1], 8, test16_rr_j8)
-    fuses(ALU_RR[TEST][1], 9, test16_rr_j9)
-    fuses(ALU_RR[TEST][1], 12, test16_rr_jc)
-    fuses(ALU_RR[TEST][1], 13, test16_rr_jd)
-    fuses(ALU_RR[TEST][1], 14, test16_rr_je)
-    fuses(ALU_RR[TEST][1], 15, test16_rr_jf)
-    fuses(ALU_RR[TEST][2], 2, test32_rr_j2)
-    fuses(ALU_RR[TEST][2], 3, test32_rr_j3)
-    fuses(ALU_RR[TEST][2], 4, test32_rr_j4)
-    fuses(ALU_RR[TEST][2], 5, test32_rr_j5)
-    fuses(ALU_RR[TEST][2], 6, test32_rr_j6)
-    fuses(ALU_RR[TEST][2], 7, test32_rr_j7)
-    fuses(ALU_RR[TEST][2], 8, test32_rr_j8)
-    fuses(ALU_RR[TEST][2], 9, test32_rr_j9)
-    fuses(ALU_RR[TEST][2], 12, test32_rr_jc)
-    fuses(ALU_RR[TEST][2], 13, test32_rr_jd)
-    fuses(ALU_RR[TEST][2], 14, test32_rr_je)
-    fuses(ALU_RR[TEST][2], 15, test32_rr_jf)
-    fuses(ALU_RI[ADD][0], 2, add8_ri_j2)
-    fuses(ALU_RI[ADD][0], 3, add8_ri_j3)
-    fuses(ALU_RI[ADD][0], 4, add8_ri_j4)
-    fuses(ALU_RI[ADD][0], 5, add8_ri_j5)
-    fuses(ALU_RI[ADD][0], 6, add8_ri_j6)
-    fuses(ALU_RI[ADD][0], 7, add8_ri_j7)
-    fuses(ALU_RI[ADD][0], 8, add8_ri_j8)
-    fuses(ALU_RI[ADD][0], 9, add8_ri_j9)
-    fuses(ALU_RI[ADD][0], 12, add8_ri_jc)
-    fuses(ALU_RI[ADD][0], 13, add8_ri_jd)
-    fuses(ALU_RI[ADD][0], 14, add8_ri_je)
-    fuses(ALU_RI[ADD][0], 15, add8_ri_jf)
-    fuses(ALU_RI[ADD][1], 2, add16_ri_j2)
-    fuses(ALU_RI[ADD][1], 3, add16_ri_j3)
-    fuses(ALU_RI[ADD][1], 4, add16_ri_j4)
-    fuses(ALU_RI[ADD][1], 5, add16_ri_j5)
-    fuses(ALU_RI[ADD][1], 6, add16_ri_j6)
-    fuses(ALU_RI[ADD][1], 7, add16_ri_j7)
-    fuses(ALU_RI[ADD][1], 8, add16_ri_j8)
-    fuses(ALU_RI[ADD][1], 9, add16_ri_j9)
-    fuses(ALU_RI[ADD][1], 12, add16_ri_jc)
-    fuses(ALU_RI[ADD][1], 13, add16_ri_jd)
-    fuses(ALU_RI[ADD][1], 14, add16_ri_je)
-    fuses(ALU_RI[ADD][1], 15, add16_ri_jf)
-    fuses(ALU_RI[ADD][2], 2, add32_ri_j2)
-    fuses(ALU_RI[ADD][2], 3, add32_ri_j3)
-    fuses(ALU_RI[ADD][2], 4, add32_ri_j4)
-    fuses(ALU_RI[ADD][2], 5, add32_ri_j5)
-    fuses(ALU_RI[ADD][2], 6, add32_ri_j6)
-    fuses(ALU_RI[ADD][2], 7, add32_ri_j7)
-    fuses(ALU_RI[ADD][2], 8, add32_ri_j8)
-    fuses(ALU_RI[ADD][2], 9, add32_ri_j9)
-    fuses(ALU_RI[ADD][2], 12, add32_ri_jc)
-    fuses(ALU_RI[ADD][2], 13, add32_ri_jd)
-    fuses(ALU_RI[ADD][2], 14, add32_ri_je)
-    fuses(ALU_RI[ADD][2], 15, add32_ri_jf)
-    fuses(ALU_RI[SUB][0], 2, sub8_ri_j2)
-    fuses(ALU_RI[SUB][0], 3, sub8_ri_j3)
-    fuses(ALU_RI[SUB][0], 4, sub8_ri_j4)
-    fuses(ALU_RI[SUB][0], 5, sub8_ri_j5)
-    fuses(ALU_RI[SUB][0], 6, sub8_ri_j6)
-    fuses(ALU_RI[SUB][0], 7, sub8_ri_j7)
-    fuses(ALU_RI[SUB][0], 8, sub8_ri_j8)
-    fuses(ALU_RI[SUB][0], 9, sub8_ri_j9)
-    fuses(ALU_RI[SUB][0], 12, sub8_ri_jc)
-    fuses(ALU_RI[SUB][0], 13, sub8_ri_jd)
-    fuses(ALU_RI[SUB][0], 14, sub8_ri_je)
-    fuses(ALU_RI[SUB][0], 15, sub8_ri_jf)
-    fuses(ALU_RI[SUB][1], 2, sub16_ri_j2)
-    fuses(ALU_RI[SUB][1], 3, sub16_ri_j3)
-    fuses(ALU_RI[SUB][1], 4, sub16_ri_j4)
-    fuses(ALU_RI[SUB][1], 5, sub16_ri_j5)
-    fuses(ALU_RI[SUB][1], 6, sub16_ri_j6)
-    fuses(ALU_RI[SUB][1], 7, sub16_ri_j7)
-    fuses(ALU_RI[SUB][1], 8, sub16_ri_j8)
-    fuses(ALU_RI[SUB][1], 9, sub16_ri_j9)
-    fuses(ALU_RI[SUB][1], 12, sub16_ri_jc)
-    fuses(ALU_RI[SUB][1], 13, sub16_ri_jd)
-    fuses(ALU_RI[SUB][1], 14, sub16_ri_je)
-    fuses(ALU_RI[SUB][1], 15, sub16_ri_jf)
-    fuses(ALU_RI[SUB][2], 2, sub32_ri_j2)
-    fuses(ALU_RI[SUB][2], 3, sub32_ri_j3)
-    fuses(ALU_RI[SUB][2], 4, sub32_ri_j4)
-    fuses(ALU_RI[SUB][2], 5, sub32_ri_j5)
-    fuses(ALU_RI[SUB][2], 6, sub32_ri_j6)
-    fuses(ALU_RI[SUB][2], 7, sub32_ri_j7)
-    fuses(ALU_RI[SUB][2], 8, sub32_ri_j8)
-    fuses(ALU_RI[SUB][2], 9, sub32_ri_j9)
-    fuses(ALU_RI[SUB][2], 12, sub32_ri_jc)
-    fuses(ALU_RI[SUB][2], 13, sub32_ri_jd)
-    fuses(ALU_RI[SUB][2], 14, sub32_ri_je)
-    fuses(ALU_RI[SUB][2], 15, sub32_ri_jf)
-    fuses(ALU_RI[AND][0], 2, and8_ri_j2)
-    fuses(ALU_RI[AND][0], 3, and8_ri_j3)
-    fuses(ALU_RI[AND][0], 4, and8_ri_j4)
-    fuses(ALU_RI[AND][0], 5, and8_ri_j5)
-    fuses(ALU_RI[AND][0], 6, and8_ri_j6)
-    fuses(ALU_RI[AND][0], 7, and8_ri_j7)
-    fuses(ALU_RI[AND][0], 8, and8_ri_j8)
-    fuses(ALU_RI[AND][0], 9, and8_ri_j9)
-    fuses(ALU_RI[AND][0], 12, and8_ri_jc)
-    fuses(ALU_RI[AND][0], 13, and8_ri_jd)
-    fuses(ALU_RI[AND][0], 14, and8_ri_je)
-    fuses(ALU_RI[AND][0], 15, and8_ri_jf)
-    fuses(ALU_RI[AND][1], 2, and16_ri_j2)
-    fuses(ALU_RI[AND][1], 3, and16_ri_j3)
-    fuses(ALU_RI[AND][1], 4, and16_ri_j4)
-    fuses(ALU_RI[AND][1], 5, and16_ri_j5)
-    fuses(ALU_RI[AND][1], 6, and16_ri_j6)
-    fuses(ALU_RI[AND][1], 7, and16_ri_j7)
-    fuses(ALU_RI[AND][1], 8, and16_ri_j8)
-    fuses(ALU_RI[AND][1], 9, and16_ri_j9)
-    fuses(ALU_RI[AND][1], 12, and16_ri_jc)
-    fuses(ALU_RI[AND][1], 13, and16_ri_jd)
-    fuses(ALU_RI[AND][1], 14, and16_ri_je)
-    fuses(ALU_RI[AND][1], 15, and16_ri_jf)
-    fuses(ALU_RI[AND][2], 2, and32_ri_j2)
-    fuses(ALU_RI[AND][2], 3, and32_ri_j3)
-    fuses(ALU_RI[AND][2], 4, and32_ri_j4)
-    fuses(ALU_RI[AND][2], 5, and32_ri_j5)
-    fuses(ALU_RI[AND][2], 6, and32_ri_j6)
-    fuses(ALU_RI[AND][2], 7, and32_ri_j7)
-    fuses(ALU_RI[AND][2], 8, and32_ri_j8)
-    fuses(ALU_RI[AND][2], 9, and32_ri_j9)
-    fuses(ALU_RI[AND][2], 12, and32_ri_jc)
-    fuses(ALU_RI[AND][2], 13, and32_ri_jd)
-    fuses(ALU_RI[AND][2], 14, and32_ri_je)
-    fuses(ALU_RI[AND][2], 15, and32_ri_jf)
-    fuses(ALU_RI[CMP][0], 2, cmp8_ri_j2)
-    fuses(ALU_RI[CMP][0], 3, cmp8_ri_j3)
-    fuses(ALU_RI[CMP][0], 4, cmp8_ri_j4)
-    fuses(ALU_RI[CMP][0], 5, cmp8_ri_j5)
-    fuses(ALU_RI[CMP][0], 6, cmp8_ri_j6)
-    fuses(ALU_RI[CMP][0], 7, cmp8_ri_j7)
-    fuses(ALU_RI[CMP][0], 8, cmp8_ri_j8)
-    fuses(ALU_RI[CMP][0], 9, cmp8_ri_j9)
-    fuses(ALU_RI[CMP][0], 12, cmp8_ri_jc)
-    fuses(ALU_RI[CMP][0], 13, cmp8_ri_jd)
-    fuses(ALU_RI[CMP][0], 14, cmp8_ri_je)
-    fuses(ALU_RI[CMP][0], 15, cmp8_ri_jf)
-    fuses(ALU_RI[CMP][1], 2, cmp16_ri_j2)
-    fuses(ALU_RI[CMP][1], 3, cmp16_ri_j3)
-    fuses(ALU_RI[CMP][1], 4, cmp16_ri_j4)
-    fuses(ALU_RI[CMP][1], 5, cmp16_ri_j5)
-    fuses(ALU_RI[CMP][1], 6, cmp16_ri_j6)
-    fuses(ALU_RI[CMP][1], 7, cmp16_ri_j7)
-    fuses(ALU_RI[CMP][1], 8, cmp16_ri_j8)
-    fuses(ALU_RI[CMP][1], 9, cmp16_ri_j9)
-    fuses(ALU_RI[CMP][1], 12, cmp16_ri_jc)
-    fuses(ALU_RI[CMP][1], 13, cmp16_ri_jd)
-    fuses(ALU_RI[CMP][1], 14, cmp16_ri_je)
-    fuses(ALU_RI[CMP][1], 15, cmp16_ri_jf)
-    fuses(ALU_RI[CMP][2], 2, cmp32_ri_j2)
-    fuses(ALU_RI[CMP][2], 3, cmp32_ri_j3)
-    fuses(ALU_RI[CMP][2], 4, cmp32_ri_j4)
-    fuses(ALU_RI[CMP][2], 5, cmp32_ri_j5)
-    fuses(ALU_RI[CMP][2], 6, cmp32_ri_j6)
-    fuses(ALU_RI[CMP][2], 7, cmp32_ri_j7)
-    fuses(ALU_RI[CMP][2], 8, cmp32_ri_j8)
-    fuses(ALU_RI[CMP][2], 9, cmp32_ri_j9)
-    fuses(ALU_RI[CMP][2], 12, cmp32_ri_jc)
-    fuses(ALU_RI[CMP][2], 13, cmp32_ri_jd)
-    fuses(ALU_RI[CMP][2], 14, cmp32_ri_je)
-    fuses(ALU_RI[CMP][2], 15, cmp32_ri_jf)
-    fuses(ALU_RI[TEST][0], 2, test8_ri_j2)
-    fuses(ALU_RI[TEST][0], 3, test8_ri_j3)
-    fuses(ALU_RI[TEST][0], 4, test8_ri_j4)
-    fuses(ALU_RI[TEST][0], 5, test8_ri_j5)
-    fuses(ALU_RI[TEST][0], 6, test8_ri_j6)
-    fuses(ALU_RI[TEST][0], 7, test8_ri_j7)
-    fuses(ALU_RI[TEST][0], 8, test8_ri_j8)
-    fuses(ALU_RI[TEST][0], 9, test8_ri_j9)
-    fuses(ALU_RI[TEST][0], 12, test8_ri_jc)
-    fuses(ALU_RI[TEST][0], 13, test8_ri_jd)
-    fuses(ALU_RI[TEST][0], 14, test8_ri_je)
-    fuses(ALU_RI[TEST][0], 15, test8_ri_jf)
-    fuses(ALU_RI[TEST][1], 2, test16_ri_j2)
-    fuses(ALU_RI[TEST][1], 3, test16_ri_j3)
-    fuses(ALU_RI[TEST][1], 4, test16_ri_j4)
-    fuses(ALU_RI[TEST][1], 5, test16_ri_j5)
-    fuses(ALU_RI[TEST][1], 6, test16_ri_j6)
-    fuses(ALU_RI[TEST][1], 7, test16_ri_j7)
-    fuses(ALU_RI[TEST][1], 8, test16_ri_j8)
-    fuses(ALU_RI[TEST][1], 9, test16_ri_j9)
-    fuses(ALU_RI[TEST][1], 12, test16_ri_jc)
-    fuses(ALU_RI[TEST][1], 13, test16_ri_jd)
-    fuses(ALU_RI[TEST][1], 14, test16_ri_je)
-    fuses(ALU_RI[TEST][1], 15, test16_ri_jf)
-    fuses(ALU_RI[TEST][2], 2, test32_ri_j2)
-    fuses(ALU_RI[TEST][2], 3, test32_ri_j3)
-    fuses(ALU_RI[TEST][2], 4, test32_ri_j4)
-    fuses(ALU_RI[TEST][2], 5, test32_ri_j5)
-    fuses(ALU_RI[TEST][2], 6, test32_ri_j6)
-    fuses(ALU_RI[TEST][2], 7, test32_ri_j7)
-    fuses(ALU_RI[TEST][2], 8, test32_ri_j8)
-    fuses(ALU_RI[TEST][2], 9, test32_ri_j9)
-    fuses(ALU_RI[TEST][2], 12, test32_ri_jc)
-    fuses(ALU_RI[TEST][2], 13, test32_ri_jd)
-    fuses(ALU_RI[TEST][2], 14, test32_ri_je)
-    fuses(ALU_RI[TEST][2], 15, test32_ri_jf)
-    fuses(ALU_RM[CMP][0], 2, cmp8_rm_j2)
-    fuses(ALU_RM[CMP][0], 3, cmp8_rm_j3)
-    fuses(ALU_RM[CMP][0], 4, cmp8_rm_j4)
-    fuses(ALU_RM[CMP][0], 5, cmp8_rm_j5)
-    fuses(ALU_RM[CMP][0], 6, cmp8_rm_j6)
-    fuses(ALU_RM[CMP][0], 7, cmp8_rm_j7)
-    fuses(ALU_RM[CMP][0], 8, cmp8_rm_j8)
-    fuses(ALU_RM[CMP][0], 9, cmp8_rm_j9)
-    fuses(ALU_RM[CMP][0], 12, cmp8_rm_jc)
-    fuses(ALU_RM[CMP][0], 13, cmp8_rm_jd)
-    fuses(ALU_RM[CMP][0], 14, cmp8_rm_je)
-    fuses(ALU_RM[CMP][0], 15, cmp8_rm_jf)
-    fuses(ALU_RM[CMP][1], 2, cmp16_rm_j2)
-    fuses(ALU_RM[CMP][1], 3, cmp16_rm_j3)
-    fuses(ALU_RM[CMP][1], 4, cmp16_rm_j4)
-    fuses(ALU_RM[CMP][1], 5, cmp16_rm_j5)
-    fuses(ALU_RM[CMP][1], 6, cmp16_rm_j6)
-    fuses(ALU_RM[CMP][1], 7, cmp16_rm_j7)
-    fuses(ALU_RM[CMP][1], 8, cmp16_rm_j8)
-    fuses(ALU_RM[CMP][1], 9, cmp16_rm_j9)
-    fuses(ALU_RM[CMP][1], 12, cmp16_rm_jc)
-    fuses(ALU_RM[CMP][1], 13, cmp16_rm_jd)
-    fuses(ALU_RM[CMP][1], 14, cmp16_rm_je)
-    fuses(ALU_RM[CMP][1], 15, cmp16_rm_jf)
-    fuses(ALU_RM[CMP][2], 2, cmp32_rm_j2)
-    fuses(ALU_RM[CMP][2], 3, cmp32_rm_j3)
-    fuses(ALU_RM[CMP][2], 4, cmp32_rm_j4)
-    fuses(ALU_RM[CMP][2], 5, cmp32_rm_j5)
-    fuses(ALU_RM[CMP][2], 6, cmp32_rm_j6)
-    fuses(ALU_RM[CMP][2], 7, cmp32_rm_j7)
-    fuses(ALU_RM[CMP][2], 8, cmp32_rm_j8)
-    fuses(ALU_RM[CMP][2], 9, cmp32_rm_j9)
-    fuses(ALU_RM[CMP][2], 12, cmp32_rm_jc)
-    fuses(ALU_RM[CMP][2], 13, cmp32_rm_jd)
-    fuses(ALU_RM[CMP][2], 14, cmp32_rm_je)
-    fuses(ALU_RM[CMP][2], 15, cmp32_rm_jf)
-    fuses(ALU_MR[CMP][0], 2, cmp8_mr_j2)
-    fuses(ALU_MR[CMP][0], 3, cmp8_mr_j3)
-    fuses(ALU_MR[CMP][0], 4, cmp8_mr_j4)
-    fuses(ALU_MR[CMP][0], 5, cmp8_mr_j5)
-    fuses(ALU_MR[CMP][0], 6, cmp8_mr_j6)
-    fuses(ALU_MR[CMP][0], 7, cmp8_mr_j7)
-    fuses(ALU_MR[CMP][0], 8, cmp8_mr_j8)
-    fuses(ALU_MR[CMP][0], 9, cmp8_mr_j9)
-    fuses(ALU_MR[CMP][0], 12, cmp8_mr_jc)
-    fuses(ALU_MR[CMP][0], 13, cmp8_mr_jd)
-    fuses(ALU_MR[CMP][0], 14, cmp8_mr_je)
-    fuses(ALU_MR[CMP][0], 15, cmp8_mr_jf)
-    fuses(ALU_MR[CMP][1], 2, cmp16_mr_j2)
-    fuses(ALU_MR[CMP][1], 3, cmp16_mr_j3)
-    fuses(ALU_MR[CMP][1], 4, cmp16_mr_j4)
-    fuses(ALU_MR[CMP][1], 5, cmp16_mr_j5)
-    fuses(ALU_MR[CMP][1], 6, cmp16_mr_j6)
-    fuses(ALU_MR[CMP][1], 7, cmp16_mr_j7)
-    fuses(ALU_MR[CMP][1], 8, cmp16_mr_j8)
-    fuses(ALU_MR[CMP][1], 9, cmp16_mr_j9)
-    fuses(ALU_MR[CMP][1], 12, cmp16_mr_jc)
-    fuses(ALU_MR[CMP][1], 13, cmp16_mr_jd)
-    fuses(ALU_MR[CMP][1], 14, cmp16_mr_je)
-    fuses(ALU_MR[CMP][1], 15, cmp16_mr_jf)
-    fuses(ALU_MR[CMP][2], 2, cmp32_mr_j2)
-    fuses(ALU_MR[CMP][2], 3, cmp32_mr_j3)
-    fuses(ALU_MR[CMP][2], 4, cmp32_mr_j4)
-    fuses(ALU_MR[CMP][2], 5, cmp32_mr_j5)
-    fuses(ALU_MR[CMP][2], 6, cmp32_mr_j6)
-    fuses(ALU_MR[CMP][2], 7, cmp32_mr_j7)
-    fuses(ALU_MR[CMP][2], 8, cmp32_mr_j8)
-    fuses(ALU_MR[CMP][2], 9, cmp32_mr_j9)
-    fuses(ALU_MR[CMP][2], 12, cmp32_mr_jc)
-    fuses(ALU_MR[CMP][2], 13, cmp32_mr_jd)
-    fuses(ALU_MR[CMP][2], 14, cmp32_mr_je)
-    fuses(ALU_MR[CMP][2], 15, cmp32_mr_jf)
-    fuses(ALU_MR[TEST][0], 2, test8_mr_j2)
-    fuses(ALU_MR[TEST][0], 3, test8_mr_j3)
-    fuses(ALU_MR[TEST][0], 4, test8_mr_j4)
-    fuses(ALU_MR[TEST][0], 5, test8_mr_j5)
-    fuses(ALU_MR[TEST][0], 6, test8_mr_j6)
-    fuses(ALU_MR[TEST][0], 7, test8_mr_j7)
-    fuses(ALU_MR[TEST][0], 8, test8_mr_j8)
-    fuses(ALU_MR[TEST][0], 9, test8_mr_j9)
-    fuses(ALU_MR[TEST][0], 12, test8_mr_jc)
-    fuses(ALU_MR[TEST][0], 13, test8_mr_jd)
-    fuses(ALU_MR[TEST][0], 14, test8_mr_je)
-    fuses(ALU_MR[TEST][0], 15, test8_mr_jf)
-    fuses(ALU_MR[TEST][1], 2, test16_mr_j2)
-    fuses(ALU_MR[TEST][1], 3, test16_mr_j3)
-    fuses(ALU_MR[TEST][1], 4, test16_mr_j4)
-    fuses(ALU_MR[TEST][1], 5, test16_mr_j5)
-    fuses(ALU_MR[TEST][1], 6, test16_mr_j6)
-    fuses(ALU_MR[TEST][1], 7, test16_mr_j7)
-    fuses(ALU_MR[TEST][1], 8, test16_mr_j8)
-    fuses(ALU_MR[TEST][1], 9, test16_mr_j9)
-    fuses(ALU_MR[TEST][1], 12, test16_mr_jc)
-    fuses(ALU_MR[TEST][1], 13, test16_mr_jd)
-    fuses(ALU_MR[TEST][1], 14, test16_mr_je)
-    fuses(ALU_MR[TEST][1], 15, test16_mr_jf)
-    fuses(ALU_MR[TEST][2], 2, test32_mr_j2)
-    fuses(ALU_MR[TEST][2], 3, test32_mr_j3)
-    fuses(ALU_MR[TEST][2], 4, test32_mr_j4)
-    fuses(ALU_MR[TEST][2], 5, test32_mr_j5)
-    fuses(ALU_MR[TEST][2], 6, test32_mr_j6)
-    fuses(ALU_MR[TEST][2], 7, test32_mr_j7)
-    fuses(ALU_MR[TEST][2], 8, test32_mr_j8)
-    fuses(ALU_MR[TEST][2], 9, test32_mr_j9)
-    fuses(ALU_MR[TEST][2], 12, test32_mr_jc)
-    fuses(ALU_MR[TEST][2], 13, test32_mr_jd)
-    fuses(ALU_MR[TEST][2], 14, test32_mr_je)
-    fuses(ALU_MR[TEST][2], 15, test32_mr_jf)
-    fuses(ALU_MI[CMP][0], 2, cmp8_mi_j2)
-    fuses(ALU_MI[CMP][0], 3, cmp8_mi_j3)
-    fuses(ALU_MI[CMP][0], 4, cmp8_mi_j4)
-    fuses(ALU_MI[CMP][0], 5, cmp8_mi_j5)
-    fuses(ALU_MI[CMP][0], 6, cmp8_mi_j6)
-    fuses(ALU_MI[CMP][0], 7, cmp8_mi_j7)
-    fuses(ALU_MI[CMP][0], 8, cmp8_mi_j8)
-    fuses(ALU_MI[CMP][0], 9, cmp8_mi_j9)
-    fuses(ALU_MI[CMP][0], 12, cmp8_mi_jc)
-    fuses(ALU_MI[CMP][0], 13, cmp8_mi_jd)
-    fuses(ALU_MI[CMP][0], 14, cmp8_mi_je)
-    fuses(ALU_MI[CMP][0], 15, cmp8_mi_jf)
-    fuses(ALU_MI[CMP][1], 2, cmp16_mi_j2)
-    fuses(ALU_MI[CMP][1], 3, cmp16_mi_j3)
-    fuses(ALU_MI[CMP][1], 4, cmp16_mi_j4)
-    fuses(ALU_MI[CMP][1], 5, cmp16_mi_j5)
-    fuses(ALU_MI[CMP][1], 6, cmp16_mi_j6)
-    fuses(ALU_MI[CMP][1], 7, cmp16_mi_j7)
-    fuses(ALU_MI[CMP][1], 8, cmp16_mi_j8)
-    fuses(ALU_MI[CMP][1], 9, cmp16_mi_j9)
-    fuses(ALU_MI[CMP][1], 12, cmp16_mi_jc)
-    fuses(ALU_MI[CMP][1], 13, cmp16_mi_jd)
-    fuses(ALU_MI[CMP][1], 14, cmp16_mi_je)
-    fuses(ALU_MI[CMP][1], 15, cmp16_mi_jf)
-    fuses(ALU_MI[CMP][2], 2, cmp32_mi_j2)
-    fuses(ALU_MI[CMP][2], 3, cmp32_mi_j3)
-    fuses(ALU_MI[CMP][2], 4, cmp32_mi_j4)
-    fuses(ALU_MI[CMP][2], 5, cmp32_mi_j5)
-    fuses(ALU_MI[CMP][2], 6, cmp32_mi_j6)
-    fuses(ALU_MI[CMP][2], 7, cmp32_mi_j7)
-    fuses(ALU_MI[CMP][2], 8, cmp32_mi_j8)
-    fuses(ALU_MI[CMP][2], 9, cmp32_mi_j9)
-    fuses(ALU_MI[CMP][2], 12, cmp32_mi_jc)
-    fuses(ALU_MI[CMP][2], 13, cmp32_mi_jd)
-    fuses(ALU_MI[CMP][2], 14, cmp32_mi_je)
-    fuses(ALU_MI[CMP][2], 15, cmp32_mi_jf)
-    fuses(ALU_MI[TEST][0], 2, test8_mi_j2)
-    fuses(ALU_MI[TEST][0], 3, test8_mi_j3)
-    fuses(ALU_MI[TEST][0], 4, test8_mi_j4)
-    fuses(ALU_MI[TEST][0], 5, test8_mi_j5)
-    fuses(ALU_MI[TEST][0], 6, test8_mi_j6)
-    fuses(ALU_MI[TEST][0], 7, test8_mi_j7)
-    fuses(ALU_MI[TEST][0], 8, test8_mi_j8)
-    fuses(ALU_MI[TEST][0], 9, test8_mi_j9)
-    fuses(ALU_MI[TEST][0], 12, test8_mi_jc)
-    fuses(ALU_MI[TEST][0], 13, test8_mi_jd)
-    fuses(ALU_MI[TEST][0], 14, test8_mi_je)
-    fuses(ALU_MI[TEST][0], 15, test8_mi_jf)
-    fuses(ALU_MI[TEST][1], 2, test16_mi_j2)
-    fuses(ALU_MI[TEST][1], 3, test16_mi_j3)
-    fuses(ALU_MI[TEST][1], 4, test16_mi_j4)
-    fuses(ALU_MI[TEST][1], 5, test16_mi_j5)
-    fuses(ALU_MI[TEST][1], 6, test16_mi_j6)
-    fuses(ALU_MI[TEST][1], 7, test16_mi_j7)
-    fuses(ALU_MI[TEST][1], 8, test16_mi_j8)
-    fuses(ALU_MI[TEST][1], 9, test16_mi_j9)
-    fuses(ALU_MI[TEST][1], 12, test16_mi_jc)
-    fuses(ALU_MI[TEST][1], 13, test16_mi_jd)
-    fuses(ALU_MI[TEST][1], 14, test16_mi_je)
-    fuses(ALU_MI[TEST][1], 15, test16_mi_jf)
-    fuses(ALU_MI[TEST][2], 2, test32_mi_j2)
-    fuses(ALU_MI[TEST][2], 3, test32_mi_j3)
-    fuses(ALU_MI[TEST][2], 4, test32_mi_j4)
-    fuses(ALU_MI[TEST][2], 5, test32_mi_j5)
-    fuses(ALU_MI[TEST][2], 6, test32_mi_j6)
-    fuses(ALU_MI[TEST][2], 7, test32_mi_j7)
-    fuses(ALU_MI[TEST][2], 8, test32_mi_j8)
-    fuses(ALU_MI[TEST][2], 9, test32_mi_j9)
-    fuses(ALU_MI[TEST][2], 12, test32_mi_jc)
-    fuses(ALU_MI[TEST][2], 13, test32_mi_jd)
-    fuses(ALU_MI[TEST][2], 14, test32_mi_je)
-    fuses(ALU_MI[TEST][2], 15, test32_mi_jf)
-    fuses(UNARY_R[INC][0], 2, inc8_r_j2)
-    fuses(UNARY_R[INC][0], 3, inc8_r_j3)
-    fuses(UNARY_R[INC][0], 4, inc8_r_j4)
-    fuses(UNARY_R[INC][0], 5, inc8_r_j5)
-    fuses(UNARY_R[INC][0], 6, inc8_r_j6)
-    fuses(UNARY_R[INC][0], 7, inc8_r_j7)
-    fuses(UNARY_R[INC][0], 8, inc8_r_j8)
-    fuses(UNARY_R[INC][0], 9, inc8_r_j9)
-    fuses(UNARY_R[INC][0], 12, inc8_r_jc)
-    fuses(UNARY_R[INC][0], 13, inc8_r_jd)
-    fuses(UNARY_R[INC][0], 14, inc8_r_je)
-    fuses(UNARY_R[INC][0], 15, inc8_r_jf)
-    fuses(UNARY_R[INC][1], 2, inc16_r_j2)
-    fuses(UNARY_R[INC][1], 3, inc16_r_j3)
-    fuses(UNARY_R[INC][1], 4, inc16_r_j4)
-    fuses(UNARY_R[INC][1], 5, inc16_r_j5)
-    fuses(UNARY_R[INC][1], 6, inc16_r_j6)
-    fuses(UNARY_R[INC][1], 7, inc16_r_j7)
-    fuses(UNARY_R[INC][1], 8, inc16_r_j8)
-    fuses(UNARY_R[INC][1], 9, inc16_r_j9)
-    fuses(UNARY_R[INC][1], 12, inc16_r_jc)
-    fuses(UNARY_R[INC][1], 13, inc16_r_jd)
-    fuses(UNARY_R[INC][1], 14, inc16_r_je)
-    fuses(UNARY_R[INC][1], 15, inc16_r_jf)
-    fuses(UNARY_R[INC][2], 2, inc32_r_j2)
-    fuses(UNARY_R[INC][2], 3, inc32_r_j3)
-    fuses(UNARY_R[INC][2], 4, inc32_r_j4)
-    fuses(UNARY_R[INC][2], 5, inc32_r_j5)
-    fuses(UNARY_R[INC][2], 6, inc32_r_j6)
-    fuses(UNARY_R[INC][2], 7, inc32_r_j7)
-    fuses(UNARY_R[INC][2], 8, inc32_r_j8)
-    fuses(UNARY_R[INC][2], 9, inc32_r_j9)
-    fuses(UNARY_R[INC][2], 12, inc32_r_jc)
-    fuses(UNARY_R[INC][2], 13, inc32_r_jd)
-    fuses(UNARY_R[INC][2], 14, inc32_r_je)
-    fuses(UNARY_R[INC][2], 15, inc32_r_jf)
-    fuses(UNARY_R[DEC][0], 2, dec8_r_j2)
-    fuses(UNARY_R[DEC][0], 3, dec8_r_j3)
-    fuses(UNARY_R[DEC][0], 4, dec8_r_j4)
-    fuses(UNARY_R[DEC][0], 5, dec8_r_j5)
-    fuses(UNARY_R[DEC][0], 6, dec8_r_j6)
-    fuses(UNARY_R[DEC][0], 7, dec8_r_j7)
-    fuses(UNARY_R[DEC][0], 8, dec8_r_j8)
-    fuses(UNARY_R[DEC][0], 9, dec8_r_j9)
-    fuses(UNARY_R[DEC][0], 12, dec8_r_jc)
-    fuses(UNARY_R[DEC][0], 13, dec8_r_jd)
-    fuses(UNARY_R[DEC][0], 14, dec8_r_je)
-    fuses(UNARY_R[DEC][0], 15, dec8_r_jf)
-    fuses(UNARY_R[DEC][1], 2, dec16_r_j2)
-    fuses(UNARY_R[DEC][1], 3, dec16_r_j3)
-    fuses(UNARY_R[DEC][1], 4, dec16_r_j4)
-    fuses(UNARY_R[DEC][1], 5, dec16_r_j5)
-    fuses(UNARY_R[DEC][1], 6, dec16_r_j6)
-    fuses(UNARY_R[DEC][1], 7, dec16_r_j7)
-    fuses(UNARY_R[DEC][1], 8, dec16_r_j8)
-    fuses(UNARY_R[DEC][1], 9, dec16_r_j9)
-    fuses(UNARY_R[DEC][1], 12, dec16_r_jc)
-    fuses(UNARY_R[DEC][1], 13, dec16_r_jd)
-    fuses(UNARY_R[DEC][1], 14, dec16_r_je)
-    fuses(UNARY_R[DEC][1], 15, dec16_r_jf)
-    fuses(UNARY_R[DEC][2], 2, dec32_r_j2)
-    fuses(UNARY_R[DEC][2], 3, dec32_r_j3)
-    fuses(UNARY_R[DEC][2], 4, dec32_r_j4)
-    fuses(UNARY_R[DEC][2], 5, dec32_r_j5)
-    fuses(UNARY_R[DEC][2], 6, dec32_r_j6)
-    fuses(UNARY_R[DEC][2], 7, dec32_r_j7)
-    fuses(UNARY_R[DEC][2], 8, dec32_r_j8)
-    fuses(UNARY_R[DEC][2], 9, dec32_r_j9)
-    fuses(UNARY_R[DEC][2], 12, dec32_r_jc)
-    fuses(UNARY_R[DEC][2], 13, dec32_r_jd)
-    fuses(UNARY_R[DEC][2], 14, dec32_r_je)
-    fuses(UNARY_R[DEC][2], 15, dec32_r_jf)
-    fuses(SHIFT_RI[SHL][0], 2, shl8_ri_j2)
-    fuses(SHIFT_RI[SHL][0], 3, shl8_ri_j3)
-    fuses(SHIFT_RI[SHL][0], 4, shl8_ri_j4)
-    fuses(SHIFT_RI[SHL][0], 5, shl8_ri_j5)
-    fuses(SHIFT_RI[SHL][1], 2, shl16_ri_j2)
-    fuses(SHIFT_RI[SHL][1], 3, shl16_ri_j3)
-    fuses(SHIFT_RI[SHL][1], 4, shl16_ri_j4)
-    fuses(SHIFT_RI[SHL][1], 5, shl16_ri_j5)
-    fuses(SHIFT_RI[SHL][2], 2, shl32_ri_j2)
-    fuses(SHIFT_RI[SHL][2], 3, shl32_ri_j3)
-    fuses(SHIFT_RI[SHL][2], 4, shl32_ri_j4)
-    fuses(SHIFT_RI[SHL][2], 5, shl32_ri_j5)
-    fuses(SHIFT_RI[SHR][0], 2, shr8_ri_j2)
-    fuses(SHIFT_RI[SHR][0], 3, shr8_ri_j3)
-    fuses(SHIFT_RI[SHR][0], 4, shr8_ri_j4)
-    fuses(SHIFT_RI[SHR][0], 5, shr8_ri_j5)
-    fuses(SHIFT_RI[SHR][1], 2, shr16_ri_j2)
-    fuses(SHIFT_RI[SHR][1], 3, shr16_ri_j3)
-    fuses(SHIFT_RI[SHR][1], 4, shr16_ri_j4)
-    fuses(SHIFT_RI[SHR][1], 5, shr16_ri_j5)
-    fuses(SHIFT_RI[SHR][2], 2, shr32_ri_j2)
-    fuses(SHIFT_RI[SHR][2], 3, shr32_ri_j3)
-    fuses(SHIFT_RI[SHR][2], 4, shr32_ri_j4)
-    fuses(SHIFT_RI[SHR][2], 5, shr32_ri_j5)
+    fuses(ALU_RR[ADD][0], JCC[0][2], add8_rr_j2)
+    fuses(ALU_RR[ADD][0], JCC[0][3], add8_rr_j3)
+    fuses(ALU_RR[ADD][0], JCC[0][4], add8_rr_j4)
+    fuses(ALU_RR[ADD][0], JCC[0][5], add8_rr_j5)
+    fuses(ALU_RR[ADD][0], JCC[0][6], add8_rr_j6)
+    fuses(ALU_RR[ADD][0], JCC[0][7], add8_rr_j7)
+    fuses(ALU_RR[ADD][0], JCC[0][8], add8_rr_j8)
+    fuses(ALU_RR[ADD][0], JCC[0][9], add8_rr_j9)
+    fuses(ALU_RR[ADD][0], JCC[0][12], add8_rr_jc)
+    fuses(ALU_RR[ADD][0], JCC[0][13], add8_rr_jd)
+    fuses(ALU_RR[ADD][0], JCC[0][14], add8_rr_je)
+    fuses(ALU_RR[ADD][0], JCC[0][15], add8_rr_jf)
+    fuses(ALU_RR[ADD][1], JCC[0][2], add16_rr_j2)
+    fuses(ALU_RR[ADD][1], JCC[0][3], add16_rr_j3)
+    fuses(ALU_RR[ADD][1], JCC[0][4], add16_rr_j4)
+    fuses(ALU_RR[ADD][1], JCC[0][5], add16_rr_j5)
+    fuses(ALU_RR[ADD][1], JCC[0][6], add16_rr_j6)
+    fuses(ALU_RR[ADD][1], JCC[0][7], add16_rr_j7)
+    fuses(ALU_RR[ADD][1], JCC[0][8], add16_rr_j8)
+    fuses(ALU_RR[ADD][1], JCC[0][9], add16_rr_j9)
+    fuses(ALU_RR[ADD][1], JCC[0][12], add16_rr_jc)
+    fuses(ALU_RR[ADD][1], JCC[0][13], add16_rr_jd)
+    fuses(ALU_RR[ADD][1], JCC[0][14], add16_rr_je)
+    fuses(ALU_RR[ADD][1], JCC[0][15], add16_rr_jf)
+    fuses(ALU_RR[ADD][2], JCC[0][2], add32_rr_j2)
+    fuses(ALU_RR[ADD][2], JCC[0][3], add32_rr_j3)
+    fuses(ALU_RR[ADD][2], JCC[0][4], add32_rr_j4)
+    fuses(ALU_RR[ADD][2], JCC[0][5], add32_rr_j5)
+    fuses(ALU_RR[ADD][2], JCC[0][6], add32_rr_j6)
+    fuses(ALU_RR[ADD][2], JCC[0][7], add32_rr_j7)
+    fuses(ALU_RR[ADD][2], JCC[0][8], add32_rr_j8)
+    fuses(ALU_RR[ADD][2], JCC[0][9], add32_rr_j9)
+    fuses(ALU_RR[ADD][2], JCC[0][12], add32_rr_jc)
+    fuses(ALU_RR[ADD][2], JCC[0][13], add32_rr_jd)
+    fuses(ALU_RR[ADD][2], JCC[0][14], add32_rr_je)
+    fuses(ALU_RR[ADD][2], JCC[0][15], add32_rr_jf)
+    fuses(ALU_RR[SUB][0], JCC[0][2], sub8_rr_j2)
+    fuses(ALU_RR[SUB][0], JCC[0][3], sub8_rr_j3)
+    fuses(ALU_RR[SUB][0], JCC[0][4], sub8_rr_j4)
+    fuses(ALU_RR[SUB][0], JCC[0][5], sub8_rr_j5)
+    fuses(ALU_RR[SUB][0], JCC[0][6], sub8_rr_j6)
+    fuses(ALU_RR[SUB][0], JCC[0][7], sub8_rr_j7)
+    fuses(ALU_RR[SUB][0], JCC[0][8], sub8_rr_j8)
+    fuses(ALU_RR[SUB][0], JCC[0][9], sub8_rr_j9)
+    fuses(ALU_RR[SUB][0], JCC[0][12], sub8_rr_jc)
+    fuses(ALU_RR[SUB][0], JCC[0][13], sub8_rr_jd)
+    fuses(ALU_RR[SUB][0], JCC[0][14], sub8_rr_je)
+    fuses(ALU_RR[SUB][0], JCC[0][15], sub8_rr_jf)
+    fuses(ALU_RR[SUB][1], JCC[0][2], sub16_rr_j2)
+    fuses(ALU_RR[SUB][1], JCC[0][3], sub16_rr_j3)
+    fuses(ALU_RR[SUB][1], JCC[0][4], sub16_rr_j4)
+    fuses(ALU_RR[SUB][1], JCC[0][5], sub16_rr_j5)
+    fuses(ALU_RR[SUB][1], JCC[0][6], sub16_rr_j6)
+    fuses(ALU_RR[SUB][1], JCC[0][7], sub16_rr_j7)
+    fuses(ALU_RR[SUB][1], JCC[0][8], sub16_rr_j8)
+    fuses(ALU_RR[SUB][1], JCC[0][9], sub16_rr_j9)
+    fuses(ALU_RR[SUB][1], JCC[0][12], sub16_rr_jc)
+    fuses(ALU_RR[SUB][1], JCC[0][13], sub16_rr_jd)
+    fuses(ALU_RR[SUB][1], JCC[0][14], sub16_rr_je)
+    fuses(ALU_RR[SUB][1], JCC[0][15], sub16_rr_jf)
+    fuses(ALU_RR[SUB][2], JCC[0][2], sub32_rr_j2)
+    fuses(ALU_RR[SUB][2], JCC[0][3], sub32_rr_j3)
+    fuses(ALU_RR[SUB][2], JCC[0][4], sub32_rr_j4)
+    fuses(ALU_RR[SUB][2], JCC[0][5], sub32_rr_j5)
+    fuses(ALU_RR[SUB][2], JCC[0][6], sub32_rr_j6)
+    fuses(ALU_RR[SUB][2], JCC[0][7], sub32_rr_j7)
+    fuses(ALU_RR[SUB][2], JCC[0][8], sub32_rr_j8)
+    fuses(ALU_RR[SUB][2], JCC[0][9], sub32_rr_j9)
+    fuses(ALU_RR[SUB][2], JCC[0][12], sub32_rr_jc)
+    fuses(ALU_RR[SUB][2], JCC[0][13], sub32_rr_jd)
+    fuses(ALU_RR[SUB][2], JCC[0][14], sub32_rr_je)
+    fuses(ALU_RR[SUB][2], JCC[0][15], sub32_rr_jf)
+    fuses(ALU_RR[AND][0], JCC[0][2], and8_rr_j2)
+    fuses(ALU_RR[AND][0], JCC[0][3], and8_rr_j3)
+    fuses(ALU_RR[AND][0], JCC[0][4], and8_rr_j4)
+    fuses(ALU_RR[AND][0], JCC[0][5], and8_rr_j5)
+    fuses(ALU_RR[AND][0], JCC[0][6], and8_rr_j6)
+    fuses(ALU_RR[AND][0], JCC[0][7], and8_rr_j7)
+    fuses(ALU_RR[AND][0], JCC[0][8], and8_rr_j8)
+    fuses(ALU_RR[AND][0], JCC[0][9], and8_rr_j9)
+    fuses(ALU_RR[AND][0], JCC[0][12], and8_rr_jc)
+    fuses(ALU_RR[AND][0], JCC[0][13], and8_rr_jd)
+    fuses(ALU_RR[AND][0], JCC[0][14], and8_rr_je)
+    fuses(ALU_RR[AND][0], JCC[0][15], and8_rr_jf)
+    fuses(ALU_RR[AND][1], JCC[0][2], and16_rr_j2)
+    fuses(ALU_RR[AND][1], JCC[0][3], and16_rr_j3)
+    fuses(ALU_RR[AND][1], JCC[0][4], and16_rr_j4)
+    fuses(ALU_RR[AND][1], JCC[0][5], and16_rr_j5)
+    fuses(ALU_RR[AND][1], JCC[0][6], and16_rr_j6)
+    fuses(ALU_RR[AND][1], JCC[0][7], and16_rr_j7)
+    fuses(ALU_RR[AND][1], JCC[0][8], and16_rr_j8)
+    fuses(ALU_RR[AND][1], JCC[0][9], and16_rr_j9)
+    fuses(ALU_RR[AND][1], JCC[0][12], and16_rr_jc)
+    fuses(ALU_RR[AND][1], JCC[0][13], and16_rr_jd)
+    fuses(ALU_RR[AND][1], JCC[0][14], and16_rr_je)
+    fuses(ALU_RR[AND][1], JCC[0][15], and16_rr_jf)
+    fuses(ALU_RR[AND][2], JCC[0][2], and32_rr_j2)
+    fuses(ALU_RR[AND][2], JCC[0][3], and32_rr_j3)
+    fuses(ALU_RR[AND][2], JCC[0][4], and32_rr_j4)
+    fuses(ALU_RR[AND][2], JCC[0][5], and32_rr_j5)
+    fuses(ALU_RR[AND][2], JCC[0][6], and32_rr_j6)
+    fuses(ALU_RR[AND][2], JCC[0][7], and32_rr_j7)
+    fuses(ALU_RR[AND][2], JCC[0][8], and32_rr_j8)
+    fuses(ALU_RR[AND][2], JCC[0][9], and32_rr_j9)
+    fuses(ALU_RR[AND][2], JCC[0][12], and32_rr_jc)
+    fuses(ALU_RR[AND][2], JCC[0][13], and32_rr_jd)
+    fuses(ALU_RR[AND][2], JCC[0][14], and32_rr_je)
+    fuses(ALU_RR[AND][2], JCC[0][15], and32_rr_jf)
+    fuses(ALU_RR[OR][0], JCC[0][2], or8_rr_j2)
+    fuses(ALU_RR[OR][0], JCC[0][3], or8_rr_j3)
+    fuses(ALU_RR[OR][0], JCC[0][4], or8_rr_j4)
+    fuses(ALU_RR[OR][0], JCC[0][5], or8_rr_j5)
+    fuses(ALU_RR[OR][0], JCC[0][6], or8_rr_j6)
+    fuses(ALU_RR[OR][0], JCC[0][7], or8_rr_j7)
+    fuses(ALU_RR[OR][0], JCC[0][8], or8_rr_j8)
+    fuses(ALU_RR[OR][0], JCC[0][9], or8_rr_j9)
+    fuses(ALU_RR[OR][0], JCC[0][12], or8_rr_jc)
+    fuses(ALU_RR[OR][0], JCC[0][13], or8_rr_jd)
+    fuses(ALU_RR[OR][0], JCC[0][14], or8_rr_je)
+    fuses(ALU_RR[OR][0], JCC[0][15], or8_rr_jf)
+    fuses(ALU_RR[OR][1], JCC[0][2], or16_rr_j2)
+    fuses(ALU_RR[OR][1], JCC[0][3], or16_rr_j3)
+    fuses(ALU_RR[OR][1], JCC[0][4], or16_rr_j4)
+    fuses(ALU_RR[OR][1], JCC[0][5], or16_rr_j5)
+    fuses(ALU_RR[OR][1], JCC[0][6], or16_rr_j6)
+    fuses(ALU_RR[OR][1], JCC[0][7], or16_rr_j7)
+    fuses(ALU_RR[OR][1], JCC[0][8], or16_rr_j8)
+    fuses(ALU_RR[OR][1], JCC[0][9], or16_rr_j9)
+    fuses(ALU_RR[OR][1], JCC[0][12], or16_rr_jc)
+    fuses(ALU_RR[OR][1], JCC[0][13], or16_rr_jd)
+    fuses(ALU_RR[OR][1], JCC[0][14], or16_rr_je)
+    fuses(ALU_RR[OR][1], JCC[0][15], or16_rr_jf)
+    fuses(ALU_RR[OR][2], JCC[0][2], or32_rr_j2)
+    fuses(ALU_RR[OR][2], JCC[0][3], or32_rr_j3)
+    fuses(ALU_RR[OR][2], JCC[0][4], or32_rr_j4)
+    fuses(ALU_RR[OR][2], JCC[0][5], or32_rr_j5)
+    fuses(ALU_RR[OR][2], JCC[0][6], or32_rr_j6)
+    fuses(ALU_RR[OR][2], JCC[0][7], or32_rr_j7)
+    fuses(ALU_RR[OR][2], JCC[0][8], or32_rr_j8)
+    fuses(ALU_RR[OR][2], JCC[0][9], or32_rr_j9)
+    fuses(ALU_RR[OR][2], JCC[0][12], or32_rr_jc)
+    fuses(ALU_RR[OR][2], JCC[0][13], or32_rr_jd)
+    fuses(ALU_RR[OR][2], JCC[0][14], or32_rr_je)
+    fuses(ALU_RR[OR][2], JCC[0][15], or32_rr_jf)
+    fuses(ALU_RR[CMP][0], JCC[0][2], cmp8_rr_j2)
+    fuses(ALU_RR[CMP][0], JCC[0][3], cmp8_rr_j3)
+    fuses(ALU_RR[CMP][0], JCC[0][4], cmp8_rr_j4)
+    fuses(ALU_RR[CMP][0], JCC[0][5], cmp8_rr_j5)
+    fuses(ALU_RR[CMP][0], JCC[0][6], cmp8_rr_j6)
+    fuses(ALU_RR[CMP][0], JCC[0][7], cmp8_rr_j7)
+    fuses(ALU_RR[CMP][0], JCC[0][8], cmp8_rr_j8)
+    fuses(ALU_RR[CMP][0], JCC[0][9], cmp8_rr_j9)
+    fuses(ALU_RR[CMP][0], JCC[0][12], cmp8_rr_jc)
+    fuses(ALU_RR[CMP][0], JCC[0][13], cmp8_rr_jd)
+    fuses(ALU_RR[CMP][0], JCC[0][14], cmp8_rr_je)
+    fuses(ALU_RR[CMP][0], JCC[0][15], cmp8_rr_jf)
+    fuses(ALU_RR[CMP][1], JCC[0][2], cmp16_rr_j2)
+    fuses(ALU_RR[CMP][1], JCC[0][3], cmp16_rr_j3)
+    fuses(ALU_RR[CMP][1], JCC[0][4], cmp16_rr_j4)
+    fuses(ALU_RR[CMP][1], JCC[0][5], cmp16_rr_j5)
+    fuses(ALU_RR[CMP][1], JCC[0][6], cmp16_rr_j6)
+    fuses(ALU_RR[CMP][1], JCC[0][7], cmp16_rr_j7)
+    fuses(ALU_RR[CMP][1], JCC[0][8], cmp16_rr_j8)
+    fuses(ALU_RR[CMP][1], JCC[0][9], cmp16_rr_j9)
+    fuses(ALU_RR[CMP][1], JCC[0][12], cmp16_rr_jc)
+    fuses(ALU_RR[CMP][1], JCC[0][13], cmp16_rr_jd)
+    fuses(ALU_RR[CMP][1], JCC[0][14], cmp16_rr_je)
+    fuses(ALU_RR[CMP][1], JCC[0][15], cmp16_rr_jf)
+    fuses(ALU_RR[CMP][2], JCC[0][2], cmp32_rr_j2)
+    fuses(ALU_RR[CMP][2], JCC[0][3], cmp32_rr_j3)
+    fuses(ALU_RR[CMP][2], JCC[0][4], cmp32_rr_j4)
+    fuses(ALU_RR[CMP][2], JCC[0][5], cmp32_rr_j5)
+    fuses(ALU_RR[CMP][2], JCC[0][6], cmp32_rr_j6)
+    fuses(ALU_RR[CMP][2], JCC[0][7], cmp32_rr_j7)
+    fuses(ALU_RR[CMP][2], JCC[0][8], cmp32_rr_j8)
+    fuses(ALU_RR[CMP][2], JCC[0][9], cmp32_rr_j9)
+    fuses(ALU_RR[CMP][2], JCC[0][12], cmp32_rr_jc)
+    fuses(ALU_RR[CMP][2], JCC[0][13], cmp32_rr_jd)
+    fuses(ALU_RR[CMP][2], JCC[0][14], cmp32_rr_je)
+    fuses(ALU_RR[CMP][2], JCC[0][15], cmp32_rr_jf)
+    fuses(ALU_RR[TEST][0], JCC[0][2], test8_rr_j2)
+    fuses(ALU_RR[TEST][0], JCC[0][3], test8_rr_j3)
+    fuses(ALU_RR[TEST][0], JCC[0][4], test8_rr_j4)
+    fuses(ALU_RR[TEST][0], JCC[0][5], test8_rr_j5)
+    fuses(ALU_RR[TEST][0], JCC[0][6], test8_rr_j6)
+    fuses(ALU_RR[TEST][0], JCC[0][7], test8_rr_j7)
+    fuses(ALU_RR[TEST][0], JCC[0][8], test8_rr_j8)
+    fuses(ALU_RR[TEST][0], JCC[0][9], test8_rr_j9)
+    fuses(ALU_RR[TEST][0], JCC[0][12], test8_rr_jc)
+    fuses(ALU_RR[TEST][0], JCC[0][13], test8_rr_jd)
+    fuses(ALU_RR[TEST][0], JCC[0][14], test8_rr_je)
+    fuses(ALU_RR[TEST][0], JCC[0][15], test8_rr_jf)
+    fuses(ALU_RR[TEST][1], JCC[0][2], test16_rr_j2)
+    fuses(ALU_RR[TEST][1], JCC[0][3], test16_rr_j3)
+    fuses(ALU_RR[TEST][1], JCC[0][4], test16_rr_j4)
+    fuses(ALU_RR[TEST][1], JCC[0][5], test16_rr_j5)
+    fuses(ALU_RR[TEST][1], JCC[0][6], test16_rr_j6)
+    fuses(ALU_RR[TEST][1], JCC[0][7], test16_rr_j7)
+    fuses(ALU_RR[TEST][1], JCC[0][8], test16_rr_j8)
+    fuses(ALU_RR[TEST][1], JCC[0][9], test16_rr_j9)
+    fuses(ALU_RR[TEST][1], JCC[0][12], test16_rr_jc)
+    fuses(ALU_RR[TEST][1], JCC[0][13], test16_rr_jd)
+    fuses(ALU_RR[TEST][1], JCC[0][14], test16_rr_je)
+    fuses(ALU_RR[TEST][1], JCC[0][15], test16_rr_jf)
+    fuses(ALU_RR[TEST][2], JCC[0][2], test32_rr_j2)
+    fuses(ALU_RR[TEST][2], JCC[0][3], test32_rr_j3)
+    fuses(ALU_RR[TEST][2], JCC[0][4], test32_rr_j4)
+    fuses(ALU_RR[TEST][2], JCC[0][5], test32_rr_j5)
+    fuses(ALU_RR[TEST][2], JCC[0][6], test32_rr_j6)
+    fuses(ALU_RR[TEST][2], JCC[0][7], test32_rr_j7)
+    fuses(ALU_RR[TEST][2], JCC[0][8], test32_rr_j8)
+    fuses(ALU_RR[TEST][2], JCC[0][9], test32_rr_j9)
+    fuses(ALU_RR[TEST][2], JCC[0][12], test32_rr_jc)
+    fuses(ALU_RR[TEST][2], JCC[0][13], test32_rr_jd)
+    fuses(ALU_RR[TEST][2], JCC[0][14], test32_rr_je)
+    fuses(ALU_RR[TEST][2], JCC[0][15], test32_rr_jf)
+    fuses(ALU_RI[ADD][0], JCC[0][2], add8_ri_j2)
+    fuses(ALU_RI[ADD][0], JCC[0][3], add8_ri_j3)
+    fuses(ALU_RI[ADD][0], JCC[0][4], add8_ri_j4)
+    fuses(ALU_RI[ADD][0], JCC[0][5], add8_ri_j5)
+    fuses(ALU_RI[ADD][0], JCC[0][6], add8_ri_j6)
+    fuses(ALU_RI[ADD][0], JCC[0][7], add8_ri_j7)
+    fuses(ALU_RI[ADD][0], JCC[0][8], add8_ri_j8)
+    fuses(ALU_RI[ADD][0], JCC[0][9], add8_ri_j9)
+    fuses(ALU_RI[ADD][0], JCC[0][12], add8_ri_jc)
+    fuses(ALU_RI[ADD][0], JCC[0][13], add8_ri_jd)
+    fuses(ALU_RI[ADD][0], JCC[0][14], add8_ri_je)
+    fuses(ALU_RI[ADD][0], JCC[0][15], add8_ri_jf)
+    fuses(ALU_RI[ADD][1], JCC[0][2], add16_ri_j2)
+    fuses(ALU_RI[ADD][1], JCC[0][3], add16_ri_j3)
+    fuses(ALU_RI[ADD][1], JCC[0][4], add16_ri_j4)
+    fuses(ALU_RI[ADD][1], JCC[0][5], add16_ri_j5)
+    fuses(ALU_RI[ADD][1], JCC[0][6], add16_ri_j6)
+    fuses(ALU_RI[ADD][1], JCC[0][7], add16_ri_j7)
+    fuses(ALU_RI[ADD][1], JCC[0][8], add16_ri_j8)
+    fuses(ALU_RI[ADD][1], JCC[0][9], add16_ri_j9)
+    fuses(ALU_RI[ADD][1], JCC[0][12], add16_ri_jc)
+    fuses(ALU_RI[ADD][1], JCC[0][13], add16_ri_jd)
+    fuses(ALU_RI[ADD][1], JCC[0][14], add16_ri_je)
+    fuses(ALU_RI[ADD][1], JCC[0][15], add16_ri_jf)
+    fuses(ALU_RI[ADD][2], JCC[0][2], add32_ri_j2)
+    fuses(ALU_RI[ADD][2], JCC[0][3], add32_ri_j3)
+    fuses(ALU_RI[ADD][2], JCC[0][4], add32_ri_j4)
+    fuses(ALU_RI[ADD][2], JCC[0][5], add32_ri_j5)
+    fuses(ALU_RI[ADD][2], JCC[0][6], add32_ri_j6)
+    fuses(ALU_RI[ADD][2], JCC[0][7], add32_ri_j7)
+    fuses(ALU_RI[ADD][2], JCC[0][8], add32_ri_j8)
+    fuses(ALU_RI[ADD][2], JCC[0][9], add32_ri_j9)
+    fuses(ALU_RI[ADD][2], JCC[0][12], add32_ri_jc)
+    fuses(ALU_RI[ADD][2], JCC[0][13], add32_ri_jd)
+    fuses(ALU_RI[ADD][2], JCC[0][14], add32_ri_je)
+    fuses(ALU_RI[ADD][2], JCC[0][15], add32_ri_jf)
+    fuses(ALU_RI[SUB][0], JCC[0][2], sub8_ri_j2)
+    fuses(ALU_RI[SUB][0], JCC[0][3], sub8_ri_j3)
+    fuses(ALU_RI[SUB][0], JCC[0][4], sub8_ri_j4)
+    fuses(ALU_RI[SUB][0], JCC[0][5], sub8_ri_j5)
+    fuses(ALU_RI[SUB][0], JCC[0][6], sub8_ri_j6)
+    fuses(ALU_RI[SUB][0], JCC[0][7], sub8_ri_j7)
+    fuses(ALU_RI[SUB][0], JCC[0][8], sub8_ri_j8)
+    fuses(ALU_RI[SUB][0], JCC[0][9], sub8_ri_j9)
+    fuses(ALU_RI[SUB][0], JCC[0][12], sub8_ri_jc)
+    fuses(ALU_RI[SUB][0], JCC[0][13], sub8_ri_jd)
+    fuses(ALU_RI[SUB][0], JCC[0][14], sub8_ri_je)
+    fuses(ALU_RI[SUB][0], JCC[0][15], sub8_ri_jf)
+    fuses(ALU_RI[SUB][1], JCC[0][2], sub16_ri_j2)
+    fuses(ALU_RI[SUB][1], JCC[0][3], sub16_ri_j3)
+    fuses(ALU_RI[SUB][1], JCC[0][4], sub16_ri_j4)
+    fuses(ALU_RI[SUB][1], JCC[0][5], sub16_ri_j5)
+    fuses(ALU_RI[SUB][1], JCC[0][6], sub16_ri_j6)
+    fuses(ALU_RI[SUB][1], JCC[0][7], sub16_ri_j7)
+    fuses(ALU_RI[SUB][1], JCC[0][8], sub16_ri_j8)
+    fuses(ALU_RI[SUB][1], JCC[0][9], sub16_ri_j9)
+    fuses(ALU_RI[SUB][1], JCC[0][12], sub16_ri_jc)
+    fuses(ALU_RI[SUB][1], JCC[0][13], sub16_ri_jd)
+    fuses(ALU_RI[SUB][1], JCC[0][14], sub16_ri_je)
+    fuses(ALU_RI[SUB][1], JCC[0][15], sub16_ri_jf)
+    fuses(ALU_RI[SUB][2], JCC[0][2], sub32_ri_j2)
+    fuses(ALU_RI[SUB][2], JCC[0][3], sub32_ri_j3)
+    fuses(ALU_RI[SUB][2], JCC[0][4], sub32_ri_j4)
+    fuses(ALU_RI[SUB][2], JCC[0][5], sub32_ri_j5)
+    fuses(ALU_RI[SUB][2], JCC[0][6], sub32_ri_j6)
+    fuses(ALU_RI[SUB][2], JCC[0][7], sub32_ri_j7)
+    fuses(ALU_RI[SUB][2], JCC[0][8], sub32_ri_j8)
+    fuses(ALU_RI[SUB][2], JCC[0][9], sub32_ri_j9)
+    fuses(ALU_RI[SUB][2], JCC[0][12], sub32_ri_jc)
+    fuses(ALU_RI[SUB][2], JCC[0][13], sub32_ri_jd)
+    fuses(ALU_RI[SUB][2], JCC[0][14], sub32_ri_je)
+    fuses(ALU_RI[SUB][2], JCC[0][15], sub32_ri_jf)
+    fuses(ALU_RI[AND][0], JCC[0][2], and8_ri_j2)
+    fuses(ALU_RI[AND][0], JCC[0][3], and8_ri_j3)
+    fuses(ALU_RI[AND][0], JCC[0][4], and8_ri_j4)
+    fuses(ALU_RI[AND][0], JCC[0][5], and8_ri_j5)
+    fuses(ALU_RI[AND][0], JCC[0][6], and8_ri_j6)
+    fuses(ALU_RI[AND][0], JCC[0][7], and8_ri_j7)
+    fuses(ALU_RI[AND][0], JCC[0][8], and8_ri_j8)
+    fuses(ALU_RI[AND][0], JCC[0][9], and8_ri_j9)
+    fuses(ALU_RI[AND][0], JCC[0][12], and8_ri_jc)
+    fuses(ALU_RI[AND][0], JCC[0][13], and8_ri_jd)
+    fuses(ALU_RI[AND][0], JCC[0][14], and8_ri_je)
+    fuses(ALU_RI[AND][0], JCC[0][15], and8_ri_jf)
+    fuses(ALU_RI[AND][1], JCC[0][2], and16_ri_j2)
+    fuses(ALU_RI[AND][1], JCC[0][3], and16_ri_j3)
+    fuses(ALU_RI[AND][1], JCC[0][4], and16_ri_j4)
+    fuses(ALU_RI[AND][1], JCC[0][5], and16_ri_j5)
+    fuses(ALU_RI[AND][1], JCC[0][6], and16_ri_j6)
+    fuses(ALU_RI[AND][1], JCC[0][7], and16_ri_j7)
+    fuses(ALU_RI[AND][1], JCC[0][8], and16_ri_j8)
+    fuses(ALU_RI[AND][1], JCC[0][9], and16_ri_j9)
+    fuses(ALU_RI[AND][1], JCC[0][12], and16_ri_jc)
+    fuses(ALU_RI[AND][1], JCC[0][13], and16_ri_jd)
+    fuses(ALU_RI[AND][1], JCC[0][14], and16_ri_je)
+    fuses(ALU_RI[AND][1], JCC[0][15], and16_ri_jf)
+    fuses(ALU_RI[AND][2], JCC[0][2], and32_ri_j2)
+    fuses(ALU_RI[AND][2], JCC[0][3], and32_ri_j3)
+    fuses(ALU_RI[AND][2], JCC[0][4], and32_ri_j4)
+    fuses(ALU_RI[AND][2], JCC[0][5], and32_ri_j5)
+    fuses(ALU_RI[AND][2], JCC[0][6], and32_ri_j6)
+    fuses(ALU_RI[AND][2], JCC[0][7], and32_ri_j7)
+    fuses(ALU_RI[AND][2], JCC[0][8], and32_ri_j8)
+    fuses(ALU_RI[AND][2], JCC[0][9], and32_ri_j9)
+    fuses(ALU_RI[AND][2], JCC[0][12], and32_ri_jc)
+    fuses(ALU_RI[AND][2], JCC[0][13], and32_ri_jd)
+    fuses(ALU_RI[AND][2], JCC[0][14], and32_ri_je)
+    fuses(ALU_RI[AND][2], JCC[0][15], and32_ri_jf)
+    fuses(ALU_RI[CMP][0], JCC[0][2], cmp8_ri_j2)
+    fuses(ALU_RI[CMP][0], JCC[0][3], cmp8_ri_j3)
+    fuses(ALU_RI[CMP][0], JCC[0][4], cmp8_ri_j4)
+    fuses(ALU_RI[CMP][0], JCC[0][5], cmp8_ri_j5)
+    fuses(ALU_RI[CMP][0], JCC[0][6], cmp8_ri_j6)
+    fuses(ALU_RI[CMP][0], JCC[0][7], cmp8_ri_j7)
+    fuses(ALU_RI[CMP][0], JCC[0][8], cmp8_ri_j8)
+    fuses(ALU_RI[CMP][0], JCC[0][9], cmp8_ri_j9)
+    fuses(ALU_RI[CMP][0], JCC[0][12], cmp8_ri_jc)
+    fuses(ALU_RI[CMP][0], JCC[0][13], cmp8_ri_jd)
+    fuses(ALU_RI[CMP][0], JCC[0][14], cmp8_ri_je)
+    fuses(ALU_RI[CMP][0], JCC[0][15], cmp8_ri_jf)
+    fuses(ALU_RI[CMP][1], JCC[0][2], cmp16_ri_j2)
+    fuses(ALU_RI[CMP][1], JCC[0][3], cmp16_ri_j3)
+    fuses(ALU_RI[CMP][1], JCC[0][4], cmp16_ri_j4)
+    fuses(ALU_RI[CMP][1], JCC[0][5], cmp16_ri_j5)
+    fuses(ALU_RI[CMP][1], JCC[0][6], cmp16_ri_j6)
+    fuses(ALU_RI[CMP][1], JCC[0][7], cmp16_ri_j7)
+    fuses(ALU_RI[CMP][1], JCC[0][8], cmp16_ri_j8)
+    fuses(ALU_RI[CMP][1], JCC[0][9], cmp16_ri_j9)
+    fuses(ALU_RI[CMP][1], JCC[0][12], cmp16_ri_jc)
+    fuses(ALU_RI[CMP][1], JCC[0][13], cmp16_ri_jd)
+    fuses(ALU_RI[CMP][1], JCC[0][14], cmp16_ri_je)
+    fuses(ALU_RI[CMP][1], JCC[0][15], cmp16_ri_jf)
+    fuses(ALU_RI[CMP][2], JCC[0][2], cmp32_ri_j2)
+    fuses(ALU_RI[CMP][2], JCC[0][3], cmp32_ri_j3)
+    fuses(ALU_RI[CMP][2], JCC[0][4], cmp32_ri_j4)
+    fuses(ALU_RI[CMP][2], JCC[0][5], cmp32_ri_j5)
+    fuses(ALU_RI[CMP][2], JCC[0][6], cmp32_ri_j6)
+    fuses(ALU_RI[CMP][2], JCC[0][7], cmp32_ri_j7)
+    fuses(ALU_RI[CMP][2], JCC[0][8], cmp32_ri_j8)
+    fuses(ALU_RI[CMP][2], JCC[0][9], cmp32_ri_j9)
+    fuses(ALU_RI[CMP][2], JCC[0][12], cmp32_ri_jc)
+    fuses(ALU_RI[CMP][2], JCC[0][13], cmp32_ri_jd)
+    fuses(ALU_RI[CMP][2], JCC[0][14], cmp32_ri_je)
+    fuses(ALU_RI[CMP][2], JCC[0][15], cmp32_ri_jf)
+    fuses(ALU_RI[TEST][0], JCC[0][2], test8_ri_j2)
+    fuses(ALU_RI[TEST][0], JCC[0][3], test8_ri_j3)
+    fuses(ALU_RI[TEST][0], JCC[0][4], test8_ri_j4)
+    fuses(ALU_RI[TEST][0], JCC[0][5], test8_ri_j5)
+    fuses(ALU_RI[TEST][0], JCC[0][6], test8_ri_j6)
+    fuses(ALU_RI[TEST][0], JCC[0][7], test8_ri_j7)
+    fuses(ALU_RI[TEST][0], JCC[0][8], test8_ri_j8)
+    fuses(ALU_RI[TEST][0], JCC[0][9], test8_ri_j9)
+    fuses(ALU_RI[TEST][0], JCC[0][12], test8_ri_jc)
+    fuses(ALU_RI[TEST][0], JCC[0][13], test8_ri_jd)
+    fuses(ALU_RI[TEST][0], JCC[0][14], test8_ri_je)
+    fuses(ALU_RI[TEST][0], JCC[0][15], test8_ri_jf)
+    fuses(ALU_RI[TEST][1], JCC[0][2], test16_ri_j2)
+    fuses(ALU_RI[TEST][1], JCC[0][3], test16_ri_j3)
+    fuses(ALU_RI[TEST][1], JCC[0][4], test16_ri_j4)
+    fuses(ALU_RI[TEST][1], JCC[0][5], test16_ri_j5)
+    fuses(ALU_RI[TEST][1], JCC[0][6], test16_ri_j6)
+    fuses(ALU_RI[TEST][1], JCC[0][7], test16_ri_j7)
+    fuses(ALU_RI[TEST][1], JCC[0][8], test16_ri_j8)
+    fuses(ALU_RI[TEST][1], JCC[0][9], test16_ri_j9)
+    fuses(ALU_RI[TEST][1], JCC[0][12], test16_ri_jc)
+    fuses(ALU_RI[TEST][1], JCC[0][13], test16_ri_jd)
+    fuses(ALU_RI[TEST][1], JCC[0][14], test16_ri_je)
+    fuses(ALU_RI[TEST][1], JCC[0][15], test16_ri_jf)
+    fuses(ALU_RI[TEST][2], JCC[0][2], test32_ri_j2)
+    fuses(ALU_RI[TEST][2], JCC[0][3], test32_ri_j3)
+    fuses(ALU_RI[TEST][2], JCC[0][4], test32_ri_j4)
+    fuses(ALU_RI[TEST][2], JCC[0][5], test32_ri_j5)
+    fuses(ALU_RI[TEST][2], JCC[0][6], test32_ri_j6)
+    fuses(ALU_RI[TEST][2], JCC[0][7], test32_ri_j7)
+    fuses(ALU_RI[TEST][2], JCC[0][8], test32_ri_j8)
+    fuses(ALU_RI[TEST][2], JCC[0][9], test32_ri_j9)
+    fuses(ALU_RI[TEST][2], JCC[0][12], test32_ri_jc)
+    fuses(ALU_RI[TEST][2], JCC[0][13], test32_ri_jd)
+    fuses(ALU_RI[TEST][2], JCC[0][14], test32_ri_je)
+    fuses(ALU_RI[TEST][2], JCC[0][15], test32_ri_jf)
+    fuses(ALU_RM[CMP][0], JCC[0][2], cmp8_rm_j2)
+    fuses(ALU_RM[CMP][0], JCC[0][3], cmp8_rm_j3)
+    fuses(ALU_RM[CMP][0], JCC[0][4], cmp8_rm_j4)
+    fuses(ALU_RM[CMP][0], JCC[0][5], cmp8_rm_j5)
+    fuses(ALU_RM[CMP][0], JCC[0][6], cmp8_rm_j6)
+    fuses(ALU_RM[CMP][0], JCC[0][7], cmp8_rm_j7)
+    fuses(ALU_RM[CMP][0], JCC[0][8], cmp8_rm_j8)
+    fuses(ALU_RM[CMP][0], JCC[0][9], cmp8_rm_j9)
+    fuses(ALU_RM[CMP][0], JCC[0][12], cmp8_rm_jc)
+    fuses(ALU_RM[CMP][0], JCC[0][13], cmp8_rm_jd)
+    fuses(ALU_RM[CMP][0], JCC[0][14], cmp8_rm_je)
+    fuses(ALU_RM[CMP][0], JCC[0][15], cmp8_rm_jf)
+    fuses(ALU_RM[CMP][1], JCC[0][2], cmp16_rm_j2)
+    fuses(ALU_RM[CMP][1], JCC[0][3], cmp16_rm_j3)
+    fuses(ALU_RM[CMP][1], JCC[0][4], cmp16_rm_j4)
+    fuses(ALU_RM[CMP][1], JCC[0][5], cmp16_rm_j5)
+    fuses(ALU_RM[CMP][1], JCC[0][6], cmp16_rm_j6)
+    fuses(ALU_RM[CMP][1], JCC[0][7], cmp16_rm_j7)
+    fuses(ALU_RM[CMP][1], JCC[0][8], cmp16_rm_j8)
+    fuses(ALU_RM[CMP][1], JCC[0][9], cmp16_rm_j9)
+    fuses(ALU_RM[CMP][1], JCC[0][12], cmp16_rm_jc)
+    fuses(ALU_RM[CMP][1], JCC[0][13], cmp16_rm_jd)
+    fuses(ALU_RM[CMP][1], JCC[0][14], cmp16_rm_je)
+    fuses(ALU_RM[CMP][1], JCC[0][15], cmp16_rm_jf)
+    fuses(ALU_RM[CMP][2], JCC[0][2], cmp32_rm_j2)
+    fuses(ALU_RM[CMP][2], JCC[0][3], cmp32_rm_j3)
+    fuses(ALU_RM[CMP][2], JCC[0][4], cmp32_rm_j4)
+    fuses(ALU_RM[CMP][2], JCC[0][5], cmp32_rm_j5)
+    fuses(ALU_RM[CMP][2], JCC[0][6], cmp32_rm_j6)
+    fuses(ALU_RM[CMP][2], JCC[0][7], cmp32_rm_j7)
+    fuses(ALU_RM[CMP][2], JCC[0][8], cmp32_rm_j8)
+    fuses(ALU_RM[CMP][2], JCC[0][9], cmp32_rm_j9)
+    fuses(ALU_RM[CMP][2], JCC[0][12], cmp32_rm_jc)
+    fuses(ALU_RM[CMP][2], JCC[0][13], cmp32_rm_jd)
+    fuses(ALU_RM[CMP][2], JCC[0][14], cmp32_rm_je)
+    fuses(ALU_RM[CMP][2], JCC[0][15], cmp32_rm_jf)
+    fuses(ALU_MR[CMP][0], JCC[0][2], cmp8_mr_j2)
+    fuses(ALU_MR[CMP][0], JCC[0][3], cmp8_mr_j3)
+    fuses(ALU_MR[CMP][0], JCC[0][4], cmp8_mr_j4)
+    fuses(ALU_MR[CMP][0], JCC[0][5], cmp8_mr_j5)
+    fuses(ALU_MR[CMP][0], JCC[0][6], cmp8_mr_j6)
+    fuses(ALU_MR[CMP][0], JCC[0][7], cmp8_mr_j7)
+    fuses(ALU_MR[CMP][0], JCC[0][8], cmp8_mr_j8)
+    fuses(ALU_MR[CMP][0], JCC[0][9], cmp8_mr_j9)
+    fuses(ALU_MR[CMP][0], JCC[0][12], cmp8_mr_jc)
+    fuses(ALU_MR[CMP][0], JCC[0][13], cmp8_mr_jd)
+    fuses(ALU_MR[CMP][0], JCC[0][14], cmp8_mr_je)
+    fuses(ALU_MR[CMP][0], JCC[0][15], cmp8_mr_jf)
+    fuses(ALU_MR[CMP][1], JCC[0][2], cmp16_mr_j2)
+    fuses(ALU_MR[CMP][1], JCC[0][3], cmp16_mr_j3)
+    fuses(ALU_MR[CMP][1], JCC[0][4], cmp16_mr_j4)
+    fuses(ALU_MR[CMP][1], JCC[0][5], cmp16_mr_j5)
+    fuses(ALU_MR[CMP][1], JCC[0][6], cmp16_mr_j6)
+    fuses(ALU_MR[CMP][1], JCC[0][7], cmp16_mr_j7)
+    fuses(ALU_MR[CMP][1], JCC[0][8], cmp16_mr_j8)
+    fuses(ALU_MR[CMP][1], JCC[0][9], cmp16_mr_j9)
+    fuses(ALU_MR[CMP][1], JCC[0][12], cmp16_mr_jc)
+    fuses(ALU_MR[CMP][1], JCC[0][13], cmp16_mr_jd)
+    fuses(ALU_MR[CMP][1], JCC[0][14], cmp16_mr_je)
+    fuses(ALU_MR[CMP][1], JCC[0][15], cmp16_mr_jf)
+    fuses(ALU_MR[CMP][2], JCC[0][2], cmp32_mr_j2)
+    fuses(ALU_MR[CMP][2], JCC[0][3], cmp32_mr_j3)
+    fuses(ALU_MR[CMP][2], JCC[0][4], cmp32_mr_j4)
+    fuses(ALU_MR[CMP][2], JCC[0][5], cmp32_mr_j5)
+    fuses(ALU_MR[CMP][2], JCC[0][6], cmp32_mr_j6)
+    fuses(ALU_MR[CMP][2], JCC[0][7], cmp32_mr_j7)
+    fuses(ALU_MR[CMP][2], JCC[0][8], cmp32_mr_j8)
+    fuses(ALU_MR[CMP][2], JCC[0][9], cmp32_mr_j9)
+    fuses(ALU_MR[CMP][2], JCC[0][12], cmp32_mr_jc)
+    fuses(ALU_MR[CMP][2], JCC[0][13], cmp32_mr_jd)
+    fuses(ALU_MR[CMP][2], JCC[0][14], cmp32_mr_je)
+    fuses(ALU_MR[CMP][2], JCC[0][15], cmp32_mr_jf)
+    fuses(ALU_MR[TEST][0], JCC[0][2], test8_mr_j2)
+    fuses(ALU_MR[TEST][0], JCC[0][3], test8_mr_j3)
+    fuses(ALU_MR[TEST][0], JCC[0][4], test8_mr_j4)
+    fuses(ALU_MR[TEST][0], JCC[0][5], test8_mr_j5)
+    fuses(ALU_MR[TEST][0], JCC[0][6], test8_mr_j6)
+    fuses(ALU_MR[TEST][0], JCC[0][7], test8_mr_j7)
+    fuses(ALU_MR[TEST][0], JCC[0][8], test8_mr_j8)
+    fuses(ALU_MR[TEST][0], JCC[0][9], test8_mr_j9)
+    fuses(ALU_MR[TEST][0], JCC[0][12], test8_mr_jc)
+    fuses(ALU_MR[TEST][0], JCC[0][13], test8_mr_jd)
+    fuses(ALU_MR[TEST][0], JCC[0][14], test8_mr_je)
+    fuses(ALU_MR[TEST][0], JCC[0][15], test8_mr_jf)
+    fuses(ALU_MR[TEST][1], JCC[0][2], test16_mr_j2)
+    fuses(ALU_MR[TEST][1], JCC[0][3], test16_mr_j3)
+    fuses(ALU_MR[TEST][1], JCC[0][4], test16_mr_j4)
+    fuses(ALU_MR[TEST][1], JCC[0][5], test16_mr_j5)
+    fuses(ALU_MR[TEST][1], JCC[0][6], test16_mr_j6)
+    fuses(ALU_MR[TEST][1], JCC[0][7], test16_mr_j7)
+    fuses(ALU_MR[TEST][1], JCC[0][8], test16_mr_j8)
+    fuses(ALU_MR[TEST][1], JCC[0][9], test16_mr_j9)
+    fuses(ALU_MR[TEST][1], JCC[0][12], test16_mr_jc)
+    fuses(ALU_MR[TEST][1], JCC[0][13], test16_mr_jd)
+    fuses(ALU_MR[TEST][1], JCC[0][14], test16_mr_je)
+    fuses(ALU_MR[TEST][1], JCC[0][15], test16_mr_jf)
+    fuses(ALU_MR[TEST][2], JCC[0][2], test32_mr_j2)
+    fuses(ALU_MR[TEST][2], JCC[0][3], test32_mr_j3)
+    fuses(ALU_MR[TEST][2], JCC[0][4], test32_mr_j4)
+    fuses(ALU_MR[TEST][2], JCC[0][5], test32_mr_j5)
+    fuses(ALU_MR[TEST][2], JCC[0][6], test32_mr_j6)
+    fuses(ALU_MR[TEST][2], JCC[0][7], test32_mr_j7)
+    fuses(ALU_MR[TEST][2], JCC[0][8], test32_mr_j8)
+    fuses(ALU_MR[TEST][2], JCC[0][9], test32_mr_j9)
+    fuses(ALU_MR[TEST][2], JCC[0][12], test32_mr_jc)
+    fuses(ALU_MR[TEST][2], JCC[0][13], test32_mr_jd)
+    fuses(ALU_MR[TEST][2], JCC[0][14], test32_mr_je)
+    fuses(ALU_MR[TEST][2], JCC[0][15], test32_mr_jf)
+    fuses(ALU_MI[CMP][0], JCC[0][2], cmp8_mi_j2)
+    fuses(ALU_MI[CMP][0], JCC[0][3], cmp8_mi_j3)
+    fuses(ALU_MI[CMP][0], JCC[0][4], cmp8_mi_j4)
+    fuses(ALU_MI[CMP][0], JCC[0][5], cmp8_mi_j5)
+    fuses(ALU_MI[CMP][0], JCC[0][6], cmp8_mi_j6)
+    fuses(ALU_MI[CMP][0], JCC[0][7], cmp8_mi_j7)
+    fuses(ALU_MI[CMP][0], JCC[0][8], cmp8_mi_j8)
+    fuses(ALU_MI[CMP][0], JCC[0][9], cmp8_mi_j9)
+    fuses(ALU_MI[CMP][0], JCC[0][12], cmp8_mi_jc)
+    fuses(ALU_MI[CMP][0], JCC[0][13], cmp8_mi_jd)
+    fuses(ALU_MI[CMP][0], JCC[0][14], cmp8_mi_je)
+    fuses(ALU_MI[CMP][0], JCC[0][15], cmp8_mi_jf)
+    fuses(ALU_MI[CMP][1], JCC[0][2], cmp16_mi_j2)
+    fuses(ALU_MI[CMP][1], JCC[0][3], cmp16_mi_j3)
+    fuses(ALU_MI[CMP][1], JCC[0][4], cmp16_mi_j4)
+    fuses(ALU_MI[CMP][1], JCC[0][5], cmp16_mi_j5)
+    fuses(ALU_MI[CMP][1], JCC[0][6], cmp16_mi_j6)
+    fuses(ALU_MI[CMP][1], JCC[0][7], cmp16_mi_j7)
+    fuses(ALU_MI[CMP][1], JCC[0][8], cmp16_mi_j8)
+    fuses(ALU_MI[CMP][1], JCC[0][9], cmp16_mi_j9)
+    fuses(ALU_MI[CMP][1], JCC[0][12], cmp16_mi_jc)
+    fuses(ALU_MI[CMP][1], JCC[0][13], cmp16_mi_jd)
+    fuses(ALU_MI[CMP][1], JCC[0][14], cmp16_mi_je)
+    fuses(ALU_MI[CMP][1], JCC[0][15], cmp16_mi_jf)
+    fuses(ALU_MI[CMP][2], JCC[0][2], cmp32_mi_j2)
+    fuses(ALU_MI[CMP][2], JCC[0][3], cmp32_mi_j3)
+    fuses(ALU_MI[CMP][2], JCC[0][4], cmp32_mi_j4)
+    fuses(ALU_MI[CMP][2], JCC[0][5], cmp32_mi_j5)
+    fuses(ALU_MI[CMP][2], JCC[0][6], cmp32_mi_j6)
+    fuses(ALU_MI[CMP][2], JCC[0][7], cmp32_mi_j7)
+    fuses(ALU_MI[CMP][2], JCC[0][8], cmp32_mi_j8)
+    fuses(ALU_MI[CMP][2], JCC[0][9], cmp32_mi_j9)
+    fuses(ALU_MI[CMP][2], JCC[0][12], cmp32_mi_jc)
+    fuses(ALU_MI[CMP][2], JCC[0][13], cmp32_mi_jd)
+    fuses(ALU_MI[CMP][2], JCC[0][14], cmp32_mi_je)
+    fuses(ALU_MI[CMP][2], JCC[0][15], cmp32_mi_jf)
+    fuses(ALU_MI[TEST][0], JCC[0][2], test8_mi_j2)
+    fuses(ALU_MI[TEST][0], JCC[0][3], test8_mi_j3)
+    fuses(ALU_MI[TEST][0], JCC[0][4], test8_mi_j4)
+    fuses(ALU_MI[TEST][0], JCC[0][5], test8_mi_j5)
+    fuses(ALU_MI[TEST][0], JCC[0][6], test8_mi_j6)
+    fuses(ALU_MI[TEST][0], JCC[0][7], test8_mi_j7)
+    fuses(ALU_MI[TEST][0], JCC[0][8], test8_mi_j8)
+    fuses(ALU_MI[TEST][0], JCC[0][9], test8_mi_j9)
+    fuses(ALU_MI[TEST][0], JCC[0][12], test8_mi_jc)
+    fuses(ALU_MI[TEST][0], JCC[0][13], test8_mi_jd)
+    fuses(ALU_MI[TEST][0], JCC[0][14], test8_mi_je)
+    fuses(ALU_MI[TEST][0], JCC[0][15], test8_mi_jf)
+    fuses(ALU_MI[TEST][1], JCC[0][2], test16_mi_j2)
+    fuses(ALU_MI[TEST][1], JCC[0][3], test16_mi_j3)
+    fuses(ALU_MI[TEST][1], JCC[0][4], test16_mi_j4)
+    fuses(ALU_MI[TEST][1], JCC[0][5], test16_mi_j5)
+    fuses(ALU_MI[TEST][1], JCC[0][6], test16_mi_j6)
+    fuses(ALU_MI[TEST][1], JCC[0][7], test16_mi_j7)
+    fuses(ALU_MI[TEST][1], JCC[0][8], test16_mi_j8)
+    fuses(ALU_MI[TEST][1], JCC[0][9], test16_mi_j9)
+    fuses(ALU_MI[TEST][1], JCC[0][12], test16_mi_jc)
+    fuses(ALU_MI[TEST][1], JCC[0][13], test16_mi_jd)
+    fuses(ALU_MI[TEST][1], JCC[0][14], test16_mi_je)
+    fuses(ALU_MI[TEST][1], JCC[0][15], test16_mi_jf)
+    fuses(ALU_MI[TEST][2], JCC[0][2], test32_mi_j2)
+    fuses(ALU_MI[TEST][2], JCC[0][3], test32_mi_j3)
+    fuses(ALU_MI[TEST][2], JCC[0][4], test32_mi_j4)
+    fuses(ALU_MI[TEST][2], JCC[0][5], test32_mi_j5)
+    fuses(ALU_MI[TEST][2], JCC[0][6], test32_mi_j6)
+    fuses(ALU_MI[TEST][2], JCC[0][7], test32_mi_j7)
+    fuses(ALU_MI[TEST][2], JCC[0][8], test32_mi_j8)
+    fuses(ALU_MI[TEST][2], JCC[0][9], test32_mi_j9)
+    fuses(ALU_MI[TEST][2], JCC[0][12], test32_mi_jc)
+    fuses(ALU_MI[TEST][2], JCC[0][13], test32_mi_jd)
+    fuses(ALU_MI[TEST][2], JCC[0][14], test32_mi_je)
+    fuses(ALU_MI[TEST][2], JCC[0][15], test32_mi_jf)
+    fuses(UNARY_R[INC][0], JCC[0][2], inc8_r_j2)
+    fuses(UNARY_R[INC][0], JCC[0][3], inc8_r_j3)
+    fuses(UNARY_R[INC][0], JCC[0][4], inc8_r_j4)
+    fuses(UNARY_R[INC][0], JCC[0][5], inc8_r_j5)
+    fuses(UNARY_R[INC][0], JCC[0][6], inc8_r_j6)
+    fuses(UNARY_R[INC][0], JCC[0][7], inc8_r_j7)
+    fuses(UNARY_R[INC][0], JCC[0][8], inc8_r_j8)
+    fuses(UNARY_R[INC][0], JCC[0][9], inc8_r_j9)
+    fuses(UNARY_R[INC][0], JCC[0][12], inc8_r_jc)
+    fuses(UNARY_R[INC][0], JCC[0][13], inc8_r_jd)
+    fuses(UNARY_R[INC][0], JCC[0][14], inc8_r_je)
+    fuses(UNARY_R[INC][0], JCC[0][15], inc8_r_jf)
+    fuses(UNARY_R[INC][1], JCC[0][2], inc16_r_j2)
+    fuses(UNARY_R[INC][1], JCC[0][3], inc16_r_j3)
+    fuses(UNARY_R[INC][1], JCC[0][4], inc16_r_j4)
+    fuses(UNARY_R[INC][1], JCC[0][5], inc16_r_j5)
+    fuses(UNARY_R[INC][1], JCC[0][6], inc16_r_j6)
+    fuses(UNARY_R[INC][1], JCC[0][7], inc16_r_j7)
+    fuses(UNARY_R[INC][1], JCC[0][8], inc16_r_j8)
+    fuses(UNARY_R[INC][1], JCC[0][9], inc16_r_j9)
+    fuses(UNARY_R[INC][1], JCC[0][12], inc16_r_jc)
+    fuses(UNARY_R[INC][1], JCC[0][13], inc16_r_jd)
+    fuses(UNARY_R[INC][1], JCC[0][14], inc16_r_je)
+    fuses(UNARY_R[INC][1], JCC[0][15], inc16_r_jf)
+    fuses(UNARY_R[INC][2], JCC[0][2], inc32_r_j2)
+    fuses(UNARY_R[INC][2], JCC[0][3], inc32_r_j3)
+    fuses(UNARY_R[INC][2], JCC[0][4], inc32_r_j4)
+    fuses(UNARY_R[INC][2], JCC[0][5], inc32_r_j5)
+    fuses(UNARY_R[INC][2], JCC[0][6], inc32_r_j6)
+    fuses(UNARY_R[INC][2], JCC[0][7], inc32_r_j7)
+    fuses(UNARY_R[INC][2], JCC[0][8], inc32_r_j8)
+    fuses(UNARY_R[INC][2], JCC[0][9], inc32_r_j9)
+    fuses(UNARY_R[INC][2], JCC[0][12], inc32_r_jc)
+    fuses(UNARY_R[INC][2], JCC[0][13], inc32_r_jd)
+    fuses(UNARY_R[INC][2], JCC[0][14], inc32_r_je)
+    fuses(UNARY_R[INC][2], JCC[0][15], inc32_r_jf)
+    fuses(UNARY_R[DEC][0], JCC[0][2], dec8_r_j2)
+    fuses(UNARY_R[DEC][0], JCC[0][3], dec8_r_j3)
+    fuses(UNARY_R[DEC][0], JCC[0][4], dec8_r_j4)
+    fuses(UNARY_R[DEC][0], JCC[0][5], dec8_r_j5)
+    fuses(UNARY_R[DEC][0], JCC[0][6], dec8_r_j6)
+    fuses(UNARY_R[DEC][0], JCC[0][7], dec8_r_j7)
+    fuses(UNARY_R[DEC][0], JCC[0][8], dec8_r_j8)
+    fuses(UNARY_R[DEC][0], JCC[0][9], dec8_r_j9)
+    fuses(UNARY_R[DEC][0], JCC[0][12], dec8_r_jc)
+    fuses(UNARY_R[DEC][0], JCC[0][13], dec8_r_jd)
+    fuses(UNARY_R[DEC][0], JCC[0][14], dec8_r_je)
+    fuses(UNARY_R[DEC][0], JCC[0][15], dec8_r_jf)
+    fuses(UNARY_R[DEC][1], JCC[0][2], dec16_r_j2)
+    fuses(UNARY_R[DEC][1], JCC[0][3], dec16_r_j3)
+    fuses(UNARY_R[DEC][1], JCC[0][4], dec16_r_j4)
+    fuses(UNARY_R[DEC][1], JCC[0][5], dec16_r_j5)
+    fuses(UNARY_R[DEC][1], JCC[0][6], dec16_r_j6)
+    fuses(UNARY_R[DEC][1], JCC[0][7], dec16_r_j7)
+    fuses(UNARY_R[DEC][1], JCC[0][8], dec16_r_j8)
+    fuses(UNARY_R[DEC][1], JCC[0][9], dec16_r_j9)
+    fuses(UNARY_R[DEC][1], JCC[0][12], dec16_r_jc)
+    fuses(UNARY_R[DEC][1], JCC[0][13], dec16_r_jd)
+    fuses(UNARY_R[DEC][1], JCC[0][14], dec16_r_je)
+    fuses(UNARY_R[DEC][1], JCC[0][15], dec16_r_jf)
+    fuses(UNARY_R[DEC][2], JCC[0][2], dec32_r_j2)
+    fuses(UNARY_R[DEC][2], JCC[0][3], dec32_r_j3)
+    fuses(UNARY_R[DEC][2], JCC[0][4], dec32_r_j4)
+    fuses(UNARY_R[DEC][2], JCC[0][5], dec32_r_j5)
+    fuses(UNARY_R[DEC][2], JCC[0][6], dec32_r_j6)
+    fuses(UNARY_R[DEC][2], JCC[0][7], dec32_r_j7)
+    fuses(UNARY_R[DEC][2], JCC[0][8], dec32_r_j8)
+    fuses(UNARY_R[DEC][2], JCC[0][9], dec32_r_j9)
+    fuses(UNARY_R[DEC][2], JCC[0][12], dec32_r_jc)
+    fuses(UNARY_R[DEC][2], JCC[0][13], dec32_r_jd)
+    fuses(UNARY_R[DEC][2], JCC[0][14], dec32_r_je)
+    fuses(UNARY_R[DEC][2], JCC[0][15], dec32_r_jf)
+    fuses(SHIFT_RI[SHL][0], JCC[0][2], shl8_ri_j2)
+    fuses(SHIFT_RI[SHL][0], JCC[0][3], shl8_ri_j3)
+    fuses(SHIFT_RI[SHL][0], JCC[0][4], shl8_ri_j4)
+    fuses(SHIFT_RI[SHL][0], JCC[0][5], shl8_ri_j5)
+    fuses(SHIFT_RI[SHL][1], JCC[0][2], shl16_ri_j2)
+    fuses(SHIFT_RI[SHL][1], JCC[0][3], shl16_ri_j3)
+    fuses(SHIFT_RI[SHL][1], JCC[0][4], shl16_ri_j4)
+    fuses(SHIFT_RI[SHL][1], JCC[0][5], shl16_ri_j5)
+    fuses(SHIFT_RI[SHL][2], JCC[0][2], shl32_ri_j2)
+    fuses(SHIFT_RI[SHL][2], JCC[0][3], shl32_ri_j3)
+    fuses(SHIFT_RI[SHL][2], JCC[0][4], shl32_ri_j4)
+    fuses(SHIFT_RI[SHL][2], JCC[0][5], shl32_ri_j5)
+    fuses(SHIFT_RI[SHR][0], JCC[0][2], shr8_ri_j2)
+    fuses(SHIFT_RI[SHR][0], JCC[0][3], shr8_ri_j3)
+    fuses(SHIFT_RI[SHR][0], JCC[0][4], shr8_ri_j4)
+    fuses(SHIFT_RI[SHR][0], JCC[0][5], shr8_ri_j5)
+    fuses(SHIFT_RI[SHR][1], JCC[0][2], shr16_ri_j2)
+    fuses(SHIFT_RI[SHR][1], JCC[0][3], shr16_ri_j3)
+    fuses(SHIFT_RI[SHR][1], JCC[0][4], shr16_ri_j4)
+    fuses(SHIFT_RI[SHR][1], JCC[0][5], shr16_ri_j5)
+    fuses(SHIFT_RI[SHR][2], JCC[0][2], shr32_ri_j2)
+    fuses(SHIFT_RI[SHR][2], JCC[0][3], shr32_ri_j3)
+    fuses(SHIFT_RI[SHR][2], JCC[0][4], shr32_ri_j4)
+    fuses(SHIFT_RI[SHR][2], JCC[0][5], shr32_ri_j5)
+    fuses(ALU_RR[CMP][0], PREDICATE[0][2], cmp8_rr_p2)
+    fuses(ALU_RR[CMP][0], PREDICATE[0][3], cmp8_rr_p3)
+    fuses(ALU_RR[CMP][0], PREDICATE[0][4], cmp8_rr_p4)
+    fuses(ALU_RR[CMP][0], PREDICATE[0][5], cmp8_rr_p5)
+    fuses(ALU_RR[CMP][0], PREDICATE[0][6], cmp8_rr_p6)
+    fuses(ALU_RR[CMP][0], PREDICATE[0][7], cmp8_rr_p7)
+    fuses(ALU_RR[CMP][0], PREDICATE[0][8], cmp8_rr_p8)
+    fuses(ALU_RR[CMP][0], PREDICATE[0][9], cmp8_rr_p9)
+    fuses(ALU_RR[CMP][0], PREDICATE[0][12], cmp8_rr_pc)
+    fuses(ALU_RR[CMP][0], PREDICATE[0][13], cmp8_rr_pd)
+    fuses(ALU_RR[CMP][0], PREDICATE[0][14], cmp8_rr_pe)
+    fuses(ALU_RR[CMP][0], PREDICATE[0][15], cmp8_rr_pf)
+    fuses(ALU_RR[CMP][1], PREDICATE[0][2], cmp16_rr_p2)
+    fuses(ALU_RR[CMP][1], PREDICATE[0][3], cmp16_rr_p3)
+    fuses(ALU_RR[CMP][1], PREDICATE[0][4], cmp16_rr_p4)
+    fuses(ALU_RR[CMP][1], PREDICATE[0][5], cmp16_rr_p5)
+    fuses(ALU_RR[CMP][1], PREDICATE[0][6], cmp16_rr_p6)
+    fuses(ALU_RR[CMP][1], PREDICATE[0][7], cmp16_rr_p7)
+    fuses(ALU_RR[CMP][1], PREDICATE[0][8], cmp16_rr_p8)
+    fuses(ALU_RR[CMP][1], PREDICATE[0][9], cmp16_rr_p9)
+    fuses(ALU_RR[CMP][1], PREDICATE[0][12], cmp16_rr_pc)
+    fuses(ALU_RR[CMP][1], PREDICATE[0][13], cmp16_rr_pd)
+    fuses(ALU_RR[CMP][1], PREDICATE[0][14], cmp16_rr_pe)
+    fuses(ALU_RR[CMP][1], PREDICATE[0][15], cmp16_rr_pf)
+    fuses(ALU_RR[CMP][2], PREDICATE[0][2], cmp32_rr_p2)
+    fuses(ALU_RR[CMP][2], PREDICATE[0][3], cmp32_rr_p3)
+    fuses(ALU_RR[CMP][2], PREDICATE[0][4], cmp32_rr_p4)
+    fuses(ALU_RR[CMP][2], PREDICATE[0][5], cmp32_rr_p5)
+    fuses(ALU_RR[CMP][2], PREDICATE[0][6], cmp32_rr_p6)
+    fuses(ALU_RR[CMP][2], PREDICATE[0][7], cmp32_rr_p7)
+    fuses(ALU_RR[CMP][2], PREDICATE[0][8], cmp32_rr_p8)
+    fuses(ALU_RR[CMP][2], PREDICATE[0][9], cmp32_rr_p9)
+    fuses(ALU_RR[CMP][2], PREDICATE[0][12], cmp32_rr_pc)
+    fuses(ALU_RR[CMP][2], PREDICATE[0][13], cmp32_rr_pd)
+    fuses(ALU_RR[CMP][2], PREDICATE[0][14], cmp32_rr_pe)
+    fuses(ALU_RR[CMP][2], PREDICATE[0][15], cmp32_rr_pf)
+    fuses(ALU_RR[TEST][0], PREDICATE[0][2], test8_rr_p2)
+    fuses(ALU_RR[TEST][0], PREDICATE[0][3], test8_rr_p3)
+    fuses(ALU_RR[TEST][0], PREDICATE[0][4], test8_rr_p4)
+    fuses(ALU_RR[TEST][0], PREDICATE[0][5], test8_rr_p5)
+    fuses(ALU_RR[TEST][0], PREDICATE[0][6], test8_rr_p6)
+    fuses(ALU_RR[TEST][0], PREDICATE[0][7], test8_rr_p7)
+    fuses(ALU_RR[TEST][0], PREDICATE[0][8], test8_rr_p8)
+    fuses(ALU_RR[TEST][0], PREDICATE[0][9], test8_rr_p9)
+    fuses(ALU_RR[TEST][0], PREDICATE[0][12], test8_rr_pc)
+    fuses(ALU_RR[TEST][0], PREDICATE[0][13], test8_rr_pd)
+    fuses(ALU_RR[TEST][0], PREDICATE[0][14], test8_rr_pe)
+    fuses(ALU_RR[TEST][0], PREDICATE[0][15], test8_rr_pf)
+    fuses(ALU_RR[TEST][1], PREDICATE[0][2], test16_rr_p2)
+    fuses(ALU_RR[TEST][1], PREDICATE[0][3], test16_rr_p3)
+    fuses(ALU_RR[TEST][1], PREDICATE[0][4], test16_rr_p4)
+    fuses(ALU_RR[TEST][1], PREDICATE[0][5], test16_rr_p5)
+    fuses(ALU_RR[TEST][1], PREDICATE[0][6], test16_rr_p6)
+    fuses(ALU_RR[TEST][1], PREDICATE[0][7], test16_rr_p7)
+    fuses(ALU_RR[TEST][1], PREDICATE[0][8], test16_rr_p8)
+    fuses(ALU_RR[TEST][1], PREDICATE[0][9], test16_rr_p9)
+    fuses(ALU_RR[TEST][1], PREDICATE[0][12], test16_rr_pc)
+    fuses(ALU_RR[TEST][1], PREDICATE[0][13], test16_rr_pd)
+    fuses(ALU_RR[TEST][1], PREDICATE[0][14], test16_rr_pe)
+    fuses(ALU_RR[TEST][1], PREDICATE[0][15], test16_rr_pf)
+    fuses(ALU_RR[TEST][2], PREDICATE[0][2], test32_rr_p2)
+    fuses(ALU_RR[TEST][2], PREDICATE[0][3], test32_rr_p3)
+    fuses(ALU_RR[TEST][2], PREDICATE[0][4], test32_rr_p4)
+    fuses(ALU_RR[TEST][2], PREDICATE[0][5], test32_rr_p5)
+    fuses(ALU_RR[TEST][2], PREDICATE[0][6], test32_rr_p6)
+    fuses(ALU_RR[TEST][2], PREDICATE[0][7], test32_rr_p7)
+    fuses(ALU_RR[TEST][2], PREDICATE[0][8], test32_rr_p8)
+    fuses(ALU_RR[TEST][2], PREDICATE[0][9], test32_rr_p9)
+    fuses(ALU_RR[TEST][2], PREDICATE[0][12], test32_rr_pc)
+    fuses(ALU_RR[TEST][2], PREDICATE[0][13], test32_rr_pd)
+    fuses(ALU_RR[TEST][2], PREDICATE[0][14], test32_rr_pe)
+    fuses(ALU_RR[TEST][2], PREDICATE[0][15], test32_rr_pf)
+    fuses(ALU_RI[CMP][0], PREDICATE[0][2], cmp8_ri_p2)
+    fuses(ALU_RI[CMP][0], PREDICATE[0][3], cmp8_ri_p3)
+    fuses(ALU_RI[CMP][0], PREDICATE[0][4], cmp8_ri_p4)
+    fuses(ALU_RI[CMP][0], PREDICATE[0][5], cmp8_ri_p5)
+    fuses(ALU_RI[CMP][0], PREDICATE[0][6], cmp8_ri_p6)
+    fuses(ALU_RI[CMP][0], PREDICATE[0][7], cmp8_ri_p7)
+    fuses(ALU_RI[CMP][0], PREDICATE[0][8], cmp8_ri_p8)
+    fuses(ALU_RI[CMP][0], PREDICATE[0][9], cmp8_ri_p9)
+    fuses(ALU_RI[CMP][0], PREDICATE[0][12], cmp8_ri_pc)
+    fuses(ALU_RI[CMP][0], PREDICATE[0][13], cmp8_ri_pd)
+    fuses(ALU_RI[CMP][0], PREDICATE[0][14], cmp8_ri_pe)
+    fuses(ALU_RI[CMP][0], PREDICATE[0][15], cmp8_ri_pf)
+    fuses(ALU_RI[CMP][1], PREDICATE[0][2], cmp16_ri_p2)
+    fuses(ALU_RI[CMP][1], PREDICATE[0][3], cmp16_ri_p3)
+    fuses(ALU_RI[CMP][1], PREDICATE[0][4], cmp16_ri_p4)
+    fuses(ALU_RI[CMP][1], PREDICATE[0][5], cmp16_ri_p5)
+    fuses(ALU_RI[CMP][1], PREDICATE[0][6], cmp16_ri_p6)
+    fuses(ALU_RI[CMP][1], PREDICATE[0][7], cmp16_ri_p7)
+    fuses(ALU_RI[CMP][1], PREDICATE[0][8], cmp16_ri_p8)
+    fuses(ALU_RI[CMP][1], PREDICATE[0][9], cmp16_ri_p9)
+    fuses(ALU_RI[CMP][1], PREDICATE[0][12], cmp16_ri_pc)
+    fuses(ALU_RI[CMP][1], PREDICATE[0][13], cmp16_ri_pd)
+    fuses(ALU_RI[CMP][1], PREDICATE[0][14], cmp16_ri_pe)
+    fuses(ALU_RI[CMP][1], PREDICATE[0][15], cmp16_ri_pf)
+    fuses(ALU_RI[CMP][2], PREDICATE[0][2], cmp32_ri_p2)
+    fuses(ALU_RI[CMP][2], PREDICATE[0][3], cmp32_ri_p3)
+    fuses(ALU_RI[CMP][2], PREDICATE[0][4], cmp32_ri_p4)
+    fuses(ALU_RI[CMP][2], PREDICATE[0][5], cmp32_ri_p5)
+    fuses(ALU_RI[CMP][2], PREDICATE[0][6], cmp32_ri_p6)
+    fuses(ALU_RI[CMP][2], PREDICATE[0][7], cmp32_ri_p7)
+    fuses(ALU_RI[CMP][2], PREDICATE[0][8], cmp32_ri_p8)
+    fuses(ALU_RI[CMP][2], PREDICATE[0][9], cmp32_ri_p9)
+    fuses(ALU_RI[CMP][2], PREDICATE[0][12], cmp32_ri_pc)
+    fuses(ALU_RI[CMP][2], PREDICATE[0][13], cmp32_ri_pd)
+    fuses(ALU_RI[CMP][2], PREDICATE[0][14], cmp32_ri_pe)
+    fuses(ALU_RI[CMP][2], PREDICATE[0][15], cmp32_ri_pf)
+    fuses(ALU_RI[TEST][0], PREDICATE[0][2], test8_ri_p2)
+    fuses(ALU_RI[TEST][0], PREDICATE[0][3], test8_ri_p3)
+    fuses(ALU_RI[TEST][0], PREDICATE[0][4], test8_ri_p4)
+    fuses(ALU_RI[TEST][0], PREDICATE[0][5], test8_ri_p5)
+    fuses(ALU_RI[TEST][0], PREDICATE[0][6], test8_ri_p6)
+    fuses(ALU_RI[TEST][0], PREDICATE[0][7], test8_ri_p7)
+    fuses(ALU_RI[TEST][0], PREDICATE[0][8], test8_ri_p8)
+    fuses(ALU_RI[TEST][0], PREDICATE[0][9], test8_ri_p9)
+    fuses(ALU_RI[TEST][0], PREDICATE[0][12], test8_ri_pc)
+    fuses(ALU_RI[TEST][0], PREDICATE[0][13], test8_ri_pd)
+    fuses(ALU_RI[TEST][0], PREDICATE[0][14], test8_ri_pe)
+    fuses(ALU_RI[TEST][0], PREDICATE[0][15], test8_ri_pf)
+    fuses(ALU_RI[TEST][1], PREDICATE[0][2], test16_ri_p2)
+    fuses(ALU_RI[TEST][1], PREDICATE[0][3], test16_ri_p3)
+    fuses(ALU_RI[TEST][1], PREDICATE[0][4], test16_ri_p4)
+    fuses(ALU_RI[TEST][1], PREDICATE[0][5], test16_ri_p5)
+    fuses(ALU_RI[TEST][1], PREDICATE[0][6], test16_ri_p6)
+    fuses(ALU_RI[TEST][1], PREDICATE[0][7], test16_ri_p7)
+    fuses(ALU_RI[TEST][1], PREDICATE[0][8], test16_ri_p8)
+    fuses(ALU_RI[TEST][1], PREDICATE[0][9], test16_ri_p9)
+    fuses(ALU_RI[TEST][1], PREDICATE[0][12], test16_ri_pc)
+    fuses(ALU_RI[TEST][1], PREDICATE[0][13], test16_ri_pd)
+    fuses(ALU_RI[TEST][1], PREDICATE[0][14], test16_ri_pe)
+    fuses(ALU_RI[TEST][1], PREDICATE[0][15], test16_ri_pf)
+    fuses(ALU_RI[TEST][2], PREDICATE[0][2], test32_ri_p2)
+    fuses(ALU_RI[TEST][2], PREDICATE[0][3], test32_ri_p3)
+    fuses(ALU_RI[TEST][2], PREDICATE[0][4], test32_ri_p4)
+    fuses(ALU_RI[TEST][2], PREDICATE[0][5], test32_ri_p5)
+    fuses(ALU_RI[TEST][2], PREDICATE[0][6], test32_ri_p6)
+    fuses(ALU_RI[TEST][2], PREDICATE[0][7], test32_ri_p7)
+    fuses(ALU_RI[TEST][2], PREDICATE[0][8], test32_ri_p8)
+    fuses(ALU_RI[TEST][2], PREDICATE[0][9], test32_ri_p9)
+    fuses(ALU_RI[TEST][2], PREDICATE[0][12], test32_ri_pc)
+    fuses(ALU_RI[TEST][2], PREDICATE[0][13], test32_ri_pd)
+    fuses(ALU_RI[TEST][2], PREDICATE[0][14], test32_ri_pe)
+    fuses(ALU_RI[TEST][2], PREDICATE[0][15], test32_ri_pf)
+    fuses(SHIFT_RI[SHL][0], PREDICATE[0][2], shl8_ri_p2)
+    fuses(SHIFT_RI[SHL][0], PREDICATE[0][3], shl8_ri_p3)
+    fuses(SHIFT_RI[SHL][0], PREDICATE[0][4], shl8_ri_p4)
+    fuses(SHIFT_RI[SHL][0], PREDICATE[0][5], shl8_ri_p5)
+    fuses(SHIFT_RI[SHL][1], PREDICATE[0][2], shl16_ri_p2)
+    fuses(SHIFT_RI[SHL][1], PREDICATE[0][3], shl16_ri_p3)
+    fuses(SHIFT_RI[SHL][1], PREDICATE[0][4], shl16_ri_p4)
+    fuses(SHIFT_RI[SHL][1], PREDICATE[0][5], shl16_ri_p5)
+    fuses(SHIFT_RI[SHL][2], PREDICATE[0][2], shl32_ri_p2)
+    fuses(SHIFT_RI[SHL][2], PREDICATE[0][3], shl32_ri_p3)
+    fuses(SHIFT_RI[SHL][2], PREDICATE[0][4], shl32_ri_p4)
+    fuses(SHIFT_RI[SHL][2], PREDICATE[0][5], shl32_ri_p5)
+    fuses(SHIFT_RI[SHR][0], PREDICATE[0][2], shr8_ri_p2)
+    fuses(SHIFT_RI[SHR][0], PREDICATE[0][3], shr8_ri_p3)
+    fuses(SHIFT_RI[SHR][0], PREDICATE[0][4], shr8_ri_p4)
+    fuses(SHIFT_RI[SHR][0], PREDICATE[0][5], shr8_ri_p5)
+    fuses(SHIFT_RI[SHR][1], PREDICATE[0][2], shr16_ri_p2)
+    fuses(SHIFT_RI[SHR][1], PREDICATE[0][3], shr16_ri_p3)
+    fuses(SHIFT_RI[SHR][1], PREDICATE[0][4], shr16_ri_p4)
+    fuses(SHIFT_RI[SHR][1], PREDICATE[0][5], shr16_ri_p5)
+    fuses(SHIFT_RI[SHR][2], PREDICATE[0][2], shr32_ri_p2)
+    fuses(SHIFT_RI[SHR][2], PREDICATE[0][3], shr32_ri_p3)
+    fuses(SHIFT_RI[SHR][2], PREDICATE[0][4], shr32_ri_p4)
+    fuses(SHIFT_RI[SHR][2], PREDICATE[0][5], shr32_ri_p5)
 
 
 fill_grid()

@@ -11,8 +11,8 @@ cdef enum:
     SAR = 7
 
 
-cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size, bint flags) noexcept nogil:
-    """`a` shifted by n > 0, and the flags. OF is what the last single-bit step leaves."""
+cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size, bint flags, bint small) noexcept nogil:
+    """`a` shifted by n > 0, and the flags. OF is what the last single-bit step leaves. `small`: n is below 32."""
     cdef uint32_t w = 8 * size, k, r, cf
     cdef uint64_t wide
     if op == ROL:
@@ -44,15 +44,16 @@ cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size, bin
         if flags:
             fl_cf_of(c, cf, (r >> (w - 1)) ^ (r >> (w - 2) & 1))
     elif op == SHL:
-        wide = <uint64_t>a << (n if n <= w else beyond(c, n, size))
+        k = n if n <= w or small and size > 1 else beyond(c, n, size)
+        wide = <uint64_t>a << k
         r = cut(<uint32_t>wide, size)
         cf = <uint32_t>(wide >> w) & 1
         if flags:
             fl_result(c, r, size, cf, (r >> (w - 1)) ^ cf, (r >> 4 & 1) | c.m.shl_af)
     elif op == SHR:
-        wide = <uint64_t>a << 1 >> (n if n <= w else beyond(c, n, size))
-        r = <uint32_t>(wide >> 1)
-        cf = <uint32_t>wide & 1
+        k = n if n <= w or small and size > 1 else beyond(c, n, size)
+        r = <uint32_t>(<uint64_t>a >> k)
+        cf = <uint32_t>(<uint64_t>a >> (k - 1)) & 1
         if flags:
             fl_result(c, r, size, cf, (r >> (w - 2)) & 1, c.m.sar_af)
     elif op == SAR:
@@ -87,21 +88,23 @@ cdef inline int32_t sign(uint32_t a, int size) noexcept nogil:
 
 cdef inline Op* shift_ri(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
     """By a constant that the decoder has masked; 0 is decoded as no operation."""
-    put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), o.imm, size, flags))
+    put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), o.imm, size, flags, 1))
     o = o + 1
     return GO(c, o)
 
 
 cdef inline Op* shift_ri_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
-    put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), o.imm, size, LIVE))
-    return branch_on(c, o, cc, negate)
+    cdef uint32_t r = shift(c, op, reg(c, o.dst, size), o.imm, size, LIVE, 1)
+    cdef bint taken = fl_cond(c, cc) != negate
+    put_reg(c, o.dst, size, r)
+    return branch_if(c, o, taken)
 
 
 cdef inline Op* shift_rc(CPU* c, Op* o, int op, int size) noexcept nogil:
     """By CL under the model's mask."""
     cdef uint32_t n = P8(c, O_CL)[0] & o.imm
     if n:
-        put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), n, size, LIVE))
+        put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), n, size, LIVE, 0))
     o = o + 1
     return GO(c, o)
 

@@ -9,7 +9,7 @@ cdef enum:
     FL_REST = 2                  # OF SF ZF AF PF
     FL_ALL = 3
     TRAITS = 1024
-    NO_CONDITION = 16
+    NO_CONDITION = 32
 
 cdef struct Trait:
     Fn fn
@@ -17,8 +17,9 @@ cdef struct Trait:
     uint8_t sets                 # flags it computes: all dead, and `dead` will do
     uint8_t kills                # flags whose old value it makes useless
     uint8_t reads                # flags it needs, or another may once it has left the block
-    uint8_t condition            # of a Jcc, or NO_CONDITION
-    Fn* fused                    # by condition: with the Jcc behind it, or NULL
+    uint8_t condition            # of a Jcc, 16 more of a predicate, or NO_CONDITION
+    Fn* fused                    # by condition: with the Jcc or predicate behind it, or NULL
+    Fn predicated                # the same behind a predicate, or NULL
 
 cdef Trait TRAIT[TRAITS]         # hashed by fn; a NULL fn ends the search
 
@@ -41,14 +42,21 @@ cdef Trait* trait(Fn fn, uint8_t sets, uint8_t kills, uint8_t reads) noexcept no
     return t
 
 
-cdef void fuses(Fn fn, int condition, Fn with_jcc) noexcept nogil:
+cdef Trait* predicated(Fn fn, Fn with_predicate) noexcept nogil:
+    """What leaves the old flags in place if it is skipped cannot make them useless."""
+    cdef Trait* t = trait_of(fn)
+    t.predicated = with_predicate
+    return trait(with_predicate, t.sets, 0, t.reads)
+
+
+cdef void fuses(Fn fn, Fn behind, Fn both) noexcept nogil:
     cdef Trait* t = trait_of(fn)
     if t.fn == NULL:
         t = trait(fn, FL_ALL, 0, FL_ALL)         # a memory operand: its load may leave the block
     if t.fused == NULL:
-        t.fused = <Fn*>calloc(16, sizeof(Fn))
+        t.fused = <Fn*>calloc(NO_CONDITION, sizeof(Fn))
     if t.fused != NULL:
-        t.fused[condition] = with_jcc
+        t.fused[trait_of(behind).condition] = both
 
 
 cdef void fill_traits() noexcept nogil:
@@ -62,10 +70,13 @@ cdef void fill_traits() noexcept nogil:
             trait(ALU_RR[op][i], FL_ALL, FL_ALL, reads).dead = ALU_RR_DEAD[op][i]
             trait(ALU_RI[op][i], FL_ALL, FL_ALL, reads).dead = ALU_RI_DEAD[op][i]
             trait(ALU_RM[op][i], FL_ALL, 0, FL_ALL).dead = ALU_RM_DEAD[op][i]
+            predicated(ALU_RR[op][i], PREDICATED_ALU_RR[op][i]).dead = PREDICATED_ALU_RR_DEAD[op][i]
+            predicated(ALU_RI[op][i], PREDICATED_ALU_RI[op][i]).dead = PREDICATED_ALU_RI_DEAD[op][i]
     for op in range(INC, NEG + 1):
         sets = FL_ALL if op == NEG else (0 if op == NOT else FL_REST)
         for i in range(3):
             trait(UNARY_R[op][i], sets, sets, 0).dead = UNARY_R_DEAD[op][i]
+            predicated(UNARY_R[op][i], PREDICATED_UNARY_R[op][i]).dead = PREDICATED_UNARY_R_DEAD[op][i]
     for op in range(ROL, SAR + 1):
         kills = FL_ALL if op >= SHL else 0       # rotates leave some alone
         reads = FL_CF if op == RCL or op == RCR else 0
@@ -74,12 +85,16 @@ cdef void fill_traits() noexcept nogil:
     for i in range(3):
         trait(MOV_RR[0][i], 0, 0, 0)
         trait(MOV_RI[0][i], 0, 0, 0)
+        predicated(MOV_RR[0][i], PREDICATED_MOV_RR[0][i])
+        predicated(MOV_RI[0][i], PREDICATED_MOV_RI[0][i])
         trait(XCHG_RR[0][i], 0, 0, 0)
         trait(FLUID_IMM[0][i], 0, 0, 0)
     for i in range(19):
         trait(flagless[i], 0, 0, 0)
     for i in range(16):
         trait(JCC[0][i], 0, 0, FL_ALL).condition = <uint8_t>i
+        reads = FL_CF if i >> 1 == 1 else (FL_ALL if i >> 1 == 3 else FL_REST)
+        trait(PREDICATE[0][i], 0, 0, reads).condition = <uint8_t>(16 + i)
     fill_fused()
 
 
