@@ -61,11 +61,12 @@ def both_ways(guest: Guest, rng: random.Random) -> tuple[dict[str, int | bytes],
             setattr(guest.vcpu.regs, name, value)
         guest.vcpu.regs.ebp = DATA
         guest.ram[DATA : DATA + 4] = data
+        before = guest.vcpu.instructions
         exit = guest.vcpu.run(1 if steps else 1000)
         while exit.reason is ExitReason.BUDGET:
             exit = guest.vcpu.run(1)
         assert exit.reason is ExitReason.HLT, exit
-        ends.append(state(guest))
+        ends.append(state(guest) | {"instructions": guest.vcpu.instructions - before})
     return tuple(ends)
 
 
