@@ -61,6 +61,49 @@ cdef inline Op* take(CPU* c, Op* o) noexcept nogil:
     return enter(c, nx)
 
 
+# Prediction of returns: a CALL is remembered, and its t0 is the block behind it once a RET has come there. A RET that
+# goes elsewhere finds its way by the hash. Ops stay where they are until drop_blocks(); one that was decoded anew
+# may be no CALL any more, but its t0 is a block or NULL all the same, and the key tells whether it is the right one.
+
+cdef Op NO_CALL                  # before the first one
+memset(&NO_CALL, 0, sizeof(Op))
+
+
+cdef inline void called(CPU* c, Op* o) noexcept nogil:
+    c.calls[c.depth] = o
+    c.depth = (c.depth + 1) % CALLS
+
+
+cdef inline Op* return_to(CPU* c, uint32_t ip) noexcept nogil:
+    """Go on at CS:ip, both popped."""
+    cdef uint32_t depth = (c.depth - 1) % CALLS
+    cdef Op* call = c.calls[depth]
+    cdef Op* nx = call.t0
+    c.depth = depth
+    if RARELY(nx == NULL or header(nx).key != (c.sb[CS] << 12 | ip)):
+        return return_slow(c, call, ip)
+    return enter(c, nx)
+
+
+cdef Op* return_slow(CPU* c, Op* call, uint32_t ip) noexcept nogil:
+    cdef uint32_t was = c.generation
+    cdef Op* nx
+    c.ip = ip
+    nx = find(c)
+    if nx == NULL:
+        return NULL
+    if (was == c.generation and call != &NO_CALL and call.fip == ip
+            and header(first_of(call)).key >> 16 == header(nx).key >> 16):
+        call.t0 = nx
+    return enter(c, nx)
+
+
+cdef void forget_calls(CPU* c) noexcept nogil:
+    cdef int i
+    for i in range(CALLS):
+        c.calls[i] = &NO_CALL
+
+
 cdef Op* end_block(CPU* c, Op* o) noexcept nogil:
     """Not an instruction: the block is full, go on behind it. `n` counts all instructions before."""
     cdef Op* nx = o.t0
@@ -407,6 +450,7 @@ cdef void drop_blocks(CPU* c) noexcept nogil:
                 reopen(c.vm, g)
     pthread_mutex_unlock(&c.vm.writers)
     memset(c.hash, 0, HASH * sizeof(Op*))
+    forget_calls(c)
     for g in range(1, c.pools):
         free(c.pool[g])
     c.pools = 1 if c.pools else 0

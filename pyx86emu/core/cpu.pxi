@@ -47,6 +47,7 @@ cdef enum:
     ATTR_LOG = 2                 # a write here must set a dirty bit
     HASH = 4096
     BLOCK_OPS = 32
+    CALLS = 16
     LOG_READS = 80
     EXITS = 160
 
@@ -166,6 +167,8 @@ cdef struct CPU:
     uintptr_t* ram               # what is there: rd, but where breakpoints on data close it
     uintptr_t* holes             # 0: a store goes straight to the bus; rd, but for breakpoints on data
     Op** hash
+    Op* calls[CALLS]             # the last CALLs, a ring: their t0 is where a RET goes on most often
+    uint32_t depth               # where the next one goes
     Op* go                       # where a failed load goes on
     uint32_t ea                  # effective address of a 67h form, or of a read-modify-write
     uint32_t tmp                 # memory operand of two-op forms

@@ -84,26 +84,24 @@ cdef Op* call16_rel(CPU* c, Op* o) noexcept nogil:
         return call16_rel_slow(c, o)
     put16(p + pa, o.fip)
     P16(c, 4 * SP)[0] = <uint16_t>sp
+    called(c, o)
     return take(c, o)
 
 
 cdef Op* call16_rel_slow(CPU* c, Op* o) noexcept nogil:
-    if not push_more(c, o, o.fip, 2):
-        return c.go
-    return go_to(c, o, o.tip)
-
+    return near_to(c, o, o.tip, 1, 2)
 
 cdef Op* call32_rel(CPU* c, Op* o) noexcept nogil:
-    if not push_more(c, o, o.fip, 4):
-        return c.go
-    return go_to(c, o, o.tip)
+    return near_to(c, o, o.tip, 1, 4)
 
 
 cdef inline Op* near_to(CPU* c, Op* o, uint32_t to, bint call, int size) noexcept nogil:
     if to > 0xFFFF:
         return fault(c, o, 13)
-    if call and not push_more(c, o, o.fip, size):
-        return c.go
+    if call:
+        if not push_more(c, o, o.fip, size):
+            return c.go
+        called(c, o)
     return go_to(c, o, to)
 
 
@@ -128,6 +126,7 @@ cdef inline Op* far_to(CPU* c, Op* o, uint32_t cs, uint32_t ip, bint call, int s
             return c.go
         push_more(c, o, c.sb[CS] >> 4, size)
         push_more(c, o, o.fip, size)
+        called(c, o)
     c.sb[CS] = (cs & 0xFFFF) << 4
     return go_to(c, o, ip)
 
@@ -158,8 +157,7 @@ cdef Op* ret(CPU* c, Op* o, int size) noexcept nogil:
     if ip > 0xFFFF:
         return fault(c, o, 13)
     P16(c, 4 * SP)[0] += <uint16_t>(size + o.imm)
-    c.ip = <uint32_t>ip
-    return jump(c)
+    return return_to(c, <uint32_t>ip)
 
 
 cdef Op* ret16(CPU* c, Op* o) noexcept nogil:
@@ -167,8 +165,7 @@ cdef Op* ret16(CPU* c, Op* o) noexcept nogil:
     if RARELY(p == 0):
         return ret(c, o, 2)
     P16(c, 4 * SP)[0] += <uint16_t>(2 + o.imm)
-    c.ip = get16(p)
-    return jump(c)
+    return return_to(c, get16(p))
 
 cdef Op* ret32(CPU* c, Op* o) noexcept nogil:
     return ret(c, o, 4)
@@ -185,8 +182,7 @@ cdef inline Op* retf(CPU* c, Op* o, int size) noexcept nogil:
         return fault(c, o, 13)
     P16(c, 4 * SP)[0] += <uint16_t>(2 * size + o.imm)
     c.sb[CS] = <uint32_t>cs << 4
-    c.ip = <uint32_t>ip
-    return jump(c)
+    return return_to(c, <uint32_t>ip)
 
 
 cdef Op* retf16(CPU* c, Op* o) noexcept nogil:

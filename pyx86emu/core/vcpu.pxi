@@ -159,6 +159,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     if c == NULL:
         raise MemoryError("no memory for a vCPU")
     c.hash = <Op**>calloc(HASH, sizeof(Op*))
+    forget_calls(c)
     c.codemap = <uint8_t*>calloc(GRANULES * 32 + 1, 1)       # two bytes are read at once
     c.list = <Block**>calloc(GRANULES, sizeof(Block*))
     c.dirty_code = <uint64_t*>calloc(GRANULES // 64, 8)
