@@ -54,6 +54,7 @@ cdef extern from "core/host.h" nogil:
     int GUARD
     Op* GO(CPU*, Op*)
     bint RARELY(bint)
+    uintptr_t THERE(uintptr_t)
     uint32_t get16(uintptr_t)
     uint32_t get32(uintptr_t)
     void put16(uintptr_t, uint32_t)

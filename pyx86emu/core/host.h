@@ -28,6 +28,9 @@
 /* For the compiler: slow paths go to the end of a handler, and their registers are saved there. */
 #define RARELY(x) __builtin_expect(!!(x), 0)
 
+/* For the compiler: the address of something, so that tests of it against 0 fall away. */
+static inline uintptr_t THERE(uintptr_t p) { if (!p) __builtin_unreachable(); return p; }
+
 #define LOAD_FAILED (1ULL << 63) /* a load that did not happen: go on at c->go */
 
 static inline uint32_t get16(uintptr_t p) { uint16_t v; memcpy(&v, (void *)p, 2); return v; }

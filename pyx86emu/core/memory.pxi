@@ -11,7 +11,7 @@ cdef inline uintptr_t plain_at(CPU* c, int seg, uint32_t ea, int size) noexcept 
     cdef uintptr_t p = c.rd[pa >> 8]
     if RARELY(p == 0 or (size > 1 and (pa & 15) > <uint32_t>(16 - size))):
         return 0
-    return p + pa
+    return THERE(p + pa)
 
 
 cdef inline uint32_t get(uintptr_t p, int size) noexcept nogil:
