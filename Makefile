@@ -134,7 +134,7 @@ bench: core $(VENV)/deps-bench .build/micro.done
 
 KERNELS := $(patsubst bench/kernels/%.asm,pyx86emu/measure/bin/%.bin,$(wildcard bench/kernels/*.asm))
 kernels: $(KERNELS)
-pyx86emu/measure/bin/%.bin: bench/kernels/%.asm $(wildcard bench/kernels/*.inc)
+pyx86emu/measure/bin/%.bin: bench/kernels/%.asm $(wildcard bench/kernels/*.inc bench/kernels/*.toy)
 	nasm -w+error -f bin -i bench/kernels/ $< -o $@
 
 firmware: pyx86emu/roms/bios.bin

@@ -5,14 +5,28 @@ from __future__ import annotations
 import subprocess
 from contextlib import closing
 from dataclasses import replace
+from math import gcd, isqrt
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pyx86emu.measure.engines import Ours, Unicorn
-from pyx86emu.measure.kernels import BIN, KERNELS, Kernel
+from pyx86emu.measure.kernels import BIN, ENTRY, KERNELS, Kernel
+
+HLT = 0xF4
+REP = (0xF2, 0xF3)
 
 SOURCES = Path(__file__).resolve().parents[2] / "bench" / "kernels"
+
+
+def named(name: str) -> Kernel:
+    (kernel,) = [kernel for kernel in KERNELS if kernel.name == name]
+    return kernel
+
+
+def word(ours: Ours, at: int) -> int:
+    return int.from_bytes(ours.ram[at : at + 2], "little")
 
 
 @pytest.mark.parametrize("source", sorted(SOURCES.glob("*.asm")), ids=lambda path: path.stem)
@@ -39,12 +53,10 @@ def test_a_kernel_takes_the_instructions_of_its_listing(kernel: Kernel) -> None:
 
 
 def test_interrupts_come_at_one_kilohertz() -> None:
-    (kernel,) = [kernel for kernel in KERNELS if kernel.name == "irq"]
-    with closing(Ours(kernel)) as ours:
+    with closing(Ours(named("irq"))) as ours:
         ours.run(1_000_000)
 
-        ticks = int.from_bytes(ours.ram[0x600:0x602], "little")
-        assert abs(ticks - ours.vm.time / 1e6) < 2
+        assert abs(word(ours, 0x600) - ours.vm.time / 1e6) < 2
 
 
 def test_a_wrong_count_is_an_error() -> None:
@@ -52,6 +64,83 @@ def test_a_wrong_count_is_an_error() -> None:
 
     with closing(Ours(kernel)) as ours, pytest.raises(RuntimeError, match="13 instructions"):
         ours.run(2)
+
+
+# -- the compiler: its count is a number, and what it compiled has a result -----------------------
+
+
+@pytest.mark.parametrize("turns", [1, 2, 5])
+def test_the_compiler_takes_as_many_single_steps(turns: int) -> None:
+    kernel = named("compiler")
+    with closing(Ours(kernel)) as ours:
+        vcpu = ours.vcpu
+        vcpu.regs.cs, vcpu.regs.eip, vcpu.regs.ecx = 0, ENTRY, turns
+        steps = 1
+        while vcpu.regs.cs != 0 or ours.ram[vcpu.regs.ip] != HLT:
+            vcpu.step()
+            steps += 1
+
+        assert steps == kernel.count(turns)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 5])
+def test_the_compiler_takes_as_many_instructions_in_unicorn(turns: int) -> None:
+    unicorn = pytest.importorskip("unicorn")
+    from unicorn import x86_const
+
+    kernel = named("compiler")
+    seen, before = 0, 0
+
+    def count(uc: Any, address: int, size: int, user: Any) -> None:
+        """Called for every iteration, and once more when a REP finds CX to be 0 behind its last."""
+        nonlocal seen, before
+        again = address == before and uc.mem_read(address, 1)[0] in REP
+        seen += not (again and uc.reg_read(x86_const.UC_X86_REG_CX) == 0)
+        before = address
+
+    with closing(Unicorn(kernel)) as peer:
+        peer.uc.hook_add(unicorn.UC_HOOK_CODE, count)
+        peer.run(turns)
+
+    assert seen == kernel.count(turns)
+
+
+def test_what_the_compiler_made_computes_what_python_does() -> None:
+    """The program is bench/kernels/compiler.toy."""
+    primes = sum(n for n in range(2, 60) if all(n % d for d in range(2, n)))
+    steps, n = 0, 27
+    while n > 1:
+        n = 3 * n + 1 if n % 2 else n // 2
+        steps += 1
+    first, second = 0, 1
+    for _ in range(40):
+        first, second = second, (first + second) % 1000
+    days = (153 * (10 - 3) + 2) // 5 + 15 - 1
+    check = primes * 10 + gcd(1071, 462) + steps
+
+    with closing(Ours(named("compiler"))) as ours:
+        ours.run(3)
+
+        assert word(ours, 0x600) == check * 3 + isqrt(2000) - first // (second + 1) + days % 7
+        assert word(ours, 0x602) == 3, "turns with the right result"
+
+
+@pytest.mark.parametrize(
+    ("found", "put"), [(b"number < 60", b"number < 59"), (b"let a ", b"let 1 "), (b"}", b")")]
+)
+def test_a_compiler_that_fails_is_noticed(found: bytes, put: bytes) -> None:
+    """A wrong result or a source in error ends the kernel early."""
+    kernel = named("compiler")
+    with closing(Ours(kernel)) as ours:
+        at = ENTRY + kernel.code.index(found)
+        ours.ram[at : at + len(put)] = put
+
+        with pytest.raises(RuntimeError, match="HLT after"):
+            ours.run(1)
+        assert word(ours, 0x602) == 0
+
+
+# -- the peers ------------------------------------------------------------------------------------
 
 
 def test_unicorn_computes_the_same(subtests: pytest.Subtests) -> None:
