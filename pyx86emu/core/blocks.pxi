@@ -64,8 +64,9 @@ cdef inline Op* take(CPU* c, Op* o) noexcept nogil:
 # Prediction of returns: a CALL is remembered, and its t0 is the block behind it once a RET has come there. A RET that
 # goes elsewhere finds its way by the hash. Ops stay where they are until drop_blocks(); one that was decoded anew
 # may be no CALL any more, but its t0 is a block or NULL all the same, and the key tells whether it is the right one.
+# NO_CALL stands where there was none yet.
 
-cdef Op NO_CALL                  # before the first one
+cdef Op NO_CALL
 memset(&NO_CALL, 0, sizeof(Op))
 
 

@@ -138,6 +138,18 @@ cdef inline bint fl_cond(CPU* c, int cc) noexcept nogil:
     return (c.res == 0) | (fl_sf(c) ^ fl_of(c))
 
 
+cdef inline uint32_t either(uint32_t mask, uint32_t a, uint32_t b) noexcept nogil:
+    """`a` where the mask is 1, `b` where it is 0."""
+    return b ^ ((b ^ a) & mask)
+
+
+cdef inline void fl_unless(CPU* c, uint32_t skip, uint32_t res, uint32_t aux, uint32_t cfw) noexcept nogil:
+    """Back to these flags if `skip` is all ones; 0: keep what is there."""
+    c.res = <int32_t>either(skip, res, c.res)
+    c.aux = either(skip, aux, c.aux)
+    c.cfw = either(skip, cfw, c.cfw)
+
+
 cdef inline void fl_save(CPU* c) noexcept nogil:
     c.saved_res = c.res
     c.saved_aux = c.aux

@@ -23,20 +23,14 @@ cdef inline Op* predicate_on(CPU* c, Op* o, uint32_t skip) noexcept nogil:
 
 
 cdef inline uint32_t chosen(CPU* c, uint32_t done, uint32_t skipped) noexcept nogil:
-    return done ^ ((done ^ skipped) & c.skip)
+    return either(c.skip, skipped, done)
 
 
 cdef inline uint32_t predicated_alu(CPU* c, int op, uint32_t a, uint32_t b, int size, bint flags) noexcept nogil:
     cdef uint32_t res = c.res, aux = c.aux, cfw = c.cfw, r = alu(c, op, a, b, size, flags)
     if flags:
-        choose_flags(c, res, aux, cfw)
+        fl_unless(c, c.skip, res, aux, cfw)
     return chosen(c, r, a)
-
-
-cdef inline void choose_flags(CPU* c, uint32_t res, uint32_t aux, uint32_t cfw) noexcept nogil:
-    c.res = <int32_t>chosen(c, c.res, res)
-    c.aux = chosen(c, c.aux, aux)
-    c.cfw = chosen(c, c.cfw, cfw)
 
 
 cdef inline Op* predicated_alu_rr(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
@@ -59,7 +53,7 @@ cdef inline Op* predicated_unary_r(CPU* c, Op* o, int op, int size, bint flags) 
     cdef uint32_t res = c.res, aux = c.aux, cfw = c.cfw, a = reg(c, o.dst, size)
     put_reg(c, o.dst, size, chosen(c, unary(c, op, a, size, flags), a))
     if flags:
-        choose_flags(c, res, aux, cfw)
+        fl_unless(c, c.skip, res, aux, cfw)
     o = o + 1
     return GO(c, o)
 
