@@ -167,15 +167,15 @@ cdef struct CPU:
     uintptr_t* ram               # what is there: rd, but where breakpoints on data close it
     uintptr_t* holes             # 0: a store goes straight to the bus; rd, but for breakpoints on data
     Op** hash
-    Op* calls[CALLS]             # the last CALLs, a ring: their t0 is where a RET goes on most often
-    uint32_t depth               # where the next one goes
     Op* go                       # where a failed load goes on
     uint32_t ea                  # effective address of a 67h form, or of a read-modify-write
     uint32_t tmp                 # memory operand of two-op forms
     uint32_t tmp2
     uint32_t locked              # what LOCK read
+    uint32_t depth               # where the next CALL goes in `calls`
     uint32_t skip                # all ones: the predicated instructions that follow do not count; else 0
     uint32_t attn
+    Op* calls[CALLS]             # the last ones, a ring: their t0 is where a RET goes on most often
     uint32_t saved[8]            # registers before a locked instruction, to try it again
     int32_t saved_res
     uint32_t saved_aux
