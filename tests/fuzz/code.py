@@ -38,7 +38,7 @@ def nasty(rng: random.Random, size: int) -> bytes:
 
 def instruction(rng: random.Random) -> bytes:
     byte = rng.choice((rng.choice(ODD), rng.getrandbits(8)))
-    match rng.randrange(10):
+    match rng.randrange(12):
         case 0 | 1:
             return bytes([rng.choice(STRINGS)])
         case 2:
@@ -55,5 +55,10 @@ def instruction(rng: random.Random) -> bytes:
             return bytes([0x8E, 0xC0 | rng.getrandbits(5)])
         case 8:
             return b"\x0f" + rng.randbytes(2)
+        case 9:  # call near
+            return b"\xe8" + (rng.randrange(-60, 60) & 0xFFFF).to_bytes(2, "little")
+        case 10:  # a jump over register instructions
+            over = rng.choice((b"\x40", b"\x31\xd8", b"\x00\xc4", b"\xb4\x05")) * rng.randrange(1, 5)
+            return bytes([0x70 | rng.getrandbits(4), len(over)]) + over
         case _:
             return rng.randbytes(rng.randrange(1, 6))
