@@ -61,6 +61,29 @@ cdef inline Op* take(CPU* c, Op* o) noexcept nogil:
     return enter(c, nx)
 
 
+# An indirect or far jump most often goes where it went the last time, and that can be tested while the address is still
+# being loaded: t1 is that block.
+
+cdef inline Op* take_again(CPU* c, Op* o, uint32_t ip) noexcept nogil:
+    """Go on at CS:ip."""
+    cdef Op* nx = o.t1
+    if RARELY(nx == NULL or header(nx).key != (c.sb[CS] << 12 | ip)):
+        return take_anew(c, o, ip)
+    return enter(c, nx)
+
+
+cdef Op* take_anew(CPU* c, Op* o, uint32_t ip) noexcept nogil:
+    cdef uint32_t was = c.generation
+    cdef Op* nx
+    c.ip = ip
+    nx = find(c)
+    if nx == NULL:
+        return NULL
+    if was == c.generation:                      # else o is gone with the pool
+        o.t1 = nx
+    return enter(c, nx)
+
+
 # Prediction of returns: a CALL is remembered, and its t0 is the block behind it once a RET has come there. A RET that
 # goes elsewhere finds its way by the hash. Ops stay where they are until drop_blocks(); one that was decoded anew
 # may be no CALL any more, but its t0 is a block or NULL all the same, and the key tells whether it is the right one.

@@ -69,12 +69,11 @@ cdef Op* jecxz(CPU* c, Op* o) noexcept nogil:
 
 cdef inline Op* go_to(CPU* c, Op* o, uint32_t ip) noexcept nogil:
     """An indirect or far jump, the pushes done."""
-    if c.attn:
+    if RARELY(c.attn):
         leave_after(c, o)
         c.ip = ip
         return NULL
-    c.ip = ip
-    return jump(c)
+    return take_again(c, o, ip)
 
 
 cdef Op* call16_rel(CPU* c, Op* o) noexcept nogil:
