@@ -73,6 +73,7 @@ cdef extern from "core/host.h" nogil:
     void at_fence()
     int at_cas(uintptr_t, uint32_t, uint32_t, int)
     int64_t host_ns()
+    uint64_t high64(uint64_t, uint64_t)
 
 include "core/ioeventfd.pxi"
 include "core/iotable.pxi"

@@ -6,6 +6,11 @@ cdef inline uint64_t now_ns(CPU* c, Op* o) noexcept nogil:
         return <uint64_t>(host_ns() - c.vm.host_base)
     if c.no != 0:
         return at_get64(&c.vm.ticks) << c.vm.shift
+    return virtual_ns(c, o)
+
+
+cdef inline uint64_t virtual_ns(CPU* c, Op* o) noexcept nogil:
+    """The same, on the first vCPU and without the host's clock."""
     return (retired_at(c, o) + c.idle) << c.vm.shift
 
 
@@ -134,12 +139,12 @@ cdef void add_exit(CPU* c, Op* o, int reason, uint64_t addr, int size, int count
 
 cdef void chip_write(CPU* c, Op* o, int kind, uint32_t port, int size, uint64_t value) noexcept nogil:
     cdef VM* vm = c.vm
-    cdef uint64_t now = now_ns(c, o)
+    cdef uint64_t now = 0 if kind == RANGE_PIC else now_ns(c, o)
     cdef int i
-    pthread_mutex_lock(&vm.chip_lock)
+    lock_chips(vm)
     for i in range(size):
         chip_write_byte(vm, kind, port + i, value >> 8 * i & 255, now)
-    pthread_mutex_unlock(&vm.chip_lock)
+    unlock_chips(vm)
     if chip_look(c, kind):
         if c.no == 0:
             c.attn |= ATTN_LOOK
@@ -147,15 +152,18 @@ cdef void chip_write(CPU* c, Op* o, int kind, uint32_t port, int size, uint64_t 
             want(c.vm.cpu[0], REQ_INTR)
 
 
-cdef void look_for_eoi(CPU* c) noexcept nogil:
+cdef inline void look_for_eoi(CPU* c) noexcept nogil:
     """An EOI (or an automatic one) may drop a line that an irqfd holds for its resample eventfd."""
+    if RARELY(c.vm.chip.eoi_lines):
+        take_eoi(c)
+
+
+cdef void take_eoi(CPU* c) noexcept nogil:
     cdef uint32_t ended
-    if not c.vm.chip.eoi_lines:
-        return
-    pthread_mutex_lock(&c.vm.chip_lock)
+    lock_chips(c.vm)
     ended = c.vm.chip.eoi_lines & c.vm.resampled
     c.vm.chip.eoi_lines = 0
-    pthread_mutex_unlock(&c.vm.chip_lock)
+    unlock_chips(c.vm)
     if ended:
         go_outside(c)
         tell_eoi(c, ended)
@@ -169,7 +177,7 @@ cdef void tell_eoi(CPU* c, uint32_t lines) noexcept with gil:
         keep_exception(c, e)
 
 
-cdef void chip_write_byte(VM* vm, int kind, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
+cdef inline void chip_write_byte(VM* vm, int kind, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
     if kind == RANGE_PIC:
         irqchip_write(&vm.chip, port, value)
     elif kind == RANGE_PIT:
@@ -185,24 +193,24 @@ cdef uint64_t chip_read(CPU* c, Op* o, int kind, uint32_t port, int size) noexce
     cdef VM* vm = c.vm
     cdef uint64_t v = 0, now = now_ns(c, o)
     cdef int i
-    pthread_mutex_lock(&vm.chip_lock)
+    lock_chips(vm)
     for i in range(size):
         v |= <uint64_t>chip_read_byte(vm, kind, port + i, now) << 8 * i
-    pthread_mutex_unlock(&vm.chip_lock)
+    unlock_chips(vm)
     if kind == RANGE_PIC and chip_look(c, kind):     # the poll command acknowledges
         want(c.vm.cpu[0], REQ_INTR)
     return v
 
 
-cdef uint32_t chip_read_byte(VM* vm, int kind, uint32_t port, uint64_t now) noexcept nogil:
+cdef inline uint32_t chip_read_byte(VM* vm, int kind, uint32_t port, uint64_t now) noexcept nogil:
     if kind == RANGE_PIC:
-        return irqchip_read(&vm.chip, port) & 255
+        return irqchip_read(&vm.chip, port)
     if kind == RANGE_PIT:
-        return pit_read(&vm.pit, port, now) & 255
-    return port61_read(&vm.pit, now) & 255
+        return pit_read(&vm.pit, port, now)
+    return port61_read(&vm.pit, now)
 
 
-cdef bint chip_look(CPU* c, int kind) noexcept nogil:
+cdef inline bint chip_look(CPU* c, int kind) noexcept nogil:
     """After a change of PIC or PIT: does the first vCPU have to look? (An interrupt, or another deadline.)"""
     if kind == RANGE_PIC:
         look_for_eoi(c)

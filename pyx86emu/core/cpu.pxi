@@ -79,11 +79,13 @@ cdef enum:
     RANGE_PIC = 2
     RANGE_PIT = 3
     RANGE_PORT61 = 4
+    CHIP_PORTS = 256             # all of theirs but ELCR
 
 cdef struct VM:                  # what the vCPUs of a Vm share without the GIL
     Mem* mem
     IoTable* iotable
     Ranges* ranges[2]
+    uint8_t chip_ports[CHIP_PORTS]      # see sync.pxi
     Slot slots[64]
     int nslots
     CPU* cpu[MAX_VCPUS]
@@ -95,7 +97,8 @@ cdef struct VM:                  # what the vCPUs of a Vm share without the GIL
     uint64_t epoch               # see sync.pxi
     uint32_t stopping            # a writer wants every vCPU outside the core
     pthread_mutex_t writers      # held while tables change
-    pthread_mutex_t chip_lock    # PIC and PIT
+    pthread_mutex_t chip_lock    # PIC and PIT, once they are shared
+    bint chips_shared            # see sync.pxi
     IrqChip chip
     Pit pit
     uint64_t pit_edge            # guest ns of the next rising edge of OUT0

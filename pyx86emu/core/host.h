@@ -62,6 +62,9 @@ static inline int at_cas(uintptr_t p, uint32_t old, uint32_t v, int size)
     return __atomic_compare_exchange_n((uint32_t *)p, &old, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
+/* The upper half of a product. */
+static inline uint64_t high64(uint64_t a, uint64_t b) { return (uint64_t)((unsigned __int128)a * b >> 64); }
+
 static inline int64_t host_ns(void)
 {
     struct timespec t;

@@ -286,11 +286,16 @@ cdef IoEntry *io_probe(IoTable *t, int bus, uint64_t addr, int size, uint64_t va
     return NULL
 
 
+cdef inline bint io_port(IoTable *t, uint64_t port) noexcept nogil:
+    """Has this port an entry?"""
+    return port < IO_PORTS and io_load(&t.ports[port >> 6]) >> (port & 63) & 1
+
+
 cdef inline IoEntry *iotable_find(IoTable *t, int bus, uint64_t addr, int size,
                                   uint64_t value) noexcept nogil:
     """The one entry that a fragment of a write rings, or NULL. `value` is zero-extended from `size` bytes."""
     if bus == BUS_PIO:
-        if addr >= IO_PORTS or not (io_load(&t.ports[addr >> 6]) >> (addr & 63)) & 1:
+        if not io_port(t, addr):
             return NULL
     elif bus == BUS_MMIO:
         if io_load(&t.pages[addr >> 12] if addr < IO_MMIO_TOP else &t.high) == 0:

@@ -63,7 +63,7 @@ cdef struct IrqChip:
     bint intr                    # the master's INT output
 
 
-cdef uint8_t pic_requests(Pic* p) noexcept nogil:
+cdef inline uint8_t pic_requests(Pic* p) noexcept nogil:
     """IRR: a latched edge, or the line itself where the input is level-triggered."""
     cdef uint8_t level = 0xFF if p.icw1 & ICW1_LTIM else p.elcr
     return (p.edges & ~level) | (p.lines & level)
@@ -301,8 +301,17 @@ cdef uint32_t irqchip_read(IrqChip* chip, uint32_t port) noexcept nogil:
     return value
 
 
-cdef void irqchip_write(IrqChip* chip, uint32_t port, uint32_t value) noexcept nogil:
-    """A byte to 20h 21h A0h A1h 4D0h 4D1h."""
+cdef inline void irqchip_write(IrqChip* chip, uint32_t port, uint32_t value) noexcept nogil:
+    """A byte to 20h 21h A0h A1h 4D0h 4D1h. The mask of a chip that is asked for nothing masks nothing."""
+    cdef Pic* p = &chip.slave if port & 0x80 else &chip.master
+    if port & 1 and port < 0x100 and not p.icw_next and not pic_requests(p):
+        p.imr = <uint8_t>value
+    else:
+        irqchip_command(chip, port, value)
+
+
+cdef void irqchip_command(IrqChip* chip, uint32_t port, uint32_t value) noexcept nogil:
+    """A byte that may change more than a mask."""
     if port == 0x4D0:
         chip.master.elcr = value & chip.master.elcr_mask
     elif port == 0x4D1:

@@ -1,6 +1,15 @@
-# IN and OUT.
+# IN and OUT. Both jump to what is not their shortest way: a call in the middle would cost them saved registers.
 
 cdef inline Op* port_in(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
+    if size == 1 and port < CHIP_PORTS:
+        if c.vm.chip_ports[port] == RANGE_PIT:
+            return in_pit(c, o, port)
+        if c.vm.chip_ports[port] == RANGE_PORT61:
+            return in_port61(c, o)
+    return in_bus(c, o, port, size)
+
+
+cdef Op* in_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
     cdef uint64_t v = bus_read(c, o, BUS_PIO, port, size)
     if RARELY(v == LOAD_FAILED):
         return c.go
@@ -10,11 +19,43 @@ cdef inline Op* port_in(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
 
 
 cdef inline Op* port_out(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
-    cdef uint32_t v = reg(c, 0, size)
-    if not rings_again(&c.rings, BUS_PIO, port, size, v):
-        bus_write(c, o, BUS_PIO, port, size, v)
-        if c.attn:
-            return leave_after(c, o)
+    if not rings_again(&c.rings, BUS_PIO, port, size, reg(c, 0, size)):
+        if size == 1 and port < CHIP_PORTS and c.vm.chip_ports[port] and not io_port(c.vm.iotable, port):
+            return out_chip(c, o, port, c.vm.chip_ports[port])
+        return out_bus(c, o, port, size)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* out_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
+    bus_write(c, o, BUS_PIO, port, size, reg(c, 0, size))
+    if c.attn:
+        return leave_after(c, o)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* in_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    """IN AL from the 8254. The instruction has no other read, so this one needs no log."""
+    P8(c, O_AL)[0] = <uint8_t>pit_read(&c.vm.pit, port, virtual_ns(c, o))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* in_port61(CPU* c, Op* o) noexcept nogil:
+    """IN AL from port 61h."""
+    P8(c, O_AL)[0] = <uint8_t>port61_read(&c.vm.pit, virtual_ns(c, o))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* out_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
+    """OUT AL to a device in the core, by the only vCPU."""
+    chip_write_byte(c.vm, kind, port, P8(c, O_AL)[0], 0 if kind == RANGE_PIC else virtual_ns(c, o))
+    if RARELY(chip_look(c, kind)):
+        c.attn |= ATTN_LOOK
+    if RARELY(c.attn or c.request):
+        return leave_after(c, o)
     o = o + 1
     return GO(c, o)
 

@@ -36,18 +36,19 @@ cdef struct PitChannel:
     uint8_t access
     uint8_t low_byte             # first of the two bytes of a new count
     uint8_t trim                 # mode 3: CE is 2 * left - trim
-    bint write_high              # the second byte is due
-    bint read_high
-    bint count_latched
-    bint status_latched
-    bint gate
-    bint out
-    bint armed                   # a count has been written since the control word
-    bint load                    # the next tick moves CR to CE
-    bint loaded                  # CE has been loaded since the control word
-    bint live                    # reaching zero will change OUT (modes 0, 1, 4, 5: once a load)
-    bint halted                  # mode 0 between the two bytes of a count
-    bint null_count              # CR holds what CE has not taken yet
+    # flags; bytes, or all of this would be twice as large
+    uint8_t write_high           # the second byte is due
+    uint8_t read_high
+    uint8_t count_latched
+    uint8_t status_latched
+    uint8_t gate
+    uint8_t out
+    uint8_t armed                # a count has been written since the control word
+    uint8_t load                 # the next tick moves CR to CE
+    uint8_t loaded               # CE has been loaded since the control word
+    uint8_t live                 # reaching zero will change OUT (modes 0, 1, 4, 5: once a load)
+    uint8_t halted               # mode 0 between the two bytes of a count
+    uint8_t null_count           # CR holds what CE has not taken yet
 
 
 cdef struct Pit:
@@ -55,28 +56,32 @@ cdef struct Pit:
     uint8_t port61               # bits 0 and 1 as written
 
 
-# -- time: whole seconds are whole ticks; with them split off all products stay below 2**64
+# -- time
 
-cdef uint64_t pit_tick(uint64_t now) noexcept nogil:
-    """floor(now * PIT_HZ / 10**9)"""
-    return now // PIT_SECOND * PIT_HZ + now % PIT_SECOND * PIT_HZ // PIT_SECOND
+cdef inline uint64_t pit_tick(uint64_t now) noexcept nogil:
+    """floor(now * PIT_HZ / 10**9), without a division. The factor is 2**64 * PIT_HZ / 10**9 rounded down, by less than
+    1: the first guess is right or one too low. What it leaves over is below two ticks, so right modulo 2**64."""
+    cdef uint64_t tick = high64(now, 22010322987356910ULL)
+    if now * PIT_HZ - tick * PIT_SECOND >= PIT_SECOND:
+        tick += 1
+    return tick
 
 
 cdef uint64_t pit_time(uint64_t tick) noexcept nogil:
-    """The first nanosecond of a tick."""
+    """The first nanosecond of a tick. Whole seconds are whole ticks: split off, they keep products below 2**64."""
     return tick // PIT_HZ * PIT_SECOND + (tick % PIT_HZ * PIT_SECOND + PIT_HZ - 1) // PIT_HZ
 
 
 # -- counting
 
-cdef void pit_drive(PitChannel* c, bint level) noexcept nogil:
+cdef inline void pit_drive(PitChannel* c, bint level) noexcept nogil:
     """OUT becomes level."""
     if level and not c.out:
         c.rises += 1
     c.out = level
 
 
-cdef bint pit_counts(PitChannel* c) noexcept nogil:
+cdef inline bint pit_counts(PitChannel* c) noexcept nogil:
     """Whether CE moves. The gate is a level in modes 0, 2, 3 and 4, only a trigger in 1 and 5."""
     return c.loaded and not c.halted and (c.gate or c.mode == 1 or c.mode == 5)
 
@@ -198,13 +203,14 @@ cdef uint64_t pit_ticks_to_change(PitChannel* c) noexcept nogil:
 
 # -- the registers of one channel
 
-cdef uint16_t pit_value(PitChannel* c) noexcept nogil:
+cdef inline uint16_t pit_value(PitChannel* c) noexcept nogil:
     """What a read of the counter gives: CE, in BCD if so programmed."""
     cdef uint32_t value
     if not c.loaded:
         return c.frozen
-    value = (2 * c.left - c.trim if c.mode == 3 else c.left) % c.modulus
+    value = 2 * c.left - c.trim if c.mode == 3 else c.left
     if c.modulus == 10000:
+        value %= 10000
         value = value // 1000 << 12 | value // 100 % 10 << 8 | value // 10 % 10 << 4 | value % 10
     return <uint16_t>value
 
@@ -252,9 +258,9 @@ cdef void pit_write_count(PitChannel* c, uint8_t value) noexcept nogil:
     c.armed = c.null_count = True
 
 
-cdef uint8_t pit_read_count(PitChannel* c) noexcept nogil:
+cdef inline uint32_t pit_read_count(PitChannel* c) noexcept nogil:
     """One byte: latched status first, then the latched count, then the counter as it runs."""
-    cdef uint16_t value
+    cdef uint32_t value
     if c.status_latched:
         c.status_latched = False
         return c.status_latch
@@ -279,7 +285,7 @@ cdef void pit_latch(PitChannel* c, bint count, bint status) noexcept nogil:
 
 # -- the chip
 
-cdef PitChannel* pit_at(Pit* pit, int channel, uint64_t now) noexcept nogil:
+cdef inline PitChannel* pit_at(Pit* pit, uint32_t channel, uint64_t now) noexcept nogil:
     """The channel, brought to now."""
     cdef PitChannel* c = &pit.channel[channel]
     cdef uint64_t tick = pit_tick(now)
@@ -299,7 +305,7 @@ cdef void pit_reset(Pit* pit, uint64_t now) noexcept nogil:
         pit.channel[channel].rises = 0
 
 
-cdef uint32_t pit_read(Pit* pit, uint32_t port, uint64_t now) noexcept nogil:
+cdef inline uint32_t pit_read(Pit* pit, uint32_t port, uint64_t now) noexcept nogil:
     """A byte from 40h-43h. Nothing drives the bus when the control port is read."""
     if port & 3 == 3:
         return 0xFF
@@ -357,7 +363,7 @@ cdef uint32_t pit_edges(Pit* pit, uint64_t now) noexcept nogil:
     return rises
 
 
-cdef uint32_t port61_read(Pit* pit, uint64_t now) noexcept nogil:
+cdef inline uint32_t port61_read(Pit* pit, uint64_t now) noexcept nogil:
     """Port 61h: gate and speaker bits, refresh toggle, OUT of channel 2."""
     cdef uint32_t refresh = pit_tick(now) // PIT_REFRESH & 1
     return pit.port61 | refresh << 4 | <uint32_t>pit_out(pit, 2, now) << 5

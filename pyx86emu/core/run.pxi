@@ -114,10 +114,10 @@ cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
     """The first vCPU drives the PIT and Python's timers."""
     cdef VM* vm = c.vm
     if vm.pit_edge <= now:
-        pthread_mutex_lock(&vm.chip_lock)
+        lock_chips(vm)
         pit_sync(vm, now)
         vm.pit_edge = pit_next_rise(&vm.pit, 0, now)
-        pthread_mutex_unlock(&vm.chip_lock)
+        unlock_chips(vm)
     if vm.timer <= now:
         go_outside(c)
         call_timer(c, now)
@@ -128,9 +128,9 @@ cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
 
 cdef int acknowledge(CPU* c) noexcept nogil:
     cdef int vector
-    pthread_mutex_lock(&c.vm.chip_lock)
+    lock_chips(c.vm)
     vector = irqchip_ack(&c.vm.chip)
-    pthread_mutex_unlock(&c.vm.chip_lock)
+    unlock_chips(c.vm)
     if c.vm.resampled:
         look_for_eoi(c)
     return vector

@@ -262,6 +262,8 @@ cdef class Vcpu:
         self.c.in_core = 0
         vm.vm.cpu[vm.vm.ncpus] = self.c
         vm.vm.ncpus += 1
+        if vm.vm.ncpus > 1:
+            share_chips(vm.vm)
         vm._vcpus.append(self)
         if lines == 20:
             vm.vm.a20 = 0

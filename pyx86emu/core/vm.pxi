@@ -375,6 +375,7 @@ cdef class Vm:
             k += 1
         new.count = k
         self.vm.ranges[bus] = new
+        mark_chip_ports(self.vm)
         self.quiesce()
         self.unlock_writers()
         free(old)
@@ -387,12 +388,10 @@ cdef class Vm:
         cdef uint64_t v = 0, now = self.time
         if kind < 0:
             return None
-        with nogil:
-            pthread_mutex_lock(&self.vm.chip_lock)
-            for i in range(n):
-                v |= <uint64_t>chip_read_byte(self.vm, kind, first + i, now) << 8 * i
-            pthread_mutex_unlock(&self.vm.chip_lock)
-        self.chip_changed()
+        self.lock_chips()
+        for i in range(n):
+            v |= <uint64_t>chip_read_byte(self.vm, kind, first + i, now) << 8 * i
+        self.unlock_chips()
         return v
 
     def _chip_write(self, port, size, value):
@@ -402,18 +401,34 @@ cdef class Vm:
         cdef uint64_t v = value, now = self.time
         if kind < 0:
             return False
-        with nogil:
-            pthread_mutex_lock(&self.vm.chip_lock)
-            for i in range(n):
-                chip_write_byte(self.vm, kind, first + i, v >> 8 * i & 255, now)
-            pthread_mutex_unlock(&self.vm.chip_lock)
-        self.chip_changed()
+        self.lock_chips()
+        for i in range(n):
+            chip_write_byte(self.vm, kind, first + i, v >> 8 * i & 255, now)
+        self.unlock_chips()
         return True
 
     cdef int chip_at(self, uint64_t port, int size) noexcept:
         """Which of our chips has these ports, -1: none. The range itself may go with the GIL."""
         cdef Range* r = range_at(self.vm, BUS_PIO, port, size)
         return -1 if r == NULL or r.kind == RANGE_PYTHON or r.kind == RANGE_PULL else r.kind
+
+    cdef int lock_chips(self) except -1:
+        """PIC and PIT are the caller's, who keeps the GIL and raises nothing until unlock_chips().
+
+        A vCPU that nobody runs, or this very thread, is outside and cannot come in while the GIL is ours. One that
+        another thread runs may be in the chips at this moment, without a lock: stop it once, and it takes one.
+        """
+        cdef unsigned long runs = (<Vcpu>self._vcpus[0]).owner if self._vcpus else 0
+        if not self.vm.chips_shared and runs and runs != PyThread_get_thread_ident():
+            self.stop()
+            share_chips(self.vm)
+            self.resume(False)
+        pthread_mutex_lock(&self.vm.chip_lock)   # its holders wait for nothing, not for the GIL either
+        return 0
+
+    cdef void unlock_chips(self):
+        pthread_mutex_unlock(&self.vm.chip_lock)
+        self.chip_changed()
 
     cdef void chip_changed(self):
         if self.vm.cpu[0] != NULL:
@@ -428,11 +443,9 @@ cdef class Vm:
             raise os_error(errno.EINVAL, f"interrupt line {gsi}: the 8259 pair has lines 0 to 15")
         cdef int line = gsi
         cdef bint up = level
-        with nogil:                              # nothing may raise while the lock is held
-            pthread_mutex_lock(&self.vm.chip_lock)
-            irqchip_set_line(&self.vm.chip, line, up)
-            pthread_mutex_unlock(&self.vm.chip_lock)
-        self.chip_changed()
+        self.lock_chips()
+        irqchip_set_line(&self.vm.chip, line, up)
+        self.unlock_chips()
 
     def irqfd(self, gsi, fd, resample=None):
         """Raise interrupt line `gsi` once whenever the eventfd `fd` is written (KVM_IRQFD). With `resample` the
@@ -461,11 +474,9 @@ cdef class Vm:
     def _pulse(self, gsi):
         """A line up and down: what a write to an irqfd does."""
         cdef int line = gsi
-        with nogil:
-            pthread_mutex_lock(&self.vm.chip_lock)
-            irqchip_pulse(&self.vm.chip, line)
-            pthread_mutex_unlock(&self.vm.chip_lock)
-        self.chip_changed()
+        self.lock_chips()
+        irqchip_pulse(&self.vm.chip, line)
+        self.unlock_chips()
 
     # -- time -----------------------------------------------------------------------------------------------
 
