@@ -3,7 +3,8 @@
 cdef Op* fault(CPU* c, Op* o, int vector) noexcept nogil:
     """The instruction of `o` faults: nothing of it is visible, it costs one instruction."""
     c.no_trap = 1
-    deliver(c, o, vector, o.fip if vector == 0 and c.m.de_next else o.ip)
+    if deliver(c, o, vector, o.fip if vector == 0 and c.m.de_next else o.ip):
+        called(c, &NO_CALL)                      # for its IRET
     return NULL
 
 
@@ -54,9 +55,12 @@ cdef bint shutdown(CPU* c, Op* o) noexcept nogil:
 cdef Op* software_int(CPU* c, Op* o, int vector) noexcept nogil:
     """INT n, INT3, INTO, INT1: a trap, so it returns behind the instruction. Ends its block."""
     c.no_trap = 1
-    if not deliver(c, o, vector, o.fip) or c.attn or c.why:
+    if not deliver(c, o, vector, o.fip):
         return NULL
-    return jump(c)
+    called(c, o)
+    if c.attn or c.why:
+        return NULL
+    return take_again(c, o, c.ip)
 
 
 cdef inline void set_shadow(CPU* c, Op* o, bint traps) noexcept nogil:

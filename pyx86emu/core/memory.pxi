@@ -158,6 +158,8 @@ cdef uint64_t phys_load(CPU* c, Op* o, uint32_t pa, int size) noexcept nogil:
     """Cut at 4 KiB boundaries: each part is RAM or one bus fragment, in ascending order."""
     cdef uint64_t v = 0, part
     cdef int at = 0, n, i
+    if c.ram[pa >> 8] and (pa & 255) + size <= 256:
+        return get(c.ram[pa >> 8] + pa, size)
     while at < size:
         n = size - at
         if (pa & 0xFFF) + n > 0x1000:

@@ -213,8 +213,7 @@ cdef inline Op* iret(CPU* c, Op* o, int size) noexcept nogil:
         leave_after(c, o)
         c.ip = <uint32_t>ip
         return NULL
-    c.ip = <uint32_t>ip
-    return jump(c)
+    return return_to(c, <uint32_t>ip)
 
 
 cdef Op* iret16(CPU* c, Op* o) noexcept nogil:
