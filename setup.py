@@ -19,7 +19,7 @@ ONLY_DECLARED = [
     *["-fno-inline-functions-called-once", "--param=max-inline-insns-single=2000"],
     *["--param=inline-unit-growth=1000", "--param=large-function-growth=1000"],
 ]
-#: Two words stored by one handler and loaded as one vector by the next wait for each other in the host.
+#: What one handler stores as two words the next must not load as a vector: the host would wait.
 WORD_BY_WORD = "-fno-tree-slp-vectorize"
 FLAVOURS = {
     # Without -foptimize-sibling-calls a long run of handlers would overflow the stack (host.h).

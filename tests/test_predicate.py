@@ -1,4 +1,4 @@
-"""Predication: a Jcc over a few register instructions gives what it gives as a branch, in single steps."""
+"""Predication: a Jcc over a few register instructions gives what it gives in single steps."""
 
 from __future__ import annotations
 
@@ -59,8 +59,31 @@ def test_predicated_is_branched(condition: int, model: str) -> None:
                 assert block == steps, code.hex()
 
 
+@pytest.mark.parametrize("model", ["80186", "80286", "80386", "80486"])
+def test_shift_registers(model: str) -> None:
+    """SHL or SHR, JC or JNC, XOR with an immediate: one op if the registers are the same."""
+    rng = random.Random(model)
+    with Guest(model=model) as guest:
+        for _ in range(400):
+            register = rng.choice((0, 2, 3))
+            other = register if rng.randrange(4) else rng.choice((0, 2, 3))
+            size = rng.choice((1, 2, 4) if model > "80286" else (1, 2))
+            prefix = b"\x66" if size == 4 else b""
+            wide = size > 1
+            shift = bytes([0xC0 | wide, rng.choice((0xE0, 0xE8)) | register])
+            shift += bytes([rng.choice((1, 1, 2, 7, 8, 16, 24, 31, 0))])
+            xor = prefix + bytes([0x80 | wide, 0xF0 | other])
+            xor += rng.getrandbits(8 * size).to_bytes(size, "little")
+            code = prefix + shift + bytes([0x72 | rng.randrange(2), len(xor)]) + xor
+            code += bytes.fromhex(rng.choice(BEHIND))
+            guest.ram[CODE : CODE + len(code) + 1] = code + b"\xf4"
+            for _ in range(4):
+                block, steps = both_ways(guest, rng)
+                assert block == steps, code.hex()
+
+
 def test_any_budget_stops_at_its_instruction() -> None:
-    """CMP AL,80h; JB over MOV AH,1; MOV BH,2 - DEC CX; JNZ: stopped after each count of instructions."""
+    """CMP AL,80h; JB over MOV AH,1; MOV BH,2 - DEC CX; JNZ: stopped after each count."""
     code = bytes.fromhex("05 3713 3c80 7204 b401 b702 49 75f2")
     with Guest(code) as blocks, Guest(code) as steps:
         for most in range(1, 40):
@@ -78,7 +101,7 @@ def test_any_budget_stops_at_its_instruction() -> None:
 
 
 def test_predicated_immediate_is_patched() -> None:
-    """A loop adds its counter to the immediate of an instruction that every other turn jumps over."""
+    """A loop adds its counter to the immediate of an instruction that it jumps over at times."""
     listing = """
         31c0            ; 1000: xor ax,ax
         b92800          ; 1002: mov cx,40
@@ -102,7 +125,8 @@ def test_predicated_immediate_is_patched() -> None:
 
 def test_jump_into_what_is_predicated() -> None:
     """The predicated instruction is one like any other for who jumps to it."""
-    code = bytes.fromhex("b000 04ff 7202 b45a fec4 75fa")  # ...; jc +2; l: mov ah,5Ah; inc ah; jnz l
+    # mov al,0; add al,-1; jc over; l: mov ah,5Ah; over: inc ah; jnz l
+    code = bytes.fromhex("b000 04ff 7202 b45a fec4 75fa")
     with Guest(code) as guest:
         assert guest.vcpu.run(7).reason is ExitReason.BUDGET
         assert guest.vcpu.regs.ah == 0x5A  # by the second MOV

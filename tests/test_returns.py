@@ -39,7 +39,8 @@ def routine(rng: random.Random, at: int, number: int) -> bytes:
             code += b"\xe8\x00\x00\x5b\x83\xc3\x06\x53\xc3"
     if far:
         return code + b"\xcb"
-    return code + rng.choice((b"\xc3", b"\x5b\x53\xc3", b"\x5b\xff\xe3"))  # ret; pop bx, push or jmp
+    # RET, before it POP BX, PUSH BX, or POP BX, JMP BX
+    return code + rng.choice((b"\xc3", b"\x5b\x53\xc3", b"\x5b\xff\xe3"))
 
 
 @pytest.mark.parametrize("seed", range(30))

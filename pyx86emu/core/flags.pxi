@@ -150,6 +150,13 @@ cdef inline void fl_unless(CPU* c, uint32_t skip, uint32_t res, uint32_t aux, ui
     c.cfw = either(skip, cfw, c.cfw)
 
 
+cdef inline void fl_logic_unless(CPU* c, uint32_t skip, uint32_t r, int size) noexcept nogil:
+    """fl_logic; if `skip` is all ones, r is the result that the flags are of already."""
+    put_res(c, r, size)
+    c.aux &= skip
+    c.cfw &= skip
+
+
 cdef inline void fl_save(CPU* c) noexcept nogil:
     c.saved_res = c.res
     c.saved_aux = c.aux

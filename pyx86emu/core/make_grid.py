@@ -117,6 +117,16 @@ def grid() -> str:
     g.table("SHIFT_RC", g.by_size(SHIFT, "shift_rc", "rc"))
     g.fused(FUSED, "jcc")
     g.fused(FUSED_PREDICATE, "predicate")
+    g.table(
+        "SHIFT_XOR",
+        [
+            [
+                g.handler(f"{op.lower()}{8 * s}_xor_p{cc}", f"shift_xor(c, o, {op}, {s}, {cc & 1})")
+                for s in SIZES
+            ]
+            for op, cc in product(("SHL", "SHR"), (2, 3))
+        ],
+    )
     for name in PLAIN:
         row = [g.handler(f"{name}{8 * s}", f"{name}(c, o, {s})") for s in SIZES]
         g.table(name.upper(), [row])
@@ -132,7 +142,9 @@ def grid() -> str:
             ],
         )
     for name in ("jcc", "predicate"):
-        row = [g.handler(f"{name}_{cc:x}", f"{name}(c, o, {cc >> 1}, {cc & 1})") for cc in range(16)]
+        row = [
+            g.handler(f"{name}_{cc:x}", f"{name}(c, o, {cc >> 1}, {cc & 1})") for cc in range(16)
+        ]
         g.table(name.upper(), [row])
     return "\n".join(
         [

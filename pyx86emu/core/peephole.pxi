@@ -98,6 +98,20 @@ cdef void fill_traits() noexcept nogil:
     fill_fused()
 
 
+cdef Fn shift_register(Op* o, int condition) noexcept nogil:
+    """The handler for `o`, the predicate of this condition behind it, and what that predicates; NULL: there is none."""
+    cdef int i
+    if condition & ~1 != 16 + 2 or o[1].src != 1 or o[2].dst != o.dst:
+        return NULL
+    for i in range(3):
+        if o[2].fn == PREDICATED_ALU_RI[XOR][i] or o[2].fn == PREDICATED_ALU_RI_DEAD[XOR][i]:
+            if o.fn == SHIFT_RI[SHL][i]:
+                return SHIFT_XOR[condition & 1][i]
+            if o.fn == SHIFT_RI[SHR][i]:
+                return SHIFT_XOR[2 + (condition & 1)][i]
+    return NULL
+
+
 cdef void peephole(Op* first, int used) noexcept nogil:
     """Go over the ops of a block from its end."""
     cdef uint8_t live = FL_ALL
@@ -112,7 +126,8 @@ cdef void peephole(Op* first, int used) noexcept nogil:
             live = FL_ALL
         else:
             if condition != NO_CONDITION and t.fused != NULL and t.fused[condition] != NULL:
-                o.fn = t.fused[condition]
+                fused = shift_register(o, condition)
+                o.fn = fused if fused != NULL else t.fused[condition]
             elif t.dead != NULL and not t.sets & live:
                 o.fn = t.dead
             live = (live & ~t.kills) | t.reads

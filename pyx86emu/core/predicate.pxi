@@ -17,7 +17,7 @@ cdef inline uint32_t skip_if(CPU* c, int cc, bint negate) noexcept nogil:
 
 cdef inline Op* predicate_on(CPU* c, Op* o, uint32_t skip) noexcept nogil:
     c.skip = skip
-    c.left += o.src & skip
+    c.slice_end -= o.src & skip                  # not `left`, which the next block entry waits for
     o = o + 1
     return GO(c, o)
 
@@ -88,3 +88,17 @@ cdef inline Op* shift_ri_predicate(CPU* c, Op* o, int op, int size, int cc, bint
     cdef uint32_t skip = skip_if(c, cc, negate)
     put_reg(c, o.dst, size, r)
     return predicate_on(c, o + 1, skip)
+
+
+cdef inline Op* shift_xor(CPU* c, Op* o, int op, int size, bint negate) noexcept nogil:
+    """SHL or SHR, a predicate on its carry, XOR of the same register with an immediate: the step of every CRC and
+    shift register, without a way through memory for the bit in its middle."""
+    cdef uint32_t dst = o.dst, mask = cut(o[2].imm, size), r, skip
+    r = shift(c, op, reg(c, dst, size), o.imm, size, LIVE, 1)
+    skip = skip_if(c, 1, negate)
+    r ^= mask & ~skip
+    fl_logic_unless(c, skip, r, size)
+    put_reg(c, dst, size, r)
+    c.slice_end -= skip & 1
+    o = o + 3
+    return GO(c, o)

@@ -58,7 +58,8 @@ def instruction(rng: random.Random) -> bytes:
         case 9:  # call near
             return b"\xe8" + (rng.randrange(-60, 60) & 0xFFFF).to_bytes(2, "little")
         case 10:  # a jump over register instructions
-            over = rng.choice((b"\x40", b"\x31\xd8", b"\x00\xc4", b"\xb4\x05")) * rng.randrange(1, 5)
+            over = rng.choice((b"\x40", b"\x31\xd8", b"\x00\xc4", b"\xb4\x05"))
+            over *= rng.randrange(1, 5)
             return bytes([0x70 | rng.getrandbits(4), len(over)]) + over
         case _:
             return rng.randbytes(rng.randrange(1, 6))
