@@ -39,7 +39,7 @@ FUSED = {
     "shift_ri": ("SHL", "SHR"),
 }
 #: The same with a predicate.
-FUSED_PREDICATE = {
+FUSED_PREDICATE: dict[str, tuple[str, ...]] = {
     "alu_rr": ("CMP", "TEST"),
     "alu_ri": ("CMP", "TEST"),
     "shift_ri": ("SHL", "SHR"),
