@@ -141,11 +141,12 @@ cdef void chip_write(CPU* c, Op* o, int kind, uint32_t port, int size, uint64_t 
     cdef VM* vm = c.vm
     cdef uint64_t now = 0 if kind == RANGE_PIC else now_ns(c, o)
     cdef int i
+    cdef bint moved = 0
     lock_chips(vm)
     for i in range(size):
-        chip_write_byte(vm, kind, port + i, value >> 8 * i & 255, now)
+        moved |= chip_write_byte(vm, kind, port + i, value >> 8 * i & 255, now)
     unlock_chips(vm)
-    if chip_look(c, kind):
+    if chip_look(c, kind, moved):
         if c.no == 0:
             c.attn |= ATTN_LOOK
         else:
@@ -177,28 +178,36 @@ cdef void tell_eoi(CPU* c, uint32_t lines) noexcept with gil:
         keep_exception(c, e)
 
 
-cdef inline void chip_write_byte(VM* vm, int kind, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
+cdef inline bint chip_write_byte(VM* vm, int kind, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
+    """1: the next edge of OUT0 may have moved."""
     if kind == RANGE_PIC:
         irqchip_write(&vm.chip, port, value)
-    elif kind == RANGE_PIT:
+    elif kind == RANGE_PORT61:
+        port61_write(&vm.pit, value, now)
+    elif not pit_programs_0(port, value):
+        pit_write(&vm.pit, port, value, now)
+    else:
         pit_sync(vm, now)
         pit_write(&vm.pit, port, value, now)
         pit_sync(vm, now)
         vm.pit_edge = pit_next_rise(&vm.pit, 0, now)
-    else:
-        port61_write(&vm.pit, value, now)
+        return 1
+    return 0
 
 
 cdef uint64_t chip_read(CPU* c, Op* o, int kind, uint32_t port, int size) noexcept nogil:
     cdef VM* vm = c.vm
     cdef uint64_t v = 0, now = now_ns(c, o)
     cdef int i
+    cdef bint was = vm.chip.intr
     lock_chips(vm)
     for i in range(size):
         v |= <uint64_t>chip_read_byte(vm, kind, port + i, now) << 8 * i
     unlock_chips(vm)
-    if kind == RANGE_PIC and chip_look(c, kind):     # the poll command acknowledges
-        want(c.vm.cpu[0], REQ_INTR)
+    if kind == RANGE_PIC:                        # the poll command acknowledges
+        look_for_eoi(c)
+        if vm.chip.intr and not was:
+            want(vm.cpu[0], REQ_INTR)
     return v
 
 
@@ -210,11 +219,12 @@ cdef inline uint32_t chip_read_byte(VM* vm, int kind, uint32_t port, uint64_t no
     return port61_read(&vm.pit, now)
 
 
-cdef inline bint chip_look(CPU* c, int kind) noexcept nogil:
-    """After a change of PIC or PIT: does the first vCPU have to look? (An interrupt, or another deadline.)"""
+cdef inline bint chip_look(CPU* c, int kind, bint moved) noexcept nogil:
+    """After an access to PIC or PIT: does the first vCPU have to look? At another deadline, or at an interrupt that it
+    could take."""
     if kind == RANGE_PIC:
         look_for_eoi(c)
-    return c.vm.cpu[0] != NULL and (kind != RANGE_PIC or c.vm.chip.intr)
+    return moved or c.vm.chip.intr and (c.no != 0 or c.rest & F_IF)
 
 
 cdef void pit_sync(VM* vm, uint64_t now) noexcept nogil:

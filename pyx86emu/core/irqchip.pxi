@@ -74,7 +74,7 @@ cdef int pic_rank(Pic* p, int line) noexcept nogil:
     return (line - p.lowest - 1) & 7
 
 
-cdef int pic_first(Pic* p, uint8_t mask) noexcept nogil:
+cdef inline int pic_first(Pic* p, uint8_t mask) noexcept nogil:
     """The input of highest priority in mask, -1 if it is empty."""
     cdef int rank, line
     if mask == 0:                                # most often
@@ -91,11 +91,13 @@ cdef int pic_in_service(Pic* p) noexcept nogil:
     return pic_first(p, p.isr & ~p.imr if p.special_mask else p.isr)
 
 
-cdef int pic_pending(Pic* p) noexcept nogil:
+cdef inline int pic_pending(Pic* p) noexcept nogil:
     """The input that INT is asserted for, -1 if INT is low."""
-    cdef int line = pic_first(p, pic_requests(p) & ~p.imr)
-    cdef int busy = pic_in_service(p)
-    if line < 0 or busy < 0 or pic_rank(p, line) < pic_rank(p, busy):
+    cdef int line = pic_first(p, pic_requests(p) & ~p.imr), busy
+    if line < 0:
+        return -1
+    busy = pic_in_service(p)
+    if busy < 0 or pic_rank(p, line) < pic_rank(p, busy):
         return line
     # Special fully nested: a slave in service may ask again, for a better input of its own.
     if line == busy and p.sfnm and p.slaves >> line & 1:

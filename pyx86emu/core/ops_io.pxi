@@ -1,11 +1,8 @@
 # IN and OUT. Both jump to what is not their shortest way: a call in the middle would cost them saved registers.
 
 cdef inline Op* port_in(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
-    if size == 1 and port < CHIP_PORTS:
-        if c.vm.chip_ports[port] == RANGE_PIT:
-            return in_pit(c, o, port)
-        if c.vm.chip_ports[port] == RANGE_PORT61:
-            return in_port61(c, o)
+    if size == 1 and port < CHIP_PORTS and c.vm.chip_ports[port]:
+        return in_chip(c, o, port, c.vm.chip_ports[port])
     return in_bus(c, o, port, size)
 
 
@@ -35,24 +32,23 @@ cdef Op* out_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
     return GO(c, o)
 
 
-cdef Op* in_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
-    """IN AL from the 8254. The instruction has no other read, so this one needs no log."""
-    P8(c, O_AL)[0] = <uint8_t>pit_read(&c.vm.pit, port, virtual_ns(c, o))
-    o = o + 1
-    return GO(c, o)
-
-
-cdef Op* in_port61(CPU* c, Op* o) noexcept nogil:
-    """IN AL from port 61h."""
-    P8(c, O_AL)[0] = <uint8_t>port61_read(&c.vm.pit, virtual_ns(c, o))
-    o = o + 1
-    return GO(c, o)
+cdef Op* in_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
+    """IN AL from a device in the core, by the only vCPU. The instruction has no other read, so that it needs no log;
+    what is run again to have its logged answer is run by itself."""
+    if RARELY(c.stepping):
+        return in_bus(c, o, port, 1)
+    P8(c, O_AL)[0] = <uint8_t>chip_read_byte(c.vm, kind, port, 0 if kind == RANGE_PIC else virtual_ns(c, o))
+    return behind_chip(c, o, kind, 0)
 
 
 cdef Op* out_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
     """OUT AL to a device in the core, by the only vCPU."""
-    chip_write_byte(c.vm, kind, port, P8(c, O_AL)[0], 0 if kind == RANGE_PIC else virtual_ns(c, o))
-    if RARELY(chip_look(c, kind)):
+    cdef bint moved = chip_write_byte(c.vm, kind, port, P8(c, O_AL)[0], 0 if kind == RANGE_PIC else virtual_ns(c, o))
+    return behind_chip(c, o, kind, moved)
+
+
+cdef inline Op* behind_chip(CPU* c, Op* o, int kind, bint moved) noexcept nogil:
+    if RARELY(chip_look(c, kind, moved)):
         c.attn |= ATTN_LOOK
     if RARELY(c.attn or c.request):
         return leave_after(c, o)

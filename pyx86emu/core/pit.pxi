@@ -327,6 +327,11 @@ cdef void pit_write(Pit* pit, uint32_t port, uint32_t value, uint64_t now) noexc
         pit_latch(pit_at(pit, value >> 6 & 3, now), True, False)
 
 
+cdef inline bint pit_programs_0(uint32_t port, uint32_t value) noexcept nogil:
+    """Is a write to 40h-43h a count or a control word of channel 0?"""
+    return not port & 3 or port & 3 == 3 and not value & 0xC0 and value & 0x30
+
+
 cdef bint pit_out(Pit* pit, int channel, uint64_t now) noexcept nogil:
     """OUT of a channel."""
     return pit_at(pit, channel, now).out
