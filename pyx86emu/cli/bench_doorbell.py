@@ -46,15 +46,15 @@ def table(rows: list[Row]) -> str:
 HIDDEN = ("entries", TO_FLOOR)
 
 HEAD = (
-    f"{'':66}2009, KVM\n"
-    f"{'row':<34}{'rings':>9}{'iops':>13}{'us':>9}  {'x floor':>7}  {'iops':>8}{'us':>7}"
+    f"{'':69}2009, KVM\n"
+    f"{'row':<37}{'rings':>9}{'iops':>13}{'us':>9}  {'x floor':>7}  {'iops':>8}{'us':>7}"
     f"{'x 2009':>8}"
 )
 
 
 def _line(row: Row, floor: Row) -> str:
     ratio = _ratio(row, floor)
-    line = f"{row.name:<34}{row.rings:>9,}{row.iops:>13,.0f}{row.rtt_us:>9.4f}  {ratio:>7.2f}"
+    line = f"{row.name:<37}{row.rings:>9,}{row.iops:>13,.0f}{row.rtt_us:>9.4f}  {ratio:>7.2f}"
     if row.name in YEAR_2009:
         _, iops, us = YEAR_2009[row.name]
         line += f"  {iops:>8,}{us:>7.2f}{row.iops / iops:>8.1f}"

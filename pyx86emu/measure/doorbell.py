@@ -161,10 +161,27 @@ class Cases:
     def crowded(self, bus: BusName, entries: int) -> None:
         """One entry among many, run in turn with one entry alone."""
         path = f"ioeventfd-{bus}"
-        alone, among = self.bench(*PATHS[path]), self.bench(*PATHS[path])
-        count_alone, count_among = install(alone.vm, path), install(among.vm, path)
-        others = max(0, int((entries - 1) * min(self._scale, 1)))
+        among = self.bench(*PATHS[path])
+        others = self.others(entries)
         seconds = crowd(among.vm, others)
+        self.beside_one(
+            f"{path}-{entries}-entries",
+            path,
+            among,
+            {"entries": others + 1, "register_us": round(seconds / max(others, 1) * 1e6, 3)},
+        )
+
+    def others(self, entries: int) -> int:
+        """How many entries a crowd of so many has beside the one that is rung."""
+        return max(0, int((entries - 1) * min(self._scale, 1)))
+
+    def beside_one(
+        self, name: str, path: str, among: Bench, facts: dict[str, Any], *, coalesce: bool = True
+    ) -> None:
+        """A path in `among`, a Vm with many entries, run in turn with one in a Vm of its own."""
+        alone = self.bench(*PATHS[path])
+        count_alone = install(alone.vm, path, coalesce=coalesce)
+        count_among = install(among.vm, path, coalesce=coalesce)
         ratios: list[float] = []
 
         def ring(rings: int) -> float:
@@ -175,14 +192,13 @@ class Cases:
 
         def extra() -> dict[str, Any]:
             pairs = ratios[1:]  # the first is the warm-up
-            return {
-                "entries": others + 1,
+            return facts | {
                 "ratio_to_one_entry": round(median(pairs), 3),
                 "spread": [round(min(pairs), 3), round(max(pairs), 3)],
-                "register_us": round(seconds / max(others, 1) * 1e6, 3),
             }
 
-        self.add(f"{path}-{entries}-entries", MANY, ring, count_among, extra)
+        few = path[:4] in ("exit", "push") or not coalesce
+        self.add(name, FEW if few else MANY, ring, count_among, extra)
 
     def consumed(
         self, path: str, *, rings: int = MANY, in_python: bool = False, coalesce: bool = True

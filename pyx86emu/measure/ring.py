@@ -34,12 +34,13 @@ LOOP = {
 }
 
 
-def install(vm: Vm, path: str) -> Callable[[], int]:
+def install(vm: Vm, path: str, *, coalesce: bool = True) -> Callable[[], int]:
     """Put the doorbell of a path in place; the result tells its rings since it was last asked."""
     bus, addr = PATHS[path]
     how = path.partition("-")[0]
     if how == "ioeventfd":
-        return vm.ioeventfd(addr, 0 if bus == "hypercall" else 1, bus=bus).read
+        length = 0 if bus == "hypercall" else 1
+        return vm.ioeventfd(addr, length, bus=bus, coalesce=coalesce).read
     if how == "doorbell":
         counter = _core.Doorbell()
         vm.ioeventfd(addr, 1, bus=bus, fd=counter)
@@ -70,16 +71,23 @@ def run_pulled(vm: Vm, vcpu: "_core.Vcpu") -> "_core.Exit":
 
 
 class Bench:
-    """A bare Vm with one ring loop in it."""
+    """A bare Vm with one ring loop in it, or one more loop in the Vm of another."""
 
     def __init__(
-        self, bus: str = "none", addr: int = 0, value: int = 0, *, chips: bool = False
+        self,
+        bus: str = "none",
+        addr: int = 0,
+        value: int = 0,
+        *,
+        chips: bool = False,
+        behind: "Bench | None" = None,
     ) -> None:
-        self.vm = Vm(irqchip=chips)
-        self.ram = self.vm.add_memory(0, 0xA0000)
-        self.vcpu = self.vm.create_vcpu()
-        code = bytes.fromhex(LOOP[bus])
-        self.ram[CODE : CODE + len(code)] = code
+        self.vm: Vm = behind.vm if behind else Vm(irqchip=chips)
+        self.code: int = behind.code + 0x100 if behind else CODE
+        if not behind:
+            self.vm.add_memory(0, 0xA0000)
+        self.vcpu: _core.Vcpu = behind.vcpu if behind else self.vm.create_vcpu()
+        self.vm.write(self.code, bytes.fromhex(LOOP[bus]))
         self.bus, self.addr, self.value = bus, addr, value
         self.asked = 0
 
@@ -96,7 +104,7 @@ class Bench:
     def ring(self, n: int) -> float:
         """Ring `n` times; the seconds it took."""
         regs = self.vcpu.regs
-        regs.cs, regs.ip = 0, CODE
+        regs.cs, regs.ip = 0, self.code
         regs.ecx = self.asked = n
         regs.ebx = 0
         regs.edx = self.addr & 0xFFFF

@@ -27,12 +27,12 @@ class Verdict:
 def table(verdicts: Iterable[Verdict]) -> str:
     """One line each, and a last one that counts."""
     rows = list(verdicts)
-    lines = [f"{'held to':<44}{'measured':>12}{'limit':>14}  verdict"]
+    lines = [f"{'held to':<52}{'measured':>12}{'limit':>14}  verdict"]
     for row in rows:
         limit = f"{'<=' if row.most else '>='} {_figure(row.limit)}"
         verdict = "ok" if row.ok else "MISSED"
         name = f"{row.name} ({row.unit})" if row.unit else row.name
-        lines.append(f"{name:<44}{_figure(row.value):>12}{limit:>14}  {verdict}")
+        lines.append(f"{name:<52}{_figure(row.value):>12}{limit:>14}  {verdict}")
     met = sum(row.ok for row in rows)
     return "\n".join([*lines, f"{met} of {len(rows)} met"])
 
