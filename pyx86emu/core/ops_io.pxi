@@ -1,8 +1,13 @@
 # IN and OUT. Both jump to what is not their shortest way: a call in the middle would cost them saved registers.
 
 cdef inline Op* port_in(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
-    if size == 1 and port < CHIP_PORTS and c.vm.chip_ports[port]:
-        return in_chip(c, o, port, c.vm.chip_ports[port])
+    if size == 1 and port < CHIP_PORTS:
+        if c.vm.chip_ports[port] == RANGE_PIT:
+            return in_pit(c, o, port)
+        if c.vm.chip_ports[port] == RANGE_PORT61:
+            return in_port61(c, o, port)
+        if c.vm.chip_ports[port] == RANGE_PIC:
+            return in_pic(c, o, port)
     return in_bus(c, o, port, size)
 
 
@@ -32,13 +37,30 @@ cdef Op* out_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
     return GO(c, o)
 
 
-cdef Op* in_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
-    """IN AL from a device in the core, by the only vCPU. The instruction has no other read, so that it needs no log;
-    what is run again to have its logged answer is run by itself."""
+# IN AL from a device in the core, by the only vCPU. The instruction has no other read, so that it needs no log; what is
+# run again to have its logged answer is run by itself.
+
+cdef Op* in_pic(CPU* c, Op* o, uint32_t port) noexcept nogil:
     if RARELY(c.stepping):
         return in_bus(c, o, port, 1)
-    P8(c, O_AL)[0] = <uint8_t>chip_read_byte(c.vm, kind, port, 0 if kind == RANGE_PIC else virtual_ns(c, o))
-    return behind_chip(c, o, kind, 0)
+    P8(c, O_AL)[0] = <uint8_t>irqchip_read(&c.vm.chip, port)
+    return behind_chip(c, o, RANGE_PIC, 0)
+
+
+cdef Op* in_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    if RARELY(c.stepping):
+        return in_bus(c, o, port, 1)
+    P8(c, O_AL)[0] = <uint8_t>pit_read(&c.vm.pit, port, virtual_ns(c, o))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* in_port61(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    if RARELY(c.stepping):
+        return in_bus(c, o, port, 1)
+    P8(c, O_AL)[0] = <uint8_t>port61_read(&c.vm.pit, virtual_ns(c, o))
+    o = o + 1
+    return GO(c, o)
 
 
 cdef Op* out_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
