@@ -11,6 +11,7 @@ from setuptools import Extension, setup
 
 NO_TAIL_CALLS = "-DNO_TAIL_CALLS"  # host.h: handlers return to the trampoline
 GUARD_PAGES = "-DGUARD_PAGES"  # host.h: an access beside a slot ends the process
+SMALL_POOL = "-DSMALL_POOL"  # host.h: blocks are dropped all the time
 SANITIZERS = "-fsanitize=address,undefined"
 #: Inline what is declared so, all of it, and nothing else: slow paths pulled into handlers cost
 #: them 3-8 % in saved registers.
@@ -28,7 +29,7 @@ FLAVOURS = {
     "notail": ["-O2", "-g0", NO_TAIL_CALLS],
     "sanitize": [
         *["-O1", "-g", "-fno-omit-frame-pointer", NO_TAIL_CALLS],
-        *[GUARD_PAGES, SANITIZERS, "-fno-sanitize-recover=all"],
+        *[GUARD_PAGES, SMALL_POOL, SANITIZERS, "-fno-sanitize-recover=all"],
     ],
 }
 # The registers are one array seen as bytes, words and dwords; guest arithmetic wraps around.

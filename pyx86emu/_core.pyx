@@ -52,6 +52,8 @@ cdef struct Op
 cdef extern from "core/host.h" nogil:
     uint64_t LOAD_FAILED
     int GUARD
+    int CHUNK
+    int MAX_CHUNKS
     Op* GO(CPU*, Op*)
     bint RARELY(bint)
     uintptr_t THERE(uintptr_t)
@@ -73,6 +75,7 @@ cdef extern from "core/host.h" nogil:
     void at_fence()
     int at_cas(uintptr_t, uint32_t, uint32_t, int)
     int64_t host_ns()
+    int lowest_one(uint32_t)
     uint64_t high64(uint64_t, uint64_t)
 
 include "core/ioeventfd.pxi"

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from pyx86emu import ExitReason, Vm
+from pyx86emu import ExitReason, PioDevice, Vm
 from tests.conformance.guest import CODE, Guest, Running, program, wait_until
 
 HZ = 1193182
@@ -229,3 +229,49 @@ def test_the_first_other_comes_while_the_chips_are_in_use(how: str) -> None:
             guest.vcpu.kick()
             running.result()
             assert counts(guest) == ({5: 1, 12: 1} if how == "line" else {12: 1})
+
+
+#: Each writes and reads chips until something is not as it should be, and halts.
+CAREFUL = {
+    "out": """
+        b0ff            ; mov al,FFh
+        e621            ; again: out 21h,al
+        8ae0            ; mov ah,al
+        e421            ; in al,21h
+        38e0            ; cmp al,ah
+        7506            ; jne wrong
+        feca            ; dec dl
+        8ac2            ; mov al,dl
+        ebf0            ; jmp again
+        f4              ; wrong: hlt
+    """,
+    "in": """
+        b0b0 e643       ; counter 2, low byte and high byte, its gate is down
+        b034 e642       ; 1234h
+        b012 e642
+        b96400 e2fe     ; mov cx,100; loop $: until it has taken the count
+        e442 88c3       ; again: in al,42h; mov bl,al
+        e442 88c7       ; in al,42h; mov bh,al
+        e442 88c1       ; the same to CX
+        e442 88c5
+        39cb            ; cmp bx,cx
+        74ec            ; je again
+        f4              ; hlt
+    """,
+}
+
+
+@pytest.mark.parametrize("way", CAREFUL)
+def test_devices_come_and_go_while_the_chips_are_in_use(way: str) -> None:
+    class Quiet(PioDevice):
+        length = 1
+
+    with Guest(program(CAREFUL[way]), irqchip=True) as guest:
+        running = Running(guest.vcpu.run)
+        device = Quiet()
+        for _ in range(3000):
+            guest.vm.pio.attach(device, 0x300)
+            guest.vm.pio.detach(device)
+        guest.vcpu.kick()
+
+        assert running.result().reason is ExitReason.INTR

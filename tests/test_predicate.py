@@ -24,6 +24,8 @@ def predicable(rng: random.Random, model: str) -> bytes:
     modrm = 0xC0 | rng.choice((0, 2, 3)) << 3 | register
     immediate = rng.getrandbits(8 * size).to_bytes(size, "little")
     op = rng.randrange(8) << 3
+    if not rng.randrange(8):  # one that changes nothing here: DS, REP
+        prefix += rng.choice((b"\x3e", b"\xf3"))
     return prefix + rng.choice(
         (
             bytes([op | wide, modrm]),  # op r,r
@@ -80,6 +82,28 @@ def test_shift_registers(model: str) -> None:
             for _ in range(4):
                 block, steps = both_ways(guest, rng)
                 assert block == steps, code.hex()
+
+
+@pytest.mark.parametrize("model", ["80186", "80286", "80386", "80486"])
+def test_a_constant_count_shifts_as_cl_does(model: str) -> None:
+    rng = random.Random(model)
+    with Guest(model=model) as guest:
+
+        def shifted(code: bytes, eax: int, flags: int) -> tuple[int, int]:
+            guest.start(code, flags=flags)
+            guest.vcpu.regs.eax, guest.vcpu.regs.ecx = eax, count
+            assert guest.vcpu.run(2).reason in (ExitReason.HLT, ExitReason.BUDGET)
+            return guest.vcpu.regs.eax, guest.vcpu.regs.eflags
+
+        for op in range(8):
+            for size in (1, 2, 4) if model > "80286" else (1, 2):
+                prefix = b"\x66" if size == 4 else b""
+                for count in (*range(34), 63, 64, 131, 255):
+                    ending = bytes([0xC0 | op << 3])
+                    by_cl = prefix + bytes([0xD2 | (size > 1)]) + ending
+                    constant = prefix + bytes([0xC0 | (size > 1)]) + ending + bytes([count])
+                    eax, flags = rng.getrandbits(32), 2 | rng.getrandbits(12) & 0x8D5
+                    assert shifted(by_cl, eax, flags) == shifted(constant, eax, flags), count
 
 
 def test_any_budget_stops_at_its_instruction() -> None:

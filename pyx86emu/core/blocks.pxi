@@ -1,10 +1,5 @@
 # Basic blocks: build, find, chain, invalidate. Knows ops as storage, not what they compute.
 
-cdef enum:
-    CHUNK = 2048                 # op slots a pool chunk
-    MAX_CHUNKS = 256
-
-
 cdef inline Block* header(Op* first) noexcept nogil:
     return <Block*>(first - 1)
 
@@ -14,7 +9,7 @@ cdef inline Op** slot_of(CPU* c, uint32_t key) noexcept nogil:
 
 
 cdef inline Op* jump(CPU* c) noexcept nogil:
-    """Go on at CS:IP by way of the hash: far and indirect transfers."""
+    """Go on at CS:IP by way of the hash: behind a change of CS, or of the running block."""
     cdef uint32_t key = c.sb[CS] << 12 | c.ip
     cdef Op* nx = slot_of(c, key)[0]
     if RARELY(nx == NULL or header(nx).key != key or c.ip > 0xFFFF):
@@ -86,7 +81,8 @@ cdef Op* take_anew(CPU* c, Op* o, uint32_t ip) noexcept nogil:
 
 # Prediction of returns: a CALL is remembered, and its t0 is the block behind it once a RET has come there. A RET that
 # goes elsewhere finds its way by the hash. Ops stay where they are until drop_blocks(); one that was decoded anew
-# may be no CALL any more, but its t0 is a block or NULL all the same, and the key tells whether it is the right one.
+# may be no CALL any more, but its t0 is a block or NULL all the same, and the key tells whether it is the right one. If
+# it is a Jcc now its t0 is followed without a look: so it is only set to the block that is behind it in the same segment.
 # NO_CALL stands where there was none yet.
 
 cdef Op NO_CALL

@@ -6,12 +6,13 @@ cdef struct VM
 
 ctypedef Op* (*Fn)(CPU*, Op*) noexcept nogil
 
+# A chained block is gone to without a look, a guess only if its key is right.
 cdef struct Op:                  # 48 bytes; operands are byte offsets into CPU, so AL and AH need no special case
     Fn fn
-    Op* t0                       # chained block when the branch is not taken, or the only one
-    Op* t1                       # chained block when it is taken
+    Op* t0                       # chained block when the branch is not taken, or the only one; of a CALL a guess
+    Op* t1                       # chained block when it is taken; of an indirect or far jump and INT a guess
     uint16_t dst
-    uint16_t src
+    uint16_t src                 # of a predicate: how many instructions it is about
     uint16_t base                # effective address = base + index + disp, modulo 64 KiB
     uint16_t index
     uint32_t imm

@@ -25,6 +25,16 @@
 #define GUARD 0
 #endif
 
+/* Op slots in a chunk of a vCPU's pool of blocks, and chunks. Few in a test build, where every test
+   fills it. */
+#ifdef SMALL_POOL
+#define CHUNK 128
+#define MAX_CHUNKS 3
+#else
+#define CHUNK 2048
+#define MAX_CHUNKS 256
+#endif
+
 /* For the compiler: slow paths go to the end of a handler, and their registers are saved there. */
 #define RARELY(x) __builtin_expect(!!(x), 0)
 
@@ -61,6 +71,9 @@ static inline int at_cas(uintptr_t p, uint32_t old, uint32_t v, int size)
         return __atomic_compare_exchange_n((uint16_t *)p, &o16, (uint16_t)v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return __atomic_compare_exchange_n((uint32_t *)p, &old, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
+
+/* The number of the lowest 1; there is one. */
+static inline int lowest_one(uint32_t v) { return __builtin_ctz(v); }
 
 /* The upper half of a product. */
 static inline uint64_t high64(uint64_t a, uint64_t b) { return (uint64_t)((unsigned __int128)a * b >> 64); }

@@ -69,24 +69,20 @@ cdef inline uint8_t pic_requests(Pic* p) noexcept nogil:
     return (p.edges & ~level) | (p.lines & level)
 
 
-cdef int pic_rank(Pic* p, int line) noexcept nogil:
+cdef inline int pic_rank(Pic* p, int line) noexcept nogil:
     """0 for the input of highest priority, 7 for the lowest."""
     return (line - p.lowest - 1) & 7
 
 
-cdef inline int pic_first(Pic* p, uint8_t mask) noexcept nogil:
+cdef inline int pic_first(Pic* p, uint32_t mask) noexcept nogil:
     """The input of highest priority in mask, -1 if it is empty."""
-    cdef int rank, line
     if mask == 0:                                # most often
         return -1
-    for rank in range(8):
-        line = (p.lowest + 1 + rank) & 7
-        if mask >> line & 1:
-            return line
-    return -1
+    # Twice the mask, so that it begins with the input behind the lowest.
+    return (p.lowest + 1 + lowest_one((mask | mask << 8) >> (p.lowest + 1))) & 7
 
 
-cdef int pic_in_service(Pic* p) noexcept nogil:
+cdef inline int pic_in_service(Pic* p) noexcept nogil:
     """The input that blocks its equals and inferiors; masked in special mask mode it does not."""
     return pic_first(p, p.isr & ~p.imr if p.special_mask else p.isr)
 

@@ -1,13 +1,13 @@
 # IN and OUT. Both jump to what is not their shortest way: a call in the middle would cost them saved registers.
 
 cdef inline Op* port_in(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
-    if size == 1 and port < CHIP_PORTS:
-        if c.vm.chip_ports[port] == RANGE_PIT:
-            return in_pit(c, o, port)
-        if c.vm.chip_ports[port] == RANGE_PORT61:
-            return in_port61(c, o, port)
-        if c.vm.chip_ports[port] == RANGE_PIC:
-            return in_pic(c, o, port)
+    cdef int kind = c.vm.chip_ports[port] if size == 1 and port < CHIP_PORTS else 0
+    if kind == RANGE_PIT:
+        return in_pit(c, o, port)
+    if kind == RANGE_PORT61:
+        return in_port61(c, o, port)
+    if kind == RANGE_PIC:
+        return in_pic(c, o, port)
     return in_bus(c, o, port, size)
 
 
@@ -21,12 +21,16 @@ cdef Op* in_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
 
 
 cdef inline Op* port_out(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
-    if not rings_again(&c.rings, BUS_PIO, port, size, reg(c, 0, size)):
-        if size == 1 and port < CHIP_PORTS and c.vm.chip_ports[port] and not io_port(c.vm.iotable, port):
-            return out_chip(c, o, port, c.vm.chip_ports[port])
-        return out_bus(c, o, port, size)
-    o = o + 1
-    return GO(c, o)
+    if rings_again(&c.rings, BUS_PIO, port, size, reg(c, 0, size)):
+        o = o + 1
+        return GO(c, o)
+    if size == 1 and port < CHIP_PORTS and c.vm.chip_ports[port] and not io_port(c.vm.iotable, port):
+        if c.vm.chip_ports[port] == RANGE_PIC:
+            return out_pic(c, o, port)
+        if c.vm.chip_ports[port] == RANGE_PIT:
+            return out_pit(c, o, port)
+        return out_port61(c, o, port)
+    return out_bus(c, o, port, size)
 
 
 cdef Op* out_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
@@ -37,34 +41,20 @@ cdef Op* out_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
     return GO(c, o)
 
 
-# IN AL from a device in the core, by the only vCPU. The instruction has no other read, so that it needs no log; what is
-# run again to have its logged answer is run by itself.
+# A byte from and to a device in the core, by the only vCPU. IN has no other read, so that it needs no log; what is run
+# again to have its logged answer is run by itself.
 
-cdef Op* in_pic(CPU* c, Op* o, uint32_t port) noexcept nogil:
+cdef inline Op* in_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
     if RARELY(c.stepping):
         return in_bus(c, o, port, 1)
-    P8(c, O_AL)[0] = <uint8_t>irqchip_read(&c.vm.chip, port)
-    return behind_chip(c, o, RANGE_PIC, 0)
-
-
-cdef Op* in_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
-    if RARELY(c.stepping):
-        return in_bus(c, o, port, 1)
-    P8(c, O_AL)[0] = <uint8_t>pit_read(&c.vm.pit, port, virtual_ns(c, o))
+    P8(c, O_AL)[0] = <uint8_t>chip_read_byte(c.vm, kind, port, 0 if kind == RANGE_PIC else virtual_ns(c, o))
+    if kind == RANGE_PIC:
+        return behind_chip(c, o, kind, 0)
     o = o + 1
     return GO(c, o)
 
 
-cdef Op* in_port61(CPU* c, Op* o, uint32_t port) noexcept nogil:
-    if RARELY(c.stepping):
-        return in_bus(c, o, port, 1)
-    P8(c, O_AL)[0] = <uint8_t>port61_read(&c.vm.pit, virtual_ns(c, o))
-    o = o + 1
-    return GO(c, o)
-
-
-cdef Op* out_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
-    """OUT AL to a device in the core, by the only vCPU."""
+cdef inline Op* out_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
     cdef bint moved = chip_write_byte(c.vm, kind, port, P8(c, O_AL)[0], 0 if kind == RANGE_PIC else virtual_ns(c, o))
     return behind_chip(c, o, kind, moved)
 
@@ -76,6 +66,25 @@ cdef inline Op* behind_chip(CPU* c, Op* o, int kind, bint moved) noexcept nogil:
         return leave_after(c, o)
     o = o + 1
     return GO(c, o)
+
+
+cdef Op* in_pic(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    return in_chip(c, o, port, RANGE_PIC)
+
+cdef Op* in_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    return in_chip(c, o, port, RANGE_PIT)
+
+cdef Op* in_port61(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    return in_chip(c, o, port, RANGE_PORT61)
+
+cdef Op* out_pic(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    return out_chip(c, o, port, RANGE_PIC)
+
+cdef Op* out_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    return out_chip(c, o, port, RANGE_PIT)
+
+cdef Op* out_port61(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    return out_chip(c, o, port, RANGE_PORT61)
 
 
 cdef Op* in8_i(CPU* c, Op* o) noexcept nogil:

@@ -55,21 +55,20 @@ cdef void lock_from_core(CPU* c) noexcept nogil:
 # while the vCPU is in run(). Every vCPU is kept outside meanwhile, so it never changes for one that is inside.
 
 cdef void mark_chip_ports(VM* vm) noexcept nogil:
-    """Where ops_io.pxi may take the short way, without lock and search: the chip that range_at() finds there, or 0.
-    A vCPU that is inside and finds 0 too early takes the long way, which is always right."""
+    """Where ops_io.pxi may take the short way, without lock and search. Once for a new Vm: these ranges never move, and
+    no other may overlap them."""
     cdef Range* r
     cdef int port
     for port in range(CHIP_PORTS):
         r = range_at(vm, BUS_PIO, port, 1)
-        vm.chip_ports[port] = 0
-        if r != NULL and r.kind > RANGE_PULL and not vm.chips_shared and not vm.host_clock:
+        if r != NULL and not vm.host_clock:
             vm.chip_ports[port] = <uint8_t>r.kind
 
 
 cdef void share_chips(VM* vm) noexcept nogil:
     """The caller keeps every vCPU outside."""
     vm.chips_shared = 1
-    mark_chip_ports(vm)
+    memset(vm.chip_ports, 0, CHIP_PORTS)
 
 
 cdef inline void lock_chips(VM* vm) noexcept nogil:

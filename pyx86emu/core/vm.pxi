@@ -86,6 +86,7 @@ cdef class Vm:
             pit_reset(&self.vm.pit, 0)
             for base, length, kind in ((0x20, 2, 0), (0x40, 4, 1), (0x61, 1, 2), (0xA0, 2, 0), (0x4D0, 2, 0)):
                 self.add_range(BUS_PIO, base, length, RANGE_KIND[kind], 1, None, None)
+            mark_chip_ports(self.vm)
 
     def __dealloc__(self):
         if self.vm != NULL:
@@ -375,7 +376,6 @@ cdef class Vm:
             k += 1
         new.count = k
         self.vm.ranges[bus] = new
-        mark_chip_ports(self.vm)
         self.quiesce()
         self.unlock_writers()
         free(old)
@@ -385,10 +385,11 @@ cdef class Vm:
         """Read a port of the in-core chips from the host, None where there is none."""
         cdef uint32_t first = port
         cdef int n = size, i, kind = self.chip_at(first, n)
-        cdef uint64_t v = 0, now = self.time
+        cdef uint64_t v = 0, now
         if kind < 0:
             return None
         self.lock_chips()
+        now = self.now()
         for i in range(n):
             v |= <uint64_t>chip_read_byte(self.vm, kind, first + i, now) << 8 * i
         self.unlock_chips()
@@ -398,10 +399,11 @@ cdef class Vm:
         """Write a port of the in-core chips from the host; False where there is none."""
         cdef uint32_t first = port
         cdef int n = size, i, kind = self.chip_at(first, n)
-        cdef uint64_t v = value, now = self.time
+        cdef uint64_t v = value, now
         if kind < 0:
             return False
         self.lock_chips()
+        now = self.now()
         for i in range(n):
             chip_write_byte(self.vm, kind, first + i, v >> 8 * i & 255, now)
         self.unlock_chips()
@@ -483,9 +485,12 @@ cdef class Vm:
     @property
     def time(self):
         """Guest time in nanoseconds; 0 until the first vCPU runs (with `clock="host"`: since the Vm was made)."""
+        return self.now()
+
+    cdef uint64_t now(self) noexcept:
         cdef CPU* c = self.vm.cpu[0]
         if self.vm.host_clock:
-            return host_ns() - self.vm.host_base
+            return <uint64_t>(host_ns() - self.vm.host_base)
         if c == NULL:
             return 0
         return c.io_time if c.in_device else (c.retired + c.idle) << self.vm.shift
