@@ -129,7 +129,8 @@ bench: core $(VENV)/deps-bench .build/micro.done
 	$(PY) -m pyx86emu bench $(ARGS)
 
 .build/micro.done: $(CORE) bench/_micro.pyx | $(VENV)/deps-core
-	PYX86EMU_BENCH=1 PYX86EMU_BUILD=release $(PY) setup.py --quiet build_ext --inplace
+	PYX86EMU_BENCH=1 PYX86EMU_BUILD=release $(PY) setup.py --quiet build_ext --inplace \
+		> .build/micro.log 2>&1 || { cat .build/micro.log; false; }
 	@touch $@
 
 KERNELS := $(patsubst bench/kernels/%.asm,pyx86emu/measure/bin/%.bin,$(wildcard bench/kernels/*.asm))
