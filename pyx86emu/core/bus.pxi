@@ -179,7 +179,8 @@ cdef void tell_eoi(CPU* c, uint32_t lines) noexcept with gil:
 
 
 cdef inline bint chip_write_byte(VM* vm, int kind, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
-    """1: the next edge of OUT0 may have moved."""
+    """1: the next edge of OUT0 comes earlier now."""
+    cdef uint64_t edge = vm.pit_edge
     if kind == RANGE_PIC:
         irqchip_write(&vm.chip, port, value)
     elif kind == RANGE_PORT61:
@@ -187,11 +188,10 @@ cdef inline bint chip_write_byte(VM* vm, int kind, uint32_t port, uint32_t value
     elif not pit_programs_0(port, value):
         pit_write(&vm.pit, port, value, now)
     else:
-        pit_sync(vm, now)
         pit_write(&vm.pit, port, value, now)
         pit_sync(vm, now)
         vm.pit_edge = pit_next_rise(&vm.pit, 0, now)
-        return 1
+        return vm.pit_edge < edge
     return 0
 
 
@@ -220,8 +220,8 @@ cdef inline uint32_t chip_read_byte(VM* vm, int kind, uint32_t port, uint64_t no
 
 
 cdef inline bint chip_look(CPU* c, int kind, bint moved) noexcept nogil:
-    """After an access to PIC or PIT: does the first vCPU have to look? At another deadline, or at an interrupt that it
-    could take."""
+    """After an access to PIC or PIT: does the first vCPU have to look? At an earlier deadline, or at an interrupt that
+    it could take."""
     if kind == RANGE_PIC:
         look_for_eoi(c)
     return moved or c.vm.chip.intr and (c.no != 0 or c.rest & F_IF)

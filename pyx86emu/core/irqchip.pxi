@@ -112,7 +112,7 @@ cdef void pic_input(Pic* p, int line, bint level) noexcept nogil:
         p.edges |= bit
 
 
-cdef void pic_end(Pic* p, int line) noexcept nogil:
+cdef inline void pic_end(Pic* p, int line) noexcept nogil:
     """EOI of one input."""
     cdef uint8_t bit = 1 << line
     p.ended |= p.isr & bit
@@ -144,7 +144,7 @@ cdef void pic_icw1(Pic* p, uint8_t value) noexcept nogil:
         p.slaves = 0
 
 
-cdef void pic_ocw2(Pic* p, uint8_t value) noexcept nogil:
+cdef inline void pic_ocw2(Pic* p, uint8_t value) noexcept nogil:
     """EOI and priority commands."""
     cdef int line = value & 7
     if value & OCW2_EOI:
@@ -170,7 +170,7 @@ cdef void pic_ocw3(Pic* p, uint8_t value) noexcept nogil:
         p.special_mask = value & OCW3_SMM != 0
 
 
-cdef void pic_write(Pic* p, bint odd, uint8_t value) noexcept nogil:
+cdef inline void pic_write(Pic* p, bint odd, uint8_t value) noexcept nogil:
     """A write to the even or odd port. The odd one takes ICW2-4 in turn, then the mask."""
     if not odd:
         if value & ICW1_INIT:
@@ -211,10 +211,11 @@ cdef uint8_t pic_read(Pic* p, bint odd) noexcept nogil:
     return p.isr if p.read_isr else pic_requests(p)
 
 
-cdef void irqchip_update(IrqChip* chip) noexcept nogil:
+cdef inline void irqchip_update(IrqChip* chip) noexcept nogil:
     """Carry the slave's INT to the master and the master's to the vCPU; collect what was ended."""
     cdef bint cascade = pic_pending(&chip.slave) >= 0 or chip.lines >> PIC_CASCADE & 1
-    pic_input(&chip.master, PIC_CASCADE, cascade)
+    if cascade != chip.master.lines >> PIC_CASCADE & 1:
+        pic_input(&chip.master, PIC_CASCADE, cascade)
     chip.intr = pic_pending(&chip.master) >= 0
     chip.eoi_lines |= chip.master.ended | <uint32_t>chip.slave.ended << 8
     chip.master.ended = chip.slave.ended = 0

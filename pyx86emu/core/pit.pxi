@@ -272,7 +272,7 @@ cdef inline uint32_t pit_read_count(PitChannel* c) noexcept nogil:
     return value & 0xFF if c.access == PIT_LSB else value >> 8
 
 
-cdef void pit_latch(PitChannel* c, bint count, bint status) noexcept nogil:
+cdef inline void pit_latch(PitChannel* c, bint count, bint status) noexcept nogil:
     """Keep count and status for the next reads. What is latched already stays."""
     if count and not c.count_latched:
         c.count_latch = pit_value(c)
@@ -312,7 +312,7 @@ cdef inline uint32_t pit_read(Pit* pit, uint32_t port, uint64_t now) noexcept no
     return pit_read_count(pit_at(pit, port & 3, now))
 
 
-cdef void pit_write(Pit* pit, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
+cdef inline void pit_write(Pit* pit, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
     """A byte to 40h-43h."""
     cdef int channel
     if port & 3 != 3:
