@@ -46,6 +46,15 @@ SETS = ("39d8", "3d0080", "84c0", "a90100", "d1e0", "d1e8", "d0e8", "01d8", "f5"
 BEHIND = ("", "11c3", "9c58", "39d8", "42", "d1d0", "7200", "7a0140")
 
 
+def compare(guest: Guest, code: bytes, rng: random.Random) -> None:
+    """Run the code with something behind it in a block and step by step, on several registers."""
+    code += bytes.fromhex(rng.choice(BEHIND))
+    guest.ram[CODE : CODE + len(code) + 1] = code + b"\xf4"
+    for _ in range(4):
+        block, steps = both_ways(guest, rng)
+        assert block == steps, code.hex()
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("condition", range(16))
 def test_predicated_is_branched(condition: int, model: str) -> None:
@@ -54,11 +63,7 @@ def test_predicated_is_branched(condition: int, model: str) -> None:
         for _ in range(150):
             over = b"".join(predicable(rng, model) for _ in range(rng.randrange(1, 5)))
             code = bytes.fromhex(rng.choice(SETS)) + bytes([0x70 | condition, len(over)]) + over
-            code += bytes.fromhex(rng.choice(BEHIND))
-            guest.ram[CODE : CODE + len(code) + 1] = code + b"\xf4"
-            for _ in range(4):
-                block, steps = both_ways(guest, rng)
-                assert block == steps, code.hex()
+            compare(guest, code, rng)
 
 
 @pytest.mark.parametrize("model", ["80186", "80286", "80386", "80486"])
@@ -77,11 +82,7 @@ def test_shift_registers(model: str) -> None:
             xor = prefix + bytes([0x80 | wide, 0xF0 | other])
             xor += rng.getrandbits(8 * size).to_bytes(size, "little")
             code = prefix + shift + bytes([0x72 | rng.randrange(2), len(xor)]) + xor
-            code += bytes.fromhex(rng.choice(BEHIND))
-            guest.ram[CODE : CODE + len(code) + 1] = code + b"\xf4"
-            for _ in range(4):
-                block, steps = both_ways(guest, rng)
-                assert block == steps, code.hex()
+            compare(guest, code, rng)
 
 
 @pytest.mark.parametrize("model", ["80186", "80286", "80386", "80486"])
