@@ -117,16 +117,20 @@ def grid() -> str:
     g.table("SHIFT_RC", g.by_size(SHIFT, "shift_rc", "rc"))
     g.fused(FUSED, "jcc")
     g.fused(FUSED_PREDICATE, "predicate")
-    g.table(
-        "SHIFT_XOR",
-        [
+    for i, form in enumerate(("rr", "ri")):
+        g.table(
+            f"SHIFT_XOR_{form.upper()}",
             [
-                g.handler(f"{op.lower()}{8 * s}_xor_p{cc}", f"shift_xor(c, o, {op}, {s}, {cc & 1})")
-                for s in SIZES
-            ]
-            for op, cc in product(("SHL", "SHR"), (2, 3))
-        ],
-    )
+                [
+                    g.handler(
+                        f"{op.lower()}{8 * s}_xor_{form}_p{cc}",
+                        f"shift_xor(c, o, {op}, {s}, {cc & 1}, {i})",
+                    )
+                    for s in SIZES
+                ]
+                for op, cc in product(("SHL", "SHR"), (2, 3))
+            ],
+        )
     for name in PLAIN:
         row = [g.handler(f"{name}{8 * s}", f"{name}(c, o, {s})") for s in SIZES]
         g.table(name.upper(), [row])

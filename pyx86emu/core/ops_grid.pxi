@@ -3888,41 +3888,77 @@ cdef Op* shr32_ri_p4(CPU* c, Op* o) noexcept nogil:
 cdef Op* shr32_ri_p5(CPU* c, Op* o) noexcept nogil:
     return shift_ri_predicate(c, o, SHR, 4, 2, 1)
 
-cdef Op* shl8_xor_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHL, 1, 0)
+cdef Op* shl8_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 1, 0, 0)
 
-cdef Op* shl16_xor_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHL, 2, 0)
+cdef Op* shl16_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 2, 0, 0)
 
-cdef Op* shl32_xor_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHL, 4, 0)
+cdef Op* shl32_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 4, 0, 0)
 
-cdef Op* shl8_xor_p3(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHL, 1, 1)
+cdef Op* shl8_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 1, 1, 0)
 
-cdef Op* shl16_xor_p3(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHL, 2, 1)
+cdef Op* shl16_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 2, 1, 0)
 
-cdef Op* shl32_xor_p3(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHL, 4, 1)
+cdef Op* shl32_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 4, 1, 0)
 
-cdef Op* shr8_xor_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHR, 1, 0)
+cdef Op* shr8_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 1, 0, 0)
 
-cdef Op* shr16_xor_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHR, 2, 0)
+cdef Op* shr16_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 2, 0, 0)
 
-cdef Op* shr32_xor_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHR, 4, 0)
+cdef Op* shr32_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 4, 0, 0)
 
-cdef Op* shr8_xor_p3(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHR, 1, 1)
+cdef Op* shr8_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 1, 1, 0)
 
-cdef Op* shr16_xor_p3(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHR, 2, 1)
+cdef Op* shr16_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 2, 1, 0)
 
-cdef Op* shr32_xor_p3(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHR, 4, 1)
+cdef Op* shr32_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 4, 1, 0)
+
+cdef Op* shl8_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 1, 0, 1)
+
+cdef Op* shl16_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 2, 0, 1)
+
+cdef Op* shl32_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 4, 0, 1)
+
+cdef Op* shl8_xor_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 1, 1, 1)
+
+cdef Op* shl16_xor_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 2, 1, 1)
+
+cdef Op* shl32_xor_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 4, 1, 1)
+
+cdef Op* shr8_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 1, 0, 1)
+
+cdef Op* shr16_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 2, 0, 1)
+
+cdef Op* shr32_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 4, 0, 1)
+
+cdef Op* shr8_xor_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 1, 1, 1)
+
+cdef Op* shr16_xor_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 2, 1, 1)
+
+cdef Op* shr32_xor_ri_p3(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 4, 1, 1)
 
 cdef Op* mov_rr8(CPU* c, Op* o) noexcept nogil:
     return mov_rr(c, o, 1)
@@ -4311,7 +4347,8 @@ cdef Fn UNARY_M[4][3]
 cdef Fn SHIFT_RI[8][3]
 cdef Fn SHIFT_RI_DEAD[8][3]
 cdef Fn SHIFT_RC[8][3]
-cdef Fn SHIFT_XOR[4][3]
+cdef Fn SHIFT_XOR_RR[4][3]
+cdef Fn SHIFT_XOR_RI[4][3]
 cdef Fn MOV_RR[1][3]
 cdef Fn MOV_RI[1][3]
 cdef Fn MOV_RM[1][3]
@@ -4791,18 +4828,30 @@ cdef void fill_grid() noexcept nogil:
     SHIFT_RC[7][0] = sar8_rc
     SHIFT_RC[7][1] = sar16_rc
     SHIFT_RC[7][2] = sar32_rc
-    SHIFT_XOR[0][0] = shl8_xor_p2
-    SHIFT_XOR[0][1] = shl16_xor_p2
-    SHIFT_XOR[0][2] = shl32_xor_p2
-    SHIFT_XOR[1][0] = shl8_xor_p3
-    SHIFT_XOR[1][1] = shl16_xor_p3
-    SHIFT_XOR[1][2] = shl32_xor_p3
-    SHIFT_XOR[2][0] = shr8_xor_p2
-    SHIFT_XOR[2][1] = shr16_xor_p2
-    SHIFT_XOR[2][2] = shr32_xor_p2
-    SHIFT_XOR[3][0] = shr8_xor_p3
-    SHIFT_XOR[3][1] = shr16_xor_p3
-    SHIFT_XOR[3][2] = shr32_xor_p3
+    SHIFT_XOR_RR[0][0] = shl8_xor_rr_p2
+    SHIFT_XOR_RR[0][1] = shl16_xor_rr_p2
+    SHIFT_XOR_RR[0][2] = shl32_xor_rr_p2
+    SHIFT_XOR_RR[1][0] = shl8_xor_rr_p3
+    SHIFT_XOR_RR[1][1] = shl16_xor_rr_p3
+    SHIFT_XOR_RR[1][2] = shl32_xor_rr_p3
+    SHIFT_XOR_RR[2][0] = shr8_xor_rr_p2
+    SHIFT_XOR_RR[2][1] = shr16_xor_rr_p2
+    SHIFT_XOR_RR[2][2] = shr32_xor_rr_p2
+    SHIFT_XOR_RR[3][0] = shr8_xor_rr_p3
+    SHIFT_XOR_RR[3][1] = shr16_xor_rr_p3
+    SHIFT_XOR_RR[3][2] = shr32_xor_rr_p3
+    SHIFT_XOR_RI[0][0] = shl8_xor_ri_p2
+    SHIFT_XOR_RI[0][1] = shl16_xor_ri_p2
+    SHIFT_XOR_RI[0][2] = shl32_xor_ri_p2
+    SHIFT_XOR_RI[1][0] = shl8_xor_ri_p3
+    SHIFT_XOR_RI[1][1] = shl16_xor_ri_p3
+    SHIFT_XOR_RI[1][2] = shl32_xor_ri_p3
+    SHIFT_XOR_RI[2][0] = shr8_xor_ri_p2
+    SHIFT_XOR_RI[2][1] = shr16_xor_ri_p2
+    SHIFT_XOR_RI[2][2] = shr32_xor_ri_p2
+    SHIFT_XOR_RI[3][0] = shr8_xor_ri_p3
+    SHIFT_XOR_RI[3][1] = shr16_xor_ri_p3
+    SHIFT_XOR_RI[3][2] = shr32_xor_ri_p3
     MOV_RR[0][0] = mov_rr8
     MOV_RR[0][1] = mov_rr16
     MOV_RR[0][2] = mov_rr32

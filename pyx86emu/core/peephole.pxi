@@ -100,15 +100,19 @@ cdef void fill_traits() noexcept nogil:
 
 cdef Fn shift_register(Op* o, int condition) noexcept nogil:
     """The handler for `o`, the predicate of this condition behind it, and what that predicates; NULL: there is none."""
-    cdef int i
+    cdef int i, row = condition & 1
+    cdef Fn second = o[2].fn
     if condition & ~1 != 16 + 2 or o[1].src != 1 or o[2].dst != o.dst:
         return NULL
     for i in range(3):
-        if o[2].fn == PREDICATED_ALU_RI[XOR][i] or o[2].fn == PREDICATED_ALU_RI_DEAD[XOR][i]:
-            if o.fn == SHIFT_RI[SHL][i]:
-                return SHIFT_XOR[condition & 1][i]
+        if o.fn == SHIFT_RI[SHL][i] or o.fn == SHIFT_RI[SHR][i]:
             if o.fn == SHIFT_RI[SHR][i]:
-                return SHIFT_XOR[2 + (condition & 1)][i]
+                row += 2
+            if second == PREDICATED_ALU_RI[XOR][i] or second == PREDICATED_ALU_RI_DEAD[XOR][i]:
+                return SHIFT_XOR_RI[row][i]
+            if o[2].src != o.dst and (
+                    second == PREDICATED_ALU_RR[XOR][i] or second == PREDICATED_ALU_RR_DEAD[XOR][i]):
+                return SHIFT_XOR_RR[row][i]
     return NULL
 
 

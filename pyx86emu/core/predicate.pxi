@@ -90,10 +90,10 @@ cdef inline Op* shift_ri_predicate(CPU* c, Op* o, int op, int size, int cc, bint
     return predicate_on(c, o + 1, skip)
 
 
-cdef inline Op* shift_xor(CPU* c, Op* o, int op, int size, bint negate) noexcept nogil:
-    """SHL or SHR, a predicate on its carry, XOR of the same register with an immediate: the step of every CRC and
-    shift register, without a way through memory for the bit in its middle."""
-    cdef uint32_t dst = o.dst, mask = cut(o[2].imm, size), r, skip
+cdef inline Op* shift_xor(CPU* c, Op* o, int op, int size, bint negate, bint immediate) noexcept nogil:
+    """SHL or SHR, a predicate on its carry, XOR of the same register with an immediate or another one: the step of
+    every CRC and shift register, without a way through memory for the bit in its middle."""
+    cdef uint32_t dst = o.dst, mask = cut(o[2].imm, size) if immediate else reg(c, o[2].src, size), r, skip
     r = shift(c, op, reg(c, dst, size), o.imm, size, LIVE, 1)
     skip = skip_if(c, 1, negate)
     r ^= mask & ~skip
