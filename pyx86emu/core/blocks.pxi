@@ -18,26 +18,24 @@ cdef inline Op* jump(CPU* c) noexcept nogil:
 
 
 cdef Op* jump_slow(CPU* c) noexcept nogil:
+    return look_up(c, NULL)
+
+
+cdef inline Op* look_up(CPU* c, Op** kept) noexcept nogil:
+    """Find the block at CS:IP and go on there; it is kept in t0 or t1 of an op, or NULL."""
+    cdef uint32_t was = c.generation
     cdef Op* nx = find(c)
     if nx == NULL:
         return NULL
+    if kept != NULL and was == c.generation:     # else the op is gone with the pool
+        kept[0] = nx
     return enter(c, nx)
 
 
 cdef Op* link(CPU* c, Op* o, int taken) noexcept nogil:
     """The end of a block whose successor is not chained yet."""
-    cdef uint32_t was = c.generation
-    cdef Op* nx
     c.ip = o.tip if taken else o.fip
-    nx = find(c)
-    if nx == NULL:
-        return NULL
-    if was == c.generation:                      # else o is gone with the pool
-        if taken:
-            o.t1 = nx
-        else:
-            o.t0 = nx
-    return enter(c, nx)
+    return look_up(c, &o.t1 if taken else &o.t0)
 
 
 cdef inline Op* follow(CPU* c, Op* o) noexcept nogil:
@@ -68,15 +66,8 @@ cdef inline Op* take_again(CPU* c, Op* o, uint32_t ip) noexcept nogil:
 
 
 cdef Op* take_anew(CPU* c, Op* o, uint32_t ip) noexcept nogil:
-    cdef uint32_t was = c.generation
-    cdef Op* nx
     c.ip = ip
-    nx = find(c)
-    if nx == NULL:
-        return NULL
-    if was == c.generation:                      # else o is gone with the pool
-        o.t1 = nx
-    return enter(c, nx)
+    return look_up(c, &o.t1)
 
 
 # Prediction of returns: a CALL is remembered, and its t0 is the block behind it once a RET has come there. A RET that
@@ -106,16 +97,10 @@ cdef inline Op* return_to(CPU* c, uint32_t ip) noexcept nogil:
 
 
 cdef Op* return_slow(CPU* c, Op* call, uint32_t ip) noexcept nogil:
-    cdef uint32_t was = c.generation
-    cdef Op* nx
     c.ip = ip
-    nx = find(c)
-    if nx == NULL:
-        return NULL
-    if (was == c.generation and call != &NO_CALL and call.fip == ip
-            and header(first_of(call)).key >> 16 == header(nx).key >> 16):
-        call.t0 = nx
-    return enter(c, nx)
+    if call == &NO_CALL or call.fip != ip or header(first_of(call)).key >> 16 != c.sb[CS] >> 4:
+        return look_up(c, NULL)
+    return look_up(c, &call.t0)
 
 
 cdef void forget_calls(CPU* c) noexcept nogil:

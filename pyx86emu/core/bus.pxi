@@ -180,18 +180,18 @@ cdef void tell_eoi(CPU* c, uint32_t lines) noexcept with gil:
 
 cdef inline bint chip_write_byte(VM* vm, int kind, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
     """1: the next edge of OUT0 comes earlier now."""
-    cdef uint64_t edge = vm.pit_edge
+    cdef uint64_t edge
     if kind == RANGE_PIC:
         irqchip_write(&vm.chip, port, value)
     elif kind == RANGE_PORT61:
         port61_write(&vm.pit, value, now)
-    elif not pit_programs_0(port, value):
-        pit_write(&vm.pit, port, value, now)
     else:
         pit_write(&vm.pit, port, value, now)
-        pit_sync(vm, now)
-        vm.pit_edge = pit_next_rise(&vm.pit, 0, now)
-        return vm.pit_edge < edge
+        if pit_programs_0(port, value):
+            edge = vm.pit_edge
+            pit_sync(vm, now)
+            vm.pit_edge = pit_next_rise(&vm.pit, 0, now)
+            return vm.pit_edge < edge
     return 0
 
 

@@ -271,7 +271,16 @@ cdef bint patched(Dec* d, int fluid_before) noexcept nogil:
     return 0
 
 
-cdef int predicates(Dec* d, Op* next_, int room, uint32_t base, uint32_t limit) noexcept nogil:
+cdef inline void decode_next(Dec* d, Op* o, int room) noexcept nogil:
+    """One instruction without prefixes from before."""
+    d.o = o
+    d.room = room
+    d.seg = -1
+    d.rep = 0
+    decode_one(d)
+
+
+cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit) noexcept nogil:
     """The instruction before `next_` ends the block. If it is a Jcc over little that can be predicated: do that,
     the number of instructions; else 0."""
     cdef Op* jcc = next_ - 1
@@ -283,13 +292,9 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t base, uint32_t limit) 
     while d.ip < target:
         if n == MOST_PREDICATED or n + 2 > room:
             break
-        d.o = next_ + n
-        d.room = room - n
-        d.seg = -1
-        d.rep = 0
-        decode_one(d)
+        decode_next(d, next_ + n, room - n)
         t = trait_of(d.o.fn)
-        if (d.used != 1 or d.ends or t.predicated == NULL or d.ip > target or base + d.ip > limit
+        if (d.used != 1 or d.ends or t.predicated == NULL or d.ip > target or d.base + d.ip > limit
                 or patched(d, fluid_before)):
             break
         d.o.fn = t.predicated
@@ -314,13 +319,9 @@ cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t 
     d.ip = ip
     d.fluid = 0
     while True:
-        d.o = first + used
-        d.room = cap - used
-        d.seg = -1
-        d.rep = 0
         hi[0] = d.ip
         fluid_before = d.fluid
-        decode_one(d)
+        decode_next(d, first + used, cap - used)
         if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
                 or used + d.used + (0 if d.ends else 1) > cap or (used and patched(d, fluid_before))):
             d.fluid = fluid_before
@@ -333,7 +334,7 @@ cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t 
         hi[0] = d.ip
         open_ = not d.ends
         if not open_:
-            i = predicates(d, first + used, cap - used, base, limit)
+            i = predicates(d, first + used, cap - used, limit)
             if i:
                 used += i
                 count += i

@@ -3,14 +3,13 @@
 cdef Op* fault(CPU* c, Op* o, int vector) noexcept nogil:
     """The instruction of `o` faults: nothing of it is visible, it costs one instruction."""
     c.no_trap = 1
-    if deliver(c, o, vector, o.fip if vector == 0 and c.m.de_next else o.ip):
-        called(c, &NO_CALL)                      # for its IRET
+    deliver(c, o, vector, o.fip if vector == 0 and c.m.de_next else o.ip, &NO_CALL)
     return NULL
 
 
-cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back) noexcept nogil:
-    """Enter the handler of `vector`, which returns to `back`; the block gets back what it did not run beyond
-    `o`. 0: a read of the table exits first and `o` will be run again."""
+cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back, Op* call) noexcept nogil:
+    """Enter the handler of `vector`, which returns to `back`, behind `call`, as its IRET will expect; the block gets
+    back what it did not run beyond `o`. 0: a read of the table exits first and `o` will be run again."""
     cdef uint64_t ip, cs
     cdef uint32_t sp = c.r[SP] & 0xFFFF
     while <uint32_t>vector * 4 + 3 > c.idt_limit:
@@ -32,6 +31,7 @@ cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back) noexcept nogil:
     c.rest &= ~<uint32_t>(F_IF | F_TF | F_RF)
     c.sb[CS] = <uint32_t>cs << 4
     c.ip = <uint32_t>ip
+    called(c, call)
     return 1
 
 
@@ -55,10 +55,7 @@ cdef bint shutdown(CPU* c, Op* o) noexcept nogil:
 cdef Op* software_int(CPU* c, Op* o, int vector) noexcept nogil:
     """INT n, INT3, INTO, INT1: a trap, so it returns behind the instruction. Ends its block."""
     c.no_trap = 1
-    if not deliver(c, o, vector, o.fip):
-        return NULL
-    called(c, o)
-    if c.attn or c.why:
+    if not deliver(c, o, vector, o.fip, o) or c.attn or c.why:
         return NULL
     return take_again(c, o, c.ip)
 

@@ -21,13 +21,15 @@ cdef Op* in_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
 
 
 cdef inline Op* port_out(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
+    cdef int kind
     if rings_again(&c.rings, BUS_PIO, port, size, reg(c, 0, size)):
         o = o + 1
         return GO(c, o)
-    if size == 1 and port < CHIP_PORTS and c.vm.chip_ports[port] and not io_port(c.vm.iotable, port):
-        if c.vm.chip_ports[port] == RANGE_PIC:
+    kind = c.vm.chip_ports[port] if size == 1 and port < CHIP_PORTS else 0
+    if kind and not io_port(c.vm.iotable, port):
+        if kind == RANGE_PIC:
             return out_pic(c, o, port)
-        if c.vm.chip_ports[port] == RANGE_PIT:
+        if kind == RANGE_PIT:
             return out_pit(c, o, port)
         return out_port61(c, o, port)
     return out_bus(c, o, port, size)
@@ -47,7 +49,7 @@ cdef Op* out_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
 cdef inline Op* in_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
     if RARELY(c.stepping):
         return in_bus(c, o, port, 1)
-    P8(c, O_AL)[0] = <uint8_t>chip_read_byte(c.vm, kind, port, 0 if kind == RANGE_PIC else virtual_ns(c, o))
+    P8(c, O_AL)[0] = <uint8_t>chip_read_byte(c.vm, kind, port, virtual_ns(c, o))
     if kind == RANGE_PIC:
         return behind_chip(c, o, kind, 0)
     o = o + 1
@@ -55,8 +57,7 @@ cdef inline Op* in_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
 
 
 cdef inline Op* out_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
-    cdef bint moved = chip_write_byte(c.vm, kind, port, P8(c, O_AL)[0], 0 if kind == RANGE_PIC else virtual_ns(c, o))
-    return behind_chip(c, o, kind, moved)
+    return behind_chip(c, o, kind, chip_write_byte(c.vm, kind, port, P8(c, O_AL)[0], virtual_ns(c, o)))
 
 
 cdef inline Op* behind_chip(CPU* c, Op* o, int kind, bint moved) noexcept nogil:

@@ -9,6 +9,7 @@ cdef enum:
     FL_REST = 2                  # OF SF ZF AF PF
     FL_ALL = 3
     TRAITS = 1024
+    OF_PREDICATE = 16            # what the condition of a predicate is more than that of its Jcc
     NO_CONDITION = 32
 
 cdef struct Trait:
@@ -17,7 +18,7 @@ cdef struct Trait:
     uint8_t sets                 # flags it computes: all dead, and `dead` will do
     uint8_t kills                # flags whose old value it makes useless
     uint8_t reads                # flags it needs, or another may once it has left the block
-    uint8_t condition            # of a Jcc, 16 more of a predicate, or NO_CONDITION
+    uint8_t condition            # of a Jcc, of a predicate, or NO_CONDITION
     Fn* fused                    # by condition: with the Jcc or predicate behind it, or NULL
     Fn predicated                # the same behind a predicate, or NULL
 
@@ -94,25 +95,25 @@ cdef void fill_traits() noexcept nogil:
     for i in range(16):
         trait(JCC[0][i], 0, 0, FL_ALL).condition = <uint8_t>i
         reads = FL_CF if i >> 1 == 1 else (FL_ALL if i >> 1 == 3 else FL_REST)
-        trait(PREDICATE[0][i], 0, 0, reads).condition = <uint8_t>(16 + i)
+        trait(PREDICATE[0][i], 0, 0, reads).condition = <uint8_t>(OF_PREDICATE + i)
     fill_fused()
 
 
 cdef Fn shift_register(Op* o, int condition) noexcept nogil:
     """The handler for `o`, the predicate of this condition behind it, and what that predicates; NULL: there is none."""
-    cdef int i, row = condition & 1
-    cdef Fn second = o[2].fn
-    if condition & ~1 != 16 + 2 or o[1].src != 1 or o[2].dst != o.dst:
+    cdef int i, op
+    cdef Fn xor
+    if condition & ~1 != OF_PREDICATE + 2 or o[1].src != 1 or o[2].dst != o.dst:
         return NULL
-    for i in range(3):
-        if o.fn == SHIFT_RI[SHL][i] or o.fn == SHIFT_RI[SHR][i]:
-            if o.fn == SHIFT_RI[SHR][i]:
-                row += 2
-            if second == PREDICATED_ALU_RI[XOR][i] or second == PREDICATED_ALU_RI_DEAD[XOR][i]:
-                return SHIFT_XOR_RI[row][i]
-            if o[2].src != o.dst and (
-                    second == PREDICATED_ALU_RR[XOR][i] or second == PREDICATED_ALU_RR_DEAD[XOR][i]):
-                return SHIFT_XOR_RR[row][i]
+    xor = o[2].fn
+    for op in range(SHL, SHR + 1):
+        for i in range(3):
+            if o.fn != SHIFT_RI[op][i]:
+                continue
+            if xor == PREDICATED_ALU_RI[XOR][i] or xor == PREDICATED_ALU_RI_DEAD[XOR][i]:
+                return SHIFT_XOR_RI[2 * (op - SHL) + (condition & 1)][i]
+            if o[2].src != o.dst and (xor == PREDICATED_ALU_RR[XOR][i] or xor == PREDICATED_ALU_RR_DEAD[XOR][i]):
+                return SHIFT_XOR_RR[2 * (op - SHL) + (condition & 1)][i]
     return NULL
 
 

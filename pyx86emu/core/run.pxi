@@ -80,9 +80,7 @@ cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
     c.vector = vector
     if c.m.rep_forgets and c.rep_left == c.retired:
         back = c.rep_last
-    c.delivering = not deliver(c, o, vector, back)
-    if not c.delivering:
-        called(c, &NO_CALL)
+    c.delivering = not deliver(c, o, vector, back, &NO_CALL)
     c.stepping = 0
     finish_slice(c)
     return not c.delivering
