@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self, TypeAlias, final, overload
+from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final, overload
 
 from typing_extensions import Buffer
 
@@ -15,6 +15,8 @@ class _HasFileno(Protocol):
 EventFdLike: TypeAlias = int | _HasFileno | Doorbell | None
 BusName: TypeAlias = Literal["pio", "mmio", "hypercall"]
 Handle: TypeAlias = tuple[int, int]
+
+def whole(value: SupportsIndex, what: str, least: int, most: int) -> int: ...
 
 class MemorySlot:
     @property

@@ -5,6 +5,7 @@ from cpython.buffer cimport PyBUF_FORMAT
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.long cimport PyLong_AsUnsignedLongLongMask
+from cpython.number cimport PyNumber_Index
 from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from libc.stdint cimport (
@@ -78,6 +79,7 @@ cdef extern from "core/host.h" nogil:
     int lowest_one(uint32_t)
     uint64_t high64(uint64_t, uint64_t)
 
+include "core/numbers.pxi"
 include "core/ioeventfd.pxi"
 include "core/iotable.pxi"
 include "core/ioeventfd_api.pxi"

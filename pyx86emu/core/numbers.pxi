@@ -1,0 +1,36 @@
+# Numbers from Python: convert an argument to an exact integer first, test its range afterwards. Every public door uses it.
+#
+# A value that is tested as a Python object and converted later can lie (an int subclass with its own comparisons), overlap silently
+# (numpy integers wrap) or lose its fraction. After whole() nothing of the caller's object is left.
+
+cdef object exact(object value, str what):
+    """An int of no subclass. TypeError for floats, strings and all that is no integer."""
+    try:
+        number = PyNumber_Index(value)
+    except TypeError:
+        raise TypeError(f"{what} must be an integer, not {type(value).__name__}") from None
+    return int.__index__(number)                 # of a subclass: a copy without its methods
+
+
+cdef str shown(object number):
+    """An exact int in a message; a huge one by its size."""
+    bits = number.bit_length()
+    if bits > 64:
+        return f"an integer of {bits} bits"
+    return f"{number}" if -10 < number < 10 else f"{number:#x}"
+
+
+def whole(object value, str what not None, object least, object most):
+    """`value` as an int from `least` to `most`. TypeError: no integer; ValueError: outside. `what` names it in the message.
+
+    >>> whole(5, "port", 0, 0xFFFF)
+    5
+    """
+    return within(exact(value, what), what, least, most)
+
+
+cdef object within(object number, str what, object least, object most):
+    """The same for an exact int."""
+    if not least <= number <= most:
+        raise ValueError(f"{what} is {shown(number)}: give {shown(least)} to {shown(most)}")
+    return number
