@@ -1,10 +1,10 @@
 """The core: a real-mode x86 vCPU and KVM's way of doing I/O, in one translation unit. This is its table of contents."""
 
 cimport cython
-from cpython.buffer cimport PyBUF_FORMAT
+from cpython.buffer cimport PyBUF_FORMAT, PyObject_CheckBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.long cimport PyLong_AsUnsignedLongLongMask
+from cpython.long cimport PyLong_AsUnsignedLongLongMask, PyLong_CheckExact
 from cpython.number cimport PyNumber_Index
 from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
@@ -18,6 +18,7 @@ from posix.types cimport time_t
 
 import errno
 import os
+from itertools import islice
 
 from .exits import ExitReason
 from .irqfd import IrqFds

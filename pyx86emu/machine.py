@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from datetime import datetime
-from time import monotonic
+from time import monotonic_ns
 from typing import Literal
 
 from . import _core
@@ -39,6 +39,8 @@ ROM = 0xF0000
 
 #: The code that the BIOS writes to port 80h when it hands over to the boot sector.
 POST_BOOT = 0x09
+#: The last moment that a clock can show, in ns: 292 years.
+MAX_NS = (1 << 63) - 1
 #: How often `run()` looks at screen and serial text, in guest nanoseconds.
 LOOK = 10_000_000
 #: `until` searches this much of the newest serial and debug text.
@@ -238,17 +240,26 @@ class Machine:
 
         MATCH: the regular expression `until` (multi-line, a dot matches line ends too) is on the
         screen or in the serial or debug text. DEADLINE: `timeout` guest seconds or `wall` seconds
-        are over. BUDGET: so many instructions were executed. HLT: halted for good. SHUTDOWN:
-        triple fault or reset with `no_reboot`, or the guest ended the run with `exit_status`.
+        are over. BUDGET: so many instructions were executed. HLT: halted for good, which is at once
+        where nothing can end a HLT, unless a `timeout` says when to stop waiting. SHUTDOWN: triple
+        fault or reset with `no_reboot`, or the guest ended the run with `exit_status`.
         INTERNAL_ERROR: what this machine does not run. INTR: somebody kicked the vCPU.
+
+        Limits count from the call on. `wall` holds within 20 ms and the device call in progress,
+        whatever the guest does. ValueError: a limit that is negative or no number; times from
+        292 years on; TypeError: `max_instructions` is no integer.
         """
-        watch = _Watch(self, until, wall)
-        clock, never = self.vm.clock, 1 << 62
-        budget = None if max_instructions is None else self.vcpu.instructions + max_instructions
-        deadline = never if timeout is None else clock.now() + int(timeout * 1e9)
+        watch = _Watch(self, until)
+        clock = self.vm.clock
+        budget = None
+        if max_instructions is not None:
+            most = _core.whole(max_instructions, "max_instructions", 0, MAX_NS)
+            budget = self.vcpu.instructions + most
+        deadline = _limit("timeout", timeout, clock.now)
+        wall_deadline = _limit("wall", wall, monotonic_ns)
         while True:
-            look = clock.now() + LOOK if watch.active else never
-            exit = self._run(budget, min(look, deadline))
+            look = None if watch.pattern is None else clock.now() + LOOK
+            exit = self._run(budget, deadline, look, wall_deadline)
             reason, self._stop = self._stop, None
             if reason is not None:
                 self._forget_kick(exit)
@@ -256,7 +267,8 @@ class Machine:
                 return exit.because(ExitReason.MATCH)
             if reason is not None:
                 return exit.because(reason)
-            if exit.reason is not ExitReason.DEADLINE or look >= deadline or watch.late():
+            late = _passed(deadline, clock.now) or _passed(wall_deadline, monotonic_ns)
+            if exit.reason is not ExitReason.DEADLINE or late:
                 return exit
 
     def boot(self, timeout: float = 10.0) -> "_core.Exit":
@@ -267,12 +279,18 @@ class Machine:
         finally:
             self._stop_at_boot = False
 
-    def _run(self, budget: int | None, deadline: int) -> "_core.Exit":
-        """Run until something else than a device access or a reset; both in absolute terms."""
+    def _run(
+        self,
+        budget: int | None,
+        deadline: int | None,
+        look: int | None,
+        wall_deadline: int | None,
+    ) -> "_core.Exit":
+        """Run until something else than a device access or a reset; all in absolute terms."""
         vcpu, stats = self.vcpu, self.stats
         while True:
             left = None if budget is None else max(0, budget - vcpu.instructions)
-            exit = vcpu.run(left, deadline=deadline)
+            exit = vcpu.run(left, deadline=deadline, look=look, wall_deadline=wall_deadline)
             reason = exit.reason
             if reason is ExitReason.IO:
                 stats.pio_exits += 1
@@ -354,21 +372,26 @@ class Machine:
         return f"<Machine {self.vcpu.model}, {self.disk or 'no disk'}, {self.time:.3f} s>"
 
 
-class _Watch:
-    """What else may end a run: text that appears, real time that passes."""
+def _limit(what: str, seconds: float | None, now: Callable[[], int]) -> int | None:
+    """When so many seconds from `now` are over, in ns; None: never."""
+    if seconds is None:
+        return None
+    if not 0 <= seconds < MAX_NS / 1e9:
+        raise ValueError(f"{what}={seconds!r}: give seconds from 0 to {MAX_NS / 1e9:.1e}, or None")
+    return min(now() + int(seconds * 1e9), MAX_NS)
 
-    def __init__(
-        self, machine: Machine, until: str | re.Pattern[str] | None, wall: float | None
-    ) -> None:
+
+def _passed(deadline: int | None, now: Callable[[], int]) -> bool:
+    return deadline is not None and now() >= deadline
+
+
+class _Watch:
+    """What else may end a run: text that appears."""
+
+    def __init__(self, machine: Machine, until: str | re.Pattern[str] | None) -> None:
         self.machine = machine
         self.pattern = re.compile(until, re.M | re.S) if isinstance(until, str) else until
-        self.wall = None if wall is None else monotonic() + wall
-        self.active = until is not None or wall is not None
         self.looked_at: tuple[int, int, int] | None = None
-
-    def late(self) -> bool:
-        """True when real time is up."""
-        return self.wall is not None and monotonic() >= self.wall
 
     def seen(self) -> bool:
         """True if the pattern is in any text; looks only where something has changed."""

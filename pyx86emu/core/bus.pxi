@@ -32,6 +32,15 @@ cdef Range* range_at(VM* vm, int bus, uint64_t addr, int size) noexcept nogil:
     return NULL
 
 
+cdef bint range_touches(VM* vm, int bus, uint64_t addr, int size) noexcept nogil:
+    """Does a device have any byte of the fragment?"""
+    cdef int i
+    for i in range(size):
+        if range_at(vm, bus, addr + i, 1) != NULL:
+            return 1
+    return 0
+
+
 cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
     """Spec section 2 for a write that is not RAM. Whatever has to stop the block is noted in c.attn."""
     cdef IoEntry* e = iotable_find(c.vm.iotable, bus, addr, size, value)
@@ -45,7 +54,8 @@ cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t va
             chip_write(c, o, r.kind, <uint32_t>addr, size, value)
         elif not push_write(c, o, r, bus, addr, size, value):
             add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
-        if c.request:
+        if c.request or c.touched:
+            c.touched = 0
             c.attn |= ATTN_LOOK
         return
     add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
@@ -72,13 +82,15 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
         if r.kind == RANGE_PYTHON:
             v = push_read(c, o, r, bus, addr, size)
             if v == LOAD_FAILED:
+                c.touched = 0
                 c.log_pos = 0
                 c.go = leave_at(c, o)
                 return v
         else:
             v = chip_read(c, o, r.kind, <uint32_t>addr, size)
         log_read(c, bus, addr, size, v)
-        if c.request:                            # something happened meanwhile: finish this one alone
+        if c.request or c.touched:               # something happened meanwhile: finish this one alone
+            c.touched = 0
             c.finish = 1
             c.log_pos = 0
             c.go = leave_at(c, o)
@@ -242,32 +254,40 @@ cdef inline uint64_t ones(int size) noexcept nogil:
 # A Range is only freed under the GIL: the one that was found is still good if the GIL was ours all the time, else it
 # is looked up again.
 
+cdef inline void ask_device(CPU* c, Op* o) noexcept nogil:
+    """Outside, with the state that the instruction of `o` begins with: a device sees the same in blocks and in steps."""
+    c.io_time = now_ns(c, o)
+    c.io_retired = retired_at(c, o)
+    c.ip = o.ip
+    c.in_device = 1
+    go_outside(c)
+
+
+cdef inline void device_asked(CPU* c) noexcept nogil:
+    come_inside(c)
+    c.in_device = 0
+    if RARELY(c.wall != FOREVER) and late(c):
+        want(c, REQ_INTR)                        # leave after this instruction; the run loop ends the run
+
+
 cdef bint push_write(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
     """0: the device has gone while we waited for the GIL."""
     cdef bint taken
-    c.io_time = now_ns(c, o)
-    c.io_ip = o.ip
-    c.in_device = 1
-    go_outside(c)
+    ask_device(c, o)
     if not take_gil(c):
         r = range_at(c.vm, bus, addr, size)
     taken = PYTHON_WRITE(c, r, bus, addr, size, value)
-    come_inside(c)
-    c.in_device = 0
+    device_asked(c)
     return taken
 
 
 cdef uint64_t push_read(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size) noexcept nogil:
     cdef uint64_t v
-    c.io_time = now_ns(c, o)
-    c.io_ip = o.ip
-    c.in_device = 1
-    go_outside(c)
+    ask_device(c, o)
     if not take_gil(c):
         r = range_at(c.vm, bus, addr, size)
     v = PYTHON_READ(c, r, bus, addr, size)
-    come_inside(c)
-    c.in_device = 0
+    device_asked(c)
     return v
 
 
@@ -327,7 +347,7 @@ cdef void device_raised(CPU* c, object e, int bus, uint64_t addr, int size, bint
     """Keep it for run() to raise, with a note saying where the guest was."""
     try:
         e.add_note(f"while the guest {'wrote' if write else 'read'} {size} byte{'s' * (size > 1)} at "
-                   f"{'port' if bus == BUS_PIO else 'address'} {addr:#x}, at {c.sb[CS] >> 4:04x}:{c.io_ip:04x}")
+                   f"{'port' if bus == BUS_PIO else 'address'} {addr:#x}, at {c.sb[CS] >> 4:04x}:{c.ip:04x}")
     except Exception:
         pass
     keep_exception(c, e)

@@ -140,6 +140,14 @@ cdef enum:                       # c.attn: asked by the running instruction itse
     ATTN_EXIT = 2
     ATTN_LOOK = 4
 
+cdef enum:                       # c.moved
+    MOVED_CS = 1
+    MOVED_IP = 2
+
+cdef enum:                       # c.singlestep
+    STEP_ALWAYS = 1
+    STEP_ONCE = 2
+
 cdef enum:                       # KVM's exit reasons, and ours
     EXIT_NONE = 0
     EXIT_IO = 2
@@ -197,6 +205,8 @@ cdef struct CPU:
     uint64_t idle                # ticks that HLT skipped
     uint64_t shadow              # no interrupts when this many are retired
     uint64_t trap_shadow         # nor traps
+    uint64_t look                # guest ns at which run() ends for its caller to look about; FOREVER: none
+    uint64_t wall                # host ns at which run() ends; FOREVER: none
     uint64_t rep_left            # retired when a REP was left between two iterations
     uint16_t rep_last            # its last prefix
     int why
@@ -211,7 +221,7 @@ cdef struct CPU:
     bint delivering              # interrupt `vector` is being delivered: its entry is read by an exit
     int vector
     uint32_t trap_due            # INT 1 comes next: the bits of DR6 that say why
-    bint singlestep
+    uint32_t singlestep          # STEP_ALWAYS: debug() asked for it; STEP_ONCE: step() runs
     bint debug_due
     uint32_t debug_dr6
     int breaks
@@ -261,8 +271,12 @@ cdef struct CPU:
     int ins_size                 # of an element
     Rings rings
     PyObject* raised
-    uint64_t io_time             # guest time of the access that a Python device answers now
-    uint32_t io_ip
+    uint64_t io_time             # guest time and `retired` at the access that a Python device answers now
+    uint64_t io_retired
+    bint touched                 # that device has changed what blocks rely on: leave after its instruction
+    uint32_t moved               # MOVED_CS, MOVED_IP: it chose where the guest goes on after it
+    uint32_t moved_cs            # a segment base, as sb[CS]
+    uint32_t moved_ip
     bint in_device
     bint gil                     # the thread that runs this vCPU has the GIL
     bint python                  # and somebody in Python was called in this slice

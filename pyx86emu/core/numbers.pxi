@@ -5,6 +5,8 @@
 
 cdef object exact(object value, str what):
     """An int of no subclass. TypeError for floats, strings and all that is no integer."""
+    if PyLong_CheckExact(value):
+        return value
     try:
         number = PyNumber_Index(value)
     except TypeError:
@@ -20,7 +22,7 @@ cdef str shown(object number):
     return f"{number}" if -10 < number < 10 else f"{number:#x}"
 
 
-def whole(object value, str what not None, object least, object most):
+cpdef object whole(object value, str what, object least, object most):
     """`value` as an int from `least` to `most`. TypeError: no integer; ValueError: outside. `what` names it in the message.
 
     >>> whole(5, "port", 0, 0xFFFF)
@@ -34,3 +36,12 @@ cdef object within(object number, str what, object least, object most):
     if not least <= number <= most:
         raise ValueError(f"{what} is {shown(number)}: give {shown(least)} to {shown(most)}")
     return number
+
+
+cdef uint64_t LAST_TIME = 0x7FFFFFFFFFFFFFFFULL  # ns: 292 years. No sum of two times leaves 64 bits
+
+
+cdef uint64_t moment(object value, str what) except? 0xFFFFFFFFFFFFFFFF:
+    """A time in ns; a negative one has passed, as 0 has."""
+    cdef object number = exact(value, what)
+    return 0 if number < 0 else within(number, what, 0, LAST_TIME)

@@ -65,6 +65,23 @@ cdef void step_one(CPU* c) noexcept nogil:
         c.ip = 0x10000                           # off the end of the segment: the next fetch faults
 
 
+cdef inline void go_where_told(CPU* c) noexcept nogil:
+    """After an instruction: a device that was asked in it has set CS or IP."""
+    if RARELY(c.moved) and not (c.pending or c.finish):
+        moved(c)
+
+
+cdef void moved(CPU* c) noexcept nogil:
+    if c.moved & MOVED_CS:
+        c.sb[CS] = c.moved_cs
+    if c.moved & MOVED_IP:
+        c.ip = c.moved_ip
+    c.moved = 0
+    c.halted = 0
+    c.carry = 0
+    c.rep_left = FOREVER
+
+
 cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
     """Deliver an interrupt between two instructions; it costs one. 0: its vector is read by an exit first."""
     cdef Op* o = c.scratch + 1
@@ -83,6 +100,7 @@ cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
     c.delivering = not deliver(c, o, vector, back, &NO_CALL)
     c.stepping = 0
     finish_slice(c)
+    go_where_told(c)
     return not c.delivering
 
 
@@ -101,7 +119,7 @@ cdef inline uint64_t ticks_until(CPU* c, uint64_t now, uint64_t deadline) noexce
         return 0
     if deadline == FOREVER:
         return FOREVER
-    return ((deadline - now) + (1ULL << c.vm.shift) - 1) >> c.vm.shift
+    return ((deadline - now - 1) >> c.vm.shift) + 1
 
 
 cdef inline uint64_t next_deadline(CPU* c) noexcept nogil:
@@ -122,8 +140,6 @@ cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
         go_outside(c)
         call_timer(c, now)
         come_inside(c)
-        if vm.timer <= now:
-            vm.timer = now + 1
 
 
 cdef int acknowledge(CPU* c) noexcept nogil:
@@ -175,8 +191,9 @@ cdef bint wait_for_event(CPU* c, uint64_t ns) noexcept nogil:
 
 
 cdef bint someone_may_wake(CPU* c) noexcept nogil:
+    """A halted vCPU: can anything outside end its HLT? With IF=0 no irqfd can."""
     cdef int i
-    if c.vm.waiters:
+    if c.vm.waiters and c.rest & F_IF:
         return 1
     for i in range(c.vm.ncpus):
         if (c.vm.cpu[i] != NULL and c.vm.cpu[i] != c and at_get32(&c.vm.cpu[i].threads_inside)
@@ -185,16 +202,18 @@ cdef bint someone_may_wake(CPU* c) noexcept nogil:
     return 0
 
 
-cdef void sleep_in_hlt(CPU* c, uint64_t now, uint64_t until) noexcept nogil:
-    """A halted vCPU: jump or wait to the next event, or find that there is none."""
+cdef uint64_t sleep_in_hlt(CPU* c, uint64_t now, uint64_t until, uint64_t most) noexcept nogil:
+    """A halted vCPU: jump or wait to the next event, or find that there is none. What it has waited, in host ns:
+    at most `most`, and never beyond c.wall."""
     cdef uint64_t next_ = next_deadline(c), ns
+    cdef int64_t began
     if not c.vm.irqchip_on:
         c.halted = 0
         c.why = EXIT_HLT
-        return
+        return 0
     if not c.rest & F_IF and not someone_may_wake(c):
         c.why = EXIT_HLT
-        return
+        return 0
     if not c.rest & F_IF:
         next_ = FOREVER
     if next_ > until:
@@ -204,22 +223,33 @@ cdef void sleep_in_hlt(CPU* c, uint64_t now, uint64_t until) noexcept nogil:
         if not someone_may_wake(c):
             at_put32(&c.asleep, 0)
             c.why = EXIT_HLT
-            return
+            return 0
     if not c.vm.host_clock and c.no == 0 and next_ != FOREVER:
         c.idle += ticks_until(c, now, next_)
-        return
+        return 0
+    began = host_ns()
     ns = 20000000
     if c.vm.host_clock and next_ != FOREVER and next_ - now < ns:
         ns = next_ - now
-    wait_for_event(c, ns)
+    if c.wall != FOREVER:
+        ns = min(ns, c.wall - <uint64_t>began if c.wall > <uint64_t>began else 0)
+    wait_for_event(c, min(ns, most))
     at_put32(&c.asleep, 0)
+    return <uint64_t>(host_ns() - began)
+
+
+cdef inline uint64_t budget_ns(CPU* c, uint64_t left) noexcept nogil:
+    """Host ns that a halted vCPU may wait for so many instructions. Waiting costs budget at the rate of running, or a
+    limit on instructions would not give the caller his thread back."""
+    return left << c.vm.shift if left < 1ULL << 40 else FOREVER
 
 
 cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     """Run until c.why says why not, or exits are queued. `limit`: retired count; `until`: guest ns."""
-    cdef uint64_t now, span, next_, look = 0, turns = 0, jumps = 0, most = limit - c.retired
+    cdef uint64_t now, span, next_, signals = 0, turns = 0, jumps = 0, waited = 0, room
+    cdef uint64_t began = c.retired, most = limit - began, look = c.look
     cdef Op* o
-    cdef bint interruptible, lines, served = 0
+    cdef bint interruptible, lines, served = 0, answer_first = c.pending or c.finish
     cdef int vector
     come_inside(c)
     while True:
@@ -230,6 +260,10 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if not c.python:
             let_gil_go(c)
         c.python = 0
+        if late(c) and not answer_first:
+            c.why = EXIT_DEADLINE
+            break
+        answer_first = 0
         if c.pending or c.finish:                # an instruction is half done: before anything else
             if c.ins_pos and c.retired >= limit: # but a batch of REP INS may take several budgets
                 c.why = EXIT_INTR if c.kicked else EXIT_BUDGET
@@ -268,18 +302,24 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if c.retired >= limit:
             c.why = EXIT_BUDGET
             break
-        if now >= until:
+        # In HLT nothing happens that was not seen at the last look: then there is none before the next event, which
+        # may never come.
+        if c.halted and c.retired == began:
+            look = FOREVER
+        else:
+            look = c.look
+        if now >= until or now >= look:
             c.why = EXIT_DEADLINE
             break
         served = 0                               # a timer that always asks for "now" must not stop the guest
         turns += 1
-        if turns & 15 == 0 and <uint64_t>host_ns() > look:
-            if look:                             # about every 5 ms: Ctrl-C, and others may have the GIL
+        if turns & 15 == 0 and <uint64_t>host_ns() > signals:
+            if signals:                          # about every 5 ms: Ctrl-C, and others may have the GIL
                 go_outside(c)
                 let_gil_go(c)
                 check_signals(c)
                 come_inside(c)
-            look = <uint64_t>host_ns() + 5000000
+            signals = <uint64_t>host_ns() + 5000000
             continue
         interruptible = c.shadow != c.retired and not c.carry
         if c.trap_due and c.trap_shadow != c.retired and not c.carry:
@@ -305,9 +345,10 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
                 continue
         if c.halted:
             if not (c.singlestep and not c.vm.irqchip_on):
-                sleep_in_hlt(c, now, until)
+                room = budget_ns(c, limit - c.retired)
+                waited += sleep_in_hlt(c, now, min(until, look), room - waited if room > waited else 0)
                 jumps += 1                       # or a HLT that only jumps could last for ever
-                if jumps > most:
+                if c.why == EXIT_NONE and (jumps > most or waited >= room):
                     c.why = EXIT_BUDGET
                 continue
             c.halted = 0
@@ -322,7 +363,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if c.vm.host_clock:
             next_ = FOREVER
         else:
-            next_ = ticks_until(c, now, next_ if next_ < until else until)
+            next_ = ticks_until(c, now, min(next_, until, look))
         if next_ < span:
             span = next_
         if span > SLICE:
@@ -335,6 +376,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         c.left -= o.n
         trampoline(c, o)
         finish_slice(c)
+        go_where_told(c)
     rings_new_slice(&c.rings)
     go_outside(c)
 
@@ -347,6 +389,7 @@ cdef void trap_step(CPU* c) noexcept nogil:
     if breakpoints:
         c.rest &= ~<uint32_t>F_RF                # it held for this instruction
     step_one(c)
+    go_where_told(c)
     if breakpoints and c.rep_left == c.retired:
         c.rest |= F_RF                           # which goes on
     if (trap and c.retired != was and not c.no_trap and c.why == EXIT_NONE and not c.finish
@@ -377,7 +420,7 @@ cdef bint at_breakpoint(CPU* c) noexcept nogil:
 
 
 cdef void call_timer(CPU* c, uint64_t now) noexcept with gil:
-    """Unless another thread has moved it meanwhile."""
+    """Unless another thread has moved it meanwhile: only who has the GIL sets vm.timer."""
     cdef object vm = <object>c.vm.owner
     if c.vm.timer > now:
         return
@@ -389,6 +432,8 @@ cdef void call_timer(CPU* c, uint64_t now) noexcept with gil:
             callback()
     except BaseException as e:
         keep_exception(c, e)
+    if c.vm.timer <= now:
+        c.vm.timer = now + 1
 
 
 cdef void check_signals(CPU* c) noexcept with gil:

@@ -23,6 +23,12 @@ cdef bint take_gil(CPU* c) noexcept nogil:
     return 0
 
 
+cdef inline bint late(CPU* c) noexcept nogil:
+    """Has real time run out? Looked at in each turn of the run loop and after each call of a device, so that no guest
+    and no clock can put it off."""
+    return c.wall != FOREVER and <uint64_t>host_ns() >= c.wall
+
+
 cdef inline void go_outside(CPU* c) noexcept nogil:
     rings_flush(&c.rings)
     c.rings.again_how = 0                        # its entry may go now

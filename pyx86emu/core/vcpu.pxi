@@ -23,7 +23,8 @@ cdef dict REGISTERS = {                          # name: (kind, place, size)
 @cython.final
 @cython.freelist(16)
 cdef class Exit:
-    """Why run() returned, and what the guest wanted. A value: it does not change, but for reply().
+    """Why run() returned, and what the guest wanted. A value: it does not change, but for reply(). Any thread may look
+    at it; reply() is for the thread that calls run().
 
     `reason`; for IO `port`, for MMIO `addr`, for HYPERCALL `addr` is the number; `size` in bytes, `count` of
     elements (REP INS), `write`, `value` (little-endian), `data` (bytes); `cs`, `ip` of the instruction;
@@ -56,17 +57,22 @@ cdef class Exit:
         return (<object>self.value).to_bytes(8, "little")[: self.size] if self.write else b""
 
     def reply(self, value):
-        """Answer an IN or an MMIO read: an int, or bytes in memory order (size * count of them; what is missing
-        reads 0). For HYPERCALL the answer becomes EAX. RuntimeError: nothing to answer, or run() was called since.
+        """Answer an IN or an MMIO read: an int, of which the lowest bits count, or bytes in memory order (size * count
+        of them; what is missing reads 0, what is too much is dropped). For HYPERCALL the answer becomes EAX.
+        RuntimeError: nothing to answer, or run() or reset() was called since; TypeError: neither int nor bytes.
         """
         cdef CPU* c
         cdef bytes raw
-        if self.vcpu is None or self.serial != self.vcpu.serial or (self.write and self.reason != EXIT_HYPERCALL):
-            raise RuntimeError(f"{self!r} waits for no answer: reply to a read, before the next run()")
-        c = self.vcpu.c
+        cdef bint asks = self.reason == EXIT_HYPERCALL or (
+            not self.write and (self.reason == EXIT_IO or self.reason == EXIT_MMIO))
         most = self.size * self.count
-        raw = (value & ((1 << 8 * most) - 1)).to_bytes(most, "little") if isinstance(value, int) else bytes(value)
-        raw = raw[:most].ljust(most, b"\0")
+        if PyObject_CheckBuffer(value):
+            raw = bytes(memoryview(value).cast("B")[:most]).ljust(most, b"\0")
+        else:
+            raw = (exact(value, "the answer") & ((1 << 8 * most) - 1)).to_bytes(most, "little")
+        if not asks or self.vcpu is None or self.serial != self.vcpu.serial:
+            raise RuntimeError(f"{self!r} waits for no answer: reply to a read, before the next run() or reset()")
+        c = self.vcpu.c
         if self.reason == EXIT_HYPERCALL:
             c.r[AX] = int.from_bytes(raw, "little")
         elif c.ins_count:
@@ -81,9 +87,12 @@ cdef class Exit:
         cdef Exit e = Exit.__new__(Exit)
         e.reason, e.addr, e.size, e.count, e.write = reason, self.addr, self.size, self.count, self.write
         e.value, e.cs, e.ip, e.message = self.value, self.cs, self.ip, self.message
+        e.dr6, e.pc = self.dr6, self.pc
         return e
 
     def __repr__(self):
+        if self.reason is None:
+            return "Exit(made by hand, no reason)"
         name = self.reason.name
         if self.reason == EXIT_IO or self.reason == EXIT_MMIO:
             where = f"port={self.addr:#x}" if self.reason == EXIT_IO else f"addr={self.addr:#x}"
@@ -97,8 +106,14 @@ cdef class Exit:
 
 cdef class Registers:
     """The registers of a vCPU as attributes: al ah ax eax ... cs ds es fs gs ss ip eip flags eflags cr0 dr0.
-    Values are cut to the register's width. Writing while a read of the guest waits for its answer raises
-    RuntimeError: run() first, kicked if need be. AttributeError: no such register; ValueError: cr0 with PE=1."""
+
+    A device, timer or signal handler that is called while the guest runs sees them as the instruction began, and may
+    write them: the instruction ends with the new values, and the guest goes on at the CS and IP that were written.
+    Another thread may read them while the vCPU runs, and gets values of some moment; writing then raises RuntimeError,
+    and so does writing while a read of the guest waits for its answer: run() first, kicked if need be.
+    AttributeError: no such register; ValueError: a value wider than the register, or cr0 with PE=1; TypeError: no
+    integer.
+    """
 
     cdef Vcpu vcpu
 
@@ -118,8 +133,10 @@ cdef class Registers:
         if kind == 0:
             return reg(c, at, size)
         if kind == 1:
-            return c.sb[<int>at] >> 4
+            return (c.moved_cs if c.moved & MOVED_CS and <int>at == CS else c.sb[<int>at]) >> 4
         if kind == 2:
+            if c.moved & MOVED_IP:
+                return c.moved_ip
             return c.ip & 0xFFFF if size == 2 else c.ip
         if kind == 3:
             return fl_all(c) & 0xFFFF if size == 2 else fl_all(c)
@@ -127,18 +144,30 @@ cdef class Registers:
 
     def __setattr__(self, name, value):
         cdef CPU* c = self.vcpu.c
-        cdef uint32_t v = value & 0xFFFFFFFF
+        cdef uint32_t v
         if name not in REGISTERS:
             raise AttributeError(f"no register {name!r}: choose from {' '.join(sorted(REGISTERS))}")
-        if c.pending or c.finish:
-            raise RuntimeError("a read of the guest waits for its answer: call run() first (kick() to stop behind it)")
         kind, at, size = REGISTERS[name]
+        v = whole(value, name, 0, 0xFFFF if kind == 2 else (1 << 8 * size) - 1)
+        self.vcpu.mine("write its registers")
+        if c.pending or c.finish:
+            raise RuntimeError("a read of the guest waits for its answer: call run() first (kick() to stop after it)")
+        if c.in_device:
+            c.touched = 1
+            if kind == 1 and at == CS:
+                c.moved |= MOVED_CS
+                c.moved_cs = v << 4
+                return
+            if kind == 2:
+                c.moved |= MOVED_IP
+                c.moved_ip = v
+                return
         if kind == 0:
             put_reg(c, at, size, v)
         elif kind == 1:
-            c.sb[<int>at] = (v & 0xFFFF) << 4
+            c.sb[<int>at] = v << 4
         elif kind == 2:
-            c.ip = v & 0xFFFF
+            c.ip = v
         elif kind == 3:
             fl_load(c, v if size == 4 else (fl_all(c) & 0xFFFF0000U) | (v & 0xFFFF),
                     c.m.flags_writable | c.m.eflags_writable | (F_RF if c.m.level >= 3 else 0))
@@ -148,7 +177,7 @@ cdef class Registers:
             c.cr[<int>at] = v
         else:
             set_dr(c, at, v)
-        if kind == 1 or kind == 2:
+        if (kind == 1 or kind == 2) and not c.in_device:
             c.halted = 0
             c.carry = 0
             c.rep_left = FOREVER
@@ -169,6 +198,8 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
         raise MemoryError("no memory for a vCPU")
     c.vm = vm
     c.ram = vm.mem.rd
+    c.look = FOREVER
+    c.wall = FOREVER
     pthread_mutex_init(&c.wait_lock, NULL)
     pthread_cond_init(&c.wait_cond, NULL)
     load_model(&c.m, model)
@@ -223,12 +254,18 @@ cdef void reset_cpu(CPU* c) noexcept nogil:
     c.exits_pos = 0
     forget_batch(c)
     c.resume = 0
+    c.moved = 0
     c.log_tag = FOREVER
 
 
 cdef class Vcpu:
     """A vCPU, made by `Vm.create_vcpu`. It runs in the thread that calls run(), without the GIL. `model` is its
-    name in pyx86emu.models, `regs` its registers, `vm` its Vm."""
+    name in pyx86emu.models, `regs` its registers, `vm` its Vm.
+
+    Any thread may call kick(), interrupt(), nmi(), reset() and read properties at any time. run() and step() of a second
+    thread wait until the first has left. debug() and writing registers are for the thread that runs it, or for
+    any while nobody does.
+    """
 
     cdef CPU* c
     cdef readonly Vm vm
@@ -289,32 +326,47 @@ cdef class Vcpu:
 
     @property
     def instructions(self):
-        """Instructions retired; an iteration of a REP counts as one, so does the delivery of an interrupt."""
-        return self.c.retired
+        """Instructions retired; an iteration of a REP counts as one, so does the delivery of an interrupt. A device sees
+        how many came before the one that asks it; another thread, how many there were at some time in the last slice."""
+        return self.c.io_retired if self.c.in_device else self.c.retired
 
-    def run(self, max_instructions=None, *, deadline=None):
+    def run(self, max_instructions=None, *, deadline=None, look=None, wall_deadline=None):
         """Run the guest until something outside the core has to look, and say what: an Exit.
 
-        `max_instructions`: at most so many, exactly (Exit BUDGET). `deadline`: guest time in ns (Exit DEADLINE).
+        `max_instructions`: at most so many, exactly (Exit BUDGET). A HLT that waits for another thread spends budget as
+        well, an instruction for each 1 << `shift` ns. `deadline`: guest time in ns (Exit DEADLINE). `look`: the same
+        for a caller that only looks about; a vCPU that is in HLT since the last look does not stop for another, so a
+        HLT that nothing can end is Exit HLT. `wall_deadline`: host time in ns, as time.monotonic_ns() gives it (Exit
+        DEADLINE, late by at most 20 ms and the device call in progress). Times that have passed end the run at once.
+
         Raises what a device raised, KeyboardInterrupt on Ctrl-C, RuntimeError from a device of this very vCPU,
-        OSError EBADF after close(), ValueError for a negative budget. A second thread waits until the first has left.
-        (KVM_RUN.)
+        OSError EBADF after close(), TypeError for what is no integer, ValueError for a negative budget and for times
+        beyond 2**63 - 1. A second thread waits until the first has left. (KVM_RUN.)
         """
+        return self.go(max_instructions, deadline, look, wall_deadline, 0)
+
+    cdef Exit go(self, object max_instructions, object deadline, object look, object wall_deadline, uint32_t step):
+        """run(), or with STEP_ONCE step()."""
         cdef CPU* c = self.c
-        cdef uint64_t limit = FOREVER, until = FOREVER
+        cdef uint64_t limit = FOREVER, until = FOREVER, look_at = FOREVER, wall = FOREVER, most = FOREVER
         cdef object raised
         if max_instructions is not None:
-            if max_instructions < 0:
-                raise ValueError(f"max_instructions={max_instructions} is negative")
-            limit = c.retired + <uint64_t>min(max_instructions, 1 << 62)
+            most = whole(max_instructions, "max_instructions", 0, LAST_TIME)
         if deadline is not None:
-            until = max(0, deadline)
+            until = moment(deadline, "deadline")
+        if look is not None:
+            look_at = moment(look, "look")
+        if wall_deadline is not None:
+            wall = moment(wall_deadline, "wall_deadline")
         if self.owner:
             self.wait_for_owner()
-            if max_instructions is not None:
-                limit = c.retired + <uint64_t>min(max_instructions, 1 << 62)
         self.owner = PyThread_get_thread_ident()
         try:
+            if most != FOREVER:
+                limit = c.retired + most
+            c.look = look_at
+            c.wall = wall
+            c.singlestep |= step
             if self.vm.closed:
                 raise os_error(errno.EBADF, "this Vm is closed")
             self.serial += 1
@@ -340,9 +392,14 @@ cdef class Vcpu:
                     raise raised
             return self.next_exit()
         finally:
+            if step:
+                c.singlestep &= ~<uint32_t>step
+                if not c.singlestep:
+                    c.debug_due = 0
             if c.request & REQ_RESET:
                 want(c, at_swap32(&c.request, 0) & ~<uint32_t>REQ_RESET)
                 reset_cpu(c)
+                self.serial += 1                 # the exit that is being returned can no longer be answered
             self.owner = 0
             if self.waiters:
                 wake(c)
@@ -359,6 +416,9 @@ cdef class Vcpu:
     cdef int wait_for_owner(self) except -1:
         if self.owner == PyThread_get_thread_ident():
             raise RuntimeError("run() from a device of the same vCPU: return from the device first")
+        return self.await_owner()
+
+    cdef int await_owner(self) except -1:
         self.waiters += 1
         try:
             while self.owner:
@@ -402,14 +462,7 @@ cdef class Vcpu:
     def step(self):
         """Run one instruction (one iteration of a REP): Exit(DEBUG) behind it, or the exit it made. After the exit
         of a read the next step completes it; a write is complete at its exit. Raises as run() does."""
-        was = self.c.singlestep
-        self.c.singlestep = 1
-        try:
-            return self.run()
-        finally:
-            self.c.singlestep = was
-            if not was:
-                self.c.debug_due = 0
+        return self.go(None, None, None, None, STEP_ONCE)
 
     def kick(self):
         """Make run() return Exit(INTR) soon, from any thread; if none is running, the next run() does
@@ -421,8 +474,9 @@ cdef class Vcpu:
         irqchip. OSError EINVAL: no such vector; EAGAIN: IF is 0, in a shadow, or one is queued already - with
         `queue` it waits for IF instead."""
         cdef CPU* c = self.c
+        vector = exact(vector, "interrupt vector")
         if not 0 <= vector <= 255:
-            raise os_error(errno.EINVAL, f"interrupt vector {vector} is not in 0 to 255")
+            raise os_error(errno.EINVAL, f"interrupt vector {shown(vector)} is not in 0 to 255")
         if c.inject >= 0 or not (queue or self.ready):
             raise os_error(errno.EAGAIN, "the vCPU takes no interrupt now (IF=0, a shadow, or one is waiting): "
                                          "ask for request_interrupt_window, or pass queue=True")
@@ -455,17 +509,20 @@ cdef class Vcpu:
         want(self.c, REQ_INTR)
 
     def debug(self, singlestep=False, breakpoints=()):
-        """Stop with Exit(DEBUG) behind every instruction, or in front of linear addresses (at most 64, else
-        ValueError). (KVM_SET_GUEST_DEBUG.)"""
+        """Stop with Exit(DEBUG) after every instruction, or before the ones at linear addresses (at most 64 of 32
+        bits, else ValueError). RuntimeError: another thread runs this vCPU. (KVM_SET_GUEST_DEBUG.)"""
         cdef CPU* c = self.c
-        points = tuple(breakpoints)
+        cdef bint always = singlestep
+        points = [whole(at, "breakpoint", 0, 0xFFFFFFFF) for at in islice(breakpoints, 65)]
         if len(points) > 64:
-            raise ValueError(f"{len(points)} breakpoints: at most 64 fit")
-        for i, at in enumerate(points):
-            c.breakpoint[<int>i] = at
+            raise ValueError("more than 64 breakpoints: at most 64 fit")
+        self.mine("change its breakpoints")
+        for i in range(len(points)):
+            c.breakpoint[<int>i] = points[i]
         c.breaks = len(points)
-        c.singlestep = bool(singlestep)
+        c.singlestep = (c.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
         c.debug_due = 0
+        c.touched = c.in_device
 
     def reset(self):
         """The state after RESET: F000:FFF0, pending exits and interrupts dropped. While it runs it
@@ -474,6 +531,7 @@ cdef class Vcpu:
             want(self.c, REQ_RESET)
             return
         reset_cpu(self.c)
+        self.serial += 1                         # an exit that waited for an answer is void
 
     cdef int forked(self) except -1:
         """In the child: a thread that was inside run() is not here."""
@@ -483,17 +541,24 @@ cdef class Vcpu:
             self.c.gil = 0
             self.c.thread = NULL
             self.c.in_device = 0
+            self.c.moved = 0
+            self.c.touched = 0
             pthread_mutex_init(&self.c.wait_lock, NULL)      # somebody may have held the old one
         return 0
 
+    cdef int mine(self, str what) except -1:
+        """RuntimeError if another thread runs this vCPU."""
+        if self.owner and self.owner != PyThread_get_thread_ident():
+            raise RuntimeError(f"another thread runs this vCPU: kick() it and wait until its run() has returned, "
+                               f"then {what}")
+        return 0
+
     cdef int shut(self) except -1:
-        """For close(): out of the core, and not in again."""
+        """For close(): out of the core, and not in again. A device that blocks keeps it waiting; Ctrl-C ends that."""
         if self.owner:
             want(self.c, REQ_KICK)
         if self.owner != PyThread_get_thread_ident():
-            while self.owner:
-                with nogil:
-                    sched_yield()
+            self.await_owner()
         with nogil:
             rings_flush(&self.c.rings)
         return 0
