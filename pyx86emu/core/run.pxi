@@ -249,7 +249,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     cdef uint64_t now, span, next_, signals = 0, turns = 0, jumps = 0, waited = 0, room
     cdef uint64_t began = c.retired, most = limit - began, look = c.look
     cdef Op* o
-    cdef bint interruptible, lines, served = 0, answer_first = c.pending or c.finish
+    cdef bint interruptible, lines, served = 0, stirred = 0, answer_first = c.pending or c.finish
     cdef int vector
     come_inside(c)
     while True:
@@ -296,18 +296,15 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             io_publish(&c.vm.ticks, now >> c.vm.shift)
         next_ = next_deadline(c)
         if next_ <= now and not served:
-            served = 1
+            served = stirred = 1
             serve_timers(c, now)
             continue
         if c.retired >= limit:
             c.why = EXIT_BUDGET
             break
-        # In HLT nothing happens that was not seen at the last look: then there is none before the next event, which
-        # may never come.
-        if c.halted and c.retired == began:
-            look = FOREVER
-        else:
-            look = c.look
+        # In HLT nothing happens that was not seen at the last look: no other before the next event, which may never
+        # come.
+        look = FOREVER if c.halted and c.retired == began and not stirred else c.look
         if now >= until or now >= look:
             c.why = EXIT_DEADLINE
             break

@@ -343,13 +343,7 @@ cdef class Vcpu:
         OSError EBADF after close(), TypeError for what is no integer, ValueError for a negative budget and for times
         beyond 2**63 - 1. A second thread waits until the first has left. (KVM_RUN.)
         """
-        return self.go(max_instructions, deadline, look, wall_deadline, 0)
-
-    cdef Exit go(self, object max_instructions, object deadline, object look, object wall_deadline, uint32_t step):
-        """run(), or with STEP_ONCE step()."""
-        cdef CPU* c = self.c
-        cdef uint64_t limit = FOREVER, until = FOREVER, look_at = FOREVER, wall = FOREVER, most = FOREVER
-        cdef object raised
+        cdef uint64_t most = FOREVER, until = FOREVER, look_at = FOREVER, wall = FOREVER
         if max_instructions is not None:
             most = whole(max_instructions, "max_instructions", 0, LAST_TIME)
         if deadline is not None:
@@ -358,13 +352,20 @@ cdef class Vcpu:
             look_at = moment(look, "look")
         if wall_deadline is not None:
             wall = moment(wall_deadline, "wall_deadline")
+        return self.go(most, until, look_at, wall, 0)
+
+    cdef Exit go(self, uint64_t most, uint64_t until, uint64_t look, uint64_t wall, uint32_t step):
+        """run(), FOREVER where there is no limit; with STEP_ONCE step()."""
+        cdef CPU* c = self.c
+        cdef uint64_t limit = FOREVER
+        cdef object raised
         if self.owner:
             self.wait_for_owner()
         self.owner = PyThread_get_thread_ident()
         try:
             if most != FOREVER:
                 limit = c.retired + most
-            c.look = look_at
+            c.look = look
             c.wall = wall
             c.singlestep |= step
             if self.vm.closed:
@@ -462,7 +463,7 @@ cdef class Vcpu:
     def step(self):
         """Run one instruction (one iteration of a REP): Exit(DEBUG) behind it, or the exit it made. After the exit
         of a read the next step completes it; a write is complete at its exit. Raises as run() does."""
-        return self.go(None, None, None, None, STEP_ONCE)
+        return self.go(FOREVER, FOREVER, FOREVER, FOREVER, STEP_ONCE)
 
     def kick(self):
         """Make run() return Exit(INTR) soon, from any thread; if none is running, the next run() does
