@@ -196,7 +196,8 @@ class Vcpu:
     def regs(self) -> Registers: ...
     @property
     def instructions(self) -> int: ...
-    def run(
+    def run(self, max_instructions: int | None = None, *, deadline: int | None = None) -> Exit: ...
+    def run_until(
         self,
         max_instructions: int | None = None,
         *,

@@ -287,10 +287,10 @@ class Machine:
         wall_deadline: int | None,
     ) -> "_core.Exit":
         """Run until something else than a device access or a reset; all in absolute terms."""
-        vcpu, stats = self.vcpu, self.stats
+        vcpu, run, stats = self.vcpu, self.vcpu.run_until, self.stats
         while True:
             left = None if budget is None else max(0, budget - vcpu.instructions)
-            exit = vcpu.run(left, deadline=deadline, look=look, wall_deadline=wall_deadline)
+            exit = run(left, deadline=deadline, look=look, wall_deadline=wall_deadline)
             reason = exit.reason
             if reason is ExitReason.IO:
                 stats.pio_exits += 1

@@ -247,9 +247,9 @@ cdef inline uint64_t budget_ns(CPU* c, uint64_t left) noexcept nogil:
 cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     """Run until c.why says why not, or exits are queued. `limit`: retired count; `until`: guest ns."""
     cdef uint64_t now, span, next_, signals = 0, turns = 0, jumps = 0, waited = 0, room
-    cdef uint64_t began = c.retired, most = limit - began, look = c.look
+    cdef uint64_t began = c.retired, most = limit - began, soon = min(until, c.look)
     cdef Op* o
-    cdef bint interruptible, lines, served = 0, stirred = 0, answer_first = c.pending or c.finish
+    cdef bint interruptible, lines, served = 0, stirred = 0, completed = 0
     cdef int vector
     come_inside(c)
     while True:
@@ -260,11 +260,11 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if not c.python:
             let_gil_go(c)
         c.python = 0
-        if late(c) and not answer_first:
+        if late(c) and (completed or not (c.pending or c.finish)):
             c.why = EXIT_DEADLINE
             break
-        answer_first = 0
         if c.pending or c.finish:                # an instruction is half done: before anything else
+            completed = 1
             if c.ins_pos and c.retired >= limit: # but a batch of REP INS may take several budgets
                 c.why = EXIT_INTR if c.kicked else EXIT_BUDGET
                 c.kicked = 0
@@ -302,10 +302,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if c.retired >= limit:
             c.why = EXIT_BUDGET
             break
-        # In HLT nothing happens that was not seen at the last look: no other before the next event, which may never
-        # come.
-        look = FOREVER if c.halted and c.retired == began and not stirred else c.look
-        if now >= until or now >= look:
+        if now >= soon and (now >= until or not (c.halted and c.retired == began and not stirred)):
             c.why = EXIT_DEADLINE
             break
         served = 0                               # a timer that always asks for "now" must not stop the guest
@@ -343,7 +340,9 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if c.halted:
             if not (c.singlestep and not c.vm.irqchip_on):
                 room = budget_ns(c, limit - c.retired)
-                waited += sleep_in_hlt(c, now, min(until, look), room - waited if room > waited else 0)
+                # Nothing has happened since the last look: there is no other before the next event, which may never come.
+                next_ = until if c.retired == began and not stirred else soon
+                waited += sleep_in_hlt(c, now, next_, room - waited if room > waited else 0)
                 jumps += 1                       # or a HLT that only jumps could last for ever
                 if c.why == EXIT_NONE and (jumps > most or waited >= room):
                     c.why = EXIT_BUDGET
@@ -360,7 +359,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if c.vm.host_clock:
             next_ = FOREVER
         else:
-            next_ = ticks_until(c, now, min(next_, until, look))
+            next_ = ticks_until(c, now, min(next_, soon))
         if next_ < span:
             span = next_
         if span > SLICE:

@@ -330,18 +330,30 @@ cdef class Vcpu:
         how many came before the one that asks it; another thread, how many there were at some time in the last slice."""
         return self.c.io_retired if self.c.in_device else self.c.retired
 
-    def run(self, max_instructions=None, *, deadline=None, look=None, wall_deadline=None):
+    def run(self, max_instructions=None, *, deadline=None):
         """Run the guest until something outside the core has to look, and say what: an Exit.
 
         `max_instructions`: at most so many, exactly (Exit BUDGET). A HLT that waits for another thread spends budget as
-        well, an instruction for each 1 << `shift` ns. `deadline`: guest time in ns (Exit DEADLINE). `look`: the same
-        for a caller that only looks about; a vCPU that is in HLT since the last look does not stop for another, so a
-        HLT that nothing can end is Exit HLT. `wall_deadline`: host time in ns, as time.monotonic_ns() gives it (Exit
-        DEADLINE, late by at most 20 ms and the device call in progress). Times that have passed end the run at once.
+        well, an instruction for each 1 << `shift` ns. `deadline`: guest time in ns (Exit DEADLINE); one that has
+        passed ends the run at once.
 
         Raises what a device raised, KeyboardInterrupt on Ctrl-C, RuntimeError from a device of this very vCPU,
         OSError EBADF after close(), TypeError for what is no integer, ValueError for a negative budget and for times
         beyond 2**63 - 1. A second thread waits until the first has left. (KVM_RUN.)
+        """
+        cdef uint64_t most = FOREVER, until = FOREVER
+        if max_instructions is not None:
+            most = whole(max_instructions, "max_instructions", 0, LAST_TIME)
+        if deadline is not None:
+            until = moment(deadline, "deadline")
+        return self.go(most, until, FOREVER, FOREVER, 0)
+
+    def run_until(self, max_instructions=None, *, deadline=None, look=None, wall_deadline=None):
+        """run() with two more limits, both Exit DEADLINE.
+
+        `wall_deadline`: host time in ns, as time.monotonic_ns() gives it; late by at most 20 ms and the device call in
+        progress, whatever the guest does. `look`: guest time in ns, for a caller that only looks about. A vCPU in HLT
+        stops for no second look while nothing has happened, so a HLT that nothing can end is Exit HLT all the same.
         """
         cdef uint64_t most = FOREVER, until = FOREVER, look_at = FOREVER, wall = FOREVER
         if max_instructions is not None:
