@@ -346,7 +346,7 @@ cdef class Vcpu:
             most = whole(max_instructions, "max_instructions", 0, LAST_TIME)
         if deadline is not None:
             until = moment(deadline, "deadline")
-        return self.go(most, until, FOREVER, FOREVER, 0)
+        return go(self, most, until, FOREVER, FOREVER, 0)
 
     def run_until(self, max_instructions=None, *, deadline=None, look=None, wall_deadline=None):
         """run() with two more limits, both Exit DEADLINE.
@@ -364,58 +364,7 @@ cdef class Vcpu:
             look_at = moment(look, "look")
         if wall_deadline is not None:
             wall = moment(wall_deadline, "wall_deadline")
-        return self.go(most, until, look_at, wall, 0)
-
-    cdef Exit go(self, uint64_t most, uint64_t until, uint64_t look, uint64_t wall, uint32_t step):
-        """run(), FOREVER where there is no limit; with STEP_ONCE step()."""
-        cdef CPU* c = self.c
-        cdef uint64_t limit = FOREVER
-        cdef object raised
-        if self.owner:
-            self.wait_for_owner()
-        self.owner = PyThread_get_thread_ident()
-        try:
-            if most != FOREVER:
-                limit = c.retired + most
-            c.look = look
-            c.wall = wall
-            c.singlestep |= step
-            if self.vm.closed:
-                raise os_error(errno.EBADF, "this Vm is closed")
-            self.serial += 1
-            if c.exits_pos == c.nexits:
-                c.exits_pos = 0
-                c.nexits = 0
-                c.why = EXIT_NONE
-                self.answer()
-                if self.vm.views:
-                    want(c, REQ_DROP)
-                c.threads_inside = 1
-                c.gil = 1
-                c.python = 1
-                run_core(c, limit, until)
-                take_gil(c)
-                c.gil = 0
-                c.threads_inside = 0
-                if c.raised != NULL:
-                    raised = <object>c.raised
-                    Py_DECREF(raised)
-                    c.raised = NULL
-                    c.why = EXIT_NONE
-                    raise raised
-            return self.next_exit()
-        finally:
-            if step:
-                c.singlestep &= ~<uint32_t>step
-                if not c.singlestep:
-                    c.debug_due = 0
-            if c.request & REQ_RESET:
-                want(c, at_swap32(&c.request, 0) & ~<uint32_t>REQ_RESET)
-                reset_cpu(c)
-                self.serial += 1                 # the exit that is being returned can no longer be answered
-            self.owner = 0
-            if self.waiters:
-                wake(c)
+        return go(self, most, until, look_at, wall, 0)
 
     cdef int answer(self) except -1:
         """A read without an answer reads 0."""
@@ -475,7 +424,7 @@ cdef class Vcpu:
     def step(self):
         """Run one instruction (one iteration of a REP): Exit(DEBUG) behind it, or the exit it made. After the exit
         of a read the next step completes it; a write is complete at its exit. Raises as run() does."""
-        return self.go(FOREVER, FOREVER, FOREVER, FOREVER, STEP_ONCE)
+        return go(self, FOREVER, FOREVER, FOREVER, FOREVER, STEP_ONCE)
 
     def kick(self):
         """Make run() return Exit(INTR) soon, from any thread; if none is running, the next run() does
@@ -575,3 +524,55 @@ cdef class Vcpu:
         with nogil:
             rings_flush(&self.c.rings)
         return 0
+
+
+cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uint64_t wall, uint32_t step):
+    """run(), FOREVER where there is no limit; with STEP_ONCE step()."""
+    cdef CPU* c = self.c
+    cdef uint64_t limit = FOREVER
+    cdef object raised
+    if self.owner:
+        self.wait_for_owner()
+    self.owner = PyThread_get_thread_ident()
+    try:
+        if most != FOREVER:
+            limit = c.retired + most
+        c.look = look
+        c.wall = wall
+        c.singlestep |= step
+        if self.vm.closed:
+            raise os_error(errno.EBADF, "this Vm is closed")
+        self.serial += 1
+        if c.exits_pos == c.nexits:
+            c.exits_pos = 0
+            c.nexits = 0
+            c.why = EXIT_NONE
+            self.answer()
+            if self.vm.views:
+                want(c, REQ_DROP)
+            c.threads_inside = 1
+            c.gil = 1
+            c.python = 1
+            run_core(c, limit, until)
+            take_gil(c)
+            c.gil = 0
+            c.threads_inside = 0
+            if c.raised != NULL:
+                raised = <object>c.raised
+                Py_DECREF(raised)
+                c.raised = NULL
+                c.why = EXIT_NONE
+                raise raised
+        return self.next_exit()
+    finally:
+        if step:
+            c.singlestep &= ~<uint32_t>step
+            if not c.singlestep:
+                c.debug_due = 0
+        if c.request & REQ_RESET:
+            want(c, at_swap32(&c.request, 0) & ~<uint32_t>REQ_RESET)
+            reset_cpu(c)
+            self.serial += 1                 # the exit that is being returned can no longer be answered
+        self.owner = 0
+        if self.waiters:
+            wake(c)
