@@ -369,9 +369,7 @@ cdef class Vcpu:
     cdef int answer(self) except -1:
         """A read without an answer reads 0."""
         cdef CPU* c = self.c
-        if c.pending and not c.ins_count and c.log_n == c.answers and not c.delivering:
-            log_read(c, c.asked_bus, c.asked_addr, c.asked_size, 0)
-        elif c.pending and c.delivering and c.log_n == c.answers:
+        if c.log_n == c.answers and (c.delivering or not c.ins_count):
             log_read(c, c.asked_bus, c.asked_addr, c.asked_size, 0)
         return 0
 
@@ -547,7 +545,8 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
             c.exits_pos = 0
             c.nexits = 0
             c.why = EXIT_NONE
-            self.answer()
+            if c.pending:
+                self.answer()
             if self.vm.views:
                 want(c, REQ_DROP)
             c.threads_inside = 1
