@@ -321,11 +321,8 @@ class Machine:
         addr, size = exit.addr, exit.size
         if exit.write:
             bus.write(addr, size, exit.value)
-        elif exit.count == 1:
-            exit.reply(bus.read(addr, size))
         else:
-            pieces = (bus.read(addr, size).to_bytes(size, "little") for _ in range(exit.count))
-            exit.reply(b"".join(pieces))
+            exit.reply_one(bus.read(addr, size))
 
     def stop(self, reason: ExitReason = ExitReason.INTR) -> None:
         """End `run()` soon, from a device, a timer or another thread."""

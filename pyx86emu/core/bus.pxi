@@ -32,15 +32,6 @@ cdef Range* range_at(VM* vm, int bus, uint64_t addr, int size) noexcept nogil:
     return NULL
 
 
-cdef bint range_touches(VM* vm, int bus, uint64_t addr, int size) noexcept nogil:
-    """Does a device have any byte of the fragment?"""
-    cdef int i
-    for i in range(size):
-        if range_at(vm, bus, addr + i, 1) != NULL:
-            return 1
-    return 0
-
-
 cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
     """Spec section 2 for a write that is not RAM. Whatever has to stop the block is noted in c.attn."""
     cdef IoEntry* e = iotable_find(c.vm.iotable, bus, addr, size, value)

@@ -78,8 +78,6 @@ cdef class Dispatcher:
             return False
         if exit.write:
             owner.write(exit.addr, size, exit.value)
-        elif exit.count == 1:
-            exit.reply(owner.read(exit.addr, size))
         else:
-            exit.reply(b"".join([owner.read(exit.addr, size).to_bytes(size, "little") for _ in range(exit.count)]))
+            exit.reply_one(owner.read(exit.addr, size))
         return True

@@ -137,7 +137,7 @@ cdef uint64_t ins_value(CPU* c, Op* o, int size) noexcept nogil:
     if o.imm & (S_REP | S_REPNE):
         r = range_at(c.vm, BUS_PIO, port, size)
         if r == NULL or r.kind == RANGE_PULL:
-            n = 1 if range_touches(c.vm, BUS_PIO, port, size) else ins_batch(c, o, size)
+            n = ins_batch(c, o, size)
             add_exit(c, o, EXIT_IO, port, size, n, 0, 0)
             memset(c.ins_data, 0, sizeof(c.ins_data))
             c.ins_count = n

@@ -82,6 +82,14 @@ cdef class Exit:
             log_read(c, BUS_PIO if self.reason == EXIT_IO else BUS_MMIO, self.addr, self.size,
                      int.from_bytes(raw, "little"))
 
+    def reply_one(self, value):
+        """Answer the first element of a read only. REP INS stores it and asks for the next one with another exit, at its
+        own time: for devices whose answer depends on when they are asked. Raises as reply() does."""
+        if self.count > 1 and self.vcpu is not None and self.serial == self.vcpu.serial and self.vcpu.c.ins_count:
+            self.count = 1
+            self.vcpu.c.ins_count = 1
+        self.reply(value)
+
     def because(self, reason):
         """This exit with another reason: what a machine around the vCPU makes of it."""
         cdef Exit e = Exit.__new__(Exit)
