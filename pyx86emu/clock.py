@@ -68,10 +68,11 @@ class Clock:
     a microsecond has passed
     """
 
-    # Threads. There is no lock: the garbage collector may run a finalizer that sets a timer between
-    # any two lines below, in the thread that would hold it, or wait there for a thread that wants it.
-    # Each step is one operation of CPython's on exact integers and tuples of them, which no other
-    # thread and no finalizer can interrupt; between two steps anything may happen.
+    # Threads. There is no lock: between any two lines below the garbage collector may run a
+    # finalizer that sets a timer, in the thread that would hold the lock, or that waits for another
+    # thread that wants it. Each step is one operation of CPython's on exact integers and tuples of
+    # them, which no other thread and no finalizer can interrupt; between two steps anything may
+    # happen.
     #
     # `_waiting` is the truth. Whoever pops a serial number from it owns that timer's call: one pop
     # succeeds, so a timer is called once or cancelled. `_heap` only orders the numbers. It may keep

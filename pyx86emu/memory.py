@@ -1,6 +1,7 @@
 """Guest memory with holes: where there is none, loads float and stores are lost, as on the bus."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Protocol
 
 #: Slots begin and end at multiples of it.
@@ -52,7 +53,5 @@ def _load_page(memory: Memory, addr: int, size: int, hole: int) -> bytes:
 
 
 def _store_page(memory: Memory, addr: int, data: bytes) -> None:
-    try:
+    with suppress(ValueError):
         memory.write(addr, data)
-    except ValueError:
-        pass

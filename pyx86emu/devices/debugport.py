@@ -27,9 +27,7 @@ class DebugConsole(PioDevice):
     name = "debugcon"
     max_size = 1
 
-    def __init__(
-        self, output: Callable[[bytes], object] | None = None, limit: int = LIMIT
-    ) -> None:
+    def __init__(self, output: Callable[[bytes], object] | None = None, limit: int = LIMIT) -> None:
         self.output = output
         # What was said before a reset stays said: it is the host's, not the device's state.
         self.log = Log(limit)
