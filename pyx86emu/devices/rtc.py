@@ -321,7 +321,7 @@ class Rtc(PioDevice):
     def _seconds_to_alarm(self) -> int | None:
         """Seconds from the registers' time to the next match of the alarm, at least 1; None: no
         day has that time."""
-        wanted = []
+        wanted: list[int | None] = []
         for index, units in ((HOURS_ALARM, 24), (MINUTES_ALARM, 60), (SECONDS_ALARM, 60)):
             value = self.cmos[index]
             if value & ANY == ANY:

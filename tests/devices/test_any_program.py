@@ -24,6 +24,7 @@ from pyx86emu.devices import (
     TextVideo,
     Uart16550A,
 )
+from pyx86emu.devices.keyboard import BURST
 
 HERE = str(Path(pyx86emu.__file__).parent)
 SECOND = 10**9
@@ -205,6 +206,57 @@ def test_nothing_goes_on_for_ever_in_a_device_that_nobody_serves(attach_alone, n
         timers += 1
         assert timers <= TIMERS_IN_A_JUMP
         time.advance(time._deadline - time.time)
+
+
+def keys_read(keyboard, time, ns):
+    """What a handler of IRQ 1 reads in this time."""
+    codes = []
+    end = time.time + ns
+    while time.time < end:
+        if keyboard.pio_read(4, 1) & 1:
+            codes.append(keyboard.pio_read(0, 1))
+        time.advance(500_000)
+    return codes
+
+
+def test_a_held_key_rests_while_the_buffer_is_full_and_goes_on_when_the_guest_reads(attach_alone):
+    keyboard, time = attach_alone(Keyboard8042())
+    keyboard.key("a", True)
+
+    time.advance(3600 * SECOND)
+
+    assert not time.waiting  # nobody reads: nothing more can come
+    assert keys_read(keyboard, time, SECOND // 10)[:15] == [0x1E] * 15
+    assert len(keys_read(keyboard, time, 2 * SECOND)) > 15
+    keyboard.key("a", False)
+    assert keys_read(keyboard, time, SECOND)[-1] == 0x9E
+    assert keys_read(keyboard, time, 2 * SECOND) == []
+    assert not time.waiting
+
+
+def test_a_held_key_that_rested_stops_with_its_release(attach_alone):
+    keyboard, time = attach_alone(Keyboard8042())
+    keyboard.key_gap = 0
+    keyboard.key("a", True)
+    time.advance(60 * SECOND)
+    keyboard.key("a", False)
+
+    keys_read(keyboard, time, SECOND)
+
+    assert keys_read(keyboard, time, 10 * SECOND) == []
+    assert not time.waiting
+
+
+def test_long_text_without_gap_moves_in_bursts(attach_alone):
+    keyboard, time = attach_alone(Keyboard8042())
+    keyboard.key_gap = 0
+
+    keyboard.type("x" * 1000)
+
+    assert len(keyboard.queue) == 2 * 1000 - BURST
+    time.advance(SECOND)
+    assert not keyboard.queue
+    assert not time.waiting
 
 
 @given(

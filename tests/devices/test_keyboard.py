@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyx86emu.devices.keyboard import BURST, COMMAND, DATA, MS, STATUS, Keyboard8042
+from pyx86emu.devices.keyboard import COMMAND, DATA, MS, STATUS, Keyboard8042
 
 OBF = 0x01
 SECOND = 1000 * MS
@@ -597,42 +597,3 @@ def test_any_bytes_leave_line_and_status_consistent(attach_alone, writes):
         if value & 1:
             assert 0 <= keyboard.pio_read(DATA, 1) <= 0xFF
         time.advance(value * 10_000)
-
-
-def test_a_held_key_rests_while_the_buffer_is_full_and_goes_on_when_the_guest_reads(
-    guest, keyboard, guest_time
-):
-    keyboard.key("a", True)
-
-    guest_time.advance(3600 * SECOND)
-
-    assert not guest_time.waiting  # nobody reads: nothing more can come
-    first = guest.read_all(100 * MS)
-    assert first[:15] == [0x1E] * 15
-    assert len(guest.read_all(2 * SECOND)) > 15
-    keyboard.key("a", False)
-    assert guest.read_all()[-1] == 0x9E
-    assert guest.read_all(2 * SECOND) == []
-
-
-def test_a_held_key_that_rested_stops_with_its_release(guest, keyboard, guest_time):
-    keyboard.key_gap = 0
-    keyboard.key("a", True)
-    guest_time.advance(60 * SECOND)
-    keyboard.key("a", False)
-
-    guest.read_all(2 * SECOND)
-
-    assert guest.read_all(60 * SECOND) == []
-    assert not guest_time.waiting
-
-
-def test_long_text_without_gap_moves_in_bursts(keyboard, guest_time):
-    keyboard.key_gap = 0
-
-    keyboard.type("x" * 1000)
-
-    assert len(keyboard.queue) == 2 * 1000 - BURST
-    guest_time.advance(SECOND)
-    assert not keyboard.queue
-    assert not guest_time.waiting
