@@ -40,7 +40,11 @@ class Timer:
     def cancel(self) -> bool:
         """Forget the function. True: it will not be called. False: its call had begun, perhaps on
         another thread, or the timer was cancelled before; harmless."""
-        return self._clock._cancel(self._serial)
+        clock = self._clock
+        if clock._waiting.pop(self._serial, None) is None:
+            return False
+        clock._forget()
+        return True
 
     def __repr__(self) -> str:
         return f"<Timer {'at' if self.pending else 'was at'} {self.deadline} ns>"
@@ -95,20 +99,25 @@ class Clock:
         """Call `fn` once guest time has reached `ns`; a time that is over, or less than 0, means
         at once. TypeError: `ns` is no integer or `fn` cannot be called. ValueError: `ns` is beyond
         292 years (2**63 - 1)."""
+        if type(ns) is not int or not -LAST <= ns <= LAST:
+            ns = whole(ns, "a timer's guest time in ns", -LAST, LAST)
+        return self._start(max(0, ns), fn)
+
+    def call_after(self, ns: int, fn: Callable[[], object]) -> Timer:
+        """Call `fn` when `ns` nanoseconds of guest time have passed; less than 0 means at once.
+        Errors as for `call_at`, but a sum beyond its limit is that limit."""
+        if type(ns) is not int or not -LAST <= ns <= LAST:
+            ns = whole(ns, "a timer's delay in ns", -LAST, LAST)
+        return self._start(min(max(0, self._vm.time + ns), LAST), fn)
+
+    def _start(self, deadline: int, fn: Callable[[], object]) -> Timer:
         if not callable(fn):
             raise TypeError(f"a timer calls a function, not {type(fn).__name__}")
-        deadline = max(0, whole(ns, "a timer's guest time in ns", -LAST, LAST))
         serial = next(self._serial)
         self._waiting[serial] = (deadline, fn)
         heappush(self._heap, (deadline, serial))
         self._arm()
         return Timer(self, deadline, serial)
-
-    def call_after(self, ns: int, fn: Callable[[], object]) -> Timer:
-        """Call `fn` when `ns` nanoseconds of guest time have passed; less than 0 means at once.
-        Errors as for `call_at`, but a sum beyond its limit is that limit."""
-        ns = whole(ns, "a timer's delay in ns", -LAST, LAST)
-        return self.call_at(min(self._vm.time + ns, LAST), fn)
 
     def _first(self) -> tuple[int, int] | None:
         """Deadline and serial number of the timer that is next."""
@@ -162,14 +171,12 @@ class Clock:
         finally:
             self._arm()
 
-    def _cancel(self, serial: int) -> bool:
-        if self._waiting.pop(serial, None) is None:
-            return False
+    def _forget(self) -> None:
+        """A timer was cancelled."""
         # A device that sets and cancels a timer for every byte must not fill the heap.
         if len(self._heap) > 64 + 2 * len(self._waiting):
             self._rebuild()
         self._arm()
-        return True
 
     def _rebuild(self) -> None:
         """Begin a heap without the timers that are over."""

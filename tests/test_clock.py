@@ -290,14 +290,15 @@ def test_what_cannot_be_called_is_refused(vm, clock, bad):
 
 @pytest.mark.parametrize("method", ["call_at", "call_after"])
 @pytest.mark.parametrize("ns", [-1, -LAST, 0])
-def test_less_than_nothing_means_at_once(vm, clock, method, ns):
-    vm.time = 5
+@pytest.mark.parametrize("now", [0, 5, LAST])
+def test_nothing_or_less_means_at_once(vm, clock, method, ns, now):
+    vm.time = now
     seen = []
     getattr(clock, method)(ns, lambda: seen.append(clock.now()))
 
-    vm.run_to(5)
+    vm.run_to(now)
 
-    assert seen == [5]
+    assert seen == [now]
 
 
 def test_a_deadline_is_kept_as_an_exact_integer(vm, clock):

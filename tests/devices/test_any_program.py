@@ -2,8 +2,10 @@
 a bounded number of turns of Python for one access, one timer, one jump of time."""
 
 import sys
+from collections.abc import Sized
 from datetime import datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -105,7 +107,7 @@ DEVICES = {
     "video": (alone(TextVideo), 200),
     "post": (alone(PostPort), 20),
     "system": (alone(lambda: SystemControlA(bool, int)), 20),
-    "debug": (alone(DebugConsole), 50),
+    "debug": (alone(lambda: DebugConsole(limit=100)), 50),
     "exit": (alone(DebugExit), 20),
     "doorbell": (alone(DoorbellDevice), 50),
     # Up to 255 sectors in one command, moved by the DMA controller in pieces.
@@ -206,6 +208,31 @@ def test_nothing_goes_on_for_ever_in_a_device_that_nobody_serves(attach_alone, n
         timers += 1
         assert timers <= TIMERS_IN_A_JUMP
         time.advance(time._deadline - time.time)
+
+
+def size(device):
+    """How much a device remembers, in items."""
+    return sum(len(value) for value in vars(device).values() if isinstance(value, Sized))
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_long_program_makes_nothing_grow(attach_alone, name):
+    make, _ = DEVICES[name]
+    device, _ = make()
+    device, time = attach_alone(device)
+    accesses = [offset + i for offset, length in device.ranges for i in range(length)]
+    random = Random(name)
+    before = size(device)
+
+    for _ in range(5000):
+        device.pio_write(
+            random.choice(accesses), 1, random.choice((0, 0xFF, random.randrange(256)))
+        )
+        if random.random() < 0.01:
+            time.advance(random.randrange(SECOND))
+
+    assert size(device) < before + 400  # the POST port keeps 256 codes
+    assert len(device.clock._waiting) < 8
 
 
 def keys_read(keyboard, time, ns):
