@@ -22,17 +22,34 @@ class Log:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = whole(limit, "the limit of a log in bytes", 0, LARGEST)
-        self.total = 0
         self._data = bytearray()
+        self._cut = 0  # how many bytes were taken off its front
         # Cut in pieces: what a byte costs does not depend on how many are kept.
         self._room = self.limit + max(self.limit // 4, 4096)
 
     def write(self, data: bytes) -> None:
         """Add `data` and drop what is older than the limit."""
-        self._data += data
-        self.total += len(data)
-        if len(self._data) > self._room:
-            del self._data[: len(self._data) - self.limit]
+        kept = self._data
+        kept += data
+        if len(kept) > self._room:
+            self._drop()
+
+    def append(self, byte: int) -> None:
+        """The same for one byte."""
+        kept = self._data
+        kept.append(byte)
+        if len(kept) > self._room:
+            self._drop()
+
+    def _drop(self) -> None:
+        old = len(self._data) - self.limit
+        self._cut += old
+        del self._data[:old]
+
+    @property
+    def total(self) -> int:
+        """How many bytes there have ever been."""
+        return self._cut + len(self._data)
 
     @property
     def dropped(self) -> int:

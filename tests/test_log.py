@@ -29,7 +29,7 @@ def test_memory_is_bounded_and_seldom_moved():
     log = Log(100_000)
     cuts, before = 0, 0
     for _ in range(1_000_000):
-        log.write(b"x")
+        log.append(0x78)
         cuts += len(log._data) < before
         before = len(log._data)
         assert before <= 125_000

@@ -41,10 +41,9 @@ class DebugConsole(PioDevice):
         return 0xE9
 
     def pio_write(self, offset: int, size: int, value: int) -> None:
-        data = bytes((value,))
-        self.log.write(data)
+        self.log.append(value)
         if self.output is not None:
-            self.output(data)
+            self.output(bytes((value,)))
 
 
 class DebugExit(PioDevice):
