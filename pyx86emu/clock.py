@@ -5,6 +5,13 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Protocol
 
+from ._core import whole
+
+#: The latest deadline, in nanoseconds: 292 years of guest time.
+LAST = (1 << 63) - 1
+#: No deadline equals it: what the core waits for is not known.
+UNKNOWN = -1
+
 
 class TimeSource(Protocol):
     """What a clock runs on: the Vm."""
@@ -16,25 +23,28 @@ class TimeSource(Protocol):
 
 
 class Timer:
-    """One function that waits for its time; `cancel()` takes it back."""
+    """One function that waits for its time; `cancel()` takes it back. For any thread."""
 
-    __slots__ = ("_clock", "_fn", "deadline")
+    __slots__ = ("_clock", "_serial", "deadline")
 
-    def __init__(self, clock: "Clock", deadline: int, fn: Callable[[], object]) -> None:
+    def __init__(self, clock: "Clock", deadline: int, serial: int) -> None:
         self.deadline = deadline
         self._clock = clock
-        self._fn: Callable[[], object] | None = fn
+        self._serial = serial
 
     @property
     def pending(self) -> bool:
-        """True until the function was called or the timer cancelled."""
-        return self._fn is not None
+        """True until the call of the function begins or the timer is cancelled."""
+        return self._serial in self._clock._waiting
 
-    def cancel(self) -> None:
-        """Forget the function; harmless when it was called or cancelled before."""
-        if self._fn is not None:
-            self._fn = None
-            self._clock._forget()
+    def cancel(self) -> bool:
+        """Forget the function. True: it will not be called. False: its call had begun, perhaps on
+        another thread, or the timer was cancelled before; harmless."""
+        clock = self._clock
+        if clock._waiting.pop(self._serial, None) is None:
+            return False
+        clock._forget()
+        return True
 
     def __repr__(self) -> str:
         return f"<Timer {'at' if self.pending else 'was at'} {self.deadline} ns>"
@@ -45,7 +55,11 @@ class Clock:
 
     Timers are called in the order of their deadlines, equal deadlines in the order in which they
     were made. A timer made by a called function waits for the core's next look at the time, so a
-    function that always asks for "now" cannot stop the machine.
+    function that always asks for "now" cannot stop the machine. What a function raises comes out
+    of `run()`; the other timers stay.
+
+    Every method may be called by any thread, also by a finalizer or a signal handler. The functions
+    are called by the thread that runs the first vCPU, each once.
 
     >>> class Stopwatch:
     ...     time = 0
@@ -58,64 +72,123 @@ class Clock:
     a microsecond has passed
     """
 
+    # Threads. There is no lock: between any two lines below the garbage collector may run a
+    # finalizer that sets a timer, in the thread that would hold the lock, or that waits for another
+    # thread that wants it. Each step is one operation of CPython's on exact integers and tuples of
+    # them, which no other thread and no finalizer can interrupt; between two steps anything may
+    # happen.
+    #
+    # `_waiting` is the truth. Whoever pops a serial number from it owns that timer's call: one pop
+    # succeeds, so a timer is called once or cancelled. `_heap` only orders the numbers. It may keep
+    # those of timers that are over, which are dropped when they come first. A number goes into
+    # `_waiting` first, then into `_heap`; and whoever changed either calls `_arm` afterwards.
+
     def __init__(self, vm: TimeSource) -> None:
         self._vm = vm
-        self._heap: list[tuple[int, int, Timer]] = []
+        self._waiting: dict[int, tuple[int, Callable[[], object]]] = {}
+        self._heap: list[tuple[int, int]] = []
         self._serial = count()
-        self._cancelled = 0
-        self._armed: int | None = None
+        #: What the core was told last, in a list of its own: who told it finds out by identity.
+        self._armed: list[int | None] = [None]
 
     def now(self) -> int:
         """Guest time in nanoseconds since the machine was made."""
         return self._vm.time
 
     def call_at(self, ns: int, fn: Callable[[], object]) -> Timer:
-        """Call `fn` once guest time has reached `ns`; a time that is over means at once."""
-        timer = Timer(self, ns, fn)
-        heappush(self._heap, (ns, next(self._serial), timer))
-        self._arm()
-        return timer
+        """Call `fn` once guest time has reached `ns`; a time that is over, or less than 0, means
+        at once. TypeError: `ns` is no integer or `fn` cannot be called. ValueError: `ns` is beyond
+        292 years (2**63 - 1)."""
+        if type(ns) is not int or not -LAST <= ns <= LAST:
+            ns = whole(ns, "a timer's guest time in ns", -LAST, LAST)
+        return self._start(max(0, ns), fn)
 
     def call_after(self, ns: int, fn: Callable[[], object]) -> Timer:
-        """Call `fn` when `ns` nanoseconds of guest time have passed."""
-        return self.call_at(self._vm.time + ns, fn)
+        """Call `fn` when `ns` nanoseconds of guest time have passed; less than 0 means at once.
+        Errors as for `call_at`, but a sum beyond its limit is that limit."""
+        if type(ns) is not int or not -LAST <= ns <= LAST:
+            ns = whole(ns, "a timer's delay in ns", -LAST, LAST)
+        return self._start(min(max(0, self._vm.time + ns), LAST), fn)
+
+    def _start(self, deadline: int, fn: Callable[[], object]) -> Timer:
+        if not callable(fn):
+            raise TypeError(f"a timer calls a function, not {type(fn).__name__}")
+        serial = next(self._serial)
+        self._waiting[serial] = (deadline, fn)
+        heappush(self._heap, (deadline, serial))
+        self._arm()
+        return Timer(self, deadline, serial)
+
+    def _first(self) -> tuple[int, int] | None:
+        """Deadline and serial number of the timer that is next."""
+        heap = self._heap
+        try:
+            while heap:
+                first = heap[0]
+                if first[1] in self._waiting:
+                    return first
+                dropped = heappop(heap)
+                if dropped[1] in self._waiting:
+                    # Another thread dropped `first`, this is a timer that waits. Who does not
+                    # see it until it is back arms a later time; our caller arms the right one.
+                    heappush(heap, dropped)
+        except IndexError:
+            pass  # another thread dropped the last one
+        return None
 
     def _arm(self) -> None:
-        """Tell the core the earliest deadline, if it is another one than before."""
-        heap = self._heap
-        while heap and not heap[0][2].pending:
-            heappop(heap)
-            self._cancelled -= 1
-        deadline = heap[0][0] if heap else None
-        if deadline != self._armed:
-            self._armed = deadline
-            self._vm.set_timer(deadline, self._fire)
+        """Tell the core the earliest deadline, if it is another one than before.
+
+        Two threads may overtake each other between `_armed` and `set_timer`. So whoever told the
+        core looks again: if another list is in `_armed`, nobody knows which deadline came last, and
+        it tells the core once more. The last one to tell it finds its own list and the earliest
+        deadline in it, or would not be the last.
+        """
+        overtaken = False
+        while True:
+            first = self._first()
+            deadline = None if first is None else first[0]
+            if deadline == self._armed[0] and not overtaken:
+                return
+            mine = self._armed = [deadline]
+            try:
+                self._vm.set_timer(deadline, self._fire)
+            except BaseException:
+                self._armed = [UNKNOWN]  # whoever comes next tells the core
+                raise
+            overtaken = self._armed is not mine
 
     def _fire(self) -> None:
         """Call what is due. The core's timer is spent by now, also when a function raises."""
+        self._armed = [UNKNOWN]
         now = self._vm.time
         newer = next(self._serial)
-        heap = self._heap
         try:
-            while heap and heap[0][0] <= now and heap[0][1] < newer:
-                timer = heappop(heap)[2]
-                fn, timer._fn = timer._fn, None
-                if fn is None:
-                    self._cancelled -= 1
-                else:
-                    fn()
+            while (first := self._first()) and first[0] <= now and first[1] < newer:
+                timer = self._waiting.pop(first[1], None)
+                if timer is not None:  # else another thread has just cancelled it
+                    timer[1]()
         finally:
-            self._armed = None
             self._arm()
 
     def _forget(self) -> None:
+        """A timer was cancelled."""
         # A device that sets and cancels a timer for every byte must not fill the heap.
-        self._cancelled += 1
-        if self._cancelled > 64 and self._cancelled > len(self._heap) // 2:
-            self._heap[:] = [entry for entry in self._heap if entry[2].pending]
-            heapify(self._heap)
-            self._cancelled = 0
+        if len(self._heap) > 64 + 2 * len(self._waiting):
+            self._rebuild()
         self._arm()
 
+    def _rebuild(self) -> None:
+        """Begin a heap without the timers that are over."""
+        known = self._waiting.copy()
+        heap = [(deadline, serial) for serial, (deadline, _) in known.items()]
+        heapify(heap)
+        self._heap = heap
+        # Who made a timer since the copy may have put it into the old heap. It was in `_waiting`
+        # before that; twice in the heap does no harm.
+        for serial, (deadline, _) in self._waiting.copy().items():
+            if serial not in known:
+                heappush(heap, (deadline, serial))
+
     def __repr__(self) -> str:
-        return f"<Clock at {self.now()} ns, {len(self._heap) - self._cancelled} timers>"
+        return f"<Clock at {self.now()} ns, {len(self._waiting)} timers>"

@@ -21,7 +21,7 @@ class _NoTime:
 class _NoClock(Clock):
     """The clock of a device that is not attached: nobody can wait for it."""
 
-    def call_at(self, ns: int, fn: Callable[[], object]) -> Timer:
+    def _start(self, deadline: int, fn: Callable[[], object]) -> Timer:
         raise RuntimeError(
             "a device that is not attached has no clock: attach it to a bus, or set its .clock"
         )
@@ -32,6 +32,11 @@ class Device:
 
     Whoever attaches a device hands in `clock` and, where it has a line, `irq`, then calls
     `reset()`. `irq(True)` raises the line, `irq(False)` lowers it.
+
+    Its methods and timers are called by the thread that runs the guest, one at a time (with several
+    vCPUs: by the thread of the one that asks). The host calls what a device offers to it, such as
+    `type()` of the keyboard or `receive()` of the serial port, from that thread or while the guest
+    does not run. Other threads use `clock.call_after(0, function)`, which calls it there.
     """
 
     #: How messages call it; a subclass that names nothing gets its class name in lower case.

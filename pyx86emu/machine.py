@@ -26,6 +26,7 @@ from .disk import Disk
 from .errors import MachineError
 from .exits import ExitReason
 from .firmware import rom
+from .log import LIMIT, Log
 from .screen import Screen
 from .vm import Vm
 
@@ -87,6 +88,7 @@ class Machine:
     `memory` is the RAM in bytes: at most 640 KiB from 0, what is above 1 MiB from 100000h.
     `clock` is "virtual" (one instruction is 1 << shift ns; every run is the same) or "host"
     (timers follow the host's clock). Ports that nobody owns read FFh, as do holes in memory.
+    Of the serial and the debug text the newest `log_limit` bytes are kept, 16 MiB each.
 
     >>> hello = bytes.fromhex("b0 48 e6 e9 f4")             # mov al,'H'; out 0E9h,al; hlt
     >>> with Machine(bytes.fromhex("fa") + hello) as m:     # cli: nothing ends this HLT
@@ -104,6 +106,7 @@ class Machine:
         shift: int = 7,
         rtc_base: datetime | None = None,
         no_reboot: bool = False,
+        log_limit: int = LIMIT,
     ) -> None:
         if memory < 64 * KIB:
             raise MachineError(f"memory={memory} is too small for a PC: give at least 65536 bytes")
@@ -121,7 +124,7 @@ class Machine:
         self.disk = boot if isinstance(boot, Disk) or boot is None else Disk(boot)
         self._owns_disk = self.disk is not boot
         self._add_memory(memory)
-        self._add_devices(rtc_base)
+        self._add_devices(rtc_base, log_limit)
         self._set_cmos(memory)
 
     # -- putting it together -----------------------------------------------------------
@@ -140,10 +143,11 @@ class Machine:
         self.video = TextVideo()
         self.screen = Screen(vm, self.video, text)
 
-    def _add_devices(self, rtc_base: datetime | None) -> None:
-        self._serial = bytearray()
-        self.debug = DebugConsole()
-        self.uart = Uart16550A(output=self._serial.extend)
+    def _add_devices(self, rtc_base: datetime | None, log_limit: int) -> None:
+        self.serial_log = Log(log_limit)
+        """What the guest sent over COM1; `total` counts it."""
+        self.debug = DebugConsole(limit=log_limit)
+        self.uart = Uart16550A(output=self.serial_log.write)
         self.keyboard = Keyboard8042(a20=self._set_a20, reset=self._ask_reset)
         self.rtc = Rtc() if rtc_base is None else Rtc(rtc_base)
         self.dma = Dma8237(self.vm)
@@ -208,18 +212,29 @@ class Machine:
 
     @property
     def serial(self) -> bytes:
-        """All that the guest sent over COM1."""
-        return bytes(self._serial)
+        """What the guest sent over COM1, without the oldest `serial_dropped` bytes."""
+        return bytes(self.serial_log)
 
     @property
     def serial_text(self) -> str:
-        """What the guest sent over COM1, as text."""
-        return _text(self._serial)
+        """The same as text."""
+        return self.serial_log.text()
+
+    @property
+    def serial_dropped(self) -> int:
+        """How many bytes, the oldest from COM1, are no longer kept; 0 up to `log_limit` bytes."""
+        return self.serial_log.dropped
 
     @property
     def debug_text(self) -> str:
-        """What the guest wrote to the debug port E9h, as text."""
-        return _text(self.debug.data)
+        """What the guest wrote to the debug port E9h, as text, without the oldest `debug_dropped`
+        bytes."""
+        return self.debug.log.text()
+
+    @property
+    def debug_dropped(self) -> int:
+        """How many bytes, the oldest from the debug port, are no longer kept."""
+        return self.debug.log.dropped
 
     @property
     def time(self) -> float:
@@ -395,18 +410,9 @@ class _Watch:
         if self.pattern is None:
             return False
         m = self.machine
-        version = (m.screen.version, len(m._serial), len(m.debug.data))
+        version = (m.screen.version, m.serial_log.total, m.debug.log.total)
         if version == self.looked_at:
             return False
         self.looked_at = version
-        texts = (m.screen.text, _text(m._serial[-TAIL:]), _text(m.debug.data[-TAIL:]))
+        texts = (m.screen.text, m.serial_log.text(TAIL), m.debug.log.text(TAIL))
         return any(self.pattern.search(text) for text in texts)
-
-
-def _text(data: bytes | bytearray) -> str:
-    """Bytes as text: UTF-8 where it is, else code page 437; line ends as \\n."""
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = data.decode("cp437")
-    return text.replace("\r\n", "\n").replace("\r", "")

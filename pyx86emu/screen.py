@@ -6,6 +6,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from .errors import MachineError
+from .memory import load
 
 if TYPE_CHECKING:
     from . import _core
@@ -27,7 +28,12 @@ BIOS_MODE = 0x449
 
 
 class Screen:
-    """The text screen of a machine, at any moment."""
+    """The text screen of a machine, at any moment.
+
+    Whatever the guest leaves in registers, vectors and memory, there is a picture of bounded size:
+    nothing here raises because of it. Any thread may look; what it sees of a guest that runs may be
+    half old and half new.
+    """
 
     def __init__(self, vm: "Vm", video: "TextVideo", memory: "_core.MemorySlot") -> None:
         self._vm = vm
@@ -42,13 +48,13 @@ class Screen:
 
     @property
     def rows(self) -> int:
-        """25, or what the guest has programmed."""
-        return self._video.rows
+        """25, or what the guest has programmed, but no more than fit into the text memory."""
+        return min(self._video.rows, self._memory.size // (2 * self.columns))
 
     @property
     def mode(self) -> int:
         """The BIOS's video mode, at 40:49."""
-        return self._vm.read(BIOS_MODE, 1)[0]
+        return load(self._vm, BIOS_MODE, 1)[0]
 
     @property
     def version(self) -> int:
@@ -59,7 +65,10 @@ class Screen:
 
     def row(self, y: int) -> bytes:
         """One row as it is in memory: character, attribute, character ..."""
-        video, size = self._video, self.columns * 2
+        return self._row(y, self.columns)
+
+    def _row(self, y: int, columns: int) -> bytes:
+        video, size = self._video, columns * 2
         base, room = self._memory.addr, self._memory.size
         at = (video.start_address + y * video.row_pitch) * 2 % room
         row = self._memory[base + at : base + min(at + size, room)]
@@ -68,7 +77,8 @@ class Screen:
     @property
     def cells(self) -> list[list[tuple[int, int]]]:
         """Rows of (character, attribute)."""
-        rows = (self.row(y) for y in range(self.rows))
+        columns = self.columns  # once: the guest may run meanwhile
+        rows = (self._row(y, columns) for y in range(self.rows))
         return [list(zip(row[::2], row[1::2], strict=True)) for row in rows]
 
     @property
@@ -101,8 +111,9 @@ class Screen:
     def png(self) -> bytes:
         """The text screen as a PNG picture, 8 x 16 dots a character."""
         glyphs = self._font()
+        cells = self.cells
         lines = []
-        for row in self.cells:
+        for row in cells:
             for y in range(8):
                 line = bytearray([0])  # no filter
                 for char, attribute in row:
@@ -111,7 +122,7 @@ class Screen:
                     dots = [front if bits & 0x80 >> x else back for x in range(8)]
                     line += bytes(dots[x] << 4 | dots[x + 1] for x in range(0, 8, 2))
                 lines += [bytes(line)] * 2
-        header = struct.pack(">IIBBBBB", self.columns * 8, self.rows * 16, 4, 3, 0, 0, 0)
+        header = struct.pack(">IIBBBBB", len(cells[0]) * 8, len(cells) * 16, 4, 3, 0, 0, 0)
         return (
             b"\x89PNG\r\n\x1a\n"
             + _chunk(b"IHDR", header)
@@ -121,10 +132,11 @@ class Screen:
         )
 
     def _font(self) -> list[bytes]:
-        """256 characters of 8 bytes: the ROM's, with what INT 1Fh points to for the upper half."""
-        read = self._vm.read
-        offset, segment = struct.unpack("<HH", read(FONT_HIGH_VECTOR, 4))
-        data = read(FONT, 1024) + read(segment * 16 + offset, 1024)
+        """256 characters of 8 bytes: the ROM's, with what INT 1Fh points to for the upper half.
+        What points to no memory is blank."""
+        vm = self._vm
+        offset, segment = struct.unpack("<HH", load(vm, FONT_HIGH_VECTOR, 4))
+        data = load(vm, FONT, 1024, 0) + load(vm, segment * 16 + offset, 1024, 0)
         return [data[i : i + 8] for i in range(0, len(data), 8)]
 
 

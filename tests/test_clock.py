@@ -1,10 +1,16 @@
-"""Clock: many timers on the core's one."""
+"""Clock: many timers on the core's one, from any thread."""
+
+import gc
+import sys
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyx86emu.clock import Clock
+from pyx86emu import Vm
+from pyx86emu import clock as clock_module
+from pyx86emu.clock import LAST, Clock
 
 
 class FakeVm:
@@ -223,3 +229,357 @@ def test_any_timers_are_called_once_each_in_order_unless_cancelled(plan):
     vm.run_to(10_000)
 
     assert seen == sorted((ns, i) for i, (ns, cancel, _) in enumerate(plan) if not cancel)
+
+
+# -- what is no deadline ------------------------------------------------------------------------
+
+
+class Liar(int):
+    """Says that it is smaller than everything."""
+
+    def __lt__(self, other):
+        return True
+
+    __le__ = __lt__
+
+    def __gt__(self, other):
+        return False
+
+    __ge__ = __gt__
+
+    def __index__(self):
+        return 10**6
+
+
+@pytest.mark.parametrize("method", ["call_at", "call_after"])
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        ("x", TypeError),
+        (None, TypeError),
+        (1.0, TypeError),
+        (1e30, TypeError),
+        (float("nan"), TypeError),
+        (float("inf"), TypeError),
+        (b"1", TypeError),
+        (1 << 63, ValueError),
+        (1 << 70, ValueError),
+        (-(1 << 70), ValueError),
+    ],
+)
+def test_a_bad_deadline_is_refused_and_the_other_timers_stay(vm, clock, method, bad, error):
+    seen = []
+    clock.call_at(2000, lambda: seen.append("before"))
+
+    with pytest.raises(error, match="timer"):
+        getattr(clock, method)(bad, lambda: seen.append("bad"))
+
+    clock.call_at(1000, lambda: seen.append("after"))
+    vm.run_to(3000)
+    assert seen == ["after", "before"]
+    assert vm.deadline is None
+
+
+@pytest.mark.parametrize("bad", [None, 5, "print"])
+def test_what_cannot_be_called_is_refused(vm, clock, bad):
+    with pytest.raises(TypeError, match="a timer calls a function, not"):
+        clock.call_at(1000, bad)
+
+    assert vm.deadline is None
+
+
+@pytest.mark.parametrize("method", ["call_at", "call_after"])
+@pytest.mark.parametrize("ns", [-1, -LAST, 0])
+@pytest.mark.parametrize("now", [0, 5, LAST])
+def test_nothing_or_less_means_at_once(vm, clock, method, ns, now):
+    vm.time = now
+    seen = []
+    getattr(clock, method)(ns, lambda: seen.append(clock.now()))
+
+    vm.run_to(now)
+
+    assert seen == [now]
+
+
+def test_a_deadline_is_kept_as_an_exact_integer(vm, clock):
+    seen = []
+    clock.call_at(1000, lambda: seen.append(1))
+    clock.call_at(Liar(5), lambda: seen.append(2))
+
+    vm.run_to(10**7)
+
+    assert sorted(seen) == [1, 2]
+    assert all(type(n) is int for pair in clock._heap for n in pair)
+
+
+def test_the_latest_deadline_is_kept_and_a_sum_beyond_it_is_it(vm, clock):
+    assert clock.call_at(LAST, lambda: None).deadline == LAST
+    vm.time = 1000
+    assert clock.call_after(LAST, lambda: None).deadline == LAST
+    assert vm.deadline == LAST
+
+
+def test_cancel_says_whether_it_came_in_time(vm, clock):
+    first = clock.call_at(100, lambda: None)
+    second = clock.call_at(200, lambda: None)
+    vm.run_to(100)
+
+    assert [first.cancel(), second.cancel(), second.cancel()] == [False, True, False]
+
+
+def test_a_failure_to_tell_the_core_is_made_good_by_the_next_one(vm, clock, monkeypatch):
+    def fail(deadline, fn):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(vm, "set_timer", fail)
+        with pytest.raises(KeyboardInterrupt):
+            clock.call_at(100, lambda: None)
+    clock.call_at(200, lambda: None)
+
+    assert vm.deadline == 100
+
+
+# -- threads and finalizers ---------------------------------------------------------------------
+
+
+class Scene:
+    """A clock with timers, and a book of what became of each."""
+
+    def __init__(self):
+        self.vm = FakeVm()
+        self.clock = Clock(self.vm)
+        self.calls = []
+        self.timers = []
+        self.cancelled = set()
+        for ns in (100, 100, 200, 300):
+            self.add(ns)
+        for _ in range(62):
+            self.clock.call_at(10**6, lambda: None).cancel()
+
+    def add(self, ns):
+        name = len(self.calls)
+        self.calls.append(0)
+        self.timers.append(None)
+
+        def call():
+            self.calls[name] += 1
+
+        self.timers[name] = self.clock.call_at(ns, call)
+
+    def cancel(self, name):
+        if self.timers[name].cancel():
+            assert name not in self.cancelled
+            self.cancelled.add(name)
+
+    def fire(self):
+        """As the core does: its timer is spent, then the function is called."""
+        self.vm.time = 100
+        self.vm.deadline = None
+        self.vm.fn()
+
+    def rebuild(self):
+        heap = self.clock._heap
+        while self.clock._heap is heap:
+            self.clock.call_at(10**6, lambda: None).cancel()
+
+    def check(self):
+        waiting = [timer.deadline for timer in self.timers if timer.pending]
+        assert self.vm.deadline == min(waiting, default=None)
+        self.vm.run_to(10**7)
+        assert self.vm.deadline is None
+        expected = [0 if name in self.cancelled else 1 for name in range(len(self.calls))]
+        assert self.calls == expected
+
+
+def interrupted(scene, act, intruder, step):
+    """Run `act`; before bytecode number `step` within the clock run `intruder`. True if it ran."""
+    left = step
+
+    def trace(frame, event, arg):
+        nonlocal left
+        if frame.f_code.co_filename != clock_module.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            if left == 0:
+                intruder(scene)
+            left -= 1
+        return trace
+
+    old = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        act(scene)
+    finally:
+        sys.settrace(old)
+    return left < 0
+
+
+ACTS = {
+    "add earlier": lambda scene: scene.add(50),
+    "add later": lambda scene: scene.add(400),
+    "cancel the first": lambda scene: scene.cancel(0),
+    "cancel the second": lambda scene: scene.cancel(1),
+    "rebuild": Scene.rebuild,
+}
+
+
+@pytest.mark.parametrize("act", [*ACTS, "fire"])
+@pytest.mark.parametrize("intruder", ACTS)
+def test_between_any_two_bytecodes_somebody_else_may_set_and_cancel(act, intruder):
+    """What a finalizer does in the same thread, or another thread that gets the GIL there."""
+    step = 0
+    while True:
+        scene = Scene()
+        ran = interrupted(scene, ACTS.get(act, Scene.fire), ACTS[intruder], step)
+        scene.check()
+        if not ran:
+            break
+        step += 1
+    assert step > 50  # it did interrupt something
+
+
+@pytest.fixture
+def vm_of_core():
+    """The Vm of the core, where `vm` is the test's."""
+    made = []
+
+    def make(**options):
+        made.append(Vm(**options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def hectic():
+    """Threads change places as often as they can."""
+    old = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(old)
+
+
+def guest_that_loops(make):
+    made = make(irqchip=True, shift=7)
+    made.add_memory(0, 0x10000)
+    made.write(0x1000, bytes.fromhex("ebfe"))
+    vcpu = made.create_vcpu()
+    vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
+    return made, vcpu
+
+
+class Book:
+    """How often each timer was called, and which were cancelled in time."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.calls = []
+        self.cancelled = []
+
+    def arm(self, ns):
+        cell = [0]
+        self.calls.append(cell)
+
+        def call():
+            cell[0] += 1
+
+        return cell, self.clock.call_after(ns, call)
+
+    def arm_and_cancel(self, ns):
+        cell, timer = self.arm(ns)
+        if timer.cancel():
+            self.cancelled.append(cell)
+
+    def check(self, vcpu):
+        vcpu.run(100_000)  # 12 ms of guest time
+        late = {id(cell) for cell in self.cancelled}
+        assert [cell[0] for cell in self.calls] == [
+            0 if id(cell) in late else 1 for cell in self.calls
+        ]
+        assert not self.clock._waiting
+
+
+def test_timers_of_many_threads_are_each_called_once_while_the_guest_runs(vm_of_core, hectic):
+    made, vcpu = guest_that_loops(vm_of_core)
+    book, errors = Book(made.clock), []
+
+    def armer():
+        try:
+            for i in range(1500):
+                book.arm(50_000 + i % 7)
+                book.arm_and_cancel(10_000)
+                book.arm_and_cancel(10**12)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=armer) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        vcpu.run(20_000)
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+    book.check(vcpu)
+    assert len(book.calls) == 3 * 1500 * 3
+    assert len(book.cancelled) >= 3 * 1500  # all of the far ones
+
+
+def test_finalizers_may_set_and_cancel_timers_at_any_moment(vm_of_core):
+    made, vcpu = guest_that_loops(vm_of_core)
+    book, errors = Book(made.clock), []
+
+    class Finalized:
+        def __init__(self):
+            self.me = self  # the garbage collector's, not the reference count's
+
+        def __del__(self):
+            try:
+                book.arm(1000)
+                book.arm_and_cancel(10**12)
+            except BaseException as error:
+                errors.append(error)
+
+    old = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for i in range(1000):
+            Finalized()
+            book.arm(500 + i % 3)
+            book.arm_and_cancel(10**12)
+            if i % 10 == 0:
+                vcpu.run(10)
+    finally:
+        gc.set_threshold(*old)
+    gc.collect()
+
+    assert errors == []
+    book.check(vcpu)
+    assert len(book.calls) == 4 * 1000
+
+
+def test_cancelling_very_many_timers_is_not_quadratic(vm, clock):
+    """The clock looks at each timer a few times, whatever the order."""
+    timers = [clock.call_at(10**6 - i, lambda: None) for i in range(3000)]
+    turns = 0
+
+    def trace(frame, event, arg):
+        nonlocal turns
+        turns += event == "line"
+        return trace
+
+    old = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        for timer in timers:
+            timer.cancel()
+    finally:
+        sys.settrace(old)
+
+    assert turns < 100 * 3000
+    assert len(clock._heap) < 100

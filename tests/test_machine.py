@@ -297,3 +297,34 @@ def test_stop_from_a_timer_ends_the_run_with_its_reason(machine: MakeMachine) ->
 
     assert m.run(timeout=5.0).reason is ExitReason.INTR
     assert m.run(timeout=0.01).reason is ExitReason.DEADLINE
+
+
+def test_the_newest_text_is_kept_and_what_was_dropped_is_counted(machine: MakeMachine) -> None:
+    # A hundred letters to the debug port and to COM1, then XY to both.
+    letter = "e6e9 baf803 ee"
+    m = machine(
+        code("b96400 b061" + letter + "e2f8 b058" + letter + "b059" + letter + HALT), log_limit=10
+    )
+
+    m.run()
+
+    assert m.debug_text == m.serial_text == "a" * 8 + "XY"
+    assert m.serial == m.debug.data == b"aaaaaaaaXY"
+    assert m.serial_dropped == m.debug_dropped == 92
+    assert m.serial_log.total == 102
+
+
+def test_until_sees_new_text_after_old_was_dropped(machine: MakeMachine) -> None:
+    # 65535 letters, which take 25 ms; then XY, and the guest goes on for ever.
+    m = machine(code("b9ffff b061 e6e9 e2fc b058 e6e9 b059 e6e9" + SPIN), log_limit=16)
+
+    exit = m.run(until="XY$", timeout=1.0)
+
+    assert exit.reason is ExitReason.MATCH
+    assert m.debug_dropped > 65000
+
+
+@pytest.mark.parametrize(("limit", "error"), [(-1, ValueError), ("16M", TypeError)])
+def test_a_bad_log_limit_is_refused(limit: int, error: type[Exception]) -> None:
+    with pytest.raises(error, match="the limit of a log"):
+        Machine(log_limit=limit)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pyx86emu import Machine, MachineError
 from pyx86emu.screen import CP437
@@ -94,3 +98,87 @@ def test_the_picture_has_the_text_in_its_colours(m: Machine) -> None:
     assert picture.size == (640, 400)
     assert picture.getpixel((3, 5)) == (255, 255, 255)
     assert picture.getpixel((11, 5)) == (170, 0, 0)
+
+
+# -- whatever the guest leaves there ----------------------------------------------------------
+
+
+def picture(data: bytes) -> tuple[int, int]:
+    """Width and height of a PNG whose chunks, sizes and lines are all right."""
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    at, chunks = 8, []
+    while at < len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        (check,) = struct.unpack_from(">I", data, at + 8 + length)
+        assert check == zlib.crc32(kind + body)
+        chunks.append((kind, body))
+        at += 12 + length
+    assert [kind for kind, _ in chunks] == [b"IHDR", b"PLTE", b"IDAT", b"IEND"]
+    width, height, depth, colour, *_ = struct.unpack(">IIBBBBB", chunks[0][1])
+    assert (depth, colour, len(chunks[1][1])) == (4, 3, 48)
+    assert len(zlib.decompress(chunks[2][1])) == height * (1 + width // 2)
+    return width, height
+
+
+@pytest.mark.parametrize("vector", [b"\0\0\0\xd0", b"\xff\xff\xff\xff", b"\0\0\0\xa0"])
+def test_a_font_that_is_no_memory_is_blank(m: Machine, vector: bytes) -> None:
+    show(m, 0, 0, b"A\xdb", 0x0F)
+    m.vm.write(0x1F * 4, vector)
+
+    assert picture(m.screen.png()) == (640, 400)
+    glyphs = m.screen._font()
+    assert glyphs[0x41] != bytes(8)
+    assert glyphs[0xDB] == bytes(8)
+
+
+def test_no_more_is_shown_than_the_text_memory_has(m: Machine) -> None:
+    for index, value in ((0x11, 0), (0x01, 0xFF), (0x07, 0x42), (0x12, 0xFF), (0x09, 0x00)):
+        m.pio.write(0x3D4, 1, index)
+        m.pio.write(0x3D5, 1, value)
+    assert (m.video.columns, m.video.rows) == (256, 1024)
+
+    assert (m.screen.columns, m.screen.rows) == (256, 64)
+    assert picture(m.screen.png()) == (2048, 1024)
+
+
+@given(
+    memory=st.sampled_from((0x10000, 0x11000, 0xA0000, 0x100000, 0x200000)),
+    ports=st.lists(
+        st.tuples(st.integers(0x3C0, 0x3DA), st.integers(0, 0x20), st.integers(0, 0xFF)),
+        max_size=30,
+    ),
+    crtc=st.binary(min_size=25, max_size=25) | st.just(b"\xff" * 25),
+    vectors=st.binary(min_size=1024, max_size=1024) | st.just(b"\xff" * 1024),
+    bda=st.binary(min_size=256, max_size=256),
+    text=st.binary(min_size=64, max_size=64),
+)
+@settings(max_examples=40)
+def test_whatever_the_guest_leaves_there_is_a_picture(
+    memory: int,
+    ports: list[tuple[int, int, int]],
+    crtc: bytes,
+    vectors: bytes,
+    bda: bytes,
+    text: bytes,
+) -> None:
+    with Machine(memory=memory) as m:
+        m.vm.write(0, vectors + bda)
+        m.vm.write(0xB8000, text * 512)
+        for port, index, value in ports:
+            m.pio.write(port, 1, index)
+            m.pio.write(port + 1, 1, value)
+        for index, value in reversed(list(enumerate(crtc))):  # the lock, register 11h, before 0-7
+            m.pio.write(0x3D4, 1, index)
+            m.pio.write(0x3D5, 1, value)
+        screen = m.screen
+
+        assert screen.rows * screen.columns <= 0x4000
+        assert [len(row) for row in screen.cells] == [screen.columns] * screen.rows
+        assert screen.text.count("\n") == screen.rows - 1
+        assert all(len(screen.row(y)) == 2 * screen.columns for y in (-1, 0, 10**6))
+        assert screen.mode == bda[0x49]
+        assert screen.cursor is None or screen.cursor[1] < screen.rows
+        assert isinstance(screen.version, int)
+        assert picture(screen.png()) == (screen.columns * 8, screen.rows * 16)
+        repr(m)

@@ -21,7 +21,7 @@ TESTS = sorted(p for p in (ROOT / "tests").rglob("*.py"))
 LAYERS = (
     "errors exits models irqfd",
     "_core",
-    "events clock bus device vm",
+    "events memory log clock bus device vm",
     "devices screen disk firmware",
     "machine",
     "tools",  # whatever is not named here: measure, conformance ...

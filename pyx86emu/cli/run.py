@@ -208,13 +208,9 @@ class Outputs:
             elif self.serial_to_stdout:
                 _write(data)
 
-        def debug(data: bytes) -> None:
-            m.debug.data += data
-            _write(data)
-
         m.uart.output = serial
         if self.to_stdout:
-            m.debug.output = debug
+            m.debug.output = _write
 
     def close(self) -> None:
         if self.file is not None:
@@ -307,7 +303,7 @@ def wait_for_quiet(m: Machine, limits: Limits) -> "Exit":
         exit = limits.run(0.05)
         if exit.reason is not ExitReason.DEADLINE or limits.over():
             return exit
-        now = (m.screen.version, len(m.serial), m.booted)
+        now = (m.screen.version, m.serial_log.total, m.booted)
         if now != seen:
             seen, since = now, m.time
         if m.booted and (m.time - since >= QUIET or m.time >= TYPE_AT_LAST):
@@ -366,6 +362,8 @@ def report(m: Machine, exit: "Exit", status: int, wall: float) -> dict[str, Any]
         "guest_status": m.exit_status,
         "screen": m.screen.text,
         "serial": m.serial_text,
+        "serial_dropped": m.serial_dropped,
         "debug": m.debug_text,
+        "debug_dropped": m.debug_dropped,
         "disk_sectors_changed": m.disk.changed if m.disk else 0,
     }

@@ -10,33 +10,39 @@
 from collections.abc import Callable
 
 from ..device import PioDevice
+from ..log import LIMIT, Log
 
 
 class DebugConsole(PioDevice):
-    """Port E9h: every byte written goes to `output`, or to `data` when there is none.
+    """Port E9h: `log` keeps the newest `limit` bytes written; `output`, if there is one, gets
+    each byte as it comes, on the thread that runs the guest.
 
     >>> console = DebugConsole()
     >>> for byte in b"hello":
     ...     console.pio_write(0, 1, byte)
-    >>> bytes(console.data), hex(console.pio_read(0, 1))
+    >>> console.data, hex(console.pio_read(0, 1))
     (b'hello', '0xe9')
     """
 
     name = "debugcon"
     max_size = 1
 
-    def __init__(self, output: Callable[[bytes], object] | None = None) -> None:
+    def __init__(self, output: Callable[[bytes], object] | None = None, limit: int = LIMIT) -> None:
         self.output = output
-        self.data = bytearray()
+        # What was said before a reset stays said: it is the host's, not the device's state.
+        self.log = Log(limit)
+
+    @property
+    def data(self) -> bytes:
+        """What the guest wrote, without what `log.dropped` counts."""
+        return bytes(self.log)
 
     def pio_read(self, offset: int, size: int) -> int:
         return 0xE9
 
     def pio_write(self, offset: int, size: int, value: int) -> None:
-        # What was said before a reset stays said: `data` is the host's, not the device's state.
-        if self.output is None:
-            self.data.append(value)
-        else:
+        self.log.append(value)
+        if self.output is not None:
             self.output(bytes((value,)))
 
 

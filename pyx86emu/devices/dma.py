@@ -18,9 +18,8 @@
 At port 00h on a PC. Port 80h, the first of the page registers, belongs to the POST port.
 """
 
-from typing import Protocol
-
 from ..device import PioDevice
+from ..memory import Memory, load, store
 
 STATUS = COMMAND = 0x08
 REQUEST = 0x09
@@ -42,14 +41,6 @@ MODE_WRITE = 0x04  # device to memory
 MODE_READ = 0x08  # memory to device
 MODE_AUTOINIT = 0x10
 MODE_DECREMENT = 0x20
-
-
-class Memory(Protocol):
-    """Guest memory by physical address: the Vm."""
-
-    def read(self, addr: int, size: int, /) -> bytes: ...
-
-    def write(self, addr: int, data: bytes, /) -> object: ...
 
 
 class Dma8237(PioDevice):
@@ -111,7 +102,7 @@ class Dma8237(PioDevice):
             for addr, size in self._runs(channel, len(chunk)):
                 piece = chunk[done : done + size]
                 down = self.mode[channel] & MODE_DECREMENT
-                self._store(addr, piece[::-1] if down else piece)
+                store(self.memory, addr, piece[::-1] if down else piece)
                 done += size
         # Otherwise the chip counts and no memory strobe is given: verify.
         return len(chunk), self._advance(channel, len(chunk))
@@ -124,7 +115,7 @@ class Dma8237(PioDevice):
         if self.mode[channel] & MODE_TYPE == MODE_READ:
             data = b""
             for addr, size in self._runs(channel, n):
-                piece = self._load(addr, size)
+                piece = load(self.memory, addr, size)
                 data += piece[::-1] if self.mode[channel] & MODE_DECREMENT else piece
         else:
             data = b"\xff" * n  # nobody drives the data bus
@@ -160,26 +151,6 @@ class Dma8237(PioDevice):
         else:
             self.mask |= 1 << channel
         return True
-
-    # Where there is no memory, stores are lost and loads float, as on the real bus.
-
-    def _store(self, addr: int, data: bytes) -> None:
-        try:
-            self.memory.write(addr, data)
-        except ValueError:
-            if len(data) > 1:
-                half = len(data) // 2
-                self._store(addr, data[:half])
-                self._store(addr + half, data[half:])
-
-    def _load(self, addr: int, size: int) -> bytes:
-        try:
-            return self.memory.read(addr, size)
-        except ValueError:
-            if size == 1:
-                return b"\xff"
-            half = size // 2
-            return self._load(addr, half) + self._load(addr + half, size - half)
 
     # -- the guest's side --------------------------------------------------------
 

@@ -46,6 +46,8 @@ BAT_OK = 0xAA
 ECHO = 0xEE
 
 BUFFER_SIZE = 16
+#: How many keys move at one time with `key_gap = 0`: more than the buffer takes.
+BURST = 64
 MS = 1_000_000
 
 
@@ -90,6 +92,7 @@ class Keyboard8042(PioDevice):
         self._byte_timer: Timer | None = None
         self._key_timer: Timer | None = None
         self._repeat_timer: Timer | None = None
+        self._repeat_waits = False  # the buffer is full: a key held down has nothing to add
         self.level = False
         self.reset()
 
@@ -153,9 +156,17 @@ class Keyboard8042(PioDevice):
 
     def _pump(self) -> None:
         """Move the next key if the guest has digested the one before."""
-        while self.queue and self._may_type():
+        for _ in range(BURST):
+            if not self.queue or not self._may_type():
+                return
             self._move(*self.queue.popleft())
             self._rest()
+        if self.queue and not self._key_waits:
+            self._key_timer = self.clock.call_after(self.byte_gap, self._pump)
+
+    @property
+    def _key_waits(self) -> bool:
+        return self._key_timer is not None and self._key_timer.pending
 
     def _may_type(self) -> bool:
         if not self.scanning or self.ram[0] & MODE_DISABLED:
@@ -164,9 +175,10 @@ class Keyboard8042(PioDevice):
             return True
         if self.buffer or self.answers or self.status & STATUS_OBF:
             return False  # the read of port 60h pumps
-        if self.clock.now() < self.rest_until:
-            if self._key_timer is None or not self._key_timer.pending:
-                self._key_timer = self.clock.call_at(self.rest_until, self._pump)
+        rest = self.rest_until - self.clock.now()
+        if rest > 0:
+            if not self._key_waits:
+                self._key_timer = self.clock.call_after(rest, self._pump)
             return False
         return True
 
@@ -298,6 +310,8 @@ class Keyboard8042(PioDevice):
 
     def _next_byte(self) -> None:
         """Take a byte from the keyboard if the output buffer and the cable are free."""
+        if self._repeat_waits and len(self.buffer) < BUFFER_SIZE:
+            self._start_repeat(self._repeat_period())
         idle = self._byte_timer is None or not self._byte_timer.pending
         if not idle or self.status & STATUS_OBF or self.ram[0] & MODE_DISABLED:
             return
@@ -421,7 +435,7 @@ class Keyboard8042(PioDevice):
         if self.scan_set == 3:
             repeats = repeats and self._set3_type(name) in ("repeat", "both")
         if down and repeats and name not in ("pause", "print"):
-            self._repeat_timer = self.clock.call_after(self._repeat_delay(), self._repeat)
+            self._start_repeat(self._repeat_delay())
 
     def _send(self, codes: bytes) -> None:
         """Store a key's bytes whole, or one overrun code in the place after the last."""
@@ -477,10 +491,19 @@ class Keyboard8042(PioDevice):
         if not self.held or not self.scanning:
             return
         name = self.held[-1]
-        self._repeat_timer = self.clock.call_after(self._repeat_period(), self._repeat)
+        self._start_repeat(self._repeat_period())
         self._send(self._codes(name, True))
+        if len(self.buffer) >= BUFFER_SIZE:
+            # A guest that reads nothing is not disturbed for ever.
+            self._stop_repeat()
+            self._repeat_waits = True
+
+    def _start_repeat(self, ns: int) -> None:
+        self._repeat_waits = False
+        self._repeat_timer = self.clock.call_after(ns, self._repeat)
 
     def _stop_repeat(self) -> None:
+        self._repeat_waits = False
         if self._repeat_timer is not None:
             self._repeat_timer.cancel()
             self._repeat_timer = None

@@ -55,8 +55,10 @@ CRYSTAL = 32768
 #: With a 32 kHz crystal UIP rises 244 us before an update, which takes 1984 us.
 UPDATE_IN_PROGRESS = 244_000 + 1_984_000
 
-#: Seconds to an alarm at a time that no day has.
-NEVER = 1 << 60
+#: The calendar repeats after so many years, its days of the week too.
+CYCLE = 400
+#: Years that two digits and the century byte can name; after the last comes year 0.
+YEARS = 10_000
 
 DEFAULT_BASE = datetime(2009, 7, 1, 12, 0, 0)
 
@@ -65,7 +67,7 @@ class Rtc(PioDevice):
     """An MC146818 that shows `base` at guest time 0 and goes on in guest time.
 
     The battery keeps date and RAM over a reset. The host reads and writes all 128 bytes as
-    `cmos[index]`.
+    `cmos[index]`. After the year 9999 comes 0, as two digits and the century byte go.
 
     >>> rtc = Rtc(datetime(2009, 7, 1, 12, 34, 56))
     >>> rtc.cmos[0x10] = 0x40
@@ -90,7 +92,7 @@ class Rtc(PioDevice):
         self.periods = 0  # how many periods were over when PF was looked at last
         self._timer: Timer | None = None
         self.level = False
-        self._store_date(base.replace(microsecond=0))
+        self._store_date(base, base.year)
         self.cmos[WEEKDAY] = self._encode(base.isoweekday() % 7 + 1)
         self.reset()
 
@@ -104,14 +106,16 @@ class Rtc(PioDevice):
 
     @property
     def time(self) -> datetime:
-        """The date that the guest sees now."""
+        """The date that the guest sees now. Of the year 0, which `datetime` lacks, the same day
+        in the year 2000, which has the same calendar."""
         self._catch_up()
-        return self._load_date()
+        date = self._load_date()
+        return date.replace(year=self._year(date) or 2000)
 
     @time.setter
     def time(self, date: datetime) -> None:
         self._catch_up()
-        self._store_date(date.replace(microsecond=0))
+        self._store_date(date, date.year)
         self.cmos[WEEKDAY] = self._encode(date.isoweekday() % 7 + 1)
         self._rearm()
 
@@ -179,7 +183,8 @@ class Rtc(PioDevice):
             self.updated += seconds * SECOND
             if not (self.cmos[REG_B] & B_SET or self._divider_held):
                 flags = C_UF
-                if seconds >= self._seconds_to_alarm():
+                alarm = self._seconds_to_alarm()
+                if alarm is not None and seconds >= alarm:
                     flags |= C_AF
                 self._add_seconds(seconds)
                 self._raise(flags)
@@ -215,10 +220,10 @@ class Rtc(PioDevice):
         if not (enabled & B_SET or self._divider_held):
             if enabled & B_UIE:
                 deadlines.append(self.updated + SECOND)
-            if enabled & B_AIE and (seconds := self._seconds_to_alarm()) != NEVER:
+            if enabled & B_AIE and (seconds := self._seconds_to_alarm()) is not None:
                 deadlines.append(self.updated + seconds * SECOND)
         if deadlines:
-            self._timer = self.clock.call_at(min(deadlines), self._event)
+            self._timer = self.clock.call_after(min(deadlines) - self.clock.now(), self._event)
 
     def _event(self) -> None:
         self._timer = None
@@ -265,64 +270,78 @@ class Rtc(PioDevice):
             return self._encode(hour)
         return self._encode(hour % 12 or 12) | (PM if hour >= 12 else 0)
 
+    def _century(self) -> int:
+        century = self.cmos[CENTURY]
+        if century >> 4 > 9 or century & 0x0F > 9:
+            return 19 if self._decode(self.cmos[YEAR]) % 100 >= 80 else 20
+        return (century >> 4) * 10 + (century & 0x0F)
+
     def _load_date(self) -> datetime:
-        """The date in the registers; what the guest left there invalid is carried over."""
+        """The date in the registers; what the guest left there invalid is carried over.
+
+        Its year is one of 2000 to 2399 with the calendar of the registers' year, which may be 0.
+        """
         cmos = self.cmos
-        year = self._decode(cmos[YEAR]) % 100
-        century = (cmos[CENTURY] >> 4) * 10 + (cmos[CENTURY] & 0x0F)
-        if not 1 <= century <= 98:
-            century = 19 if year >= 80 else 20
+        year = self._century() * 100 + self._decode(cmos[YEAR]) % 100
         month = min(max(self._decode(cmos[MONTH]), 1), 12)
-        return datetime(century * 100 + year, month, 1) + timedelta(
+        return datetime(2000 + year % CYCLE, month, 1) + timedelta(
             days=self._decode(cmos[DAY]) - 1,
             hours=self._decode_hour(cmos[HOURS]),
             minutes=self._decode(cmos[MINUTES]),
             seconds=self._decode(cmos[SECONDS]),
         )
 
-    def _store_date(self, date: datetime) -> None:
+    def _year(self, date: datetime) -> int:
+        """The year that the registers call a date that came from `_load_date`."""
+        year = self._century() * 100 + self._decode(self.cmos[YEAR]) % 100
+        return (year + date.year - (2000 + year % CYCLE)) % YEARS
+
+    def _store_date(self, date: datetime, year: int) -> None:
         cmos = self.cmos
         cmos[SECONDS] = self._encode(date.second)
         cmos[MINUTES] = self._encode(date.minute)
         cmos[HOURS] = self._encode_hour(date.hour)
         cmos[DAY] = self._encode(date.day)
         cmos[MONTH] = self._encode(date.month)
-        cmos[YEAR] = self._encode(date.year % 100)
+        cmos[YEAR] = self._encode(year % 100)
         # Firmware's byte, not the chip's: always BCD. A PC's BIOS carries the century itself,
         # here the chip does, so that a guest without BIOS sees the right year.
-        cmos[CENTURY] = date.year // 1000 << 4 | date.year // 100 % 10
+        cmos[CENTURY] = year // 1000 << 4 | year // 100 % 10
 
     def _add_seconds(self, seconds: int) -> None:
         before = self._load_date()
         after = before + timedelta(seconds=seconds)
-        self._store_date(after)
+        self._store_date(after, self._year(after))
         # The chip counts the days of the week by themselves: the guest may have set any.
         days = (after.date() - before.date()).days
         if days:
             weekday = (self._decode(self.cmos[WEEKDAY]) - 1 + days) % 7 + 1
             self.cmos[WEEKDAY] = self._encode(weekday)
 
-    def _seconds_to_alarm(self) -> int:
-        """Seconds from the registers' time to the next match of the alarm, at least 1."""
+    def _seconds_to_alarm(self) -> int | None:
+        """Seconds from the registers' time to the next match of the alarm, at least 1; None: no
+        day has that time."""
+        wanted: list[int | None] = []
+        for index, units in ((HOURS_ALARM, 24), (MINUTES_ALARM, 60), (SECONDS_ALARM, 60)):
+            value = self.cmos[index]
+            if value & ANY == ANY:
+                wanted.append(None)
+                continue
+            hours = index == HOURS_ALARM
+            unit = self._decode_hour(value) if hours else self._decode(value)
+            # The chip compares bytes: one that it never shows, such as BCD 0Ah, matches nothing.
+            if unit >= units or value != (self._encode_hour if hours else self._encode)(unit):
+                return None
+            wanted.append(unit)
+        hour, minute, second = wanted
         date = self._load_date()
         start = date.hour * 3600 + date.minute * 60 + date.second
-        alarm_hour = self._alarm(HOURS_ALARM)
-        alarm_minute = self._alarm(MINUTES_ALARM)
-        alarm_second = self._alarm(SECONDS_ALARM)
+        # From the smallest unit up; where a larger one has to move, the smaller ones start again.
         at = start + 1
-        while at <= start + 86400:
-            if alarm_hour is not None and at // 3600 % 24 != alarm_hour:
-                at = (at // 3600 + 1) * 3600
-            elif alarm_minute is not None and at // 60 % 60 != alarm_minute:
-                at = (at // 60 + 1) * 60
-            elif alarm_second is not None and at % 60 != alarm_second:
-                at += 1
-            else:
-                return at - start
-        return NEVER
-
-    def _alarm(self, index: int) -> int | None:
-        value = self.cmos[index]
-        if value & ANY == ANY:
-            return None
-        return self._decode_hour(value) if index == HOURS_ALARM else self._decode(value)
+        if second is not None:
+            at += (second - at) % 60
+        if minute is not None and (more := (minute - at // 60) % 60):
+            at = (at // 60 + more) * 60 + (second or 0)
+        if hour is not None and (more := (hour - at // 3600) % 24):
+            at = (at // 3600 + more) * 3600 + (minute or 0) * 60 + (second or 0)
+        return at - start

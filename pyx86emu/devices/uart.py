@@ -296,12 +296,12 @@ class Uart16550A(PioDevice):
             return
         now = self.clock.now()
         if now < self.line_free:
-            self._next_byte = self.clock.call_at(self.line_free, self._feed)
+            self._next_byte = self.clock.call_after(self.line_free - now, self._feed)
             return
         self.line_free = now + self.char_time
         self._arrive(self.queue.popleft(), 0)
         if self.queue and self._room() > 0:
-            self._next_byte = self.clock.call_at(self.line_free, self._feed)
+            self._next_byte = self.clock.call_after(self.char_time, self._feed)
 
     def _arrive(self, byte: int, errors: int) -> None:
         """One character is complete in the receiver's shift register."""

@@ -13,14 +13,23 @@ def test_console_collects_what_is_written():
     assert console.data == b"boot\n"
 
 
-def test_console_hands_bytes_on_where_there_is_an_output():
+def test_console_keeps_bytes_and_hands_them_on_where_there_is_an_output():
     out = []
     console = DebugConsole(output=out.append)
 
     console.pio_write(0, 1, 0x41)
 
     assert out == [b"A"]
-    assert console.data == b""
+    assert console.data == b"A"
+
+
+def test_console_keeps_the_newest_bytes():
+    console = DebugConsole(limit=3)
+    for byte in b"hello":
+        console.pio_write(0, 1, byte)
+
+    assert console.data == b"llo"
+    assert console.log.dropped == 2
 
 
 def test_console_tells_that_it_is_there():

@@ -12,17 +12,20 @@ PAGE = (0x87, 0x83, 0x81, 0x82)
 
 
 class Memory:
-    """512 KiB of guest memory with nothing above."""
+    """512 KiB of guest memory with nothing above; counts who asks."""
 
     def __init__(self, size=0x80000):
         self.data = bytearray(size)
+        self.turns = 0
 
     def read(self, addr, size):
+        self.turns += 1
         if addr + size > len(self.data):
             raise ValueError("hole")
         return bytes(self.data[addr : addr + size])
 
     def write(self, addr, data):
+        self.turns += 1
         if addr + len(data) > len(self.data):
             raise ValueError("hole")
         self.data[addr : addr + len(data)] = data
@@ -158,12 +161,24 @@ def test_stores_to_a_hole_are_lost_but_for_what_is_memory(dma, memory):
     assert dma.transfer_to_memory(2, b"abc") == (3, True)
     assert memory.read(0x7FFFD, 3) == b"abc"
 
-    memory.data = memory.data[:0x7FFFE]
-    program(dma, 2, WRITE, 0x7FFFC, 4)
+    memory.data = memory.data[:0x7F000]
+    program(dma, 2, WRITE, 0x7EFFE, 4)
     assert dma.transfer_to_memory(2, b"wxyz") == (4, True)
-    assert memory.read(0x7FFFC, 2) == b"wx"
-    program(dma, 2, READ, 0x7FFFC, 4)
+    assert memory.read(0x7EFFE, 2) == b"wx"
+    program(dma, 2, READ, 0x7EFFE, 4)
     assert dma.transfer_from_memory(2, 4) == (b"wx\xff\xff", True)
+
+
+@pytest.mark.parametrize("direction", [0, DECREMENT])
+def test_a_page_of_nothing_takes_a_few_turns(dma, memory, direction):
+    """64 KiB where no memory is: byte by byte it would be 65536 turns, or twice that."""
+    program(dma, 2, WRITE | direction, 0x88000, 0x10000)
+    assert dma.transfer_to_memory(2, bytes(0x10000)) == (0x10000, True)
+    assert memory.turns < 50
+
+    program(dma, 2, READ | direction, 0x88000, 0x10000)
+    assert dma.transfer_from_memory(2, 0x10000) == (b"\xff" * 0x10000, True)
+    assert memory.turns < 100
 
 
 def test_masked_channel_takes_nothing(dma):

@@ -1,11 +1,14 @@
 """Rtc, by Motorola's MC146818 data sheet."""
 
+import sys
 from datetime import datetime, timedelta
+from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyx86emu.devices import rtc as rtc_module
 from pyx86emu.devices.rtc import UPDATE_IN_PROGRESS, Rtc
 
 SECOND = 1_000_000_000
@@ -434,3 +437,132 @@ def test_next_alarm_is_the_first_second_that_matches(attach_alone, now, at):
 
     assert matches(now + wait)
     assert not any(matches(now + i) for i in range(1, wait, max(1, wait // 500)))
+
+
+class Lines:
+    """Counts the lines of the clock chip that are executed: a loop counts, whatever it calls."""
+
+    def __init__(self):
+        self.count = 0
+
+    def trace(self, frame, event, arg):
+        if frame.f_code.co_filename != rtc_module.__file__:
+            return None
+        self.count += event == "line"
+        return self.trace
+
+    def __enter__(self):
+        self.old = sys.gettrace()
+        sys.settrace(self.trace)
+        return self
+
+    def __exit__(self, *_):
+        sys.settrace(self.old)
+
+
+@pytest.mark.parametrize("mode", [H24, H24 | BINARY, 0, BINARY])
+def test_an_alarm_costs_the_same_whether_it_comes_or_not(rtc, mode):
+    hours = (0x00, 0x13, 0x23, 0x24, 0x7F, 0x80, 0x92, 0x99, 0xFF)
+    minutes = (0x00, 0x1A, 0x59, 0x99, 0xFF)
+    seconds = (0x00, 0x0A, 0x59, 0x60, 0x7F, 0xBF, 0xFF)
+    for at in product(hours, minutes, seconds):
+        put(rtc, 0x0B, mode)
+        alarm(rtc, *at)
+
+        with Lines() as lines:
+            put(rtc, 0x0B, mode | AIE)
+
+        assert 0 < lines.count < 300, at
+
+
+def bytes_shown(mode, units, hours=False):
+    """Each byte that a register shows, and what it means."""
+    code = int if mode & BINARY else (lambda n: n // 10 << 4 | n % 10)
+    if hours and not mode & H24:
+        return {code(n % 12 or 12) | (0x80 if n >= 12 else 0): n for n in range(24)}
+    return {code(n): n for n in range(units)}
+
+
+@given(
+    mode=st.sampled_from([H24, H24 | BINARY, 0, BINARY]),
+    now=st.integers(0, 86399),
+    at=st.tuples(*[st.integers(0, 255) | st.just(0xFF)] * 3),
+)
+def test_an_alarm_comes_when_its_bytes_are_those_of_the_time(attach_alone, mode, now, at):
+    """The chip compares bytes. C0h and more: any; what is never shown: no alarm at all."""
+    rtc, time = attach_alone(Rtc())
+    put(rtc, 0x0B, SET | mode)
+    rtc.time = datetime(2009, 7, 1) + timedelta(seconds=now)
+    alarm(rtc, *at)
+    put(rtc, 0x0B, mode | AIE)
+
+    shown = (bytes_shown(mode, 24, True), bytes_shown(mode, 60), bytes_shown(mode, 60))
+    fit = [
+        list(s.values()) if value >= 0xC0 else [s[value]] if value in s else []
+        for value, s in zip(at, shown, strict=True)
+    ]
+    times = (h * 3600 + m * 60 + s for h in fit[0] for m in fit[1] for s in fit[2])
+    wait = min(((t - now - 1) % 86400 + 1 for t in times), default=None)
+
+    assert time.waiting == (wait is not None)
+    if wait is not None:
+        time.advance(wait * SECOND - 1)
+        assert not rtc.irq.level
+        time.advance(1)
+        assert rtc.irq.level
+
+
+# -- the ends of time ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("base", "year"),
+    [
+        (datetime(1, 1, 1), 1),
+        (datetime(99, 12, 31, 23, 59, 59), 100),
+        (datetime(9899, 12, 31, 23, 59, 58), 9900),
+        (datetime(9999, 12, 31, 23, 59, 58), 0),
+        (datetime.max, 0),
+    ],
+)
+def test_years_have_four_digits_and_wrap(attach, guest_time, base, year):
+    rtc = attach(Rtc(base))
+    put(rtc, 0x0B, H24 | UIE)
+
+    for _ in range(3):
+        guest_time.advance(SECOND)
+        get(rtc, 0x0C)
+
+    assert date(rtc)[:2] == [
+        year // 1000 << 4 | year // 100 % 10,
+        year % 100 // 10 << 4 | year % 10,
+    ]
+    assert rtc.time.year == (year or 2000)
+
+
+@given(seconds=st.integers(0, 600 * 366 * 86400), base=st.datetimes())
+def test_any_jump_of_time_takes_one_step(attach_alone, base, seconds):
+    rtc, time = attach_alone(Rtc(base))
+    put(rtc, 0x0B, H24 | UIE | PIE | AIE)
+    time.time = min(seconds * SECOND, 1 << 63)  # nobody had the time to call a timer
+
+    with Lines() as lines:
+        shown = rtc.time
+
+    assert lines.count < 300
+    try:
+        expected = base.replace(microsecond=0) + timedelta(seconds=time.time // SECOND)
+    except OverflowError:
+        return
+    assert abs(shown - expected) <= timedelta(seconds=1)
+
+
+def test_a_century_that_is_no_bcd_is_guessed(rtc, guest_time):
+    put(rtc, 0x32, 0xFF)
+    assert rtc.time.year == 2009
+    put(rtc, 9, 0x85)
+    assert rtc.time.year == 1985
+
+    guest_time.advance(SECOND)
+
+    assert date(rtc)[:2] == [0x19, 0x85]

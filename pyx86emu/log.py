@@ -1,0 +1,85 @@
+"""A log keeps the newest bytes that the guest sent. Does not know from which port they came."""
+
+from ._core import whole
+
+#: How many bytes a log keeps, unless it is told otherwise.
+LIMIT = 16 << 20
+LARGEST = (1 << 63) - 1
+
+
+class Log:
+    """The newest `limit` bytes of what `write()` was given. `bytes(log)` gives them, `len(log)`
+    says how many there are, `total` how many there have ever been, `dropped` how many of those are
+    no longer here. The vCPU's thread writes; any thread may read.
+
+    TypeError: `limit` is no integer; ValueError: less than 0.
+
+    >>> log = Log(limit=4)
+    >>> log.write(b"hello")
+    >>> bytes(log), len(log), log.total, log.dropped
+    (b'ello', 4, 5, 1)
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.limit = whole(limit, "the limit of a log in bytes", 0, LARGEST)
+        self._data = bytearray()
+        self._cut = 0  # how many bytes were taken off its front
+        # Cut in pieces: what a byte costs does not depend on how many are kept.
+        self._room = self.limit + max(self.limit // 4, 4096)
+
+    def write(self, data: bytes) -> None:
+        """Add `data` and drop what is older than the limit."""
+        kept = self._data
+        kept += data
+        if len(kept) > self._room:
+            self._drop()
+
+    def append(self, byte: int) -> None:
+        """The same for one byte."""
+        kept = self._data
+        kept.append(byte)
+        if len(kept) > self._room:
+            self._drop()
+
+    def _drop(self) -> None:
+        old = len(self._data) - self.limit
+        self._cut += old
+        del self._data[:old]
+
+    @property
+    def total(self) -> int:
+        """How many bytes there have ever been."""
+        return self._cut + len(self._data)
+
+    @property
+    def dropped(self) -> int:
+        """How many bytes, the oldest, are no longer here."""
+        return self.total - len(self)
+
+    def tail(self, n: int) -> bytes:
+        """The newest `n` bytes, or all where there are fewer."""
+        data = self._data
+        return bytes(data[max(0, len(data) - min(n, self.limit)) :])
+
+    def text(self, n: int | None = None) -> str:
+        """All, or the newest `n` bytes, as text: UTF-8 where it is, else code page 437; line ends
+        as \\n. A character whose first bytes were dropped is left out."""
+        data = self.tail(self.limit if n is None else n)
+        start = 0
+        if len(data) < self.total:
+            while start < min(3, len(data)) and data[start] & 0xC0 == 0x80:
+                start += 1
+        try:
+            text = data[start:].decode("utf-8")
+        except UnicodeDecodeError:
+            text = data.decode("cp437")
+        return text.replace("\r\n", "\n").replace("\r", "")
+
+    def __bytes__(self) -> bytes:
+        return self.tail(self.limit)
+
+    def __len__(self) -> int:
+        return min(len(self._data), self.limit)
+
+    def __repr__(self) -> str:
+        return f"<Log of {len(self)} bytes, {self.dropped} dropped>"
