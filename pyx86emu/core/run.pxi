@@ -420,8 +420,11 @@ cdef void call_timer(CPU* c, uint64_t now) noexcept with gil:
     cdef object vm = <object>c.vm.owner
     if c.vm.timer > now:
         return
-    c.vm.timer = FOREVER
     try:
+        PyErr_CheckSignals()                     # before the timer is spent: a handler that raises must not lose it
+        if c.vm.timer > now:
+            return                               # moved by the handler
+        c.vm.timer = FOREVER
         callback = (<Vm>vm)._timer
         (<Vm>vm)._timer = None
         if callback is not None:
