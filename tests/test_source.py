@@ -19,7 +19,7 @@ TESTS = sorted(p for p in (ROOT / "tests").rglob("*.py"))
 
 # Who may import whom: a line may import from the lines above it and from its own.
 LAYERS = (
-    "errors exits models irqfd",
+    "errors exits models owned irqfd",
     "_core",
     "events clock bus device vm",
     "devices screen disk firmware",
