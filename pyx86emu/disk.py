@@ -81,7 +81,8 @@ class Disk(Descriptor):
     (b'boot code', (40, 2, 9))
     """
 
-    instead = "open the image again, Disk(path)"
+    owns = "an open image"
+    instead = "open it again, Disk(path)"
 
     # What there is before __init__ has run.
     name = "image"

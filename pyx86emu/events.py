@@ -31,6 +31,7 @@ class EventFd(Descriptor):
     (3, 0)
     """
 
+    owns = "an eventfd"
     instead = "os.dup(event.fileno()) gives another descriptor of the same counter"
 
     def __init__(self, value: int = 0, *, semaphore: bool = False, blocking: bool = False) -> None:

@@ -97,6 +97,7 @@ class Machine(Single):
     HLT H
     """
 
+    owns = "memory and descriptors"
     instead = "make another Machine"
 
     def __init__(

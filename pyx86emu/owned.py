@@ -10,18 +10,21 @@ class Single:
     """What must exist once: of two copies, the second one closed would close somebody else's file.
 
     >>> import copy
-    >>> copy.copy(Single())
+    >>> class Door(Single):
+    ...     owns, instead = "a key", "knock"
+    >>> copy.copy(Door())
     Traceback (most recent call last):
-    TypeError: Single cannot be copied or pickled, its descriptors have one owner: make another one
+    TypeError: Door objects cannot be copied or pickled, since each owns a key: knock
     """
 
+    owns: str
     #: What to do instead of copying.
-    instead = "make another one"
+    instead: str
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError(
-            f"{type(self).__name__} cannot be copied or pickled, "
-            f"its descriptors have one owner: {self.instead}"
+            f"{type(self).__name__} objects cannot be copied or pickled, "
+            f"since each owns {self.owns}: {self.instead}"
         )
 
 

@@ -324,9 +324,11 @@ def test_a_disk_is_made_once(image: Path) -> None:
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_disk_cannot_be_copied(image: Path, how: Callable[[object], object]) -> None:
     with Disk(image, write_back=True) as disk:
-        with pytest.raises(TypeError, match=r"Disk cannot be copied or pickled.*open the image"):
+        with pytest.raises(
+            TypeError, match=r"Disk objects cannot be copied or pickled.*open it again"
+        ):
             how(disk)
-        with pytest.raises(TypeError, match="Disk cannot be copied"):
+        with pytest.raises(TypeError, match="Disk objects cannot be copied"):
             copy.deepcopy({"drive": [disk]})
 
 

@@ -80,7 +80,9 @@ def test_repr_names_the_descriptor() -> None:
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_an_eventfd_cannot_be_copied(how: Callable[[object], object]) -> None:
     with EventFd() as event:
-        with pytest.raises(TypeError, match=r"EventFd cannot be copied or pickled.*os\.dup"):
+        with pytest.raises(
+            TypeError, match=r"EventFd objects cannot be copied or pickled.*os\.dup"
+        ):
             how(event)
 
         event.write()
