@@ -44,8 +44,11 @@ class EventFd(Descriptor):
         if not blocking:
             flags |= os.EFD_NONBLOCK
         self._fd = os.eventfd(0, flags)
-        if value:  # eventfd(2) itself takes 32 bits
-            self.write(value)
+        try:
+            self.write(value)  # eventfd(2) itself takes 32 bits
+        except BaseException:
+            self._release()
+            raise
 
     def fileno(self) -> int:
         """The descriptor; -1 once it is closed."""

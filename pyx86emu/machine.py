@@ -120,16 +120,18 @@ class Machine(Single):
         self.stats = Stats()
         self.exit_status: int | None = None
         """What the guest wrote to isa-debug-exit, as (value << 1) | 1."""
-        self.vm = vm = Vm(irqchip=True, shift=shift, clock=clock)
-        self.vcpu = vm.create_vcpu(model)
         self.booted = False
         """True once the BIOS has handed over to the boot sector."""
         self._stop: ExitReason | None = None
         self._reboot = False
         self._stop_at_boot = False
-        self.disk = boot if isinstance(boot, Disk) or boot is None else Disk(boot)
-        self._owns_disk = self.disk is not boot
+        self.disk = boot if isinstance(boot, Disk) else None
+        self._owns_disk = boot is not self.disk
+        self.vm = vm = Vm(irqchip=True, shift=shift, clock=clock)
         try:
+            self.vcpu = vm.create_vcpu(model)
+            if boot is not None and not isinstance(boot, Disk):
+                self.disk = Disk(boot)
             self._add_memory(memory)
             self._add_devices(rtc_base)
             self._set_cmos(memory)

@@ -7,6 +7,7 @@ import gc
 import os
 import pickle
 import socket
+import stat
 import subprocess
 import sys
 import warnings
@@ -163,6 +164,38 @@ def test_a_fifo_that_takes_the_place_of_the_image_is_refused_too(
 
     with pytest.raises(DiskError, match="is a FIFO"):
         Disk(image)
+    assert descriptors() == before
+
+
+def test_the_size_of_a_block_device_is_where_it_ends(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What stat(2) says of a block device: no size.
+    device = os.stat_result((stat.S_IFBLK | 0o660, 0, 0, 1, 0, 0, 0, 0, 0, 0))
+    with monkeypatch.context() as patch:
+        patch.setattr("os.stat", lambda name: device)
+        patch.setattr("os.fstat", lambda fd: device)
+        disk = Disk(image, write_back=True)
+    with disk:
+        assert (disk.size, disk.geometry) == (360 * 1024, (40, 2, 9))
+        disk.write(719, b"y" * SECTOR)
+
+    assert image.read_bytes()[-SECTOR:] == b"y" * SECTOR
+
+
+@pytest.mark.parametrize("step", ["os.open", "os.fstat", "os.lseek"])
+def test_a_system_call_that_fails_leaves_nothing_open(
+    image: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise OSError(5, "no luck")
+
+    before = descriptors()
+    with monkeypatch.context() as patch:
+        patch.setattr(step, fail)
+        with pytest.raises((OSError, DiskError), match="no luck"):
+            Disk(image)
+
     assert descriptors() == before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import gc
 import os
 import pickle
@@ -144,6 +145,23 @@ def test_a_counter_holds_what_the_kernel_holds() -> None:
         with pytest.raises(BlockingIOError, match="this EventFd is full, nothing was added"):
             event.write()
         assert event.read() == MOST
+
+
+def test_an_eventfd_that_cannot_be_made_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(fd: int, data: bytes) -> int:
+        raise OSError(errno.EIO, "no luck")
+
+    monkeypatch.setattr("os.write", fail)
+    before = len(os.listdir("/proc/self/fd"))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(OSError, match="no luck"):
+            EventFd(5)
+
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize("n", [-1, 2**64 - 1, 2**64, -(2**70), 2**9999], ids=range(5))

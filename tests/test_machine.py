@@ -376,6 +376,19 @@ def test_a_machine_that_cannot_be_made_leaves_nothing_open(
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def made_by(caught: pytest.ExceptionInfo[BaseException]) -> Machine:
+    """The half-made machine that an error came out of."""
+    machine: Machine = caught.traceback[1].frame.f_locals["self"]
+    return machine
+
+
+def test_an_image_that_cannot_be_opened_closes_the_vm() -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        Machine("no such image")
+
+    assert "closed" in repr(made_by(caught).vm)
+
+
 @pytest.mark.parametrize("step", ["_add_memory", "_add_devices", "_set_cmos"])
 def test_an_error_at_any_step_closes_the_image(
     boot_image: Path, step: str, monkeypatch: pytest.MonkeyPatch
@@ -386,8 +399,10 @@ def test_an_error_at_any_step_closes_the_image(
     monkeypatch.setattr(Machine, step, fail)
     before = len(os.listdir("/proc/self/fd"))
 
-    with pytest.raises(MemoryError):
+    with pytest.raises(MemoryError) as caught:
         Machine(boot_image)
+    assert "closed" in repr(made_by(caught).vm)
+    assert "closed" in repr(made_by(caught).disk)
     with Disk(boot_image) as disk:
         with pytest.raises(MemoryError):
             Machine(disk)
