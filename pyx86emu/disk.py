@@ -229,8 +229,8 @@ class Disk(Descriptor):
         """The error of a commit that could not write everything."""
         again = " after making room" if cause.errno in NO_ROOM else ""
         text = (
-            f"{what} ({cause.strerror}): {safe} changed sectors are safe in the image, "
-            f"{self.changed} remain in memory; call commit() again{again}, "
+            f"{what} ({cause.strerror}): {safe} of {safe + self.changed} changed sectors are safe "
+            f"in the image, {self.changed} remain in memory; call commit() again{again}, "
             "or close(discard=True) to give them up"
         )
         if self._halves:
@@ -320,9 +320,7 @@ class Disk(Descriptor):
         return True
 
     def _forgotten(self) -> str:
-        lost = (
-            f", {self.changed} changed sectors are lost" if self.write_back and self.changed else ""
-        )
+        lost = f"; changed sectors lost: {self.changed}" if self.write_back and self.changed else ""
         return super()._forgotten() + lost
 
     def __enter__(self) -> "Disk":

@@ -381,7 +381,7 @@ def test_a_forgotten_disk_writes_nothing_and_says_what_is_lost(image: Path) -> N
     disk = Disk(image, write_back=True)
     disk.write(3, bytes(1024))
 
-    with pytest.warns(ResourceWarning, match="2 changed sectors are lost"):
+    with pytest.warns(ResourceWarning, match="changed sectors lost: 2"):
         del disk
         gc.collect()
 

@@ -111,8 +111,8 @@ def test_an_error_says_what_is_safe_and_what_to_do(
         disk.write(lba, NEW)
 
     said = (
-        rf"sector 4 cannot be written \({os.strerror(error)}\): 1 changed sectors are safe in the "
-        rf"image, 2 remain in memory; call commit\(\) again.*{again}.*disk.img"
+        rf"sector 4 cannot be written \({os.strerror(error)}\): 1 of 3 changed sectors are safe "
+        rf"in the image, 2 remain in memory; call commit\(\) again.*{again}.*disk.img"
     )
     with Host([None, -error, -error]), pytest.raises(kind, match=said) as caught:
         disk.commit()
@@ -139,7 +139,10 @@ def test_a_write_that_ends_in_the_middle_leaves_no_half_sector(
 ) -> None:
     disk.write(lba, NEW)
 
-    with Host([100, -errno.ENOSPC]), pytest.raises(OSError, match="0 changed sectors are safe"):
+    with (
+        Host([100, -errno.ENOSPC]),
+        pytest.raises(OSError, match="0 of 1 changed sectors are safe"),
+    ):
         disk.commit()
     assert image.read_bytes() == OLD * size
     assert disk.changed == 1
@@ -227,7 +230,9 @@ def test_a_file_size_limit_loses_nothing(image: Path) -> None:
 
     lines = result.stderr.splitlines()
     assert (result.returncode, len(lines)) == (0, 3), result.stderr
-    assert lines[0].startswith("2 4096 [Errno 27] sector 8 cannot be written (File too large): 1 ")
+    assert lines[0].startswith(
+        "2 4096 [Errno 27] sector 8 cannot be written (File too large): 1 of 3 "
+    )
     assert all(line.startswith("2 4096 ") for line in lines)
     assert image.read_bytes() == OLD * 2 + NEW + OLD * 5 + NEW * 2
 
