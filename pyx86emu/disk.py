@@ -1,8 +1,17 @@
 """Disk images: hold sectors, remember what the guest wrote. Know geometry, not controllers."""
 
+import errno
 import os
+import stat
+from operator import index
+from threading import RLock
 
+from ._core import whole
 from .errors import DiskError
+from .owned import Descriptor
+
+Data = bytes | bytearray | memoryview
+Source = str | os.PathLike[str] | Data
 
 SECTOR = 512
 
@@ -18,6 +27,20 @@ FLOPPIES = (
     (80, 2, 36),  # 2.88M
 )
 LARGEST = 80 * 2 * 36 * SECTOR
+
+#: What a geometry may have at most. INT 13h has 10 bits for the cylinder, 8 for the head, and 6 for
+#: the sector, which begins at 1.
+LIMITS = (("cylinders", 1024), ("heads", 256), ("sectors a track", 63))
+
+#: What a path may name instead of an image.
+NOT_IMAGES = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a character device",
+}
+
+#: Errors that go away when there is room again.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def floppy_geometry(size: int) -> tuple[int, int, int]:
@@ -35,12 +58,22 @@ def floppy_geometry(size: int) -> tuple[int, int, int]:
     return next((c, h, s) for c, h, s in FLOPPIES if c * h * s * SECTOR >= size)
 
 
-class Disk:
+class Disk(Descriptor):
     """A floppy image: a path, or the bytes themselves (padded to whole sectors).
 
     The file is never written: what the guest writes goes to an overlay, which is
     dropped at the end. `write_back=True` puts the overlay into the file at `commit()`
-    and `close()`.
+    and `close()`; a disk that is dropped without `close()` writes nothing, and its
+    ResourceWarning says how many sectors were lost.
+
+    A path names a regular file or a block device. `geometry` is (cylinders, heads, sectors a
+    track), up to 1024, 256 and 63, as INT 13h counts; without it the size decides. Sectors beyond
+    the image are zeros. The image is read with pread(2) and written with pwrite(2), never mapped:
+    one that has become shorter since it was opened is a DiskError, not a SIGBUS.
+
+    DiskError: what cannot be a disk, sectors outside it, a disk that is closed. TypeError: what is
+    no number, no bytes, no path. OSError: what the system says. Any thread may call any method; a
+    forked child must not commit what its parent commits too.
 
     >>> with Disk(b"boot code") as disk:
     ...     disk.write(1, bytes(512))
@@ -48,34 +81,55 @@ class Disk:
     (b'boot code', (40, 2, 9))
     """
 
+    owns = "an open image"
+    instead = "open it again, Disk(path)"
+
+    # What there is before __init__ has run.
+    name = "image"
+    geometry = (0, 0, 0)
+    _open = False
+
     def __init__(
         self,
-        source: "str | os.PathLike[str] | bytes | bytearray",
+        source: Source,
         *,
         write_back: bool = False,
         geometry: tuple[int, int, int] | None = None,
     ) -> None:
-        self.write_back = write_back
+        if self._open:
+            raise RuntimeError(f"this Disk has {self.name} open: make another one")
+        asked = None if geometry is None else _checked(geometry)
+        self.write_back = bool(write_back)
+        self._lock = RLock()
         self._overlay: dict[int, bytes] = {}
-        self._fd = -1
-        if isinstance(source, (bytes, bytearray)):
-            self.name = "image"
-            self._data = bytes(source).ljust(-(-len(source) // SECTOR) * SECTOR, b"\0")
-            size = len(self._data)
+        self._halves: set[int] = set()  # of which the image has a part only
+        self._data = b""
+        if isinstance(source, (bytes, bytearray, memoryview)):
             if write_back:
                 raise DiskError("image given as bytes: nothing to write back to, give a path")
+            data = bytes(source)
+            self._data = data.ljust(-(-len(data) // SECTOR) * SECTOR, b"\0")
+            self.size = len(self._data)
+        elif isinstance(source, (str, os.PathLike)):
+            self.name = os.fsdecode(source)
+            self._fd = _open_image(self.name, os.O_RDWR if write_back else os.O_RDONLY)
         else:
-            self.name = os.fspath(source)
-            if os.path.isdir(self.name):
-                raise DiskError(f"{self.name} is a directory: give a disk image")
-            self._fd = os.open(self.name, os.O_RDWR if write_back else os.O_RDONLY)
-            size = os.fstat(self._fd).st_size
+            raise TypeError(
+                f"a Disk is made of a path or the bytes of an image, not of {type(source).__name__}"
+            )
         try:
-            self.geometry = geometry or self._check(size)
-        except DiskError:
-            self.close()
+            if self._fd >= 0:
+                self.size = self._length()
+            self.geometry = asked or self._check(self.size)
+        except OSError as error:  # some files of /proc
+            self._release()
+            raise DiskError(
+                f"{self.name} has no size ({error.strerror}): not a disk image"
+            ) from None
+        except BaseException:
+            self._release()
             raise
-        self.size = size
+        self._open = True
 
     def _check(self, size: int) -> tuple[int, int, int]:
         if size == 0:
@@ -100,54 +154,174 @@ class Disk:
 
     @property
     def changed(self) -> int:
-        """How many sectors the guest has written and the image does not have."""
-        return len(self._overlay)
+        """How many sectors the guest has written and the image does not have for certain."""
+        return len(self._overlay) if self._open else 0
 
     def read(self, lba: int, n: int = 1) -> bytes:
         """`n` sectors from `lba` on."""
-        self._inside(lba, n)
-        if not self._overlay:
-            return self._image(lba, n)
-        overlay = self._overlay
-        return b"".join(overlay.get(i) or self._image(i, 1) for i in range(lba, lba + n))
+        self._need_open()
+        lba, n = self._inside(lba, n)
+        with self._lock:
+            self._need_open()  # nobody closes it from here on
+            overlay = self._overlay
+            if not overlay:
+                return self._image(lba, n)
+            return b"".join(overlay.get(i) or self._image(i, 1) for i in range(lba, lba + n))
 
-    def write(self, lba: int, data: bytes) -> None:
-        """Store whole sectors from `lba` on, in the overlay."""
-        n, rest = divmod(len(data), SECTOR)
+    def write(self, lba: int, data: Data) -> None:
+        """Store whole sectors from `lba` on, in the overlay. `data`: any bytes-like object."""
+        self._need_open()
+        try:
+            view = memoryview(data)
+        except TypeError:
+            raise TypeError(f"a disk is written with bytes, not {type(data).__name__}") from None
+        n, rest = divmod(view.nbytes, SECTOR)
         if rest:
-            raise DiskError(f"write of {len(data)} bytes: write whole 512-byte sectors")
-        self._inside(lba, n)
-        for i in range(n):
-            self._overlay[lba + i] = bytes(data[i * SECTOR : (i + 1) * SECTOR])
+            raise DiskError(f"write of {view.nbytes} bytes: write whole 512-byte sectors")
+        lba, n = self._inside(lba, n)
+        whole_data = bytes(view)
+        with self._lock:
+            self._need_open()
+            for i in range(n):
+                self._overlay[lba + i] = whole_data[i * SECTOR : (i + 1) * SECTOR]
 
     def commit(self) -> None:
-        """Write the overlay into the image file; only with `write_back=True`."""
-        if not self.write_back:
-            raise DiskError(f"{self.name} was opened without write_back=True: nothing to commit to")
-        for lba, data in sorted(self._overlay.items()):
-            os.pwrite(self._fd, data, lba * SECTOR)
-        self._overlay.clear()
+        """Write the overlay into the image file, lowest sector first; only with `write_back=True`.
 
-    def close(self) -> None:
-        """Commit where that was asked for, and let go of the file."""
-        if self._fd < 0:
+        Each sector is written whole, or the image keeps the one it had: a write that ends early is
+        repeated, and undone if the rest cannot be written. fsync(2) follows. Only what has come
+        through both leaves the overlay. OSError: what could not be written is kept, and the
+        message says how much; call `commit()` or `close()` again, or `close(discard=True)`.
+
+        A process that is killed meanwhile leaves the lower sectors new, the others old. A loss of
+        power leaves each sector old or new, in any order, if the device writes 512 bytes whole.
+        Once `commit()` has returned, all are new.
+        """
+        with self._lock:
+            self._need_open()
+            if not self.write_back:
+                raise DiskError(
+                    f"{self.name} was opened without write_back=True: nothing to commit to"
+                )
+            if not self._overlay:
+                return
+            self._check_length()
+            written: list[int] = []
+            failure: tuple[str, OSError] | None = None
+            for lba in sorted(self._overlay):
+                try:
+                    self._store(lba, self._overlay[lba])
+                except OSError as error:  # the others can still be saved
+                    failure = failure or (f"sector {lba} cannot be written", error)
+                else:
+                    written.append(lba)
+            try:
+                if written:
+                    os.fsync(self._fd)
+            except OSError as error:  # any of them may be lost
+                failure, written = ("the device does not take the changes", error), []
+            for lba in written:
+                del self._overlay[lba]
+            if failure is not None:
+                raise self._unfinished(len(written), *failure) from failure[1]
+
+    def _unfinished(self, safe: int, what: str, cause: OSError) -> OSError:
+        """The error of a commit that could not write everything."""
+        again = " after making room" if cause.errno in NO_ROOM else ""
+        text = (
+            f"{what} ({cause.strerror}): {safe} of {safe + self.changed} changed sectors are safe "
+            f"in the image, {self.changed} remain in memory; call commit() again{again}, "
+            "or close(discard=True) to give them up"
+        )
+        if self._halves:
+            halves = ", ".join(map(str, sorted(self._halves)))
+            text += f"; until then the image has only a part of sector {halves}"
+        return OSError(cause.errno, text, self.name)
+
+    def close(self, *, discard: bool = False) -> None:
+        """Commit where that was asked for, and let go of the file. Twice is fine.
+
+        If the commit fails, the disk stays open with what was not written: make room and call
+        `close()` again, or give those sectors up with `close(discard=True)`.
+        """
+        if not self._open:
             return
-        try:
-            if self.write_back:
+        with self._lock:
+            if self._open and self.write_back and not discard:
                 self.commit()
-        finally:
-            os.close(self._fd)
-            self._fd = -1
+            self._open = False
+            self._overlay.clear()
+            self._data = b""
+            self._release()
 
-    def _inside(self, lba: int, n: int) -> None:
-        if lba < 0 or n < 0 or lba + n > self.sectors:
-            raise DiskError(f"sectors {lba}-{lba + n - 1} of {self.name}: it has {self.sectors}")
+    def _need_open(self) -> None:
+        if not self._open:
+            raise DiskError(f"{self.name} is closed: open it again, Disk(path)")
+
+    def _inside(self, lba: int, n: int) -> tuple[int, int]:
+        """Both as exact integers."""
+        sectors = self.sectors
+        try:
+            n = whole(n, "n", 0, sectors)
+            return whole(lba, "lba", 0, sectors - n), n
+        except ValueError:
+            first, last = index(lba), index(lba) + index(n) - 1
+        raise DiskError(
+            f"sectors {_shown(first)}-{_shown(last)} of {self.name}: it has {sectors}"
+        ) from None
+
+    def _length(self) -> int:
+        """The bytes of the image now; fstat(2) does not know those of a block device."""
+        return os.lseek(self._fd, 0, os.SEEK_END)
+
+    def _check_length(self) -> None:
+        now = self._length()
+        if now < self.size:
+            raise DiskError(
+                f"{self.name} had {self.size} bytes when it was opened or last committed, it has "
+                f"{now} now: something else has shortened it; restore it, or open it again"
+            )
 
     def _image(self, lba: int, n: int) -> bytes:
         start, length = lba * SECTOR, n * SECTOR
-        if self._fd >= 0:
-            return os.pread(self._fd, length, start).ljust(length, b"\0")
-        return self._data[start : start + length].ljust(length, b"\0")
+        if self._fd < 0:
+            return self._data[start : start + length].ljust(length, b"\0")
+        wanted = max(0, min(length, self.size - start))
+        data = _read(self._fd, start, wanted)
+        if len(data) < wanted:
+            self._check_length()
+            raise OSError(errno.EIO, f"sector {lba + len(data) // SECTOR} is not there", self.name)
+        return data.ljust(length, b"\0")
+
+    def _store(self, lba: int, data: bytes) -> None:
+        """One sector into the image: whole, or as it was before."""
+        start, done = lba * SECTOR, 0
+        end, before = self._length(), _read(self._fd, start, SECTOR)
+        try:
+            while done < SECTOR:
+                done += _write(self._fd, start + done, data[done:])
+        except OSError:
+            if done and not self._undo(start, before[:done], end):
+                self._halves.add(lba)
+            raise
+        self._halves.discard(lba)
+        self.size = max(self.size, start + SECTOR)
+
+    def _undo(self, start: int, before: bytes, end: int) -> bool:
+        """Take a part of a sector out of the image again, which was `end` bytes long."""
+        try:
+            done = 0
+            while done < len(before):
+                done += _write(self._fd, start + done, before[done:])
+            if end < start + SECTOR:
+                os.ftruncate(self._fd, end)
+        except OSError:
+            return False
+        return True
+
+    def _forgotten(self) -> str:
+        lost = f"; changed sectors lost: {self.changed}" if self.write_back and self.changed else ""
+        return super()._forgotten() + lost
 
     def __enter__(self) -> "Disk":
         return self
@@ -156,5 +330,88 @@ class Disk:
         self.close()
 
     def __repr__(self) -> str:
+        if not self._open:
+            return f"<Disk {self.name} closed>"
         c, h, s = self.geometry
         return f"<Disk {self.name} {c}x{h}x{s}, {self.changed} sectors changed>"
+
+
+def _shown(number: int) -> str:
+    """A number in a message; a huge one by its size."""
+    bits = number.bit_length()
+    return str(number) if bits <= 64 else f"{'-' * (number < 0)}2**{bits - 1}"
+
+
+def _checked(geometry: object) -> tuple[int, int, int]:
+    """A geometry that INT 13h can ask for, as exact integers."""
+    if not isinstance(geometry, (tuple, list)):
+        raise TypeError(
+            f"geometry must be (cylinders, heads, sectors a track), not {type(geometry).__name__}"
+        )
+    values = tuple(geometry)
+    if len(values) != len(LIMITS):
+        raise DiskError(
+            f"geometry has {len(values)} numbers: give (cylinders, heads, sectors a track)"
+        )
+    for (what, most), value in zip(LIMITS, values, strict=True):
+        try:
+            whole(value, what, 1, most)
+        except ValueError:
+            raise DiskError(
+                f"geometry: {what} = {_shown(index(value))}: give 1 to {most}"
+            ) from None
+    cylinders, heads, sectors = map(index, values)
+    return cylinders, heads, sectors
+
+
+def _open_image(name: str, mode: int) -> int:
+    """A descriptor of a file or block device. Opening anything else could wait or have effects."""
+    try:
+        kind = os.stat(name).st_mode
+    except ValueError as error:  # a null character, or one that no file name can have
+        raise DiskError(f"{name!r} cannot be a path ({error}): give that of a disk image") from None
+    _only_images(name, kind)
+    fd = os.open(name, mode | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        _only_images(name, os.fstat(fd).st_mode)  # it may be another one by now
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _only_images(name: str, mode: int) -> None:
+    kind = stat.S_IFMT(mode)
+    if kind == stat.S_IFDIR:
+        raise DiskError(f"{name} is a directory: give a disk image")
+    if kind not in (stat.S_IFREG, stat.S_IFBLK):
+        raise DiskError(
+            f"{name} is {NOT_IMAGES.get(kind, 'no file')}: not a disk image, "
+            "give a regular file or a block device"
+        )
+
+
+def _read(fd: int, at: int, length: int) -> bytes:
+    """`length` bytes at `at`; fewer only where the file ends."""
+    data = b""
+    while len(data) < length:
+        try:
+            piece = os.pread(fd, length - len(data), at + len(data))
+        except InterruptedError:
+            continue
+        if not piece:
+            break
+        data += piece
+    return data
+
+
+def _write(fd: int, at: int, data: bytes) -> int:
+    """How many of the bytes were written: one at least."""
+    while True:
+        try:
+            n = os.pwrite(fd, data, at)
+        except InterruptedError:
+            continue
+        if n == 0:
+            raise OSError(errno.EIO, "the system has written nothing")
+        return n

@@ -1,9 +1,9 @@
 """The PC: put the parts together, boot, run until something is seen. Knows who meets whom."""
 
-import os
 import re
 from collections.abc import Callable
 from datetime import datetime
+from operator import index
 from time import monotonic_ns
 from typing import Literal
 
@@ -22,17 +22,19 @@ from .devices import (
     TextVideo,
     Uart16550A,
 )
-from .disk import Disk
+from .disk import Disk, Source
 from .errors import MachineError
 from .exits import ExitReason
 from .firmware import rom
 from .log import LIMIT, Log
+from .owned import Single
 from .screen import Screen
 from .vm import Vm
 
 KIB = 1 << 10
 PAGE = 4 * KIB
 BASE_MEMORY = 640 * KIB
+LEAST_MEMORY, MOST_MEMORY = 64 * KIB, 1 << 32
 EXTENDED = 1024 * KIB  # where memory goes on
 GRAPHICS_MEMORY = (0xA0000, 0x10000)  # mode 13h; kept for the guest, not shown
 TEXT_MEMORY = (0xB8000, 0x8000)
@@ -50,7 +52,7 @@ TAIL = 64 * KIB
 #: Drive types of CMOS register 10h by cylinders and sectors a track.
 DRIVE_TYPES = {(40, 8): 1, (40, 9): 1, (80, 15): 2, (80, 9): 3, (80, 18): 4, (80, 36): 5}
 
-Boot = str | os.PathLike[str] | bytes | bytearray | Disk | None
+Boot = Source | Disk | None
 
 
 class Stats:
@@ -82,10 +84,11 @@ class _BootPost(PostPort):
             self.on_boot()
 
 
-class Machine:
+class Machine(Single):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
     `memory` is the RAM in bytes: at most 640 KiB from 0, what is above 1 MiB from 100000h.
+    64 KiB is the least, 4 GiB the most: more, 32 address lines cannot reach.
     `clock` is "virtual" (one instruction is 1 << shift ns; every run is the same) or "host"
     (timers follow the host's clock). Ports that nobody owns read FFh, as do holes in memory.
     Of the serial and the debug text the newest `log_limit` bytes are kept, 16 MiB each.
@@ -95,6 +98,9 @@ class Machine:
     ...     print(m.run().reason.name, m.debug_text)
     HLT H
     """
+
+    owns = "memory and descriptors"
+    instead = "make another Machine"
 
     def __init__(
         self,
@@ -108,30 +114,38 @@ class Machine:
         no_reboot: bool = False,
         log_limit: int = LIMIT,
     ) -> None:
-        if memory < 64 * KIB:
-            raise MachineError(f"memory={memory} is too small for a PC: give at least 65536 bytes")
+        memory = _memory_size(memory)
+        if not isinstance(model, str):
+            raise TypeError(f"model must be a name such as '80486', not {type(model).__name__}")
+        if rtc_base is not None and not isinstance(rtc_base, datetime):
+            raise TypeError(f"rtc_base must be a datetime, not {type(rtc_base).__name__}")
         self.no_reboot = no_reboot
         self.stats = Stats()
         self.exit_status: int | None = None
         """What the guest wrote to isa-debug-exit, as (value << 1) | 1."""
-        self.vm = vm = Vm(irqchip=True, shift=shift, clock=clock)
-        self.vcpu = vm.create_vcpu(model)
         self.booted = False
         """True once the BIOS has handed over to the boot sector."""
         self._stop: ExitReason | None = None
         self._reboot = False
         self._stop_at_boot = False
-        self.disk = boot if isinstance(boot, Disk) or boot is None else Disk(boot)
-        self._owns_disk = self.disk is not boot
-        self._add_memory(memory)
-        self._add_devices(rtc_base, log_limit)
-        self._set_cmos(memory)
+        self.disk = boot if isinstance(boot, Disk) else None
+        self._owns_disk = boot is not self.disk
+        self.vm = vm = Vm(irqchip=True, shift=shift, clock=clock)
+        try:
+            self.vcpu = vm.create_vcpu(model)
+            if boot is not None and not isinstance(boot, Disk):
+                self.disk = Disk(boot)
+            self._add_memory(memory)
+            self._add_devices(rtc_base, log_limit)
+            self._set_cmos(memory)
+        except BaseException:
+            self.close()
+            raise
 
     # -- putting it together -----------------------------------------------------------
 
     def _add_memory(self, memory: int) -> None:
         vm = self.vm
-        memory &= ~(PAGE - 1)
         vm.add_memory(0, min(memory, BASE_MEMORY))
         vm.add_memory(*GRAPHICS_MEMORY)
         text = vm.add_memory(*TEXT_MEMORY, dirty_log=True)
@@ -370,9 +384,11 @@ class Machine:
 
     def close(self) -> None:
         """Stop, release memory and descriptors, close the image if the machine opened it."""
-        self.vm.close()
-        if self.disk is not None and self._owns_disk:
-            self.disk.close()
+        try:
+            self.vm.close()
+        finally:
+            if self.disk is not None and self._owns_disk:
+                self.disk.close()
 
     def __enter__(self) -> "Machine":
         return self
@@ -416,3 +432,14 @@ class _Watch:
         self.looked_at = version
         texts = (m.screen.text, m.serial_log.text(TAIL), m.debug.log.text(TAIL))
         return any(self.pattern.search(text) for text in texts)
+
+
+def _memory_size(memory: int) -> int:
+    """The RAM in bytes, whole pages."""
+    try:
+        return _core.whole(memory, "memory", LEAST_MEMORY, MOST_MEMORY) & -PAGE
+    except ValueError:
+        raise MachineError(
+            f"memory={index(memory):#x} is not what a PC can have: "
+            f"give at least {LEAST_MEMORY} bytes, at most {MOST_MEMORY} (4 GiB)"
+        ) from None

@@ -1,8 +1,20 @@
 """EventFd and Doorbell: counters that hosts read."""
 
+from __future__ import annotations
+
+import copy
+import errno
+import gc
 import os
+import pickle
 import select
+import signal
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -64,6 +76,131 @@ def test_repr_names_the_descriptor() -> None:
     with EventFd() as event:
         assert repr(event) == f"<EventFd fd {event.fileno()}>"
     assert repr(event) == "<EventFd closed>"
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_an_eventfd_cannot_be_copied(how: Callable[[object], object]) -> None:
+    with EventFd() as event:
+        with pytest.raises(
+            TypeError, match=r"EventFd objects cannot be copied or pickled.*os\.dup"
+        ):
+            how(event)
+
+        event.write()
+        assert event.read() == 1
+
+
+def test_a_forgotten_eventfd_is_closed_with_a_warning() -> None:
+    event = EventFd()
+    fd = event.fileno()
+
+    with pytest.warns(ResourceWarning, match=f"unclosed <EventFd fd {fd}>"):
+        del event
+        gc.collect()
+
+    other = os.eventfd(0)
+    os.close(other)
+    assert other == fd
+
+
+def test_an_eventfd_that_was_never_made_is_a_closed_one() -> None:
+    event = EventFd.__new__(EventFd)
+
+    assert repr(event) == "<EventFd closed>"
+    with pytest.raises(OSError, match="this EventFd is closed"):
+        event.read()
+    event.close()
+
+
+def test_an_eventfd_is_made_once() -> None:
+    with EventFd() as event:
+        fd = event.fileno()
+        with pytest.raises(RuntimeError, match="make another one"):
+            EventFd.__init__(event)
+        assert event.fileno() == fd
+
+
+def test_a_forked_child_closes_its_own_descriptor_only() -> None:
+    script = (
+        "import os; from pyx86emu.events import EventFd\n"
+        "event = EventFd()\n"
+        "if os.fork() == 0: del event; os._exit(0)\n"
+        "os.wait(); event.write(); print(event.read()); event.close()"
+    )
+    command = [sys.executable, "-c", script]
+
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "1\n", "")
+
+
+MOST = 2**64 - 2
+
+
+def test_a_counter_holds_what_the_kernel_holds() -> None:
+    with EventFd(MOST) as event:
+        assert event.read() == MOST
+        event.write(MOST)
+        event.write(0)
+        with pytest.raises(BlockingIOError, match="this EventFd is full, nothing was added"):
+            event.write()
+        assert event.read() == MOST
+
+
+def test_an_eventfd_that_cannot_be_made_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(fd: int, data: bytes) -> int:
+        raise OSError(errno.EIO, "no luck")
+
+    monkeypatch.setattr("os.write", fail)
+    before = len(os.listdir("/proc/self/fd"))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(OSError, match="no luck"):
+            EventFd(5)
+
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("n", [-1, 2**64 - 1, 2**64, -(2**70), 2**9999], ids=range(5))
+def test_a_count_that_the_kernel_cannot_hold_is_refused(n: int) -> None:
+    with pytest.raises(ValueError, match="value is"):
+        EventFd(n)
+    with EventFd() as event:
+        with pytest.raises(ValueError, match="n is"):
+            event.write(n)
+        assert event.read() == 0
+
+
+@pytest.mark.parametrize("n", [1.0, "1", None, float("nan")])
+def test_a_count_is_an_integer(n: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(TypeError, match="value must be an integer"):
+            EventFd(n)
+    with EventFd() as event, pytest.raises(TypeError, match="n must be an integer"):
+        event.write(n)
+
+
+def test_a_signal_does_not_end_a_read_that_waits() -> None:
+    with EventFd(blocking=True) as event:
+
+        def write_at_last(number: int, frame: object) -> None:
+            seen.append(number)
+            if len(seen) == 3:
+                event.write(7)
+
+        seen: list[int] = []
+        before = signal.signal(signal.SIGALRM, write_at_last)
+        signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+        try:
+            assert event.read() == 7
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        assert len(seen) >= 3
 
 
 def test_doorbell_counts_all_and_drains_the_rest() -> None:

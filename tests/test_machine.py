@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+import datetime
+import gc
+import os
+import pickle
 import re
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pyx86emu import Disk, ExitReason, Machine, MachineError, PioDevice
+from pyx86emu import Disk, DiskError, ExitReason, Machine, MachineError, PioDevice
 
 MakeMachine = Callable[..., Machine]
 
@@ -328,3 +335,165 @@ def test_until_sees_new_text_after_old_was_dropped(machine: MakeMachine) -> None
 def test_a_bad_log_limit_is_refused(limit: int, error: type[Exception]) -> None:
     with pytest.raises(error, match="the limit of a log"):
         Machine(log_limit=limit)
+
+
+# -- what is given to a machine, what it owns -----------------------------------------------------
+
+
+@pytest.fixture
+def boot_image(tmp_path: Path) -> Path:
+    path = tmp_path / "boot.img"
+    path.write_bytes(code(HALT).ljust(512, b"\0"))
+    return path
+
+
+@pytest.mark.parametrize(
+    "memory", [0, -1, 65535, (1 << 32) + 1, 1 << 50, 1 << 60, 1 << 999], ids=hex
+)
+def test_a_memory_that_no_pc_has_is_refused(memory: int) -> None:
+    with pytest.raises(MachineError, match=r"give at least 65536 bytes, at most .* \(4 GiB\)"):
+        Machine(memory=memory)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "text"),
+    [
+        ("memory", 1e6, "memory must be an integer, not float"),
+        ("memory", "1M", "memory must be an integer, not str"),
+        ("memory", None, "memory must be an integer, not NoneType"),
+        ("model", 386, "model must be a name such as '80486', not int"),
+        ("model", ["80386"], "model must be a name such as '80486', not list"),
+        ("rtc_base", "x", "rtc_base must be a datetime, not str"),
+        ("rtc_base", datetime.date(2009, 7, 1), "rtc_base must be a datetime, not date"),
+        ("boot", 5, "a path or the bytes of an image, not of int"),
+    ],
+)
+def test_an_argument_of_another_type_is_refused(argument: str, value: Any, text: str) -> None:
+    with pytest.raises(TypeError, match=text):
+        Machine(**{argument: value})
+
+
+def test_a_machine_may_have_all_memory_that_an_address_reaches(machine: MakeMachine) -> None:
+    try:
+        m = machine(code(HALT), memory=1 << 32)
+    except OSError as error:  # ENOMEM
+        pytest.skip(f"this host has no 4 GiB: {error}")
+
+    assert m.run(timeout=5.0).reason is ExitReason.HLT
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"memory": 1 << 60},
+        {"memory": 1e6},
+        {"model": "z80"},
+        {"shift": 99},
+        {"clock": "x"},
+        {"rtc_base": "x"},
+    ],
+    ids=str,
+)
+def test_a_machine_that_cannot_be_made_leaves_nothing_open(
+    boot_image: Path, bad: dict[str, Any]
+) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises((TypeError, ValueError)):
+            Machine(boot_image, **bad)
+        gc.collect()
+
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def made_by(caught: pytest.ExceptionInfo[BaseException]) -> Machine:
+    """The half-made machine that an error came out of."""
+    machine: Machine = caught.traceback[1].frame.f_locals["self"]
+    return machine
+
+
+def test_an_image_that_cannot_be_opened_closes_the_vm() -> None:
+    with pytest.raises(FileNotFoundError) as caught:
+        Machine("no such image")
+
+    assert "closed" in repr(made_by(caught).vm)
+
+
+@pytest.mark.parametrize("step", ["_add_memory", "_add_devices", "_set_cmos"])
+def test_an_error_at_any_step_closes_the_image(
+    boot_image: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise MemoryError("no memory for a slot")
+
+    monkeypatch.setattr(Machine, step, fail)
+    before = len(os.listdir("/proc/self/fd"))
+
+    with pytest.raises(MemoryError) as caught:
+        Machine(boot_image)
+    assert "closed" in repr(made_by(caught).vm)
+    assert "closed" in repr(made_by(caught).disk)
+    with Disk(boot_image) as disk:
+        with pytest.raises(MemoryError):
+            Machine(disk)
+        assert len(disk.read(0)) == 512  # the caller's disk stays open
+
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_forgotten_machine_closes_its_image_with_a_warning(boot_image: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+
+    with pytest.warns(ResourceWarning, match=r"unclosed <Disk .*boot\.img"):
+        Machine(boot_image)
+        gc.collect()
+
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_machine_cannot_be_copied(
+    machine: MakeMachine, how: Callable[[object], object], boot_image: Path
+) -> None:
+    m = machine(boot_image)
+
+    with pytest.raises(
+        TypeError, match=r"Machine objects cannot be copied or pickled.*make another"
+    ):
+        how(m)
+    for part in (m.vm, m.disk, m.screen, m.floppy):
+        with pytest.raises(TypeError):
+            copy.deepcopy(part)
+    assert m.run(timeout=5.0).reason is ExitReason.HLT
+
+
+def test_an_image_that_became_shorter_is_an_error_of_the_run(
+    machine: MakeMachine, tmp_path: Path
+) -> None:
+    # mov ax,201h; mov bx,8000h; mov cx,2; mov dx,0; int 13h: read sector 2
+    image = tmp_path / "boot.img"
+    image.write_bytes(code("b80102 bb0080 b90200 ba0000 cd13" + HALT).ljust(1024, b"\0"))
+    m = machine(image)
+    m.boot()
+    os.truncate(image, 512)
+
+    with pytest.raises(DiskError, match="had 1024 bytes when it was opened"):
+        m.run(timeout=5.0)
+
+
+def test_a_machine_whose_vm_does_not_close_still_closes_its_image(
+    boot_image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    m = Machine(boot_image)
+    close = m.vm.close
+
+    def fail() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(m.vm, "close", fail)
+    with pytest.raises(KeyboardInterrupt):
+        m.close()
+
+    assert "closed" in repr(m.disk)
+    close()

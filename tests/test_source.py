@@ -19,7 +19,7 @@ TESTS = sorted(p for p in (ROOT / "tests").rglob("*.py"))
 
 # Who may import whom: a line may import from the lines above it and from its own.
 LAYERS = (
-    "errors exits models irqfd",
+    "errors exits models owned irqfd",
     "_core",
     "events memory log clock bus device vm",
     "devices screen disk firmware",
@@ -163,7 +163,7 @@ def code_lines(path: Path) -> Iterator[tuple[int, str]]:
         quoted ^= line.count('"""') % 2 == 1
 
 
-RETURNS_OBJECT = r"^cdef (object|str|bytes|tuple|list|dict|[A-Z]\w+) \w+\("
+RETURNS_OBJECT = r"^cdef (?:inline )?(object|str|bytes|tuple|list|dict|[A-Z]\w+) \w+\("
 
 
 def signatures(path: Path) -> Iterator[tuple[int, str]]:

@@ -58,7 +58,7 @@ class Dma(Protocol):
 
 
 class FloppyController(FloppyChip):
-    """An 82077AA in AT mode with `drives` drives, empty at first.
+    """An 82077AA in AT mode with `drives` drives, 1 to 4, empty at first.
 
     Everything a command moves is moved `delay` guest nanoseconds after its last byte, then the
     interrupt comes. `drives[0].disk` is the disk in drive A.

@@ -11,6 +11,7 @@
 from abc import abstractmethod
 from collections.abc import Callable
 
+from .._core import whole
 from ..clock import Timer
 from ..device import PioDevice
 from .floppydrive import Disk, Drive
@@ -38,6 +39,9 @@ CONFIG_THRESHOLD = 0x0F
 IDLE, COMMAND, EXECUTION, RESULT = range(4)
 TO_GUEST, FROM_GUEST = range(2)
 
+#: A command selects the drive with two bits.
+MOST_DRIVES = 4
+
 
 class FloppyChip(PioDevice):
     """Ports, phases and drives; a subclass brings the commands."""
@@ -48,7 +52,7 @@ class FloppyChip(PioDevice):
     ranges = ((0, 6), (7, 1))
 
     def __init__(self, drives: int) -> None:
-        self.drives = [Drive() for _ in range(drives)]
+        self.drives = [Drive() for _ in range(whole(drives, "drives", 1, MOST_DRIVES))]
         #: Guest nanoseconds from command to interrupt.
         self.delay = 50_000
         self._timer: Timer | None = None
@@ -70,16 +74,28 @@ class FloppyChip(PioDevice):
         self._software_reset()
 
     def insert(self, unit: int, disk: Disk) -> None:
-        """Put a disk into drive `unit`; the change line tells the guest."""
-        self.drives[unit].disk = disk
-        self.drives[unit].changed = True
+        """Put a disk into drive `unit`; the change line tells the guest.
+
+        ValueError: there is no such drive. TypeError: no disk, or `unit` is no integer.
+        """
+        for part in ("geometry", "read", "write"):
+            if not hasattr(disk, part):
+                raise TypeError(
+                    f"cannot insert {type(disk).__name__}, it has no {part}: give a Disk"
+                )
+        drive = self._unit(unit)
+        drive.disk = disk
+        drive.changed = True
 
     def eject(self, unit: int) -> Disk | None:
-        """Take the disk out of drive `unit`; returns it."""
-        drive = self.drives[unit]
+        """Take the disk out of drive `unit`; returns it. ValueError: there is no such drive."""
+        drive = self._unit(unit)
         disk, drive.disk = drive.disk, None
         drive.changed = True
         return disk
+
+    def _unit(self, unit: int) -> Drive:
+        return self.drives[whole(unit, "unit", 0, len(self.drives) - 1)]
 
     # -- reset and interrupt -------------------------------------------------------
 

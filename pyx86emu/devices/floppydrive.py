@@ -5,6 +5,7 @@ from typing import Protocol
 SECTOR_SIZE = 512
 SIZE_CODE = 2  # N of a sector ID: 128 << 2 bytes
 LAST_CYLINDER = 83
+LAST_SECTOR = 255  # R of a sector ID is one byte
 
 
 class Disk(Protocol):
@@ -42,7 +43,8 @@ class Drive:
         if self.disk is None:
             return 0
         cylinders, heads, sectors = self.disk.geometry
-        return sectors if self.cylinder < cylinders and head < heads else 0
+        on_disk = self.cylinder < cylinders and head < heads
+        return min(sectors, LAST_SECTOR) if on_disk else 0
 
     def lba(self, head: int, sector: int) -> int:
         assert self.disk is not None

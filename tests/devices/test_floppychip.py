@@ -1,9 +1,10 @@
 """FloppyChip: reset, registers, disk change and data without DMA, by the 82077AA data sheet."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pyx86emu.devices.floppy import FloppyController
 from tests.devices.floppy_guest import (
     CCR,
     DIR,
@@ -247,3 +248,99 @@ def test_any_accesses_leave_a_controller_that_can_be_reset(attach_alone, accesse
     start(guest)
 
     assert guest.inb(MSR) == 0x80
+
+
+# -- the host ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("drives", [0, 5, -1, 1 << 63, 1 << 9999], ids=lambda n: f"{n % 1000}")
+def test_a_controller_has_one_to_four_drives(drives):
+    with pytest.raises(ValueError, match=r"drives is .*: give 1 to 4"):
+        FloppyController(None, drives)
+
+
+@pytest.mark.parametrize("drives", [2.0, "2", None])
+def test_the_number_of_drives_is_an_integer(drives):
+    with pytest.raises(TypeError, match="drives must be an integer"):
+        FloppyController(None, drives)
+
+
+@pytest.mark.parametrize("unit", [-1, 2, 1 << 70])
+def test_a_disk_goes_into_a_drive_that_is_there(unit):
+    fdc = FloppyController(None)
+
+    with pytest.raises(ValueError, match=r"unit is .*: give 0 to 1"):
+        fdc.insert(unit, Disk())
+    with pytest.raises(ValueError, match=r"unit is .*: give 0 to 1"):
+        fdc.eject(unit)
+    with pytest.raises(TypeError, match="unit must be an integer"):
+        fdc.insert(0.0, Disk())
+
+
+@pytest.mark.parametrize("disk", [None, "boot.img", 5, {}])
+def test_what_is_no_disk_is_not_inserted(disk):
+    fdc = FloppyController(None)
+
+    with pytest.raises(TypeError, match=f"cannot insert {type(disk).__name__}.* give a Disk"):
+        fdc.insert(0, disk)
+    assert fdc.drives[0].disk is None
+
+
+class CountingDisk:
+    """A disk of any size that counts how many sectors are moved."""
+
+    def __init__(self, geometry):
+        self.geometry = geometry
+        self.moved = 0
+
+    def read(self, lba, n):
+        self.moved += n
+        return bytes(512 * n)
+
+    def write(self, lba, data):
+        self.moved += len(data) // 512
+
+
+@given(
+    geometry=st.sampled_from(
+        [(80, 2, 18), (1024, 256, 63), (1 << 40, 1 << 40, 1 << 40), (1, 1, 1)]
+    ),
+    command=st.sampled_from([0x42, 0xC5, 0xC9, 0xE6, 0xCC, 0xEC, 0xF6, 0xD6]) | st.integers(0, 255),
+    parameters=st.tuples(
+        st.sampled_from([0, 1, 4, 0x84, 0xFF]),  # drive and head
+        st.sampled_from([0, 1, 0xFF]),  # C
+        st.sampled_from([0, 1, 0xFF]),  # H
+        st.sampled_from([0, 1, 2, 0xFF]),  # R
+        st.sampled_from([0, 2, 0xFF]),  # N
+        st.sampled_from([0, 1, 18, 63, 0xFF]),  # the last sector
+        st.integers(0, 255),
+        st.integers(0, 255),
+        st.integers(0, 255),
+    ),
+    dma_mode=st.sampled_from([0x44, 0x48, 0x40, 0x54, 0x58, 0x74]),
+    nd=st.booleans(),
+)
+@example((1 << 40, 2, 1 << 40), 0xEC, (0, 0, 0, 1, 2, 255, 0, 0, 0), 0x44, False)
+def test_one_command_moves_at_most_both_sides_of_a_cylinder(
+    attach_alone, geometry, command, parameters, dma_mode, nd
+):
+    disk = CountingDisk(geometry)
+    guest = Guest(*attach_alone(new_controller(disk)))
+    start(guest, nd)
+    guest.dma_to(dma_mode, 0x4000, 0x10000)
+    looked = 0
+    find = guest.fdc._find_sector
+
+    def counted(drive):
+        nonlocal looked
+        looked += 1
+        return find(drive)
+
+    guest.fdc._find_sector = counted
+    for value in (command, *parameters):
+        if guest.inb(MSR) & 0xC0 == 0x80:
+            guest.out(FIFO, value)
+    guest.time.advance(10 * guest.fdc.delay)
+
+    assert looked <= 2 * 255 + 1
+    assert disk.moved <= 2 * 255
