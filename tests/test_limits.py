@@ -193,7 +193,7 @@ def test_a_far_deadline_is_reached(vm: MakeVm, deadline: int) -> None:
 def test_a_deadline_that_no_clock_shows_is_refused(vm: MakeVm, deadline: int) -> None:
     v = vcpu(vm(irqchip=True), "fb f4 ebfd")
 
-    with pytest.raises(ValueError, match="deadline is .*: give 0 to 0x7fffffffffffffff"):
+    with pytest.raises(ValueError, match=r"deadline is .*: give 0 to 0x7fffffffffffffff"):
         v.run(deadline=deadline)
 
 

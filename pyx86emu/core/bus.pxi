@@ -246,7 +246,7 @@ cdef inline uint64_t ones(int size) noexcept nogil:
 # is looked up again.
 
 cdef inline void ask_device(CPU* c, Op* o) noexcept nogil:
-    """Outside, with the state that the instruction of `o` begins with: a device sees the same in blocks and in steps."""
+    """Outside, with the state in which the instruction of `o` begins: a device sees the same in blocks and in steps."""
     c.io_time = now_ns(c, o)
     c.io_retired = retired_at(c, o)
     c.ip = o.ip

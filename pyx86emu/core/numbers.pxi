@@ -1,7 +1,8 @@
-# Numbers from Python: convert an argument to an exact integer first, test its range afterwards. Every public door uses it.
+# Numbers from Python: convert an argument to an exact integer first, test its range afterwards. Every public door
+# uses it.
 #
-# A value that is tested as a Python object and converted later can lie (an int subclass with its own comparisons), overlap silently
-# (numpy integers wrap) or lose its fraction. After whole() nothing of the caller's object is left.
+# A value that is tested as a Python object and converted later can lie (an int subclass with its own comparisons),
+# wrap silently (numpy integers do) or lose its fraction. After whole() nothing of the caller's object is left.
 
 cdef object exact(object value, str what):
     """An int of no subclass. TypeError for floats, strings and all that is no integer."""
@@ -23,7 +24,7 @@ cdef str shown(object number):
 
 
 cpdef object whole(object value, str what, object least, object most):
-    """`value` as an int from `least` to `most`. TypeError: no integer; ValueError: outside. `what` names it in the message.
+    """`value` as an int from `least` to `most`; `what` names it in messages. TypeError: no integer; ValueError: outside.
 
     >>> whole(5, "port", 0, 0xFFFF)
     5

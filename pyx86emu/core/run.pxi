@@ -340,7 +340,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if c.halted:
             if not (c.singlestep and not c.vm.irqchip_on):
                 room = budget_ns(c, limit - c.retired)
-                # Nothing has happened since the last look: there is no other before the next event, which may never come.
+                # If nothing has happened since the last look there is no other before the next event. None may come.
                 next_ = until if c.retired == began and not stirred else soon
                 waited += sleep_in_hlt(c, now, next_, room - waited if room > waited else 0)
                 jumps += 1                       # or a HLT that only jumps could last for ever

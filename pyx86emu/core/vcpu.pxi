@@ -83,8 +83,8 @@ cdef class Exit:
                      int.from_bytes(raw, "little"))
 
     def reply_one(self, value):
-        """Answer the first element of a read only. REP INS stores it and asks for the next one with another exit, at its
-        own time: for devices whose answer depends on when they are asked. Raises as reply() does."""
+        """Answer the first element of a read only. REP INS stores it and asks for the next one by another exit, at
+        its own time: for devices whose answer depends on when they are asked. Raises as reply() does."""
         if self.count > 1 and self.vcpu is not None and self.serial == self.vcpu.serial and self.vcpu.c.ins_count:
             self.count = 1
             self.vcpu.c.ins_count = 1
@@ -270,8 +270,8 @@ cdef class Vcpu:
     """A vCPU, made by `Vm.create_vcpu`. It runs in the thread that calls run(), without the GIL. `model` is its
     name in pyx86emu.models, `regs` its registers, `vm` its Vm.
 
-    Any thread may call kick(), interrupt(), nmi(), reset() and read properties at any time. run() and step() of a second
-    thread wait until the first has left. debug() and writing registers are for the thread that runs it, or for
+    Any thread may call kick(), interrupt(), nmi(), reset() and read properties at any time. run() and step() of a
+    second thread wait until the first has left. debug() and writing registers are for the thread that runs it, or for
     any while nobody does.
     """
 
@@ -334,8 +334,8 @@ cdef class Vcpu:
 
     @property
     def instructions(self):
-        """Instructions retired; an iteration of a REP counts as one, so does the delivery of an interrupt. A device sees
-        how many came before the one that asks it; another thread, how many there were at some time in the last slice."""
+        """Instructions retired; an iteration of a REP counts as one, so does the delivery of an interrupt. A device
+        sees how many came before the one that asks it; another thread, how many there were when a slice ended."""
         return self.c.io_retired if self.c.in_device else self.c.retired
 
     def run(self, max_instructions=None, *, deadline=None):
