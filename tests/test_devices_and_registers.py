@@ -13,26 +13,30 @@ from pyx86emu import ExitReason, MmioDevice, PioDevice, Vcpu, Vm
 MakeVm = Callable[..., Vm]
 #: The whole run, one instruction at a time, and in pieces.
 WAYS = (None, 1, 2, 3)
+NAMES = (
+    *("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "sp"),
+    *("cs", "ip", "ds", "es", "ss", "fs", "gs", "flags"),
+)
 
 
 class Card(PioDevice, MmioDevice):
-    """Calls `on_access(vcpu)` for each access, with the vCPU that makes it."""
+    """Calls `on_access(vcpu, calls)` for each access: the vCPU that makes it, how many there were."""
 
     length = 0x1000
     vcpu: Vcpu
 
-    def __init__(self, on_access: Callable[[Vcpu], object]) -> None:
+    def __init__(self, on_access: Callable[[Vcpu, int], object]) -> None:
         self.on_access = on_access
         self.calls = 0
 
     def pio_read(self, offset: int, size: int) -> int:
         self.calls += 1
-        self.on_access(self.vcpu)
+        self.on_access(self.vcpu, self.calls)
         return 0x11
 
     def pio_write(self, offset: int, size: int, value: int) -> None:
         self.calls += 1
-        self.on_access(self.vcpu)
+        self.on_access(self.vcpu, self.calls)
 
     mmio_read, mmio_write = pio_read, pio_write
 
@@ -90,7 +94,7 @@ def test_a_device_sees_its_own_instruction_in_blocks_and_in_steps(vm: MakeVm, co
     for pieces in WAYS:
         log: list[Any] = []
         machine = vm()
-        card = Card(lambda v, log=log: log.append((state(v), v.regs.eflags)))
+        card = Card(lambda v, _, log=log: log.append((state(v), v.regs.eflags)))
         vcpu = guest(machine, code, card)
         for _ in range(2):  # decoded, then chained
             begin(vcpu)
@@ -103,7 +107,7 @@ def test_a_device_sees_its_own_instruction_in_blocks_and_in_steps(vm: MakeVm, co
 
 def test_a_device_sees_where_its_instruction_begins(vm: MakeVm) -> None:
     seen: list[tuple[int, int, int]] = []
-    card = Card(lambda v: seen.append((v.regs.cs, v.regs.ip, v.instructions)))
+    card = Card(lambda v, _: seen.append((v.regs.cs, v.regs.ip, v.instructions)))
     vcpu = guest(vm(), "40 e680 40 e480", card)
     begin(vcpu)
 
@@ -123,7 +127,8 @@ TAILS = {
 }  # fmt: skip
 ACCESSES = {
     "out": "e680", "in": "e480", "store": "a20500", "load": "a00500", "inc": "fe060500",
-    "outsb": "31f6 f36e", "insb": "31ff 8ccb 8ec3 bf0080 f36c 31db", "push": "8cd8 8ed0 bc0008 50 5b 31db",
+    "outsb": "31f6 f36e", "insb": "31ff 8ccb 8ec3 bf0080 f36c 31db",
+    "push": "8cd8 8ed0 bc0008 50 5b 31db",
 }  # fmt: skip
 CHANGES: dict[str, Callable[[Vcpu], object]] = {
     "cs": lambda v: setattr(v.regs, "cs", 0x2000),
@@ -149,8 +154,8 @@ def test_registers_that_a_device_writes_hold_in_blocks_and_in_steps(
             ends: list[list[Any]] = []
             for pieces in WAYS:
 
-                def act(v: Vcpu, when: int = when) -> None:
-                    if card.calls == when:
+                def act(v: Vcpu, calls: int, when: int = when) -> None:
+                    if calls == when:
                         change(v)
 
                 machine = vm()
@@ -168,7 +173,7 @@ def test_registers_that_a_device_writes_hold_in_blocks_and_in_steps(
 @pytest.mark.parametrize("pieces", WAYS)
 @pytest.mark.parametrize("access", ["e680", "e480", "a20500", "a00500"])
 def test_the_guest_goes_on_where_a_device_says(vm: MakeVm, access: str, pieces: int | None) -> None:
-    def act(v: Vcpu) -> None:
+    def act(v: Vcpu, _: int) -> None:
         v.regs.cs, v.regs.ip = 0x2000, len(bytes.fromhex(access))
         assert (v.regs.cs, v.regs.ip, v.regs.eip) == (0x2000, v.regs.ip, v.regs.ip)
 
@@ -180,7 +185,7 @@ def test_the_guest_goes_on_where_a_device_says(vm: MakeVm, access: str, pieces: 
 
 
 def test_what_a_device_writes_ends_with_a_reset(vm: MakeVm) -> None:
-    def act(v: Vcpu) -> None:
+    def act(v: Vcpu, _: int) -> None:
         v.regs.cs, v.regs.ip = 0x2000, 2
         v.reset()
 
@@ -194,7 +199,7 @@ def test_what_a_device_writes_ends_with_a_reset(vm: MakeVm) -> None:
 
 
 def test_a_breakpoint_that_a_device_sets_is_seen_at_once(vm: MakeVm) -> None:
-    card = Card(lambda v: v.debug(breakpoints=[0x10003]))
+    card = Card(lambda v, _: v.debug(breakpoints=[0x10003]))
     vcpu = guest(vm(), "e680 90 90 90", card)
     for _ in range(2):
         begin(vcpu)
@@ -208,20 +213,19 @@ def test_any_registers_written_at_any_access_give_blocks_and_steps_the_same_end(
     vm: MakeVm, seed: int
 ) -> None:
     rng = random.Random(seed)
-    names = "eax ebx ecx edx esi edi ebp sp cs ip ds es ss fs gs flags".split()
     code = "".join(rng.choice([*ACCESSES.values(), *TAILS.values(), "40", "f8"]) for _ in range(8))
     script = {
         rng.randrange(1, 12): [
             (n, rng.choice((0x1000, 0x2000, 0xD000, rng.getrandbits(8))))
-            for n in rng.sample(names, 2)
+            for n in rng.sample(NAMES, 2)
         ]
         for _ in range(5)
     }
     ends = []
     for pieces in WAYS:
 
-        def act(v: Vcpu) -> None:
-            for name, value in script.get(card.calls, ()):
+        def act(v: Vcpu, calls: int) -> None:
+            for name, value in script.get(calls, ()):
                 setattr(v.regs, name, value & ~0x100 if name == "flags" else value)
 
         machine = vm()
