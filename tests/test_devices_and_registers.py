@@ -20,7 +20,7 @@ NAMES = (
 
 
 class Card(PioDevice, MmioDevice):
-    """Calls `on_access(vcpu, calls)` for each access: the vCPU that makes it, how many there were."""
+    """Calls `on_access(vcpu, calls)` for each access: the vCPU, and how many there were."""
 
     length = 0x1000
     vcpu: Vcpu
