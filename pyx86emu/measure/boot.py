@@ -168,8 +168,10 @@ CLOCKS: list[tuple[Literal["virtual", "host"], int]] = [("virtual", 0), ("virtua
 
 
 def wall_limit(rounds: int) -> Row:
-    """How late `run(wall=...)` ends, at worst, over guests, clocks and shifts. Of several runs of one
-    the earliest counts: what else this host does makes some late."""
+    """How late `run(wall=...)` ends, at worst, over guests, clocks and shifts.
+
+    Of several runs of one guest the earliest counts: other work of this host makes some late.
+    """
     late = []
     for code in ENDLESS.values():
         for clock, shift in CLOCKS:
