@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from pyx86emu import cli
+from pyx86emu import Machine, cli
 from pyx86emu.cli import run as run_verb
 from pyx86emu.cli.signals import Ending, Interrupted
 from tests.cli.drive import ECHO, HALT, SPIN, Image, command, pyx86emu, say, show
@@ -110,6 +111,22 @@ def test_json_tells_how_it_went(image: Image) -> None:
     assert (report["status"], report["reason"], report["debug"]) == (0, "HLT", "text\n")
     assert report["instructions"] > 100
     assert 0 < report["guest_seconds"] < 10
+
+
+def test_json_says_how_much_of_the_oldest_text_was_dropped(
+    image: Image, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(run_verb, "Machine", partial(Machine, log_limit=4))
+    boot = image("baf803 b041 ee" + say("hello") + HALT)
+
+    status, out, _ = main(capsys, boot, "--json")
+    _, streamed, _ = main(capsys, boot)
+
+    report = json.loads(out)
+    assert status == 0
+    assert (report["debug"], report["debug_dropped"]) == ("ello", 1)
+    assert (report["serial"], report["serial_dropped"]) == ("A", 0)
+    assert streamed == "Ahello"
 
 
 def test_screenshots_are_taken_at_the_end(image: Image, tmp_path: Path) -> None:
@@ -283,6 +300,24 @@ def test_changes_that_cannot_be_written_back_are_74(
     sentence = f"cannot write back to {boot}: No space left on device; changed sectors lost: 1"
     assert err == f"pyx86emu: {sentence}\n"
     assert status == json.loads(out)["status"] == 74
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_image_that_was_shortened_meanwhile_is_74(image: Image, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    boot = image(WRITE + UP + SPIN)
+    boot.write_bytes(boot.read_bytes() + bytes(512))
+    run = Started(*command(boot, "-serial", f"file:{log}", "--write-back", "--timeout", 10**6))
+    run.wait_for(log, 2)
+    os.truncate(boot, 512)
+
+    status, _, err = run.end(signal.SIGTERM)
+
+    assert status == 74
+    ended, refused = err.splitlines()
+    assert ended.startswith("pyx86emu: ended by SIGTERM")
+    assert refused.startswith(f"pyx86emu: cannot write back to {boot}: ")
+    assert refused.endswith("; changed sectors lost: 1")
 
 
 def test_an_image_that_cannot_be_read_any_more_is_74(
