@@ -1,6 +1,6 @@
-"""Output: write all of it, or say in one sentence why that cannot be done. Keep nothing back.
+"""Output: write all of it, or say in one sentence why that cannot be done.
 
-Nothing stays in Python's buffers, so nothing can fail again when Python ends and flushes them.
+Nothing stays in Python's buffers. So nothing can fail once more when Python ends and flushes them.
 """
 
 import os

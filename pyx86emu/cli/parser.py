@@ -1,4 +1,4 @@
-"""argparse with our manners: options by their whole name, and a sentence for each mistake."""
+"""The parser of options: take whole names only, answer each mistake with one sentence."""
 
 import argparse
 from collections.abc import Sequence

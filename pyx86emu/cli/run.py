@@ -167,13 +167,15 @@ def main(args: list[str]) -> int:
         outputs.connect(m)
         outcome = _outcome(m, options, _keys(options.type, m), terminal)
         ending.no_more()
-        _explain(m, outcome, options)
-        changed = disk.changed
+        changed, not_written = disk.changed, ""
         try:
             _close(disk)
         except HostError as error:
-            outcome = _failed(outcome, str(error))
+            not_written = str(error)
         ending.again()
+        _explain(m, outcome, options)
+        if not_written:
+            outcome = _failed(outcome, not_written)
         if options.screenshot:
             outcome = _screenshot(m, options.screenshot, outcome)
         if options.json:

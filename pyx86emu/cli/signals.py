@@ -4,8 +4,9 @@ import signal
 import threading
 from types import FrameType
 
-#: Ctrl-C, Ctrl-\, a polite kill, a terminal that has gone.
+#: Ctrl-C, Ctrl-\, `kill`, a terminal that has gone.
 ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE = 3
 
 
 class Interrupted(KeyboardInterrupt):
@@ -13,14 +14,17 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Ending:
-    """A context in which the ending signals raise Interrupted: once, then again after `again()`.
+    """A context in which the first ending signal raises Interrupted, and each one after `again()`.
+
+    The next PATIENCE of them change nothing, so that the terminal is given back and files are
+    closed; one more raises again, for what hangs.
 
     A signal that was ignored when the program started stays ignored, as nohup and a shell's
     background jobs want it. Outside the main thread, where no handler can be set, it does nothing.
     """
 
     def __init__(self) -> None:
-        self._raises = True
+        self._ignored = 0
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> "Ending":
@@ -36,14 +40,14 @@ class Ending:
 
     def again(self) -> None:
         """The run has been unwound: the next signal ends what has still to be written."""
-        self._raises = True
+        self._ignored = 0
 
     def no_more(self) -> None:
-        """From now on a signal changes nothing: files are closed, which takes no time."""
-        self._raises = False
+        """From now on the next signals change nothing: files are closed, which takes no time."""
+        self._ignored = PATIENCE
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
-        # What is unwound, such as the terminal's state, must not be interrupted by a second signal.
-        if self._raises:
-            self._raises = False
+        self._ignored -= 1
+        if self._ignored < 0:
+            self._ignored = PATIENCE
             raise Interrupted(f"ended by {signal.Signals(number).name}")

@@ -1,4 +1,4 @@
-"""Who sits at the terminal: draw the guest's screen with ANSI, give the guest its keys."""
+"""The user's terminal: draw the guest's screen with ANSI, give the guest its keys."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""The terminal as a device: make it raw, give it back, stop and go on, read keys, know its size."""
+"""The terminal as a device: set it, restore it, stop and go on, read keys, know its size."""
 
 import errno
 import os
@@ -46,7 +46,7 @@ class Tty:
         self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> "Tty":
-        # A terminal that is gone, or that is not ours to set, gives no attributes.
+        # A terminal that has gone gives no attributes.
         with suppress(termios.error):
             if self._fd >= 0:
                 self._attributes = termios.tcgetattr(self._fd)
