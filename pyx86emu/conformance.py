@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -93,12 +92,14 @@ class VectorSet:
                 files = sorted(path.glob("*.npy"))
                 arrays = {file.stem: np.load(file, mmap_mode="r") for file in files}
                 text = path / "meta.json"
-                meta = json.loads(text.read_text() if text.exists() else '{"format": 1}')
+                meta = json.loads(text.read_text("utf-8") if text.exists() else '{"format": 1}')
             else:
                 with np.load(path) as archive:
                     arrays = {name: archive[name] for name in archive.files}
                 meta = json.loads(bytes(arrays.pop("meta", np.frombuffer(b"{}", np.uint8))))
-        except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # what reads a damaged archive raises nearly everything
             raise FormatError(f"{path} is no set of vectors: {error}") from error
         if not isinstance(meta, dict) or meta.get("format") != 1:
             raise FormatError(f"{path}: its meta array must say format 1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -72,6 +73,22 @@ def vm() -> Iterator[Callable[..., Vm]]:
 
     with ExitStack() as stack:
         yield lambda *args, **kwargs: stack.enter_context(Vm(*args, **kwargs))
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let signals end what this test starts, whoever started pytest.
+
+    A background job of a script ignores SIGINT and SIGQUIT, what nohup starts SIGHUP, and children
+    inherit that. A handler is not inherited: the child has the default.
+    """
+    numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -199,6 +199,7 @@ def test_kick_from_another_thread_ends_the_run(guests: Make, code: bytes) -> Non
     assert guest.vcpu.run(100).reason is ExitReason.BUDGET
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_raises_keyboard_interrupt() -> None:
     script = """
 import sys

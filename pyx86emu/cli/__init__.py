@@ -1,9 +1,13 @@
 """The command line: choose the verb, turn what went wrong into one sentence and a status."""
 
 import os
+import signal
 import sys
+from contextlib import suppress
 
-from .status import BUG, INTERRUPTED, USAGE, UsageError
+from . import output
+from .signals import ENDING
+from .status import BUG, HOST, INTERRUPTED, OK, USAGE, HostError, UsageError, reason
 
 VERBS = {
     "run": "boot an image (also without the word: pyx86emu IMAGE)",
@@ -19,41 +23,64 @@ A real-mode PC that boots floppy images, with KVM's way of doing I/O.
 
 {chr(10).join(f"  {verb:13}{what}" for verb, what in VERBS.items())}
 
-`pyx86emu VERB --help` tells the options of each, `pyx86emu --version` the version.
-"""
+`pyx86emu VERB --help` tells the options of each, `pyx86emu --version` the version."""
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the result is the exit status."""
-    args = sys.argv[1:] if argv is None else argv
+    if argv is not None:
+        return _status(argv)
+    _open_standard_descriptors()
+    status = _status(sys.argv[1:])
+    for number in ENDING:  # while Python ends, none of them may change the status
+        signal.signal(number, signal.SIG_IGN)
+    return status
+
+
+def _status(args: list[str]) -> int:
     try:
         return _verb(args)
     except UsageError as error:
-        print(f"pyx86emu: {error}", file=sys.stderr)
-        return USAGE
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Who read our output has gone; Python must not complain of it again when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+        return _refused(str(error), USAGE)
+    except HostError as error:
+        return _refused(str(error), HOST)
+    except MemoryError:
+        return _refused("there is not enough memory", HOST)
+    except OSError as error:
+        what = f" ({error.filename})" if error.filename else ""
+        return _refused(f"the operating system refused: {reason(error)}{what}", HOST)
+    except KeyboardInterrupt as error:
+        return _refused(str(error) or "interrupted", INTERRUPTED)
     except Exception as error:
         import traceback
 
-        traceback.print_exc()
-        print(f"pyx86emu: this is a bug of pyx86emu: {error!r}", file=sys.stderr)
-        return BUG
+        output.complain(traceback.format_exc())
+        return _refused(f"this is a bug of pyx86emu, please report it: {error!r}", BUG)
+
+
+def _refused(text: str, status: int) -> int:
+    if text:
+        output.complain(f"pyx86emu: {text}")
+    return status
+
+
+def _open_standard_descriptors() -> None:
+    """Keep 0, 1 and 2 from becoming an image's: what writes to 2 would write into it."""
+    with suppress(OSError):
+        while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+            pass
+        os.close(fd)
 
 
 def _verb(args: list[str]) -> int:
     if args in (["-h"], ["--help"]):
-        print(HELP, end="")
-        return 0
+        output.say(HELP)
+        return OK
     if args == ["--version"]:
         from .. import __version__
 
-        print(f"pyx86emu {__version__}")
-        return 0
+        output.say(f"pyx86emu {__version__}")
+        return OK
     verb = args[0] if args and args[0] in VERBS else "demo" if args in ([], ["--json"]) else "run"
     rest = args[1:] if args and args[0] in VERBS else args
     if verb == "demo":

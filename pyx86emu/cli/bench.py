@@ -1,15 +1,17 @@
 """`bench`: measure, print tables or JSON, draw charts. What is measured lives in `measure`."""
 
 import json
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from ..measure import boot, charts, cpu, guests, io, verdicts
 from ..measure.doorbell import all_rows
 from ..measure.verdicts import Verdict
-from . import bench_doorbell
-from .status import NOT_MET, OK, Parser, UsageError
+from . import bench_doorbell, output
+from .output import check_directory, check_file
+from .parser import Parser
+from .status import NOT_MET, OK, HostError, UsageError, reason
+from .values import factor, whole
 
 Say = Callable[[str], object]
 R = TypeVar("R", cpu.Row, boot.Row)
@@ -24,7 +26,7 @@ def main(args: list[str]) -> int:
         "Measure this machine: kernels, ways of doing I/O, start-up, beside the peers that are "
         "installed (Unicorn, /dev/kvm), with verdicts.",
         "Exit statuses: 0 every value that is held to a limit meets it; 8 one does not; 70 rings "
-        "were lost.",
+        "were lost; 74 standard output or a chart cannot be written; 130 Ctrl-C.",
     )
     choices = [*PARTS, "doorbell", "all"]
     parser.add_argument("what", nargs="?", default="all", choices=choices, help="what to measure")
@@ -34,35 +36,40 @@ def main(args: list[str]) -> int:
         metavar="DIR",
         help="draw charts into this directory (doorbell: into this file.png); needs matplotlib",
     )
-    parser.add_argument("--repeats", type=int, help="runs a row, of which the median")
+    parser.add_argument(
+        "--repeats", metavar="N", type=whole(1), help="runs a row: their median counts"
+    )
     parser.add_argument("--quick", action="store_true", help="a tenth of the time, and less exact")
-    parser.add_argument("--scale", type=float, default=1.0, help="factor on the length of each run")
-    options = parser.parse_args(args)
+    parser.add_argument(
+        "--scale", metavar="F", type=factor, default=1.0, help="factor on the length of each run"
+    )
+    options = parser.parse(args)
     repeats = options.repeats or (1 if options.quick else 5)
     scale = options.scale * (0.1 if options.quick else 1.0)
-    if (options.repeats is not None and options.repeats < 1) or scale <= 0:
-        raise UsageError("--repeats and --scale must be positive: leave them out for 5 and 1")
-    if options.plot:
-        _need_matplotlib()
+    if options.plot is not None:
+        _check_plot(options.what, options.plot)
     if options.what == "doorbell":
         return bench_doorbell.doorbell(repeats, scale, json_wanted=options.json, plot=options.plot)
     names = list(PARTS) if options.what == "all" else [options.what]
-    say = (lambda text: None) if options.json else print
+    say = (lambda text: None) if options.json else output.say
     report: dict[str, Any] = {}
     held: list[Verdict] = []
     for name in names:
         report[name], found = PARTS[name](repeats, scale, say)
         held += found
-    if options.plot:
-        charts.draw(report, options.plot)
     report["verdicts"] = [verdict.as_dict() for verdict in held]
     if options.json:
-        print(json.dumps(report, indent=1))
+        output.say(json.dumps(report, indent=1))
     else:
-        print(verdicts.table(held))
+        output.say(verdicts.table(held))
+    if options.plot is not None:
+        try:
+            charts.draw(report, options.plot)
+        except OSError as error:
+            raise HostError(f"cannot write --plot {options.plot}: {reason(error)}") from error
     missed = [verdict.name for verdict in held if not verdict.ok]
     if missed:
-        print(f"pyx86emu: missed: {', '.join(missed)}", file=sys.stderr)
+        output.complain(f"pyx86emu: missed: {', '.join(missed)}")
     return NOT_MET if missed else OK
 
 
@@ -103,7 +110,14 @@ def _boot(repeats: int, scale: float, say: Say) -> Part:
 PARTS = {"cpu": _cpu, "io": _io, "boot": _boot}
 
 
-def _need_matplotlib() -> None:
+def _check_plot(what: str, path: str) -> None:
+    """What is wrong with the name comes before what is not installed."""
+    if what != "doorbell":
+        check_directory("--plot", path)
+    elif not path.endswith(".png"):
+        raise UsageError(f"--plot {path}: only PNG is written, name a file that ends in .png")
+    else:
+        check_file("--plot", path)
     try:
         import matplotlib
     except ImportError as error:

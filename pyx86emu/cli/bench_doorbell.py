@@ -1,28 +1,29 @@
 """`bench doorbell`: print what each way of ringing costs, beside the figures of 2009."""
 
 import json
-import sys
 from collections.abc import Sequence
 
 from ..measure.doorbell import all_rows
 from ..measure.rows import TO_FLOOR, YEAR_2009, Row
-from .status import BUG, OK, UsageError
+from . import output
+from .status import BUG, OK, HostError, reason
 
 
 def doorbell(repeats: int, scale: float, *, json_wanted: bool, plot: str | None) -> int:
     """Measure and print; the result is the exit status."""
-    if plot and not plot.endswith(".png"):
-        raise UsageError(f"--plot {plot}: only PNG is written, name a file that ends in .png")
     rows = all_rows(scale, repeats)
     if json_wanted:
-        print(json.dumps({"rows": dicts(rows)}, indent=1))
+        output.say(json.dumps({"rows": dicts(rows)}, indent=1))
     else:
-        print(table(rows))
-    if plot:
-        draw(rows, plot)
+        output.say(table(rows))
+    if plot is not None:
+        try:
+            draw(rows, plot)
+        except OSError as error:
+            raise HostError(f"cannot write --plot {plot}: {reason(error)}") from error
     inexact = [row.name for row in rows if not row.exact]
     if inexact:
-        print(f"pyx86emu: counts are not exact: {', '.join(inexact)}", file=sys.stderr)
+        output.complain(f"pyx86emu: counts are not exact: {', '.join(inexact)}")
     return BUG if inexact else OK
 
 

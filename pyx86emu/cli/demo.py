@@ -1,14 +1,15 @@
 """The demo: boot the embedded guest, let it ring along each path, print one table."""
 
 import json
-import sys
 
 from ..firmware import rom
 from ..machine import Machine
 from ..measure.demo import DemoControl
 from ..measure.ring import PATHS, install, run_pulled
 from ..measure.rows import YEAR_2009, Row
-from .status import BUG, OK, Parser
+from . import output
+from .parser import Parser
+from .status import BUG, OK
 
 GREETING = "All paths rung."
 
@@ -43,20 +44,20 @@ def main(args: list[str]) -> int:
     """`pyx86emu` and `pyx86emu demo`."""
     parser = Parser("demo", "Boot the built-in guest, which rings the doorbell along each path.")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    options = parser.parse_args(args)
+    options = parser.parse(args)
     rows, machine = ring_all()
     with machine:
         screen, serial = machine.screen.text.strip(), machine.serial_text.strip()
     complete = len(rows) == len(PATHS) and all(row.exact for row in rows)
     if options.json:
         report = {"rows": [row.as_dict() for row in rows], "screen": screen, "serial": serial}
-        print(json.dumps(report, indent=1))
+        output.say(json.dumps(report, indent=1))
     else:
-        print(f"The guest says on its screen:\n\n{_indented(screen)}\n")
-        print(f"and on its serial line:\n\n{_indented(serial)}\n")
-        print(table(rows))
+        output.say(f"The guest says on its screen:\n\n{_indented(screen)}\n")
+        output.say(f"and on its serial line:\n\n{_indented(serial)}\n")
+        output.say(table(rows))
     if not complete:
-        print("pyx86emu: a path lost rings, or was not rung", file=sys.stderr)
+        output.complain("pyx86emu: a path lost rings, or was not rung")
     return OK if complete else BUG
 
 

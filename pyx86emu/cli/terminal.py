@@ -1,21 +1,15 @@
-"""The terminal: draw the guest's screen with ANSI, give the guest its keys, restore it always."""
+"""The user's terminal: draw the guest's screen with ANSI, give the guest its keys."""
 
 import argparse
-import os
-import select
-import signal
 import sys
-import termios
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from ..exits import ExitReason
 from ..machine import Machine
 from ..screen import CP437
+from . import output, tty
 from .limits import QUIET, Limits
-from .status import INTERRUPTED
+from .signals import Interrupted
 
 if TYPE_CHECKING:
     from .. import Exit
@@ -34,39 +28,6 @@ SEQUENCES = {
     "[14~": "f4", "[15~": "f5", "[17~": "f6", "[18~": "f7", "[19~": "f8", "[20~": "f9",
     "[21~": "f10", "[23~": "f11", "[24~": "f12", "[Z": "shift+tab",
 }  # fmt: skip
-
-
-@contextmanager
-def raw_input() -> Iterator[None]:
-    """Keys one by one and unechoed; Ctrl-C still interrupts. Does nothing in a pipe."""
-    if sys.stdin is None or not sys.stdin.isatty():
-        yield
-        return
-    fd = sys.stdin.fileno()
-
-    def terminated(number: int, frame: FrameType | None) -> NoReturn:
-        raise SystemExit(INTERRUPTED)
-
-    before = termios.tcgetattr(fd)
-    handlers = {n: signal.signal(n, terminated) for n in (signal.SIGTERM, signal.SIGHUP)}
-    attributes = termios.tcgetattr(fd)
-    attributes[0] &= ~(termios.ICRNL | termios.IXON)
-    attributes[3] &= ~(termios.ICANON | termios.ECHO)
-    try:
-        termios.tcsetattr(fd, termios.TCSADRAIN, attributes)
-        yield
-    finally:
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-
-
-def read_input(wait: float = 0.0) -> bytes | None:
-    """What was typed, without waiting for it; None at the end of the input."""
-    fd = sys.stdin.fileno()
-    if not select.select([fd], [], [], wait)[0]:
-        return b""
-    return os.read(fd, 4096) or None
 
 
 def split_keys(data: bytes) -> list[str]:
@@ -89,77 +50,86 @@ def split_keys(data: bytes) -> list[str]:
     return keys
 
 
+def leave_if_asked(data: bytes) -> None:
+    """Interrupted if Ctrl-] was typed."""
+    if QUIT in data:
+        raise Interrupted("ended by Ctrl-]")
+
+
 class ScreenTerminal:
     """The guest's text screen on ours."""
+
+    #: The terminal's second screen, so that what stood on the first comes back.
+    SHOWN = "\x1b[?1049h\x1b[0m\x1b[2J"
+    HIDDEN = "\x1b[0m\x1b[?25h\x1b[?1049l"
 
     def __init__(self, m: Machine) -> None:
         self.m = m
         self.drawn: list[bytes] = []
-        self.version: object = None
+        self.shape: tuple[int, ...] = ()
+        self.version: int | None = None
         self.cursor: tuple[int, int] | None = None
 
     def run(self, options: argparse.Namespace, keys: str) -> "Exit":
         """Run until the guest or a limit ends it; then leave the last screen on the terminal."""
         m, limits = self.m, Limits(self.m, options)
-        with raw_input(), self.alternate_screen():
+        with tty.Tty(self.SHOWN, self.HIDDEN, self.redraw) as terminal:
             while True:
                 exit = limits.run(FRAME)
+                terminal.look()
                 self.draw()
                 if exit.reason is not ExitReason.DEADLINE or limits.over():
                     break
                 if keys and m.booted and m.time > QUIET:
                     m.keyboard.type(keys)
                     keys = ""
-                self.take_keys()
-        print(m.screen.text.rstrip())
+                self.take_keys(terminal.read())
+        output.say(m.screen.text.rstrip())
         return exit
 
-    def take_keys(self) -> None:
-        data = read_input()
+    def take_keys(self, data: bytes | None) -> None:
+        """Type what came from the terminal."""
         if not data:
             return
-        if QUIT in data:
-            raise KeyboardInterrupt
+        leave_if_asked(data)
         for key in split_keys(data):
             try:
                 self.m.keyboard.type(key)
             except ValueError:
-                print("\a", end="", flush=True)  # no such key on a PC keyboard
+                output.send(b"\a")  # no such key on a PC keyboard
 
-    @contextmanager
-    def alternate_screen(self) -> Iterator[None]:
-        """The terminal's second screen, so that what stood on the first comes back."""
-        try:
-            print("\x1b[?1049h\x1b[2J", end="", flush=True)
-            yield
-        finally:
-            print("\x1b[0m\x1b[?25h\x1b[?1049l", end="", flush=True)
+    def redraw(self) -> None:
+        """Forget what the terminal shows: draw all of it."""
+        self.shape = ()
+        self.draw()
 
     def draw(self) -> None:
-        """Send the rows that have changed."""
+        """Send the rows that have changed; all of them to a terminal that was resized."""
         screen = self.m.screen
-        output = []
-        size = os.get_terminal_size()
-        if (screen.version, size) != self.version:
-            self.version = (screen.version, size)
-            seen = range(min(screen.rows, size.lines))
-            rows = [screen.row(y)[: 2 * size.columns] for y in seen]
-            if len(rows) != len(self.drawn) or len(rows[0]) != len(self.drawn[0]):
-                self.drawn = [b""] * len(rows)
-                output.append("\x1b[0m\x1b[2J")
-            for y, (new, old) in enumerate(zip(rows, self.drawn, strict=True)):
+        commands = []
+        columns, lines = tty.size()
+        shape = (columns, lines, screen.columns, screen.rows)
+        if shape != self.shape:
+            self.shape, self.version = shape, None
+            self.drawn = [b""] * min(screen.rows, lines)
+            commands.append("\x1b[0m\x1b[2J")
+        version = screen.version
+        if version != self.version:
+            self.version = version
+            for y, old in enumerate(self.drawn):
+                new = screen.row(y)[: 2 * columns]
                 if new != old:
-                    output.append(f"\x1b[{y + 1}H{ansi_row(new)}")
-            self.drawn = rows
+                    self.drawn[y] = new
+                    commands.append(f"\x1b[{y + 1}H{ansi_row(new)}")
         cursor = screen.cursor
-        if not output and cursor == self.cursor:
+        if not commands and cursor == self.cursor:
             return
         self.cursor = cursor
-        if cursor is None or cursor[0] >= size.columns or cursor[1] >= size.lines:
-            output.append("\x1b[?25l")
+        if cursor is None or cursor[0] >= columns or cursor[1] >= lines:
+            commands.append("\x1b[?25l")
         else:
-            output.append(f"\x1b[{cursor[1] + 1};{cursor[0] + 1}H\x1b[?25h")
-        print("".join(output), end="", flush=True)
+            commands.append(f"\x1b[{cursor[1] + 1};{cursor[0] + 1}H\x1b[?25h")
+        output.send(output.printable("".join(commands)))
 
 
 def ansi_row(row: bytes) -> str:
@@ -184,21 +154,20 @@ class SerialTerminal:
     def run(self, options: argparse.Namespace, keys: str) -> "Exit":
         """Run until the guest or a limit ends it."""
         m, limits = self.m, Limits(self.m, options)
-        open_input = sys.stdin is not None
-        with raw_input():
+        open_input = True
+        with tty.Tty() as terminal:
             while True:
                 exit = limits.run(FRAME)
+                terminal.look()
                 if exit.reason is not ExitReason.DEADLINE or limits.over():
                     return exit
                 if keys and m.booted and m.time > QUIET:
                     m.keyboard.type(keys)
                     keys = ""
-                if not open_input:
-                    continue
-                data = read_input()
+                data = terminal.read() if open_input else b""
                 if data is None:
                     open_input = False
-                elif QUIT in data and sys.stdin.isatty():
-                    raise KeyboardInterrupt
-                else:
+                elif data:
+                    if output.is_terminal(sys.stdin):
+                        leave_if_asked(data)
                     m.uart.receive(data)

@@ -1,0 +1,118 @@
+"""Output: write all of it, or say in one sentence why that cannot be done.
+
+Nothing stays in Python's buffers. So nothing can fail once more when Python ends and flushes them.
+"""
+
+import os
+import select
+import stat
+import sys
+from typing import Protocol, TextIO
+
+from .status import HostError, UsageError, reason
+
+
+class Sink(Protocol):
+    """A binary file without a buffer."""
+
+    def write(self, data: bytes | memoryview, /) -> int | None:
+        """How much was written; None where the file would block."""
+
+    def fileno(self) -> int: ...
+
+
+def write_all(sink: Sink, data: bytes) -> None:
+    """Write every byte, in as many writes as it takes; OSError where one fails."""
+    rest: bytes | memoryview = data
+    while (written := sink.write(rest)) != len(rest):
+        if written is None:  # another program has made this descriptor non-blocking
+            poll = select.poll()
+            poll.register(sink.fileno(), select.POLLOUT)
+            poll.poll()
+        else:
+            rest = memoryview(rest)[written:]
+
+
+def send(data: bytes) -> None:
+    """Write the guest's bytes to standard output; HostError says why that cannot be done."""
+    stream = sys.stdout
+    if stream is None:
+        raise HostError("cannot write to standard output: it is closed")
+    try:
+        _put(stream, data)
+    except BrokenPipeError as error:
+        raise HostError("") from error  # who read our output has gone, and knows it
+    except OSError as error:
+        raise HostError(f"cannot write to standard output: {reason(error)}") from error
+
+
+def say(text: str = "") -> None:
+    """Write a line, or lines, of text to standard output. What it cannot show becomes "?"."""
+    send(_encoded(sys.stdout, text + "\n"))
+
+
+def complain(text: str) -> None:
+    """Write a line to standard error; if that fails, the exit status has to say it alone."""
+    stream = sys.stderr
+    try:
+        if stream is not None:
+            _put(stream, _encoded(stream, text + "\n"))
+    except OSError:
+        pass
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """True for a terminal, False for what is closed or something else."""
+    return stream is not None and stream.isatty()
+
+
+def printable(text: str) -> bytes:
+    """The text as standard output shows it; one "?" for each character that it cannot show."""
+    return _encoded(sys.stdout, text)
+
+
+def _encoded(stream: TextIO | None, text: str) -> bytes:
+    return text.encode(getattr(stream, "encoding", None) or "utf-8", "replace")
+
+
+def _put(stream: TextIO, data: bytes) -> None:
+    stream.flush()  # what others printed stands before it
+    buffer = getattr(stream, "buffer", None)
+    if buffer is None:  # a text stream of the program that called us
+        stream.write(data.decode(getattr(stream, "encoding", None) or "utf-8", "replace"))
+        return
+    write_all(getattr(buffer, "raw", buffer), data)
+
+
+def check_file(option: str, path: str) -> None:
+    """UsageError for a file that cannot be written; for use before a long run. Changes nothing."""
+    try:
+        is_directory = stat.S_ISDIR(os.stat(path).st_mode)
+    except FileNotFoundError:
+        directory = os.path.dirname(path) or "."
+        if not path:
+            why = "name a file"
+        elif not os.path.isdir(directory):
+            why = f"there is no directory {directory}"
+        else:
+            why = _unwritable(directory, os.W_OK | os.X_OK)
+    except OSError as error:
+        why = reason(error)
+    else:
+        why = "that is a directory" if is_directory else _unwritable(path, os.W_OK)
+    if why:
+        raise UsageError(f"{option} {path}: {why}")
+
+
+def check_directory(option: str, path: str) -> None:
+    """The same for a directory, which is made later if it is not there."""
+    at = os.path.abspath(path)
+    while not os.path.lexists(at):
+        at = os.path.dirname(at)
+    why = _unwritable(at, os.W_OK | os.X_OK) if os.path.isdir(at) else f"{at} is no directory"
+    if why or not path:
+        raise UsageError(f"{option} {path}: {why or 'name a directory'}")
+
+
+def _unwritable(path: str, mode: int) -> str:
+    return "" if os.access(path, mode) else f"{path} cannot be written to"

@@ -1,0 +1,65 @@
+"""Values that are typed: one reader for each kind. Each takes what its refusal says, no more.
+
+`int`, `float` and `\\d` also take digits of other scripts, "1_000", " 5", "nan" and "1e400".
+"""
+
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+from .. import models
+
+WHOLE = re.compile(r"[0-9]{1,18}")
+DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
+
+
+def whole(low: int = 0, high: int = 10**18 - 1) -> Callable[[str], int]:
+    """A reader of whole numbers from `low` to `high`.
+
+    >>> whole()("640"), whole(high=10)("7")
+    (640, 7)
+    """
+    span = f"{low} or more" if high == 10**18 - 1 else f"from {low} to {high}"
+
+    def read(text: str) -> int:
+        value = int(text) if WHOLE.fullmatch(text) else -1
+        if not low <= value <= high:
+            raise ArgumentTypeError(f"{text!r}: give a whole number, {span}, in digits")
+        return value
+
+    return read
+
+
+def seconds(text: str) -> float:
+    """Seconds, such as 90 or 0.5.
+
+    >>> seconds("1.5"), seconds(".25")
+    (1.5, 0.25)
+    """
+    if not DECIMAL.fullmatch(text):
+        raise ArgumentTypeError(f"{text!r}: give seconds in digits, such as 90 or 0.5")
+    return float(text)
+
+
+def factor(text: str) -> float:
+    """A number above 0, such as 2 or 0.1."""
+    value = float(text) if DECIMAL.fullmatch(text) else 0.0
+    if value <= 0:
+        raise ArgumentTypeError(f"{text!r}: give a number above 0 in digits, such as 2 or 0.1")
+    return value
+
+
+def model(text: str) -> str:
+    """A CPU model, by its name in MODELS."""
+    try:
+        return models.canonical(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def regex(text: str, flags: int = re.M | re.S) -> re.Pattern[str]:
+    """A regular expression for what is on a screen: many lines, and a dot is any character."""
+    try:
+        return re.compile(text, flags)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ArgumentTypeError(f"{text!r} is no regular expression ({error})") from error

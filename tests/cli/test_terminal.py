@@ -1,0 +1,226 @@
+"""The terminal: the screen is drawn, keys go to the guest, and it is whole again afterwards."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from pyx86emu.cli import tty
+from pyx86emu.cli.terminal import ansi_row, split_keys
+from tests.cli.drive import ECHO, HALT, SPIN, Image, Job, say, show
+
+ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
+
+
+# -- drawing --------------------------------------------------------------------------------------
+
+
+def test_keys_of_a_terminal_become_keys_of_a_pc() -> None:
+    assert split_keys(b"ab") == ["a", "b"]
+    assert split_keys(b"\x1b[A\x1b[5~\x1bOP") == ["{up}", "{pageup}", "{f1}"]
+    assert split_keys(b"\x1bx{\x1b") == ["{alt+x}", "{{", "\x1b"]
+
+
+def test_rows_are_drawn_with_colours() -> None:
+    assert ansi_row(b"a\x07b\x07c\x1e") == "\x1b[0;37;40mab\x1b[0;93;44mc"
+
+
+def test_a_guest_that_halts_ends_on_a_terminal_too(image: Image) -> None:
+    with Job(image(show("X") + HALT)) as job:
+        job.until(ENTER, LEAVE + b"X\r\n")
+
+        assert job.end() == 0
+
+
+def test_the_screen_is_drawn_and_keys_go_to_the_guest(image: Image) -> None:
+    with Job(image(ECHO)) as job:
+        job.until(ENTER)
+        job.type(b"h")
+        job.until(b"mh")
+        job.type(b"i")
+        job.until(b"mhi")
+        job.type(b"\x1d")
+
+        assert job.end() == 130
+        assert b"pyx86emu: ended by Ctrl-] (at " in job.output
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 80), (24, 0), (1, 1), (2, 200), (200, 2)])
+def test_a_terminal_of_any_size_is_drawn_on(image: Image, size: tuple[int, int]) -> None:
+    with Job(image(show("X") + SPIN), size=size) as job:
+        job.until(ENTER, b"mX")
+        job.type(b"\x1d")
+
+        assert job.end() == 130
+        lines, columns = size[0] or tty.LINES, size[1] or tty.COLUMNS
+        rows = [int(row) for row in re.findall(rb"\x1b\[(\d+)(?:;\d+)?H", job.output)]
+        assert max(rows) <= lines
+        assert all(len(text) <= columns for text in re.findall(rb"m([^\x1b]+)\x1b", job.output))
+
+
+def test_a_terminal_that_is_resized_is_drawn_again(image: Image) -> None:
+    with Job(image(show("X") + SPIN), size=(30, 90)) as job:
+        job.until(ENTER, b"mX")
+
+        for size in ((10, 20), (0, 0), (40, 100)):
+            job.resize(*size)
+            job.until(b"\x1b[2J", b"mX")
+
+        job.type(b"\x1d")
+        assert job.end() == 130
+
+
+def test_a_terminal_that_tells_no_size_is_taken_for_a_vt100(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(fd: int) -> os.terminal_size:
+        raise OSError(25, "Inappropriate ioctl for device")
+
+    monkeypatch.setattr(os, "get_terminal_size", fails)
+
+    assert tty.size() == (80, 24)
+
+
+# -- Ctrl-Z ---------------------------------------------------------------------------------------
+
+
+def test_ctrl_z_gives_the_terminal_back_and_fg_draws_everything_again(image: Image) -> None:
+    with Job(image(show("X") + ECHO)) as job:
+        job.until(ENTER, b"mX")
+
+        for _ in range(2):
+            job.type(b"\x1a")
+            report = job.report()
+            assert report == {"stopped": signal.SIGTSTP, "whole": True}
+            job.until(b"\x1b[?25h" + LEAVE)
+            job.resume()
+            job.until(ENTER, b"\x1b[2J", b"mX")
+
+        job.type(b"hey")
+        job.until(b"mXhey")
+        job.type(b"\x1d")
+        assert job.end() == 130
+
+
+def test_bg_after_ctrl_z_waits_for_fg(image: Image) -> None:
+    with Job(image(show("X") + SPIN)) as job:
+        job.until(ENTER, b"mX")
+        job.type(b"\x1a")
+        assert job.report()["stopped"] == signal.SIGTSTP
+        job.until(LEAVE)
+
+        job.resume("bg")  # the terminal is the shell's: a background job may not set it
+        assert job.report() == {"stopped": signal.SIGTTOU, "whole": True}
+        assert ENTER not in job.output[job.seen :]
+        job.resume()
+
+        job.until(ENTER, b"mX")
+        job.type(b"\x1d")
+        assert job.end() == 130
+
+
+def test_a_stop_that_cannot_be_caught_is_drawn_over_afterwards(image: Image) -> None:
+    with Job(image(show("X") + SPIN)) as job:
+        job.until(ENTER, b"mX")
+
+        job.kill(signal.SIGSTOP)
+        assert job.report()["stopped"] == signal.SIGSTOP
+        job.resume()
+
+        job.until(ENTER, b"\x1b[2J", b"mX")
+        job.type(b"\x1d")
+        assert job.end() == 130
+
+
+def test_ctrl_z_on_a_serial_line_gives_the_terminal_back(image: Image) -> None:
+    with Job(image(say("up") + SPIN), "-nographic") as job:
+        job.until(b"up")
+
+        job.type(b"\x1a")
+        assert job.report() == {"stopped": signal.SIGTSTP, "whole": True}
+        job.resume()
+        job.type(b"\x1d")
+
+        assert job.end() == 130
+        assert b"ended by Ctrl-]" in job.output
+
+
+# -- the end --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [[], ["-nographic"]])
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        (b"\x03", b"ended by SIGINT (at "),
+        (b"\x1c", b"ended by SIGQUIT (at "),
+        (b"\x1d", b"ended by Ctrl-] (at "),
+    ],
+)
+def test_keys_that_end_the_guest_leave_a_whole_terminal(
+    image: Image, key: bytes, sentence: bytes, options: list[str]
+) -> None:
+    with Job(image(show("X") + say("up") + SPIN), *options) as job:
+        job.until(b"up" if options else b"mX")
+        job.type(key)
+
+        assert job.end() == 130
+        assert b"pyx86emu: " + sentence in job.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_that_end_the_guest_leave_a_whole_terminal(
+    image: Image, number: signal.Signals
+) -> None:
+    with Job(image(show("X") + SPIN)) as job:
+        job.until(b"mX")
+        job.kill(number)
+
+        assert job.end() == 130
+        assert f"ended by {number.name}".encode() in job.output
+
+
+@pytest.mark.parametrize("options", [[], ["-nographic"]])
+def test_a_terminal_that_goes_away_ends_the_guest(
+    image: Image, tmp_path: Path, options: list[str]
+) -> None:
+    shot = tmp_path / "shot.txt"
+    with Job(image(show("X") + say("up") + SPIN), "--screenshot", shot, *options) as job:
+        job.until(b"up" if options else b"mX")
+        job.hang_up()
+
+        # What it sees first: the signal, or that nothing can be drawn; then it may end by the
+        # signal, between its last handler and its end.
+        assert job.report()["status"] in (130, 74, -signal.SIGHUP)
+    assert shot.read_text("utf-8") == "X\n"
+
+
+@pytest.mark.parametrize("key", [b"\x03", b"\x1c", b"\x1d"])
+def test_leaving_still_writes_what_was_asked_for(image: Image, tmp_path: Path, key: bytes) -> None:
+    shot = tmp_path / "shot.txt"
+    # mov ax,301h; mov bx,7C00h; mov cx,1; xor dx,dx; mov byte [7D00h],55h; int 13h
+    boot = image("c606007d55 b80103 bb007c b90100 31d2 cd13" + show("done") + SPIN)
+    with Job(boot, "--screenshot", shot, "--write-back") as job:
+        job.until(b"mdone")
+        job.type(key)
+
+        assert job.end() == 130
+    assert shot.read_text("utf-8") == "done\n"
+    assert boot.read_bytes()[0x100] == 0x55
+
+
+def test_an_ascii_terminal_shows_a_question_mark(image: Image) -> None:
+    ascii_only = {
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONIOENCODING": "ascii",
+    }
+    with Job(image(show("a\u2588b") + HALT), env=ascii_only) as job:
+        job.until(ENTER, b"ma?b", LEAVE + b"a?b\r\n")
+
+        assert job.end() == 0
