@@ -4,8 +4,12 @@
 # A value that is tested as a Python object and converted later can lie (an int subclass with its own comparisons),
 # wrap silently (numpy integers do) or lose its fraction. After whole() nothing of the caller's object is left.
 
-cdef object exact(object value, str what):
-    """An int of no subclass. TypeError for floats, strings and all that is no integer."""
+cpdef object exact(object value, str what):
+    """An int of no subclass. TypeError for floats, strings and all that is no integer; `what` names it in the message.
+
+    >>> exact(True, "base")
+    1
+    """
     if PyLong_CheckExact(value):
         return value
     try:
@@ -46,3 +50,8 @@ cdef uint64_t moment(object value, str what) except? 0xFFFFFFFFFFFFFFFF:
     """A time in ns; a negative one has passed, as 0 has."""
     cdef object number = exact(value, what)
     return 0 if number < 0 else within(number, what, 0, LAST_TIME)
+
+
+cdef uint64_t natural(object value, str what) except? 0:
+    """`value` as a number of 64 bits. TypeError: no integer; ValueError: negative or wider."""
+    return within(exact(value, what), what, 0, UINT64_MAX)
