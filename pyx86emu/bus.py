@@ -207,6 +207,8 @@ class Bus(Dispatcher):
         )
 
     def _methods(self, device: "PioDevice | MmioDevice") -> tuple[Read, Write]:
+        if isinstance(device, type):
+            raise TypeError(f"attach a device, not its class: {device.__name__}()")
         read = getattr(device, self.kind + "_read", None)
         write = getattr(device, self.kind + "_write", None)
         if read is None or write is None:
@@ -236,8 +238,8 @@ class Bus(Dispatcher):
             size = exact(size, f"the length of '{name}'")
             if offset < 0 or size < 1:
                 raise BusError(
-                    f"'{name}' has a range at offset {offset} with {size} bytes: it must begin at 0 "
-                    "or later and have a byte"
+                    f"'{name}' has a range at offset {offset} with {size} bytes: "
+                    "it must begin at 0 or later and have a byte"
                 )
             self._check(name, base + offset, base + offset + size)
             spans.append((base + offset, base + offset + size))

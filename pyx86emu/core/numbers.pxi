@@ -19,12 +19,12 @@ cpdef object exact(object value, str what):
     return int.__index__(number)                 # of a subclass: a copy without its methods
 
 
-cdef str shown(object number):
-    """An exact int in a message; a huge one by its size."""
+cdef str shown(object number, str form="#x"):
+    """An exact int in a message; a huge one by its size. `form` "d" for what is counted."""
     bits = number.bit_length()
     if bits > 64:
         return f"an integer of {bits} bits"
-    return f"{number}" if -10 < number < 10 else f"{number:#x}"
+    return f"{number}" if -10 < number < 10 else f"{number:{form}}"
 
 
 cpdef object whole(object value, str what, object least, object most):
@@ -54,4 +54,8 @@ cdef uint64_t moment(object value, str what) except? 0xFFFFFFFFFFFFFFFF:
 
 cdef uint64_t natural(object value, str what) except? 0:
     """`value` as a number of 64 bits. TypeError: no integer; ValueError: negative or wider."""
-    return within(exact(value, what), what, 0, UINT64_MAX)
+    number = exact(value, what)
+    try:
+        return number
+    except OverflowError:
+        return within(number, what, 0, UINT64_MAX)

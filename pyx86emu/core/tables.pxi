@@ -1,4 +1,4 @@
-# The tables of a VM: made, changed while every vCPU is outside, freed. Ranges of a bus, memory slots; knows order, not devices.
+# The tables of a VM: make them, change them while every vCPU is outside, free them. Knows order, not devices.
 #
 # All of this runs with the GIL, what changes something between Vm.stop() and Vm.resume(): see there.
 

@@ -48,7 +48,7 @@ cdef class Vm:
             raise ValueError(f"unknown accelerator {accel!r}: this build has 'interp'")
         shift = exact(shift, "shift")
         if not 0 <= shift <= 20:
-            raise ValueError(f"shift={shown(shift)}: an instruction takes 1 << shift ns, with shift from 0 to 20")
+            raise ValueError(f"shift={shown(shift, "d")}: an instruction takes 1 << shift ns, with shift from 0 to 20")
         if clock not in ("virtual", "host"):
             raise ValueError(f"unknown clock {clock!r}: choose 'virtual' or 'host'")
         cdef bint host_clock = clock == "host", with_irqchip = bool(irqchip)
@@ -92,8 +92,9 @@ cdef class Vm:
         begins at a page of its own: an mmap, a memfd mapping). Addresses and sizes are multiples of 4096.
 
         The guest reads and writes `buffer` at any time. What you store there yourself must be made known with
-        `code_changed`, in every Vm that has the buffer, or code that was decoded from it may run on. A mapping of a
-        file must not become shorter: an access beyond the end of the file ends the process (SIGBUS).
+        `code_changed`, in every Vm that has the buffer, or code that was decoded from it may run on; the same holds
+        for what the guest of another Vm stores there. A mapping of a file must not become shorter: an access beyond
+        the end of the file ends the process (SIGBUS).
 
         OSError EINVAL: not aligned (the buffer to a host page), empty, beyond 2**52, larger than the buffer, or the
         65th slot; EEXIST: overlaps another slot; EBADF: the Vm is closed. TypeError: neither size nor buffer, a number
@@ -160,11 +161,12 @@ cdef class Vm:
 
     # The tables (slots, A20, ranges of the buses) change between stop() and resume(), with the GIL. So whoever has the
     # GIL may read them, and a vCPU that is inside the core, too. Three rules:
-    #  - Between stop() and resume() stand only C values and functions that are `noexcept nogil`. Where Python allocates,
-    #    calls or raises, the garbage collector may run a finalizer that uses this Vm, and it would wait for itself.
-    #  - Numbers are converted, objects made and methods looked up before; what went is let go afterwards.
-    #  - stop() lets the GIL go. So what was looked at before is looked at again, by the function that makes the change;
-    #    it returns a status, and the exception is made after resume().
+    #  - Between stop() and resume() stand only C values and functions that are `noexcept nogil`. Where Python
+    #    allocates, calls or raises, the garbage collector may run a finalizer that uses this Vm: it would wait for
+    #    its own thread.
+    #  - Numbers are converted and objects made before; what is no longer needed is let go afterwards.
+    #  - stop() lets the GIL go. So what was looked at before is looked at again, by the function that makes the
+    #    change; it returns a status, and the exception is made after resume().
 
     cdef int stop(self) noexcept:
         """Every vCPU out of the core, tables ours."""
@@ -330,6 +332,7 @@ cdef class Vm:
         cdef int status, number
         cdef tuple token
         memset(&mine, 0, sizeof(mine))
+        self.open()
         if bus not in ("pio", "mmio"):
             raise ValueError(f"there is no bus {bus!r} for devices: use 'pio' or 'mmio'")
         number = BUS_PIO if bus == "pio" else BUS_MMIO
@@ -340,7 +343,7 @@ cdef class Vm:
         mine.hi += mine.lo - 1
         max_size = exact(max_size, "max_size")
         if max_size not in (1, 2, 4, 8):
-            raise ValueError(f"max_size={shown(max_size)}: a device takes 1, 2, 4 or 8 bytes at a time")
+            raise ValueError(f"max_size={shown(max_size, "d")}: a device takes 1, 2, 4 or 8 bytes at a time")
         mine.max_size = max_size
         if read is None and write is None:
             mine.kind = RANGE_PULL
@@ -437,7 +440,7 @@ cdef class Vm:
         if not self.vm.irqchip_on:
             raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
         if not 0 <= gsi <= 15:
-            raise os_error(errno.EINVAL, f"interrupt line {shown(gsi)}: the 8259 pair has lines 0 to 15")
+            raise os_error(errno.EINVAL, f"interrupt line {shown(gsi, "d")}: the 8259 pair has lines 0 to 15")
         return gsi
 
     def irq_line(self, gsi, level):
@@ -501,8 +504,8 @@ cdef class Vm:
         return c.io_time if c.in_device else (c.retired + c.idle) << self.vm.shift
 
     def set_timer(self, deadline, callback):
-        """Call `callback()` on the first vCPU's thread once `time` has reached `deadline`, in guest ns; at once if that is
-        over or negative, never if it is None. One per Vm: `Clock` shares it out. What it raises comes out of run().
+        """Call `callback()` on the first vCPU's thread once `time` has reached `deadline`, in guest ns; at once if that
+        is over or negative, never if it is None. One per Vm: `Clock` shares it out. What it raises comes out of run().
         ValueError: a deadline of 2**64 or more; TypeError: no integer, or a callback that cannot be called."""
         cdef uint64_t at = FOREVER
         if deadline is not None:
