@@ -104,7 +104,7 @@ class Bus(Dispatcher):
             Owner(start, end, attachment.base, most, read, write, attachment)
             for start, end in spans
         ]
-        before = {each: _own(device, each) for each in ("clock", "irq")}
+        before = {each: getattr(device, each, _ABSENT) for each in ("clock", "irq")}
         self._claim(owners)
         try:
             device.clock = self._clock
@@ -310,17 +310,13 @@ def _need(device: "PioDevice | MmioDevice", what: str) -> Any:
         ) from error
 
 
-def _own(device: object, name: str) -> object:
-    """An attribute of the object itself, not of its class."""
-    return getattr(device, "__dict__", {}).get(name, _ABSENT)
-
-
-def _put_back(device: object, name: str, value: object) -> None:
+def _put_back(device: object, name: str, before: object) -> None:
+    """Without a look into `__dict__`: Python calls the methods of an object slower after that."""
     with suppress(AttributeError):
-        if value is _ABSENT:
+        if before is getattr(type(device), name, _ABSENT):
             delattr(device, name)
         else:
-            setattr(device, name, value)
+            setattr(device, name, before)
 
 
 def _span(start: int, end: int) -> str:
