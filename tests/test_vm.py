@@ -147,8 +147,12 @@ def test_a_close_that_was_interrupted_can_be_repeated(
     v.add_memory(0, 0x1000)
     event = os.eventfd(0, os.EFD_NONBLOCK)
     v.irqfd(5, event)
+
+    def interrupted(self: IrqFds) -> None:
+        raise KeyboardInterrupt
+
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(IrqFds, "close", lambda self: exec("raise KeyboardInterrupt"))
+        patch.setattr(IrqFds, "close", interrupted)
         v.close()
     assert v.slots
 
