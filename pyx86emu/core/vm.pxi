@@ -207,8 +207,8 @@ cdef class Vm:
         self.resume(status == CHANGED)
 
     def read(self, addr, size):
-        """`size` bytes at guest-physical `addr`, across slots. ValueError names the first hole; OSError EBADF: the Vm
-        is closed."""
+        """`size` bytes at guest-physical `addr`, across slots. ValueError names the first hole; a closed Vm has
+        nothing else."""
         cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")
         cdef bytes out
         cdef char* to
@@ -220,8 +220,7 @@ cdef class Vm:
 
     def write(self, addr, data):
         """Bytes to guest-physical `addr`, across slots, read-only ones too. ValueError names the first hole,
-        and then nothing was written; OSError EBADF: the Vm is closed; TypeError, BufferError: `data` is no buffer, or
-        not in one piece."""
+        and then nothing was written; TypeError, BufferError: `data` is no buffer, or not in one piece."""
         cdef uint64_t at = natural(addr, "addr")
         cdef Py_buffer view
         cdef bytes copy
@@ -250,14 +249,14 @@ cdef class Vm:
         """Tell the vCPUs that you have stored into the `buffer` of a memory slot yourself: what they decoded from the
         `size` bytes at guest-physical `addr`, or from the same memory at another address, they decode again. Not
         needed after `write`, `slot[a:b] = data` or a view of a slot. The store comes first, then this call.
-        ValueError names the first hole; OSError EBADF: the Vm is closed."""
+        ValueError names the first hole."""
         cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")
         self.check_there(at, n)
         over_slots(self.vm, TELL, at, n, NULL)
 
     cdef int check_there(self, uint64_t at, uint64_t n) except -1:
         cdef uint64_t there
-        self.open()
+        self.initialised()
         there = over_slots(self.vm, LOOK, at, n, NULL)
         if there < n:
             raise ValueError(f"guest address {at + there:#x} is in no memory slot")
@@ -506,11 +505,10 @@ cdef class Vm:
     def set_timer(self, deadline, callback):
         """Call `callback()` on the first vCPU's thread once `time` has reached `deadline`, in guest ns; at once if that
         is over or negative, never if it is None. One per Vm: `Clock` shares it out. What it raises comes out of run().
-        ValueError: a deadline of 2**64 or more; TypeError: no integer, or a callback that cannot be called."""
+        ValueError: a deadline beyond 2**63 - 1; TypeError: no integer, or a callback that cannot be called."""
         cdef uint64_t at = FOREVER
         if deadline is not None:
-            deadline = exact(deadline, "deadline")
-            at = within(deadline, "deadline", 0, UINT64_MAX) if deadline > 0 else 0
+            at = moment(deadline, "deadline")
         if callback is not None and not callable(callback):
             raise TypeError(f"a timer calls a function, not {type(callback).__name__}")
         self.initialised()
@@ -536,8 +534,8 @@ cdef class Vm:
         """Kick the vCPUs, wait until they have left, drop ioeventfds, devices and slots. Twice is fine; while another
         thread closes the Vm it returns at once. Views of memory stay valid.
 
-        Afterwards all that adds something, reads or writes memory, or runs raises OSError EBADF; `time`, `a20`,
-        `irq_line` and `set_timer` still answer, and what removes something finds nothing."""
+        Afterwards all that adds something or runs raises OSError EBADF; memory has no address any more (ValueError);
+        `time`, `a20`, `irq_line` and `set_timer` still answer, and what removes something finds nothing."""
         cdef IoTable* empty
         cdef IoTable* table
         cdef Ranges* ranges[2]
