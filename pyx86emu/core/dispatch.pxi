@@ -20,7 +20,7 @@ cdef class Owner:
             raise BusError(f"an owner of {self.start:#x} to {self.end:#x}, counted from {self.base:#x}: give a range")
         most = exact(most, "max_size")
         if most not in (1, 2, 4, 8):
-            raise ValueError(f"max_size={shown(most, "d")}: a device takes 1, 2, 4 or 8 bytes at a time")
+            raise ValueError(f"max_size={shown(most, 'd')}: a device takes 1, 2, 4 or 8 bytes at a time")
         self.most = most
         self.reader, self.writer, self.holder = read, write, holder
 

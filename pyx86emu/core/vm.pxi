@@ -48,7 +48,7 @@ cdef class Vm:
             raise ValueError(f"unknown accelerator {accel!r}: this build has 'interp'")
         shift = exact(shift, "shift")
         if not 0 <= shift <= 20:
-            raise ValueError(f"shift={shown(shift, "d")}: an instruction takes 1 << shift ns, with shift from 0 to 20")
+            raise ValueError(f"shift={shown(shift, 'd')}: an instruction takes 1 << shift ns, with shift from 0 to 20")
         if clock not in ("virtual", "host"):
             raise ValueError(f"unknown clock {clock!r}: choose 'virtual' or 'host'")
         cdef bint host_clock = clock == "host", with_irqchip = bool(irqchip)
@@ -342,7 +342,7 @@ cdef class Vm:
         mine.hi += mine.lo - 1
         max_size = exact(max_size, "max_size")
         if max_size not in (1, 2, 4, 8):
-            raise ValueError(f"max_size={shown(max_size, "d")}: a device takes 1, 2, 4 or 8 bytes at a time")
+            raise ValueError(f"max_size={shown(max_size, 'd')}: a device takes 1, 2, 4 or 8 bytes at a time")
         mine.max_size = max_size
         if read is None and write is None:
             mine.kind = RANGE_PULL
@@ -439,7 +439,7 @@ cdef class Vm:
         if not self.vm.irqchip_on:
             raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
         if not 0 <= gsi <= 15:
-            raise os_error(errno.EINVAL, f"interrupt line {shown(gsi, "d")}: the 8259 pair has lines 0 to 15")
+            raise os_error(errno.EINVAL, f"interrupt line {shown(gsi, 'd')}: the 8259 pair has lines 0 to 15")
         return gsi
 
     def irq_line(self, gsi, level):
