@@ -28,7 +28,7 @@ cdef str shown(object number, str form="#x"):
 
 
 cpdef object whole(object value, str what, object least, object most):
-    """`value` as an int from `least` to `most`; `what` names it in messages. TypeError: no integer; ValueError: outside.
+    """`value` as an int from `least` to `most`; `what` is its name. TypeError: no integer; ValueError: outside.
 
     >>> whole(5, "port", 0, 0xFFFF)
     5
