@@ -1,10 +1,14 @@
 """The core: a real-mode x86 vCPU and KVM's way of doing I/O, in one translation unit. This is its table of contents."""
 
 cimport cython
-from cpython.buffer cimport PyBUF_FORMAT, PyObject_CheckBuffer
+from cpython.buffer cimport (
+    PyBUF_FORMAT, PyBUF_INDIRECT, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_CheckBuffer,
+    PyObject_GetBuffer,
+)
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.long cimport PyLong_AsUnsignedLongLongMask, PyLong_CheckExact
+from cpython.memoryview cimport PyMemoryView_GET_BUFFER
 from cpython.number cimport PyNumber_Index
 from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
@@ -20,6 +24,7 @@ import errno
 import os
 from itertools import islice
 
+from .errors import BusError
 from .exits import ExitReason
 from .irqfd import IrqFds
 from .models import canonical, fields
@@ -111,9 +116,11 @@ include "core/decode.pxi"
 include "core/forms.pxi"
 include "core/opcodes.pxi"
 include "core/run.pxi"
+include "core/tables.pxi"
 include "core/slots.pxi"
 include "core/vm.pxi"
 include "core/vcpu.pxi"
+include "core/fork.pxi"
 include "core/dispatch.pxi"
 include "core/vectors.pxi"
 include "core/measure.pxi"

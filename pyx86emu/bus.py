@@ -1,11 +1,13 @@
 """The PIO and MMIO buses: find which device answers an address. Know ranges, not devices."""
 
-from bisect import insort
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Literal
 
-from ._core import Dispatcher, Owner
+from ._core import Dispatcher, Owner, exact, whole
 from .errors import BusError
 
 if TYPE_CHECKING:
@@ -18,25 +20,35 @@ Write = Callable[[int, int, int], None]
 
 SPACE = {"pio": 1 << 16, "mmio": 1 << 32}
 
+_start = attrgetter("start")
+_ABSENT = object()
+
 
 class Attachment:
     """A device at its place on a bus."""
 
-    __slots__ = ("_handles", "base", "bus", "device", "length", "name", "ranges")
+    __slots__ = ("_tokens", "base", "bus", "device", "length", "name", "ranges")
 
     def __init__(
-        self, bus: "Bus", device: "PioDevice | MmioDevice", base: int, ranges: list[tuple[int, int]]
+        self,
+        bus: "Bus",
+        device: "PioDevice | MmioDevice",
+        base: int,
+        ranges: list[tuple[int, int]],
+        name: str,
     ) -> None:
         self.bus = bus
         self.device = device
         self.base = base
         self.ranges = ranges
         self.length = max(end for _, end in ranges) - base
-        self.name = device.name
-        self._handles: list[object] = []
+        self.name = name
+        self._tokens: list[object] = []
 
     def detach(self) -> None:
-        """Take the device off the bus; its addresses are free again."""
+        """Take the device off the bus; its addresses are free again. When it returns, no vCPU
+        calls the device any more; a call that another thread is in may still go on. Twice is
+        harmless."""
         self.bus._remove(self)
 
     def __repr__(self) -> str:
@@ -47,7 +59,8 @@ class Attachment:
 class Bus(Dispatcher):
     """One address space and the devices on it.
 
-    A fragment belongs to a device only if it lies wholly in one of its ranges.
+    A fragment belongs to a device only if it lies wholly in one of its ranges. Any thread may
+    attach, detach, read and write at any time, also a device.
     """
 
     def __init__(
@@ -61,7 +74,6 @@ class Bus(Dispatcher):
         self._vm = vm
         self._clock = clock
         self._taken = [(base, base + length, name) for base, length, name in taken]
-        self._attached: list[Attachment] = []
 
     def attach(
         self,
@@ -76,38 +88,55 @@ class Bus(Dispatcher):
 
         The core calls the device itself (push). With `pull=True` its accesses come out of
         `run()` as exits, and `dispatch(exit)` calls it.
+
+        BusError: a range that is empty, outside the bus or taken; a device for the other bus.
+        ValueError: a `max_size` that is not 1, 2, 4 or 8. OSError as for `Vm.irq_line`; EBADF: the
+        Vm is closed. TypeError: no device, or a number that is no integer. What fails, also in the
+        device's `reset()`, leaves nothing attached.
         """
         read, write = self._methods(device)
-        parts = ((0, length),) if length is not None else device.ranges
-        spans = [(base + offset, base + offset + size) for offset, size in parts]
-        for start, end in spans:
-            self._check(device.name, start, end)
-        attachment = Attachment(self, device, base, spans)
-        for start, end in spans:
-            if not pull:
-                handle = self._vm._attach(
+        name = str(_need(device, "name"))
+        most = exact(_need(device, "max_size"), f"max_size of '{name}'")
+        spans = self._spans(device, name, exact(base, f"the base of '{name}'"), length)
+        line = self._vm._device_line(gsi)
+        attachment = Attachment(self, device, exact(base, "base"), spans, name)
+        owners = [
+            Owner(start, end, attachment.base, most, read, write, attachment)
+            for start, end in spans
+        ]
+        before = {each: getattr(device, each, _ABSENT) for each in ("clock", "irq")}
+        self._claim(owners)
+        try:
+            device.clock = self._clock
+            if line is not None:
+                device.irq = partial(self._vm.irq_line, line)
+            device.reset()
+            for start, end in () if pull else spans:
+                offset = start - attachment.base
+                token = self._vm._attach(
                     self.kind,
                     start,
                     end - start,
-                    _shifted_read(read, start - base),
-                    _shifted_write(write, start - base),
-                    device.max_size,
+                    _shifted_read(read, offset),
+                    _shifted_write(write, offset),
+                    most,
                 )
-                attachment._handles.append(handle)
-            owner = Owner(start, end, base, device.max_size, read, write)
-            insort(self._owners, owner, key=lambda owner: owner.start)
-        self._attached.append(attachment)
-        device.clock = self._clock
-        if gsi is not None:
-            device.irq = partial(self._vm.irq_line, gsi)
-        device.reset()
+                attachment._tokens.append(token)
+        except BaseException:
+            self._remove(attachment)
+            for each, value in before.items():
+                _put_back(device, each, value)
+            raise
+        if self.find(owners[0].start, 1) is not owners[0]:
+            self._remove(attachment)  # detached while it was attached: the tokens came too late
         return attachment
 
     def detach(self, device: "PioDevice | MmioDevice") -> None:
-        """Take `device` off this bus, wherever it is attached."""
+        """Take `device` off this bus, wherever it is attached. BusError: it is not."""
         mine = [a for a in self._attached if a.device is device]
         if not mine:
-            raise BusError(f"'{device.name}' is not attached to the {self.kind} bus")
+            name = getattr(device, "name", type(device).__name__)
+            raise BusError(f"'{name}' is not attached to the {self.kind} bus")
         for attachment in mine:
             attachment.detach()
 
@@ -126,73 +155,168 @@ class Bus(Dispatcher):
         )
 
     def read(self, addr: int, size: int) -> int:
-        """What a read of `size` bytes would give; bytes that nobody drives are FFh."""
+        """What a read of `size` bytes (1 to 8) would give; bytes that nobody drives are FFh.
+
+        ValueError: an address outside the bus, or another size; TypeError: no integer.
+        """
+        addr, size = self._access(addr, size)
+        if (value := self._read(addr, size)) is not None:
+            return value
+        parts = [self._read(addr + i, 1) for i in range(size)] if size > 1 else [None]
+        return sum((0xFF if part is None else part) << 8 * i for i, part in enumerate(parts))
+
+    def _read(self, addr: int, size: int) -> int | None:
+        """None: nobody owns the whole access."""
         if (owner := self.find(addr, size)) is not None:
             return owner.read(addr, size)
-        if self.kind == "pio" and (value := self._vm._chip_read(addr, size)) is not None:
-            return value
-        if size == 1:
-            return 0xFF
-        return sum(self.read(addr + i, 1) << 8 * i for i in range(size))
+        return self._vm._chip_read(addr, size) if self.kind == "pio" else None
 
     def write(self, addr: int, size: int, value: int) -> None:
-        """Write as the guest would; bytes that nobody takes are dropped."""
+        """Write `size` bytes (1 to 8) as the guest would; bytes that nobody takes are dropped.
+
+        ValueError: an address outside the bus, another size, a value that is negative or too wide;
+        TypeError: no integer.
+        """
+        addr, size = self._access(addr, size)
+        value = whole(value, "value", 0, (1 << 8 * size) - 1)
+        if not self._write(addr, size, value) and size > 1:
+            for i in range(size):
+                self._write(addr + i, 1, value >> 8 * i & 0xFF)
+
+    def _write(self, addr: int, size: int, value: int) -> bool:
+        """False: nobody owns the whole access."""
         if (owner := self.find(addr, size)) is not None:
             owner.write(addr, size, value)
-            return
-        if self.kind == "pio" and self._vm._chip_write(addr, size, value):
-            return
-        if size > 1:
-            for i in range(size):
-                self.write(addr + i, 1, value >> 8 * i & 0xFF)
+            return True
+        return self.kind == "pio" and self._vm._chip_write(addr, size, value)
 
     def reset(self) -> None:
         """Reset every device on this bus."""
         for device in {id(a.device): a.device for a in self._attached}.values():
             device.reset()
 
+    @property
+    def _attached(self) -> Iterable[Attachment]:
+        """Each once, in the order of their first addresses."""
+        return dict.fromkeys(owner.holder for owner in self._owners)
+
+    def _access(self, addr: int, size: int) -> tuple[int, int]:
+        last = SPACE[self.kind] - 1
+        return whole(addr, "port" if self.kind == "pio" else "addr", 0, last), whole(
+            size, "size", 1, 8
+        )
+
     def _methods(self, device: "PioDevice | MmioDevice") -> tuple[Read, Write]:
+        if isinstance(device, type):
+            raise TypeError(f"attach a device, not its class: {device.__name__}()")
         read = getattr(device, self.kind + "_read", None)
         write = getattr(device, self.kind + "_write", None)
         if read is None or write is None:
-            other = "vm.mmio" if self.kind == "pio" else "vm.pio"
+            other = "mmio" if self.kind == "pio" else "pio"
+            if not hasattr(device, other + "_read"):
+                raise TypeError(
+                    f"{type(device).__name__!r} is no device, it has no {self.kind}_read and "
+                    f"{self.kind}_write: make it a PioDevice or an MmioDevice"
+                )
             raise BusError(
-                f"'{device.name}' has no {self.kind}_read and {self.kind}_write: "
-                f"attach it to {other}"
+                f"'{_need(device, 'name')}' has no {self.kind}_read and {self.kind}_write: "
+                f"attach it to vm.{other}"
             )
         return read, write
 
+    def _spans(
+        self, device: "PioDevice | MmioDevice", name: str, base: int, length: int | None
+    ) -> list[tuple[int, int]]:
+        """First address and end of every range, as they are on the bus."""
+        spans = []
+        for part in ((0, length),) if length is not None else _need(device, "ranges"):
+            try:
+                offset, size = part
+            except (TypeError, ValueError):
+                raise TypeError(f"a range of '{name}' is {part!r}: give (offset, length)") from None
+            offset = exact(offset, f"the offset of a range of '{name}'")
+            size = exact(size, f"the length of '{name}'")
+            if offset < 0 or size < 1:
+                raise BusError(
+                    f"'{name}' has a range at offset {offset} with {size} bytes: "
+                    "it must begin at 0 or later and have a byte"
+                )
+            self._check(name, base + offset, base + offset + size)
+            spans.append((base + offset, base + offset + size))
+        if not spans:
+            raise BusError(f"'{name}' has no ranges: there is nothing to attach")
+        return spans
+
     def _check(self, name: str, start: int, end: int) -> None:
-        if start < 0 or end <= start or end > SPACE[self.kind]:
+        if start < 0 or end > SPACE[self.kind]:
             raise BusError(
                 f"range {_span(start, end)} of '{name}' is outside the {self.kind} bus: "
                 f"attach it within {_span(0, SPACE[self.kind])}"
             )
-        other = "port" if self.kind == "pio" else "address"
-        for taken_start, taken_end, owner in self._all_taken():
+        for taken_start, taken_end, owner in self._taken:
             if start < taken_end and taken_start < end:
-                raise BusError(
-                    f"range {_span(start, end)} of '{name}' overlaps {owner} "
-                    f"({_span(taken_start, taken_end)}): attach one of them at another {other}"
-                )
+                raise self._overlap(name, start, end, owner, taken_start, taken_end)
 
-    def _all_taken(self) -> Iterable[tuple[int, int, str]]:
-        yield from self._taken
-        for attachment in self._attached:
-            for start, end in attachment.ranges:
-                yield start, end, f"'{attachment.name}'"
+    def _claim(self, owners: list[Owner]) -> None:
+        """Take the addresses, all of them or (BusError) none. Without a lock: whoever came first
+        has them, the others look again."""
+        while True:
+            old = self._owners
+            new = list(old)
+            for owner in owners:
+                at = bisect_left(new, owner.start, key=_start)
+                for other in new[max(at - 1, 0) : at + 1]:
+                    if owner.start < other.end and other.start < owner.end:
+                        who = f"'{other.holder.name}'"
+                        if other.holder is owner.holder:
+                            who = "another of its ranges"
+                        raise self._overlap(
+                            owner.holder.name, owner.start, owner.end, who, other.start, other.end
+                        )
+                new.insert(at, owner)
+            if self._replace(old, tuple(new)):
+                return
+
+    def _overlap(
+        self, name: str, start: int, end: int, owner: str, taken_start: int, taken_end: int
+    ) -> BusError:
+        other = "port" if self.kind == "pio" else "address"
+        return BusError(
+            f"range {_span(start, end)} of '{name}' overlaps {owner} "
+            f"({_span(taken_start, taken_end)}): attach one of them at another {other}"
+        )
 
     def _remove(self, attachment: Attachment) -> None:
-        if attachment not in self._attached:
-            return
-        self._attached.remove(attachment)
-        starts = {start for start, _ in attachment.ranges}
-        self._owners[:] = [owner for owner in self._owners if owner.start not in starts]
-        for handle in attachment._handles:
-            self._vm._detach(handle)
+        # The core first: whoever takes the addresses next must find them free there.
+        for token in list(attachment._tokens):
+            self._vm._detach(token)
+        while True:
+            old = self._owners
+            new = tuple(owner for owner in old if owner.holder is not attachment)
+            if len(new) == len(old) or self._replace(old, new):
+                return
 
     def __repr__(self) -> str:
         return f"<{self.kind} bus: {', '.join(a.name for a in self._attached) or 'empty'}>"
+
+
+def _need(device: "PioDevice | MmioDevice", what: str) -> Any:
+    try:
+        return getattr(device, what)
+    except AttributeError as error:
+        raise TypeError(
+            f"{type(device).__name__!r} is no device, it has no {what}: "
+            "make it a PioDevice or an MmioDevice"
+        ) from error
+
+
+def _put_back(device: object, name: str, before: object) -> None:
+    """Without a look into `__dict__`: Python calls the methods of an object slower after that."""
+    with suppress(AttributeError):
+        if before is getattr(type(device), name, _ABSENT):
+            delattr(device, name)
+        else:
+            setattr(device, name, before)
 
 
 def _span(start: int, end: int) -> str:

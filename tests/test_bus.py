@@ -249,3 +249,35 @@ def test_ioeventfd_of_a_bus_fills_in_the_bus(vm: MakeVm) -> None:
     run(v, "ba1005 ee ee f4")
 
     assert bell.read() == 2
+
+
+@pytest.mark.parametrize("pull", [False, True])
+@pytest.mark.parametrize("code", ["ec", "b90100 f36c a00020", "b90200 f36c a00120"])
+def test_what_a_device_answers_beyond_the_width_is_dropped(
+    vm: MakeVm, code: str, pull: bool
+) -> None:
+    class Wide(Recorder):
+        def pio_read(self, offset: int, size: int) -> int:
+            return 0xFF01
+
+    v = vm()
+    v.pio.attach(Wide(), 0x300, pull=pull)
+
+    # mov di,2000h; cld; mov dx,300h; (in al,dx | mov cx,n; rep insb; mov al,[...]); hlt
+    vcpu, _ = run(v, f"bf0020 fc ba0003 {code} f4")
+
+    assert vcpu.regs.al == 1
+    assert v.pio.read(0x300, 1) == 1
+
+
+def test_only_accesses_are_dispatched(vm: MakeVm) -> None:
+    v, device = vm(), Recorder()
+    v.pio.attach(device, 0)
+    ram = v.add_memory(0, 0x10000)
+    ram[0x1000:0x1001] = b"\xf4"
+    vcpu = v.create_vcpu()
+    vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
+
+    assert v.pio.dispatch(vcpu.run()) is False
+
+    assert not device.log

@@ -242,8 +242,8 @@ cdef inline uint64_t ones(int size) noexcept nogil:
     return 0xFFFFFFFFFFFFFFFFULL if size >= 8 else (1ULL << 8 * size) - 1
 
 
-# A Range is only freed under the GIL: the one that was found is still good if the GIL was ours all the time, else it
-# is looked up again.
+# Ranges move and go only under the GIL (see Vm.stop()): the one that was found is still good if the GIL was ours all
+# the time, else it is looked up again.
 
 cdef inline void ask_device(CPU* c, Op* o) noexcept nogil:
     """Outside, with the state in which the instruction of `o` begins: a device sees the same in blocks and in steps."""

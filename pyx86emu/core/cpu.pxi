@@ -40,10 +40,12 @@ cdef struct Slot:                # a memory slot
     uint8_t* host
     uint8_t* dirty               # one bit a page, or NULL
     bint readonly
+    PyObject* face               # the MemorySlot: says which slot this is
 
 cdef enum:
     GRANULES = 4352              # of 256 bytes: everything real mode can address, FFFF:FFFF included
     MAX_VCPUS = 64
+    MAX_SLOTS = 64
     ATTR_ROM = 1
     ATTR_LOG = 2                 # a write here must set a dirty bit
     HASH = 4096
@@ -67,11 +69,13 @@ cdef struct Range:               # a device on a bus
     uint64_t hi                  # last address
     int kind
     int max_size
-    PyObject* read               # bound methods, kept by Vm._handles, or NULL: its owner pulls
+    PyObject* token              # the pair of bound methods, kept by Vm._tokens as long as the range is here; or NULL
+    PyObject* read               # of the token; NULL: its owner pulls
     PyObject* write
 
-cdef struct Ranges:
+cdef struct Ranges:              # sorted, without overlaps
     int count
+    int room
     Range item[1]
 
 cdef enum:
@@ -87,7 +91,7 @@ cdef struct VM:                  # what the vCPUs of a Vm share without the GIL
     IoTable* iotable
     Ranges* ranges[2]
     uint8_t chip_ports[CHIP_PORTS]      # see sync.pxi
-    Slot slots[64]
+    Slot slots[MAX_SLOTS]
     int nslots
     CPU* cpu[MAX_VCPUS]
     int ncpus
@@ -108,6 +112,7 @@ cdef struct VM:                  # what the vCPUs of a Vm share without the GIL
     uint64_t ticks               # time of the first vCPU, for the others
     uint32_t resampled           # lines whose EOI an irqfd waits for
     uint32_t waiters             # irqfds: something outside may end a HLT
+    int views                    # of memory, writable, alive
     PyObject* owner              # the Vm object, borrowed
     int refs
 

@@ -3,56 +3,94 @@
 @cython.final
 cdef class Owner:
     """Addresses `start` to `end` - 1 and the bound methods that answer them: read(offset, size) and write(offset,
-    size, value), with offsets from `base`. Accesses wider than `most` bytes are cut, lowest address first."""
+    size, value), with offsets from `base`. Accesses wider than `most` bytes are cut, lowest address first. `holder` is
+    what the owner belongs to."""
 
     cdef readonly uint64_t start
     cdef readonly uint64_t end
+    cdef readonly object holder
     cdef uint64_t base
     cdef int most
     cdef object reader
     cdef object writer
 
-    def __init__(self, start, end, base, most, read, write):
-        self.start, self.end, self.base, self.most = start, end, base, most
-        self.reader, self.writer = read, write
+    def __cinit__(self, start, end, base, most, read, write, holder=None):
+        self.start, self.end, self.base = natural(start, "start"), natural(end, "end"), natural(base, "base")
+        if not self.base <= self.start < self.end:
+            raise BusError(f"an owner of {self.start:#x} to {self.end:#x}, counted from {self.base:#x}: give a range")
+        most = exact(most, "max_size")
+        if most not in (1, 2, 4, 8):
+            raise ValueError(f"max_size={shown(most, 'd')}: a device takes 1, 2, 4 or 8 bytes at a time")
+        self.most = most
+        self.reader, self.writer, self.holder = read, write, holder
 
-    cpdef read(self, uint64_t addr, int size):
-        """What the device answers to a read that lies in its range."""
+    cdef bint holds(self, uint64_t addr, int size) noexcept:
+        return self.start <= addr and addr < self.end and <uint64_t>size <= self.end - addr
+
+    def read(self, addr, size):
+        """What the device answers to a read that lies in its range. ValueError: it does not."""
+        cdef uint64_t at = natural(addr, "addr")
+        cdef int n = whole(size, "size", 1, 8)
+        if not self.holds(at, n):
+            raise ValueError(f"{n} bytes at {at:#x} are not inside {self.start:#x}-{self.end - 1:#x}")
+        return self.ask(at, n)
+
+    def write(self, addr, size, value):
+        """Write what lies in its range. ValueError: it does not."""
+        cdef uint64_t at = natural(addr, "addr"), v = natural(value, "value")
+        cdef int n = whole(size, "size", 1, 8)
+        if not self.holds(at, n):
+            raise ValueError(f"{n} bytes at {at:#x} are not inside {self.start:#x}-{self.end - 1:#x}")
+        self.tell(at, n, v & ones(n))
+
+    cdef object ask(self, uint64_t addr, int size):
+        """What a device answers beyond the width is dropped, as when the core calls it."""
         cdef uint64_t offset = addr - self.base, value = 0
-        cdef int at, n
-        if size <= self.most:
-            return self.reader(offset, size)
-        for at in range(0, size, self.most):
+        cdef int at = 0, n
+        while at < size:
             n = min(self.most, size - at)
             value |= (PyLong_AsUnsignedLongLongMask(self.reader(offset + at, n)) & ones(n)) << 8 * at
+            at += n
         return value
 
-    cpdef write(self, uint64_t addr, int size, uint64_t value):
-        """Write what lies in its range."""
+    cdef object tell(self, uint64_t addr, int size, uint64_t value):
         cdef uint64_t offset = addr - self.base
-        cdef int at, n
-        if size <= self.most:
-            self.writer(offset, size, value)
-            return
-        for at in range(0, size, self.most):
+        cdef int at = 0, n
+        while at < size:
             n = min(self.most, size - at)
             self.writer(offset + at, n, value >> 8 * at & ones(n))
+            at += n
 
 
 cdef class Dispatcher:
     """The base of a Bus: `_owners`, sorted by address, and who of them owns an access."""
 
-    cdef readonly list _owners
+    cdef readonly tuple _owners
 
     def __cinit__(self, *args, **kwargs):
-        self._owners = []
+        self._owners = ()
+
+    def _replace(self, tuple old not None, tuple new not None):
+        """`new` are the owners if `old` were until now; False: another thread was faster, look again. Nobody waits, so
+        whatever runs in between (a finalizer) may attach devices too. ValueError: not sorted, or an overlap."""
+        cdef uint64_t end = 0
+        for each in new:
+            if type(each) is not Owner:
+                raise TypeError(f"an Owner owns addresses, not {type(each).__name__}")
+            if (<Owner>each).start < end:
+                raise ValueError("owners are sorted and do not overlap")
+            end = (<Owner>each).end
+        if self._owners is not old:
+            return False
+        self._owners = new
+        return True
 
     def find(self, addr, size):
         """The Owner of the whole access, or None."""
-        return self.owner(addr, size)
+        return self.owner(natural(addr, "addr"), whole(size, "size", 1, 8))
 
     cdef Owner owner(self, uint64_t addr, int size):
-        cdef list owners = self._owners
+        cdef tuple owners = self._owners
         cdef Owner owner
         cdef Py_ssize_t lo = 0, hi = len(owners), mid
         while lo < hi:
@@ -63,7 +101,7 @@ cdef class Dispatcher:
             elif addr < owner.start:
                 hi = mid
             else:
-                return owner if addr + size <= owner.end else None
+                return owner if owner.holds(addr, size) else None
         return None
 
     def dispatch(self, Exit exit not None):
@@ -73,11 +111,14 @@ cdef class Dispatcher:
             vm.pio.dispatch(exit)
         """
         cdef int size = exit.size
-        cdef Owner owner = self.owner(exit.addr, size)
+        cdef Owner owner
+        if exit.reason != EXIT_IO and exit.reason != EXIT_MMIO:
+            return False
+        owner = self.owner(exit.addr, size)
         if owner is None:
             return False
         if exit.write:
-            owner.write(exit.addr, size, exit.value)
+            owner.tell(exit.addr, size, exit.value)
         else:
-            exit.reply_one(owner.read(exit.addr, size))
+            exit.reply_one(owner.ask(exit.addr, size))
         return True

@@ -4,8 +4,12 @@
 # A value that is tested as a Python object and converted later can lie (an int subclass with its own comparisons),
 # wrap silently (numpy integers do) or lose its fraction. After whole() nothing of the caller's object is left.
 
-cdef object exact(object value, str what):
-    """An int of no subclass. TypeError for floats, strings and all that is no integer."""
+cpdef object exact(object value, str what):
+    """An int of no subclass. TypeError for floats, strings and all that is no integer; `what` names it in the message.
+
+    >>> exact(True, "base")
+    1
+    """
     if PyLong_CheckExact(value):
         return value
     try:
@@ -15,16 +19,16 @@ cdef object exact(object value, str what):
     return int.__index__(number)                 # of a subclass: a copy without its methods
 
 
-cdef str shown(object number):
-    """An exact int in a message; a huge one by its size."""
+cdef str shown(object number, str form="#x"):
+    """An exact int in a message; a huge one by its size. `form` "d" for what is counted."""
     bits = number.bit_length()
     if bits > 64:
         return f"an integer of {bits} bits"
-    return f"{number}" if -10 < number < 10 else f"{number:#x}"
+    return f"{number}" if -10 < number < 10 else f"{number:{form}}"
 
 
 cpdef object whole(object value, str what, object least, object most):
-    """`value` as an int from `least` to `most`; `what` names it in messages. TypeError: no integer; ValueError: outside.
+    """`value` as an int from `least` to `most`; `what` is its name. TypeError: no integer; ValueError: outside.
 
     >>> whole(5, "port", 0, 0xFFFF)
     5
@@ -46,3 +50,12 @@ cdef uint64_t moment(object value, str what) except? 0xFFFFFFFFFFFFFFFF:
     """A time in ns; a negative one has passed, as 0 has."""
     cdef object number = exact(value, what)
     return 0 if number < 0 else within(number, what, 0, LAST_TIME)
+
+
+cdef uint64_t natural(object value, str what) except? 0:
+    """`value` as a number of 64 bits. TypeError: no integer; ValueError: negative or wider."""
+    number = exact(value, what)
+    try:
+        return number
+    except OverflowError:
+        return within(number, what, 0, UINT64_MAX)

@@ -12,11 +12,38 @@ cdef object host_memory(uint64_t size):
     """Zeros for a slot, at a page of their own. In a build with guard pages nobody may touch the pages beside them:
     an access of the guest that strays out of its slot ends the process."""
     import mmap
-    everything = memoryview(mmap.mmap(-1, size + 2 * GUARD, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
-    cdef uint8_t[::1] at = everything
-    if GUARD and (mprotect(&at[0], GUARD, PROT_NONE) or mprotect(&at[GUARD + size], GUARD, PROT_NONE)):
+    try:
+        everything = memoryview(mmap.mmap(-1, size + 2 * GUARD, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+    except OSError as error:
+        raise MemoryError(f"no memory for a slot of {size:#x} bytes: {error.strerror}") from None
+    cdef uint8_t* at = <uint8_t*>PyMemoryView_GET_BUFFER(everything).buf
+    if GUARD and (mprotect(at, GUARD, PROT_NONE) or mprotect(at + GUARD + size, GUARD, PROT_NONE)):
         raise MemoryError("no guard pages: this build needs a host with pages of 4 KiB")
     return everything[GUARD:GUARD + size]
+
+
+cdef object window(object buffer):
+    """A writable buffer as one memoryview of bytes."""
+    try:
+        view = memoryview(buffer).cast("B")
+    except (TypeError, ValueError, BufferError) as error:
+        raise TypeError(f"the buffer of a memory slot must be bytes in one piece, as mmap.mmap(-1, size) gives them: "
+                        f"{error}") from None
+    if view.readonly:
+        raise TypeError(f"the buffer of a memory slot must be writable, this {type(buffer).__name__} is not")
+    return view
+
+
+cdef int borrow(object data, Py_buffer* view) except -1:
+    """The bytes of anything bytes-like, as one piece, until PyBuffer_Release."""
+    try:
+        PyObject_GetBuffer(data, view, PyBUF_SIMPLE)
+    except TypeError:
+        raise TypeError(f"memory is written from bytes or from a buffer, not from {type(data).__name__}") from None
+    except (ValueError, BufferError) as error:
+        raise BufferError(f"memory is written from bytes in one piece: copy this {type(data).__name__} first "
+                          f"({error})") from None
+    return 0
 
 
 cdef class MemorySlot:
@@ -24,72 +51,87 @@ cdef class MemorySlot:
 
     `slot[a:b]` are the bytes at guest-physical addresses a to b-1, `slot[a:b] = data` replaces them (never
     resizes), `slot[a]` is one byte. `memoryview(slot)` and `numpy.frombuffer(slot, numpy.uint8)` see all of it,
-    from offset 0; while such a view is writable and alive, entering run() forgets decoded code, since stores
-    through it cannot be seen. `addr` and `size` are in bytes, `vm` is None once it is deleted. IndexError: an
-    address outside the slot; ValueError: a step, or data of another length. (KVM_SET_USER_MEMORY_REGION.)
+    from offset 0. Stores through such a view cannot be seen: while one is alive that may write, entering run() forgets
+    decoded code, and so does the release of one. So for single stores `slot[a:b] = data` is faster.
+    `addr` and `size` are in bytes, `vm` is None once it is deleted; its bytes stay. Any thread may call anything here.
+    TypeError: an address that is no integer, data that is no buffer; IndexError: an address outside the slot;
+    ValueError: a step, data of another length, or a byte outside 0 to 255. (KVM_SET_USER_MEMORY_REGION.)
     """
 
     cdef readonly Vm vm
     cdef readonly uint64_t addr
     cdef readonly uint64_t size
     cdef readonly bint readonly
-    cdef bint log
+    cdef VM* machine                         # whose blocks may be decoded from here, also once it is deleted
     cdef object owner                        # keeps the host memory alive
     cdef uint8_t* host
-    cdef uint8_t* bits
+    cdef uint8_t* bits                       # the dirty log, or NULL
     cdef Py_ssize_t shape[1]
     cdef Py_ssize_t strides[1]
 
-    def __cinit__(self):
-        self.host = NULL
-        self.bits = NULL
+    def __init__(self):
+        raise TypeError("a MemorySlot is made by Vm.add_memory()")
 
     def __dealloc__(self):
         free(self.bits)
+        if self.machine != NULL:
+            free_vm(self.machine)
 
     def __len__(self):
         return self.size
 
     def __repr__(self):
-        what = "ROM" if self.readonly else "RAM"
-        return f"<MemorySlot {what} {self.addr:#x}-{self.addr + self.size - 1:#x}>"
+        if self.size == 0:
+            return "<MemorySlot without memory>"
+        return shown_slot(self.addr, self.size, self.readonly)
 
-    cdef (uint64_t, uint64_t) span_of(self, object key) except *:
-        cdef uint64_t a, b
-        if isinstance(key, slice):
-            if key.step not in (None, 1):
-                raise ValueError("a memory slot has no step: slice it as slot[a:b]")
-            start = self.addr if key.start is None else key.start
-            stop = self.addr + self.size if key.stop is None else key.stop
-        else:
-            start = key
-            stop = key + 1
-        if not self.addr <= start <= stop <= self.addr + self.size:
-            raise IndexError(f"guest addresses {start:#x}-{stop:#x} are not inside {self!r}")
-        return start, stop
+    cdef (uint64_t, uint64_t) span_of(self, object start, object stop) except *:
+        """Offsets of guest addresses. They hold until the next call into Python: the slot may move."""
+        cdef uint64_t at = self.addr
+        if start is None:
+            start = at
+        if stop is None:
+            stop = at + self.size
+        if not at <= start <= stop <= at + self.size:
+            raise IndexError(f"guest addresses {shown(start)} to {shown(stop)} are not inside {self!r}")
+        return start - at, stop - at
 
     def __getitem__(self, key):
         cdef uint64_t a, b
-        a, b = self.span_of(key)
         if isinstance(key, slice):
-            return PyBytes_FromStringAndSize(<char*>self.host + (a - self.addr), b - a)
-        return self.host[a - self.addr]
+            start, stop = ends(key)
+            a, b = self.span_of(start, stop)
+            return PyBytes_FromStringAndSize(<char*>self.host + a, b - a)
+        key = exact(key, "the address in a memory slot")
+        a, b = self.span_of(key, key + 1)
+        return self.host[a]
 
     def __setitem__(self, key, value):
         cdef uint64_t a, b
-        cdef const uint8_t[::1] data
-        a, b = self.span_of(key)
+        cdef uint8_t byte
+        cdef Py_buffer data
         if not isinstance(key, slice):
-            value = bytes((value,))
-        data = memoryview(value).cast("B")
-        if <uint64_t>len(data) != b - a:
-            raise ValueError(f"{len(data)} bytes do not fit {a:#x}-{b:#x} ({b - a} bytes): a slot keeps its size")
-        if b > a:
-            memcpy(self.host + (a - self.addr), &data[0], b - a)
-            if self.vm is not None:
-                host_wrote(self.vm.vm, a, b - a)
+            key = exact(key, "the address in a memory slot")
+            byte = whole(value, "a byte of memory", 0, 255)
+            a, b = self.span_of(key, key + 1)
+            self.host[a] = byte
+            host_wrote(self.machine, self.host + a, 1)
+            return
+        start, stop = ends(key)
+        borrow(value, &data)
+        try:
+            a, b = self.span_of(start, stop)
+            if <uint64_t>data.len != b - a:
+                raise ValueError(f"{data.len} bytes do not fit into {b - a}: a memory slot keeps its size")
+            if b > a:
+                memmove(self.host + a, data.buf, b - a)
+                host_wrote(self.machine, self.host + a, b - a)
+        finally:
+            PyBuffer_Release(&data)
 
     def __getbuffer__(self, Py_buffer* view, int flags):
+        if self.machine == NULL:
+            raise BufferError(f"{self!r} has nothing to show: Vm.add_memory() makes memory slots")
         self.shape[0] = self.size
         self.strides[0] = 1
         view.buf = self.host
@@ -105,60 +147,86 @@ cdef class MemorySlot:
         view.strides = self.strides
         view.suboffsets = NULL
         view.internal = NULL
-        if self.vm is not None:
-            self.vm.views += 1
+        # memoryview() does not ask for a writable one, but takes it: it asks for everything else. Others that do not
+        # ask only read.
+        if flags & PyBUF_WRITABLE or flags & PyBUF_INDIRECT == PyBUF_INDIRECT:
+            view.internal = self.machine
+            self.machine.views += 1
 
     def __releasebuffer__(self, Py_buffer* view):
-        if self.vm is not None:
-            self.vm.views -= 1
+        if view.internal != NULL:
+            self.machine.views -= 1
+            drop_code(self.machine)
 
     def delete(self):
         """Take the slot out of the guest's address space; the bytes stay readable here. OSError EINVAL: it is deleted
         already."""
-        self.owned().change_slots(self, None, True)
+        cdef Vm vm = self.owned()
+        cdef int status
+        vm.stop()
+        status = slot_remove(vm.vm, <PyObject*>self)
+        vm.resume(status == CHANGED)
+        if status != CHANGED:
+            raise self.gone()
+        vm._slots.remove(self)
+        self.vm = None
 
     def move(self, addr):
         """The same memory at another page-aligned address. OSError EINVAL, EEXIST as for add_memory; EINVAL
         also when it is deleted."""
-        self.owned().change_slots(self, addr, False)
+        cdef Vm vm = self.owned()
+        cdef Slot other
+        cdef int status
+        cdef uint64_t at = vm.check_place(exact(addr, "addr"), self.size, <PyObject*>self)
+        vm.stop()
+        status = slot_move(vm.vm, <PyObject*>self, at, &other)
+        if status == CHANGED:
+            self.addr = at
+        vm.resume(status == CHANGED)
+        if status == UNKNOWN:
+            raise self.gone()
+        if status == TAKEN:
+            raise overlap(at, self.size, &other)
 
     cdef Vm owned(self):
         if self.vm is None:
-            raise os_error(errno.EINVAL, f"{self!r} is deleted already")
+            raise self.gone()
         return self.vm
+
+    cdef object gone(self):
+        return os_error(errno.EINVAL, f"{self!r} is deleted already")
 
     def dirty(self):
         """One bit a 4 KiB page written by the guest since the last call, lowest page in bit 0 of byte 0; clears
-        it. OSError ENOENT without dirty_log (KVM_GET_DIRTY_LOG)."""
-        if not self.log or self.vm is None:
-            raise os_error(errno.ENOENT, f"{self!r} has no dirty log: add it with dirty_log=True")
-        cdef Py_ssize_t n = (self.size // PAGE + 7) // 8
+        it. OSError ENOENT without dirty_log, or when it is deleted (KVM_GET_DIRTY_LOG)."""
         cdef Vm vm = self.vm
-        vm.stop()
-        try:
-            self.owned()                         # stop() lets the GIL go
-            out = PyBytes_FromStringAndSize(<char*>self.bits, n)
-            memset(self.bits, 0, n)
-            arm_log(vm.vm, slot_at(vm.vm, self.addr))
-        finally:
+        cdef Py_ssize_t n = (self.size // PAGE + 7) // 8
+        cdef bytes out = PyBytes_FromStringAndSize(NULL, n)
+        cdef uint8_t* bits = out
+        cdef int status = UNKNOWN
+        if vm is not None and self.bits != NULL:
+            vm.stop()
+            status = slot_take_log(vm.vm, <PyObject*>self, bits, n)
             vm.resume(False)
+        if status != CHANGED:
+            raise os_error(errno.ENOENT, f"{self!r} has no dirty log: add it with dirty_log=True")
         return out
 
 
-cdef void host_wrote(VM* vm, uint64_t pa, uint64_t n) noexcept nogil:
-    """The host changed guest memory: every vCPU with code there must look."""
-    cdef uint64_t g, who
-    cdef int i
-    if pa >= <uint64_t>GRANULES << 8:
-        return
-    for g in range(pa >> 8, ((pa + n - 1) >> 8) + 1):
-        if g >= GRANULES:
-            break
-        who = at_get64(&vm.mem.code[vm.mem.canon[g]])
-        i = 0
-        while who:
-            if who & 1 and vm.cpu[i] != NULL:
-                at_or64(&vm.cpu[i].dirty_code[vm.mem.canon[g] >> 6], 1ULL << (vm.mem.canon[g] & 63))
-                want(vm.cpu[i], REQ_CODE)
-            who >>= 1
-            i += 1
+cdef tuple ends(object key):
+    """Start and stop of a slice, as exact ints or None."""
+    start, stop, step = key.start, key.stop, key.step
+    if step is not None and exact(step, "the step of a slice") != 1:
+        raise ValueError("a memory slot has no step: slice it as slot[a:b]")
+    return (start if start is None else exact(start, "the start of a slice"),
+            stop if stop is None else exact(stop, "the stop of a slice"))
+
+
+cdef str shown_slot(uint64_t addr, uint64_t size, bint readonly):
+    return f"<MemorySlot {'ROM' if readonly else 'RAM'} {addr:#x}-{addr + size - 1:#x}>"
+
+
+cdef object overlap(uint64_t addr, uint64_t size, Slot* other):
+    return os_error(errno.EEXIST, f"memory slot {addr:#x}-{addr + size - 1:#x} overlaps "
+                                  f"{shown_slot(other.addr, other.size, other.readonly)}: delete that one or choose "
+                                  "another address")

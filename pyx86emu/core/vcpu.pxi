@@ -555,7 +555,7 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
             c.why = EXIT_NONE
             if c.pending:
                 self.answer()
-            if self.vm.views:
+            if self.vm.vm.views:
                 want(c, REQ_DROP)
             c.threads_inside = 1
             c.gil = 1

@@ -1,37 +1,5 @@
 # Vm: the Python face of memory, buses and lines. Knows tables, not opcodes.
 
-cdef VM* new_vm() except NULL:
-    cdef VM* vm = <VM*>calloc(1, sizeof(VM))
-    if vm == NULL:
-        raise MemoryError("no memory for a Vm")
-    vm.mem = <Mem*>calloc(1, sizeof(Mem))
-    vm.iotable = iotable_new()
-    if vm.mem == NULL or vm.iotable == NULL:
-        free_vm(vm)
-        raise MemoryError("no memory for a Vm")
-    pthread_mutex_init(&vm.writers, NULL)
-    pthread_mutex_init(&vm.chip_lock, NULL)
-    vm.refs = 1
-    vm.a20 = 1
-    vm.epoch = 1
-    vm.timer = FOREVER
-    vm.pit_edge = FOREVER
-    return vm
-
-
-cdef void free_vm(VM* vm) noexcept:
-    """The last of Vm and its vCPUs is gone."""
-    vm.refs -= 1
-    if vm.refs > 0:
-        return
-    if vm.iotable != NULL:
-        iotable_free(vm.iotable)
-    for bus in range(2):
-        free(vm.ranges[bus])
-    free(vm.mem)
-    free(vm)
-
-
 cdef int RANGE_KIND[3]
 RANGE_KIND[0] = RANGE_PIC
 RANGE_KIND[1] = RANGE_PIT
@@ -44,8 +12,10 @@ cdef class Vm:
     `accel` is "interp". `irqchip=True` puts the 8259 pair (20h, A0h) and the 8254 (40h, 61h) into the core, as
     KVM_CREATE_IRQCHIP and KVM_CREATE_PIT2 do. One instruction takes 1 << `shift` nanoseconds of guest time
     (QEMU: -icount shift=N). `clock="host"` lets timers follow the host's clock. ValueError: another `accel`, a
-    `shift` outside 0 to 20, another `clock`.
+    `shift` outside 0 to 20, another `clock`; TypeError: a `shift` that is no integer.
 
+    Any thread may call anything here at any time, also from a device or a timer. TypeError: a number that is no
+    integer; ValueError: one that is too large or negative, where no OSError is named.
     After fork() the child goes on with its own copy of memory; both processes ring the same eventfds.
     """
 
@@ -53,11 +23,12 @@ cdef class Vm:
     cdef IoTable* iotable
     cdef list _slots
     cdef list _vcpus
-    cdef dict _handles
+    cdef dict _tokens                        # of the ranges, by address: here the garbage collector sees their methods
     cdef public object _timer
     cdef object _irqfds
+    cdef bint made                           # __init__ has been called
     cdef bint closed
-    cdef int views                           # of memory, writable, alive
+    cdef bint closing                        # somebody is in close()
     cdef object __weakref__
 
     def __cinit__(self, *args, **kwargs):
@@ -66,26 +37,37 @@ cdef class Vm:
         self.vm.owner = <PyObject*>self
         self._slots = []
         self._vcpus = []
-        self._handles = {}
+        self._tokens = {}
         live_vms.add(self)
 
     def __init__(self, accel="interp", irqchip=False, *, shift=7, clock="virtual"):
+        cdef Range mine, other
+        if self.made:
+            raise RuntimeError("a Vm is initialised once: make another one")
         if accel != "interp":
             raise ValueError(f"unknown accelerator {accel!r}: this build has 'interp'")
+        shift = exact(shift, "shift")
         if not 0 <= shift <= 20:
-            raise ValueError(f"shift={shift}: an instruction takes 1 << shift ns, with shift from 0 to 20")
+            raise ValueError(f"shift={shown(shift, 'd')}: an instruction takes 1 << shift ns, with shift from 0 to 20")
         if clock not in ("virtual", "host"):
             raise ValueError(f"unknown clock {clock!r}: choose 'virtual' or 'host'")
+        cdef bint host_clock = clock == "host", with_irqchip = bool(irqchip)
+        if self.made:                            # what was called above may have been Python
+            raise RuntimeError("a Vm is initialised once: make another one")
+        self.made = True
         self.vm.shift = shift
-        self.vm.host_clock = clock == "host"
+        self.vm.host_clock = host_clock
         self.vm.host_base = host_ns()
-        self.rebuild()
-        if irqchip:
+        if with_irqchip:
             self.vm.irqchip_on = 1
             irqchip_reset(&self.vm.chip)
             pit_reset(&self.vm.pit, 0)
+            memset(&mine, 0, sizeof(mine))
+            mine.max_size = 1
             for base, length, kind in ((0x20, 2, 0), (0x40, 4, 1), (0x61, 1, 2), (0xA0, 2, 0), (0x4D0, 2, 0)):
-                self.add_range(BUS_PIO, base, length, RANGE_KIND[kind], 1, None, None)
+                mine.lo, mine.hi, mine.kind = base, base + length - 1, RANGE_KIND[kind]
+                if self.add_range(BUS_PIO, &mine, &other) != CHANGED:
+                    raise MemoryError("no memory for the ports of the interrupt chips")
             mark_chip_ports(self.vm)
 
     def __dealloc__(self):
@@ -94,6 +76,7 @@ cdef class Vm:
             free_vm(self.vm)
 
     def __enter__(self):
+        self.open()
         return self
 
     def __exit__(self, *exc):
@@ -108,113 +91,104 @@ cdef class Vm:
         """A memory slot at guest-physical `addr`: `size` bytes of zeros, or `buffer` (any writable buffer that
         begins at a page of its own: an mmap, a memfd mapping). Addresses and sizes are multiples of 4096.
 
+        The guest reads and writes `buffer` at any time. What you store there yourself must be made known with
+        `code_changed`, in every Vm that has the buffer, or code that was decoded from it may run on; the same holds
+        for what the guest of another Vm stores there. A mapping of a file must not become shorter: an access beyond
+        the end of the file ends the process (SIGBUS).
+
         OSError EINVAL: not aligned (the buffer to a host page), empty, beyond 2**52, larger than the buffer, or the
-        65th slot; EEXIST: overlaps another slot; EBADF: the Vm is closed. TypeError: neither size nor buffer.
+        65th slot; EEXIST: overlaps another slot; EBADF: the Vm is closed. TypeError: neither size nor buffer, a number
+        that is no integer, or a buffer that is read-only or in pieces. MemoryError.
         (KVM_SET_USER_MEMORY_REGION; KVM_MEM_READONLY, KVM_MEM_LOG_DIRTY_PAGES.)
         """
-        cdef MemorySlot slot = MemorySlot()
-        cdef const uint8_t[::1] ro
-        cdef uint8_t[::1] rw
+        cdef MemorySlot slot
+        cdef Slot mine, other
+        cdef int status
+        cdef object owner = None
+        cdef bint is_rom = bool(readonly), logged = bool(dirty_log)
         self.open()
-        if buffer is None:
-            if size is None:
-                raise TypeError("add_memory needs a size or a buffer")
-        else:
-            rw = memoryview(buffer).cast("B")
-            if size is None:
-                size = len(rw)
-            elif size > len(rw):
-                raise os_error(errno.EINVAL, f"the buffer has {len(rw)} bytes, the slot asks for {size}")
-        self.check_place(addr, size, None)
-        if buffer is None:
-            rw = host_memory(size)
-        slot.host = &rw[0]
+        addr = exact(addr, "addr")
+        if buffer is not None:
+            owner = window(buffer)
+        elif size is None:
+            raise TypeError("add_memory needs a size or a buffer")
+        size = len(owner) if size is None else exact(size, "size")
+        if owner is not None and size > len(owner):
+            raise os_error(errno.EINVAL, f"the buffer has {len(owner)} bytes, the slot asks for {shown(size)}")
+        self.check_place(addr, size, NULL)
+        if owner is None:
+            owner = host_memory(size)
+        slot = MemorySlot.__new__(MemorySlot)
+        slot.owner = owner
+        slot.host = <uint8_t*>PyMemoryView_GET_BUFFER(owner).buf
         if <uintptr_t>slot.host % PAGE:
             raise os_error(errno.EINVAL, "the buffer does not begin at a page of the host: map one with "
                                          "mmap.mmap(-1, size), or leave `buffer` out")
-        slot.owner = rw
-        slot.vm = self
         slot.addr = addr
         slot.size = size
-        slot.readonly = readonly
-        slot.log = dirty_log
-        if dirty_log:
-            slot.bits = <uint8_t*>calloc((size // PAGE + 15) // 8, 1)
+        slot.readonly = is_rom
+        if logged:
+            slot.bits = <uint8_t*>calloc((slot.size // PAGE + 15) // 8, 1)
             if slot.bits == NULL:
                 raise MemoryError("no memory for a dirty bitmap")
-        self.stop()                              # lets the GIL go: look again at what others may change
-        try:
-            if len(self._slots) == 64:
-                raise os_error(errno.EINVAL, "a Vm has at most 64 memory slots: make them larger")
-            self.check_place(addr, size, None)
-            self._slots.append(slot)
-        finally:
-            self.resume(True)
-        return slot
+        self.vm.refs += 1
+        slot.machine = self.vm
+        mine.addr, mine.size, mine.readonly = slot.addr, slot.size, is_rom
+        mine.host, mine.dirty, mine.face = slot.host, slot.bits, <PyObject*>slot
+        self._slots.append(slot)                 # before the core has it: it must not go
+        self.stop()
+        status = CLOSED if self.closed else slot_add(self.vm, &mine, &other)
+        self.resume(status == CHANGED)
+        if status == CHANGED:
+            slot.vm = self
+            return slot
+        if slot in self._slots:                  # close() has a new list
+            self._slots.remove(slot)
+        self.open()
+        if status == FULL:
+            raise os_error(errno.EINVAL, f"a Vm has at most {MAX_SLOTS} memory slots: make them larger")
+        raise overlap(slot.addr, slot.size, &other)
 
-    cdef int check_place(self, object addr, object size, object moved) except -1:
+    cdef uint64_t check_place(self, object addr, object size, PyObject* moved) except? 0:
+        """`addr` of a slot, from exact ints."""
+        cdef Slot other
         if size <= 0 or addr < 0 or addr % PAGE or size % PAGE or addr + size > 1 << 52:
-            raise os_error(errno.EINVAL, f"memory slot {addr:#x}, {size:#x} bytes: address and size must be "
-                                         "multiples of 4096, the size not 0")
-        for other in self._slots:
-            if other is not moved and addr < other.addr + other.size and other.addr < addr + size:
-                raise os_error(errno.EEXIST, f"memory slot {addr:#x}-{addr + size - 1:#x} overlaps {other!r}: "
-                                             "delete that one or choose another address")
-        return 0
+            raise os_error(errno.EINVAL, f"memory slot {shown(addr)}, {shown(size)} bytes: address and size must be "
+                                         "multiples of 4096, the size not 0, the end not beyond 2**52")
+        if slot_fits(self.vm, addr, size, moved, &other) == TAKEN:
+            raise overlap(addr, size, &other)
+        return addr
 
-    cdef int change_slots(self, MemorySlot slot, object addr, bint remove) except -1:
-        if not remove:
-            self.check_place(addr, slot.size, slot)
-        self.stop()                              # lets the GIL go, as above
-        try:
-            slot.owned()
-            if remove:
-                self._slots.remove(slot)
-                slot.vm = None
-            else:
-                self.check_place(addr, slot.size, slot)
-                slot.addr = addr
-        finally:
-            self.resume(True)
-        return 0
+    # The tables (slots, A20, ranges of the buses) change between stop() and resume(), with the GIL. So whoever has the
+    # GIL may read them, and a vCPU that is inside the core, too. Three rules:
+    #  - Between stop() and resume() stand only C values and functions that are `noexcept nogil`. Where Python
+    #    allocates, calls or raises, the garbage collector may run a finalizer that uses this Vm: it would wait for
+    #    its own thread.
+    #  - Numbers are converted and objects made before; what is no longer needed is let go afterwards.
+    #  - stop() lets the GIL go. So what was looked at before is looked at again, by the function that makes the
+    #    change; it returns a status, and the exception is made after resume().
 
-    cdef int rebuild(self) except -1:
-        cdef MemorySlot slot
-        cdef int i = 0
-        for slot in self._slots:
-            self.vm.slots[i].addr = slot.addr
-            self.vm.slots[i].size = slot.size
-            self.vm.slots[i].host = slot.host
-            self.vm.slots[i].dirty = slot.bits
-            self.vm.slots[i].readonly = slot.readonly
-            i += 1
-        self.vm.nslots = i
-        rebuild_tables(self.vm)
-        return 0
-
-    cdef int stop(self) except -1:
+    cdef int stop(self) noexcept:
         """Every vCPU out of the core, tables ours."""
         with nogil:
             pthread_mutex_lock(&self.vm.writers)
             stop_all(self.vm)
         return 0
 
-    cdef int resume(self, bint rebuild) except -1:
-        try:
-            if rebuild:
-                self.rebuild()
-        finally:
-            if rebuild:
-                resume_all(self.vm)
-            else:
-                at_put32(&self.vm.stopping, 0)
-            pthread_mutex_unlock(&self.vm.writers)
+    cdef int resume(self, bint rebuild) noexcept:
+        """`rebuild`: the slots or A20 are others now."""
+        if rebuild:
+            rebuild_tables(self.vm)
+            resume_all(self.vm)
+        else:
+            at_put32(&self.vm.stopping, 0)
+        pthread_mutex_unlock(&self.vm.writers)
         return 0
 
     @property
     def slots(self):
         """The memory slots, in the order they were added."""
-        return tuple(self._slots)
+        return tuple([slot for slot in self._slots if (<MemorySlot>slot).vm is not None])
 
     @property
     def a20(self):
@@ -224,49 +198,69 @@ cdef class Vm:
 
     @a20.setter
     def a20(self, value):
-        value = bool(value)
-        if value == bool(self.vm.a20):
-            return
-        if value and any((<Vcpu>v).c.m.address_lines == 20 for v in self._vcpus):
+        cdef bint up = bool(value)
+        cdef int status
+        if up == self.vm.a20:
             return
         self.stop()
-        self.vm.a20 = value
-        self.resume(True)
+        status = put_a20(self.vm, up)
+        self.resume(status == CHANGED)
 
     def read(self, addr, size):
-        """`size` bytes at guest-physical `addr`, across slots. ValueError names the first hole."""
-        cdef uint64_t at = addr, n, left = size
-        cdef Slot* s
-        out = []
-        while left:
-            s = slot_at(self.vm, at)
-            if s == NULL:
-                raise ValueError(f"guest address {at:#x} is in no memory slot")
-            n = min(left, s.addr + s.size - at)
-            out.append(PyBytes_FromStringAndSize(<char*>s.host + (at - s.addr), n))
-            at += n
-            left -= n
-        return b"".join(out)
+        """`size` bytes at guest-physical `addr`, across slots. ValueError names the first hole; a closed Vm has
+        nothing else."""
+        cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")
+        cdef bytes out
+        cdef char* to
+        self.check_there(at, n)
+        out = PyBytes_FromStringAndSize(NULL, n)
+        to = out
+        over_slots(self.vm, READ, at, n, <uint8_t*>to)
+        return out
 
     def write(self, addr, data):
         """Bytes to guest-physical `addr`, across slots, read-only ones too. ValueError names the first hole,
-        and then nothing was written."""
-        cdef uint64_t at = addr, n, done_ = 0, left
-        cdef const uint8_t[::1] view = memoryview(data).cast("B")
-        cdef Slot* s
-        left = len(view)
-        while done_ < left:
-            s = slot_at(self.vm, at + done_)
-            if s == NULL:
-                raise ValueError(f"guest address {at + done_:#x} is in no memory slot")
-            done_ += min(left - done_, s.addr + s.size - (at + done_))
-        done_ = 0
-        while done_ < left:
-            s = slot_at(self.vm, at + done_)
-            n = min(left - done_, s.addr + s.size - (at + done_))
-            memcpy(s.host + (at + done_ - s.addr), &view[done_], n)
-            host_wrote(self.vm, at + done_, n)
-            done_ += n
+        and then nothing was written; TypeError, BufferError: `data` is no buffer, or not in one piece."""
+        cdef uint64_t at = natural(addr, "addr")
+        cdef Py_buffer view
+        cdef bytes copy
+        cdef Slot* first
+        borrow(data, &view)
+        try:
+            self.check_there(at, view.len)
+            first = slot_at(self.vm, at)
+            if view.len == 0 or first.addr + first.size - at >= <uint64_t>view.len:
+                over_slots(self.vm, WRITE, at, view.len, <uint8_t*>view.buf)
+                return
+            # Into several slots: what goes to the first must not overwrite what comes from there to the second.
+            copy = PyBytes_FromStringAndSize(<char*>view.buf, view.len)
+        finally:
+            PyBuffer_Release(&view)
+        self.write_copy(at, copy)
+
+    cdef int write_copy(self, uint64_t at, bytes data) except -1:
+        cdef uint64_t n = len(data)
+        cdef const char* from_ = data
+        self.check_there(at, n)                  # the release of a buffer may call Python
+        over_slots(self.vm, WRITE, at, n, <uint8_t*>from_)
+        return 0
+
+    def code_changed(self, addr, size):
+        """Tell the vCPUs that you have stored into the `buffer` of a memory slot yourself: what they decoded from the
+        `size` bytes at guest-physical `addr`, or from the same memory at another address, they decode again. Not
+        needed after `write`, `slot[a:b] = data` or a view of a slot. The store comes first, then this call.
+        ValueError names the first hole."""
+        cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")
+        self.check_there(at, n)
+        over_slots(self.vm, TELL, at, n, NULL)
+
+    cdef int check_there(self, uint64_t at, uint64_t n) except -1:
+        cdef uint64_t there
+        self.initialised()
+        there = over_slots(self.vm, LOOK, at, n, NULL)
+        if there < n:
+            raise ValueError(f"guest address {at + there:#x} is in no memory slot")
+        return 0
 
     # -- vCPUs ----------------------------------------------------------------------------------------------
 
@@ -296,11 +290,13 @@ cdef class Vm:
         with another entry; EMFILE: no descriptor left. ValueError: unknown bus. RuntimeWarning: an entry that can
         never match (a port above FFFFh, a datamatch wider than `length`).
         """
+        self.initialised()
         return ioeventfd_assign(self, addr, length, bus, datamatch, fd, coalesce, flags)
 
     def ioeventfd_deassign(self, addr, length=0, *, bus="pio", datamatch=None, fd=None, flags=0):
         """Remove the entry that has exactly these properties; any descriptor of its eventfd will do. When this
         returns no write signals it any more. OSError ENOENT, EBADF, EINVAL."""
+        self.initialised()
         return ioeventfd_deassign(self, addr, length, bus, datamatch, fd, flags)
 
     @property
@@ -308,114 +304,114 @@ cdef class Vm:
         """The entries, in the order they were added."""
         return ioeventfd_list(self)
 
-    cdef void lock_writers(self):
+    cdef void lock_writers(self) noexcept:
         with nogil:
             pthread_mutex_lock(&self.vm.writers)
 
-    cdef void unlock_writers(self):
+    cdef void unlock_writers(self) noexcept:
         pthread_mutex_unlock(&self.vm.writers)
 
-    cdef void quiesce(self):
+    cdef void quiesce(self) noexcept:
         with nogil:
             wait_for_others(self.vm, NULL)
 
     # -- devices ----------------------------------------------------------------------------------------------
 
+    def _device_line(self, gsi):
+        """The interrupt line of a device that is to be attached; None: it has none. OSError as for irq_line; EBADF:
+        the Vm is closed."""
+        self.open()
+        return None if gsi is None else self.line(gsi)
+
     def _attach(self, bus, base, length, read, write, max_size):
-        """A range of a bus for bound methods read(delta, size) and write(delta, size, value), called by the core;
-        None, None: accesses exit. Ranges are checked by the Bus. Returns a handle for _detach."""
-        if max_size not in (1, 2, 4, 8):
-            raise ValueError(f"max_size={max_size}: a device takes 1, 2, 4 or 8 bytes at a time")
-        kind = RANGE_PULL if read is None else RANGE_PYTHON
+        """A range of a bus for methods read(delta, size) and write(delta, size, value), called by the core; None, None:
+        accesses exit. Returns a token for _detach. BusError: it overlaps another range, or is none; ValueError: bus,
+        max_size; TypeError: methods that cannot be called; OSError EBADF: the Vm is closed."""
+        cdef Range mine, other
+        cdef int status, number
+        cdef tuple token
+        memset(&mine, 0, sizeof(mine))
+        self.open()
+        if bus not in ("pio", "mmio"):
+            raise ValueError(f"there is no bus {bus!r} for devices: use 'pio' or 'mmio'")
         number = BUS_PIO if bus == "pio" else BUS_MMIO
-        self._handles[number, base] = read, write    # here the garbage collector sees them
-        self.add_range(number, base, length, kind, max_size, read, write)
-        return number, base
-
-    def _detach(self, handle):
-        bus, base = handle
-        kept = self._handles.get(handle)
-        self.change_ranges(bus, base, 0, 0, 0, None, None, True)
-        if self._handles.get(handle) is kept:
-            self._handles.pop(handle, None)
-
-    cdef int add_range(self, int bus, uint64_t base, uint64_t length, int kind, int max_size, object read,
-                       object write) except -1:
-        return self.change_ranges(bus, base, length, kind, max_size, read, write, False)
-
-    cdef int change_ranges(self, int bus, uint64_t base, uint64_t length, int kind, int max_size, object read,
-                           object write, bint remove) except -1:
-        """A new sorted array, published at once; the old one is freed when no vCPU can see it."""
-        cdef Ranges* old
-        cdef Ranges* new
-        cdef int n, i, k = 0
-        cdef Range mine
-        self.lock_writers()                      # lets the GIL go: nothing may be looked at before
-        old = self.vm.ranges[bus]
-        n = 0 if old == NULL else old.count
-        new = <Ranges*>calloc(1, sizeof(Ranges) + (n + 1) * sizeof(Range))
-        if new == NULL:
-            self.unlock_writers()
-            raise MemoryError("no memory for a device range")
-        mine.lo = base
-        mine.hi = base + length - 1
-        mine.kind = kind
+        mine.lo = natural(base, "base")
+        mine.hi = natural(length, "length")
+        if mine.hi == 0 or mine.lo + (mine.hi - 1) < mine.lo:
+            raise BusError(f"no range of {shown(mine.hi)} bytes begins at {shown(mine.lo)}: give it a length that fits")
+        mine.hi += mine.lo - 1
+        max_size = exact(max_size, "max_size")
+        if max_size not in (1, 2, 4, 8):
+            raise ValueError(f"max_size={shown(max_size, 'd')}: a device takes 1, 2, 4 or 8 bytes at a time")
         mine.max_size = max_size
-        mine.read = NULL if read is None else <PyObject*>read
-        mine.write = NULL if write is None else <PyObject*>write
-        for i in range(n):
-            if remove and old.item[i].lo == base:
-                continue
-            if not remove and mine.lo < old.item[i].lo and (k == 0 or new.item[k - 1].lo < mine.lo):
-                new.item[k] = mine
-                k += 1
-            new.item[k] = old.item[i]
-            k += 1
-        if not remove and (k == n):
-            new.item[k] = mine
-            k += 1
-        new.count = k
-        self.vm.ranges[bus] = new
-        self.quiesce()
-        self.unlock_writers()
-        free(old)
-        return 0
+        if read is None and write is None:
+            mine.kind = RANGE_PULL
+        elif callable(read) and callable(write):
+            mine.kind = RANGE_PYTHON
+            mine.read, mine.write = <PyObject*>read, <PyObject*>write
+        else:
+            raise TypeError("a range is answered by two functions, read and write, or by None and None")
+        token = (read, write)                    # a new object, whatever is in it
+        mine.token = <PyObject*>token
+        key = <uintptr_t>mine.token
+        self._tokens[key] = token                # before the core has it: it must not go
+        status = self.add_range(number, &mine, &other)
+        if status == CHANGED:
+            return token
+        self._tokens.pop(key, None)
+        if status == TAKEN:
+            raise BusError(f"range {mine.lo:#x}-{mine.hi:#x} overlaps {other.lo:#x}-{other.hi:#x} on the {bus} bus: "
+                           "detach that one first")
+        self.open()
+        raise MemoryError("no memory for a device range")
+
+    def _detach(self, token):
+        """When this returns, the methods are called no more. Harmless for a range that has gone."""
+        self.stop()
+        range_remove(self.vm, <PyObject*>token)
+        self.resume(False)
+        self._tokens.pop(<uintptr_t><PyObject*>token, None)
+
+    cdef int add_range(self, int bus, Range* mine, Range* other) noexcept:
+        cdef int status
+        self.stop()
+        status = CLOSED if self.closed else range_add(self.vm, bus, mine, other)
+        self.resume(False)
+        return status
 
     def _chip_read(self, port, size):
         """Read a port of the in-core chips from the host, None where there is none."""
-        cdef uint32_t first = port
-        cdef int n = size, i, kind = self.chip_at(first, n)
-        cdef uint64_t v = 0, now
+        cdef uint64_t first = natural(port, "port"), v = 0, now
+        cdef int n = whole(size, "size", 1, 8), i, kind = self.chip_at(first, n)
         if kind < 0:
             return None
         self.lock_chips()
         now = self.now()
         for i in range(n):
-            v |= <uint64_t>chip_read_byte(self.vm, kind, first + i, now) << 8 * i
+            v |= <uint64_t>chip_read_byte(self.vm, kind, <uint32_t>first + i, now) << 8 * i
         self.unlock_chips()
         return v
 
     def _chip_write(self, port, size, value):
         """Write a port of the in-core chips from the host; False where there is none."""
-        cdef uint32_t first = port
-        cdef int n = size, i, kind = self.chip_at(first, n)
-        cdef uint64_t v = value, now
+        cdef uint64_t first = natural(port, "port"), v = natural(value, "value"), now
+        cdef int n = whole(size, "size", 1, 8), i, kind = self.chip_at(first, n)
         if kind < 0:
             return False
         self.lock_chips()
         now = self.now()
         for i in range(n):
-            chip_write_byte(self.vm, kind, first + i, v >> 8 * i & 255, now)
+            chip_write_byte(self.vm, kind, <uint32_t>first + i, v >> 8 * i & 255, now)
         self.unlock_chips()
         return True
 
     cdef int chip_at(self, uint64_t port, int size) noexcept:
-        """Which of our chips has these ports, -1: none. The range itself may go with the GIL."""
+        """Which of our chips has these ports, -1: none."""
         cdef Range* r = range_at(self.vm, BUS_PIO, port, size)
         return -1 if r == NULL or r.kind == RANGE_PYTHON or r.kind == RANGE_PULL else r.kind
 
-    cdef int lock_chips(self) except -1:
-        """PIC and PIT are the caller's, who keeps the GIL and raises nothing until unlock_chips().
+    cdef int lock_chips(self) noexcept:
+        """PIC and PIT are the caller's, who keeps the GIL and obeys the rules of stop() until unlock_chips().
 
         A vCPU that nobody runs, or this very thread, is outside and cannot come in while the GIL is ours. One that
         another thread runs may be in the chips at this moment, without a lock: stop it once, and it takes one.
@@ -428,23 +424,29 @@ cdef class Vm:
         pthread_mutex_lock(&self.vm.chip_lock)   # its holders wait for nothing, not for the GIL either
         return 0
 
-    cdef void unlock_chips(self):
+    cdef void unlock_chips(self) noexcept:
         pthread_mutex_unlock(&self.vm.chip_lock)
         self.chip_changed()
 
-    cdef void chip_changed(self):
+    cdef void chip_changed(self) noexcept:
         if self.vm.cpu[0] != NULL:
             want(self.vm.cpu[0], REQ_INTR)
+
+    cdef int line(self, object gsi) except -1:
+        """An interrupt line. OSError EINVAL: there is none of that number."""
+        gsi = exact(gsi, "gsi")
+        self.initialised()
+        if not self.vm.irqchip_on:
+            raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
+        if not 0 <= gsi <= 15:
+            raise os_error(errno.EINVAL, f"interrupt line {shown(gsi, 'd')}: the 8259 pair has lines 0 to 15")
+        return gsi
 
     def irq_line(self, gsi, level):
         """Drive an interrupt line, 0 to 15 (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError EINVAL
         without irqchip=True or out of range."""
-        if not self.vm.irqchip_on:
-            raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
-        if not 0 <= gsi <= 15:
-            raise os_error(errno.EINVAL, f"interrupt line {gsi}: the 8259 pair has lines 0 to 15")
-        cdef int line = gsi
-        cdef bint up = level
+        cdef int line = self.line(gsi)
+        cdef bint up = bool(level)
         self.lock_chips()
         irqchip_set_line(&self.vm.chip, line, up)
         self.unlock_chips()
@@ -454,20 +456,25 @@ cdef class Vm:
         line stays up until the guest's EOI, which then signals that eventfd. OSError EINVAL: no irqchip=True, a line
         outside 0 to 15, or no eventfd (either of the two); EBADF: not open, or the Vm is closed; EBUSY: the eventfd
         raises a line already."""
+        cdef int line
         self.open()
-        if not self.vm.irqchip_on:
-            raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
+        line = self.line(gsi)
         if self._irqfds is None:
             made = IrqFds(self._pulse, self.irq_line)        # lets the GIL go: another thread may have made one
+            if self.closed:
+                made.close()
+            self.open()
             if self._irqfds is None:
                 self._irqfds = made
-        entry = self._irqfds.add(gsi, fd, resample)
-        self.vm.resampled = self._irqfds.resampled
+        if resample is not None:
+            self.vm.resampled |= 1U << line      # from now on: an EOI may come before add() returns
+        entry = self._irqfds.add(line, fd, resample)
         self.vm.waiters = 1
         return entry
 
     def irqfd_deassign(self, gsi, fd):
         """Remove an irqfd by any descriptor of its eventfd; what is unknown is no error. OSError EBADF, EINVAL."""
+        gsi = exact(gsi, "gsi")
         if self._irqfds is None:
             IrqFds(self._pulse, self.irq_line).deassign(gsi, fd)   # only its errors
         else:
@@ -475,7 +482,7 @@ cdef class Vm:
 
     def _pulse(self, gsi):
         """A line up and down: what a write to an irqfd does."""
-        cdef int line = gsi
+        cdef int line = self.line(gsi)
         self.lock_chips()
         irqchip_pulse(&self.vm.chip, line)
         self.unlock_chips()
@@ -496,71 +503,70 @@ cdef class Vm:
         return c.io_time if c.in_device else (c.retired + c.idle) << self.vm.shift
 
     def set_timer(self, deadline, callback):
-        """Call `callback()` on the first vCPU's thread once `time` has reached `deadline`, in guest ns (None: never).
-        One per Vm: `Clock` shares it out. What it raises comes out of run()."""
+        """Call `callback()` on the first vCPU's thread once `time` has reached `deadline`, in guest ns; at once if that
+        is over or negative, never if it is None. One per Vm: `Clock` shares it out. What it raises comes out of run().
+        ValueError: a deadline beyond 2**63 - 1; TypeError: no integer, or a callback that cannot be called."""
+        cdef uint64_t at = FOREVER
+        if deadline is not None:
+            at = moment(deadline, "deadline")
+        if callback is not None and not callable(callback):
+            raise TypeError(f"a timer calls a function, not {type(callback).__name__}")
+        self.initialised()
+        before = self._timer                     # goes at the end: that may call Python
         self._timer = callback
-        self.vm.timer = FOREVER if deadline is None else max(0, deadline)
+        self.vm.timer = at
         self.chip_changed()
 
     # -- the end --------------------------------------------------------------------------------------------
 
+    cdef int initialised(self) except -1:
+        if not self.made:
+            raise RuntimeError("this Vm is not initialised: a subclass must call Vm.__init__()")
+        return 0
+
     cdef int open(self) except -1:
+        self.initialised()
         if self.closed:
             raise os_error(errno.EBADF, "this Vm is closed")
         return 0
 
     def close(self):
-        """Kick the vCPUs, wait until they have left, drop ioeventfds, devices and slots. Twice is fine. Views of
-        memory stay valid."""
-        cdef Vcpu v
+        """Kick the vCPUs, wait until they have left, drop ioeventfds, devices and slots. Twice is fine; while another
+        thread closes the Vm it returns at once. Views of memory stay valid.
+
+        Afterwards all that adds something or runs raises OSError EBADF; memory has no address any more (ValueError);
+        `time`, `a20`, `irq_line` and `set_timer` still answer, and what removes something finds nothing."""
         cdef IoTable* empty
-        if self.closed:
+        cdef IoTable* table
+        cdef Ranges* ranges[2]
+        cdef int bus
+        if self.closing or self.closed and self.iotable == NULL:
             return
-        self.closed = True
-        if self._irqfds is not None:
-            self._irqfds.close()
-        for v in self._vcpus:
-            v.shut()
-        self.stop()
-        self._slots, old = [], self._slots
-        self.resume(True)
-        for slot in old:
+        self.closed = self.closing = True
+        try:
+            if self._irqfds is not None:
+                self._irqfds.close()
+            for v in tuple(self._vcpus):
+                (<Vcpu>v).shut()
+            empty = iotable_new()
+            if empty == NULL:
+                raise MemoryError("no memory to close the Vm")
+            self.stop()
+            table = self.iotable
+            self.iotable = NULL
+            self.vm.iotable = empty
+            self.vm.nslots = 0
+            for bus in range(2):
+                ranges[bus] = self.vm.ranges[bus]
+                self.vm.ranges[bus] = NULL
+            self.resume(True)
+            iotable_free(table)
+            for bus in range(2):
+                free(ranges[bus])
+        finally:
+            self.closing = False
+        slots, self._slots = self._slots, []
+        for slot in slots:
             (<MemorySlot>slot).vm = None
-        empty = iotable_new()
-        self.lock_writers()
-        self.iotable, table = NULL, <uintptr_t>self.iotable
-        self.vm.iotable = empty
-        self.unlock_writers()
-        iotable_free(<IoTable*><uintptr_t>table)
-        for bus in range(2):
-            free(self.vm.ranges[bus])
-            self.vm.ranges[bus] = NULL
-        self._handles = {}
-        self._timer = None
-
-
-import weakref as _weakref
-
-live_vms = _weakref.WeakSet()
-
-
-def _after_fork():
-    """In a forked child: what was pending belongs to the parent, and its threads are not here."""
-    cdef Vm vm
-    for each in live_vms:
-        vm = each
-        for i in range(vm.vm.ncpus):
-            if vm.vm.cpu[i] != NULL:
-                rings_forked(&vm.vm.cpu[i].rings)
-                vm.vm.cpu[i].in_core = 0
-                vm.vm.cpu[i].waiting = 0
-                pthread_mutex_init(&vm.vm.cpu[i].wait_lock, NULL)
-                pthread_cond_init(&vm.vm.cpu[i].wait_cond, NULL)
-        for vcpu in vm._vcpus:
-            (<Vcpu>vcpu).forked()
-        pthread_mutex_init(&vm.vm.writers, NULL)
-        pthread_mutex_init(&vm.vm.chip_lock, NULL)
-        vm.vm.stopping = 0
-
-
-os.register_at_fork(after_in_child=_after_fork)
+        tokens, self._tokens = self._tokens, {}
+        timer, self._timer = self._timer, None

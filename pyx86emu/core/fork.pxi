@@ -1,0 +1,28 @@
+# What a forked child finds of its parent's Vms: no threads, no pending rings, no lock that somebody held.
+
+import weakref as _weakref
+
+live_vms = _weakref.WeakSet()
+
+
+def _after_fork():
+    """In a forked child: what was pending belongs to the parent, and its threads are not here."""
+    cdef Vm vm
+    for each in live_vms:
+        vm = each
+        for i in range(vm.vm.ncpus):
+            if vm.vm.cpu[i] != NULL:
+                rings_forked(&vm.vm.cpu[i].rings)
+                vm.vm.cpu[i].in_core = 0
+                vm.vm.cpu[i].waiting = 0
+                pthread_mutex_init(&vm.vm.cpu[i].wait_lock, NULL)
+                pthread_cond_init(&vm.vm.cpu[i].wait_cond, NULL)
+        for vcpu in vm._vcpus:
+            (<Vcpu>vcpu).forked()
+        pthread_mutex_init(&vm.vm.writers, NULL)
+        pthread_mutex_init(&vm.vm.chip_lock, NULL)
+        vm.vm.stopping = 0
+        vm.closing = False
+
+
+os.register_at_fork(after_in_child=_after_fork)
