@@ -7,6 +7,7 @@
 
 cdef bint io_same_file(IoTable *t, int fd, Sink *s) noexcept nogil:
     """Does the caller's number name this sink's eventfd? One system call where the kernel can compare."""
+    cdef int64_t id
     cdef long r
     if t.same_how == IO_SAME_QUERY:
         r = io_fcntl(fd, IO_F_DUPFD_QUERY, s.fd)
@@ -19,7 +20,7 @@ cdef bint io_same_file(IoTable *t, int fd, Sink *s) noexcept nogil:
         if r >= 0 or io_errno == IO_EBADF:
             return r == 0
         t.same_how = IO_SAME_FDINFO
-    return s.id >= 0 and io_check_eventfd(fd) == 0 and io_eventfd_id(fd) == s.id
+    return s.id >= 0 and io_check_eventfd(fd) == 0 and io_eventfd_id(fd, &id) == 0 and id == s.id
 
 
 cdef Sink *io_known(IoTable *t, int fd, int64_t id) noexcept nogil:
@@ -93,6 +94,7 @@ cdef Sink *iotable_sink(IoTable *t, int fd, bint create, int *error) noexcept no
     """
     cdef Sink *s = NULL
     cdef Sink *new
+    cdef int64_t id
     if fd < 0:
         error[0] = -IO_EBADF
         return NULL
@@ -102,9 +104,11 @@ cdef Sink *iotable_sink(IoTable *t, int fd, bint create, int *error) noexcept no
             return s
     if not create:
         error[0] = io_check_eventfd(fd)
+        if error[0] == 0:
+            error[0] = io_eventfd_id(fd, &id)
         if error[0] != 0:
             return NULL
-        s = io_known(t, fd, io_eventfd_id(fd))
+        s = io_known(t, fd, id)
         if s == NULL:
             error[0] = -IO_ENOENT
         return s

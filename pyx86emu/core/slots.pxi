@@ -50,6 +50,9 @@ cdef class MemorySlot:
     def __len__(self):
         return self.size
 
+    def __reduce_ex__(self, protocol):
+        raise not_copied(self, "memory of a Vm")
+
     def __repr__(self):
         what = "ROM" if self.readonly else "RAM"
         return f"<MemorySlot {what} {self.addr:#x}-{self.addr + self.size - 1:#x}>"

@@ -99,6 +99,9 @@ cdef class Vm:
     def __exit__(self, *exc):
         self.close()
 
+    def __reduce_ex__(self, protocol):
+        raise not_copied(self, "memory and descriptors")
+
     def __repr__(self):
         return f"<Vm: {len(self._slots)} slots, {len(self._vcpus)} vCPUs{', closed' if self.closed else ''}>"
 
@@ -112,7 +115,7 @@ cdef class Vm:
         65th slot; EEXIST: overlaps another slot; EBADF: the Vm is closed. TypeError: neither size nor buffer.
         (KVM_SET_USER_MEMORY_REGION; KVM_MEM_READONLY, KVM_MEM_LOG_DIRTY_PAGES.)
         """
-        cdef MemorySlot slot = MemorySlot()
+        cdef MemorySlot slot = MemorySlot.__new__(MemorySlot)
         cdef const uint8_t[::1] ro
         cdef uint8_t[::1] rw
         self.open()
@@ -275,7 +278,7 @@ cdef class Vm:
         whose address lines differ from those of a vCPU already here; OSError EINVAL: more than 64; EBADF: the Vm is
         closed. (KVM_CREATE_VCPU.)"""
         self.open()
-        return Vcpu(self, canonical(model))
+        return Vcpu.__new__(Vcpu, self, canonical(model))
 
     @property
     def vcpus(self):
@@ -439,11 +442,7 @@ cdef class Vm:
     def irq_line(self, gsi, level):
         """Drive an interrupt line, 0 to 15 (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError EINVAL
         without irqchip=True or out of range."""
-        if not self.vm.irqchip_on:
-            raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
-        if not 0 <= gsi <= 15:
-            raise os_error(errno.EINVAL, f"interrupt line {gsi}: the 8259 pair has lines 0 to 15")
-        cdef int line = gsi
+        cdef int line = irq_gsi(self, gsi)
         cdef bint up = level
         self.lock_chips()
         irqchip_set_line(&self.vm.chip, line, up)
@@ -454,24 +453,14 @@ cdef class Vm:
         line stays up until the guest's EOI, which then signals that eventfd. OSError EINVAL: no irqchip=True, a line
         outside 0 to 15, or no eventfd (either of the two); EBADF: not open, or the Vm is closed; EBUSY: the eventfd
         raises a line already."""
-        self.open()
-        if not self.vm.irqchip_on:
-            raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
-        if self._irqfds is None:
-            made = IrqFds(self._pulse, self.irq_line)        # lets the GIL go: another thread may have made one
-            if self._irqfds is None:
-                self._irqfds = made
-        entry = self._irqfds.add(gsi, fd, resample)
-        self.vm.resampled = self._irqfds.resampled
-        self.vm.waiters = 1
-        return entry
+        return irqfd_assign(self, gsi, fd, resample)
 
     def irqfd_deassign(self, gsi, fd):
         """Remove an irqfd by any descriptor of its eventfd; what is unknown is no error. OSError EBADF, EINVAL."""
-        if self._irqfds is None:
-            IrqFds(self._pulse, self.irq_line).deassign(gsi, fd)   # only its errors
-        else:
-            self._irqfds.deassign(gsi, fd)
+        irqfd_deassign(self, gsi, fd)
+
+    def _irqfds_changed(self, entries):
+        irqfds_changed(self, entries)
 
     def _pulse(self, gsi):
         """A line up and down: what a write to an irqfd does."""
@@ -558,6 +547,9 @@ def _after_fork():
                 pthread_cond_init(&vm.vm.cpu[i].wait_cond, NULL)
         for vcpu in vm._vcpus:
             (<Vcpu>vcpu).forked()
+        if vm._irqfds is not None:               # their thread watches for the parent
+            vm._irqfds.forked()
+            vm._irqfds = None
         pthread_mutex_init(&vm.vm.writers, NULL)
         pthread_mutex_init(&vm.vm.chip_lock, NULL)
         vm.vm.stopping = 0
