@@ -65,7 +65,9 @@ class IrqFd:
         self._owner.remove(self)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("IrqFd objects cannot be copied or pickled: each stands for one entry of a Vm")
+        raise TypeError(
+            "IrqFd objects cannot be copied or pickled: each stands for one entry of a Vm"
+        )
 
     def __repr__(self) -> str:
         return f"<IrqFd fd {self.fd} -> line {self.gsi}>"

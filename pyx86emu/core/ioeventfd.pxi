@@ -509,8 +509,8 @@ cdef int io_check_eventfd(int fd) noexcept nogil:
         return -IO_EBADF
     io_snprintf(path, sizeof(path), b"/proc/self/fd/%d", fd)
     n = io_readlink(path, text, sizeof(text))
-    if n < 0:
-        return -io_errno
+    if n < 0:                               # closed since F_GETFD
+        return -IO_EBADF if io_errno == IO_ENOENT else -io_errno
     if n != 20 or io_memcmp(text, b"anon_inode:[eventfd]", 20) != 0:
         return -IO_EINVAL
     return 0
