@@ -17,6 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
+#: Edge-triggered: a count that was there before has raised the line and stays.
+EVENTS = select.EPOLLIN | select.EPOLLET
+
 
 def _info(fd: int, name: str) -> str | None:
     """A line of /proc/self/fdinfo; None: this kernel has none of that name."""
@@ -82,6 +85,7 @@ class IrqFds:
         self._take = take
         self._entries: dict[IrqFd, None] = {}  # who takes one out removes it
         self._by_identity: dict[str, IrqFd] = {}
+        self._adding: dict[IrqFd, None] = {}  # not in epoll yet
         self._kept: dict[IrqFd, int] = {}  # counts that were there before, and stay
         self._closed = False
         self._epoll = select.epoll()
@@ -119,16 +123,19 @@ class IrqFds:
         """Watch an eventfd. OSError EBUSY: it raises a line already; EBADF: the Vm is closed."""
         entry = IrqFd(self, gsi, fd, identity, resample)
         try:
+            self._adding[entry] = None
             self._enter(entry)
         except BaseException:
             self.remove(entry)
             raise
+        finally:
+            self._adding.pop(entry, None)
         return entry
 
     def _enter(self, entry: IrqFd) -> None:
         self._entries[entry] = None
         other = self._by_identity.setdefault(entry.identity, entry)
-        if other is not entry and not self._holds(other):
+        if other is not entry and other not in self._adding and not self._holds(other):
             self.remove(other)
             other = self._by_identity.setdefault(entry.identity, entry)
         if other is not entry:
@@ -136,21 +143,19 @@ class IrqFds:
         count = int(_info(entry.fd, "eventfd-count") or "0", 16)
         if count:
             self._kept[entry] = count
+        self._lines._irqfds_changed(self._entries)
         if not self._closed:
             self._register(entry.fd)
         if self._closed:  # looked at last: close() removes what it finds
             raise OSError(errno.EBADF, "this Vm is closed")
-        self._lines._irqfds_changed(self._entries)
         if count:
             self._raise(entry)
 
     def _register(self, fd: int) -> None:
-        # Edge-triggered: a count that was there before has raised the line and stays.
-        events = select.EPOLLIN | select.EPOLLET
         try:
-            self._epoll.register(fd, events)
+            self._epoll.register(fd, EVENTS)
         except FileExistsError:  # left from an entry whose number named something else for a while
-            self._epoll.modify(fd, events)
+            self._epoll.modify(fd, EVENTS)
 
     def deassign(self, gsi: int, identity: str) -> None:
         """Remove by eventfd and line; what is unknown is no error (KVM_IRQFD_FLAG_DEASSIGN)."""
@@ -210,22 +215,16 @@ class IrqFds:
             os.eventfd_write(self._stop.pop(), 1)
 
     def _holds(self, entry: IrqFd) -> bool:
-        """Is its descriptor still the eventfd it was? Numbers and ids are reused; epoll knows."""
+        """Is its descriptor still the eventfd it was? Numbers and ids are reused; epoll knows.
+        The list in fdinfo is read, since a call of epoll would arm the event again."""
         try:
-            return eventfd_identity(entry.fd) == entry.identity and self._watches(entry.fd)
-        except OSError:
+            if eventfd_identity(entry.fd) != entry.identity:
+                return False
+            with open(f"/proc/self/fdinfo/{self._epoll.fileno()}") as info:
+                lines = [line.split() for line in info]
+        except (OSError, ValueError):  # ValueError: epoll is closed
             return False
-
-    def _watches(self, fd: int) -> bool:
-        """Does epoll have this number with the file that it names now? Asked without arming it again."""
-        try:
-            self._epoll.register(fd, 0)
-            self._epoll.unregister(fd)
-        except FileExistsError:
-            return True
-        except (OSError, ValueError):  # ValueError: closed meanwhile
-            return False
-        return False
+        return any(line[:2] == ["tfd:", str(entry.fd)] for line in lines)
 
     def _raise(self, entry: IrqFd) -> None:
         if entry.resample is None:
@@ -237,12 +236,13 @@ class IrqFds:
         by_fd = {entry.fd: entry for entry in list(self._entries)}
         for fd, _ in events:
             entry = by_fd.get(fd)
-            if entry is None or not self._watches(fd):
+            if entry is None:
                 continue
-            with contextlib.suppress(OSError):  # closed meanwhile
+            with contextlib.suppress(OSError):  # closed meanwhile, or the number of another file
                 kept = self._kept.pop(entry, 0)
                 if kept and int(_info(fd, "eventfd-count") or "0", 16) == kept:
                     continue
+                self._epoll.modify(fd, EVENTS)  # fails if this is not the file that is watched
                 if self._take(fd):
                     self._raise(entry)
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from pyx86emu import Doorbell, PioDevice, Vm
+from pyx86emu import BusError, Doorbell, PioDevice, Vm
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = 0x40000
@@ -130,12 +130,10 @@ def moved(w: World, n: Callable[[int], Any]) -> None:
 
 
 def attached(w: World) -> None:
-    w.vm.pio.attach(PioDevice(), 0x300)
-    with contextlib.suppress(Exception):
+    attachment = w.vm.pio.attach(PioDevice(), 0x300)
+    with contextlib.suppress(BusError):
         w.vm.pio.attach(PioDevice(), 0x300)
-    for attachment in list(w.vm.pio.attachments):
-        if attachment.base == 0x300:
-            attachment.detach()
+    attachment.detach()
 
 
 class Number:

@@ -178,9 +178,8 @@ cdef struct IoTable:
     uint64_t values_used
     uint64_t entries
     uint64_t serial
-    IoRetired *retired
+    IoRetired retired[2]                    # what readers may still hold
     size_t retired_count
-    size_t retired_room
     Sink *sinks[IO_SINK_CHAINS]             # by eventfd-id
     Sink **numbers                          # by the caller's descriptor number, a cache to be verified
     uint32_t numbers_mask

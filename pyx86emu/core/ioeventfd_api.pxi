@@ -272,13 +272,12 @@ cdef class IoEventFd:
 
     def deassign(self):
         """Remove the entry. When this returns, no guest write rings it any more; the counter keeps its value."""
-        cdef int error
+        cdef bint removed
         self.vm.lock_writers()
-        error = io_remove(self.vm, self.entry)
+        removed = io_remove(self.vm, self.entry)
         self.vm.unlock_writers()
-        if error != 0:
-            raise io_not_found(error, self.entry.bus, self.addr, self.length,
-                               self.entry.wildcard, self.entry.datamatch)
+        if not removed:
+            raise io_not_found(self.entry.bus, self.addr, self.length, self.entry.wildcard, self.entry.datamatch)
 
     def close(self):
         """Remove the entry if it is still registered. May be called twice."""
@@ -328,10 +327,7 @@ cdef void io_show(IoEventFd face, IoEntry *e) noexcept:
     io_fetch_add(&e.target.refs, 1)
 
 
-cdef object io_not_found(int error, int bus, object addr, object length, bint wildcard,
-                         object datamatch):
-    if error == -IO_ENOMEM:
-        return MemoryError()
+cdef object io_not_found(int bus, object addr, object length, bint wildcard, object datamatch):
     return OSError(IO_ENOENT, "no such ioeventfd is registered: "
                    f"{io_where(bus, addr, length, wildcard, datamatch)}; bus, address, length, datamatch "
                    "and eventfd must all be those of the registration (Vm.ioeventfds lists them)")
@@ -407,15 +403,14 @@ cdef int io_insert(Vm vm, IoKey *k, bint coalesce, int fd, Sink *bell, IoEventFd
     return error
 
 
-cdef int io_remove(Vm vm, IoEntry *e) noexcept:
-    """0, or an errno below 0."""
-    cdef int error = -IO_ENOENT
-    if io_holds(vm.iotable, e):
-        error = iotable_take(vm.iotable, e)
-    if error == 0:
-        vm.quiesce()
-        iotable_reclaim(vm.iotable)
-    return error
+cdef bint io_remove(Vm vm, IoEntry *e) noexcept:
+    """0: it is not registered."""
+    if not io_holds(vm.iotable, e):
+        return 0
+    iotable_take(vm.iotable, e)
+    vm.quiesce()
+    iotable_reclaim(vm.iotable)
+    return 1
 
 
 cdef int io_remove_key(Vm vm, IoKey *k, int fd, Sink *bell, IoEventFd face) noexcept:
@@ -434,7 +429,8 @@ cdef int io_remove_key(Vm vm, IoKey *k, int fd, Sink *bell, IoEventFd face) noex
     if e == NULL or e.target != sink:
         return -IO_ENOENT
     io_show(face, e)
-    return io_remove(vm, e)
+    io_remove(vm, e)
+    return 0
 
 
 cdef IoEntry **io_all(Vm vm, uint64_t *count, bint *failed) noexcept:
@@ -537,8 +533,8 @@ cdef object ioeventfd_deassign(Vm vm, object addr, object length, object bus, ob
     vm.unlock_writers()
     if error == IO_CLOSED:
         raise OSError(IO_EBADF, "this Vm is closed")
-    if error == -IO_ENOENT or error == -IO_ENOMEM:
-        raise io_not_found(error, k.bus, k.addr, size, k.wildcard, k.datamatch)
+    if error == -IO_ENOENT:
+        raise io_not_found(k.bus, k.addr, size, k.wildcard, k.datamatch)
     if error != 0:
         raise io_descriptor_error(error, fd)
     return face

@@ -149,22 +149,9 @@ cdef inline IoNode *io_node(uint64_t what) noexcept nogil:
     return <IoNode *><uintptr_t>(what & ~<uint64_t>IO_WHAT_TAGS)
 
 
-cdef bint io_retire_room(IoTable *t, size_t more) noexcept nogil:
-    """Room for `more` on the retire list, asked for before anything is changed."""
-    cdef size_t room = t.retired_room
-    cdef IoRetired *list
-    if t.retired_count + more <= room:
-        return True
-    room = 2 * room + more
-    list = <IoRetired *>realloc(t.retired, room * sizeof(IoRetired))
-    if list == NULL:
-        return False
-    t.retired = list
-    t.retired_room = room
-    return True
-
-
 cdef void io_retire(IoTable *t, int kind, void *memory) noexcept nogil:
+    """One change retires two things at most, and its caller reclaims them before the next: so that a removal needs no
+    memory, and cannot fail."""
     if memory != NULL:
         t.retired[t.retired_count].kind = kind
         t.retired[t.retired_count].memory = memory
@@ -220,8 +207,6 @@ cdef bint io_reserve_address(IoTable *t) noexcept nogil:
     cdef uint64_t k
     if old != NULL and 2 * (t.buckets_used + 1) <= old.mask + 1:
         return True
-    if not io_retire_room(t, 1):
-        return False
     size = io_new_size(t.addresses)
     x = <IoIndex *>calloc(1, sizeof(IoIndex) + size * sizeof(IoBucket))
     if x == NULL:
@@ -258,8 +243,6 @@ cdef bint io_reserve_values(IoTable *t) noexcept nogil:
     cdef uint64_t i
     if old != NULL and 2 * (t.values_used + 2) <= old.mask + 1:
         return True
-    if not io_retire_room(t, 1):
-        return False
     size = io_new_size(t.value_count + 2)
     v = <IoValues *>calloc(1, sizeof(IoValues) + size * sizeof(uint64_t))
     if v == NULL:
@@ -434,15 +417,13 @@ cdef int iotable_add(IoTable *t, int bus, uint64_t addr, int length, bint wildca
     return 0
 
 
-cdef int iotable_take(IoTable *t, IoEntry *e) noexcept nogil:
-    """Unregister an entry that stands in the table: readers that come now do not find it. 0 or -ENOMEM."""
+cdef void iotable_take(IoTable *t, IoEntry *e) noexcept nogil:
+    """Unregister an entry that stands in the table: readers that come now do not find it."""
     cdef IoBucket *b = io_bucket(t, e.bus, e.addr)
     cdef IoNode *node = io_node(b.what)
     cdef IoValues *v
     cdef uint64_t i
     cdef int k
-    if not io_retire_room(t, 2):
-        return -IO_ENOMEM
     if node != NULL:
         k = io_length_index(e.length)
         node.entries -= 1
@@ -463,7 +444,6 @@ cdef int iotable_take(IoTable *t, IoEntry *e) noexcept nogil:
         io_retire(t, 0, node)
     t.entries -= 1
     io_retire(t, 1, e)
-    return 0
 
 
 cdef bint io_holds(IoTable *t, IoEntry *e) noexcept nogil:
@@ -526,5 +506,4 @@ cdef void iotable_free(IoTable *t) noexcept nogil:
     free(x)
     free(v)
     free(t.numbers)
-    free(t.retired)
     free(t)
