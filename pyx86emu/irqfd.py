@@ -1,8 +1,8 @@
 """irqfds: eventfds that raise interrupt lines. A thread watches them; it knows lines, not vCPUs.
 
-There is no lock. A finalizer or a signal handler may come in between any two lines and call everything here again on
-the same thread, and would wait for itself. Each step that must not be seen half done is one call of a dict instead,
-which nothing interrupts.
+There is no lock. A finalizer or a signal handler may come in between any two lines and call
+everything here again on the same thread, and would wait for itself. Each step that must not be seen
+half done is one call of a dict instead, which nothing interrupts.
 """
 
 import contextlib
@@ -77,7 +77,7 @@ class IrqFd:
 
 
 class IrqFds:
-    """The irqfds of one Vm and the thread that waits for them. `take` empties an eventfd, never waits."""
+    """The irqfds of one Vm and the thread that waits for them. `take` empties an eventfd."""
 
     def __init__(self, lines: Lines, take: Callable[[int], int]) -> None:
         self._stop: list[int] = []  # who takes the descriptor out ends the thread

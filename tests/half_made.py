@@ -1,5 +1,5 @@
-"""Objects of the core that nobody has filled in, and everything that they can be asked. A child process of
-test_core_classes.py runs this: what it must never do is end the process.
+"""Objects of the core that nobody has filled in, and everything that they can be asked. A child
+process of test_core_classes.py runs this: what it must never do is end the process.
 
     python -m tests.half_made IoEventFd
 """
@@ -108,9 +108,9 @@ def ask(thing: Any) -> int:
         lambda: len(thing),
         lambda: list(thing),
         lambda: bool(thing),
-        lambda: thing == thing,  # noqa: PLR0124
+        lambda: thing == thing,
         lambda: thing == 1,
-        lambda: thing < thing,  # noqa: PLR0124
+        lambda: thing < thing,
         lambda: bytes(memoryview(thing)),
         lambda: thing[0],
         lambda: thing[0:4],

@@ -1,4 +1,4 @@
-"""Every class of the core: what is made, copied, initialised twice or dropped in a way that nobody intended."""
+"""Every class of the core: objects that are half made, copied, initialised twice or dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""irqfds: what they leave behind, what they survive, and what a full or blocking eventfd does to a guest."""
+"""irqfds: what they leave, what they survive, and what a full or blocking eventfd may do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FULL = 2**64 - 2
 #: The handler of line 3: EOI, count in BX, IRET.
 EOI = program(
-    "43  ; inc bx\n50  ; push ax\nb020  ; mov al,0x20\ne620  ; out 0x20,al\n58  ; pop ax\ncf  ; iret"
+    "43 50  ; inc bx; push ax\nb020 e620  ; mov al,0x20; out 0x20,al\n58 cf  ; pop ax; iret"
 )
 SPIN = program("fb  ; sti\nebfe  ; here: jmp here")
 
@@ -171,7 +171,7 @@ def test_an_irqfd_of_a_vm_that_is_closed_meanwhile_leaves_nothing() -> None:
 
 
 def test_eventfds_come_and_go_in_several_threads(vm: Vm) -> None:
-    """Two threads with one eventfd: one of them has it, the other hears EBUSY; at the end nobody."""
+    """Several threads with one eventfd: one of them has it, the others hear EBUSY."""
     shared = os.eventfd(0, os.EFD_NONBLOCK)
     vm.irqfd(5, shared).deassign()
     before = descriptors()
@@ -182,7 +182,7 @@ def test_eventfds_come_and_go_in_several_threads(vm: Vm) -> None:
             try:
                 entry = vm.irqfd(5, shared, resample=shared)
             except OSError as error:
-                assert "raises a line already" in str(error)  # noqa: PT017
+                assert "raises a line already" in str(error)
             else:
                 entry.deassign()
 

@@ -1,8 +1,9 @@
-"""No Python runs under a lock of ours: a finalizer, a __repr__ or an argument that uses the Vm again waits for nobody.
+"""No Python runs under a lock of ours: what comes in, a finalizer or an argument, waits for nobody.
 
-Each call of the Vm is made again and again in a child process. In the first half the garbage collector comes in at each
-allocation in turn and runs a finalizer that takes every lock there is; in the second the arguments are objects whose
-__index__, __repr__, fileno() and so on do the same. A lock that is held meanwhile would be waited for without an end.
+Each call of the Vm is made in a child process. In the first half the garbage collector comes in at
+each allocation in turn and runs a finalizer that takes every lock there is; in the second the
+arguments are objects whose __index__, __repr__, fileno() and so on do the same. A lock that is held
+meanwhile would be waited for without an end.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class World:
 
 
 def calls(w: World, n: Callable[[int], Any], fd: Any, shape: Any) -> dict[str, Callable[[], Any]]:
-    """Every call that takes a lock. `n` makes its integers, `fd` is its descriptor, `shape` its other arguments."""
+    """Every call that takes a lock. `n` makes integers, `fd` is a descriptor, `shape` is true."""
     vm, buffer = w.vm, mmap.mmap(-1, 0x1000)
     return {
         "ioeventfds": lambda: vm.ioeventfds,

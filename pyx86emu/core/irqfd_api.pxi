@@ -1,4 +1,4 @@
-# What Vm calls for irqfds: convert and test the arguments, keep what the core must know of them. irqfd.py does the rest.
+# What Vm calls for irqfds: convert and test the arguments, keep what vCPUs must know. irqfd.py does the rest.
 
 cdef int irq_gsi(Vm vm, object gsi) except -1:
     """An interrupt line of this Vm. OSError EINVAL: there is no such line."""

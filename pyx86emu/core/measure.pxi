@@ -19,7 +19,6 @@ cdef extern from "<unistd.h>" nogil:
     int close(int)
 
 
-
 def write_floor(fd, n):
     """Seconds that n times write(2) of 1 to eventfd `fd` take in a loop without the GIL: what no path that writes
     each ring can beat. OSError if a write fails."""

@@ -313,7 +313,7 @@ cdef class Vcpu:
         if full:
             raise os_error(errno.EINVAL, f"a Vm has at most {MAX_VCPUS} vCPUs")
         if differs:
-            raise ValueError(f"a {model} has other address lines than the vCPUs already in this Vm: use one Vm for each")
+            raise ValueError(f"a {model} has other address lines than a vCPU already in this Vm: use one Vm for each")
         vm._vcpus.append(self)
 
     def __dealloc__(self):

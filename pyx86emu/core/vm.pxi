@@ -547,12 +547,12 @@ def _after_fork():
                 pthread_cond_init(&vm.vm.cpu[i].wait_cond, NULL)
         for vcpu in vm._vcpus:
             (<Vcpu>vcpu).forked()
-        if vm._irqfds is not None:               # their thread watches for the parent
-            vm._irqfds.forked()
-            vm._irqfds = None
         pthread_mutex_init(&vm.vm.writers, NULL)
         pthread_mutex_init(&vm.vm.chip_lock, NULL)
         vm.vm.stopping = 0
+        if vm._irqfds is not None:               # their thread watches for the parent
+            vm._irqfds.forked()
+            vm._irqfds = None
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -2,8 +2,9 @@
 
     LD_PRELOAD=failures.so python -m tests.shim.scenarios NAME
 
-The first turn fails the first call, the second turn the second, until a turn meets no call that it could fail. Each turn
-ends well or with MemoryError or OSError, leaves no descriptor and no thread, and a Vm that works and can be closed.
+The first turn fails the first call, the second turn the second, until a turn meets no call that it
+could fail. Each turn ends well or with MemoryError or OSError, leaves no descriptor and no thread,
+and a Vm that works and can be closed.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from pyx86emu import Doorbell, ExitReason, PioDevice, Vm, _core
 
 SHIM = ctypes.CDLL(None)
 KINDS = (
-    "allocate eventfd duplicate open read write readlink poll map epoll_create epoll_ctl thread syscall"
-).split()
+    *("allocate", "eventfd", "duplicate", "open", "read", "write", "readlink", "poll", "map"),
+    *("epoll_create", "epoll_ctl", "thread", "syscall"),
+)
 #: A loop that would never end, if each turn met a call that fails.
 TURNS = 3000
 CODE = 0x1000
@@ -133,7 +135,7 @@ def irqfd(w: World) -> None:
 
 
 def decode(w: World) -> None:
-    """6000 blocks of two instructions: a dozen chunks of the pool. The result is that of a run with memory."""
+    """6000 blocks of two instructions: a dozen chunks of the pool. Lack of memory costs time."""
     w.vm.a20 = not w.vm.a20  # every block is dropped
     w.start(b"\x43\xeb\x00" * 6000 + b"\xfa\xf4")  # inc bx; jmp next
     w.vcpu.regs.bx = 0
