@@ -12,6 +12,7 @@ from cpython.memoryview cimport PyMemoryView_GET_BUFFER
 from cpython.number cimport PyNumber_Index
 from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
+from cpython.type cimport PyType_Modified
 from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t, UINT64_MAX,
 )
@@ -26,7 +27,7 @@ from itertools import islice
 
 from .errors import BusError
 from .exits import ExitReason
-from .irqfd import IrqFds
+from .irqfd import IrqFds, eventfd_identity
 from .models import canonical, fields
 
 cdef extern from "<pthread.h>" nogil:
@@ -89,6 +90,7 @@ include "core/numbers.pxi"
 include "core/ioeventfd.pxi"
 include "core/iotable.pxi"
 include "core/ioeventfd_api.pxi"
+include "core/irqfd_api.pxi"
 include "core/irqchip.pxi"
 include "core/pit.pxi"
 include "core/models.pxi"
@@ -124,3 +126,4 @@ include "core/fork.pxi"
 include "core/dispatch.pxi"
 include "core/vectors.pxi"
 include "core/measure.pxi"
+include "core/factories.pxi"

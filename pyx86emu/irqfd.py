@@ -1,199 +1,264 @@
-"""irqfds: eventfds that raise interrupt lines. A thread watches them; it knows lines, not vCPUs."""
+"""irqfds: eventfds that raise interrupt lines. A thread watches them; it knows lines, not vCPUs.
+
+There is no lock. A finalizer or a signal handler may come in between any two lines and call
+everything here again on the same thread, and would wait for itself. Each step that must not be seen
+half done is one call of a dict instead, which nothing interrupts.
+"""
 
 import contextlib
 import errno
 import os
 import select
+import sys
 import threading
+import warnings
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
+
+#: Edge-triggered: a count that was there before has raised the line and stays.
+EVENTS = select.EPOLLIN | select.EPOLLET
 
 
-def _identity(fd: int) -> str:
-    """Tell one eventfd from another: its id in /proc/self/fdinfo. OSError EBADF, EINVAL."""
+def _info(fd: int, name: str) -> str | None:
+    """A line of /proc/self/fdinfo; None: this kernel has none of that name."""
+    with open(f"/proc/self/fdinfo/{fd}") as info:
+        return next((line.split()[1] for line in info if line.startswith(name)), None)
+
+
+def eventfd_identity(fd: int) -> str:
+    """Tell one eventfd from another: what the kernel calls it. OSError EBADF, EINVAL."""
     try:
         if os.readlink(f"/proc/self/fd/{fd}") != "anon_inode:[eventfd]":
             raise OSError(
                 errno.EINVAL, f"descriptor {fd} is no eventfd: make one with os.eventfd()"
             )
-        with open(f"/proc/self/fdinfo/{fd}") as info:
-            return next((line for line in info if line.startswith("eventfd-id")), f"fd {fd}")
+        return _info(fd, "eventfd-id") or f"fd {fd}"
     except FileNotFoundError:
         raise OSError(errno.EBADF, f"descriptor {fd} is not open") from None
 
 
-def _number(fd: object) -> int:
-    return fd if isinstance(fd, int) else fd.fileno()  # type: ignore[attr-defined]
+class Lines(Protocol):
+    """What a Vm does for its irqfds."""
+
+    def _pulse(self, gsi: int, /) -> None: ...
+    def irq_line(self, gsi: int, level: bool, /) -> None: ...
+    def _irqfds_changed(self, entries: "dict[IrqFd, None]", /) -> None: ...
 
 
+class Bell(Protocol):
+    """A resample eventfd: it is signalled without waiting and without failing."""
+
+    def _notify(self) -> None: ...
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class IrqFd:
-    """An eventfd that raises a line of a Vm. Made by `Vm.irqfd`."""
+    """An eventfd that raises a line of a Vm. Made by `Vm.irqfd`. Any thread may call `deassign`."""
 
-    def __init__(
-        self, owner: "IrqFds", gsi: int, fd: int, identity: str, resample: int | None
-    ) -> None:
-        self._owner = owner
-        self.gsi = gsi
-        self.fd = fd
-        self.identity = identity
-        self.resample = resample
-        self.skip = False
+    _owner: "IrqFds"
+    gsi: int
+    fd: int
+    identity: str
+    resample: Bell | None
 
     def deassign(self) -> None:
         """Raise the line no more. Twice is fine, as with KVM."""
         self._owner.remove(self)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(
+            "IrqFd objects cannot be copied or pickled: each stands for one entry of a Vm"
+        )
 
     def __repr__(self) -> str:
         return f"<IrqFd fd {self.fd} -> line {self.gsi}>"
 
 
 class IrqFds:
-    """The irqfds of one Vm and the thread that waits for them (it begins with the first)."""
+    """The irqfds of one Vm and the thread that waits for them. `take` empties an eventfd."""
 
-    def __init__(self, pulse: Callable[[int], None], line: Callable[[int, bool], None]) -> None:
-        self._pulse = pulse
-        self._line = line
-        self._all: dict[str, IrqFd] = {}
+    def __init__(self, lines: Lines, take: Callable[[int], int]) -> None:
+        self._stop: list[int] = []  # who takes the descriptor out ends the thread
+        self._lines = lines
+        self._take = take
+        self._entries: dict[IrqFd, None] = {}  # who takes one out removes it
+        self._by_identity: dict[str, IrqFd] = {}
+        self._adding: dict[IrqFd, None] = {}  # not in epoll yet
+        self._kept: dict[IrqFd, int] = {}  # counts that were there before, and stay
+        self._closed = False
         self._epoll = select.epoll()
-        self._stop = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._epoll.register(self._stop, select.EPOLLIN)
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._pid = os.getpid()
+        stop = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        try:
+            self._epoll.register(stop, select.EPOLLIN)
+            self._thread = threading.Thread(
+                target=_watch,
+                args=(weakref.ref(self), self._epoll, stop),
+                name="irqfds",
+                daemon=True,
+            )
+            self._thread.start()
+        except (OSError, RuntimeError) as error:
+            os.close(stop)
+            if isinstance(error, RuntimeError):
+                raise OSError(errno.EAGAIN, "no thread to watch irqfds could be started") from error
+            raise
+        except BaseException:  # Ctrl-C while the thread started
+            os.eventfd_write(stop, 1)
+            raise
+        self._stop.append(stop)
 
     def __del__(self) -> None:
+        if self._stop and self._entries:
+            warnings.warn(
+                f"a Vm with irqfds was dropped without close(): {list(self._entries)}",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
         self._end()
 
-    def add(self, gsi: int, fd: object, resample: object = None) -> IrqFd:
-        """Watch `fd`. OSError EINVAL: bad line, no eventfd; EBADF; EBUSY: it raises a line."""
-        number = _number(fd)
-        if not 0 <= gsi <= 15:
-            raise OSError(errno.EINVAL, f"interrupt line {gsi}: the 8259 pair has lines 0 to 15")
-        identity = _identity(number)
-        again = None if resample is None else _number(resample)
-        if again is not None:
-            _identity(again)
-            again = os.dup(again)
-        with self._lock:
-            if identity in self._all and self._holds(self._all[identity]):
-                if again is not None:
-                    os.close(again)
-                raise OSError(errno.EBUSY, f"eventfd {number} raises a line already: deassign that")
-            if self._stop < 0:
-                if again is not None:
-                    os.close(again)
-                raise OSError(errno.EBADF, "this Vm is closed")
-            entry = self._all[identity] = IrqFd(self, gsi, number, identity, again)
-            entry.skip = bool(select.select([number], [], [], 0)[0])
-            if entry.skip:
-                self._raise(entry)
-            # Edge-triggered: a count that was there before has raised the line and stays.
-            self._epoll.register(number, select.EPOLLIN | select.EPOLLET)
-            if self._thread is None:
-                watched = (weakref.ref(self), self._epoll, self._stop)
-                self._thread = threading.Thread(
-                    target=_watch, args=watched, name="irqfds", daemon=True
-                )
-                self._thread.start()
+    def add(self, gsi: int, fd: int, identity: str, resample: Bell | None) -> IrqFd:
+        """Watch an eventfd. OSError EBUSY: it raises a line already; EBADF: the Vm is closed."""
+        entry = IrqFd(self, gsi, fd, identity, resample)
+        try:
+            self._adding[entry] = None
+            self._enter(entry)
+        except BaseException:
+            self.remove(entry)
+            raise
+        finally:
+            self._adding.pop(entry, None)
         return entry
 
-    def deassign(self, gsi: int, fd: object) -> None:
-        """Remove by descriptor and line; what is unknown is no error (KVM_IRQFD_FLAG_DEASSIGN)."""
-        entry = self._all.get(_identity(_number(fd)))
+    def _enter(self, entry: IrqFd) -> None:
+        self._entries[entry] = None
+        other = self._by_identity.setdefault(entry.identity, entry)
+        if other is not entry and other not in self._adding and not self._holds(other):
+            self.remove(other)
+            other = self._by_identity.setdefault(entry.identity, entry)
+        if other is not entry:
+            raise OSError(errno.EBUSY, f"eventfd {entry.fd} raises a line already: deassign that")
+        count = int(_info(entry.fd, "eventfd-count") or "0", 16)
+        if count:
+            self._kept[entry] = count
+        self._lines._irqfds_changed(self._entries)
+        if not self._closed:
+            self._register(entry.fd)
+        if self._closed:  # looked at last: close() removes what it finds
+            raise OSError(errno.EBADF, "this Vm is closed")
+        if count:
+            self._raise(entry)
+
+    def _register(self, fd: int) -> None:
+        try:
+            self._epoll.register(fd, EVENTS)
+        except FileExistsError:  # left from an entry whose number named something else for a while
+            self._epoll.modify(fd, EVENTS)
+
+    def deassign(self, gsi: int, identity: str) -> None:
+        """Remove by eventfd and line; what is unknown is no error (KVM_IRQFD_FLAG_DEASSIGN)."""
+        entry = self._by_identity.get(identity)
         if entry is not None and entry.gsi == gsi:
             self.remove(entry)
 
     def remove(self, entry: IrqFd) -> None:
-        """Forget one entry."""
-        with self._lock:
-            if self._all.get(entry.identity) is not entry:
-                return
-            del self._all[entry.identity]
-            if self._holds(entry):
-                with contextlib.suppress(OSError, ValueError):
-                    self._epoll.unregister(entry.fd)
-            if entry.resample is not None:
-                os.close(entry.resample)
+        """Forget one entry; it may be gone already."""
+        try:
+            del self._entries[entry]
+        except KeyError:
+            return
+        self._kept.pop(entry, None)
+        if self._by_identity.get(entry.identity) is entry:
+            try:
+                with contextlib.suppress(OSError, ValueError):  # ValueError: epoll is closed
+                    if eventfd_identity(entry.fd) == entry.identity:
+                        self._epoll.unregister(entry.fd)
+            finally:
+                self._by_identity.pop(entry.identity, None)
+        self._lines._irqfds_changed(self._entries)
+        if entry.resample is not None and not self._resampled(entry.gsi):
+            self._lines.irq_line(entry.gsi, False)  # nobody is left who would lower it
+
+    def _resampled(self, gsi: int) -> bool:
+        return any(e.resample is not None and e.gsi == gsi for e in list(self._entries))
 
     def eoi(self, lines: int) -> None:
         """Drop the lines that are held for a resample, and tell their owners."""
-        for entry in list(self._all.values()):
+        for entry in list(self._entries):
             if entry.resample is not None and lines >> entry.gsi & 1:
-                self._line(entry.gsi, False)
-                os.eventfd_write(entry.resample, 1)
-
-    @property
-    def resampled(self) -> int:
-        """Mask of the lines whose EOI somebody waits for."""
-        entries = list(self._all.values())
-        return sum({1 << e.gsi for e in entries if e.resample is not None})
+                self._lines.irq_line(entry.gsi, False)
+                entry.resample._notify()
 
     def close(self) -> None:
         """End the thread and forget everything."""
+        self._closed = True
+        for entry in list(self._entries):
+            self.remove(entry)
         self._end()
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._thread is not threading.current_thread():
             self._thread.join()
-        with self._lock:
-            entries = list(self._all.values())
-            self._all.clear()
-        for entry in entries:
-            if entry.resample is not None:
-                os.close(entry.resample)
+
+    def forked(self) -> None:
+        """In a child of fork(): the thread is not here, and what epoll watches is the parent's."""
+        self._closed = True
+        self._epoll.close()
+        for stop in self._stop:
+            os.close(stop)
+        self._stop = []
+        for entry in list(self._entries):
+            self.remove(entry)
 
     def _end(self) -> None:
-        """Close both descriptors, or have the thread do it. A forked child only closes: it shares
-        them with its parent."""
-        if self._pid != os.getpid():
-            self._lock = threading.Lock()  # whoever held it is not here
-        with self._lock:
-            stop, self._stop = self._stop, -1
-        if stop < 0:
-            return
-        if self._thread is not None and self._pid == os.getpid():
-            os.eventfd_write(stop, 1)
-        else:
-            self._epoll.close()
-            os.close(stop)
+        with contextlib.suppress(IndexError):
+            os.eventfd_write(self._stop.pop(), 1)
 
     def _holds(self, entry: IrqFd) -> bool:
-        """Is the descriptor still the eventfd it was? Numbers and ids are reused; epoll knows."""
+        """Is its descriptor still the eventfd it was? Numbers and ids are reused; epoll knows.
+        The list in fdinfo is read, since a call of epoll would arm the event again."""
         try:
-            self._epoll.modify(entry.fd, select.EPOLLIN | select.EPOLLET)
-        except (OSError, ValueError):  # ValueError: closed meanwhile
+            if eventfd_identity(entry.fd) != entry.identity:
+                return False
+            with open(f"/proc/self/fdinfo/{self._epoll.fileno()}") as info:
+                lines = [line.split() for line in info]
+        except (OSError, ValueError):  # ValueError: epoll is closed
             return False
-        return True
+        return any(line[:2] == ["tfd:", str(entry.fd)] for line in lines)
 
     def _raise(self, entry: IrqFd) -> None:
         if entry.resample is None:
-            self._pulse(entry.gsi)
+            self._lines._pulse(entry.gsi)
         else:
-            self._line(entry.gsi, True)
+            self._lines.irq_line(entry.gsi, True)
 
     def _serve(self, events: list[tuple[int, int]]) -> None:
-        by_fd = {entry.fd: entry for entry in list(self._all.values())}
+        by_fd = {entry.fd: entry for entry in list(self._entries)}
         for fd, _ in events:
             entry = by_fd.get(fd)
             if entry is None:
                 continue
-            if entry.skip:  # before _holds(), which arms the event again
-                entry.skip = False
-                continue
-            if not self._holds(entry):
-                continue
-            with contextlib.suppress(OSError):
-                if select.select([fd], [], [], 0)[0]:
-                    os.eventfd_read(fd)
+            with contextlib.suppress(OSError):  # closed meanwhile, or the number of another file
+                kept = self._kept.pop(entry, 0)
+                if kept and int(_info(fd, "eventfd-count") or "0", 16) == kept:
+                    continue
+                self._epoll.modify(fd, EVENTS)  # fails if this is not the file that is watched
+                if self._take(fd):
                     self._raise(entry)
 
 
 def _watch(ref: "weakref.ref[IrqFds]", epoll: select.epoll, stop: int) -> None:
-    """The thread. It does not keep the Vm alive: it ends with it."""
-    while True:
+    """The thread. It does not keep the Vm alive, and waits until it is told to end."""
+    events: list[tuple[int, int]] = []
+    while all(fd != stop for fd, _ in events):
         events = epoll.poll()
         irqfds = ref()
-        if irqfds is None or any(fd == stop for fd, _ in events):
-            break
-        irqfds._serve(events)
+        if irqfds is not None:
+            try:
+                irqfds._serve(events)
+            except Exception:
+                report = (*sys.exc_info(), threading.current_thread())
+                threading.excepthook(threading.ExceptHookArgs(report))
         del irqfds
     epoll.close()
     os.close(stop)

@@ -216,7 +216,7 @@ def test_doorbell_counts_all_and_drains_the_rest() -> None:
 
 
 def test_doorbell_cannot_be_unrung() -> None:
-    with pytest.raises(ValueError, match="-1 times"):
+    with pytest.raises(ValueError, match="number of rings is -1"):
         Doorbell().ring(-1)
 
 
@@ -245,6 +245,19 @@ def test_doorbell_can_be_polled_through_its_notify_descriptor() -> None:
         assert poll.poll(0) == []
         bell.ring()
         assert poll.poll(0) == [(event.fileno(), select.POLLIN)]
+
+
+@pytest.mark.parametrize("flags", [0, os.EFD_NONBLOCK, os.EFD_SEMAPHORE])
+def test_a_full_notify_descriptor_stops_nobody(flags: int) -> None:
+    fd = os.eventfd(0, flags)
+    os.eventfd_write(fd, 2**64 - 2)
+    bell = Doorbell(notify=fd)
+
+    for _ in range(3):
+        bell.ring()
+        assert bell.drain() == 1
+
+    os.close(fd)
 
 
 def test_doorbell_keeps_ringing_when_its_notify_number_is_reused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import random
@@ -373,6 +374,43 @@ def test_closing_in_a_forked_child_leaves_irqfds_alone() -> None:
         os.eventfd_write(fd, 1)
         wait_until(lambda: vm.pio.read(0x20, 1) == 0x20)
     os.close(fd)
+
+
+# -- check and act --------------------------------------------------------------------------------
+
+
+def test_two_threads_cannot_put_different_models_into_one_vm() -> None:
+    old = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(300):
+            vm, gate = Vm(), threading.Barrier(2)
+
+            def make(model: str) -> None:
+                gate.wait()  # noqa: B023
+                with contextlib.suppress(ValueError):
+                    vm.create_vcpu(model)  # noqa: B023
+
+            makers = [Running(partial(make, model)) for model in ("8086", "80486")]
+            for maker in makers:
+                maker.result()
+            assert len({vcpu.model for vcpu in vm.vcpus}) == 1
+    finally:
+        sys.setswitchinterval(old)
+
+
+def test_a_vcpu_that_is_refused_leaves_the_others_as_they_were() -> None:
+    with Vm() as vm:
+        vm.add_memory(0xF0000, 0x10000)
+        vm.write(0xFFFF0, program("ebfe  ; here: jmp here"))
+        first = vm.create_vcpu("8086")
+        for _ in range(100):
+            with pytest.raises(ValueError, match="address lines"):
+                vm.create_vcpu("80486")
+
+        assert vm.vcpus == (first,)
+        assert first.run(10).reason is ExitReason.BUDGET
+        assert not vm.a20
 
 
 # -- what is dropped goes away --------------------------------------------------------------------

@@ -23,6 +23,9 @@ def _after_fork():
         pthread_mutex_init(&vm.vm.chip_lock, NULL)
         vm.vm.stopping = 0
         vm.closing = False
+        if vm._irqfds is not None:               # their thread watches for the parent
+            vm._irqfds.forked()
+            vm._irqfds = None
 
 
 os.register_at_fork(after_in_child=_after_fork)

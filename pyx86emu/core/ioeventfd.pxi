@@ -178,9 +178,8 @@ cdef struct IoTable:
     uint64_t values_used
     uint64_t entries
     uint64_t serial
-    IoRetired *retired
+    IoRetired retired[2]                    # what readers may still hold
     size_t retired_count
-    size_t retired_room
     Sink *sinks[IO_SINK_CHAINS]             # by eventfd-id
     Sink **numbers                          # by the caller's descriptor number, a cache to be verified
     uint32_t numbers_mask
@@ -394,37 +393,43 @@ cdef void rings_forked(Rings *r) noexcept nogil:
 # -- Sinks: where rings go --------------------------------------------------------
 
 cdef int io_fdinfo(int fd, const char *field, int base, uint64_t *value) noexcept nogil:
-    """One number of /proc/self/fdinfo; -1: there is none."""
+    """One number of /proc/self/fdinfo. -ENOENT: this kernel tells none of that name; another errno below 0: it could
+    not be asked."""
     cdef char path[40]
     cdef char text[1024]
     cdef char *end
     cdef const char *at
     cdef ssize_t n
-    cdef int info
+    cdef int info, error
     io_snprintf(path, sizeof(path), b"/proc/self/fdinfo/%d", fd)
     info = io_open(path, IO_O_RDONLY | IO_O_CLOEXEC)
     if info < 0:
-        return -1
+        return -io_errno
     n = io_read(info, text, sizeof(text) - 1)
+    error = io_errno
     io_close(info)
-    if n <= 0:
-        return -1
+    if n < 0:
+        return -error
     text[n] = 0
     at = io_strstr(text, field)
     if at == NULL:
-        return -1
+        return -IO_ENOENT
     while at[0] != 0 and at[0] != c":":
         at += 1
     if at[0] == 0:
-        return -1
+        return -IO_ENOENT
     value[0] = io_strtoull(at + 1, &end, base)
-    return 0 if end != at + 1 else -1
+    return 0 if end != at + 1 else -IO_ENOENT
 
 
-cdef int64_t io_eventfd_id(int fd) noexcept nogil:
-    """What the kernel calls this eventfd, the same through every descriptor; -1: it does not say."""
-    cdef uint64_t id
-    return <int64_t>id if io_fdinfo(fd, b"eventfd-id", 10, &id) == 0 else -1
+cdef int io_eventfd_id(int fd, int64_t *id) noexcept nogil:
+    """What the kernel calls this eventfd, the same through every descriptor; -1: it does not say. 0, or an errno below
+    0: an eventfd whose id is not known only now (no descriptor is left to ask with) would be taken for two."""
+    cdef int error = io_fdinfo(fd, b"eventfd-id", 10, <uint64_t *>id)
+    if error == -IO_ENOENT:
+        id[0] = -1
+        error = 0
+    return error
 
 
 cdef bint io_room_for_one(int fd) noexcept nogil:
@@ -503,21 +508,27 @@ cdef int io_check_eventfd(int fd) noexcept nogil:
         return -IO_EBADF
     io_snprintf(path, sizeof(path), b"/proc/self/fd/%d", fd)
     n = io_readlink(path, text, sizeof(text))
+    if n < 0:                               # closed since F_GETFD
+        return -IO_EBADF if io_errno == IO_ENOENT else -io_errno
     if n != 20 or io_memcmp(text, b"anon_inode:[eventfd]", 20) != 0:
         return -IO_EINVAL
     return 0
 
 
-cdef Sink *sink_new(int fd, int number) noexcept nogil:
-    """A sink that owns `fd`, held once; NULL: no memory (then `fd` is still the caller's)."""
+cdef Sink *sink_new(int fd, int number, int *error) noexcept nogil:
+    """A sink that owns `fd`, held once; NULL: see *error (then `fd` is still the caller's)."""
     cdef Sink *s = <Sink *>calloc(1, sizeof(Sink))
     if s == NULL:
+        error[0] = -IO_ENOMEM
         return NULL
     s.refs = 1
     s.fd = fd
     s.number = number
     s.blocking = not io_fcntl(fd, IO_F_GETFL) & IO_O_NONBLOCK
-    s.id = io_eventfd_id(fd)
+    error[0] = io_eventfd_id(fd, &s.id)
+    if error[0] != 0:
+        free(s)
+        return NULL
     return s
 
 
@@ -525,14 +536,13 @@ cdef Sink *sink_open(int fd, int *error) noexcept nogil:
     """A sink with a duplicate of the caller's eventfd. The duplicate is what gets checked: a number may
     be closed and given away by another thread at any time."""
     cdef int own = io_fcntl(fd, IO_F_DUPFD_CLOEXEC, 0)
-    cdef Sink *s
+    cdef Sink *s = NULL
     if own < 0:
         error[0] = -io_errno
         return NULL
     error[0] = io_check_eventfd(own)
-    s = sink_new(own, fd) if error[0] == 0 else NULL
+    if error[0] == 0:
+        s = sink_new(own, fd, error)
     if s == NULL:
         io_close(own)
-        if error[0] == 0:
-            error[0] = -IO_ENOMEM
     return s

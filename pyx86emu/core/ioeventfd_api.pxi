@@ -28,28 +28,31 @@ cdef str io_where(int bus, object addr, object length, bint wildcard, object dat
 
 cdef int io_number(object fd) except? -1:
     """The descriptor number that an argument means; -1 if no descriptor can have it."""
-    cdef long long number
     if not isinstance(fd, int):
         fileno = getattr(fd, "fileno", None)
-        if fileno is None:
-            raise TypeError(f"fd must be None, an int, a Doorbell or have fileno(), not {fd!r}")
-        fd = fileno()
-    try:
-        number = fd
-    except OverflowError:
-        return -1
-    return <int>number if 0 <= number <= 0x7FFFFFFF else -1
+        if fileno is not None:
+            fd = fileno()
+    number = exact(fd, "a descriptor, or what its fileno() returns,")
+    return number if 0 <= number <= 0x7FFFFFFF else -1
 
 
 cdef object io_descriptor_error(int error, object fd):
-    """The exception for a descriptor that cannot be rung."""
+    """The exception for a descriptor that cannot be rung. It may run the caller's __repr__: hold no lock."""
     if error == -IO_EBADF:
-        return OSError(IO_EBADF, f"{fd!r} is not an open descriptor: pass an open eventfd, "
-                                 "or fd=None to have one made")
+        return OSError(IO_EBADF, f"{fd!r} is not an open descriptor: pass an open eventfd")
     if error == -IO_EINVAL:
-        return OSError(IO_EINVAL, f"descriptor {fd!r} is not an eventfd: make one with os.eventfd(), "
-                                  "pass fd=None, or a Doorbell() to count without a descriptor")
+        return OSError(IO_EINVAL, f"descriptor {fd!r} is not an eventfd: make one with os.eventfd(), or pass a "
+                                  "Doorbell() to count without a descriptor")
+    if error == -IO_ENOMEM:
+        return MemoryError("no memory for another eventfd")
     return OSError(-error, f"{os.strerror(-error)} while duplicating descriptor {fd!r}")
+
+
+cdef object not_copied(object self, str owned):
+    """The exception for copy and pickle: two objects would close one descriptor, or free one memory."""
+    name = type(self).__name__
+    return TypeError(f"{name} objects cannot be copied or pickled, since each owns {owned}: make another {name}, "
+                     "or pass this one on")
 
 
 cdef object io_take_count(int fd):
@@ -85,7 +88,8 @@ cdef class Doorbell:
 
     One Doorbell may serve any number of entries, buses, vCPUs and Vms. With `notify`, an eventfd is
     written once whenever the count leaves 0 since the last `drain()`: read that descriptor first,
-    then drain.
+    then drain. Any thread may call everything here at any time. OSError EBADF, EINVAL: `notify` is
+    not open, or no eventfd.
 
     >>> bell = Doorbell()
     >>> bell.ring()
@@ -95,6 +99,7 @@ cdef class Doorbell:
     """
     cdef Sink *sink
     cdef object notify                      # what was passed: it must not be closed before us
+    cdef bint made
 
     def __cinit__(self, *args, **kwargs):
         self.sink = <Sink *>calloc(1, sizeof(Sink))
@@ -104,20 +109,20 @@ cdef class Doorbell:
         self.sink.refs = 1
 
     def __init__(self, notify=None):
-        cdef int error = 0
+        cdef int error = -IO_EBADF
         cdef int fd
         cdef Sink *target = NULL
-        if self.sink.notify != NULL:
-            raise RuntimeError("a Doorbell is initialised once")
         if notify is not None:
             fd = io_number(notify)
-            with nogil:
-                if fd < 0:
-                    error = -IO_EBADF
-                else:
+            if fd >= 0:
+                with nogil:
                     target = sink_open(fd, &error)
             if target == NULL:
                 raise io_descriptor_error(error, notify)
+        if self.made:                       # looked at last: what is above may have run anything
+            sink_drop(target)
+            raise RuntimeError("a Doorbell is initialised once: make another one")
+        self.made = True
         self.sink.notify = target
         self.notify = notify
 
@@ -130,11 +135,8 @@ cdef class Doorbell:
         return self.sink.drained + io_load(&self.sink.pending)
 
     def ring(self, n=1):
-        """Ring `n` times."""
-        cdef uint64_t times
-        if n < 0:
-            raise ValueError(f"a doorbell cannot be rung {n} times")
-        times = n
+        """Ring `n` times. ValueError: `n` is negative, or has more than 64 bits."""
+        cdef uint64_t times = whole(n, "a number of rings", 0, UINT64_MAX)
         if times != 0:
             with nogil:
                 sink_signal(self.sink, times)
@@ -152,6 +154,15 @@ cdef class Doorbell:
                                     "make it with Doorbell(notify=eventfd)")
         return self.sink.notify.number
 
+    def _notify(self):
+        """Signal the descriptor itself, whatever was counted. Never waits, never fails."""
+        if self.sink.notify != NULL:
+            with nogil:
+                sink_write(self.sink.notify, 1)
+
+    def __reduce_ex__(self, protocol):
+        raise not_copied(self, "a counter that vCPUs ring")
+
     def __repr__(self):
         cdef str notify = "" if self.sink.notify == NULL else f" notify {self.sink.notify.number}"
         return f"<Doorbell count {self.count}{notify}>"
@@ -160,8 +171,10 @@ cdef class Doorbell:
 cdef Doorbell io_doorbell(Sink *s):
     """A Doorbell object for a bell that an entry rings."""
     cdef Doorbell bell = Doorbell.__new__(Doorbell)
+    sink_drop(bell.sink)
     io_fetch_add(&s.refs, 1)
     bell.sink = s
+    bell.made = True
     return bell
 
 
@@ -169,7 +182,8 @@ cdef class IoEventFd:
     """One registered entry: guest writes that match it ring its eventfd or Doorbell, without an exit.
 
     `Vm.ioeventfd()` makes it. The entry stays registered when this object is dropped; `deassign()`, or
-    leaving a `with` block, removes it. `hits` and `last_value` keep their last state afterwards.
+    leaving a `with` block, removes it. `hits` and `last_value` keep their last state afterwards. Any thread
+    may call everything here at any time, also while vCPUs run.
     """
     cdef readonly Vm vm
     cdef IoEntry *entry
@@ -181,9 +195,6 @@ cdef class IoEventFd:
     def __cinit__(self):
         self.own = -1
         self.number = -1
-
-    def __init__(self):
-        raise TypeError("an IoEventFd is made by Vm.ioeventfd()")
 
     def __dealloc__(self):
         if self.own >= 0:
@@ -261,20 +272,12 @@ cdef class IoEventFd:
 
     def deassign(self):
         """Remove the entry. When this returns, no guest write rings it any more; the counter keeps its value."""
-        cdef Vm vm = self.vm
-        cdef int error
-        vm.lock_writers()
-        try:
-            error = (iotable_take(vm.iotable, self.entry) if io_holds(vm.iotable, self.entry)
-                     else -IO_ENOENT)
-            if error == 0:
-                vm.quiesce()
-                iotable_reclaim(vm.iotable)
-        finally:
-            vm.unlock_writers()
-        if error != 0:
-            raise io_not_found(error, self.entry.bus, self.addr, self.length,
-                               self.entry.wildcard, self.entry.datamatch)
+        cdef bint removed
+        self.vm.lock_writers()
+        removed = io_remove(self.vm, self.entry)
+        self.vm.unlock_writers()
+        if not removed:
+            raise io_not_found(self.entry.bus, self.addr, self.length, self.entry.wildcard, self.entry.datamatch)
 
     def close(self):
         """Remove the entry if it is still registered. May be called twice."""
@@ -289,6 +292,9 @@ cdef class IoEventFd:
 
     def __exit__(self, *error):
         self.close()
+
+    def __reduce_ex__(self, protocol):
+        raise not_copied(self, "an eventfd")
 
     def __eq__(self, other):
         if not isinstance(other, IoEventFd):
@@ -305,44 +311,148 @@ cdef class IoEventFd:
         return f"<IoEventFd {where}, {to}, hits {self.hits}>"
 
 
-cdef IoEventFd io_face(Vm vm, IoEntry *e):
-    """A Python face of an entry. The caller holds the writer lock."""
+cdef IoEventFd io_face(Vm vm):
+    """A face without an entry, made before the writer lock is taken: under it nothing may be allocated in Python, since
+    that can run the garbage collector, and so anybody's finalizer, who may want the lock too."""
     cdef IoEventFd face = IoEventFd.__new__(IoEventFd)
     face.vm = vm
+    return face
+
+
+cdef void io_show(IoEventFd face, IoEntry *e) noexcept:
+    """Let a face show an entry. The caller holds the writer lock, or a reference that it gives away."""
     face.entry = e
     face.sink = e.target
     io_fetch_add32(&e.refs, 1)
     io_fetch_add(&e.target.refs, 1)
-    return face
 
 
-cdef object io_not_found(int error, int bus, object addr, object length, bint wildcard,
-                         object datamatch):
-    if error == -IO_ENOMEM:
-        return MemoryError()
+cdef object io_not_found(int bus, object addr, object length, bint wildcard, object datamatch):
     return OSError(IO_ENOENT, "no such ioeventfd is registered: "
                    f"{io_where(bus, addr, length, wildcard, datamatch)}; bus, address, length, datamatch "
                    "and eventfd must all be those of the registration (Vm.ioeventfds lists them)")
 
 
-cdef int io_flags(object flags, int *bus, bint *wildcard, bint *deassign) except -1:
-    """Let KVM's flag word, if one was given, decide instead of `bus` and `datamatch is None`."""
+cdef uint64_t io_u64(object value, str name) except? 0:
+    cdef object number = exact(value, name)
+    if not 0 <= number <= UINT64_MAX:
+        raise OSError(IO_EINVAL, f"{name} {shown(number)} is not a number of 64 bits")
+    return number
+
+
+cdef struct IoKey:                          # what tells one entry from another
+    int bus
+    uint64_t addr
+    uint64_t length
+    bint wildcard
+    uint64_t datamatch
+
+
+cdef bint io_key(IoKey *k, object addr, object bus, object datamatch, object flags) except -1:
+    """Everything but the length. KVM's flag word, if one was given, decides instead of `bus` and `datamatch is None`.
+    1: it says DEASSIGN."""
+    cdef object number = exact(flags, "flags")
     cdef int bits
-    if not 0 <= flags <= IO_FLAGS_KNOWN:
-        raise OSError(IO_EINVAL, f"unknown bits in flags {flags:#x}: DATAMATCH is 1, PIO 2, DEASSIGN 4")
-    bits = flags
+    if not 0 <= number <= IO_FLAGS_KNOWN:
+        raise OSError(IO_EINVAL, f"unknown bits in flags {shown(number)}: DATAMATCH is 1, PIO 2, DEASSIGN 4")
+    bits = number
+    k.bus = io_bus(bus)
+    k.wildcard = datamatch is None
     if bits != 0:
-        bus[0] = BUS_PIO if bits & IO_FLAG_PIO else BUS_MMIO
-        wildcard[0] = not bits & IO_FLAG_DATAMATCH
-        deassign[0] = (bits & IO_FLAG_DEASSIGN) != 0
+        k.bus = BUS_PIO if bits & IO_FLAG_PIO else BUS_MMIO
+        k.wildcard = not bits & IO_FLAG_DATAMATCH
+    k.addr = io_u64(addr, "ioeventfd address")
+    k.datamatch = 0 if k.wildcard or datamatch is None else io_u64(datamatch, "datamatch")
+    return (bits & IO_FLAG_DEASSIGN) != 0
+
+
+cdef str io_text(IoKey *k):
+    return io_where(k.bus, k.addr, k.length, k.wildcard, k.datamatch)
+
+
+cdef enum:
+    IO_CLOSED = 1                           # no errno: the Vm is closed
+
+
+# -- Under the writer lock: C only, see io_face --
+
+cdef int io_insert(Vm vm, IoKey *k, bint coalesce, int fd, Sink *bell, IoEventFd face, IoKey *other) noexcept:
+    """Register an entry for `bell` or, if that is NULL, for eventfd `fd`. 0, IO_CLOSED, or an errno below 0; with
+    -EEXIST `other` becomes the entry that stands there."""
+    cdef IoTable *t = vm.iotable
+    cdef Sink *sink = bell
+    cdef IoEntry *e = NULL
+    cdef int error = 0
+    if t == NULL:
+        return IO_CLOSED
+    if sink == NULL:
+        sink = iotable_sink(t, fd, True, &error)
+        if sink == NULL:
+            return error
+    error = iotable_add(t, k.bus, k.addr, <int>k.length, k.wildcard, k.datamatch, coalesce, sink, &e)
+    if error == 0:
+        io_show(face, e)
+    elif sink.kind == SINK_EVENTFD and sink.entries == 0:
+        io_forget(t, sink)
+    if error == -IO_EEXIST:
+        e = io_collider(t, k.bus, k.addr, <int>k.length, k.wildcard, k.datamatch)
+        other[0] = IoKey(e.bus, e.addr, e.length, e.wildcard, e.datamatch)
+    if t.retired_count != 0:                # the table grew: its old self is freed here, not with the next removal
+        vm.quiesce()
+        iotable_reclaim(t)
+    return error
+
+
+cdef bint io_remove(Vm vm, IoEntry *e) noexcept:
+    """0: it is not registered."""
+    if not io_holds(vm.iotable, e):
+        return 0
+    iotable_take(vm.iotable, e)
+    vm.quiesce()
+    iotable_reclaim(vm.iotable)
+    return 1
+
+
+cdef int io_remove_key(Vm vm, IoKey *k, int fd, Sink *bell, IoEventFd face) noexcept:
+    """Remove the entry with these properties that rings `bell` or eventfd `fd`. 0, IO_CLOSED, or an errno below 0;
+    -ENOENT is always about the entry."""
+    cdef Sink *sink = bell
+    cdef IoEntry *e
+    cdef int error = 0
+    if vm.iotable == NULL:
+        return IO_CLOSED
+    if sink == NULL:
+        sink = iotable_sink(vm.iotable, fd, False, &error)
+    if error != 0:
+        return error
+    e = io_exact(vm.iotable, k.bus, k.addr, k.length, k.wildcard, k.datamatch)
+    if e == NULL or e.target != sink:
+        return -IO_ENOENT
+    io_show(face, e)
+    io_remove(vm, e)
     return 0
 
 
-cdef uint64_t io_u64(object value, str name) except? 0:
-    if isinstance(value, int) and not 0 <= value <= 0xFFFFFFFFFFFFFFFF:
-        raise OSError(IO_EINVAL, f"{name} {value:#x} is not a number of 64 bits")
-    return value
+cdef IoEntry **io_all(Vm vm, uint64_t *count, bint *failed) noexcept:
+    """Every entry, held once more for the caller, in no order."""
+    cdef IoEntry **entries
+    cdef uint64_t i
+    count[0] = 0 if vm.iotable == NULL else vm.iotable.entries
+    failed[0] = False
+    if count[0] == 0:
+        return NULL
+    entries = <IoEntry **>malloc(count[0] * sizeof(IoEntry *))
+    if entries == NULL:
+        failed[0] = True
+        return NULL
+    iotable_list(vm.iotable, entries)
+    for i in range(count[0]):
+        io_fetch_add32(&entries[i].refs, 1)
+        io_fetch_add(&entries[i].target.refs, 1)
+    return entries
 
+
+# -- What Vm calls --
 
 cdef object ioeventfd_assign(Vm vm, object addr, object length, object bus, object datamatch, object fd,
                              bint coalesce, object flags):
@@ -353,146 +463,106 @@ cdef object ioeventfd_assign(Vm vm, object addr, object length, object bus, obje
     counts (None is 0 then), DEASSIGN makes the call remove the entry; the face returned is the removed
     entry's. Hence a raw MMIO wildcard is `bus="mmio"` with flags 0.
     """
-    cdef bint wildcard = datamatch is None
-    cdef bint deassign = False
-    cdef int bus_number = io_bus(bus)
-    cdef uint64_t where
-    cdef uint64_t value
-    cdef int size
-    cdef int fd_number = -1
-    cdef int made = -1
-    cdef int error = 0
-    cdef Sink *sink = NULL
-    cdef IoEntry *e = NULL
+    cdef IoKey k
+    cdef IoKey other
     cdef IoEventFd face
-    if flags & IO_FLAG_DEASSIGN:
+    cdef Sink *bell = (<Doorbell>fd).sink if isinstance(fd, Doorbell) else NULL
+    cdef int fd_number = -1
+    cdef int error
+    if exact(flags, "flags") & IO_FLAG_DEASSIGN:
         return ioeventfd_deassign(vm, addr, length, bus, datamatch, fd, flags)
-    if length not in (0, 1, 2, 4, 8):
-        raise OSError(IO_EINVAL, f"ioeventfd length {length}: use 1, 2, 4 or 8, or 0 for any size")
-    size = length
-    where = io_u64(addr, "ioeventfd address")
-    if where + <uint64_t>size < where:
-        raise OSError(IO_EINVAL, f"ioeventfd at {addr:#x}, length {length}, reaches past 2^64: "
+    io_key(&k, addr, bus, datamatch, flags)
+    size = exact(length, "length")
+    if size not in (0, 1, 2, 4, 8):
+        raise OSError(IO_EINVAL, f"ioeventfd length {shown(size)}: use 1, 2, 4 or 8, or 0 for any size")
+    k.length = size
+    if k.addr + k.length < k.addr:
+        raise OSError(IO_EINVAL, f"ioeventfd at {k.addr:#x}, length {k.length}, reaches past 2^64: "
                                  "use a lower address")
-    io_flags(flags, &bus_number, &wildcard, &deassign)
-    if size == 0 and not wildcard:
+    if k.length == 0 and not k.wildcard:
         raise OSError(IO_EINVAL, "an ioeventfd of length 0 cannot have a datamatch: "
                                  "give the length of the writes to match")
-    value = 0 if wildcard or datamatch is None else io_u64(datamatch, "datamatch")
-    if isinstance(fd, Doorbell):
-        sink = (<Doorbell>fd).sink
-    elif fd is not None:
+    if fd is not None and bell == NULL:
         fd_number = io_number(fd)
-    if bus_number == BUS_PIO and where >= IO_PORTS:
-        warnings.warn(f"port {where:#x} is above 0xffff: this ioeventfd can never ring",
+    if k.bus == BUS_PIO and k.addr >= IO_PORTS:
+        warnings.warn(f"port {k.addr:#x} is above 0xffff: this ioeventfd can never ring",
                       RuntimeWarning, stacklevel=1)
-    if size < 8 and value >> (8 * size & 63) != 0 and not wildcard:
-        warnings.warn(f"datamatch {value:#x} does not fit in {size} byte{'s' * (size > 1)}: "
+    if k.length < 8 and not k.wildcard and k.datamatch >> (8 * k.length) != 0:
+        warnings.warn(f"datamatch {k.datamatch:#x} does not fit in {k.length} byte{'s' * (k.length > 1)}: "
                       "this ioeventfd can never ring",
                       RuntimeWarning, stacklevel=1)
+    face = io_face(vm)
     if fd is None:
-        made = io_eventfd(0, IO_EFD_CLOEXEC | IO_EFD_NONBLOCK)
-        if made < 0:
-            raise OSError(io_errno, f"{os.strerror(io_errno)}: no eventfd could be made; share one "
-                                    "descriptor among entries, or pass a Doorbell()")
-        fd_number = made
-    try:
-        vm.lock_writers()
-        try:
-            if vm.iotable == NULL:
-                raise OSError(IO_EBADF, "this Vm is closed")
-            if sink == NULL:
-                sink = iotable_sink(vm.iotable, fd_number, True, &error)
-                if sink == NULL:
-                    raise io_descriptor_error(error, fd)
-            error = iotable_add(vm.iotable, bus_number, where, size, wildcard, value, coalesce, sink, &e)
-            if error != 0:
-                if sink.kind == SINK_EVENTFD and sink.entries == 0:
-                    io_forget(vm.iotable, sink)
-                if error == -IO_EEXIST:
-                    e = io_collider(vm.iotable, bus_number, where, size, wildcard, value)
-                    raise OSError(IO_EEXIST, f"ioeventfd {io_where(bus_number, where, size, wildcard, value)}"
-                                  " collides with one registered there ("
-                                  f"{io_where(e.bus, e.addr, e.length, e.wildcard, e.datamatch)}): deassign "
-                                  "that first, or give both the same length and different datamatch values")
-                raise MemoryError
-            face = io_face(vm, e)
-            if vm.iotable.retired_count != 0:
-                # The table grew. Its old self is freed here, not with the next deregistration.
-                vm.quiesce()
-                iotable_reclaim(vm.iotable)
-        finally:
-            vm.unlock_writers()
-    except BaseException:
-        if made >= 0:
-            io_close(made)
-        raise
-    face.own = made
-    if made < 0:
+        face.own = io_eventfd(0, IO_EFD_CLOEXEC | IO_EFD_NONBLOCK)
+        if face.own < 0:
+            error = io_errno
+            raise OSError(error, f"{os.strerror(error)}: no eventfd could be made; share one "
+                                 "descriptor among entries, or pass a Doorbell()")
+        fd_number = face.own
+    else:
         face.number = fd_number
         face.source = fd
+    vm.lock_writers()
+    error = io_insert(vm, &k, coalesce, fd_number, bell, face, &other)
+    vm.unlock_writers()
+    if error == IO_CLOSED:
+        raise OSError(IO_EBADF, "this Vm is closed")
+    if error == -IO_EEXIST:
+        raise OSError(IO_EEXIST, f"ioeventfd {io_text(&k)} collides with one registered there ({io_text(&other)}): "
+                      "deassign that first, or give both the same length and different datamatch values")
+    if error != 0:
+        raise io_descriptor_error(error, fd)
     return face
 
 
 cdef object ioeventfd_deassign(Vm vm, object addr, object length, object bus, object datamatch, object fd,
                                object flags):
     """Remove an entry by its properties, through any descriptor of its eventfd (spec section 6)."""
-    cdef bint wildcard = datamatch is None
-    cdef bint deassign = True
-    cdef int bus_number = io_bus(bus)
-    cdef uint64_t where
-    cdef uint64_t value
-    cdef uint64_t size
-    cdef int fd_number
-    cdef int error = 0
-    cdef Sink *sink
-    cdef IoEntry *e = NULL
-    cdef IoEventFd face = None
-    io_flags(flags, &bus_number, &wildcard, &deassign)
-    where = io_u64(addr, "ioeventfd address")
-    value = 0 if wildcard or datamatch is None else io_u64(datamatch, "datamatch")
-    size = length if 0 <= length <= 8 else 9                # a bad length finds nothing (spec D07)
-    fd_number = -1 if isinstance(fd, Doorbell) or fd is None else io_number(fd)
+    cdef IoKey k
+    cdef IoEventFd face = io_face(vm)
+    cdef Sink *bell = (<Doorbell>fd).sink if isinstance(fd, Doorbell) else NULL
+    cdef int fd_number = -1
+    cdef int error
+    io_key(&k, addr, bus, datamatch, flags)
+    size = exact(length, "length")
+    k.length = size if 0 <= size <= 8 else 9                # a bad length finds nothing (spec D07)
+    if fd is not None and bell == NULL:
+        fd_number = io_number(fd)
     vm.lock_writers()
-    try:
-        if vm.iotable == NULL:
-            raise OSError(IO_EBADF, "this Vm is closed")
-        if isinstance(fd, Doorbell):
-            sink = (<Doorbell>fd).sink
-        else:
-            sink = iotable_sink(vm.iotable, fd_number, False, &error)
-            if sink == NULL and error != -IO_ENOENT:
-                raise io_descriptor_error(error, fd)
-        e = io_exact(vm.iotable, bus_number, where, size, wildcard, value)
-        if sink == NULL or e == NULL or e.target != sink:
-            raise io_not_found(-IO_ENOENT, bus_number, addr, length, wildcard, value)
-        face = io_face(vm, e)
-        error = iotable_take(vm.iotable, e)
-        if error != 0:
-            raise MemoryError
-        vm.quiesce()
-        iotable_reclaim(vm.iotable)
-    finally:
-        vm.unlock_writers()
+    error = io_remove_key(vm, &k, fd_number, bell, face)
+    vm.unlock_writers()
+    if error == IO_CLOSED:
+        raise OSError(IO_EBADF, "this Vm is closed")
+    if error == -IO_ENOENT:
+        raise io_not_found(k.bus, k.addr, size, k.wildcard, k.datamatch)
+    if error != 0:
+        raise io_descriptor_error(error, fd)
     return face
 
 
 cdef tuple ioeventfd_list(Vm vm):
     """Vm.ioeventfds: a face for every entry, in the order of registration."""
-    cdef IoEntry **entries = NULL
+    cdef IoEntry **entries
+    cdef IoEventFd face
     cdef list faces = []
-    cdef uint64_t i
+    cdef uint64_t count, i, shown_ = 0
+    cdef bint failed
     vm.lock_writers()
+    entries = io_all(vm, &count, &failed)
+    vm.unlock_writers()
+    if failed:
+        raise MemoryError("no memory for the list of ioeventfds")
     try:
-        if vm.iotable != NULL and vm.iotable.entries != 0:
-            entries = <IoEntry **>malloc(vm.iotable.entries * sizeof(IoEntry *))
-            if entries == NULL:
-                raise MemoryError
-            iotable_list(vm.iotable, entries)
-            for i in range(vm.iotable.entries):
-                faces.append((entries[i].serial, io_face(vm, entries[i])))
+        while shown_ < count:
+            face = io_face(vm)
+            face.entry = entries[shown_]
+            face.sink = face.entry.target
+            shown_ += 1
+            faces.append(face)
     finally:
+        for i in range(shown_, count):
+            sink_drop(entries[i].target)
+            io_entry_drop(entries[i])
         free(entries)
-        vm.unlock_writers()
-    faces.sort(key=lambda pair: pair[0])
-    return tuple([face for _, face in faces])
+    faces.sort(key=lambda face: (<IoEventFd>face).entry.serial)
+    return tuple(faces)

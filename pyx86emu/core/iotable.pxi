@@ -7,6 +7,7 @@
 
 cdef bint io_same_file(IoTable *t, int fd, Sink *s) noexcept nogil:
     """Does the caller's number name this sink's eventfd? One system call where the kernel can compare."""
+    cdef int64_t id
     cdef long r
     if t.same_how == IO_SAME_QUERY:
         r = io_fcntl(fd, IO_F_DUPFD_QUERY, s.fd)
@@ -19,7 +20,7 @@ cdef bint io_same_file(IoTable *t, int fd, Sink *s) noexcept nogil:
         if r >= 0 or io_errno == IO_EBADF:
             return r == 0
         t.same_how = IO_SAME_FDINFO
-    return s.id >= 0 and io_check_eventfd(fd) == 0 and io_eventfd_id(fd) == s.id
+    return s.id >= 0 and io_check_eventfd(fd) == 0 and io_eventfd_id(fd, &id) == 0 and id == s.id
 
 
 cdef Sink *io_known(IoTable *t, int fd, int64_t id) noexcept nogil:
@@ -93,6 +94,7 @@ cdef Sink *iotable_sink(IoTable *t, int fd, bint create, int *error) noexcept no
     """
     cdef Sink *s = NULL
     cdef Sink *new
+    cdef int64_t id
     if fd < 0:
         error[0] = -IO_EBADF
         return NULL
@@ -102,9 +104,11 @@ cdef Sink *iotable_sink(IoTable *t, int fd, bint create, int *error) noexcept no
             return s
     if not create:
         error[0] = io_check_eventfd(fd)
+        if error[0] == 0:
+            error[0] = io_eventfd_id(fd, &id)
         if error[0] != 0:
             return NULL
-        s = io_known(t, fd, io_eventfd_id(fd))
+        s = io_known(t, fd, id)
         if s == NULL:
             error[0] = -IO_ENOENT
         return s
@@ -145,22 +149,9 @@ cdef inline IoNode *io_node(uint64_t what) noexcept nogil:
     return <IoNode *><uintptr_t>(what & ~<uint64_t>IO_WHAT_TAGS)
 
 
-cdef bint io_retire_room(IoTable *t, size_t more) noexcept nogil:
-    """Room for `more` on the retire list, asked for before anything is changed."""
-    cdef size_t room = t.retired_room
-    cdef IoRetired *list
-    if t.retired_count + more <= room:
-        return True
-    room = 2 * room + more
-    list = <IoRetired *>realloc(t.retired, room * sizeof(IoRetired))
-    if list == NULL:
-        return False
-    t.retired = list
-    t.retired_room = room
-    return True
-
-
 cdef void io_retire(IoTable *t, int kind, void *memory) noexcept nogil:
+    """One change retires two things at most, and its caller reclaims them before the next: so that a removal needs no
+    memory, and cannot fail."""
     if memory != NULL:
         t.retired[t.retired_count].kind = kind
         t.retired[t.retired_count].memory = memory
@@ -216,8 +207,6 @@ cdef bint io_reserve_address(IoTable *t) noexcept nogil:
     cdef uint64_t k
     if old != NULL and 2 * (t.buckets_used + 1) <= old.mask + 1:
         return True
-    if not io_retire_room(t, 1):
-        return False
     size = io_new_size(t.addresses)
     x = <IoIndex *>calloc(1, sizeof(IoIndex) + size * sizeof(IoBucket))
     if x == NULL:
@@ -254,8 +243,6 @@ cdef bint io_reserve_values(IoTable *t) noexcept nogil:
     cdef uint64_t i
     if old != NULL and 2 * (t.values_used + 2) <= old.mask + 1:
         return True
-    if not io_retire_room(t, 1):
-        return False
     size = io_new_size(t.value_count + 2)
     v = <IoValues *>calloc(1, sizeof(IoValues) + size * sizeof(uint64_t))
     if v == NULL:
@@ -430,15 +417,13 @@ cdef int iotable_add(IoTable *t, int bus, uint64_t addr, int length, bint wildca
     return 0
 
 
-cdef int iotable_take(IoTable *t, IoEntry *e) noexcept nogil:
-    """Unregister an entry that stands in the table: readers that come now do not find it. 0 or -ENOMEM."""
+cdef void iotable_take(IoTable *t, IoEntry *e) noexcept nogil:
+    """Unregister an entry that stands in the table: readers that come now do not find it."""
     cdef IoBucket *b = io_bucket(t, e.bus, e.addr)
     cdef IoNode *node = io_node(b.what)
     cdef IoValues *v
     cdef uint64_t i
     cdef int k
-    if not io_retire_room(t, 2):
-        return -IO_ENOMEM
     if node != NULL:
         k = io_length_index(e.length)
         node.entries -= 1
@@ -459,7 +444,6 @@ cdef int iotable_take(IoTable *t, IoEntry *e) noexcept nogil:
         io_retire(t, 0, node)
     t.entries -= 1
     io_retire(t, 1, e)
-    return 0
 
 
 cdef bint io_holds(IoTable *t, IoEntry *e) noexcept nogil:
@@ -522,5 +506,4 @@ cdef void iotable_free(IoTable *t) noexcept nogil:
     free(x)
     free(v)
     free(t.numbers)
-    free(t.retired)
     free(t)

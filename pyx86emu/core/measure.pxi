@@ -12,22 +12,24 @@ cdef extern from "<sys/epoll.h>" nogil:
     int epoll_ctl(int, int, int, epoll_event*)
     int epoll_wait(int, epoll_event*, int, int)
     int EPOLL_CTL_ADD
+    int EPOLL_CLOEXEC
     uint32_t EPOLLIN
 
 cdef extern from "<unistd.h>" nogil:
     int close(int)
 
 
-def write_floor(int fd, uint64_t n):
+def write_floor(fd, n):
     """Seconds that n times write(2) of 1 to eventfd `fd` take in a loop without the GIL: what no path that writes
     each ring can beat. OSError if a write fails."""
-    cdef uint64_t one = 1, i
+    cdef uint64_t one = 1, i, times = whole(n, "the number of writes", 0, 1 << 26)
+    cdef int number = io_number(fd)
     cdef int64_t began
     cdef ssize_t r = 8
     with nogil:
         began = host_ns()
-        for i in range(n):
-            r = io_write(fd, &one, 8)
+        for i in range(times):
+            r = io_write(number, &one, 8)
             if r != 8:
                 break
         began = host_ns() - began
@@ -62,24 +64,33 @@ cdef class Drainer:
     OSError: the descriptor cannot be watched, or there is no thread."""
 
     cdef Drain d
+    cdef bint watching                           # d.epoll is ours
     cdef bint running
 
-    def __cinit__(self, int fd):
+    def __init__(self, fd):
         cdef epoll_event e
+        cdef int number = io_number(fd), error
+        if self.watching:
+            raise RuntimeError("a Drainer is initialised once: make another one")
         memset(&e, 0, sizeof(e))
         e.events = EPOLLIN
-        self.d.fd = fd
-        self.d.epoll = epoll_create1(0)
-        if self.d.epoll < 0 or epoll_ctl(self.d.epoll, EPOLL_CTL_ADD, fd, &e):
-            raise OSError(io_errno, f"descriptor {fd} cannot be watched")
+        self.d.fd = number
+        self.d.epoll = epoll_create1(EPOLL_CLOEXEC)
+        self.watching = self.d.epoll >= 0
+        if not self.watching or epoll_ctl(self.d.epoll, EPOLL_CTL_ADD, number, &e):
+            error = io_errno
+            raise OSError(error, f"descriptor {number} cannot be watched: {os.strerror(error)}")
         if pthread_create(&self.d.thread, NULL, drain_loop, &self.d):
             raise OSError(errno.EAGAIN, "no thread for the drainer")
         self.running = True
 
     def __dealloc__(self):
         self.stop()
-        if self.d.epoll >= 0:
+        if self.watching:
             close(self.d.epoll)
+
+    def __reduce_ex__(self, protocol):
+        raise not_copied(self, "a thread")
 
     def stop(self):
         """End the thread once the eventfd is empty."""
@@ -100,14 +111,14 @@ cdef class Drainer:
         return at_get64(&self.d.wakeups)
 
 
-def add_chain(uint64_t n):
+def add_chain(n):
     """Seconds that a chain of n additions takes, each of which needs the one before it: a cycle each. What the host's
     clock is at this moment."""
-    cdef uint64_t a = 1, b = 1, i
+    cdef uint64_t a = 1, b = 1, i, turns = whole(n, "the number of additions", 0, 1 << 36) >> 3
     cdef int64_t began
     with nogil:
         began = host_ns()
-        for i in range(n >> 3):  # Fibonacci numbers: no compiler makes fewer additions of them
+        for i in range(turns):  # Fibonacci numbers: no compiler makes fewer additions of them
             a += b
             b += a
             a += b

@@ -80,6 +80,9 @@ cdef class MemorySlot:
     def __len__(self):
         return self.size
 
+    def __reduce_ex__(self, protocol):
+        raise not_copied(self, "memory of a Vm")
+
     def __repr__(self):
         if self.size == 0:
             return "<MemorySlot without memory>"

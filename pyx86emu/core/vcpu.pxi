@@ -205,6 +205,8 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
         free_cpu(c)
         raise MemoryError("no memory for a vCPU")
     c.vm = vm
+    vm.refs += 1
+    c.no = MAX_VCPUS                             # in no table yet
     c.ram = vm.mem.rd
     c.look = FOREVER
     c.wall = FOREVER
@@ -283,38 +285,36 @@ cdef class Vcpu:
     cdef int waiters
     cdef uint64_t serial
 
-    def __cinit__(self, Vm vm, str model):
-        cdef int lines
+    def __cinit__(self, Vm vm not None, str model not None):
+        cdef CPU* other
+        cdef int lines = fields(model)["address_lines"], i
+        cdef bint full, closed, differs = 0
         self.vm = vm
         self.model = model
-        lines = fields(model)["address_lines"]
-        for other in vm._vcpus:
-            if ((<Vcpu>other).c.m.address_lines == 20) != (lines == 20):
-                raise ValueError(f"a {model} has other address lines than the {other.model} already in this Vm: "
-                                 "use one Vm for each")
-        if vm.vm.ncpus == MAX_VCPUS:
-            raise os_error(errno.EINVAL, f"a Vm has at most {MAX_VCPUS} vCPUs")
         self.c = new_cpu(vm.vm, model)
         self.regs = Registers.__new__(Registers)
         self.regs.vcpu = self
-        vm.vm.refs += 1
-        vm.stop()
-        if vm.vm.ncpus == MAX_VCPUS:             # stop() lets the GIL go
-            self.c.no = MAX_VCPUS
-            vm.resume(False)
+        vm.stop()                                # lets the GIL go: nothing may be looked at before. C only from here
+        closed = vm.closed
+        full = vm.vm.ncpus == MAX_VCPUS
+        for i in range(vm.vm.ncpus):
+            other = vm.vm.cpu[i]
+            differs = differs or (other != NULL and (other.m.address_lines == 20) != (lines == 20))
+        if not (closed or full or differs):
+            self.c.no = vm.vm.ncpus
+            vm.vm.cpu[vm.vm.ncpus] = self.c
+            vm.vm.ncpus += 1
+            if vm.vm.ncpus > 1:
+                share_chips(vm.vm)
+            if lines == 20:
+                vm.vm.a20 = 0
+        vm.resume(lines == 20)
+        vm.open()
+        if full:
             raise os_error(errno.EINVAL, f"a Vm has at most {MAX_VCPUS} vCPUs")
-        self.c.no = vm.vm.ncpus
-        self.c.in_core = 0
-        vm.vm.cpu[vm.vm.ncpus] = self.c
-        vm.vm.ncpus += 1
-        if vm.vm.ncpus > 1:
-            share_chips(vm.vm)
+        if differs:
+            raise ValueError(f"a {model} has other address lines than a vCPU already in this Vm: use one Vm for each")
         vm._vcpus.append(self)
-        if lines == 20:
-            vm.vm.a20 = 0
-            vm.resume(True)
-        else:
-            vm.resume(False)
 
     def __dealloc__(self):
         if self.c == NULL:
@@ -328,6 +328,9 @@ cdef class Vcpu:
             vm.cpu[self.c.no] = NULL
         free_cpu(self.c)
         free_vm(vm)
+
+    def __reduce_ex__(self, protocol):
+        raise not_copied(self, "its registers and decoded code")
 
     def __repr__(self):
         return f"<Vcpu {self.model} at {self.c.sb[CS] >> 4:04x}:{self.c.ip:04x}>"

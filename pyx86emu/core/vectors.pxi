@@ -277,7 +277,7 @@ cdef int check_offsets(const uint32_t[::1] off, const uint32_t[::1] addr, Py_ssi
 
 def run_vectors(str model, const vector_regs[:, ::1] regs0, const uint32_t[::1] ram0_off, const uint32_t[::1] ram0_addr,
                 const uint8_t[::1] ram0_val, const uint32_t[::1] check_off, const uint32_t[::1] check_addr,
-                vector_regs[:, ::1] regs_out, uint8_t[::1] ram_out, uint8_t[::1] error, int way=0):
+                vector_regs[:, ::1] regs_out, uint8_t[::1] ram_out, uint8_t[::1] error, way=0):
     """Run single-instruction tests on a fresh vCPU of `model`: for each, write its bytes, load its registers,
     execute one instruction, store registers and the bytes to check, zero what was touched.
 
@@ -291,8 +291,7 @@ def run_vectors(str model, const vector_regs[:, ::1] regs0, const uint32_t[::1] 
     cdef int k
     cdef CPU* c
     cdef Test t
-    if not 0 <= way < len(VECTOR_WAYS):
-        raise ValueError(f"way={way}: choose one of 0 to {len(VECTOR_WAYS) - 1}")
+    cdef int how = whole(way, "way", 0, len(VECTOR_WAYS) - 1)
     memset(&t, 0, sizeof(t))
     vm.add_memory(0, 0x110000)
     cdef Vcpu vcpu = vm.create_vcpu(model)
@@ -314,7 +313,7 @@ def run_vectors(str model, const vector_regs[:, ::1] regs0, const uint32_t[::1] 
             t.checked = check_off[i + 1] - check_off[i]
             t.checked_addr = &check_addr[check_off[i]]
             t.found = &ram_out[check_off[i]]
-            error[i] = <uint8_t>run_test(c, &t, way)
+            error[i] = <uint8_t>run_test(c, &t, how)
             for k in range(14):
                 regs_out[i, k] = <vector_regs>t.after[k]
         go_outside(c)

@@ -82,6 +82,9 @@ cdef class Vm:
     def __exit__(self, *exc):
         self.close()
 
+    def __reduce_ex__(self, protocol):
+        raise not_copied(self, "memory and descriptors")
+
     def __repr__(self):
         return f"<Vm: {len(self._slots)} slots, {len(self._vcpus)} vCPUs{', closed' if self.closed else ''}>"
 
@@ -269,7 +272,7 @@ cdef class Vm:
         whose address lines differ from those of a vCPU already here; OSError EINVAL: more than 64; EBADF: the Vm is
         closed. (KVM_CREATE_VCPU.)"""
         self.open()
-        return Vcpu(self, canonical(model))
+        return Vcpu.__new__(Vcpu, self, canonical(model))
 
     @property
     def vcpus(self):
@@ -321,7 +324,7 @@ cdef class Vm:
         """The interrupt line of a device that is to be attached; None: it has none. OSError as for irq_line; EBADF:
         the Vm is closed."""
         self.open()
-        return None if gsi is None else self.line(gsi)
+        return None if gsi is None else irq_gsi(self, gsi)
 
     def _attach(self, bus, base, length, read, write, max_size):
         """A range of a bus for methods read(delta, size) and write(delta, size, value), called by the core; None, None:
@@ -432,20 +435,10 @@ cdef class Vm:
         if self.vm.cpu[0] != NULL:
             want(self.vm.cpu[0], REQ_INTR)
 
-    cdef int line(self, object gsi) except -1:
-        """An interrupt line. OSError EINVAL: there is none of that number."""
-        gsi = exact(gsi, "gsi")
-        self.initialised()
-        if not self.vm.irqchip_on:
-            raise os_error(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
-        if not 0 <= gsi <= 15:
-            raise os_error(errno.EINVAL, f"interrupt line {shown(gsi, 'd')}: the 8259 pair has lines 0 to 15")
-        return gsi
-
     def irq_line(self, gsi, level):
         """Drive an interrupt line, 0 to 15 (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError EINVAL
         without irqchip=True or out of range."""
-        cdef int line = self.line(gsi)
+        cdef int line = irq_gsi(self, gsi)
         cdef bint up = bool(level)
         self.lock_chips()
         irqchip_set_line(&self.vm.chip, line, up)
@@ -456,29 +449,14 @@ cdef class Vm:
         line stays up until the guest's EOI, which then signals that eventfd. OSError EINVAL: no irqchip=True, a line
         outside 0 to 15, or no eventfd (either of the two); EBADF: not open, or the Vm is closed; EBUSY: the eventfd
         raises a line already."""
-        cdef int line
-        self.open()
-        line = self.line(gsi)
-        if self._irqfds is None:
-            made = IrqFds(self._pulse, self.irq_line)        # lets the GIL go: another thread may have made one
-            if self.closed:
-                made.close()
-            self.open()
-            if self._irqfds is None:
-                self._irqfds = made
-        if resample is not None:
-            self.vm.resampled |= 1U << line      # from now on: an EOI may come before add() returns
-        entry = self._irqfds.add(line, fd, resample)
-        self.vm.waiters = 1
-        return entry
+        return irqfd_assign(self, gsi, fd, resample)
 
     def irqfd_deassign(self, gsi, fd):
         """Remove an irqfd by any descriptor of its eventfd; what is unknown is no error. OSError EBADF, EINVAL."""
-        gsi = exact(gsi, "gsi")
-        if self._irqfds is None:
-            IrqFds(self._pulse, self.irq_line).deassign(gsi, fd)   # only its errors
-        else:
-            self._irqfds.deassign(gsi, fd)
+        irqfd_deassign(self, gsi, fd)
+
+    def _irqfds_changed(self, entries):
+        irqfds_changed(self, entries)
 
     def _pulse(self, gsi):
         """A line up and down: what a write to an irqfd does."""

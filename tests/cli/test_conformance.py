@@ -240,7 +240,7 @@ def test_each_test_is_run_three_ways() -> None:
     for out in outcomes:
         assert conformance.judge(v, out).good.all()
         assert (out.regs == outcomes[0].regs).all() and (out.ram == outcomes[0].ram).all()
-    with pytest.raises(ValueError, match="choose one of 0 to 2"):
+    with pytest.raises(ValueError, match="give 0 to 2"):
         conformance.run(v, "80486", way=3)
 
 

@@ -1,0 +1,33 @@
+# Classes that only the core makes: who asks the class itself for an object hears how to get one.
+#
+# An object that nobody has filled in would be full of NULL, and __init__ cannot prevent it: `C.__new__(C)` and
+# copy.copy() do not call it. So tp_new is replaced, and the short way by which a call may miss it is closed. The core's
+# own `C.__new__(C)` is a direct call of the C function and does not come by here.
+
+cdef extern from "Python.h":
+    ctypedef object (*newfunc)(type, PyObject*, PyObject*)
+    ctypedef struct PyTypeObject:
+        newfunc tp_new
+        void* tp_vectorcall
+
+cdef dict MADE_BY = {
+    Exit: "Vcpu.run()",
+    IoEventFd: "Vm.ioeventfd()",
+    MemorySlot: "Vm.add_memory()",
+    Registers: "Vm.create_vcpu(), as Vcpu.regs",
+    Vcpu: "Vm.create_vcpu()",
+}
+
+
+cdef object refuse_new(type cls, PyObject* args, PyObject* kwargs):
+    """tp_new, of subclasses too."""
+    for base in cls.__mro__:
+        if base in MADE_BY:
+            raise TypeError(f"{base.__name__} objects are made by {MADE_BY[base]}")
+
+
+for _class in MADE_BY:
+    (<PyTypeObject*><PyObject*>_class).tp_new = refuse_new
+    (<PyTypeObject*><PyObject*>_class).tp_vectorcall = NULL
+    PyType_Modified(_class)
+del _class

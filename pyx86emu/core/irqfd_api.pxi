@@ -1,0 +1,49 @@
+# What Vm calls for irqfds: convert and test the arguments, keep what vCPUs must know. irqfd.py does the rest.
+
+cdef int irq_gsi(Vm vm, object gsi) except -1:
+    """An interrupt line of this Vm. OSError EINVAL: there is no such line."""
+    vm.initialised()
+    if not vm.vm.irqchip_on:
+        raise OSError(IO_EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
+    line = exact(gsi, "an interrupt line")
+    if not 0 <= line <= 15:
+        raise OSError(IO_EINVAL, f"interrupt line {shown(line)}: the 8259 pair has lines 0 to 15")
+    return line
+
+
+cdef object irqfd_assign(Vm vm, object gsi, object fd, object resample):
+    """Vm.irqfd()."""
+    cdef int line, number
+    vm.open()
+    line = irq_gsi(vm, gsi)
+    number = io_number(fd)
+    identity = eventfd_identity(number)
+    bell = None if resample is None else Doorbell(resample)
+    if vm._irqfds is None:
+        made = IrqFds(vm, io_take_count)             # lets the GIL go: look again at what others may change
+        if vm.closed or vm._irqfds is not None:
+            made.close()
+        else:
+            vm._irqfds = made
+    vm.open()
+    return vm._irqfds.add(line, number, identity, bell)
+
+
+cdef object irqfd_deassign(Vm vm, object gsi, object fd):
+    """Vm.irqfd_deassign()."""
+    line = exact(gsi, "an interrupt line")
+    identity = eventfd_identity(io_number(fd))
+    if vm._irqfds is not None:
+        vm._irqfds.deassign(line, identity)
+
+
+cdef int irqfds_changed(Vm vm, dict entries) except -1:
+    """What the vCPUs look at: whether something outside may end a HLT, and whose EOI somebody waits for. Nothing here
+    lets the GIL go, so that the last of two calls has the last word."""
+    cdef uint32_t lines = 0
+    for entry in entries:
+        if entry.resample is not None:
+            lines |= 1 << <int>entry.gsi
+    vm.vm.resampled = lines
+    vm.vm.waiters = len(entries)
+    return 0
