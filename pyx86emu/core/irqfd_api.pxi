@@ -3,6 +3,7 @@
 cdef int irq_gsi(Vm vm, object gsi) except -1:
     """An interrupt line of this Vm. OSError EINVAL: there is no such line."""
     vm.initialised()
+    vm.initialised()
     if not vm.vm.irqchip_on:
         raise OSError(IO_EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
     line = exact(gsi, "an interrupt line")

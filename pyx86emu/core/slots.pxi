@@ -69,9 +69,6 @@ cdef class MemorySlot:
     cdef Py_ssize_t shape[1]
     cdef Py_ssize_t strides[1]
 
-    def __init__(self):
-        raise TypeError("a MemorySlot is made by Vm.add_memory()")
-
     def __dealloc__(self):
         free(self.bits)
         if self.machine != NULL:
@@ -84,8 +81,6 @@ cdef class MemorySlot:
         raise not_copied(self, "memory of a Vm")
 
     def __repr__(self):
-        if self.size == 0:
-            return "<MemorySlot without memory>"
         return shown_slot(self.addr, self.size, self.readonly)
 
     cdef (uint64_t, uint64_t) span_of(self, object start, object stop) except *:
@@ -133,8 +128,6 @@ cdef class MemorySlot:
             PyBuffer_Release(&data)
 
     def __getbuffer__(self, Py_buffer* view, int flags):
-        if self.machine == NULL:
-            raise BufferError(f"{self!r} has nothing to show: Vm.add_memory() makes memory slots")
         self.shape[0] = self.size
         self.strides[0] = 1
         view.buf = self.host

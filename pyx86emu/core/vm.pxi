@@ -460,7 +460,7 @@ cdef class Vm:
 
     def _pulse(self, gsi):
         """A line up and down: what a write to an irqfd does."""
-        cdef int line = self.line(gsi)
+        cdef int line = irq_gsi(self, gsi)
         self.lock_chips()
         irqchip_pulse(&self.vm.chip, line)
         self.unlock_chips()
