@@ -233,7 +233,8 @@ class IrqFds:
             self._lines.irq_line(entry.gsi, True)
 
     def _serve(self, events: list[tuple[int, int]]) -> None:
-        by_fd = {entry.fd: entry for entry in list(self._entries)}
+        # Not `_entries`: one that is refused in this moment has the number too.
+        by_fd = {entry.fd: entry for entry in list(self._by_identity.values())}
         for fd, _ in events:
             entry = by_fd.get(fd)
             if entry is None:
