@@ -13,6 +13,7 @@ from pyx86emu import Machine, MmioDevice, PioDevice
 from pyx86emu.disk import LARGEST
 
 from .code import nasty
+from .ports import ports
 from .world import LIMIT, World
 
 MODELS = ("8086", "80186", "80286", "80386", "80486")
@@ -107,6 +108,7 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "compare": (compare, 4),
     "sector": (sector, 2),
     "guest": (guest, 2),
+    "ports": (ports, 3),
 }
 
 
