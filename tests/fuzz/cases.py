@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pyx86emu import Machine, MmioDevice, PioDevice
 from pyx86emu.disk import LARGEST
 
+from .bios import bios
 from .code import nasty
 from .ports import ports
 from .world import LIMIT, World
@@ -109,6 +110,7 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "sector": (sector, 2),
     "guest": (guest, 2),
     "ports": (ports, 3),
+    "bios": (bios, 3),
 }
 
 

@@ -32,14 +32,15 @@ WAYS: dict[str, tuple[Pieces, bool]] = {
 }
 
 
-def compare(make: Callable[[], Machine], until: int, seed: str) -> int:
-    """Run the machine that `make` makes in all ways for `until` ns; nobody may see the way."""
+def compare(make: Callable[[], Machine], span: int, seed: str) -> int:
+    """Run the machine that `make` makes in all ways for `span` ns; nobody may see the way."""
     facts: dict[str, dict[str, Any]] = {}
     ran = 0
     for name, (pieces, observed) in WAYS.items():
         rng = random.Random(f"{name} {seed}")
         with make() as machine:
             before = machine.vcpu.instructions
+            until = machine.vm.time + span
             end = run(machine, until, pieces(rng), observer(rng) if observed else None)
             ran += machine.vcpu.instructions - before
             facts[name] = {"end": end} | facts_of(machine)
