@@ -12,6 +12,7 @@ from typing import NamedTuple
 from pyx86emu import Machine, MmioDevice, PioDevice
 from pyx86emu.disk import LARGEST
 
+from .alias import Aliased
 from .bios import bios
 from .code import nasty
 from .ports import ports
@@ -31,12 +32,12 @@ def survive(model: str, seed: int) -> int:
     return world.vcpu.instructions
 
 
-def compare(model: str, seed: int) -> int:
+def compare(model: str, seed: int, make: Callable[[str, int], World] = World) -> int:
     """One machine in blocks, in slices, one instruction at a time: blocks must not be visible."""
     facts = []
     ran = 0
     for slices in ([LIMIT], [1], [3, 50, 1, 333, 7]):
-        world = World(model, seed)
+        world = make(model, seed)
         exits = world.run(slices)
         facts.append({"exits": exits} | world.facts())
         world.vm.close()
@@ -47,6 +48,11 @@ def compare(model: str, seed: int) -> int:
         differ = [key for key in facts[0] if facts[0][key] != other[key]]
         assert not differ, f"{model}, seed {seed}: {name} differ from blocks in {differ}"
     return ran
+
+
+def alias(model: str, seed: int) -> int:
+    """The same where every address has other names."""
+    return compare(model, seed, Aliased)
 
 
 # -- whole PCs ------------------------------------------------------------------------------------
@@ -111,6 +117,7 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "guest": (guest, 2),
     "ports": (ports, 3),
     "bios": (bios, 3),
+    "alias": (alias, 3),
 }
 
 
