@@ -15,6 +15,7 @@ from pyx86emu.disk import LARGEST
 from .alias import Aliased
 from .bios import bios
 from .code import nasty
+from .meddle import Meddled, Rewritten
 from .ports import ports
 from .world import LIMIT, World
 
@@ -53,6 +54,16 @@ def compare(model: str, seed: int, make: Callable[[str, int], World] = World) ->
 def alias(model: str, seed: int) -> int:
     """The same where every address has other names."""
     return compare(model, seed, Aliased)
+
+
+def devices(model: str, seed: int) -> int:
+    """Devices that meddle only have to be survived; those that rewrite registers are compared."""
+    if random.Random(f"devices {model} {seed}").random() < 0.35:
+        return compare(model, seed, Rewritten)
+    world = Meddled(model, seed)
+    ran = world.endure()
+    world.end()
+    return ran
 
 
 # -- whole PCs ------------------------------------------------------------------------------------
@@ -117,6 +128,7 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "guest": (guest, 2),
     "ports": (ports, 3),
     "bios": (bios, 3),
+    "devices": (devices, 3),
     "alias": (alias, 3),
 }
 
