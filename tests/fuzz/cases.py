@@ -15,6 +15,7 @@ from pyx86emu.disk import LARGEST
 from .alias import Aliased
 from .bios import bios
 from .code import nasty
+from .crowd import crowd
 from .meddle import Meddled, Rewritten
 from .ports import ports
 from .world import LIMIT, World
@@ -128,6 +129,7 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "guest": (guest, 2),
     "ports": (ports, 3),
     "bios": (bios, 3),
+    "crowd": (crowd, 3),
     "devices": (devices, 3),
     "alias": (alias, 3),
 }
