@@ -13,6 +13,7 @@ from pyx86emu import Machine, MmioDevice, PioDevice
 from pyx86emu.disk import LARGEST
 
 from .alias import Aliased
+from .api import api
 from .bios import bios
 from .code import nasty
 from .crowd import crowd
@@ -129,6 +130,7 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "guest": (guest, 2),
     "ports": (ports, 3),
     "bios": (bios, 3),
+    "api": (api, 3),
     "crowd": (crowd, 3),
     "devices": (devices, 3),
     "alias": (alias, 3),
