@@ -316,10 +316,16 @@ def abuse(seed: str, calls: int) -> list[str]:
         found.append(f"no end within {WHOLE} s, after {last}")
     elif status not in (0, 1):
         how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        found.append(f"the process died: {how}, at {last}\n{said[-3000:]}")
+        found.append(f"the process died: {how}, at {last}\n{excerpt(said)}")
     elif said.strip():
-        found.append(f"written to standard error: {said[-1500:]}")
+        found.append(f"written to standard error, at {last}\n{excerpt(said)}")
     return found
+
+
+def excerpt(said: str) -> str:
+    """Of what a child wrote: a sanitizer's report from its first words, or the last lines."""
+    report = re.search(r"^.*(runtime error|ERROR: \w+Sanitizer|Fatal Python error)", said, re.M)
+    return said[report.start() :][:2500] if report else said[-2500:]
 
 
 def _child(seed: str, calls: int, scratch: str, out: Path, log: Path) -> None:
