@@ -36,15 +36,17 @@ KEPT = 24
 #: What a hostile object calls from inside a call.
 AGAIN = ("close", "reset", "deassign", "delete", "kick", "stop", "run", "drain")
 EXPECTED = (
-    TypeError, ValueError, OSError, RuntimeError, IndexError, AttributeError, MemoryError, BufferError, Boom,
+    TypeError, ValueError, OSError, RuntimeError, IndexError, AttributeError, MemoryError,
+    BufferError, Boom,
 )  # fmt: skip
 #: Subclasses of them that say that something went wrong inside.
 WRONG = (NotImplementedError, RecursionError)
 #: Words of C and Cython in a message.
 INTERNAL = re.compile(
-    r"Python int too large|convert to C|to C (long|int|unsigned|Py_ssize_t)|[Cc]an't convert negative"
+    r"Python int too large|convert to C|to C (long|int|unsigned|Py_ssize_t)"
+    r"|[Cc]an't convert negative|nonecheck"
     r"|value too large to convert|expected .*, got NoneType|Buffer dtype|__cinit__"
-    r"|an integer is required|Cannot convert|buffer source array|wrong number of dimensions|__pyx|nonecheck"
+    r"|an integer is required|Cannot convert|buffer source array|wrong number of dimensions|__pyx"
     r"|C-contiguous"
 )
 
@@ -212,7 +214,10 @@ class Child:
         while (left := descriptors() - before) and time.monotonic() < end:
             time.sleep(0.01)  # a thread may be about to close them
         if left:
-            self.find("at the end", f"descriptors left: {named(left)}; {self.grew or 'no call'} raised and left more")
+            self.find(
+                "at the end",
+                f"descriptors left: {named(left)}; {self.grew or 'no call'} raised and left more",
+            )
         while self.unraisable:
             self.find("at the end", self.unraisable.pop())
 
@@ -252,7 +257,7 @@ def named(numbers: set[int]) -> str:
     return ", ".join(link.rsplit("/", 1)[-1] for link in links)
 
 
-# -- the child --------------------------------------------------------------------------------------
+# -- the child -----------------------------------------------------------------------------------
 
 
 def prepare() -> None:
@@ -342,7 +347,7 @@ def _child(seed: str, calls: int, scratch: str, out: Path, log: Path) -> None:
         home = Path(scratch, "home")
         home.mkdir()
         os.chdir(home)
-        sys.stderr = open(2, "w", closefd=False)
+        sys.stderr = os.fdopen(2, "w", closefd=False)
         prepare()
         status = in_child(seed, calls, DESCRIPTORS - 1)
     except BaseException:

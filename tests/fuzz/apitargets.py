@@ -1,4 +1,4 @@
-"""What the API offers: every public callable and property of the package, and objects to use them on."""
+"""What the API offers: every public callable and property, and objects to use them on."""
 
 from __future__ import annotations
 
@@ -17,22 +17,27 @@ from pyx86emu.irqfd import IrqFds
 
 #: Programs, not parts: they run for long, or end the process.
 NOT_PARTS = ("cli", "measure", "examples", "conformance", "__main__", "models")
-#: Measurements that take as long as one asks for, on descriptors of the caller; how arguments are checked.
+#: Measurements that take as long as one asks for, on descriptors of the caller; how arguments are
+#: checked.
 BURNERS = ("write_floor", "add_chain", "run_vectors", "whole")
 #: Special methods that Python calls for operators and protocols.
 SPECIAL = (
-    "__init__", "__len__", "__getitem__", "__setitem__", "__enter__", "__exit__", "__repr__", "__eq__", "__hash__",
-    "__call__", "__iter__", "__getattr__", "__setattr__", "__delattr__", "__del__", "__reduce_ex__", "__copy__",
+    "__init__", "__len__", "__getitem__", "__setitem__", "__enter__", "__exit__", "__repr__",
+    "__eq__", "__hash__",
+    "__call__", "__iter__", "__getattr__", "__setattr__", "__delattr__", "__del__",
+    "__reduce_ex__", "__copy__",
     "__setstate__", "__sizeof__", "__format__",
 )  # fmt: skip
 #: By design these wait for the guest or for another process.
 WAITS = ("run", "step", "boot", "read", "stop", "drain", "__exit__", "close")
 
 
-#: What parts of a machine call on each other, with numbers that the bus has checked. A caller who passes others gets
+#: What parts of a machine call on each other, with numbers that the bus has checked. A caller who
+#: passes others gets
 #: whatever exception Python has; it may not crash, hang or leave anything.
 AMONG_PARTS = (
-    "pio_read", "pio_write", "mmio_read", "mmio_write", "execute", "data_moved", "parameters_of", "lba", "step_to",
+    "pio_read", "pio_write", "mmio_read", "mmio_write", "execute", "data_moved", "parameters_of",
+    "lba", "step_to",
     "transfer_to_memory", "transfer_from_memory", "sectors_on_track", "Drive", "eoi", "to_set1",
 )  # fmt: skip
 
@@ -46,7 +51,9 @@ class Target(NamedTuple):
 
     @property
     def among_parts(self) -> bool:
-        return self.name in AMONG_PARTS or (self.owner is not None and self.owner.__name__ in AMONG_PARTS)
+        return self.name in AMONG_PARTS or (
+            self.owner is not None and self.owner.__name__ in AMONG_PARTS
+        )
 
     def __str__(self) -> str:
         return f"{self.owner.__name__}.{self.name}" if self.owner else self.name
@@ -63,7 +70,7 @@ def modules() -> list[Any]:
 
 @cache
 def targets() -> tuple[Target, ...]:
-    """Functions and classes of all modules; methods, properties and special methods of the classes."""
+    """Functions and classes of all modules; of the classes all that is public or special."""
     found: dict[str, Target] = {}
     for name in pyx86emu.__all__:
         getattr(pyx86emu, name)  # imports what comes later
@@ -83,7 +90,10 @@ def targets() -> tuple[Target, ...]:
 
 def members(kind: type) -> list[Target]:
     """Making one, and all that is public of one."""
-    found = [Target(None, kind.__name__, kind), Target(None, f"{kind.__name__}.__new__", bare(kind))]
+    found = [
+        Target(None, kind.__name__, kind),
+        Target(None, f"{kind.__name__}.__new__", bare(kind)),
+    ]
     if issubclass(kind, (BaseException, int)) or getattr(kind, "_is_protocol", False):
         return found[:1]
     names = [n for n in dir(kind) if not n.startswith("_")]
@@ -144,8 +154,16 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     "Vcpu": (lambda: some_vm().vcpus[0], lambda: some_machine().vcpu),
     "Registers": (lambda: some_vm().vcpus[0].regs,),
     "MemorySlot": (lambda: some_vm().slots[0], lambda: Vm().add_memory(0x2000, 0x3000)),
-    "Exit": (some_exit, lambda: some_exit("e699"), lambda: some_exit("f4"), lambda: some_exit("0f01c1")),
-    "IoEventFd": (lambda: some_vm().ioeventfd(0x99), lambda: some_vm().ioeventfd(0x99, 1, fd=Doorbell())),
+    "Exit": (
+        some_exit,
+        lambda: some_exit("e699"),
+        lambda: some_exit("f4"),
+        lambda: some_exit("0f01c1"),
+    ),
+    "IoEventFd": (
+        lambda: some_vm().ioeventfd(0x99),
+        lambda: some_vm().ioeventfd(0x99, 1, fd=Doorbell()),
+    ),
     "Doorbell": (Doorbell, lambda: Doorbell(EventFd())),
     "EventFd": (EventFd, lambda: EventFd(5, semaphore=True)),
     "IrqFd": (some_irqfd,),
@@ -173,8 +191,9 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     "Stats": (lambda: some_machine().stats,),
 }
 
+
 def some(kind: type) -> tuple[Callable[[], Any], ...]:
-    """Ways to an object of that class that works; without a better one the class without arguments."""
+    """Ways to an object of that class; without a better one the class without arguments."""
     return MAKE.get(kind.__name__, (kind,))
 
 

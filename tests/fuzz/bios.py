@@ -15,7 +15,29 @@ BOOT = b"\xeb\xfe".ljust(510, b"\0") + b"\x55\xaa"
 IMAGE = BOOT + random.Random("bios").randbytes(512) * 719
 #: Calls and their functions; None: any.
 CALLS: dict[int, tuple[int | None, ...]] = {
-    0x10: (0, 1, 2, 3, 5, 6, 7, 8, 9, 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F, 0x10, 0x11, 0x12, 0x13, 0x1A, None),
+    0x10: (
+        0,
+        1,
+        2,
+        3,
+        5,
+        6,
+        7,
+        8,
+        9,
+        0x0A,
+        0x0B,
+        0x0C,
+        0x0D,
+        0x0E,
+        0x0F,
+        0x10,
+        0x11,
+        0x12,
+        0x13,
+        0x1A,
+        None,
+    ),
     0x11: (None,),
     0x12: (None,),
     0x13: (0, 1, 2, 2, 3, 4, 5, 8, 0x15, 0x16, 0x17, 0x18, None),
@@ -50,14 +72,18 @@ def call(rng: random.Random, *, rare: bool) -> bytes:
     numbers = [n for n in CALLS if rare or n not in RARE]
     number = rng.choice((0x10, 0x10, 0x13, 0x13, 0x16, *numbers))
     function = rng.choice(CALLS[number])
-    values = [rng.choice((rng.choice(ODD), rng.randrange(32), rng.getrandbits(16))) for _ in range(7)]
+    values = [
+        rng.choice((rng.choice(ODD), rng.randrange(32), rng.getrandbits(16))) for _ in range(7)
+    ]
     if function is not None:
         values[0] = function << 8 | rng.choice((0, 1, 2, 3, 0x13, values[0] & 0xFF))
     if number == 0x13 and rng.random() < 0.7:  # what is on the disk
         values[0] = values[0] & 0xFF00 | rng.choice((1, 1, 2, 9, 0))
         values[1] = rng.choice((0, 0, 1, 39, 40)) << 8 | rng.randrange(1, 11)
         values[2] = rng.randrange(2) << 8 | rng.choice((0, 0, 0, 1, 0x80))
-    segment = rng.choice((BUFFER, BUFFER, 0, 0x40, 0xB800, 0xF000, 0xFFFF, 0x1000, rng.getrandbits(16)))
+    segment = rng.choice(
+        (BUFFER, BUFFER, 0, 0x40, 0xB800, 0xF000, 0xFFFF, 0x1000, rng.getrandbits(16))
+    )
     code = b"\xb8" + segment.to_bytes(2, "little") + b"\x8e\xc0"
     for opcode, value in zip(b"\xb8\xb9\xba\xbb\xbe\xbf\xbd", values, strict=True):
         code += bytes([opcode]) + value.to_bytes(2, "little")
@@ -78,12 +104,16 @@ def pc(model: str, seed: int, shift: int) -> Machine:
     vm, regs = machine.vm, machine.vcpu.regs
     code_segment = CODE if memory > 0x20000 else 0x800
     calls = b"".join(call(rng, rare=rng.random() < 0.1) for _ in range(rng.choice((3, 12, 40))))
-    vm.write(code_segment << 4, calls + b"\xe9" + (-(len(calls) + 3) & 0xFFFF).to_bytes(2, "little"))
+    vm.write(
+        code_segment << 4, calls + b"\xe9" + (-(len(calls) + 3) & 0xFFFF).to_bytes(2, "little")
+    )
     for _ in range(rng.choice((0, 0, 1, 5, 60))):  # the data area, the equipment, the cursor ...
         vm.write(rng.randrange(0x400, 0x500), rng.choice((b"\0", b"\xff", rng.randbytes(1))))
     for vector in TABLES:
         if rng.random() < 0.2:
-            vm.write(vector * 4, rng.choice((bytes(4), b"\xff" * 4, b"\0\0\xff\xff", rng.randbytes(4))))
+            vm.write(
+                vector * 4, rng.choice((bytes(4), b"\xff" * 4, b"\0\0\xff\xff", rng.randbytes(4)))
+            )
     regs.cs, regs.ip = code_segment, 0
     regs.ds, regs.ss, regs.sp = rng.choice((0, 0x40, BUFFER)), code_segment, 0xF000
     machine.keyboard.type(rng.choice(("", "ab{ret}", "{f1}{left}x", "{ctrl}{alt}")))

@@ -66,7 +66,11 @@ class Crowd:
             code = b""
             while len(code) < 0x60:
                 code += self.piece()
-            code = code[:0x60] + b"\xe9" + rng.choice((-0x63, 0x80 - 0x63)).to_bytes(2, "little", signed=True)
+            code = (
+                code[:0x60]
+                + b"\xe9"
+                + rng.choice((-0x63, 0x80 - 0x63)).to_bytes(2, "little", signed=True)
+            )
             vm.write(at, code)
         vm.write(0x3000, b"\xe9\x00\xe0")  # back to 1003h
         vm.write(0x20000, nasty(rng, 0x800))
@@ -78,7 +82,8 @@ class Crowd:
             b"\xc6\x06" + near + bytes([rng.choice((0x40, 0x43, 0x90, 0xF8))]),
             b"\xf0\xfe\x06" + (0x4000).to_bytes(2, "little"), b"\x87\x06" + near,
             b"\xe4\xe0", b"\xe6\xe0", b"\xe6\x99", b"\x40", b"\x01\xd8", b"\x50\x58",
-            b"\xfb", b"\xfa", b"\xfb\xf4", b"\xbf\x00\x40\xb9\x10\x00\xf3\xab", b"\xcd\x20", nasty(rng, 4),
+            b"\xfb", b"\xfa", b"\xfb\xf4", b"\xbf\x00\x40\xb9\x10\x00\xf3\xab", b"\xcd\x20",
+            nasty(rng, 4),
             b"\xa1\x00\x50", b"\xa3\x00\x90", b"\xf6\x06\x00\x40\x01\x74\x00",
         ))  # fmt: skip
 
@@ -139,7 +144,9 @@ class Crowd:
             case 9:
                 rng.choice((vcpu.nmi, lambda: vcpu.interrupt(0x20, queue=True)))()
             case 10:
-                entry = vm.ioeventfd(rng.choice((0x99, 0x300)), fd=self.bell, coalesce=rng.random() < 0.5)
+                entry = vm.ioeventfd(
+                    rng.choice((0x99, 0x300)), fd=self.bell, coalesce=rng.random() < 0.5
+                )
                 if rng.random() < 0.7:
                     entry.deassign()
             case 11:
@@ -147,7 +154,9 @@ class Crowd:
             case 12:
                 vm.clock.call_after(rng.choice((0, 1000, 10**6)), vcpu.kick)
             case _:
-                repr((vm, vm.slots, vcpu, vcpu.regs, vcpu.instructions, vm.time, vm.read(0x1000, 64)))
+                repr(
+                    (vm, vm.slots, vcpu, vcpu.regs, vcpu.instructions, vm.time, vm.read(0x1000, 64))
+                )
 
     def run(self) -> int:
         """Threads, deeds, and the end of it all: close() while they run."""

@@ -8,21 +8,45 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from pyx86emu import BusError, EventFd, ExitReason, MmioDevice, PioDevice
+from pyx86emu import EventFd, ExitReason, MmioDevice, PioDevice
 
+from .busy import LENGTH, PLACE, PORT, Busy
 from .code import nasty
-from .world import EXITS, LIMIT, World
+from .world import EXITS, LIMIT
 
 #: What a call that is impossible just now raises.
 IMPOSSIBLE = (OSError, ValueError, RuntimeError, IndexError)
-REGISTERS = ("cs", "ip", "eip", "flags", "eflags", "sp", "ss", "ds", "eax", "ecx", "edi", "cr0", "dr7", "dr0")
+REGISTERS = (
+    "cs",
+    "ip",
+    "eip",
+    "flags",
+    "eflags",
+    "sp",
+    "ss",
+    "ds",
+    "eax",
+    "ecx",
+    "edi",
+    "cr0",
+    "dr7",
+    "dr0",
+)
 
 
 class Stop(BaseException):
     """As rude as KeyboardInterrupt."""
 
 
-RAISED = (LookupError, Stop, StopIteration, MemoryError, KeyboardInterrupt, GeneratorExit, BlockingIOError)
+RAISED = (
+    LookupError,
+    Stop,
+    StopIteration,
+    MemoryError,
+    KeyboardInterrupt,
+    GeneratorExit,
+    BlockingIOError,
+)
 
 
 class Meddler(PioDevice, MmioDevice):
@@ -38,7 +62,9 @@ class Meddler(PioDevice, MmioDevice):
         self.world.meddle(self)
         if self.rng.random() < 0.9:
             return self.rng.getrandbits(8 * size)
-        return self.rng.choice((1 << 8 * size, -1, 1 << 70, -(1 << 70), True, None, "x", 1.5, b"a", [1]))
+        return self.rng.choice(
+            (1 << 8 * size, -1, 1 << 70, -(1 << 70), True, None, "x", 1.5, b"a", [1])
+        )
 
     def pio_write(self, offset: int, size: int, value: int) -> Any:
         self.world.meddle(self)
@@ -52,7 +78,7 @@ class Meddler(PioDevice, MmioDevice):
             raise LookupError("no reset today")
 
 
-class Meddled(World):
+class Meddled(Busy):
     """A machine with such devices, on both buses, push and pull."""
 
     def __init__(self, model: str, seed: int) -> None:
@@ -63,7 +89,11 @@ class Meddled(World):
         self.others: list[Meddler] = []
         self.views: list[memoryview] = []
         self.event = EventFd()
-        for _ in range(self.rng.choice((1, 2, 4))):
+        pull = self.rng.random() < 0.2
+        with contextlib.suppress(*IMPOSSIBLE, *RAISED):
+            self.vm.pio.attach(Meddler(self), PORT, 4, pull=pull)
+            self.vm.mmio.attach(Meddler(self), PLACE, LENGTH, pull=pull)
+        for _ in range(self.rng.choice((0, 1, 3))):
             with contextlib.suppress(*IMPOSSIBLE, *RAISED):
                 self.add_device()
 
@@ -90,17 +120,24 @@ class Meddled(World):
 
     def deed(self, device: Meddler) -> None:
         rng, vm, vcpu = self.rng, self.vm, self.vcpu
-        addr, port = rng.getrandbits(20), rng.choice((0x62, 0x80, 0x300, 0x20, 0x40, rng.getrandbits(16)))
+        addr, port = (
+            rng.getrandbits(20),
+            rng.choice((0x62, 0x80, 0x300, 0x20, 0x40, rng.getrandbits(16))),
+        )
         page = rng.randrange(0x110) << 12
         match rng.randrange(28):
             case 0:
                 vm.read(addr, rng.choice((1, 5000)))
             case 1:
-                vm.write((vcpu.regs.cs << 4) + vcpu.regs.ip + rng.randrange(-20, 40), rng.randbytes(9))
+                vm.write(
+                    (vcpu.regs.cs << 4) + vcpu.regs.ip + rng.randrange(-20, 40), rng.randbytes(9)
+                )
             case 2:
                 rng.choice((vm.pio, vm.mmio)).read(port, rng.choice((1, 2, 4, 8)))
             case 3:
-                rng.choice((vm.pio, vm.mmio)).write(port, rng.choice((1, 2, 4)), rng.getrandbits(16))
+                rng.choice((vm.pio, vm.mmio)).write(
+                    port, rng.choice((1, 2, 4)), rng.getrandbits(16)
+                )
             case 4:
                 self.add_device()
             case 5:
@@ -118,12 +155,18 @@ class Meddled(World):
             case 11:
                 vcpu.interrupt(rng.randrange(256), queue=rng.random() < 0.7)
             case 12 | 13:
-                setattr(vcpu.regs, rng.choice(REGISTERS), rng.choice((rng.getrandbits(16), 0, 0xFFFF, 2)))
+                setattr(
+                    vcpu.regs,
+                    rng.choice(REGISTERS),
+                    rng.choice((rng.getrandbits(16), 0, 0xFFFF, 2)),
+                )
             case 14:
                 for name in REGISTERS:
                     setattr(vcpu.regs, name, rng.getrandbits(16))
             case 15:
-                vcpu.debug(rng.random() < 0.3, [rng.getrandbits(16) for _ in range(rng.choice((0, 1, 64)))])
+                vcpu.debug(
+                    rng.random() < 0.3, [rng.getrandbits(16) for _ in range(rng.choice((0, 1, 64)))]
+                )
             case 16 if rng.random() < 0.1:
                 vm.close()
             case 17:
@@ -131,7 +174,9 @@ class Meddled(World):
             case 18:
                 gc.collect(0)
             case 19:
-                timer = vm.clock.call_after(rng.choice((0, 100, 100_000)), lambda: self.meddle(device))
+                timer = vm.clock.call_after(
+                    rng.choice((0, 100, 100_000)), lambda: self.meddle(device)
+                )
                 if rng.random() < 0.3:
                     timer.cancel()
             case 20:
@@ -150,7 +195,19 @@ class Meddled(World):
             case 26 if len(vm.vcpus) < 3:
                 vm.create_vcpu(vcpu.model)
             case _:
-                repr((vm, vcpu, vcpu.regs, vm.slots, vm.pio, vm.clock, vm.ioeventfds, vcpu.ready, vcpu.if_flag))
+                repr(
+                    (
+                        vm,
+                        vcpu,
+                        vcpu.regs,
+                        vm.slots,
+                        vm.pio,
+                        vm.clock,
+                        vm.ioeventfds,
+                        vcpu.ready,
+                        vcpu.if_flag,
+                    )
+                )
 
     def refused(self, run: Callable[[], object]) -> None:
         """A device cannot run its own vCPU."""
@@ -190,12 +247,12 @@ class Meddled(World):
                 break
             try:
                 self.inside = True
-                steps = rng.random() < 0.1  # of any length: a batch of REP INS is one
-                exit = vcpu.step() if steps else vcpu.run(asked)
+                vcpu.debug(singlestep=rng.random() < 0.1)  # step() has no limits
+                exit = vcpu.run(asked)
                 self.inside = False
                 bus = {ExitReason.IO: self.vm.pio, ExitReason.MMIO: self.vm.mmio}.get(exit.reason)
                 spent = vcpu.instructions - before
-                assert steps or spent <= asked, f"{spent} instructions, {asked} allowed"
+                assert spent <= asked, f"{spent} instructions, {asked} allowed"
                 if bus is not None and not bus.dispatch(exit) and not exit.write:
                     exit.reply(exit.addr)
                 repr(exit)
@@ -211,67 +268,3 @@ class Meddled(World):
         gc.collect()
         left = len(os.listdir("/proc/self/fd")) - self.descriptors
         assert left <= 0, f"{left} descriptors more than before"
-
-
-# -- devices that look at registers and write them, always alike ----------------------------------
-
-
-#: A port of theirs that code of this file uses.
-PORT = 0xE0
-
-
-class Rewriter(PioDevice, MmioDevice):
-    """Notes what it sees of the vCPU, then writes a register: blocks must not be visible."""
-
-    max_size = 1
-
-    def __init__(self, world: Rewritten) -> None:
-        self.world = world
-
-    def pio_read(self, offset: int, size: int) -> int:
-        self.world.rewrite()
-        return self.world.answers.getrandbits(8 * size)
-
-    def pio_write(self, offset: int, size: int, value: int) -> None:
-        self.world.rewrite()
-
-    mmio_read = pio_read
-    mmio_write = pio_write
-
-
-class Rewritten(World):
-    """A machine whose devices look at registers and write them."""
-
-    def __init__(self, model: str, seed: int) -> None:
-        super().__init__(model, seed)
-        rng, vm = self.rng, self.vm
-        self.start = self.vcpu.regs.ip
-        self.writes = rng.random() < 0.7
-        places = [(vm.pio, port, 1) for port in (PORT, 0x80, 0x90, 0x20, 0x40, 0x61)]
-        for bus, at, length in (*places, (vm.mmio, rng.choice((0xA0000, 0xC0000, 0x2000)), 0x8000)):
-            with contextlib.suppress(BusError):  # a chip or another device is there
-                bus.attach(Rewriter(self), at, length)
-        if rng.random() < 0.7:  # a loop that asks it often
-            code = b""
-            for _ in range(rng.choice((3, 8))):
-                code += rng.choice((b"\xe6\xe0", b"\xe4\xe0", b"\x40", b"\x01\xd8", b"\xe5\xe0", b"\x43\x41", b"\xf8"))
-            code += b"\xeb" + bytes([-len(code) - 2 & 0xFF])
-            with contextlib.suppress(ValueError):
-                self.vm.write((self.vcpu.regs.cs << 4) + self.start, code)
-
-    def rewrite(self) -> None:
-        """Look, then write."""
-        vcpu, rng = self.vcpu, self.answers
-        regs = vcpu.regs
-        self.log.append((regs.cs, regs.ip, hex(regs.eflags), regs.esp, regs.eax, vcpu.instructions, self.vm.time))
-        if not self.writes or rng.random() < 0.6:
-            return
-        name = rng.choice(("cs", "ip", "flags", "sp", "ds", "es", "ss", "ecx", "eax", "edi"))
-        value = rng.getrandbits(16)
-        if name == "cs" and rng.random() < 0.8:
-            value = regs.cs
-        if name == "ip" and rng.random() < 0.9:
-            value = self.start
-        with contextlib.suppress(RuntimeError):  # a read of the guest waits for its answer
-            setattr(regs, name, value)
-

@@ -1,8 +1,7 @@
-"""Whole PCs, run in several ways: in one piece, again, in pieces, in steps, observed. Compare them."""
+"""Whole PCs: run in one piece, again, in pieces, in steps, observed. Compare them."""
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -49,7 +48,7 @@ def compare(make: Callable[[], Machine], span: int, seed: str) -> int:
         name: [key for key in first if first[key] != other[key]] for name, other in facts.items()
     }
     for name in ("again", *WAYS):
-        texts = [f"{key}: {_short(first[key], facts[name][key])}" for key in differ[name]]
+        texts = [f"{key}: {short(first[key], facts[name][key])}" for key in differ[name]]
         assert not texts, f"{name} differs from whole in\n  " + "\n  ".join(texts)
     return ran
 
@@ -131,7 +130,7 @@ def facts_of(m: Machine) -> dict[str, Any]:
         "booted": m.booted,
     }
     for slot in m.vm.slots:
-        facts[f"memory {slot.addr:#x}"] = hashlib.sha256(slot[:]).hexdigest()
+        facts[f"memory {slot.addr:#x}"] = slot[:]
     for device in devices(m):
         facts[device.name] = state(device)
     return facts | {"chips": chips(m)}
@@ -165,14 +164,21 @@ def chips(m: Machine) -> list[int]:
     return [*seen, read(0x61, 1)]
 
 
-def _short(one: object, other: object) -> str:
+def short(one: object, other: object) -> str:
     """Two values that differ, or where they do."""
     if isinstance(one, dict) and isinstance(other, dict):
         return ", ".join(
-            f"{k}: {_short(one.get(k), other.get(k))}" for k in one if one[k] != other.get(k)
+            f"{k}: {short(one.get(k), other.get(k))}" for k in one if one[k] != other.get(k)
         )
+    if isinstance(one, bytes) and isinstance(other, bytes) and len(one) == len(other):
+        at = next(i for i, (x, y) in enumerate(zip(one, other, strict=True)) if x != y)
+        return f"at {at:#x}: {one[at : at + 8].hex()} / {other[at : at + 8].hex()}"
     a, b = repr(one), repr(other)
     if len(a) + len(b) < 200:
         return f"{a} / {b}"
+    if isinstance(one, list) and isinstance(other, list):
+        at = next((i for i, (x, y) in enumerate(zip(one, other, strict=False)) if x != y), -1)
+        if at >= 0:
+            return f"[{at}] {short(one[at], other[at])}"
     at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), 0)
     return f"at {at}: {a[at : at + 60]} / {b[at : at + 60]}"

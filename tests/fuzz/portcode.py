@@ -30,7 +30,9 @@ def out(port: int, value: int, size: int = 1) -> bytes:
     """mov dx,port; mov al,value; out dx,al: or AX, EAX."""
     number = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
     load = {1: b"\xb0", 2: b"\xb8", 4: b"\x66\xb8"}[size] + number
-    return b"\xba" + port.to_bytes(2, "little") + load + {1: b"\xee", 2: b"\xef", 4: b"\x66\xef"}[size]
+    return (
+        b"\xba" + port.to_bytes(2, "little") + load + {1: b"\xee", 2: b"\xef", 4: b"\x66\xef"}[size]
+    )
 
 
 def read(port: int, size: int = 1) -> bytes:
@@ -78,7 +80,8 @@ class Programs:
             case 0 | 1 | 2 | 3 if chip in self.orders:
                 return self.orders[chip]()
             case 4 if self.strings:
-                return string(rng, rng.choice(CHIPS[chip]), rng.choice(self.sizes))
+                chip = rng.choice((chip, *IN_CORE))
+                return string(rng, rng.choice(CHIPS[chip]), rng.choice(self.sizes[2:]))
             case 5:
                 return self.flow()
             case 6:  # one port, polled
@@ -123,14 +126,17 @@ class Programs:
             case 0:
                 base = rng.choice((0x20, 0xA0))
                 icw4 = rng.choice((1, 1, 3, 0x11, 0x0D))
-                return self.outs((base, rng.choice((0x11, 0x19))), (base + 1, rng.choice((8, 0x70))),
+                return self.outs((base, rng.choice((0x11, 0x19))), (base + 1, rng.choice((8,
+                0x70))),
                                  (base + 1, 4 if base == 0x20 else 2), (base + 1, icw4),
                                  (base + 1, 0))  # fmt: skip
             case 1:
                 return self.outs((0x21, rng.choice((0, 0xFE, self.byte()))), (0xA1, self.byte()))
             case 2:
-                return self.outs((rng.choice((0x20, 0xA0)), rng.choice((0x20, 0x60, 0xA0, 0xC0, 0x68,
-                                                                       0x80, 0x00, 0xE0))))  # fmt: skip
+                return self.outs((rng.choice((0x20, 0xA0)), rng.choice((0x20, 0x60, 0xA0, 0xC0,
+                0x68,
+                                                                       0x80, 0x00,
+                                                                       0xE0))))  # fmt: skip
             case 3:
                 base = rng.choice((0x20, 0xA0))
                 return out(base, rng.choice((0x0A, 0x0B, 0x0C, 0x68, 0x48))) + read(base)
@@ -149,14 +155,23 @@ class Programs:
             code += out(0x40 + channel, count >> 8)
         match rng.randrange(4):
             case 0:
-                return code + out(0x43, rng.choice((0xC2, 0xD2, 0xE2, 0xCE)) | rng.getrandbits(4)) + read(0x40 + channel) * 2
+                return (
+                    code
+                    + out(0x43, rng.choice((0xC2, 0xD2, 0xE2, 0xCE)) | rng.getrandbits(4))
+                    + read(0x40 + channel) * 2
+                )
             case 1:
-                return code + self.outs((0x61, rng.getrandbits(2)), (0x61, rng.getrandbits(2))) + read(0x61)
+                return (
+                    code
+                    + self.outs((0x61, rng.getrandbits(2)), (0x61, rng.getrandbits(2)))
+                    + read(0x61)
+                )
         return code
 
     def keyboard(self) -> bytes:
         rng = self.rng
-        command = rng.choice((0x20, 0x60, 0xAA, 0xAB, 0xAD, 0xAE, 0xA7, 0xA8, 0xA9, 0xC0, 0xD0, 0xD1, 0xD2,
+        command = rng.choice((0x20, 0x60, 0xAA, 0xAB, 0xAD, 0xAE, 0xA7, 0xA8, 0xA9, 0xC0, 0xD0,
+        0xD1, 0xD2,
                               0xD3, 0xD4, 0xE0, 0xDD, 0xDF, rng.getrandbits(8)))  # fmt: skip
         if command & 0xF1 == 0xF0 and rng.random() < 0.9:
             command = 0xAE  # most programs do not reset the machine
@@ -164,13 +179,17 @@ class Programs:
         if command in (0x60, 0xD1, 0xD2, 0xD3, 0xD4):
             code += out(0x60, rng.choice((0x03, 0x45, 0x65, self.byte())) | (command == 0xD1))
         if rng.random() < 0.4:
-            code += out(0x60, rng.choice((0xED, 0xEE, 0xF0, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xFE, 0xFF, 2)))
+            code += out(
+                0x60, rng.choice((0xED, 0xEE, 0xF0, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xFE, 0xFF, 2))
+            )
         return code + read(0x64) + read(0x60)
 
     def rtc(self) -> bytes:
         rng = self.rng
         index = rng.choice((0x0A, 0x0B, 0x0C, 0x0D, 0x32, rng.randrange(10), rng.getrandbits(7)))
-        value = {0x0A: 0x20 | rng.getrandbits(4), 0x0B: rng.getrandbits(8) & 0x77 | 2}.get(index, self.byte())
+        value = {0x0A: 0x20 | rng.getrandbits(4), 0x0B: rng.getrandbits(8) & 0x77 | 2}.get(
+            index, self.byte()
+        )
         code = out(0x70, index)
         return code + (out(0x71, value) if rng.random() < 0.6 else b"") + read(0x71)
 
@@ -187,15 +206,33 @@ class Programs:
 
     def floppy(self) -> bytes:
         rng = self.rng
-        cylinder, head, unit = rng.choice((0, 1, 39, 80)), rng.randrange(2), rng.choice((0, 0, 0, 1))
+        cylinder, head, unit = (
+            rng.choice((0, 1, 39, 80)),
+            rng.randrange(2),
+            rng.choice((0, 0, 0, 1)),
+        )
         sector, last = rng.randrange(1, 11), rng.choice((9, 9, 18))
         flags = rng.choice((0, 0x40, 0xC0, 0xE0))
-        move = bytes([head << 2 | unit, cylinder, head, sector, rng.choice((2, 2, 2, 3, 0)), last, 0x1B, 0xFF])
+        move = bytes(
+            [
+                head << 2 | unit,
+                cylinder,
+                head,
+                sector,
+                rng.choice((2, 2, 2, 3, 0)),
+                last,
+                0x1B,
+                0xFF,
+            ]
+        )
         command = rng.choice((
-            bytes([0x03, 0xDF, rng.choice((2, 2, 3))]), bytes([0x07, unit]), b"\x08", b"\x08", b"\x10",
-            bytes([0x0F, head << 2 | unit, cylinder]), bytes([0x04, unit]), bytes([0x4A, head << 2 | unit]),
+            bytes([0x03, 0xDF, rng.choice((2, 2, 3))]), bytes([0x07, unit]), b"\x08", b"\x08",
+            b"\x10",
+            bytes([0x0F, head << 2 | unit, cylinder]), bytes([0x04, unit]), bytes([0x4A,
+            head << 2 | unit]),
             bytes([flags | 6]) + move, bytes([flags | 6]) + move, bytes([flags & 0xC0 | 5]) + move,
-            bytes([flags | 0x16]) + move, bytes([0x42]) + move, b"\x0e", b"\x13\x00\x57\x00", b"\x94",
+            bytes([flags | 0x16]) + move, bytes([0x42]) + move, b"\x0e", b"\x13\x00\x57\x00",
+            b"\x94",
             bytes([0x4D, head << 2 | unit, 2, 9, 0x1B, 0xF6]), bytes([0x8F, unit, 3]),
             bytes([rng.getrandbits(8)]) + rng.randbytes(3),
         ))  # fmt: skip
@@ -216,28 +253,40 @@ class Programs:
                 return self.outs((0x3FB, 0x80 | rng.getrandbits(7)), (0x3F8, divisor & 0xFF),
                                  (0x3F9, divisor >> 8), (0x3FB, 3))  # fmt: skip
             case 1:
-                return self.outs((0x3F9, rng.getrandbits(4)), (0x3FC, rng.choice((0x0B, 8, 0x1B, 0x1F))))
+                return self.outs(
+                    (0x3F9, rng.getrandbits(4)), (0x3FC, rng.choice((0x0B, 8, 0x1B, 0x1F)))
+                )
             case 2:
                 return out(0x3FA, rng.choice((1, 7, 0xC7, 0x81, 0, self.byte()))) + read(0x3FA)
             case 3:
-                return b"".join(out(0x3F8, rng.randrange(32, 127)) for _ in range(rng.randrange(1, 20)))
+                return b"".join(
+                    out(0x3F8, rng.randrange(32, 127)) for _ in range(rng.randrange(1, 20))
+                )
             case _:
                 return b"".join(read(0x3F8 + n) for n in (5, 0, 2, 6))
 
     def vga(self) -> bytes:
         rng = self.rng
-        index = rng.choice((0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F, 0x01, 0x07, 0x09, 0x11, 0x12, 0x13, 0x06, 0x18))
+        index = rng.choice(
+            (0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F, 0x01, 0x07, 0x09, 0x11, 0x12, 0x13, 0x06, 0x18)
+        )
         match rng.randrange(5):
             case 0:
                 return out(0x3D4, index | self.byte() << 8, 2)
             case 1:
-                return self.outs((0x3D4, 0x11), (0x3D5, 0), (0x3D4, index), (0x3D5, self.byte())) + read(0x3D5)
+                return self.outs(
+                    (0x3D4, 0x11), (0x3D5, 0), (0x3D4, index), (0x3D5, self.byte())
+                ) + read(0x3D5)
             case 2:
                 return read(0x3DA) + self.outs((0x3C0, self.byte() & 0x3F), (0x3C0, self.byte()))
             case 3:
-                return self.outs((0x3C8, self.byte()), *[(0x3C9, self.byte())] * rng.randrange(5)) + read(0x3C9)
+                return self.outs(
+                    (0x3C8, self.byte()), *[(0x3C9, self.byte())] * rng.randrange(5)
+                ) + read(0x3C9)
             case _:
-                return self.outs((rng.choice((0x3C4, 0x3CE, 0x3D8, 0x3D9, 0x3C2)), self.byte())) + read(0x3DA)
+                return self.outs(
+                    (rng.choice((0x3C4, 0x3CE, 0x3D8, 0x3D9, 0x3C2)), self.byte())
+                ) + read(0x3DA)
 
     def handler(self, vector: int) -> bytes:
         """Of an interrupt: most end it as a driver does, some forget to."""
@@ -246,7 +295,9 @@ class Programs:
         if rng.random() < 0.3:
             code += b"\xfb"
         if rng.random() < 0.7:
-            code += read({9: 0x60, 12: 0x3FA, 14: 0x3F4, 0x70: 0x71}.get(vector, rng.choice((0x61, 0x40))))
+            code += read(
+                {9: 0x60, 12: 0x3FA, 14: 0x3F4, 0x70: 0x71}.get(vector, rng.choice((0x61, 0x40)))
+            )
         if rng.random() < 0.9:
             code += out(0x20, 0x20)
         if vector >= 0x70 and rng.random() < 0.9:

@@ -30,7 +30,9 @@ def ports(model: str, seed: int) -> int:
 def pc(model: str, seed: int, shift: int, clock: str = "virtual") -> Machine:
     """A PC with a program, its handlers and something to read from keyboard and line."""
     rng = random.Random(f"pc {model} {seed}")
-    machine = Machine(DISK, model=model, shift=shift, clock="host" if clock == "host" else "virtual")
+    machine = Machine(
+        DISK, model=model, shift=shift, clock="host" if clock == "host" else "virtual"
+    )
     vm, regs = machine.vm, machine.vcpu.regs
     programs = Programs(rng, model)
     vm.write(CODE << 4, programs.program(rng.choice((3, 10, 40))))
@@ -45,7 +47,8 @@ def pc(model: str, seed: int, shift: int, clock: str = "virtual") -> Machine:
     regs.ds, regs.es, regs.ss, regs.sp = DATA, DATA, STACK, 0x8000
     regs.eflags = rng.choice((2, 0x202, 0x202))
     if rng.random() < 0.7:
-        for port, value in ((0x20, 0x11), (0x21, 8), (0x21, 4), (0x21, 1), (0xA0, 0x11), (0xA1, 0x70),
+        for port, value in ((0x20, 0x11), (0x21, 8), (0x21, 4), (0x21, 1), (0xA0, 0x11), (0xA1,
+        0x70),
                             (0xA1, 2), (0xA1, 1), (0x21, 0), (0xA1, 0)):  # fmt: skip
             machine.pio.write(port, 1, value)
     machine.keyboard.type(rng.choice(("", "", "abc{ret}", "{f1}x")))
