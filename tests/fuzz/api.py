@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import faulthandler
 import gc
 import os
 import random
@@ -348,6 +349,7 @@ def _child(seed: str, calls: int, scratch: str, out: Path, log: Path) -> None:
         home.mkdir()
         os.chdir(home)
         sys.stderr = os.fdopen(2, "w", closefd=False)
+        faulthandler.enable(sys.stderr)
         prepare()
         status = in_child(seed, calls, DESCRIPTORS - 1)
     except BaseException:
