@@ -97,7 +97,7 @@ def members(kind: type) -> list[Target]:
     if issubclass(kind, (BaseException, int)) or getattr(kind, "_is_protocol", False):
         return found[:1]
     names = [n for n in dir(kind) if not n.startswith("_")]
-    names += [n for n in SPECIAL if getattr(kind, n, None) is not getattr(object, n, None)]
+    names += [n for n in SPECIAL if any(n in vars(each) for each in kind.__mro__[:-1])]
     if issubclass(kind, _core.Registers):
         names += dir(_core.Vm().create_vcpu().regs)
     return found + [Target(kind, n) for n in (*names, "__reduce_ex__", "copy")]
