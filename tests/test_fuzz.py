@@ -70,8 +70,9 @@ def test_some_cases_of_each_kind(kind: str, model: str) -> None:
 #: Cases that found something once.
 FOUND = (
     "ports 80386 13", "ports 80186 81", "ports 80486 144", "ports 80286 111106", "alias 80286 167",
-    "alias 8086 1345", "alias 80486 1579", "devices 80186 6", "devices 80286 42", "devices 80286 332",
-    "devices 80286 392", "devices 80286 2447", "devices 80386 1023", "devices 80286 1232",
+    "alias 8086 1345", "alias 80486 1579", "devices 80186 6", "devices 80286 42",
+    "devices 80286 332", "devices 80286 392", "devices 80286 2447", "devices 80386 1023",
+    "devices 80286 1232",
 )  # fmt: skip
 
 

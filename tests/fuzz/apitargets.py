@@ -23,22 +23,17 @@ BURNERS = ("write_floor", "add_chain", "run_vectors", "whole")
 #: Special methods that Python calls for operators and protocols.
 SPECIAL = (
     "__init__", "__len__", "__getitem__", "__setitem__", "__enter__", "__exit__", "__repr__",
-    "__eq__", "__hash__",
-    "__call__", "__iter__", "__getattr__", "__setattr__", "__delattr__", "__del__",
-    "__reduce_ex__", "__copy__",
-    "__setstate__", "__sizeof__", "__format__",
+    "__eq__", "__hash__", "__call__", "__iter__", "__getattr__", "__setattr__", "__delattr__",
+    "__del__", "__reduce_ex__", "__copy__", "__setstate__", "__sizeof__", "__format__",
 )  # fmt: skip
 #: By design these wait for the guest or for another process.
-WAITS = ("run", "step", "boot", "read", "stop", "drain", "__exit__", "close")
-
-
+WAITS = ("run", "step", "boot", "read")
 #: What parts of a machine call on each other, with numbers that the bus has checked. A caller who
-#: passes others gets
-#: whatever exception Python has; it may not crash, hang or leave anything.
+#: passes others gets whatever exception Python has; it may not crash or leave anything.
 AMONG_PARTS = (
     "pio_read", "pio_write", "mmio_read", "mmio_write", "execute", "data_moved", "parameters_of",
-    "lba", "step_to",
-    "transfer_to_memory", "transfer_from_memory", "sectors_on_track", "Drive", "eoi", "to_set1",
+    "lba", "step_to", "transfer_to_memory", "transfer_from_memory", "sectors_on_track", "Drive",
+    "eoi", "to_set1",
 )  # fmt: skip
 
 

@@ -117,18 +117,14 @@ def _same(value: Any) -> Make:
 
 
 NUMBERS: tuple[int, ...] = (
-    0, 1, 2, 7, 8, 15, 16, -1, -4096, 64, 255, 256, 4096, 0x1001, 0xFFFF, 0x10000, 1 << 20,
-    1 << 31, (1 << 31) - 1,
-    1 << 32, 1 << 52, 1 << 62, 1 << 63, (1 << 63) - 1, (1 << 64) - 1, 1 << 64, 1 << 200,
-    -(1 << 31), -(1 << 63),
-    -(1 << 64),
+    0, 1, 2, 7, 8, 15, 16, 64, 255, 256, 4096, 0x1001, 0xFFFF, 0x10000, 1 << 20, -1, -4096,
+    (1 << 31) - 1, 1 << 31, 1 << 32, 1 << 52, 1 << 62, (1 << 63) - 1, 1 << 63, (1 << 64) - 1,
+    1 << 64, 1 << 200, -(1 << 31), -(1 << 63), -(1 << 64),
 )  # fmt: skip
 TEXTS = (
     "", "pio", "mmio", "hypercall", "x", "\0", "\ud800", "é", "x" * 5000, "80386", "8086",
-    "virtual", "host", "interp",
-    "disk.img", "short.img", "fifo", "directory", "missing.img", "a.png", "b.txt", "{enter}", "a",
-    "{", "(", "٣",
-    "/dev/null", "/dev/zero",
+    "virtual", "host", "interp", "disk.img", "short.img", "fifo", "directory", "missing.img",
+    "a.png", "b.txt", "{enter}", "a", "{", "(", "٣", "/dev/null", "/dev/zero",
 )  # fmt: skip
 
 VALUES: dict[str, Make] = {
@@ -259,29 +255,51 @@ def _closed(event: EventFd) -> EventFd:
 
 #: Sensible values for parameters of a name, so that calls come beyond the first check.
 SENSIBLE: dict[str, tuple[Any, ...]] = {
-    "addr": (0, 0x1000, 0x7C00, 0xB8000, 0x300, 0x20), "size": (0, 1, 2, 4, 0x1000), "length": (0,
-    1, 2, 4, 8),
-    "base": (0, 0x300, 0x20000), "port": (0x300, 0x20, None), "gsi": (0, 5, 15, None),
+    "addr": (0, 0x1000, 0x7C00, 0xB8000, 0x300, 0x20),
+    "size": (0, 1, 2, 4, 0x1000),
+    "length": (0, 1, 2, 4, 8),
+    "base": (0, 0x300, 0x20000),
+    "port": (0x300, 0x20, None),
+    "gsi": (0, 5, 15, None),
     "value": (0, 1, 0xFF),
-    "n": (0, 1, 2, 5), "ns": (0, 1000), "deadline": (None, 0, 100000), "max_instructions": (0, 1,
-    100),
-    "model": ("80386", "80486", "8086"), "bus": ("pio", "mmio", "hypercall"), "kind": ("pio",
-    "mmio"),
-    "datamatch": (None, 0, 5), "readonly": (True, False), "dirty_log": (True, False),
+    "n": (0, 1, 2, 5),
+    "ns": (0, 1000),
+    "deadline": (None, 0, 100000),
+    "max_instructions": (0, 1, 100),
+    "model": ("80386", "80486", "8086"),
+    "bus": ("pio", "mmio", "hypercall"),
+    "kind": ("pio", "mmio"),
+    "datamatch": (None, 0, 5),
+    "readonly": (True, False),
+    "dirty_log": (True, False),
     "blocking": (False,),
-    "vector": (0, 8, 255), "lba": (0, 1, 719), "data": (b"", bytes(512), bytes(1024)),
+    "vector": (0, 8, 255),
+    "lba": (0, 1, 719),
+    "data": (b"", bytes(512), bytes(1024)),
     "text": ("a", "{enter}"),
-    "name": ("a", "enter"), "unit": (0, 1), "offset": (0, 1, 2), "timeout": (0, 0.001, None),
+    "name": ("a", "enter"),
+    "unit": (0, 1),
+    "offset": (0, 1, 2),
+    "timeout": (0, 0.001, None),
     "wall": (0.01,),
-    "until": ("x", None), "key": (0, 0x1000, slice(0, 4)), "breakpoints": ((), (5, 0x7C00)),
+    "until": ("x", None),
+    "key": (0, 0x1000, slice(0, 4)),
+    "breakpoints": ((), (5, 0x7C00)),
     "boot": (None, bytes(512)),
-    "source": (bytes(512), "disk.img"), "path": ("a.png", "b.txt"), "memory": (0x100000, 0x10000),
+    "source": (bytes(512), "disk.img"),
+    "path": ("a.png", "b.txt"),
+    "memory": (0x100000, 0x10000),
     "shift": (0, 7, 20),
-    "accel": ("interp",), "clock": ("virtual", "host"), "irqchip": (True, False),
+    "accel": ("interp",),
+    "clock": ("virtual", "host"),
+    "irqchip": (True, False),
     "write_back": (False, True),
-    "coalesce": (True, False), "flags": (0, 1, 2, 4), "buffer": (None,), "channel": (0, 2),
+    "coalesce": (True, False),
+    "flags": (0, 1, 2, 4),
+    "buffer": (None,),
+    "channel": (0, 2),
     "level": (True, False),
-}  # fmt: skip
+}
 
 
 def value(rng: random.Random, name: str, others: list[Any], again: Reenter) -> tuple[str, Any]:
