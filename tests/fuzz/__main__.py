@@ -6,15 +6,14 @@ Exit status: 0 nothing found, 1 findings.
 from __future__ import annotations
 
 import argparse
-import itertools
 import random
 import sys
 from collections.abc import Sequence
 
 import pyx86emu
 
-from .cases import KINDS, MODELS, Case, case, images
-from .hunt import hunt
+from .cases import KINDS, MODELS, Case, by_share, images
+from .hunt import Summary, hunt
 
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -39,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     first = random.SystemRandom().getrandbits(40) if asked.seed is None else asked.seed
     print(f"{pyx86emu.__file__}: seed {first}, {len(images())} images of guests", flush=True)
-    summary = hunt(map(case, itertools.count(first)), asked.seconds, jobs=asked.jobs)
+    summary = Summary()
+    hunt(by_share(first, summary.spent), asked.seconds, jobs=asked.jobs, summary=summary)
     print(summary)
     return 1 if summary.findings else 0
 

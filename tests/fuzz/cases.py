@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 from pyx86emu import Machine, MmioDevice, PioDevice
 from pyx86emu.disk import LARGEST
 
+from .alias import Aliased
+from .api import api
+from .bios import bios
 from .code import nasty
+from .crowd import crowd
+from .meddle import Meddled
+from .pc import short
+from .ports import ports
+from .rewrite import Rewritten
 from .world import LIMIT, World
 
 MODELS = ("8086", "80186", "80286", "80386", "80486")
@@ -29,12 +39,12 @@ def survive(model: str, seed: int) -> int:
     return world.vcpu.instructions
 
 
-def compare(model: str, seed: int) -> int:
+def compare(model: str, seed: int, make: Callable[[str, int], World] = World) -> int:
     """One machine in blocks, in slices, one instruction at a time: blocks must not be visible."""
     facts = []
     ran = 0
     for slices in ([LIMIT], [1], [3, 50, 1, 333, 7]):
-        world = World(model, seed)
+        world = make(model, seed)
         exits = world.run(slices)
         facts.append({"exits": exits} | world.facts())
         world.vm.close()
@@ -42,8 +52,27 @@ def compare(model: str, seed: int) -> int:
         if exits is None or len(exits) > LIMIT:
             return ran
     for other, name in zip(facts[1:], ("steps", "slices"), strict=True):
-        differ = [key for key in facts[0] if facts[0][key] != other[key]]
-        assert not differ, f"{model}, seed {seed}: {name} differ from blocks in {differ}"
+        differ = [
+            f"{key}: {short(facts[0][key], other[key])}"
+            for key in facts[0]
+            if facts[0][key] != other[key]
+        ]
+        assert not differ, f"{name} differ from blocks in\n  " + "\n  ".join(differ)
+    return ran
+
+
+def alias(model: str, seed: int) -> int:
+    """The same where every address has other names."""
+    return compare(model, seed, Aliased)
+
+
+def devices(model: str, seed: int) -> int:
+    """Devices that meddle only have to be survived; those that rewrite registers are compared."""
+    if random.Random(f"devices {model} {seed}").random() < 0.35:
+        return compare(model, seed, Rewritten)
+    world = Meddled(model, seed)
+    ran = world.endure()
+    world.end()
     return ran
 
 
@@ -101,12 +130,18 @@ def damaged(image: bytes, model: str, rng: random.Random) -> int:
         return machine.vcpu.instructions
 
 
-#: By name: the case, and how often it is chosen.
+#: By name: the case, and its share of the time.
 KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
-    "survive": (survive, 8),
-    "compare": (compare, 4),
-    "sector": (sector, 2),
-    "guest": (guest, 2),
+    "survive": (survive, 2),
+    "compare": (compare, 2),
+    "sector": (sector, 1),
+    "guest": (guest, 1),
+    "ports": (ports, 3),
+    "bios": (bios, 2),
+    "alias": (alias, 2),
+    "devices": (devices, 2),
+    "crowd": (crowd, 2),
+    "api": (api, 3),
 }
 
 
@@ -124,9 +159,11 @@ class Case(NamedTuple):
         return f"{self.kind} {self.model} {self.seed}"
 
 
-def case(number: int) -> Case:
-    """The case of a number: kind and model at random, but the same for ever."""
-    rng = random.Random(number)
-    names = list(KINDS)
-    kind = rng.choices(names, [KINDS[name][1] for name in names])[0]
-    return Case(kind, rng.choice(MODELS), number)
+def by_share(first: int, spent: Counter[str]) -> Iterator[Case]:
+    """Cases without end, numbered from `first`: each of the kind that is furthest from its share
+    of the seconds in `spent`, which whoever runs them keeps. The model is at random.
+    """
+    for number in count(first):
+        kind = min(KINDS, key=lambda kind: spent[kind] / KINDS[kind][1])
+        spent[kind] += 1e-3  # whose turn was before it has ended: not again at once
+        yield Case(kind, random.Random(number).choice(MODELS), number)

@@ -74,28 +74,39 @@ class Worker:
 
 @dataclass
 class Summary:
-    """What was run, and what was found."""
+    """What was run, and what was found; by kind."""
 
     cases: Counter[str] = field(default_factory=Counter)
-    instructions: int = 0
+    instructions: Counter[str] = field(default_factory=Counter)
+    spent: Counter[str] = field(default_factory=Counter)
+    """Seconds."""
     findings: list[tuple[Case, str]] = field(default_factory=list)
     seconds: float = 0.0
 
-    def note(self, case: Case, result: int | str) -> None:
+    def note(self, case: Case, result: int | str, seconds: float) -> None:
         self.cases[case.kind] += 1
+        self.spent[case.kind] += seconds  # type: ignore[assignment]
         if isinstance(result, int):
-            self.instructions += result
+            self.instructions[case.kind] += result
             return
         self.findings.append((case, result))
         print(f"FINDING {case}: {result.rstrip()}")
         print(f'    again: make fuzz ARGS="--repeat {case}"', flush=True)
 
     def __str__(self) -> str:
-        kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(self.cases.items()))
-        return (
-            f"fuzz: {self.cases.total():,} cases ({kinds}), {self.instructions:,} instructions, "
-            f"{self.seconds:.0f} s, {len(self.findings)} findings"
-        )
+        """One line, and a table for docs/RELIABILITY.md."""
+        found = Counter(case.kind for case, _ in self.findings)
+        lines = [
+            f"fuzz: {self.cases.total():,} cases, {self.instructions.total():,} instructions, "
+            f"{self.seconds:.0f} s, {len(self.findings)} findings",
+            "",
+            "| kind | cases | instructions | seconds | findings |",
+            "| --- | ---: | ---: | ---: | ---: |",
+        ]
+        for kind, cases in self.cases.items():
+            ran, took = self.instructions[kind], self.spent[kind]
+            lines.append(f"| {kind} | {cases:,} | {ran:,} | {took:,.0f} | {found[kind]} |")
+        return "\n".join(lines)
 
 
 def hunt(
@@ -105,9 +116,12 @@ def hunt(
     jobs: int = 1,
     run: Run = Case.run,
     patience: float = PATIENCE,
+    summary: Summary | None = None,
 ) -> Summary:
-    """Run cases until there are no more or time is up; those that have begun end."""
-    summary, start = Summary(), time.monotonic()
+    """Run cases until there are no more or time is up; those that have begun end. What is run is
+    noted in `summary`.
+    """
+    summary, start = Summary() if summary is None else summary, time.monotonic()
     workers: list[Worker] = []
 
     def go_on(worker: Worker) -> None:
@@ -124,12 +138,13 @@ def hunt(
         while workers:
             ready = wait([w.pipe for w in workers], timeout=min(1.0, patience / 4))
             for worker in workers[:]:
-                late = time.monotonic() - worker.started > patience
+                took = time.monotonic() - worker.started
+                late = took > patience
                 if worker.pipe not in ready and not late:
                     continue
                 hangs = worker.pipe not in ready
                 result = f"no end within {patience:g} s" if hangs else worker.result()
-                summary.note(worker.case, result)
+                summary.note(worker.case, result, took)
                 workers.remove(worker)
                 if hangs or not worker.process.is_alive():
                     worker.end()

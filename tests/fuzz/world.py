@@ -110,7 +110,7 @@ class World:
     def set_registers(self) -> None:
         """Code somewhere in memory: anywhere, at an edge of it, before the end of a segment."""
         rng, regs = self.rng, self.vcpu.regs
-        slot = rng.choice(self.vm.slots)
+        slot = rng.choice([slot for slot in self.vm.slots if slot.addr <= TOP])
         last = slot.addr + slot.size - 1
         places = (slot.addr, last, last - rng.randrange(40), rng.randrange(slot.addr, last))
         at = min(rng.choice(places), TOP)

@@ -1,0 +1,207 @@
+"""What the API offers: every public callable and property, and objects to use them on."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import pyx86emu
+from pyx86emu import Disk, Doorbell, EventFd, Machine, MmioDevice, PioDevice, Vm, _core
+from pyx86emu.devices.dma import Dma8237
+from pyx86emu.devices.floppy import FloppyController
+from pyx86emu.irqfd import IrqFds
+
+#: Programs, not parts: they run for long, or end the process.
+NOT_PARTS = ("cli", "measure", "examples", "conformance", "__main__", "models")
+#: Measurements that take as long as one asks for, on descriptors of the caller; how arguments are
+#: checked.
+BURNERS = ("write_floor", "add_chain", "run_vectors", "whole")
+#: Special methods that Python calls for operators and protocols.
+SPECIAL = (
+    "__init__", "__len__", "__getitem__", "__setitem__", "__enter__", "__exit__", "__repr__",
+    "__eq__", "__hash__", "__call__", "__iter__", "__getattr__", "__setattr__", "__delattr__",
+    "__del__", "__reduce_ex__", "__copy__", "__setstate__", "__sizeof__", "__format__",
+)  # fmt: skip
+#: By design these wait for the guest or for another process.
+WAITS = ("run", "step", "boot", "read")
+#: What parts of a machine call on each other, with numbers that the bus has checked. A caller who
+#: passes others gets whatever exception Python has; it may not crash or leave anything.
+AMONG_PARTS = (
+    "pio_read", "pio_write", "mmio_read", "mmio_write", "execute", "data_moved", "parameters_of",
+    "lba", "step_to", "transfer_to_memory", "transfer_from_memory", "sectors_on_track", "Drive",
+    "eoi", "to_set1",
+)  # fmt: skip
+
+
+class Target(NamedTuple):
+    """One thing to do: of a module (owner None), or of an object of a class."""
+
+    owner: type | None
+    name: str
+    what: Any = None
+
+    @property
+    def among_parts(self) -> bool:
+        return self.name in AMONG_PARTS or (
+            self.owner is not None and self.owner.__name__ in AMONG_PARTS
+        )
+
+    def __str__(self) -> str:
+        return f"{self.owner.__name__}.{self.name}" if self.owner else self.name
+
+
+def modules() -> list[Any]:
+    """The package's modules that are parts."""
+    found = [pyx86emu, _core]
+    for info in pkgutil.walk_packages(pyx86emu.__path__, "pyx86emu."):
+        if not set(info.name.split(".")) & set(NOT_PARTS):
+            found.append(importlib.import_module(info.name))
+    return found
+
+
+@cache
+def targets() -> tuple[Target, ...]:
+    """Functions and classes of all modules; of the classes all that is public or special."""
+    found: dict[str, Target] = {}
+    for name in pyx86emu.__all__:
+        getattr(pyx86emu, name)  # imports what comes later
+    for module in modules():
+        for name, thing in sorted(vars(module).items()):
+            if name.startswith("_") or name in BURNERS:
+                continue
+            if not str(getattr(thing, "__module__", "")).startswith("pyx86emu"):
+                continue
+            if inspect.isclass(thing):
+                for target in members(thing):
+                    found.setdefault(str(target), target)
+            elif callable(thing):
+                found.setdefault(name, Target(None, name, thing))
+    return tuple(found.values())
+
+
+def members(kind: type) -> list[Target]:
+    """Making one, and all that is public of one."""
+    found = [
+        Target(None, kind.__name__, kind),
+        Target(None, f"{kind.__name__}.__new__", bare(kind)),
+    ]
+    if issubclass(kind, (BaseException, int)) or getattr(kind, "_is_protocol", False):
+        return found[:1]
+    names = [n for n in dir(kind) if not n.startswith("_")]
+    names += [n for n in SPECIAL if any(n in vars(each) for each in kind.__mro__[:-1])]
+    if issubclass(kind, _core.Registers):
+        names += dir(_core.Vm().create_vcpu().regs)
+    return found + [Target(kind, n) for n in (*names, "__reduce_ex__", "copy")]
+
+
+def bare(kind: type) -> Callable[..., Any]:
+    """`kind.__new__(kind, ...)` without an __init__."""
+    return lambda *args: kind.__new__(kind, *args)
+
+
+# -- objects to use them on -----------------------------------------------------------------------
+
+LOOP = bytes.fromhex("b0 48 e6 e9 e4 60 e6 99 90 eb f4")
+
+
+def some_vm() -> Vm:
+    """With memory, a vCPU and a loop that meets ports."""
+    vm = Vm(irqchip=True)
+    vm.add_memory(0, 0x10000, dirty_log=True)
+    vm.write(0x1000, LOOP)
+    vcpu = vm.create_vcpu()
+    vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
+    return vm
+
+
+def some_machine() -> Machine:
+    return Machine(LOOP.ljust(510, b"\0") + b"\x55\xaa")
+
+
+def some_exit(code: str = "e499") -> _core.Exit:
+    vm = some_vm()
+    vm.write(0x1000, bytes.fromhex(code))
+    return vm.vcpus[0].run()
+
+
+class Quiet(PioDevice, MmioDevice):
+    """A device that only answers."""
+
+    length = 4
+
+
+def some_attachment() -> Any:
+    vm = some_vm()
+    return vm.pio.attach(Quiet(), 0x300)
+
+
+def some_irqfd() -> Any:
+    vm = some_vm()
+    return vm.irqfd(5, EventFd())
+
+
+MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
+    "Vm": (some_vm, Vm, lambda: _core.Vm()),
+    "Vcpu": (lambda: some_vm().vcpus[0], lambda: some_machine().vcpu),
+    "Registers": (lambda: some_vm().vcpus[0].regs,),
+    "MemorySlot": (lambda: some_vm().slots[0], lambda: Vm().add_memory(0x2000, 0x3000)),
+    "Exit": (
+        some_exit,
+        lambda: some_exit("e699"),
+        lambda: some_exit("f4"),
+        lambda: some_exit("0f01c1"),
+    ),
+    "IoEventFd": (
+        lambda: some_vm().ioeventfd(0x99),
+        lambda: some_vm().ioeventfd(0x99, 1, fd=Doorbell()),
+    ),
+    "Doorbell": (Doorbell, lambda: Doorbell(EventFd())),
+    "EventFd": (EventFd, lambda: EventFd(5, semaphore=True)),
+    "IrqFd": (some_irqfd,),
+    "IrqFds": (lambda: IrqFds(lambda gsi: None, lambda gsi, level: None),),
+    "Bus": (lambda: some_vm().pio, lambda: some_vm().mmio),
+    "Dispatcher": (lambda: some_vm().pio,),
+    "Owner": (lambda: _core.Owner(0, 4, 0, 4, lambda o, s: 0, lambda o, s, v: None),),
+    "Attachment": (some_attachment,),
+    "Clock": (lambda: some_vm().clock,),
+    "Timer": (lambda: some_vm().clock.call_after(1000, lambda: None),),
+    "Machine": (some_machine, Machine),
+    "Screen": (lambda: some_machine().screen,),
+    "Disk": (lambda: Disk(bytes(720 * 512)), lambda: Disk("disk.img", write_back=True)),
+    "Device": (Quiet,),
+    "PioDevice": (Quiet,),
+    "MmioDevice": (Quiet,),
+    "Dma8237": (lambda: Dma8237(some_vm()), lambda: some_machine().dma),
+    "FloppyController": (lambda: FloppyController(None), lambda: some_machine().floppy),
+    "FloppyChip": (lambda: some_machine().floppy,),
+    "Keyboard8042": (lambda: some_machine().keyboard,),
+    "Rtc": (lambda: some_machine().rtc,),
+    "Uart16550A": (lambda: some_machine().uart,),
+    "TextVideo": (lambda: some_machine().video,),
+    "Drive": (lambda: some_machine().floppy.drives[0],),
+    "Stats": (lambda: some_machine().stats,),
+}
+
+
+def some(kind: type) -> tuple[Callable[[], Any], ...]:
+    """Ways to an object of that class; without a better one the class without arguments."""
+    return MAKE.get(kind.__name__, (kind,))
+
+
+def parameters(call: Any) -> list[tuple[str, bool, bool]]:
+    """Of each parameter: its name, whether it must be given, whether by keyword only."""
+    try:
+        signature = inspect.signature(call)
+    except (TypeError, ValueError):
+        return [("value", False, False), ("key", False, False)]
+    found = []
+    for each in signature.parameters.values():
+        if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
+            found += [("value", False, False)] * 2 if each.kind is each.VAR_POSITIONAL else []
+        else:
+            found.append((each.name, each.default is each.empty, each.kind is each.KEYWORD_ONLY))
+    return found
