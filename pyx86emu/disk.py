@@ -53,6 +53,7 @@ def floppy_geometry(size: int) -> tuple[int, int, int]:
     >>> floppy_geometry(512)
     (40, 2, 9)
     """
+    size = whole(size, "the size of a floppy", 0, LARGEST)
     if size <= SECTOR:
         return (40, 2, 9)
     return next((c, h, s) for c, h, s in FLOPPIES if c * h * s * SECTOR >= size)

@@ -110,6 +110,8 @@ class IrqFds:
         self._stop.append(stop)
 
     def __del__(self) -> None:
+        if "_thread" not in self.__dict__:
+            return  # never begun
         if self._stop and self._entries:
             warnings.warn(
                 f"a Vm with irqfds was dropped without close(): {list(self._entries)}",

@@ -418,7 +418,7 @@ class _Watch:
 
     def __init__(self, machine: Machine, until: str | re.Pattern[str] | None) -> None:
         self.machine = machine
-        self.pattern = re.compile(until, re.M | re.S) if isinstance(until, str) else until
+        self.pattern = _pattern(until)
         self.looked_at: tuple[int, int, int] | None = None
 
     def seen(self) -> bool:
@@ -432,6 +432,17 @@ class _Watch:
         self.looked_at = version
         texts = (m.screen.text, m.serial_log.text(TAIL), m.debug.log.text(TAIL))
         return any(self.pattern.search(text) for text in texts)
+
+
+def _pattern(until: str | re.Pattern[str] | None) -> re.Pattern[str] | None:
+    if until is None or (isinstance(until, re.Pattern) and isinstance(until.pattern, str)):
+        return until
+    if not isinstance(until, str):
+        raise TypeError(f"until={until!r}: give a regular expression as str, or compiled from one")
+    try:
+        return re.compile(until, re.M | re.S)
+    except re.error as error:
+        raise ValueError(f"until={until!r} is no regular expression ({error})") from error
 
 
 def _memory_size(memory: int) -> int:

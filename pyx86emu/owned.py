@@ -51,6 +51,10 @@ class Descriptor(Single):
         if self._fd < 0:
             return
         try:
-            _warn(self._forgotten(), ResourceWarning, source=self)
+            try:
+                text = self._forgotten()
+            except Exception:  # half made, or somebody has set an attribute to nonsense
+                text = f"unclosed {type(self).__name__}: close() it"
+            _warn(text, ResourceWarning, source=self)
         finally:
             self._release()

@@ -5,6 +5,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
+from ._core import whole
 from .errors import MachineError
 from .memory import load
 
@@ -64,8 +65,12 @@ class Screen:
         return self._writes << 16 ^ self._video.start_address
 
     def row(self, y: int) -> bytes:
-        """One row as it is in memory: character, attribute, character ..."""
-        return self._row(y, self.columns)
+        """One row as it is in memory: character, attribute, character ...
+
+        `y` may be below the last row: a running guest changes how many there are. ValueError: it is
+        no row of any screen.
+        """
+        return self._row(whole(y, "row", 0, self._memory.size), self.columns)
 
     def _row(self, y: int, columns: int) -> bytes:
         video, size = self._video, columns * 2

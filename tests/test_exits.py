@@ -154,10 +154,34 @@ def test_an_exit_with_another_reason_keeps_the_rest(vm: MakeVm) -> None:
     assert other.reason is ExitReason.MATCH
 
 
-def test_an_exit_has_a_repr_whoever_made_it() -> None:
-    try:
-        made = Exit()
-    except TypeError as error:
-        assert "run()" in str(error)
-    else:
-        assert repr(made).startswith("Exit(")
+def test_an_exit_made_by_hand_says_where_exits_come_from() -> None:
+    with pytest.raises(TypeError, match=r"Exit objects are made by Vcpu.run\(\)"):
+        Exit()
+
+
+def test_a_step_stores_one_element_of_an_answered_batch(vm: MakeVm) -> None:
+    machine = vm()
+    v = vcpu(machine, "fc f36c f4")
+    v.run().reply(b"\1\2\3\4")
+
+    stored = []
+    for _ in range(4):
+        assert v.step().reason is ExitReason.DEBUG
+        stored.append((v.regs.cx, machine.read(0x2000, 4)))
+
+    assert stored == [
+        *((3, b"\1\0\0\0"), (2, b"\1\2\0\0")),
+        *((1, b"\1\2\3\0"), (0, b"\1\2\3\4")),
+    ]
+    assert v.run().reason is ExitReason.HLT
+
+
+def test_a_run_after_such_a_step_stores_the_rest(vm: MakeVm) -> None:
+    machine = vm()
+    v = vcpu(machine, "fc f36c f4")
+    v.run().reply(b"\1\2\3\4")
+    v.step()
+
+    assert v.run().reason is ExitReason.HLT
+
+    assert machine.read(0x2000, 4) == b"\1\2\3\4"

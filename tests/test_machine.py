@@ -497,3 +497,13 @@ def test_a_machine_whose_vm_does_not_close_still_closes_its_image(
 
     assert "closed" in repr(m.disk)
     close()
+
+
+@pytest.mark.parametrize(
+    ("until", "error"), [("(", ValueError), (b"x", TypeError), (5, TypeError)], ids=repr
+)
+def test_what_is_no_regular_expression_is_refused(
+    machine: MakeMachine, until: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=r"^until="):
+        machine(code(HALT)).run(until=until)

@@ -182,3 +182,9 @@ def test_whatever_the_guest_leaves_there_is_a_picture(
         assert isinstance(screen.version, int)
         assert picture(screen.png()) == (screen.columns * 8, screen.rows * 16)
         repr(m)
+
+
+@pytest.mark.parametrize("y", [-1, 1 << 16, 1 << 70])
+def test_a_row_that_is_not_there_is_refused(y: int) -> None:
+    with Machine() as m, pytest.raises(ValueError, match=r"^row is "):
+        m.screen.row(y)

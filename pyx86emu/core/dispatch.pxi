@@ -14,7 +14,9 @@ cdef class Owner:
     cdef object reader
     cdef object writer
 
-    def __cinit__(self, start, end, base, most, read, write, holder=None):
+    def __cinit__(self, start=None, end=None, base=None, most=None, read=None, write=None, holder=None):
+        if not callable(read) or not callable(write):
+            raise TypeError("Owner objects are made by Bus.attach()")
         self.start, self.end, self.base = natural(start, "start"), natural(end, "end"), natural(base, "base")
         if not self.base <= self.start < self.end:
             raise BusError(f"an owner of {self.start:#x} to {self.end:#x}, counted from {self.base:#x}: give a range")

@@ -6,9 +6,9 @@ cdef int irq_gsi(Vm vm, object gsi) except -1:
     vm.initialised()
     if not vm.vm.irqchip_on:
         raise OSError(IO_EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
-    line = exact(gsi, "an interrupt line")
+    line = exact(gsi, "gsi")
     if not 0 <= line <= 15:
-        raise OSError(IO_EINVAL, f"interrupt line {shown(line)}: the 8259 pair has lines 0 to 15")
+        raise OSError(IO_EINVAL, f"interrupt line {shown(line, 'd')}: the 8259 pair has lines 0 to 15")
     return line
 
 
@@ -32,7 +32,7 @@ cdef object irqfd_assign(Vm vm, object gsi, object fd, object resample):
 
 cdef object irqfd_deassign(Vm vm, object gsi, object fd):
     """Vm.irqfd_deassign()."""
-    line = exact(gsi, "an interrupt line")
+    line = exact(gsi, "gsi")
     identity = eventfd_identity(io_number(fd))
     if vm._irqfds is not None:
         vm._irqfds.deassign(line, identity)

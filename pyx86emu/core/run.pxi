@@ -265,6 +265,10 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             break
         if c.pending or c.finish:                # an instruction is half done: before anything else
             completed = 1
+            if c.debug_due:                      # an element of a batch has been stepped
+                c.debug_due = 0
+                c.why = EXIT_DEBUG
+                break
             if c.ins_pos and c.retired >= limit: # but a batch of REP INS may take several budgets
                 c.why = EXIT_INTR if c.kicked else EXIT_BUDGET
                 c.kicked = 0
@@ -274,11 +278,12 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             if c.delivering:
                 take_interrupt(c, c.vector)
             else:
+                next_ = c.retired
                 trap_step(c)
                 if not (c.pending or c.finish):
                     forget_batch(c)              # a fault may have cut it short
-                    if c.singlestep:
-                        debug_stop(c)
+                if c.singlestep and (c.retired != next_ or not (c.pending or c.finish)):
+                    debug_stop(c)
             continue
         if c.kicked:
             c.kicked = 0

@@ -66,7 +66,7 @@ cdef class Exit:
         cdef bint asks = self.reason == EXIT_HYPERCALL or (
             not self.write and (self.reason == EXIT_IO or self.reason == EXIT_MMIO))
         most = self.size * self.count
-        if PyObject_CheckBuffer(value):
+        if PyObject_CheckBuffer(value) and hasattr(value, "__len__"):      # numbers of numpy are buffers, too
             raw = bytes(memoryview(value).cast("B")[:most]).ljust(most, b"\0")
         else:
             raw = (exact(value, "the answer") & ((1 << 8 * most) - 1)).to_bytes(most, "little")
@@ -99,8 +99,6 @@ cdef class Exit:
         return e
 
     def __repr__(self):
-        if self.reason is None:
-            return "Exit(made by hand, no reason)"
         name = self.reason.name
         if self.reason == EXIT_IO or self.reason == EXIT_MMIO:
             where = f"port={self.addr:#x}" if self.reason == EXIT_IO else f"addr={self.addr:#x}"
@@ -468,6 +466,10 @@ cdef class Vcpu:
     def request_interrupt_window(self):
         """While true, run() returns Exit(IRQ_WINDOW_OPEN) as soon as the vCPU would take an interrupt."""
         return bool(self.c.intr_window)
+
+    @request_interrupt_window.deleter
+    def request_interrupt_window(self):
+        raise AttributeError("request_interrupt_window cannot be deleted: set it to False")
 
     @request_interrupt_window.setter
     def request_interrupt_window(self, value):

@@ -199,6 +199,10 @@ cdef class Vm:
         Vm it stays closed, and setting it to True changes nothing, as on a board that lacks the wire."""
         return bool(self.vm.a20)
 
+    @a20.deleter
+    def a20(self):
+        raise AttributeError("a20 cannot be deleted: set it to False")
+
     @a20.setter
     def a20(self, value):
         cdef bint up = bool(value)

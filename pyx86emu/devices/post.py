@@ -8,6 +8,7 @@
 
 from collections import deque
 
+from .._core import whole
 from ..device import PioDevice
 
 
@@ -24,7 +25,7 @@ class PostPort(PioDevice):
     max_size = 1
 
     def __init__(self, keep: int = 256) -> None:
-        self.history: deque[int] = deque(maxlen=keep)
+        self.history: deque[int] = deque(maxlen=whole(keep, "keep", 0, 1 << 20))
         self.reset()
 
     def reset(self) -> None:

@@ -133,8 +133,8 @@ class Uart16550A(PioDevice):
     # -- the line outside --------------------------------------------------------
 
     def receive(self, data: bytes) -> None:
-        """Send bytes to the guest; they queue up until it takes them."""
-        self.queue.extend(data)
+        """Send bytes to the guest; they queue up until it takes them. TypeError: no bytes."""
+        self.queue.extend(memoryview(data).cast("B"))
         if self._next_byte is None:
             self._feed()
 
