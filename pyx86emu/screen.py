@@ -5,7 +5,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
-from ._core import whole
+from ._core import exact
 from .errors import MachineError
 from .memory import load
 
@@ -67,10 +67,10 @@ class Screen:
     def row(self, y: int) -> bytes:
         """One row as it is in memory: character, attribute, character ...
 
-        `y` may be below the last row: a running guest changes how many there are. ValueError: it is
-        no row of any screen.
+        `y` may be outside the screen, since a running guest changes how many rows there are: text
+        memory goes on there, round and round. TypeError: no integer.
         """
-        return self._row(whole(y, "row", 0, self._memory.size), self.columns)
+        return self._row(exact(y, "row"), self.columns)
 
     def _row(self, y: int, columns: int) -> bytes:
         video, size = self._video, columns * 2

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -184,7 +185,12 @@ def test_whatever_the_guest_leaves_there_is_a_picture(
         repr(m)
 
 
-@pytest.mark.parametrize("y", [-1, 1 << 16, 1 << 70])
-def test_a_row_that_is_not_there_is_refused(y: int) -> None:
-    with Machine() as m, pytest.raises(ValueError, match=r"^row is "):
-        m.screen.row(y)
+@pytest.mark.parametrize("y", [numpy.uint8(255), numpy.int64(-1), 1 << 70], ids=repr)
+def test_any_integer_is_a_row_of_text_memory(y: int) -> None:
+    with Machine() as m:
+        assert m.screen.row(y) == m.screen.row(int(y))
+
+
+def test_a_row_is_an_integer() -> None:
+    with Machine() as m, pytest.raises(TypeError, match="row must be an integer"):
+        m.screen.row(1.5)  # type: ignore[arg-type]
