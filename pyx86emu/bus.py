@@ -70,7 +70,7 @@ class Bus(Dispatcher):
         clock: "Clock",
         taken: Iterable[tuple[int, int, str]] = (),
     ) -> None:
-        self.kind = kind
+        self._kind: Literal["pio", "mmio"] = kind
         self._vm = vm
         self._clock = clock
         self._taken = [(base, base + length, name) for base, length, name in taken]
@@ -114,7 +114,7 @@ class Bus(Dispatcher):
             for start, end in () if pull else spans:
                 offset = start - attachment.base
                 token = self._vm._attach(
-                    self.kind,
+                    self._kind,
                     start,
                     end - start,
                     _shifted_read(read, offset),
@@ -136,7 +136,7 @@ class Bus(Dispatcher):
         mine = [a for a in self._attached if a.device is device]
         if not mine:
             name = getattr(device, "name", type(device).__name__)
-            raise BusError(f"'{name}' is not attached to the {self.kind} bus")
+            raise BusError(f"'{name}' is not attached to the {self._kind} bus")
         for attachment in mine:
             attachment.detach()
 
@@ -151,8 +151,13 @@ class Bus(Dispatcher):
     ) -> "_core.IoEventFd":
         """`vm.ioeventfd` on this bus."""
         return self._vm.ioeventfd(
-            addr, length, bus=self.kind, datamatch=datamatch, fd=fd, coalesce=coalesce
+            addr, length, bus=self._kind, datamatch=datamatch, fd=fd, coalesce=coalesce
         )
+
+    @property
+    def kind(self) -> Literal["pio", "mmio"]:
+        """Which address space this is."""
+        return self._kind
 
     def read(self, addr: int, size: int) -> int:
         """What a read of `size` bytes (1 to 8) would give; bytes that nobody drives are FFh.
@@ -169,7 +174,7 @@ class Bus(Dispatcher):
         """None: nobody owns the whole access."""
         if (owner := self.find(addr, size)) is not None:
             return owner.read(addr, size)
-        return self._vm._chip_read(addr, size) if self.kind == "pio" else None
+        return self._vm._chip_read(addr, size) if self._kind == "pio" else None
 
     def write(self, addr: int, size: int, value: int) -> None:
         """Write `size` bytes (1 to 8) as the guest would; bytes that nobody takes are dropped.
@@ -188,7 +193,7 @@ class Bus(Dispatcher):
         if (owner := self.find(addr, size)) is not None:
             owner.write(addr, size, value)
             return True
-        return self.kind == "pio" and self._vm._chip_write(addr, size, value)
+        return self._kind == "pio" and self._vm._chip_write(addr, size, value)
 
     def reset(self) -> None:
         """Reset every device on this bus."""
@@ -201,25 +206,25 @@ class Bus(Dispatcher):
         return dict.fromkeys(owner.holder for owner in self._owners)
 
     def _access(self, addr: int, size: int) -> tuple[int, int]:
-        last = SPACE[self.kind] - 1
-        return whole(addr, "port" if self.kind == "pio" else "addr", 0, last), whole(
+        last = SPACE[self._kind] - 1
+        return whole(addr, "port" if self._kind == "pio" else "addr", 0, last), whole(
             size, "size", 1, 8
         )
 
     def _methods(self, device: "PioDevice | MmioDevice") -> tuple[Read, Write]:
         if isinstance(device, type):
             raise TypeError(f"attach a device, not its class: {device.__name__}()")
-        read = getattr(device, self.kind + "_read", None)
-        write = getattr(device, self.kind + "_write", None)
+        read = getattr(device, self._kind + "_read", None)
+        write = getattr(device, self._kind + "_write", None)
         if read is None or write is None:
-            other = "mmio" if self.kind == "pio" else "pio"
+            other = "mmio" if self._kind == "pio" else "pio"
             if not hasattr(device, other + "_read"):
                 raise TypeError(
-                    f"{type(device).__name__!r} is no device, it has no {self.kind}_read and "
-                    f"{self.kind}_write: make it a PioDevice or an MmioDevice"
+                    f"{type(device).__name__!r} is no device, it has no {self._kind}_read and "
+                    f"{self._kind}_write: make it a PioDevice or an MmioDevice"
                 )
             raise BusError(
-                f"'{_need(device, 'name')}' has no {self.kind}_read and {self.kind}_write: "
+                f"'{_need(device, 'name')}' has no {self._kind}_read and {self._kind}_write: "
                 f"attach it to vm.{other}"
             )
         return read, write
@@ -248,10 +253,10 @@ class Bus(Dispatcher):
         return spans
 
     def _check(self, name: str, start: int, end: int) -> None:
-        if start < 0 or end > SPACE[self.kind]:
+        if start < 0 or end > SPACE[self._kind]:
             raise BusError(
-                f"range {_span(start, end)} of '{name}' is outside the {self.kind} bus: "
-                f"attach it within {_span(0, SPACE[self.kind])}"
+                f"range {_span(start, end)} of '{name}' is outside the {self._kind} bus: "
+                f"attach it within {_span(0, SPACE[self._kind])}"
             )
         for taken_start, taken_end, owner in self._taken:
             if start < taken_end and taken_start < end:
@@ -280,7 +285,7 @@ class Bus(Dispatcher):
     def _overlap(
         self, name: str, start: int, end: int, owner: str, taken_start: int, taken_end: int
     ) -> BusError:
-        other = "port" if self.kind == "pio" else "address"
+        other = "port" if self._kind == "pio" else "address"
         return BusError(
             f"range {_span(start, end)} of '{name}' overlaps {owner} "
             f"({_span(taken_start, taken_end)}): attach one of them at another {other}"
@@ -297,7 +302,7 @@ class Bus(Dispatcher):
                 return
 
     def __repr__(self) -> str:
-        return f"<{self.kind} bus: {', '.join(a.name for a in self._attached) or 'empty'}>"
+        return f"<{self._kind} bus: {', '.join(a.name for a in self._attached) or 'empty'}>"
 
 
 def _need(device: "PioDevice | MmioDevice", what: str) -> Any:

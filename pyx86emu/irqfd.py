@@ -204,6 +204,8 @@ class IrqFds:
 
     def forked(self) -> None:
         """In a child of fork(): the thread is not here, and what epoll watches is the parent's."""
+        if self._thread.is_alive():
+            return  # it is: this is no child
         self._closed = True
         self._epoll.close()
         for stop in self._stop:

@@ -106,12 +106,19 @@ cdef class Dispatcher:
                 return owner if owner.holds(addr, size) else None
         return None
 
-    def dispatch(self, Exit exit not None):
+    def dispatch(self, exit):
         """Serve an IO or MMIO exit from the attached devices; False if none owns the access.
 
         while (exit := vcpu.run()).reason is ExitReason.IO:
             vm.pio.dispatch(exit)
+
+        TypeError: it is no Exit.
         """
+        if type(exit) is not Exit:
+            raise TypeError(f"dispatch() serves an Exit, not {type(exit).__name__}")
+        return self.serve(exit)
+
+    cdef bint serve(self, Exit exit) except -1:
         cdef int size = exit.size
         cdef Owner owner
         if exit.reason != EXIT_IO and exit.reason != EXIT_MMIO:

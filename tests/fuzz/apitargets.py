@@ -13,7 +13,6 @@ import pyx86emu
 from pyx86emu import Disk, Doorbell, EventFd, Machine, MmioDevice, PioDevice, Vm, _core
 from pyx86emu.devices.dma import Dma8237
 from pyx86emu.devices.floppy import FloppyController
-from pyx86emu.irqfd import IrqFds
 
 #: Programs, not parts: they run for long, or end the process.
 NOT_PARTS = ("cli", "measure", "examples", "conformance", "__main__", "models")
@@ -162,7 +161,6 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     "Doorbell": (Doorbell, lambda: Doorbell(EventFd())),
     "EventFd": (EventFd, lambda: EventFd(5, semaphore=True)),
     "IrqFd": (some_irqfd,),
-    "IrqFds": (lambda: IrqFds(lambda gsi: None, lambda gsi, level: None),),
     "Bus": (lambda: some_vm().pio, lambda: some_vm().mmio),
     "Dispatcher": (lambda: some_vm().pio,),
     "Owner": (lambda: _core.Owner(0, 4, 0, 4, lambda o, s: 0, lambda o, s, v: None),),
