@@ -14,7 +14,6 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
 #: Edge-triggered: a count that was there before has raised the line and stays.
@@ -53,15 +52,30 @@ class Bell(Protocol):
     def _notify(self) -> None: ...
 
 
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class IrqFd:
     """An eventfd that raises a line of a Vm. Made by `Vm.irqfd`. Any thread may call `deassign`."""
 
+    __slots__ = ("_owner", "fd", "gsi", "identity", "resample")
     _owner: "IrqFds"
     gsi: int
     fd: int
     identity: str
     resample: Bell | None
+
+    def __init__(
+        self, owner: "IrqFds", gsi: int, fd: int, identity: str, resample: Bell | None
+    ) -> None:
+        if hasattr(self, "_owner"):
+            raise RuntimeError("an IrqFd is initialised once: Vm.irqfd() makes another one")
+        given = zip(IrqFd.__slots__, (owner, fd, gsi, identity, resample), strict=True)
+        for name, value in given:
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"an IrqFd does not change its {name}: make another one")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"an IrqFd keeps its {name}")
 
     def deassign(self) -> None:
         """Raise the line no more. Twice is fine, as with KVM."""
@@ -112,14 +126,16 @@ class IrqFds:
     def __del__(self) -> None:
         if "_thread" not in self.__dict__:
             return  # never begun
-        if self._stop and self._entries:
-            warnings.warn(
-                f"a Vm with irqfds was dropped without close(): {list(self._entries)}",
-                ResourceWarning,
-                source=self,
-                stacklevel=2,
-            )
-        self._end()
+        try:
+            if self._stop and self._entries:
+                warnings.warn(
+                    f"a Vm with {len(self._entries)} irqfds was dropped without close()",
+                    ResourceWarning,
+                    source=self,
+                    stacklevel=2,
+                )
+        finally:
+            self._end()
 
     def add(self, gsi: int, fd: int, identity: str, resample: Bell | None) -> IrqFd:
         """Watch an eventfd. OSError EBUSY: it raises a line already; EBADF: the Vm is closed."""
