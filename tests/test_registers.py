@@ -97,3 +97,13 @@ def test_an_interrupt_vector_is_a_byte(v: Vcpu, vector: int) -> None:
 def test_an_interrupt_vector_is_an_integer(v: Vcpu, vector: object) -> None:
     with pytest.raises(TypeError, match="interrupt vector must be an integer"):
         v.interrupt(vector)  # type: ignore[arg-type]
+
+
+def test_properties_that_can_be_set_cannot_be_deleted(v: Vcpu) -> None:
+    for act in (
+        lambda: delattr(v, "request_interrupt_window"),
+        lambda: delattr(v.vm, "a20"),
+        lambda: delattr(v.regs, "ax"),
+    ):
+        with pytest.raises(AttributeError):
+            act()

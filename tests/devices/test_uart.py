@@ -549,3 +549,9 @@ def test_any_accesses_leave_line_and_registers_consistent(attach_alone, accesses
         pending = uart._source() != 0x01
         assert uart.irq.level == (pending and bool(uart.mcr & MCR_OUT2))
         assert bool(uart.lsr & LSR_DR) == bool(uart.fifo)
+
+
+@pytest.mark.parametrize("data", [range(1 << 40), [1, 2], "text", 5, None], ids=repr)
+def test_only_bytes_are_received(data: object) -> None:
+    with pytest.raises(TypeError):
+        Uart16550A().receive(data)  # type: ignore[arg-type]
