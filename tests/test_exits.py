@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pyx86emu import Exit, ExitReason, PioDevice, Vcpu, Vm
+from tests.conformance import guest
 
 MakeVm = Callable[..., Vm]
 
@@ -14,12 +15,9 @@ NO_ANSWER = "waits for no answer: reply to a read"
 
 
 def vcpu(vm: Vm, code: str) -> Vcpu:
-    ram = vm.add_memory(0, 0x10000)
-    data = bytes.fromhex(code)
-    ram[0x1000 : 0x1000 + len(data)] = data
-    made = vm.create_vcpu()
-    made.regs.cs = made.regs.es = 0
-    made.regs.ip, made.regs.di, made.regs.dx, made.regs.cx = 0x1000, 0x2000, 0x80, 4
+    """Before `code`, ready for a REP INSB of four bytes from port 80h to 2000h."""
+    made = guest.vcpu(vm, code)
+    made.regs.di, made.regs.dx, made.regs.cx = 0x2000, 0x80, 4
     return made
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pyx86emu import ExitReason, Machine, PioDevice, Vcpu, Vm
+from pyx86emu import ExitReason, Machine, PioDevice, Vm
 from tests import shim
+from tests.conformance.guest import vcpu
 
 MakeMachine = Callable[..., Machine]
 MakeVm = Callable[..., Vm]
@@ -23,17 +24,6 @@ ROOT = Path(__file__).resolve().parents[1]
 #: cli; stop counter 0 of the 8254; sti; INT 16h: wait for a key; say it on port E9h; cli; hlt
 WAIT_FOR_A_KEY = bytes.fromhex("fa b030 e643 fb b400 cd16 e6e9 faf4")
 LAST = (1 << 63) - 1
-
-
-def vcpu(vm: Vm, code: str) -> Vcpu:
-    """A vCPU at `code`, which lies at 1000h; its stack ends at 8000h."""
-    ram = vm.add_memory(0, 0x10000)
-    data = bytes.fromhex(code)
-    ram[0x1000 : 0x1000 + len(data)] = data
-    made = vm.create_vcpu()
-    made.regs.cs = made.regs.ss = 0
-    made.regs.ip, made.regs.sp = 0x1000, 0x8000
-    return made
 
 
 # -- real time ------------------------------------------------------------------------------------

@@ -15,18 +15,10 @@ from pathlib import Path
 import pytest
 
 from pyx86emu import Exit, ExitReason, PioDevice, Vcpu, Vm
+from tests.conformance.guest import vcpu
 
 MakeVm = Callable[..., Vm]
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def vcpu(vm: Vm, code: str) -> Vcpu:
-    ram = vm.add_memory(0, 0x10000)
-    data = bytes.fromhex(code)
-    ram[0x1000 : 0x1000 + len(data)] = data
-    made = vm.create_vcpu()
-    made.regs.cs, made.regs.ip = 0, 0x1000
-    return made
 
 
 @contextmanager

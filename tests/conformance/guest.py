@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from pyx86emu import Exit, ExitReason, Vm
+from pyx86emu import Exit, ExitReason, Vcpu, Vm
 
 CODE = 0x1000
 STACK = 0x8000
@@ -26,6 +26,18 @@ Answer = Callable[[Exit], bytes | int | None]
 def program(listing: str) -> bytes:
     """Machine code from lines of hex bytes, with what they mean after a semicolon."""
     return bytes.fromhex("".join(line.split(";")[0] for line in listing.splitlines()))
+
+
+def vcpu(vm: Vm, code: str) -> Vcpu:
+    """A vCPU before `code`, in 64 KiB of RAM; segments are 0, and a stack is there."""
+    ram = vm.add_memory(0, 0x10000)
+    data = program(code)
+    ram[CODE : CODE + len(data)] = data
+    made = vm.create_vcpu()
+    for name in ("cs", "ds", "es", "ss"):
+        setattr(made.regs, name, 0)
+    made.regs.ip, made.regs.sp = CODE, STACK
+    return made
 
 
 def all_a5(exit: Exit) -> bytes:
