@@ -254,6 +254,19 @@ cdef inline void ask_device(CPU* c, Op* o) noexcept nogil:
     go_outside(c)
 
 
+cdef inline void keep_code(CPU* c, Op* o) noexcept nogil:
+    """Before a device is read, which may store into the instruction that asks, or take its memory away."""
+    cdef uint32_t pa = c.sb[CS] + o.ip
+    cdef int i
+    c.asked_tag = retired_at(c, o)
+    if (pa & 255) <= 256 - ASKED_CODE and o.ip <= 0x10000 - ASKED_CODE and c.ram[pa >> 8]:
+        memcpy(c.asked_code, <void*>(c.ram[pa >> 8] + pa), ASKED_CODE)
+        return
+    for i in range(ASKED_CODE):
+        pa = c.sb[CS] + (o.ip + i & 0xFFFF)
+        c.asked_code[i] = (<uint8_t*>(c.ram[pa >> 8] + pa))[0] if c.ram[pa >> 8] else 0
+
+
 cdef inline void device_asked(CPU* c) noexcept nogil:
     come_inside(c)
     c.in_device = 0
@@ -274,6 +287,7 @@ cdef bint push_write(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size, 
 
 cdef uint64_t push_read(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size) noexcept nogil:
     cdef uint64_t v
+    keep_code(c, o)
     ask_device(c, o)
     if not take_gil(c):
         r = range_at(c.vm, bus, addr, size)

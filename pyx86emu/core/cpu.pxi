@@ -52,6 +52,7 @@ cdef enum:
     BLOCK_OPS = 32
     CALLS = 16
     LOG_READS = 80
+    ASKED_CODE = 16
     EXITS = 160
 
 cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm see it
@@ -279,6 +280,9 @@ cdef struct CPU:
     uint64_t io_time             # guest time and `retired` at the access that a Python device answers now
     uint64_t io_retired
     bint touched                 # that device has changed what blocks rely on: leave after its instruction
+    uint8_t asked_code[ASKED_CODE]      # the instruction that asked, and at which count: a device may store into it
+    uint64_t asked_tag
+    bint refetch                 # it is to be finished with those bytes
     uint32_t moved               # MOVED_CS, MOVED_IP: it chose where the guest goes on after it
     uint32_t moved_cs            # a segment base, as sb[CS]
     uint32_t moved_ip

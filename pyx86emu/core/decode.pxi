@@ -2,6 +2,7 @@
 
 cdef struct Dec:
     CPU* c
+    uintptr_t* ram               # where the bytes are: c.ram, but for an instruction that is finished
     Op* o                        # ops of this instruction
     int room                     # so many fit, at least 1; what is beyond goes to `spare`
     int used
@@ -57,11 +58,11 @@ cdef uint32_t fetch8(Dec* d) noexcept nogil:
             return 0
         d.wrapped = 1
     pa = d.base + (d.ip & 0xFFFF)
-    if d.c.ram[pa >> 8] == 0:
+    if d.ram[pa >> 8] == 0:
         d.hole = 1
         return 0
     d.ip += 1
-    return (<uint8_t*>(d.c.ram[pa >> 8] + pa))[0]
+    return (<uint8_t*>(d.ram[pa >> 8] + pa))[0]
 
 
 cdef uint32_t fetch16(Dec* d) noexcept nogil:
@@ -315,6 +316,7 @@ cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t 
     cdef bint open_ = 1                          # the last whole instruction goes on to the next
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
     d.c = c
+    d.ram = c.ram
     d.base = base
     d.ip = ip
     d.fluid = 0

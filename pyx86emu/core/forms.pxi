@@ -85,7 +85,7 @@ cdef bint fluid_operand(Dec* d, int size) noexcept nogil:
     """If the immediate here is one that the guest keeps rewriting: an op that reads it to c.tmp2."""
     cdef uint32_t pa = d.base + d.ip
     cdef Op* o
-    if d.ip + size > 0x10000 or d.fluid == 4 or not fluid(d.c, pa, size):
+    if d.ip + size > 0x10000 or d.fluid == 4 or d.ram != d.c.ram or not fluid(d.c, pa, size):
         return 0
     o = emit(d, FLUID_IMM[0][si_(size)])
     o.imm = pa

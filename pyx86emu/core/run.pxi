@@ -26,6 +26,44 @@ cdef inline void finish_slice(CPU* c) noexcept nogil:
     c.retired = c.slice_end - <uint64_t>c.left
 
 
+cdef uintptr_t* code_as_asked(CPU* c) noexcept nogil:
+    """A table of memory where the instruction at CS:IP is as it was when it asked a device; the caller frees it. NULL: it
+    is so anyway (or no memory is left)."""
+    cdef uint32_t pa, g
+    cdef uint32_t granule[3]
+    cdef uintptr_t* table
+    cdef uint8_t* bytes_
+    cdef int i, k, n = 0
+    cdef bint same = 1
+    if c.asked_tag != c.retired:
+        return NULL
+    for i in range(ASKED_CODE):
+        pa = c.sb[CS] + (c.ip + i & 0xFFFF)
+        same = same and c.ram[pa >> 8] and (<uint8_t*>(c.ram[pa >> 8] + pa))[0] == c.asked_code[i]
+    if same:
+        return NULL
+    table = <uintptr_t*>malloc(sizeof(c.vm.mem.rd) + 3 * 256)
+    if table == NULL:
+        return NULL
+    memcpy(table, c.ram, sizeof(c.vm.mem.rd))
+    for i in range(ASKED_CODE):
+        pa = c.sb[CS] + (c.ip + i & 0xFFFF)
+        g = pa >> 8
+        k = 0
+        while k < n and granule[k] != g:
+            k += 1
+        if k == n:                               # 16 bytes lie in three granules at most, if the segment wraps
+            bytes_ = <uint8_t*>table + sizeof(c.vm.mem.rd) + n * 256
+            memset(bytes_, 0, 256)
+            if c.ram[g]:
+                memcpy(bytes_, <void*>(c.ram[g] + (g << 8)), 256)
+            table[g] = <uintptr_t>bytes_ - (g << 8)
+            granule[n] = g
+            n += 1
+        (<uint8_t*>(table[g] + pa))[0] = c.asked_code[i]
+    return table
+
+
 cdef void step_one(CPU* c) noexcept nogil:
     """One instruction (one iteration of a REP), uncached. The raised floor keeps it from entering a block."""
     cdef Dec d
@@ -33,8 +71,15 @@ cdef void step_one(CPU* c) noexcept nogil:
     cdef Op* o
     cdef int i
     cdef bint carried = c.carry
+    cdef uintptr_t* kept = NULL
     memset(&d, 0, sizeof(d))
     d.c = c
+    d.ram = c.ram
+    if RARELY(c.refetch):
+        c.refetch = 0
+        kept = code_as_asked(c)
+        if kept != NULL:
+            d.ram = kept
     d.o = first
     d.room = 9                                   # of 10: a header goes before
     d.base = c.sb[CS]
@@ -45,6 +90,7 @@ cdef void step_one(CPU* c) noexcept nogil:
         d.rep = c.carry_rep
         c.carry = 0
     decode_one(&d)
+    free(kept)
     for i in range(d.used):
         first[i].k = <uint8_t>i
         first[i].n = 0
@@ -249,7 +295,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     cdef uint64_t now, span, next_, signals = 0, turns = 0, jumps = 0, waited = 0, room
     cdef uint64_t began = c.retired, most = limit - began, soon = min(until, c.look)
     cdef Op* o
-    cdef bint interruptible, lines, served = 0, stirred = 0, completed = 0
+    cdef bint interruptible, lines, served = 0, stirred = 0, completed = 0, refetch
     cdef int vector
     come_inside(c)
     while True:
@@ -273,12 +319,14 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
                 c.why = EXIT_INTR if c.kicked else EXIT_BUDGET
                 c.kicked = 0
                 break
+            refetch = c.finish and not c.pending
             c.pending = 0
             c.finish = 0
             if c.delivering:
                 take_interrupt(c, c.vector)
             else:
                 next_ = c.retired
+                c.refetch = refetch
                 trap_step(c)
                 if not (c.pending or c.finish):
                     forget_batch(c)              # a fault may have cut it short

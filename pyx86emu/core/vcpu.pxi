@@ -117,6 +117,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     c.no = MAX_VCPUS                             # in no table yet
     c.ram = vm.mem.rd
     c.look = FOREVER
+    c.asked_tag = FOREVER
     c.wall = FOREVER
     pthread_mutex_init(&c.wait_lock, NULL)
     pthread_cond_init(&c.wait_cond, NULL)
