@@ -101,7 +101,7 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
 
 
 cdef inline void forget_batch(CPU* c) noexcept nogil:
-    """Of REP INS: what is left of its answer is nobody's."""
+    """Drop the unread rest of a REP INS answer."""
     c.ins_count = 0
     c.ins_pos = 0
 
@@ -246,7 +246,7 @@ cdef inline uint64_t ones(int size) noexcept nogil:
 # the time, else it is looked up again.
 
 cdef inline void ask_device(CPU* c, Op* o) noexcept nogil:
-    """Outside, with the state in which the instruction of `o` begins: a device sees the same in blocks and in steps."""
+    """Go outside to call a device. It sees the state in which the instruction of `o` begins, in blocks as in steps."""
     c.io_time = now_ns(c, o)
     c.io_retired = retired_at(c, o)
     c.ip = o.ip
@@ -258,7 +258,7 @@ cdef inline void device_asked(CPU* c) noexcept nogil:
     come_inside(c)
     c.in_device = 0
     if RARELY(c.wall != FOREVER) and late(c):
-        want(c, REQ_INTR)                        # leave after this instruction; the run loop ends the run
+        want(c, REQ_INTR)                        # leave after this instruction: the run loop then ends run()
 
 
 cdef bint push_write(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:

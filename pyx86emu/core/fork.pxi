@@ -1,4 +1,4 @@
-# What a forked child finds of its parent's Vms: no threads, no pending rings, no lock that somebody held.
+# fork(): in a child, free the Vms of the parent's threads, pending rings and held locks.
 
 import weakref as _weakref
 

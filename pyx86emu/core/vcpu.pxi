@@ -202,7 +202,7 @@ cdef class Vcpu:
         self.c = new_cpu(vm.vm, model)
         self.regs = Registers.__new__(Registers)
         self.regs.vcpu = self
-        vm.stop()                                # lets the GIL go: nothing may be looked at before. C only from here
+        vm.stop()                                # releases the GIL: look at everything after it. C only from here
         closed = vm.closed
         full = vm.vm.ncpus == MAX_VCPUS
         for i in range(vm.vm.ncpus):
@@ -271,8 +271,9 @@ cdef class Vcpu:
         """run() with two more limits, both Exit DEADLINE.
 
         `wall_deadline`: host time in ns, as time.monotonic_ns() gives it; late by at most 20 ms and the device call in
-        progress, whatever the guest does. `look`: guest time in ns, for a caller that only looks about. A vCPU in HLT
-        stops for no second look while nothing has happened, so a HLT that nothing can end is Exit HLT all the same.
+        progress, whatever the guest does. `look`: guest time in ns, for a caller that only wants to look. A vCPU that is
+        in HLT from the start of the run does not stop for it before something happens: a HLT that nothing can end is
+        still Exit HLT.
         """
         cdef uint64_t most = FOREVER, until = FOREVER, look_at = FOREVER, wall = FOREVER
         if max_instructions is not None:
@@ -339,7 +340,7 @@ cdef class Vcpu:
         return e
 
     def step(self):
-        """Run one instruction (one iteration of a REP): Exit(DEBUG) behind it, or the exit it made. After the exit
+        """Run one instruction (one iteration of a REP): Exit(DEBUG) after it, or the exit it made. After the exit
         of a read the next step completes it; a write is complete at its exit. Raises as run() does."""
         return go(self, FOREVER, FOREVER, FOREVER, FOREVER, STEP_ONCE)
 
@@ -409,7 +410,7 @@ cdef class Vcpu:
 
     def reset(self):
         """The state after RESET: F000:FFF0, pending exits and interrupts dropped. While it runs it
-        happens behind the instruction, from another thread soon."""
+        happens after the instruction, from another thread soon."""
         if self.owner:
             want(self.c, REQ_RESET)
             return
@@ -426,7 +427,7 @@ cdef class Vcpu:
             self.c.in_device = 0
             self.c.moved = 0
             self.c.touched = 0
-            pthread_mutex_init(&self.c.wait_lock, NULL)      # somebody may have held the old one
+            pthread_mutex_init(&self.c.wait_lock, NULL)      # another thread may have held the old one
         return 0
 
     cdef int mine(self, str what) except -1:
@@ -437,7 +438,7 @@ cdef class Vcpu:
         return 0
 
     cdef int shut(self) except -1:
-        """For close(): out of the core, and not in again. A device that blocks keeps it waiting; Ctrl-C ends that."""
+        """For close(): wait until the vCPU has left the core. A device that blocks keeps it waiting; Ctrl-C ends the wait."""
         if self.owner:
             want(self.c, REQ_KICK)
         if self.owner != PyThread_get_thread_ident():
