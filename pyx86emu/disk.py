@@ -163,7 +163,7 @@ class Disk(Descriptor):
         self._need_open()
         lba, n = self._inside(lba, n)
         with self._lock:
-            self._need_open()  # nobody closes it from here on
+            self._need_open()  # with the lock it cannot be closed
             overlay = self._overlay
             if not overlay:
                 return self._image(lba, n)
@@ -240,7 +240,7 @@ class Disk(Descriptor):
         return OSError(cause.errno, text, self.name)
 
     def close(self, *, discard: bool = False) -> None:
-        """Commit where that was asked for, and let go of the file. Twice is fine.
+        """Commit if `write_back` was given, and close the file. Twice is fine.
 
         If the commit fails, the disk stays open with what was not written: make room and call
         `close()` again, or give those sectors up with `close(discard=True)`.

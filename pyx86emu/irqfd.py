@@ -94,10 +94,10 @@ class IrqFds:
     """The irqfds of one Vm and the thread that waits for them. `take` empties an eventfd."""
 
     def __init__(self, lines: Lines, take: Callable[[int], int]) -> None:
-        self._stop: list[int] = []  # who takes the descriptor out ends the thread
+        self._stop: list[int] = []  # the one who pops the descriptor ends the thread
         self._lines = lines
         self._take = take
-        self._entries: dict[IrqFd, None] = {}  # who takes one out removes it
+        self._entries: dict[IrqFd, None] = {}  # the one who pops an entry removes it
         self._by_identity: dict[str, IrqFd] = {}
         self._adding: dict[IrqFd, None] = {}  # not in epoll yet
         self._kept: dict[IrqFd, int] = {}  # counts that were there before, and stay
@@ -197,13 +197,13 @@ class IrqFds:
                 self._by_identity.pop(entry.identity, None)
         self._lines._irqfds_changed(self._entries)
         if entry.resample is not None and not self._resampled(entry.gsi):
-            self._lines.irq_line(entry.gsi, False)  # nobody is left who would lower it
+            self._lines.irq_line(entry.gsi, False)  # no irqfd is left that would lower it
 
     def _resampled(self, gsi: int) -> bool:
         return any(e.resample is not None and e.gsi == gsi for e in list(self._entries))
 
     def eoi(self, lines: int) -> None:
-        """Drop the lines that are held for a resample, and tell their owners."""
+        """Lower the lines that are held for a resample, and signal their eventfds."""
         for entry in list(self._entries):
             if entry.resample is not None and lines >> entry.gsi & 1:
                 self._lines.irq_line(entry.gsi, False)
@@ -221,7 +221,7 @@ class IrqFds:
     def forked(self) -> None:
         """In a child of fork(): the thread is not here, and what epoll watches is the parent's."""
         if self._thread.is_alive():
-            return  # it is: this is no child
+            return  # the thread is here: this is no child
         self._closed = True
         self._epoll.close()
         for stop in self._stop:
@@ -253,7 +253,7 @@ class IrqFds:
             self._lines.irq_line(entry.gsi, True)
 
     def _serve(self, events: list[tuple[int, int]]) -> None:
-        # Not `_entries`: one that is refused in this moment has the number too.
+        # Not `_entries`: an entry that is being refused may have the same descriptor.
         by_fd = {entry.fd: entry for entry in list(self._by_identity.values())}
         for fd, _ in events:
             entry = by_fd.get(fd)

@@ -70,7 +70,7 @@ class Stats:
 
 
 class _BootPost(PostPort):
-    """The POST port, which hears the BIOS hand over to the boot sector."""
+    """The POST port; it calls `on_boot` when the BIOS hands over to the boot sector."""
 
     name = "post"
 
@@ -275,8 +275,8 @@ class Machine(Single):
         INTERNAL_ERROR: what this machine does not run. INTR: somebody kicked the vCPU.
 
         Limits count from the call on. `wall` holds within 20 ms and the device call in progress,
-        whatever the guest does. ValueError: a limit that is negative or no number; times from
-        292 years on; TypeError: `max_instructions` is no integer.
+        whatever the guest does. ValueError: a limit that is negative or NaN, or a time of 292 years
+        or more; TypeError: a time that is no number, `max_instructions` that is no integer.
         """
         watch = _Watch(self, until)
         clock = self.vm.clock

@@ -41,7 +41,7 @@ def send(data: bytes) -> None:
     try:
         _put(stream, data)
     except BrokenPipeError as error:
-        raise HostError("") from error  # who read our output has gone, and knows it
+        raise HostError("") from error  # the reader of our output has gone: say nothing
     except OSError as error:
         raise HostError(f"cannot write to standard output: {reason(error)}") from error
 
@@ -52,7 +52,7 @@ def say(text: str = "") -> None:
 
 
 def complain(text: str) -> None:
-    """Write a line to standard error; if that fails, the exit status has to say it alone."""
+    """Write a line to standard error; if that fails, only the exit status says it."""
     stream = sys.stderr
     try:
         if stream is not None:
