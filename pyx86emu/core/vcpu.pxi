@@ -12,8 +12,8 @@ cdef dict MESSAGES = {
 @cython.final
 @cython.freelist(16)
 cdef class Exit:
-    """Why run() returned, and what the guest wanted. A value: it does not change, but for reply(). Any thread may look
-    at it; reply() is for the thread that calls run().
+    """Why run() returned, and what the guest wanted. A value: only reply_one() changes it, `count` becomes 1. Any thread
+    may look at it; reply() and reply_one() are for the thread that calls run().
 
     `reason`; for IO `port`, for MMIO `addr`, for HYPERCALL `addr` is the number; `size` in bytes, `count` of
     elements (REP INS), `write`, `value` (little-endian), `data` (bytes); `cs`, `ip` of the instruction;
