@@ -9,6 +9,7 @@ from typing import Literal
 
 from . import _core
 from .bus import Attachment, Bus
+from .clock import LAST as MAX_NS
 from .device import MmioDevice, PioDevice
 from .devices import (
     DebugConsole,
@@ -27,12 +28,12 @@ from .errors import MachineError
 from .exits import ExitReason
 from .firmware import rom
 from .log import LIMIT, Log
+from .memory import PAGE
 from .owned import Single
 from .screen import Screen
 from .vm import Vm
 
 KIB = 1 << 10
-PAGE = 4 * KIB
 BASE_MEMORY = 640 * KIB
 LEAST_MEMORY, MOST_MEMORY = 64 * KIB, 1 << 32
 EXTENDED = 1024 * KIB  # where memory goes on
@@ -42,8 +43,6 @@ ROM = 0xF0000
 
 #: The code that the BIOS writes to port 80h when it hands over to the boot sector.
 POST_BOOT = 0x09
-#: The last moment that a clock can show, in ns: 292 years.
-MAX_NS = (1 << 63) - 1
 #: How often `run()` looks at screen and serial text, in guest nanoseconds.
 LOOK = 10_000_000
 #: `until` searches this much of the newest serial and debug text.
