@@ -160,7 +160,7 @@ class Bus(Dispatcher):
         return self._kind
 
     def read(self, addr: int, size: int) -> int:
-        """What a read of `size` bytes (1 to 8) would give; bytes that nobody drives are FFh.
+        """What a read of `size` bytes (1 to 8) would give; bytes without a device are FFh.
 
         ValueError: an address outside the bus, or another size; TypeError: no integer.
         """
@@ -171,13 +171,13 @@ class Bus(Dispatcher):
         return sum((0xFF if part is None else part) << 8 * i for i, part in enumerate(parts))
 
     def _read(self, addr: int, size: int) -> int | None:
-        """None: nobody owns the whole access."""
+        """None: no device owns the whole access."""
         if (owner := self.find(addr, size)) is not None:
             return owner.read(addr, size)
         return self._vm._chip_read(addr, size) if self._kind == "pio" else None
 
     def write(self, addr: int, size: int, value: int) -> None:
-        """Write `size` bytes (1 to 8) as the guest would; bytes that nobody takes are dropped.
+        """Write `size` bytes (1 to 8) as the guest would; bytes without a device are dropped.
 
         ValueError: an address outside the bus, another size, a value that is negative or too wide;
         TypeError: no integer.
@@ -189,7 +189,7 @@ class Bus(Dispatcher):
                 self._write(addr + i, 1, value >> 8 * i & 0xFF)
 
     def _write(self, addr: int, size: int, value: int) -> bool:
-        """False: nobody owns the whole access."""
+        """False: no device owns the whole access."""
         if (owner := self.find(addr, size)) is not None:
             owner.write(addr, size, value)
             return True
@@ -263,8 +263,8 @@ class Bus(Dispatcher):
                 raise self._overlap(name, start, end, owner, taken_start, taken_end)
 
     def _claim(self, owners: list[Owner]) -> None:
-        """Take the addresses, all of them or (BusError) none. Without a lock: whoever came first
-        has them, the others look again."""
+        """Take the addresses, all of them or (BusError) none. There is no lock: the first thread
+        gets them, the others try again."""
         while True:
             old = self._owners
             new = list(old)
@@ -292,7 +292,7 @@ class Bus(Dispatcher):
         )
 
     def _remove(self, attachment: Attachment) -> None:
-        # The core first: whoever takes the addresses next must find them free there.
+        # The core first: the next attachment must find the addresses free there.
         for token in list(attachment._tokens):
             self._vm._detach(token)
         while True:
@@ -316,7 +316,7 @@ def _need(device: "PioDevice | MmioDevice", what: str) -> Any:
 
 
 def _put_back(device: object, name: str, before: object) -> None:
-    """Without a look into `__dict__`: Python calls the methods of an object slower after that."""
+    """It does not read `__dict__`: Python calls the methods of an object slower after that."""
     with suppress(AttributeError):
         if before is getattr(type(device), name, _ABSENT):
             delattr(device, name)

@@ -78,17 +78,17 @@ class Clock:
     # them, which no other thread and no finalizer can interrupt; between two steps anything may
     # happen.
     #
-    # `_waiting` is the truth. Whoever pops a serial number from it owns that timer's call: one pop
-    # succeeds, so a timer is called once or cancelled. `_heap` only orders the numbers. It may keep
-    # those of timers that are over, which are dropped when they come first. A number goes into
-    # `_waiting` first, then into `_heap`; and whoever changed either calls `_arm` afterwards.
+    # `_waiting` decides. The thread that pops a serial number from it owns that timer's call: one
+    # pop succeeds, so a timer is called once or cancelled. `_heap` only orders the numbers. It may
+    # keep those of timers that are over; they are dropped when they come first. A number goes into
+    # `_waiting` first, then into `_heap`; each change of either is followed by `_arm`.
 
     def __init__(self, vm: TimeSource) -> None:
         self._vm = vm
         self._waiting: dict[int, tuple[int, Callable[[], object]]] = {}
         self._heap: list[tuple[int, int]] = []
         self._serial = count()
-        #: What the core was told last, in a list of its own: who told it finds out by identity.
+        #: The deadline that the core has, in a new list each time: `_arm` compares identities.
         self._armed: list[int | None] = [None]
 
     def now(self) -> int:
@@ -129,8 +129,8 @@ class Clock:
                     return first
                 dropped = heappop(heap)
                 if dropped[1] in self._waiting:
-                    # Another thread dropped `first`, this is a timer that waits. Who does not
-                    # see it until it is back arms a later time; our caller arms the right one.
+                    # Another thread dropped `first`; this timer still waits. A thread that does
+                    # not see it now sets a later deadline; our caller sets the right one.
                     heappush(heap, dropped)
         except IndexError:
             pass  # another thread dropped the last one
@@ -139,10 +139,10 @@ class Clock:
     def _arm(self) -> None:
         """Tell the core the earliest deadline, if it is another one than before.
 
-        Two threads may overtake each other between `_armed` and `set_timer`. So whoever told the
-        core looks again: if another list is in `_armed`, nobody knows which deadline came last, and
-        it tells the core once more. The last one to tell it finds its own list and the earliest
-        deadline in it, or would not be the last.
+        Two threads may overtake each other between `_armed` and `set_timer`. So each thread looks
+        again after `set_timer`: if `_armed` is another list, it is unknown which deadline came
+        last, and the thread calls `set_timer` once more. The last thread to do so finds its own
+        list in `_armed`, with the earliest deadline in it.
         """
         overtaken = False
         while True:
@@ -154,7 +154,7 @@ class Clock:
             try:
                 self._vm.set_timer(deadline, self._fire)
             except BaseException:
-                self._armed = [UNKNOWN]  # whoever comes next tells the core
+                self._armed = [UNKNOWN]  # the next caller tells the core
                 raise
             overtaken = self._armed is not mine
 
@@ -163,11 +163,14 @@ class Clock:
         self._armed = [UNKNOWN]
         now = self._vm.time
         newer = next(self._serial)
+        pressed = getattr(self._vm, "_pressed", None)
         try:
             while (first := self._first()) and first[0] <= now and first[1] < newer:
                 timer = self._waiting.pop(first[1], None)
                 if timer is not None:  # else another thread has just cancelled it
                     timer[1]()
+                    if pressed is not None and pressed():
+                        break  # the run is to end; the others are called when the next one begins
         finally:
             self._arm()
 
@@ -184,8 +187,8 @@ class Clock:
         heap = [(deadline, serial) for serial, (deadline, _) in known.items()]
         heapify(heap)
         self._heap = heap
-        # Who made a timer since the copy may have put it into the old heap. It was in `_waiting`
-        # before that; twice in the heap does no harm.
+        # A timer that was made after the copy may be in the old heap only. It was in `_waiting`
+        # before that; a number that is in the heap twice does no harm.
         for serial, (deadline, _) in self._waiting.copy().items():
             if serial not in known:
                 heappush(heap, (deadline, serial))

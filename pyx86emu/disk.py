@@ -5,6 +5,7 @@ import os
 import stat
 from operator import index
 from threading import RLock
+from weakref import WeakSet
 
 from ._core import whole
 from .errors import DiskError
@@ -59,6 +60,18 @@ def floppy_geometry(size: int) -> tuple[int, int, int]:
     return next((c, h, s) for c, h, s in FLOPPIES if c * h * s * SECTOR >= size)
 
 
+#: All of them, for a forked child: a thread that held a lock is not there.
+_disks: "WeakSet[Disk]" = WeakSet()
+
+
+def _after_fork() -> None:
+    for disk in _disks:
+        disk._lock = RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
 class Disk(Descriptor):
     """A floppy image: a path, or the bytes themselves (padded to whole sectors).
 
@@ -102,6 +115,7 @@ class Disk(Descriptor):
         asked = None if geometry is None else _checked(geometry)
         self.write_back = bool(write_back)
         self._lock = RLock()
+        _disks.add(self)
         self._overlay: dict[int, bytes] = {}
         self._halves: set[int] = set()  # of which the image has a part only
         self._data = b""
@@ -163,7 +177,7 @@ class Disk(Descriptor):
         self._need_open()
         lba, n = self._inside(lba, n)
         with self._lock:
-            self._need_open()  # nobody closes it from here on
+            self._need_open()  # with the lock it cannot be closed
             overlay = self._overlay
             if not overlay:
                 return self._image(lba, n)
@@ -207,22 +221,24 @@ class Disk(Descriptor):
             if not self._overlay:
                 return
             self._check_length()
-            written: list[int] = []
+            written: list[tuple[int, bytes]] = []
             failure: tuple[str, OSError] | None = None
             for lba in sorted(self._overlay):
+                data = self._overlay[lba]
                 try:
-                    self._store(lba, self._overlay[lba])
+                    self._store(lba, data)
                 except OSError as error:  # the others can still be saved
                     failure = failure or (f"sector {lba} cannot be written", error)
                 else:
-                    written.append(lba)
+                    written.append((lba, data))
             try:
                 if written:
                     os.fsync(self._fd)
             except OSError as error:  # any of them may be lost
                 failure, written = ("the device does not take the changes", error), []
-            for lba in written:
-                del self._overlay[lba]
+            for lba, data in written:
+                if self._overlay.get(lba) is data:  # not written again by a signal handler
+                    del self._overlay[lba]
             if failure is not None:
                 raise self._unfinished(len(written), *failure) from failure[1]
 
@@ -240,12 +256,12 @@ class Disk(Descriptor):
         return OSError(cause.errno, text, self.name)
 
     def close(self, *, discard: bool = False) -> None:
-        """Commit where that was asked for, and let go of the file. Twice is fine.
+        """Commit if `write_back` was given, and close the file. Twice is fine.
 
         If the commit fails, the disk stays open with what was not written: make room and call
         `close()` again, or give those sectors up with `close(discard=True)`.
         """
-        if not self._open:
+        if not self._open and self._fd < 0:
             return
         with self._lock:
             if self._open and self.write_back and not discard:

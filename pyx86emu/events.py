@@ -10,7 +10,7 @@ from .owned import Descriptor
 
 __all__ = ["Doorbell", "EventFd"]
 
-#: The kernel's counter goes no further.
+#: The largest value of the kernel's counter.
 MOST = 2**64 - 2
 
 

@@ -94,10 +94,10 @@ class IrqFds:
     """The irqfds of one Vm and the thread that waits for them. `take` empties an eventfd."""
 
     def __init__(self, lines: Lines, take: Callable[[int], int]) -> None:
-        self._stop: list[int] = []  # who takes the descriptor out ends the thread
+        self._stop: list[int] = []  # the one who pops the descriptor ends the thread
         self._lines = lines
         self._take = take
-        self._entries: dict[IrqFd, None] = {}  # who takes one out removes it
+        self._entries: dict[IrqFd, None] = {}  # the one who pops an entry removes it
         self._by_identity: dict[str, IrqFd] = {}
         self._adding: dict[IrqFd, None] = {}  # not in epoll yet
         self._kept: dict[IrqFd, int] = {}  # counts that were there before, and stay
@@ -112,16 +112,17 @@ class IrqFds:
                 name="irqfds",
                 daemon=True,
             )
+            self._stop.append(stop)
             self._thread.start()
         except (OSError, RuntimeError) as error:
+            self._stop.clear()
             os.close(stop)
             if isinstance(error, RuntimeError):
                 raise OSError(errno.EAGAIN, "no thread to watch irqfds could be started") from error
             raise
         except BaseException:  # Ctrl-C while the thread started
-            os.eventfd_write(stop, 1)
+            self._end()
             raise
-        self._stop.append(stop)
 
     def __del__(self) -> None:
         if "_thread" not in self.__dict__:
@@ -188,7 +189,8 @@ class IrqFds:
         except KeyError:
             return
         self._kept.pop(entry, None)
-        if self._by_identity.get(entry.identity) is entry:
+        active = self._by_identity.get(entry.identity) is entry  # not one that was refused
+        if active:
             try:
                 with contextlib.suppress(OSError, ValueError):  # ValueError: epoll is closed
                     if eventfd_identity(entry.fd) == entry.identity:
@@ -196,14 +198,14 @@ class IrqFds:
             finally:
                 self._by_identity.pop(entry.identity, None)
         self._lines._irqfds_changed(self._entries)
-        if entry.resample is not None and not self._resampled(entry.gsi):
-            self._lines.irq_line(entry.gsi, False)  # nobody is left who would lower it
+        if active and entry.resample is not None and not self._resampled(entry.gsi):
+            self._lines.irq_line(entry.gsi, False)  # no irqfd is left that would lower it
 
     def _resampled(self, gsi: int) -> bool:
         return any(e.resample is not None and e.gsi == gsi for e in list(self._entries))
 
     def eoi(self, lines: int) -> None:
-        """Drop the lines that are held for a resample, and tell their owners."""
+        """Lower the lines that are held for a resample, and signal their eventfds."""
         for entry in list(self._entries):
             if entry.resample is not None and lines >> entry.gsi & 1:
                 self._lines.irq_line(entry.gsi, False)
@@ -221,7 +223,7 @@ class IrqFds:
     def forked(self) -> None:
         """In a child of fork(): the thread is not here, and what epoll watches is the parent's."""
         if self._thread.is_alive():
-            return  # it is: this is no child
+            return  # the thread is here: this is no child
         self._closed = True
         self._epoll.close()
         for stop in self._stop:
@@ -253,7 +255,7 @@ class IrqFds:
             self._lines.irq_line(entry.gsi, True)
 
     def _serve(self, events: list[tuple[int, int]]) -> None:
-        # Not `_entries`: one that is refused in this moment has the number too.
+        # Not `_entries`: an entry that is being refused may have the same descriptor.
         by_fd = {entry.fd: entry for entry in list(self._by_identity.values())}
         for fd, _ in events:
             entry = by_fd.get(fd)

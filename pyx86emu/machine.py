@@ -1,6 +1,7 @@
 """The PC: put the parts together, boot, run until something is seen. Knows who meets whom."""
 
 import re
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from operator import index
@@ -9,6 +10,7 @@ from typing import Literal
 
 from . import _core
 from .bus import Attachment, Bus
+from .clock import LAST as MAX_NS
 from .device import MmioDevice, PioDevice
 from .devices import (
     DebugConsole,
@@ -27,12 +29,12 @@ from .errors import MachineError
 from .exits import ExitReason
 from .firmware import rom
 from .log import LIMIT, Log
+from .memory import PAGE
 from .owned import Single
 from .screen import Screen
 from .vm import Vm
 
 KIB = 1 << 10
-PAGE = 4 * KIB
 BASE_MEMORY = 640 * KIB
 LEAST_MEMORY, MOST_MEMORY = 64 * KIB, 1 << 32
 EXTENDED = 1024 * KIB  # where memory goes on
@@ -42,8 +44,6 @@ ROM = 0xF0000
 
 #: The code that the BIOS writes to port 80h when it hands over to the boot sector.
 POST_BOOT = 0x09
-#: The last moment that a clock can show, in ns: 292 years.
-MAX_NS = (1 << 63) - 1
 #: How often `run()` looks at screen and serial text, in guest nanoseconds.
 LOOK = 10_000_000
 #: `until` searches this much of the newest serial and debug text.
@@ -70,7 +70,7 @@ class Stats:
 
 
 class _BootPost(PostPort):
-    """The POST port, which hears the BIOS hand over to the boot sector."""
+    """The POST port; it calls `on_boot` when the BIOS hands over to the boot sector."""
 
     name = "post"
 
@@ -125,7 +125,7 @@ class Machine(Single):
         """What the guest wrote to isa-debug-exit, as (value << 1) | 1."""
         self.booted = False
         """True once the BIOS has handed over to the boot sector."""
-        self._stop: ExitReason | None = None
+        self._stops: deque[ExitReason] = deque()
         self._reboot = False
         self._stop_at_boot = False
         self.disk = boot if isinstance(boot, Disk) else None
@@ -275,21 +275,24 @@ class Machine(Single):
         INTERNAL_ERROR: what this machine does not run. INTR: somebody kicked the vCPU.
 
         Limits count from the call on. `wall` holds within 20 ms and the device call in progress,
-        whatever the guest does. ValueError: a limit that is negative or no number; times from
-        292 years on; TypeError: `max_instructions` is no integer.
+        whatever the guest does. ValueError: a limit that is negative or NaN, or a time of 292 years
+        or more; TypeError: a time that is no number, `max_instructions` that is no integer.
         """
         watch = _Watch(self, until)
         clock = self.vm.clock
         budget = None
         if max_instructions is not None:
             most = _core.whole(max_instructions, "max_instructions", 0, MAX_NS)
-            budget = self.vcpu.instructions + most
+            budget = self.vcpu.spent + most
         deadline = _limit("timeout", timeout, clock.now)
         wall_deadline = _limit("wall", wall, monotonic_ns)
         while True:
             look = None if watch.pattern is None else clock.now() + LOOK
+            if look is not None and look > MAX_NS:
+                look = None  # the end of time
             exit = self._run(budget, deadline, look, wall_deadline)
-            reason, self._stop = self._stop, None
+            reason = self._stops.popleft() if self._stops else None
+            self._stops.clear()
             if reason is not None:
                 self._forget_kick(exit)
             if watch.seen():
@@ -302,6 +305,7 @@ class Machine(Single):
 
     def boot(self, timeout: float = 10.0) -> "_core.Exit":
         """Run the BIOS until it hands over to the boot sector: MATCH when it does."""
+        _limit("timeout", timeout, monotonic_ns)
         self._stop_at_boot = not self.booted
         try:
             return self.run(timeout=timeout if self._stop_at_boot else 0)
@@ -318,7 +322,7 @@ class Machine(Single):
         """Run until something else than a device access or a reset; all in absolute terms."""
         vcpu, run, stats = self.vcpu, self.vcpu.run_until, self.stats
         while True:
-            left = None if budget is None else max(0, budget - vcpu.instructions)
+            left = None if budget is None else max(0, budget - vcpu.spent)
             exit = run(left, deadline=deadline, look=look, wall_deadline=wall_deadline)
             reason = exit.reason
             if reason is ExitReason.IO:
@@ -332,7 +336,7 @@ class Machine(Single):
                     self._forget_kick(exit)
                 self._reboot = False
                 if self.no_reboot:
-                    self._stop = ExitReason.SHUTDOWN
+                    self._stops.append(ExitReason.SHUTDOWN)
                     return exit
                 self.reset()
             else:
@@ -354,8 +358,8 @@ class Machine(Single):
             exit.reply_one(bus.read(addr, size))
 
     def stop(self, reason: ExitReason = ExitReason.INTR) -> None:
-        """End `run()` soon, from a device, a timer or another thread."""
-        self._stop = reason
+        """End `run()` soon, from a device, a timer or another thread. ValueError: no ExitReason."""
+        self._stops.append(ExitReason(reason))
         self.vcpu.kick()
 
     def reset(self) -> None:
@@ -404,6 +408,12 @@ def _limit(what: str, seconds: float | None, now: Callable[[], int]) -> int | No
     """When so many seconds from `now` are over, in ns; None: never."""
     if seconds is None:
         return None
+    try:
+        if isinstance(seconds, (str, bytes, bytearray)):
+            raise TypeError
+        seconds = float(seconds)
+    except (TypeError, ValueError):
+        raise TypeError(f"{what}={seconds!r}: give a number of seconds, or None") from None
     if not 0 <= seconds < MAX_NS / 1e9:
         raise ValueError(f"{what}={seconds!r}: give seconds from 0 to {MAX_NS / 1e9:.1e}, or None")
     return min(now() + int(seconds * 1e9), MAX_NS)
@@ -441,7 +451,7 @@ def _pattern(until: str | re.Pattern[str] | None) -> re.Pattern[str] | None:
         raise TypeError(f"until={until!r}: give a regular expression as str, or compiled from one")
     try:
         return re.compile(until, re.M | re.S)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"until={until!r} is no regular expression ({error})") from error
 
 

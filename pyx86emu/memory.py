@@ -19,7 +19,7 @@ class Memory(Protocol):
 def load(memory: Memory, addr: int, size: int, hole: int = 0xFF) -> bytes:
     """`size` bytes at `addr`, with `hole` for those that are not there. Raises nothing.
 
-    For whoever reads where the guest points: the guest may point anywhere.
+    For reads at an address from the guest, which may be any.
     """
     try:
         return memory.read(addr, size)

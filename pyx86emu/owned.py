@@ -7,7 +7,7 @@ from typing import NoReturn, SupportsIndex
 
 
 class Single:
-    """What must exist once: of two copies, the second one closed would close somebody else's file.
+    """What must exist once: closing a second copy would close a descriptor that is reused by then.
 
     >>> import copy
     >>> class Door(Single):
@@ -53,7 +53,7 @@ class Descriptor(Single):
         try:
             try:
                 text = self._forgotten()
-            except Exception:  # half made, or somebody has set an attribute to nonsense
+            except Exception:  # half made, or an attribute has been set to nonsense
                 text = f"unclosed {type(self).__name__}: close() it"
             _warn(text, ResourceWarning, source=self)
         finally:

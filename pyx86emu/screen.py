@@ -60,7 +60,7 @@ class Screen:
     @property
     def version(self) -> int:
         """A number that changes when the text may have changed."""
-        if any(self._memory.dirty()):
+        if self._memory.vm is not None and any(self._memory.dirty()):
             self._writes += 1
         return self._writes << 16 ^ self._video.start_address
 

@@ -237,3 +237,43 @@ def test_any_registers_written_at_any_access_give_blocks_and_steps_the_same_end(
         machine.close()
 
     assert all(end == ends[0] for end in ends), code
+
+
+# -- storing into the instruction that asks -------------------------------------------------------
+
+STORES: dict[str, Callable[[Vm, int], object]] = {
+    "vm.write": lambda vm, n: vm.write(0x10000, b"\x90" * n),
+    "slot": lambda vm, n: vm.slots[0].__setitem__(slice(0x10000, 0x10000 + n), b"\x90" * n),
+    "a view": lambda vm, n: memoryview(vm.slots[0])[0x10000 : 0x10000 + n].__setitem__(
+        slice(0, n), b"\x90" * n
+    ),
+    "no memory any more": lambda vm, n: vm.slots[0].delete(),
+}
+
+
+@pytest.mark.parametrize("store", STORES.values(), ids=STORES.keys())
+@pytest.mark.parametrize(
+    "code", ["e480", "ec", "ed", "a00500", "02060500", "00060500", "87060500", "f36c", "2e2e2eec"]
+)
+def test_a_read_is_finished_whatever_the_device_stores_over_it(
+    vm: MakeVm, code: str, store: Callable[[Vm, int], object]
+) -> None:
+    ends = []
+    for pieces in WAYS:
+        machine = vm()
+
+        def act(v: Vcpu, calls: int, machine: Vm = machine) -> None:
+            if calls == 1:
+                store(machine, len(code) // 2)
+
+        card = Card(act)
+        vcpu = guest(machine, code, card)
+        begin(vcpu)
+        run(vcpu, pieces)
+        ends.append((state(vcpu), card.calls))
+        machine.close()
+
+    assert all(end == ends[0] for end in ends)
+    assert ends[0][1] == (2 if code.startswith(("00", "87")) else 1), (
+        "it is read once, then written"
+    )

@@ -183,3 +183,25 @@ def test_a_run_after_such_a_step_stores_the_rest(vm: MakeVm) -> None:
     assert v.run().reason is ExitReason.HLT
 
     assert machine.read(0x2000, 4) == b"\1\2\3\4"
+
+
+def test_an_answer_to_one_element_that_fails_leaves_the_batch(vm: MakeVm) -> None:
+    machine = vm()
+    v = vcpu(machine, "fc f36c f4")
+    exit = v.run()
+
+    with pytest.raises(TypeError):
+        exit.reply_one("no number")  # type: ignore[arg-type]
+    exit.reply(b"\1\2\3\4")
+
+    assert exit.count == 4
+    assert v.run().reason is ExitReason.HLT
+    assert machine.read(0x2000, 4) == b"\1\2\3\4"
+
+
+@pytest.mark.parametrize("reason", [5000, "x", None])
+def test_an_exit_has_no_reason_but_an_exit_reason(vm: MakeVm, reason: object) -> None:
+    exit = vcpu(vm(), "f4").run()
+
+    with pytest.raises(ValueError, match="ExitReason"):
+        exit.because(reason)  # type: ignore[arg-type]

@@ -165,6 +165,79 @@ def test_an_irqfd_that_rings_in_time_goes_on(vm: MakeVm) -> None:
     assert v.regs.ip == 0x1004
 
 
+@pytest.mark.parametrize("code", ["fb f4 ebfd", "ebfe"], ids=["halts", "computes"])
+def test_a_deadline_of_another_vcpu_comes_while_the_first_does_not_run(
+    vm: MakeVm, code: str
+) -> None:
+    machine = vm(irqchip=True)
+    vcpu(machine, code)
+    second = machine.create_vcpu()
+    second.regs.cs, second.regs.ip = 0, 0x1000
+    machine.irqfd(5, bell := os.eventfd(0, os.EFD_NONBLOCK))
+
+    exit = second.run(deadline=1_000_000)
+
+    os.close(bell)
+    assert exit.reason is ExitReason.DEADLINE
+
+
+def test_waiting_in_hlt_spends_the_budget_of_a_machine_that_also_exits(
+    machine: MakeMachine,
+) -> None:
+    m = machine(bytes.fromhex("fb f4 ba3412 ed ebfa"), clock="host")
+    m.boot()
+
+    exit = m.run(max_instructions=1_000_000, wall=60)  # 128 ms
+
+    assert exit.reason is ExitReason.BUDGET
+
+
+def test_a_run_that_waits_for_another_thread_ends_with_real_time(vm: MakeVm) -> None:
+    v = vcpu(vm(), "40 ebfd")
+    thread = threading.Thread(target=v.run)
+    thread.start()
+    while not v.instructions:
+        time.sleep(0)
+
+    exit = v.run_until(wall_deadline=time.monotonic_ns() + 20_000_000)
+
+    assert thread.is_alive()
+    assert exit.reason is ExitReason.DEADLINE
+    v.kick()
+    thread.join()
+
+
+def test_a_stop_by_a_timer_leaves_the_other_timers_to_the_next_run(machine: MakeMachine) -> None:
+    m = machine(bytes.fromhex("fa ebfe"))
+    m.boot()
+    called: list[str] = []
+    m.vm.clock.call_after(1000, lambda: (called.append("first"), m.stop()))
+    m.vm.clock.call_after(1000, lambda: called.append("second"))
+
+    assert m.run(timeout=1).reason is ExitReason.INTR
+    assert called == ["first"]
+
+    m.run(timeout=0.001)
+    assert called == ["first", "second"]
+
+
+def test_text_is_looked_for_at_the_end_of_time_too(machine: MakeMachine) -> None:
+    m = machine(WAIT_FOR_A_KEY)
+    m.run()
+    m.vcpu.run(deadline=LAST)
+
+    assert m.run(until="never", max_instructions=1000).reason is ExitReason.HLT
+
+
+@pytest.mark.parametrize("seconds", ["1", b"1", 1j, [1], object()], ids=str)
+@pytest.mark.parametrize("limit", ["timeout", "wall"])
+def test_a_time_that_is_no_number_is_refused(
+    machine: MakeMachine, limit: str, seconds: object
+) -> None:
+    with pytest.raises(TypeError, match=rf"^{limit}="):
+        machine(b"\xf4").run(**{limit: seconds})
+
+
 # -- far times ------------------------------------------------------------------------------------
 
 

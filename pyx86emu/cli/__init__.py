@@ -23,7 +23,7 @@ A real-mode PC that boots floppy images, with KVM's way of doing I/O.
 
 {chr(10).join(f"  {verb:13}{what}" for verb, what in VERBS.items())}
 
-`pyx86emu VERB --help` tells the options of each, `pyx86emu --version` the version."""
+`pyx86emu VERB --help` lists the options of each, `pyx86emu --version` the version."""
 
 
 def main(argv: list[str] | None = None) -> int:

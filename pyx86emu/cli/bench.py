@@ -111,7 +111,7 @@ PARTS = {"cpu": _cpu, "io": _io, "boot": _boot}
 
 
 def _check_plot(what: str, path: str) -> None:
-    """What is wrong with the name comes before what is not installed."""
+    """Check the name first, then whether matplotlib is installed."""
     if what != "doorbell":
         check_directory("--plot", path)
     elif not path.endswith(".png"):

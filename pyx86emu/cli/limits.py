@@ -24,7 +24,7 @@ class Limits:
         wall: float | None = options.wall
         self.wall_ends = None if wall is None else monotonic() + wall
         most: int | None = options.max_instructions
-        self.most = None if most is None else m.vcpu.instructions + most
+        self.most = None if most is None else m.vcpu.spent + most
 
     def timeout(self, most: float | None) -> float | None:
         """Guest seconds to run next: `most` or what is left."""
@@ -39,7 +39,7 @@ class Limits:
 
     def budget(self) -> int | None:
         """Instructions left."""
-        return None if self.most is None else max(0, self.most - self.m.vcpu.instructions)
+        return None if self.most is None else max(0, self.most - self.m.vcpu.spent)
 
     def over(self) -> bool:
         """True when time is up."""

@@ -41,7 +41,7 @@ def send(data: bytes) -> None:
     try:
         _put(stream, data)
     except BrokenPipeError as error:
-        raise HostError("") from error  # who read our output has gone, and knows it
+        raise HostError("") from error  # the reader of our output has gone: say nothing
     except OSError as error:
         raise HostError(f"cannot write to standard output: {reason(error)}") from error
 
@@ -52,7 +52,7 @@ def say(text: str = "") -> None:
 
 
 def complain(text: str) -> None:
-    """Write a line to standard error; if that fails, the exit status has to say it alone."""
+    """Write a line to standard error; if that fails, only the exit status says it."""
     stream = sys.stderr
     try:
         if stream is not None:
@@ -87,7 +87,7 @@ def _put(stream: TextIO, data: bytes) -> None:
 def check_file(option: str, path: str) -> None:
     """UsageError for a file that cannot be written; for use before a long run. Changes nothing."""
     try:
-        is_directory = stat.S_ISDIR(os.stat(path).st_mode)
+        mode = os.stat(path).st_mode
     except FileNotFoundError:
         directory = os.path.dirname(path) or "."
         if not path:
@@ -99,9 +99,23 @@ def check_file(option: str, path: str) -> None:
     except OSError as error:
         why = reason(error)
     else:
-        why = "that is a directory" if is_directory else _unwritable(path, os.W_OK)
+        if stat.S_ISDIR(mode):
+            why = "that is a directory"
+        elif stat.S_ISFIFO(mode) and not _is_read(path):
+            why = "that is a FIFO that nobody reads, start its reader first"
+        else:
+            why = _unwritable(path, os.W_OK)
     if why:
         raise UsageError(f"{option} {path}: {why}")
+
+
+def _is_read(fifo: str) -> bool:
+    """Would opening it not wait?"""
+    try:
+        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def check_directory(option: str, path: str) -> None:

@@ -10,7 +10,7 @@ PATIENCE = 3
 
 
 class Interrupted(KeyboardInterrupt):
-    """Somebody ended the run; the text says how."""
+    """The user or a signal ended the run; the text says how."""
 
 
 class Ending:

@@ -75,7 +75,7 @@ class Tty:
             handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTSTP)  # here we stop, until SIGCONT
             signal.signal(signal.SIGTSTP, handler)
-        # After SIGSTOP nothing was given back before, and who knows what the terminal shows.
+        # After SIGSTOP the terminal was not given back, and may show anything.
         self._asked = None
         self._take()
         if self.redraw is not None:

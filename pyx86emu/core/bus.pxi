@@ -101,7 +101,7 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
 
 
 cdef inline void forget_batch(CPU* c) noexcept nogil:
-    """Of REP INS: what is left of its answer is nobody's."""
+    """Drop the unread rest of a REP INS answer."""
     c.ins_count = 0
     c.ins_pos = 0
 
@@ -149,29 +149,38 @@ cdef void chip_write(CPU* c, Op* o, int kind, uint32_t port, int size, uint64_t 
     for i in range(size):
         moved |= chip_write_byte(vm, kind, port + i, value >> 8 * i & 255, now)
     unlock_chips(vm)
-    if chip_look(c, kind, moved):
+    if chip_look(c, o, kind, moved):
         if c.no == 0:
             c.attn |= ATTN_LOOK
         else:
             want(c.vm.cpu[0], REQ_INTR)
 
 
-cdef inline void look_for_eoi(CPU* c) noexcept nogil:
+cdef inline void look_for_eoi(CPU* c, Op* o) noexcept nogil:
     """An EOI (or an automatic one) may drop a line that an irqfd holds for its resample eventfd."""
     if RARELY(c.vm.chip.eoi_lines):
-        take_eoi(c)
+        take_eoi(c, o)
 
 
-cdef void take_eoi(CPU* c) noexcept nogil:
+cdef void take_eoi(CPU* c, Op* o) noexcept nogil:
     cdef uint32_t ended
     lock_chips(c.vm)
     ended = c.vm.chip.eoi_lines & c.vm.resampled
     c.vm.chip.eoi_lines = 0
     unlock_chips(c.vm)
-    if ended:
+    if not ended:
+        return
+    if o == NULL:                                # between two instructions
         go_outside(c)
         tell_eoi(c, ended)
         come_inside(c)
+        return
+    ask_device(c, o)                             # a signal handler or a finalizer may look at this vCPU there
+    tell_eoi(c, ended)
+    device_asked(c)
+    if c.touched or c.raised != NULL:
+        c.touched = 0
+        want(c, REQ_INTR)                        # leave after this instruction
 
 
 cdef void tell_eoi(CPU* c, uint32_t lines) noexcept with gil:
@@ -208,7 +217,7 @@ cdef uint64_t chip_read(CPU* c, Op* o, int kind, uint32_t port, int size) noexce
         v |= <uint64_t>chip_read_byte(vm, kind, port + i, now) << 8 * i
     unlock_chips(vm)
     if kind == RANGE_PIC:                        # the poll command acknowledges
-        look_for_eoi(c)
+        look_for_eoi(c, o)
         if vm.chip.intr and not was:
             want(vm.cpu[0], REQ_INTR)
     return v
@@ -222,11 +231,11 @@ cdef inline uint32_t chip_read_byte(VM* vm, int kind, uint32_t port, uint64_t no
     return port61_read(&vm.pit, now)
 
 
-cdef inline bint chip_look(CPU* c, int kind, bint moved) noexcept nogil:
+cdef inline bint chip_look(CPU* c, Op* o, int kind, bint moved) noexcept nogil:
     """After an access to PIC or PIT: does the first vCPU have to look? At an earlier deadline, or at an interrupt that
     it could take."""
     if kind == RANGE_PIC:
-        look_for_eoi(c)
+        look_for_eoi(c, o)
     return moved or c.vm.chip.intr and (c.no != 0 or c.rest & F_IF)
 
 
@@ -246,7 +255,7 @@ cdef inline uint64_t ones(int size) noexcept nogil:
 # the time, else it is looked up again.
 
 cdef inline void ask_device(CPU* c, Op* o) noexcept nogil:
-    """Outside, with the state in which the instruction of `o` begins: a device sees the same in blocks and in steps."""
+    """Go outside to call a device. It sees the state in which the instruction of `o` begins, in blocks as in steps."""
     c.io_time = now_ns(c, o)
     c.io_retired = retired_at(c, o)
     c.ip = o.ip
@@ -271,7 +280,7 @@ cdef inline void device_asked(CPU* c) noexcept nogil:
     come_inside(c)
     c.in_device = 0
     if RARELY(c.wall != FOREVER) and late(c):
-        want(c, REQ_INTR)                        # leave after this instruction; the run loop ends the run
+        want(c, REQ_INTR)                        # leave after this instruction: the run loop then ends run()
 
 
 cdef bint push_write(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:

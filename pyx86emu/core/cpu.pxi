@@ -211,7 +211,7 @@ cdef struct CPU:
     uint64_t idle                # ticks that HLT skipped
     uint64_t shadow              # no interrupts when this many are retired
     uint64_t trap_shadow         # nor traps
-    uint64_t look                # guest ns at which run() ends for its caller to look about; FOREVER: none
+    uint64_t look                # guest ns at which run() returns so that its caller may look; FOREVER: none
     uint64_t wall                # host ns at which run() ends; FOREVER: none
     uint64_t rep_left            # retired when a REP was left between two iterations
     uint16_t rep_last            # its last prefix
@@ -279,11 +279,12 @@ cdef struct CPU:
     PyObject* raised
     uint64_t io_time             # guest time and `retired` at the access that a Python device answers now
     uint64_t io_retired
-    bint touched                 # that device has changed what blocks rely on: leave after its instruction
+    bint touched                 # the device has changed what blocks rely on: leave after its instruction
     uint8_t asked_code[ASKED_CODE]      # the instruction that asked, and at which count: a device may store into it
     uint64_t asked_tag
     bint refetch                 # it is to be finished with those bytes
-    uint32_t moved               # MOVED_CS, MOVED_IP: it chose where the guest goes on after it
+    uint64_t waited              # host ns in HLT, for another thread
+    uint32_t moved               # MOVED_CS, MOVED_IP: the device has set where the guest goes on
     uint32_t moved_cs            # a segment base, as sb[CS]
     uint32_t moved_ip
     bint in_device

@@ -73,8 +73,8 @@ cdef class Dispatcher:
         self._owners = ()
 
     def _replace(self, tuple old not None, tuple new not None):
-        """`new` are the owners if `old` were until now; False: another thread was faster, look again. Nobody waits, so
-        whatever runs in between (a finalizer) may attach devices too. ValueError: not sorted, or an overlap."""
+        """Replace the owners `old` by `new`. False: they are no longer `old`, since another thread or a finalizer has
+        changed them; try again. There is no lock. ValueError: not sorted, or an overlap."""
         cdef uint64_t end = 0
         for each in new:
             if type(each) is not Owner:

@@ -1,4 +1,4 @@
-# What a forked child finds of its parent's Vms: no threads, no pending rings, no lock that somebody held.
+# fork(): in a child, free the Vms of the parent's threads, pending rings and held locks.
 
 import weakref as _weakref
 
@@ -17,6 +17,7 @@ def _after_fork():
                 vm.vm.cpu[i].waiting = 0
                 pthread_mutex_init(&vm.vm.cpu[i].wait_lock, NULL)
                 pthread_cond_init(&vm.vm.cpu[i].wait_cond, NULL)
+        iotable_reclaim(vm.vm.iotable)           # nobody else is here to look at it
         for vcpu in vm._vcpus:
             (<Vcpu>vcpu).forked()
         pthread_mutex_init(&vm.vm.writers, NULL)

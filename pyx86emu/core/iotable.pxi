@@ -150,8 +150,8 @@ cdef inline IoNode *io_node(uint64_t what) noexcept nogil:
 
 
 cdef void io_retire(IoTable *t, int kind, void *memory) noexcept nogil:
-    """One change retires two things at most, and its caller reclaims them before the next: so that a removal needs no
-    memory, and cannot fail."""
+    """One change retires at most two things, and its caller reclaims them before the next change. So a removal needs no
+    memory and cannot fail."""
     if memory != NULL:
         t.retired[t.retired_count].kind = kind
         t.retired[t.retired_count].memory = memory

@@ -21,7 +21,7 @@ cdef object irqfd_assign(Vm vm, object gsi, object fd, object resample):
     identity = eventfd_identity(number)
     bell = None if resample is None else Doorbell(resample)
     if vm._irqfds is None:
-        made = IrqFds(vm, io_take_count)             # lets the GIL go: look again at what others may change
+        made = IrqFds(vm, io_take_count)             # releases the GIL: look again at what others may change
         if vm.closed or vm._irqfds is not None:
             made.close()
         else:
@@ -39,8 +39,8 @@ cdef object irqfd_deassign(Vm vm, object gsi, object fd):
 
 
 cdef int irqfds_changed(Vm vm, dict entries) except -1:
-    """What the vCPUs look at: whether something outside may end a HLT, and whose EOI somebody waits for. Nothing here
-    lets the GIL go, so that the last of two calls has the last word."""
+    """Set what the vCPUs look at: how many irqfds may end a HLT, and the lines whose EOI an irqfd waits for. Nothing here
+    releases the GIL, so of two calls the later one decides."""
     cdef uint32_t lines = 0
     for entry in entries:
         if entry.resample is not None:

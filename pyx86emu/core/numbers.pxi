@@ -1,5 +1,5 @@
-# Numbers from Python: convert an argument to an exact integer first, test its range afterwards. Every public door
-# uses it.
+# Numbers from Python: convert an argument to an exact integer first, test its range afterwards. Every public
+# function does it this way.
 #
 # A value that is tested as a Python object and converted later can lie (an int subclass with its own comparisons),
 # wrap silently (numpy integers do) or lose its fraction. After whole() nothing of the caller's object is left.

@@ -61,7 +61,7 @@ cdef inline Op* out_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
 
 
 cdef inline Op* behind_chip(CPU* c, Op* o, int kind, bint moved) noexcept nogil:
-    if RARELY(chip_look(c, kind, moved)):
+    if RARELY(chip_look(c, o, kind, moved)):
         c.attn |= ATTN_LOOK
     if RARELY(c.attn or c.request):
         return leave_after(c, o)

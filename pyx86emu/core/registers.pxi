@@ -18,8 +18,8 @@ cdef class Registers:
     write them: the instruction ends with the new values, and the guest goes on at the CS and IP that were written.
     Another thread may read them while the vCPU runs, and gets values of some moment; writing then raises RuntimeError,
     and so does writing while a read of the guest waits for its answer: run() first, kicked if need be.
-    AttributeError: no such register; ValueError: a value wider than the register, or cr0 with PE=1; TypeError: no
-    integer.
+    AttributeError: no such register; ValueError: a value wider than the register, or cr0 with PE=1; TypeError: a
+    value that is no integer.
     """
 
     cdef Vcpu vcpu

@@ -7,7 +7,7 @@ cdef uint64_t FOREVER = 0xFFFFFFFFFFFFFFFFULL
 
 
 cdef Op* step_end(CPU* c, Op* o) noexcept nogil:
-    """Behind an instruction that is run by itself."""
+    """After an instruction that is run by itself."""
     c.ip = o.fip
     return NULL
 
@@ -112,7 +112,7 @@ cdef void step_one(CPU* c) noexcept nogil:
 
 
 cdef inline void go_where_told(CPU* c) noexcept nogil:
-    """After an instruction: a device that was asked in it has set CS or IP."""
+    """After an instruction: go on at the CS and IP that a device set while it answered it."""
     if RARELY(c.moved) and not (c.pending or c.finish):
         moved(c)
 
@@ -194,7 +194,7 @@ cdef int acknowledge(CPU* c) noexcept nogil:
     vector = irqchip_ack(&c.vm.chip)
     unlock_chips(c.vm)
     if c.vm.resampled:
-        look_for_eoi(c)
+        look_for_eoi(c, NULL)
     return vector
 
 
@@ -249,8 +249,8 @@ cdef bint someone_may_wake(CPU* c) noexcept nogil:
 
 
 cdef uint64_t sleep_in_hlt(CPU* c, uint64_t now, uint64_t until, uint64_t most) noexcept nogil:
-    """A halted vCPU: jump or wait to the next event, or find that there is none. What it has waited, in host ns:
-    at most `most`, and never beyond c.wall."""
+    """A halted vCPU: jump to the next event, wait for it, or find that there is none. Returns the host ns it waited: about
+    `most` at most, and not beyond c.wall."""
     cdef uint64_t next_ = next_deadline(c), ns
     cdef int64_t began
     if not c.vm.irqchip_on:
@@ -273,6 +273,9 @@ cdef uint64_t sleep_in_hlt(CPU* c, uint64_t now, uint64_t until, uint64_t most) 
     if not c.vm.host_clock and c.no == 0 and next_ != FOREVER:
         c.idle += ticks_until(c, now, next_)
         return 0
+    if c.vm.host_clock and next_ <= now:         # due: the next turn serves it
+        at_put32(&c.asleep, 0)
+        return 0
     began = host_ns()
     ns = 20000000
     if c.vm.host_clock and next_ != FOREVER and next_ - now < ns:
@@ -281,12 +284,18 @@ cdef uint64_t sleep_in_hlt(CPU* c, uint64_t now, uint64_t until, uint64_t most) 
         ns = min(ns, c.wall - <uint64_t>began if c.wall > <uint64_t>began else 0)
     wait_for_event(c, min(ns, most))
     at_put32(&c.asleep, 0)
+    c.waited += <uint64_t>(host_ns() - began)
     return <uint64_t>(host_ns() - began)
 
 
+cdef inline bint first_runs(CPU* c) noexcept nogil:
+    """Is the vCPU that drives guest time in run()?"""
+    return c.vm.cpu[0] != NULL and at_get32(&c.vm.cpu[0].threads_inside)
+
+
 cdef inline uint64_t budget_ns(CPU* c, uint64_t left) noexcept nogil:
-    """Host ns that a halted vCPU may wait for so many instructions. Waiting costs budget at the rate of running, or a
-    limit on instructions would not give the caller his thread back."""
+    """Host ns that a halted vCPU may wait instead of `left` instructions. Waiting costs budget at the rate of guest time,
+    so that a limit on instructions always ends run()."""
     return left << c.vm.shift if left < 1ULL << 40 else FOREVER
 
 
@@ -297,6 +306,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     cdef Op* o
     cdef bint interruptible, lines, served = 0, stirred = 0, completed = 0, refetch
     cdef int vector
+    cdef uint64_t alone = FOREVER
     come_inside(c)
     while True:
         requests(c)
@@ -347,6 +357,11 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         now = clock_now(c)
         if c.no == 0:
             io_publish(&c.vm.ticks, now >> c.vm.shift)
+        elif not c.vm.host_clock and not first_runs(c):
+            # Guest time stands still. What this vCPU does itself counts, or a limit would never come.
+            if alone == FOREVER:
+                alone = now
+            now = max(now, alone + (c.retired - began << c.vm.shift) + waited)
         next_ = next_deadline(c)
         if next_ <= now and not served:
             served = stirred = 1
@@ -393,10 +408,12 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if c.halted:
             if not (c.singlestep and not c.vm.irqchip_on):
                 room = budget_ns(c, limit - c.retired)
-                # If nothing has happened since the last look there is no other before the next event. None may come.
+                # Nothing has happened since run() began: `look` does not end the wait, only `deadline` does.
                 next_ = until if c.retired == began and not stirred else soon
                 waited += sleep_in_hlt(c, now, next_, room - waited if room > waited else 0)
                 jumps += 1                       # or a HLT that only jumps could last for ever
+                if waited:
+                    turns |= 15                  # a wait is long: look for signals at once
                 if c.why == EXIT_NONE and (jumps > most or waited >= room):
                     c.why = EXIT_BUDGET
                 continue
@@ -431,7 +448,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
 
 
 cdef void trap_step(CPU* c) noexcept nogil:
-    """One instruction, and the single-step trap behind it if TF was set before it."""
+    """One instruction, and the single-step trap after it if TF was set before it."""
     cdef bint trap = c.rest & F_TF != 0, breakpoints = breakpoints_on(c)
     cdef uint64_t was = c.retired
     c.no_trap = 0
@@ -447,7 +464,7 @@ cdef void trap_step(CPU* c) noexcept nogil:
 
 
 cdef void debug_stop(CPU* c) noexcept nogil:
-    """The host's single step: Exit(DEBUG), behind the exits of the instruction itself."""
+    """The host's single step: Exit(DEBUG), after the exits of the instruction itself."""
     c.halted = 0
     c.debug_dr6 = 0xFFFF4FF0U
     c.debug_due = 1
@@ -469,14 +486,14 @@ cdef bint at_breakpoint(CPU* c) noexcept nogil:
 
 
 cdef void call_timer(CPU* c, uint64_t now) noexcept with gil:
-    """Unless another thread has moved it meanwhile: only who has the GIL sets vm.timer."""
+    """Call Python's timer, unless another thread has moved it meanwhile: vm.timer is set with the GIL only."""
     cdef object vm = <object>c.vm.owner
     if c.vm.timer > now:
         return
     try:
         PyErr_CheckSignals()                     # before the timer is spent: a handler that raises must not lose it
         if c.vm.timer > now:
-            return                               # moved by the handler
+            return                               # the signal handler has moved it
         c.vm.timer = FOREVER
         callback = (<Vm>vm)._timer
         (<Vm>vm)._timer = None

@@ -9,8 +9,8 @@ cdef object os_error(int number, str text):
 
 
 cdef object host_memory(uint64_t size):
-    """Zeros for a slot, at a page of their own. In a build with guard pages nobody may touch the pages beside them:
-    an access of the guest that strays out of its slot ends the process."""
+    """Zeros for a slot, at a page of their own. In a build with guard pages the pages before and after them
+    are not accessible: an access of the guest outside its slot ends the process."""
     import mmap
     try:
         everything = memoryview(mmap.mmap(-1, size + 2 * GUARD, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
@@ -127,6 +127,9 @@ cdef class MemorySlot:
         finally:
             PyBuffer_Release(&data)
 
+    def __delitem__(self, key):
+        raise TypeError("a memory slot keeps its size: store zeros")
+
     def __getbuffer__(self, Py_buffer* view, int flags):
         self.shape[0] = self.size
         self.strides[0] = 1
@@ -143,8 +146,8 @@ cdef class MemorySlot:
         view.strides = self.strides
         view.suboffsets = NULL
         view.internal = NULL
-        # memoryview() does not ask for a writable one, but takes it: it asks for everything else. Others that do not
-        # ask only read.
+        # memoryview() does not ask for a writable buffer but uses one; it is known by PyBUF_INDIRECT. Others that do
+        # not ask for one only read.
         if flags & PyBUF_WRITABLE or flags & PyBUF_INDIRECT == PyBUF_INDIRECT:
             view.internal = self.machine
             self.machine.views += 1

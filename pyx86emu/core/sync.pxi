@@ -24,8 +24,8 @@ cdef bint take_gil(CPU* c) noexcept nogil:
 
 
 cdef inline bint late(CPU* c) noexcept nogil:
-    """Has real time run out? Looked at in each turn of the run loop and after each call of a device, so that no guest
-    and no clock can put it off."""
+    """Is the limit in real time reached? Asked in each turn of the run loop and after each call of a device, so that no
+    guest and no clock can put it off."""
     return c.wall != FOREVER and <uint64_t>host_ns() >= c.wall
 
 

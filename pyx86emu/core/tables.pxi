@@ -23,7 +23,7 @@ cdef VM* new_vm() except NULL:
 
 
 cdef void free_vm(VM* vm) noexcept:
-    """The last of a Vm, its vCPUs and its memory slots is gone."""
+    """Drop one reference; the last of a Vm, its vCPUs and its memory slots frees the tables."""
     vm.refs -= 1
     if vm.refs > 0:
         return
@@ -75,7 +75,7 @@ cdef int range_add(VM* vm, int bus, Range* mine, Range* other) noexcept nogil:
 
 
 cdef int range_remove(VM* vm, PyObject* token) noexcept nogil:
-    """CHANGED, or UNKNOWN: no bus has it. Needs no memory, so that a failed attach can always be undone."""
+    """CHANGED, or UNKNOWN: no bus has it. It allocates nothing, so a failed attach can always be undone."""
     cdef Ranges* all_
     cdef int bus, i
     for bus in range(2):
@@ -194,7 +194,7 @@ cdef uint64_t over_slots(VM* vm, int what, uint64_t addr, uint64_t n, uint8_t* d
 
 
 cdef void host_wrote(VM* vm, uint8_t* host, uint64_t n) noexcept nogil:
-    """The host has changed n bytes at `host`: every vCPU with code there, at whatever guest address, must look."""
+    """The host has changed n bytes at `host`: every vCPU with code there, at any guest address, decodes it again."""
     cdef uint64_t from_, to, g, who
     cdef Slot* s
     cdef int i, canon

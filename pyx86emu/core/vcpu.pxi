@@ -12,8 +12,8 @@ cdef dict MESSAGES = {
 @cython.final
 @cython.freelist(16)
 cdef class Exit:
-    """Why run() returned, and what the guest wanted. A value: it does not change, but for reply(). Any thread may look
-    at it; reply() is for the thread that calls run().
+    """Why run() returned, and what the guest wanted. A value: only reply_one() changes it, `count` becomes 1. Any thread
+    may look at it; reply() and reply_one() are for the thread that calls run().
 
     `reason`; for IO `port`, for MMIO `addr`, for HYPERCALL `addr` is the number; `size` in bytes, `count` of
     elements (REP INS), `write`, `value` (little-endian), `data` (bytes); `cs`, `ip` of the instruction;
@@ -56,7 +56,7 @@ cdef class Exit:
             not self.write and (self.reason == EXIT_IO or self.reason == EXIT_MMIO))
         most = self.size * self.count
         if PyObject_CheckBuffer(value) and hasattr(value, "__len__"):      # numbers of numpy are buffers, too
-            raw = bytes(memoryview(value).cast("B")[:most]).ljust(most, b"\0")
+            raw = memoryview(value).tobytes()[:most].ljust(most, b"\0")
         else:
             raw = (exact(value, "the answer") & ((1 << 8 * most) - 1)).to_bytes(most, "little")
         if not asks or self.vcpu is None or self.serial != self.vcpu.serial:
@@ -74,14 +74,20 @@ cdef class Exit:
     def reply_one(self, value):
         """Answer the first element of a read only. REP INS stores it and asks for the next one by another exit, at
         its own time: for devices whose answer depends on when they are asked. Raises as reply() does."""
-        if self.count > 1 and self.vcpu is not None and self.serial == self.vcpu.serial and self.vcpu.c.ins_count:
-            self.count = 1
+        cdef int count = self.count
+        self.count = 1
+        try:
+            self.reply(value)
+        except BaseException:
+            self.count = count
+            raise
+        if self.vcpu.c.ins_count > 1:
             self.vcpu.c.ins_count = 1
-        self.reply(value)
 
     def because(self, reason):
         """This exit with another reason: what a machine around the vCPU makes of it."""
         cdef Exit e = Exit.__new__(Exit)
+        reason = ExitReason(reason)
         e.reason, e.addr, e.size, e.count, e.write = reason, self.addr, self.size, self.count, self.write
         e.value, e.cs, e.ip, e.message = self.value, self.cs, self.ip, self.message
         e.dr6, e.pc = self.dr6, self.pc
@@ -203,7 +209,7 @@ cdef class Vcpu:
         self.c = new_cpu(vm.vm, model)
         self.regs = Registers.__new__(Registers)
         self.regs.vcpu = self
-        vm.stop()                                # lets the GIL go: nothing may be looked at before. C only from here
+        vm.stop()                                # releases the GIL: look at everything after it. C only from here
         closed = vm.closed
         full = vm.vm.ncpus == MAX_VCPUS
         for i in range(vm.vm.ncpus):
@@ -245,6 +251,12 @@ cdef class Vcpu:
         return f"<Vcpu {self.model} at {self.c.sb[CS] >> 4:04x}:{self.c.ip:04x}>"
 
     @property
+    def spent(self):
+        """What `max_instructions` counts: instructions, and one for each 1 << `shift` ns that a HLT has waited for another
+        thread."""
+        return self.instructions + (self.c.waited >> self.c.vm.shift)
+
+    @property
     def instructions(self):
         """Instructions retired; an iteration of a REP counts as one, so does the delivery of an interrupt. A device
         sees how many came before the one that asks it; another thread, how many there were when a slice ended."""
@@ -272,8 +284,9 @@ cdef class Vcpu:
         """run() with two more limits, both Exit DEADLINE.
 
         `wall_deadline`: host time in ns, as time.monotonic_ns() gives it; late by at most 20 ms and the device call in
-        progress, whatever the guest does. `look`: guest time in ns, for a caller that only looks about. A vCPU in HLT
-        stops for no second look while nothing has happened, so a HLT that nothing can end is Exit HLT all the same.
+        progress, whatever the guest does. `look`: guest time in ns, for a caller that only wants to look. A vCPU that is
+        in HLT from the start of the run does not stop for it before something happens: a HLT that nothing can end is
+        still Exit HLT.
         """
         cdef uint64_t most = FOREVER, until = FOREVER, look_at = FOREVER, wall = FOREVER
         if max_instructions is not None:
@@ -293,21 +306,24 @@ cdef class Vcpu:
             log_read(c, c.asked_bus, c.asked_addr, c.asked_size, 0)
         return 0
 
-    cdef int wait_for_owner(self) except -1:
+    cdef int wait_for_owner(self, uint64_t wall) except -1:
+        """0: real time is up, and the other thread still runs."""
         if self.owner == PyThread_get_thread_ident():
             raise RuntimeError("run() from a device of the same vCPU: return from the device first")
-        return self.await_owner()
+        return self.await_owner(wall)
 
-    cdef int await_owner(self) except -1:
+    cdef int await_owner(self, uint64_t wall) except -1:
         self.waiters += 1
         try:
             while self.owner:
+                if wall != FOREVER and <uint64_t>host_ns() >= wall:
+                    return 0
                 with nogil:
                     doze(self.c)
                 PyErr_CheckSignals()
         finally:
             self.waiters -= 1
-        return 0
+        return 1
 
     cdef Exit next_exit(self):
         cdef CPU* c = self.c
@@ -340,7 +356,7 @@ cdef class Vcpu:
         return e
 
     def step(self):
-        """Run one instruction (one iteration of a REP): Exit(DEBUG) behind it, or the exit it made. After the exit
+        """Run one instruction (one iteration of a REP): Exit(DEBUG) after it, or the exit it made. After the exit
         of a read the next step completes it; a write is complete at its exit. Raises as run() does."""
         return go(self, FOREVER, FOREVER, FOREVER, FOREVER, STEP_ONCE)
 
@@ -410,7 +426,7 @@ cdef class Vcpu:
 
     def reset(self):
         """The state after RESET: F000:FFF0, pending exits and interrupts dropped. While it runs it
-        happens behind the instruction, from another thread soon."""
+        happens after the instruction, from another thread soon."""
         if self.owner:
             want(self.c, REQ_RESET)
             return
@@ -427,7 +443,13 @@ cdef class Vcpu:
             self.c.in_device = 0
             self.c.moved = 0
             self.c.touched = 0
-            pthread_mutex_init(&self.c.wait_lock, NULL)      # somebody may have held the old one
+            self.c.stepping = 0
+            self.c.asleep = 0
+            self.c.python = 0
+            self.c.singlestep &= ~<uint32_t>STEP_ONCE
+            if not self.c.singlestep:
+                self.c.debug_due = 0
+            pthread_mutex_init(&self.c.wait_lock, NULL)      # another thread may have held the old one
         return 0
 
     cdef int mine(self, str what) except -1:
@@ -438,14 +460,23 @@ cdef class Vcpu:
         return 0
 
     cdef int shut(self) except -1:
-        """For close(): out of the core, and not in again. A device that blocks keeps it waiting; Ctrl-C ends that."""
+        """For close(): wait until the vCPU has left the core. A device that blocks keeps it waiting; Ctrl-C ends the wait."""
         if self.owner:
             want(self.c, REQ_KICK)
         if self.owner != PyThread_get_thread_ident():
-            self.await_owner()
+            self.await_owner(FOREVER)
         with nogil:
             rings_flush(&self.c.rings)
         return 0
+
+
+cdef Exit late_exit(Vcpu self):
+    """Of a run that another thread has kept waiting for too long."""
+    cdef Exit e = Exit.__new__(Exit)
+    e.reason = REASONS[EXIT_DEADLINE]
+    e.cs = self.c.sb[CS] >> 4
+    e.ip = self.c.ip & 0xFFFF
+    return e
 
 
 cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uint64_t wall, uint32_t step):
@@ -453,8 +484,8 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
     cdef CPU* c = self.c
     cdef uint64_t limit = FOREVER
     cdef object raised
-    if self.owner:
-        self.wait_for_owner()
+    if self.owner and not self.wait_for_owner(wall):
+        return late_exit(self)
     self.owner = PyThread_get_thread_ident()
     try:
         if most != FOREVER:
@@ -490,8 +521,8 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
     finally:
         if step:
             c.singlestep &= ~<uint32_t>step
-            if not c.singlestep:
-                c.debug_due = 0
+            if not c.singlestep and c.debug_dr6 & DR6_BS:
+                c.debug_due = 0                  # a breakpoint still has to be told
         if c.request & REQ_RESET:
             want(c, at_swap32(&c.request, 0) & ~<uint32_t>REQ_RESET)
             reset_cpu(c)

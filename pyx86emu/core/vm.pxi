@@ -23,12 +23,12 @@ cdef class Vm:
     cdef IoTable* iotable
     cdef list _slots
     cdef list _vcpus
-    cdef dict _tokens                        # of the ranges, by address: here the garbage collector sees their methods
+    cdef dict _tokens                        # of the ranges, by address: so the garbage collector sees their methods
     cdef public object _timer
     cdef object _irqfds
     cdef bint made                           # __init__ has been called
     cdef bint closed
-    cdef bint closing                        # somebody is in close()
+    cdef bint closing                        # a thread is in close()
     cdef object __weakref__
 
     def __cinit__(self, *args, **kwargs):
@@ -167,19 +167,19 @@ cdef class Vm:
     #  - Between stop() and resume() stand only C values and functions that are `noexcept nogil`. Where Python
     #    allocates, calls or raises, the garbage collector may run a finalizer that uses this Vm: it would wait for
     #    its own thread.
-    #  - Numbers are converted and objects made before; what is no longer needed is let go afterwards.
-    #  - stop() lets the GIL go. So what was looked at before is looked at again, by the function that makes the
+    #  - Numbers are converted and objects made before; what is no longer needed is released afterwards.
+    #  - stop() releases the GIL. So what was looked at before is looked at again, by the function that makes the
     #    change; it returns a status, and the exception is made after resume().
 
     cdef int stop(self) noexcept:
-        """Every vCPU out of the core, tables ours."""
+        """Every vCPU is out of the core and stays there; the tables may be changed."""
         with nogil:
             pthread_mutex_lock(&self.vm.writers)
             stop_all(self.vm)
         return 0
 
     cdef int resume(self, bint rebuild) noexcept:
-        """`rebuild`: the slots or A20 are others now."""
+        """`rebuild`: the slots or A20 have changed."""
         if rebuild:
             rebuild_tables(self.vm)
             resume_all(self.vm)
@@ -276,7 +276,7 @@ cdef class Vm:
         whose address lines differ from those of a vCPU already here; OSError EINVAL: more than 64; EBADF: the Vm is
         closed. (KVM_CREATE_VCPU.)"""
         self.open()
-        return Vcpu.__new__(Vcpu, self, canonical(model))
+        return Vcpu.__new__(Vcpu, self, str(canonical(model)))
 
     @property
     def vcpus(self):
@@ -418,9 +418,9 @@ cdef class Vm:
         return -1 if r == NULL or r.kind == RANGE_PYTHON or r.kind == RANGE_PULL else r.kind
 
     cdef int lock_chips(self) noexcept:
-        """PIC and PIT are the caller's, who keeps the GIL and obeys the rules of stop() until unlock_chips().
+        """Lock PIC and PIT. The caller keeps the GIL and obeys the rules of stop() until unlock_chips().
 
-        A vCPU that nobody runs, or this very thread, is outside and cannot come in while the GIL is ours. One that
+        A vCPU that no thread runs, or this thread itself, is outside and cannot come in while the GIL is ours. One that
         another thread runs may be in the chips at this moment, without a lock: stop it once, and it takes one.
         """
         cdef unsigned long runs = (<Vcpu>self._vcpus[0]).owner if self._vcpus else 0
@@ -484,6 +484,11 @@ cdef class Vm:
             return 0
         return c.io_time if c.in_device else (c.retired + c.idle) << self.vm.shift
 
+    def _pressed(self):
+        """Is the run of the first vCPU to end now? For a Clock with many functions to call."""
+        cdef CPU* c = self.vm.cpu[0]
+        return c != NULL and (at_get32(&c.request) & (REQ_KICK | REQ_RESET) != 0 or late(c))
+
     def set_timer(self, deadline, callback):
         """Call `callback()` on the first vCPU's thread once `time` has reached `deadline`, in guest ns; at once if that
         is over or negative, never if it is None. One per Vm: `Clock` shares it out. What it raises comes out of run().
@@ -494,7 +499,7 @@ cdef class Vm:
         if callback is not None and not callable(callback):
             raise TypeError(f"a timer calls a function, not {type(callback).__name__}")
         self.initialised()
-        before = self._timer                     # goes at the end: that may call Python
+        before = self._timer                     # released at the end: that may call Python
         self._timer = callback
         self.vm.timer = at
         self.chip_changed()

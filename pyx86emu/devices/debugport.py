@@ -29,7 +29,7 @@ class DebugConsole(PioDevice):
 
     def __init__(self, output: Callable[[bytes], object] | None = None, limit: int = LIMIT) -> None:
         self.output = output
-        # What was said before a reset stays said: it is the host's, not the device's state.
+        # A reset keeps the log: it belongs to the host, it is no state of the device.
         self.log = Log(limit)
 
     @property

@@ -92,7 +92,7 @@ class Keyboard8042(PioDevice):
         self._byte_timer: Timer | None = None
         self._key_timer: Timer | None = None
         self._repeat_timer: Timer | None = None
-        self._repeat_waits = False  # the buffer is full: a key held down has nothing to add
+        self._repeat_waits = False  # the buffer is full: the repeat goes on when a byte is read
         self.level = False
         self.reset()
 
@@ -494,7 +494,7 @@ class Keyboard8042(PioDevice):
         self._start_repeat(self._repeat_period())
         self._send(self._codes(name, True))
         if len(self.buffer) >= BUFFER_SIZE:
-            # A guest that reads nothing is not disturbed for ever.
+            # Repeat no more until the guest reads: no timer runs for a guest that never does.
             self._stop_repeat()
             self._repeat_waits = True
 

@@ -12,7 +12,7 @@ import random
 import sys
 
 from pyx86emu import ExitReason, Machine, PioDevice
-from pyx86emu.machine import MAX_NS
+from pyx86emu.clock import LAST as MAX_NS
 
 clock = ctypes.CDLL(None)
 clock.fake_clock_looks.restype = ctypes.c_longlong
