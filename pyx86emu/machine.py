@@ -269,14 +269,16 @@ class Machine(Single):
 
         MATCH: the regular expression `until` (multi-line, a dot matches line ends too) is on the
         screen or in the serial or debug text. DEADLINE: `timeout` guest seconds or `wall` seconds
-        are over. BUDGET: so many instructions were executed. HLT: halted for good, which is at once
-        where nothing can end a HLT, unless a `timeout` says when to stop waiting. SHUTDOWN: triple
-        fault or reset with `no_reboot`, or the guest ended the run with `exit_status`.
-        INTERNAL_ERROR: what this machine does not run. INTR: somebody kicked the vCPU.
+        are over. BUDGET: so many instructions are spent (`Vcpu.spent`). HLT: halted for good, which
+        is at once where nothing can end a HLT; with interrupts on, a `timeout` is waited for.
+        SHUTDOWN: triple fault or reset with `no_reboot`, or the guest ended the run with
+        `exit_status`. INTERNAL_ERROR: what this machine does not run. INTR: somebody kicked the
+        vCPU.
 
-        Limits count from the call on. `wall` holds within 20 ms and the device call in progress,
-        whatever the guest does. ValueError: a limit that is negative or NaN, or a time of 292 years
-        or more; TypeError: a time that is no number, `max_instructions` that is no integer.
+        Limits count from the call on. `wall` holds within 20 ms and the device calls of the
+        instruction in progress, whatever the guest does. ValueError: a limit that is negative or
+        NaN, or a time of 292 years or more; TypeError: a time that is no number,
+        `max_instructions` that is no integer.
         """
         watch = _Watch(self, until)
         clock = self.vm.clock

@@ -274,6 +274,5 @@ def test_a_read_is_finished_whatever_the_device_stores_over_it(
         machine.close()
 
     assert all(end == ends[0] for end in ends)
-    assert ends[0][1] == (2 if code.startswith(("00", "87")) else 1), (
-        "it is read once, then written"
-    )
+    # Once, and then a write: by ADD and XCHG to memory, and by INSB, whose ES:DI is the card too.
+    assert ends[0][1] == (2 if code[:2] in ("00", "87", "f3") else 1)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -327,3 +328,46 @@ def check_commit(disk: Disk, path: Path, host: Host, model: bytes, values: list[
         elif lba not in torn:
             assert len(set(sector)) == 1
             assert sector[0] in values[lba]
+
+
+def test_a_disk_goes_on_in_a_child_forked_while_another_thread_used_it(image: Path) -> None:
+    held, leave = threading.Event(), threading.Event()
+
+    def use(disk: Disk) -> None:
+        with disk._lock:  # as read() and write() do
+            held.set()
+            leave.wait()
+
+    with Disk(image) as disk:
+        holder = threading.Thread(target=use, args=(disk,))
+        holder.start()
+        held.wait()
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(20)
+            os._exit(len(disk.read(0, 1)) != SECTOR)
+        _, status = os.waitpid(pid, 0)
+        leave.set()
+        holder.join()
+
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_a_sector_written_again_during_its_commit_stays_changed(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Disk(image, write_back=True) as disk:
+        disk.write(0, b"a" * 512)
+        store = disk._store
+
+        def interrupted(lba: int, data: bytes) -> None:
+            store(lba, data)
+            disk.write(0, b"b" * 512)  # as a signal handler does
+
+        monkeypatch.setattr(disk, "_store", interrupted)
+        disk.commit()
+        monkeypatch.undo()
+
+        assert disk.read(0, 1) == b"b" * 512
+        assert disk.changed == 1
+    assert image.read_bytes()[:512] == b"b" * 512

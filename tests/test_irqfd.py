@@ -397,3 +397,15 @@ def test_a_forked_child_has_irqfds_of_its_own_and_leaves_the_parents_alone(vm: V
     os.eventfd_write(fd, 1)
 
     wait_until(lambda: requested(vm) == 1 << 5)
+
+
+def test_a_refused_irqfd_lowers_no_line(vm: Vm, fd: int) -> None:
+    vm.irqfd(3, fd)
+    vm.irq_line(5, True)
+    again = os.eventfd(0, os.EFD_NONBLOCK)
+
+    with pytest.raises(OSError, match="raises a line already"):
+        vm.irqfd(5, fd, resample=again)
+
+    os.close(again)
+    assert requested(vm) == 1 << 5

@@ -171,3 +171,45 @@ def test_a_signal_is_seen_while_another_thread_is_waited_for(vm: MakeVm) -> None
         signal.signal(signal.SIGUSR1, before)
 
     assert seen == [signal.SIGUSR1]
+
+
+FORK = """
+import os, threading, time
+from pyx86emu import PioDevice, Vm
+
+entered, leave = threading.Event(), threading.Event()
+
+class Slow(PioDevice):
+    def pio_write(self, offset, size, value):
+        if threading.current_thread() is not threading.main_thread():
+            entered.set()
+            leave.wait()
+
+vm = Vm()
+ram = vm.add_memory(0, 0x10000)
+# out 80h,al; again: mov al,11h; mov byte [1003h],55h; dec cx; jnz again; hlt
+ram[0x1000:0x100e] = bytes.fromhex("e680 b011 2ec606031055 49 75f5 f4")
+vm.pio.attach(Slow(), 0x80)
+v = vm.create_vcpu()
+v.regs.cs, v.regs.ip, v.regs.cx = 0, 0x1000, 3
+thread = threading.Thread(target=v.step)
+thread.start()
+entered.wait()
+pid = os.fork()
+if pid == 0:
+    exit = v.run()
+    print(exit.reason.name, hex(v.regs.al), v.regs.cx, flush=True)
+    os._exit(0)
+os.waitpid(pid, 0)
+leave.set()
+thread.join()
+"""
+
+
+def test_a_child_forked_during_a_step_runs_and_sees_code_that_changes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORK], cwd=ROOT, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+
+    assert done.stdout.split() == ["HLT", "0x55", "0"], done.stderr

@@ -256,17 +256,23 @@ def test_what_is_documented_is_taken() -> None:
 # -- files ----------------------------------------------------------------------------------------
 
 
+FIFO = "that is a FIFO that nobody reads, start its reader first"
+
+
 def test_a_file_that_cannot_be_written_is_refused_before_the_guest_starts(
     image: Image, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     boot = image(HALT)
     (tmp_path / "dir.png").mkdir()
+    os.mkfifo(tmp_path / "fifo.png")
     long = "x" * 300 + ".png"
 
     for option, path, why in (
         ("--screenshot", "/nowhere/x.png", "there is no directory /nowhere"),
         ("--screenshot", f"{tmp_path}/dir.png", "that is a directory"),
         ("--screenshot", f"{boot}/x.png", "Not a directory"),
+        ("--screenshot", f"{tmp_path}/fifo.png", FIFO),
+        ("-serial", f"{tmp_path}/fifo.png", FIFO),
         ("--screenshot", f"{tmp_path}/{long}", "File name too long"),
         ("-serial", "/nowhere/x.log", "there is no directory /nowhere"),
         ("-serial", f"{boot}", "that is the image, which it would replace"),
