@@ -70,6 +70,8 @@ class Bus(Dispatcher):
         clock: "Clock",
         taken: Iterable[tuple[int, int, str]] = (),
     ) -> None:
+        if "_kind" in self.__dict__:
+            raise RuntimeError("a Bus is initialised once, by its Vm")
         self._kind: Literal["pio", "mmio"] = kind
         self._vm = vm
         self._clock = clock

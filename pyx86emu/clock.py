@@ -84,6 +84,8 @@ class Clock:
     # `_waiting` first, then into `_heap`; each change of either is followed by `_arm`.
 
     def __init__(self, vm: TimeSource) -> None:
+        if "_heap" in self.__dict__:
+            raise RuntimeError("a Clock is initialised once: make another one")
         self._vm = vm
         self._waiting: dict[int, tuple[int, Callable[[], object]]] = {}
         self._heap: list[tuple[int, int]] = []

@@ -114,6 +114,8 @@ class Machine(Single):
         no_reboot: bool = False,
         log_limit: int = LIMIT,
     ) -> None:
+        if "vm" in self.__dict__:
+            raise RuntimeError("a Machine is initialised once: make another one")
         memory = _memory_size(memory)
         if not isinstance(model, str):
             raise TypeError(f"model must be a name such as '80486', not {type(model).__name__}")

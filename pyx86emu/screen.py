@@ -102,7 +102,7 @@ class Screen:
 
     def save(self, path: "str | os.PathLike[str]") -> None:
         """Write what is shown to a .txt (UTF-8) or .png file."""
-        name = os.fspath(path)
+        name = os.fsdecode(path)
         if name.endswith(".txt"):
             with open(name, "w", encoding="utf-8") as file:
                 file.write(self.text.rstrip() + "\n")

@@ -507,3 +507,18 @@ def test_what_is_no_regular_expression_is_refused(
 ) -> None:
     with pytest.raises(error, match=r"^until="):
         machine(code(HALT)).run(until=until)
+
+
+def test_a_machine_and_its_parts_are_initialised_once(machine: MakeMachine) -> None:
+    m = machine(code(HALT))
+
+    for again in (
+        lambda: m.__init__(code(HALT)),  # type: ignore[misc]
+        lambda: m.vm.clock.__init__(m.vm),  # type: ignore[misc]
+        lambda: m.pio.__init__(m.vm, "pio", m.vm.clock),  # type: ignore[misc]
+        lambda: m.vm.__init__(),  # type: ignore[misc]
+    ):
+        with pytest.raises(RuntimeError, match="initialised once"):
+            again()
+
+    assert m.run(timeout=5).reason is ExitReason.HLT

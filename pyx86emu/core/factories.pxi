@@ -1,8 +1,8 @@
 # Classes that only the core makes: calling one raises a TypeError that says what to call instead.
 #
 # An object made by Python would be full of NULL pointers, and __init__ cannot prevent that: `C.__new__(C)` and
-# copy.copy() do not call it. So tp_new is replaced, and tp_vectorcall, which would bypass it, is cleared. The core's own
-# `C.__new__(C)` calls the C function directly and is not affected.
+# copy.copy() do not call it. So tp_new is replaced, and tp_vectorcall, which would bypass it, is cleared. The core's
+# own `C.__new__(C)` calls the C function directly and is not affected.
 
 cdef extern from "Python.h":
     ctypedef object (*newfunc)(type, PyObject*, PyObject*)

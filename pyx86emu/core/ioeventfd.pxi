@@ -393,8 +393,8 @@ cdef void rings_forked(Rings *r) noexcept nogil:
 # -- Sinks: where rings go --------------------------------------------------------
 
 cdef int io_fdinfo(int fd, const char *field, int base, uint64_t *value) noexcept nogil:
-    """One number of /proc/self/fdinfo. -ENOENT: this kernel has none of that name; another errno below 0: the file could
-    not be read."""
+    """One number of /proc/self/fdinfo. -ENOENT: this kernel has none of that name; another errno below 0: the file
+    could not be read."""
     cdef char path[40]
     cdef char text[1024]
     cdef char *end
@@ -423,9 +423,9 @@ cdef int io_fdinfo(int fd, const char *field, int base, uint64_t *value) noexcep
 
 
 cdef int io_eventfd_id(int fd, int64_t *id) noexcept nogil:
-    """What the kernel calls this eventfd, the same through every descriptor; -1: this kernel has no ids. Returns 0, or an
-    errno below 0: if the id cannot be read now (no descriptor is free), the eventfd is refused. Without an id it would
-    be registered a second time later."""
+    """What the kernel calls this eventfd, the same through every descriptor; -1: this kernel has no ids. Returns 0, or
+    an errno below 0: if the id cannot be read now (no descriptor is free), the eventfd is refused. Without an id it
+    would be registered a second time later."""
     cdef int error = io_fdinfo(fd, b"eventfd-id", 10, <uint64_t *>id)
     if error == -IO_ENOENT:
         id[0] = -1

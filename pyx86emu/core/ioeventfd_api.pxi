@@ -312,8 +312,8 @@ cdef class IoEventFd:
 
 
 cdef IoEventFd io_face(Vm vm):
-    """A face without an entry, made before the writer lock is taken. Under the lock no Python object may be allocated: that
-    can run the garbage collector and a finalizer that takes the lock too."""
+    """A face without an entry, made before the writer lock is taken. Under the lock no Python object may be allocated:
+    that can run the garbage collector and a finalizer that takes the lock too."""
     cdef IoEventFd face = IoEventFd.__new__(IoEventFd)
     face.vm = vm
     return face

@@ -3,7 +3,6 @@
 cdef int irq_gsi(Vm vm, object gsi) except -1:
     """An interrupt line of this Vm. OSError EINVAL: there is no such line."""
     vm.initialised()
-    vm.initialised()
     if not vm.vm.irqchip_on:
         raise OSError(IO_EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
     line = exact(gsi, "gsi")
@@ -39,8 +38,8 @@ cdef object irqfd_deassign(Vm vm, object gsi, object fd):
 
 
 cdef int irqfds_changed(Vm vm, dict entries) except -1:
-    """Set what the vCPUs look at: how many irqfds may end a HLT, and the lines whose EOI an irqfd waits for. Nothing here
-    releases the GIL, so of two calls the later one decides."""
+    """Set what the vCPUs look at: how many irqfds may end a HLT, and the lines whose EOI an irqfd waits for. Nothing
+    here releases the GIL, so of two calls the later one decides."""
     cdef uint32_t lines = 0
     for entry in entries:
         if entry.resample is not None:

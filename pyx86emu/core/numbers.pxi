@@ -43,6 +43,14 @@ cdef object within(object number, str what, object least, object most):
     return number
 
 
+cdef bint truth(object value, str what) except -1:
+    """A flag. ValueError: an object that cannot say whether it is true."""
+    try:
+        return bool(value)
+    except OverflowError:
+        raise ValueError(f"{what}={type(value).__name__} is neither true nor false") from None
+
+
 cdef uint64_t LAST_TIME = 0x7FFFFFFFFFFFFFFFULL  # ns: 292 years. No sum of two times leaves 64 bits
 
 

@@ -27,8 +27,8 @@ cdef inline void finish_slice(CPU* c) noexcept nogil:
 
 
 cdef uintptr_t* code_as_asked(CPU* c) noexcept nogil:
-    """A table of memory where the instruction at CS:IP is as it was when it asked a device; the caller frees it. NULL: it
-    is so anyway (or no memory is left)."""
+    """A table of memory where the instruction at CS:IP is as it was when it asked a device; the caller frees it. NULL:
+    it is so anyway (or no memory is left)."""
     cdef uint32_t pa, g
     cdef uint32_t granule[3]
     cdef uintptr_t* table
@@ -249,8 +249,8 @@ cdef bint someone_may_wake(CPU* c) noexcept nogil:
 
 
 cdef uint64_t sleep_in_hlt(CPU* c, uint64_t now, uint64_t until, uint64_t most) noexcept nogil:
-    """A halted vCPU: jump to the next event, wait for it, or find that there is none. Returns the host ns it waited: about
-    `most` at most, and not beyond c.wall."""
+    """A halted vCPU: jump to the next event, wait for it, or find that there is none. Returns the host ns it waited:
+    about `most` at most, and not beyond c.wall."""
     cdef uint64_t next_ = next_deadline(c), ns
     cdef int64_t began
     if not c.vm.irqchip_on:
@@ -294,8 +294,8 @@ cdef inline bint first_runs(CPU* c) noexcept nogil:
 
 
 cdef inline uint64_t budget_ns(CPU* c, uint64_t left) noexcept nogil:
-    """Host ns that a halted vCPU may wait instead of `left` instructions. Waiting costs budget at the rate of guest time,
-    so that a limit on instructions always ends run()."""
+    """Host ns that a halted vCPU may wait instead of `left` instructions. Waiting costs budget at the rate of guest
+    time, so that a limit on instructions always ends run()."""
     return left << c.vm.shift if left < 1ULL << 40 else FOREVER
 
 

@@ -9,11 +9,12 @@ cdef dict MESSAGES = {
     ERR_FETCH: "the guest executes outside RAM and ROM",
 }
 
+
 @cython.final
 @cython.freelist(16)
 cdef class Exit:
-    """Why run() returned, and what the guest wanted. A value: only reply_one() changes it, `count` becomes 1. Any thread
-    may look at it; reply() and reply_one() are for the thread that calls run().
+    """Why run() returned, and what the guest wanted. A value: only reply_one() changes it, `count` becomes 1. Any
+    thread may look at it; reply() and reply_one() are for the thread that calls run().
 
     `reason`; for IO `port`, for MMIO `addr`, for HYPERCALL `addr` is the number; `size` in bytes, `count` of
     elements (REP INS), `write`, `value` (little-endian), `data` (bytes); `cs`, `ip` of the instruction;
@@ -252,8 +253,8 @@ cdef class Vcpu:
 
     @property
     def spent(self):
-        """What `max_instructions` counts: instructions, and one for each 1 << `shift` ns that a HLT has waited for another
-        thread."""
+        """What `max_instructions` counts: instructions, and one for each 1 << `shift` ns that a HLT has waited for
+        another thread."""
         return self.instructions + (self.c.waited >> self.c.vm.shift)
 
     @property
@@ -284,8 +285,8 @@ cdef class Vcpu:
         """run() with two more limits, both Exit DEADLINE.
 
         `wall_deadline`: host time in ns, as time.monotonic_ns() gives it; late by at most 20 ms and the device call in
-        progress, whatever the guest does. `look`: guest time in ns, for a caller that only wants to look. A vCPU that is
-        in HLT from the start of the run does not stop for it before something happens: a HLT that nothing can end is
+        progress, whatever the guest does. `look`: guest time in ns, for a caller that only wants to look. A vCPU that
+        is in HLT from the start of the run does not stop for it before something happens: a HLT that nothing can end is
         still Exit HLT.
         """
         cdef uint64_t most = FOREVER, until = FOREVER, look_at = FOREVER, wall = FOREVER
@@ -400,7 +401,7 @@ cdef class Vcpu:
 
     @request_interrupt_window.setter
     def request_interrupt_window(self, value):
-        self.c.intr_window = bool(value)
+        self.c.intr_window = truth(value, "request_interrupt_window")
         want(self.c, REQ_INTR)
 
     def nmi(self):
@@ -412,7 +413,7 @@ cdef class Vcpu:
         """Stop with Exit(DEBUG) after every instruction, or before the ones at linear addresses (at most 64 of 32
         bits, else ValueError). RuntimeError: another thread runs this vCPU. (KVM_SET_GUEST_DEBUG.)"""
         cdef CPU* c = self.c
-        cdef bint always = singlestep
+        cdef bint always = truth(singlestep, "singlestep")
         points = [whole(at, "breakpoint", 0, 0xFFFFFFFF) for at in islice(breakpoints, 65)]
         if len(points) > 64:
             raise ValueError("more than 64 breakpoints: at most 64 fit")
@@ -460,7 +461,8 @@ cdef class Vcpu:
         return 0
 
     cdef int shut(self) except -1:
-        """For close(): wait until the vCPU has left the core. A device that blocks keeps it waiting; Ctrl-C ends the wait."""
+        """For close(): wait until the vCPU has left the core. A device that blocks keeps it waiting; Ctrl-C ends the
+        wait."""
         if self.owner:
             want(self.c, REQ_KICK)
         if self.owner != PyThread_get_thread_ident():

@@ -51,7 +51,7 @@ cdef class Vm:
             raise ValueError(f"shift={shown(shift, 'd')}: an instruction takes 1 << shift ns, with shift from 0 to 20")
         if clock not in ("virtual", "host"):
             raise ValueError(f"unknown clock {clock!r}: choose 'virtual' or 'host'")
-        cdef bint host_clock = clock == "host", with_irqchip = bool(irqchip)
+        cdef bint host_clock = clock == "host", with_irqchip = truth(irqchip, "irqchip")
         if self.made:                            # what was called above may have been Python
             raise RuntimeError("a Vm is initialised once: make another one")
         self.made = True
@@ -108,7 +108,7 @@ cdef class Vm:
         cdef Slot mine, other
         cdef int status
         cdef object owner = None
-        cdef bint is_rom = bool(readonly), logged = bool(dirty_log)
+        cdef bint is_rom = truth(readonly, "readonly"), logged = truth(dirty_log, "dirty_log")
         self.open()
         addr = exact(addr, "addr")
         if buffer is not None:
@@ -205,7 +205,7 @@ cdef class Vm:
 
     @a20.setter
     def a20(self, value):
-        cdef bint up = bool(value)
+        cdef bint up = truth(value, "a20")
         cdef int status
         if up == self.vm.a20:
             return
@@ -443,7 +443,7 @@ cdef class Vm:
         """Drive an interrupt line, 0 to 15 (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError EINVAL
         without irqchip=True or out of range."""
         cdef int line = irq_gsi(self, gsi)
-        cdef bint up = bool(level)
+        cdef bint up = truth(level, "level")
         self.lock_chips()
         irqchip_set_line(&self.vm.chip, line, up)
         self.unlock_chips()

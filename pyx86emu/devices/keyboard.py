@@ -143,6 +143,8 @@ class Keyboard8042(PioDevice):
         Traceback (most recent call last):
         ValueError: no key of a US keyboard types '\u00e9': type ASCII, or {name} for other keys
         """
+        if not isinstance(text, str):
+            raise TypeError(f"type() takes text (str), not {type(text).__name__}")
         self._enqueue(keystrokes(text))
 
     @property

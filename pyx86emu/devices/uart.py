@@ -134,7 +134,10 @@ class Uart16550A(PioDevice):
 
     def receive(self, data: bytes) -> None:
         """Send bytes to the guest; they queue up until it takes them. TypeError: no bytes."""
-        self.queue.extend(memoryview(data).cast("B"))
+        try:
+            self.queue.extend(memoryview(data).tobytes())
+        except TypeError:
+            raise TypeError(f"receive() takes bytes, not {type(data).__name__}") from None
         if self._next_byte is None:
             self._feed()
 

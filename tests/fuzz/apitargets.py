@@ -36,6 +36,10 @@ AMONG_PARTS = (
 )  # fmt: skip
 
 
+#: Made by a part, with what it has checked: their `__init__` is not for callers.
+MADE_BY_PARTS = ("Attachment", "Timer")
+
+
 class Target(NamedTuple):
     """One thing to do: of a module (owner None), or of an object of a class."""
 
@@ -45,9 +49,9 @@ class Target(NamedTuple):
 
     @property
     def among_parts(self) -> bool:
-        return self.name in AMONG_PARTS or (
-            self.owner is not None and self.owner.__name__ in AMONG_PARTS
-        )
+        owner = "" if self.owner is None else self.owner.__name__
+        made = (owner or self.name) in MADE_BY_PARTS and self.name in ("__init__", *MADE_BY_PARTS)
+        return made or self.name in AMONG_PARTS or owner in AMONG_PARTS
 
     def __str__(self) -> str:
         return f"{self.owner.__name__}.{self.name}" if self.owner else self.name
