@@ -312,3 +312,19 @@ def test_a_batch_of_reads_has_a_time_for_each_element(machine: MakeMachine, port
 
     assert len(found) == 1
     assert len(set(found.pop()[0][::2])) > 1, "the elements differ in time"
+
+
+def test_a_timer_that_is_due_does_not_let_a_hlt_sleep_on_the_hosts_clock(vm: MakeVm) -> None:
+    machine = vm(irqchip=True, clock="host")
+    v = vcpu(machine, "fb f4 ebfc")
+    calls = 0
+
+    def tick() -> None:
+        nonlocal calls
+        calls += 1
+        machine.clock.call_after(1000, tick)
+
+    tick()
+    v.run_until(wall_deadline=time.monotonic_ns() + 300_000_000)
+
+    assert calls > 200  # a sleep of 20 ms each time leaves 15
