@@ -72,6 +72,8 @@ class Bus(Dispatcher):
     ) -> None:
         if "_kind" in self.__dict__:
             raise RuntimeError("a Bus is initialised once, by its Vm")
+        if not isinstance(kind, str) or kind not in SPACE:
+            raise ValueError(f"a bus is 'pio' or 'mmio', not {type(kind).__name__}")
         self._kind: Literal["pio", "mmio"] = kind
         self._vm = vm
         self._clock = clock
