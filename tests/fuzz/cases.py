@@ -160,10 +160,13 @@ class Case(NamedTuple):
 
 
 def by_share(first: int, spent: Counter[str]) -> Iterator[Case]:
-    """Cases without end, numbered from `first`: each of the kind that is furthest from its share
-    of the seconds in `spent`, which whoever runs them keeps. The model is at random.
+    """Cases without end: each of the kind that is furthest from its share of the seconds in
+    `spent`, which whoever runs them keeps. Each kind counts its own from `first`, so that the
+    first cases are the same on every machine.
     """
-    for number in count(first):
+    numbers = {kind: count(first) for kind in KINDS}
+    while True:
         kind = min(KINDS, key=lambda kind: spent[kind] / KINDS[kind][1])
         spent[kind] += 1e-3  # whose turn was before it has ended: not again at once
+        number = next(numbers[kind])
         yield Case(kind, random.Random(number).choice(MODELS), number)
