@@ -7,7 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-from ._core import Dispatcher, Owner, exact, whole
+from ._core import Dispatcher, Owner, exact, truth, whole
 from .errors import BusError
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class Bus(Dispatcher):
         device's `reset()`, leaves nothing attached.
         """
         read, write = self._methods(device)
+        pull = truth(pull, "pull")
         name = str(_need(device, "name"))
         most = exact(_need(device, "max_size"), f"max_size of '{name}'")
         spans = self._spans(device, name, exact(base, f"the base of '{name}'"), length)

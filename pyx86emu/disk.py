@@ -7,7 +7,7 @@ from operator import index
 from threading import RLock
 from weakref import WeakSet
 
-from ._core import whole
+from ._core import truth, whole
 from .errors import DiskError
 from .owned import Descriptor
 
@@ -113,21 +113,21 @@ class Disk(Descriptor):
         if self._open:
             raise RuntimeError(f"this Disk has {self.name} open: make another one")
         asked = None if geometry is None else _checked(geometry)
-        self.write_back = bool(write_back)
+        self.write_back = truth(write_back, "write_back")
         self._lock = RLock()
         _disks.add(self)
         self._overlay: dict[int, bytes] = {}
         self._halves: set[int] = set()  # of which the image has a part only
         self._data = b""
         if isinstance(source, (bytes, bytearray, memoryview)):
-            if write_back:
+            if self.write_back:
                 raise DiskError("image given as bytes: nothing to write back to, give a path")
             data = bytes(source)
             self._data = data.ljust(-(-len(data) // SECTOR) * SECTOR, b"\0")
             self.size = len(self._data)
         elif isinstance(source, (str, os.PathLike)):
             self.name = os.fsdecode(source)
-            self._fd = _open_image(self.name, os.O_RDWR if write_back else os.O_RDONLY)
+            self._fd = _open_image(self.name, os.O_RDWR if self.write_back else os.O_RDONLY)
         else:
             raise TypeError(
                 f"a Disk is made of a path or the bytes of an image, not of {type(source).__name__}"
@@ -261,6 +261,7 @@ class Disk(Descriptor):
         If the commit fails, the disk stays open with what was not written: make room and call
         `close()` again, or give those sectors up with `close(discard=True)`.
         """
+        discard = truth(discard, "discard")
         if not self._open and self._fd < 0:
             return
         with self._lock:

@@ -5,7 +5,7 @@ import os
 import sys
 from types import TracebackType
 
-from ._core import Doorbell, whole
+from ._core import Doorbell, truth, whole
 from .owned import Descriptor
 
 __all__ = ["Doorbell", "EventFd"]
@@ -39,9 +39,9 @@ class EventFd(Descriptor):
             raise RuntimeError("this EventFd was made before: make another one")
         value = whole(value, "value", 0, MOST)
         flags = os.EFD_CLOEXEC
-        if semaphore:
+        if truth(semaphore, "semaphore"):
             flags |= os.EFD_SEMAPHORE
-        if not blocking:
+        if not truth(blocking, "blocking"):
             flags |= os.EFD_NONBLOCK
         self._fd = os.eventfd(0, flags)
         try:

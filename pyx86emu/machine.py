@@ -121,7 +121,7 @@ class Machine(Single):
             raise TypeError(f"model must be a name such as '80486', not {type(model).__name__}")
         if rtc_base is not None and not isinstance(rtc_base, datetime):
             raise TypeError(f"rtc_base must be a datetime, not {type(rtc_base).__name__}")
-        self.no_reboot = no_reboot
+        self.no_reboot = _core.truth(no_reboot, "no_reboot")
         self.stats = Stats()
         self.exit_status: int | None = None
         """What the guest wrote to isa-debug-exit, as (value << 1) | 1."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -47,6 +48,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if "release" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason=f"means nothing for build {BUILD}"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test marked `forks` in a process of its own.
+
+    A thread that another test has left may hold a lock of the C library, or of a sanitizer, at the
+    time of the fork; the child then waits for it without end.
+    """
+    if "forks" not in pyfuncitem.keywords or "PYX86EMU_ALONE" in os.environ:
+        return None
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--no-header", "-m", "", pyfuncitem.nodeid],
+        cwd=ROOT,
+        env={**os.environ, "PYX86EMU_ALONE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.fail(done.stdout + done.stderr, pytrace=False)
+    return True
 
 
 def missing(what: str, remedy: str) -> None:

@@ -18,7 +18,19 @@ from typing import Any
 
 import pytest
 
-from pyx86emu import Doorbell, Exit, IoEventFd, MemorySlot, Vcpu, Vm, _core
+from pyx86emu import (
+    Disk,
+    Doorbell,
+    EventFd,
+    Exit,
+    IoEventFd,
+    Machine,
+    MemorySlot,
+    Vcpu,
+    Vm,
+    _core,
+)
+from pyx86emu.devices import Keyboard8042, PostPort, Uart16550A
 from tests.conformance.guest import wait_until
 from tests.half_made import REAL
 
@@ -254,3 +266,32 @@ def test_a_doorbell_of_an_entry_is_freed_with_its_last_holder() -> None:
             assert bell is not None
             bell.ring()
         assert bell.count == 3
+
+
+# -- flags ----------------------------------------------------------------------------------------
+
+
+class Endless:
+    def __len__(self) -> int:
+        return 1 << 70
+
+
+@pytest.mark.parametrize(
+    ("take", "name"),
+    [
+        (lambda flag: EventFd(blocking=flag), "blocking"),
+        (lambda flag: EventFd(semaphore=flag), "semaphore"),
+        (lambda flag: Disk(b"", write_back=flag), "write_back"),
+        (lambda flag: Disk(bytes(512)).close(discard=flag), "discard"),
+        (lambda flag: Machine(no_reboot=flag), "no_reboot"),
+        (lambda flag: Vm().ioeventfd(0x80, coalesce=flag), "coalesce"),
+        (lambda flag: Vm().pio.attach(PostPort(), 0x80, pull=flag), "pull"),
+        (lambda flag: Keyboard8042().key("a", flag), "down"),
+        (lambda flag: Uart16550A().set_modem(cts=flag), "a line of the modem"),
+    ],
+)  # fmt: skip
+def test_a_flag_that_is_neither_true_nor_false_is_a_value_error(
+    take: Callable[[Any], object], name: str
+) -> None:
+    with pytest.raises(ValueError, match=f"{name}=Endless is neither true nor false"):
+        take(Endless())

@@ -330,6 +330,7 @@ def check_commit(disk: Disk, path: Path, host: Host, model: bytes, values: list[
             assert sector[0] in values[lba]
 
 
+@pytest.mark.forks
 def test_a_disk_goes_on_in_a_child_forked_while_another_thread_used_it(image: Path) -> None:
     held, leave = threading.Event(), threading.Event()
 

@@ -6,13 +6,11 @@ import ctypes
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,8 +40,6 @@ from tests.fuzz.ports import ports
 from tests.fuzz.rewrite import Rewritten
 from tests.fuzz.world import World
 
-ROOT = Path(__file__).resolve().parents[1]
-
 
 @pytest.mark.parametrize("model", MODELS)
 def test_wild_machines_do_no_harm(model: str) -> None:
@@ -65,25 +61,12 @@ QUICK = {
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("kind", QUICK)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.forks] * (kind == "api")) for kind in QUICK]
+)
 def test_some_cases_of_each_kind(kind: str, model: str) -> None:
     for seed in range(QUICK[kind]):
-        if kind == "api":
-            in_a_process_without_threads(kind, model, seed)
-        else:
-            Case(kind, model, seed).run()
-
-
-def in_a_process_without_threads(kind: str, model: str, seed: int) -> None:
-    """What forks: threads that other tests have left here may hold a lock of the C library."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", "--repeat", kind, model, str(seed)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+        Case(kind, model, seed).run()
 
 
 #: Cases that found something once.
@@ -288,6 +271,7 @@ class Unraisable:
         raise LookupError("planted")
 
 
+@pytest.mark.forks
 @pytest.mark.parametrize(
     ("plant", "words"),
     [
@@ -300,6 +284,7 @@ class Unraisable:
         (complains, "(?s)standard error, at 9: complains.*ignored"),
         (Unraisable, "unraisable LookupError: planted"),
     ],
+    ids=lambda it: getattr(it, "__name__", ""),
 )
 def test_what_goes_wrong_in_a_call_is_found(
     plant: Callable[[], Any], words: str, monkeypatch: pytest.MonkeyPatch
@@ -313,6 +298,7 @@ def test_what_goes_wrong_in_a_call_is_found(
     assert any(re.search(words, text) for text in found), found
 
 
+@pytest.mark.forks
 def test_a_value_and_a_documented_error_are_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses() -> None:
         raise ValueError("size is -1: give 0 to 5")
@@ -359,9 +345,11 @@ def hangs(case: Case) -> int:
     return 0
 
 
+@pytest.mark.forks
 @pytest.mark.parametrize(
     ("bad", "words"),
     [(fails, "a difference"), (crashes, "died: signal SIGKILL"), (hangs, "no end within 2 s")],
+    ids=["fails", "crashes", "hangs"],
 )
 def test_the_hunt_finds(bad: Callable[[Case], int], words: str) -> None:
     """The third of five cases goes wrong; the others are run."""
@@ -379,6 +367,7 @@ def test_the_hunt_finds(bad: Callable[[Case], int], words: str) -> None:
     assert "| survive | 5 | 40 |" in str(summary)
 
 
+@pytest.mark.forks
 def test_the_hunt_ends_when_time_is_up() -> None:
     summary = Summary()
 

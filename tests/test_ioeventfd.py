@@ -5,7 +5,6 @@ import gc
 import os
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
@@ -500,13 +499,12 @@ def test_no_ring_follows_a_deassign_from_another_thread(guest: Guest, coalesce: 
     assert not thread.is_alive()
 
 
+@pytest.mark.forks
 def test_a_forked_child_rings_the_same_eventfd(guest: Guest) -> None:
     bell = guest.vm.ioeventfd(0x510, 1)
     guest.out(0x510, times=2)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # other tests may have left threads
-        child = os.fork()
+    child = os.fork()
     if child == 0:
         try:
             os._exit(0 if guest.out(0x510, times=3) else 1)

@@ -376,6 +376,7 @@ def test_asking_for_an_eventfd_that_is_taken_raises_no_line(vm: Vm) -> None:
 # -- fork -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.forks
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_child_has_irqfds_of_its_own_and_leaves_the_parents_alone(vm: Vm, fd: int) -> None:
     entry = vm.irqfd(5, fd)

@@ -323,6 +323,7 @@ def in_child(function: Callable[[], object]) -> int:
         os._exit(1)
 
 
+@pytest.mark.forks
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_forked_child_closes_what_the_parent_runs() -> None:
     with Guest(program("ebfe  ; again: jmp again")) as guest:
@@ -336,6 +337,7 @@ def test_forked_child_closes_what_the_parent_runs() -> None:
         running.result()
 
 
+@pytest.mark.forks
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_time_goes_on_in_a_child_forked_while_a_device_was_asked() -> None:
     entered, leave = threading.Event(), threading.Event()
@@ -363,6 +365,7 @@ def test_time_goes_on_in_a_child_forked_while_a_device_was_asked() -> None:
         running.result()
 
 
+@pytest.mark.forks
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_closing_in_a_forked_child_leaves_irqfds_alone() -> None:
     fd = os.eventfd(0, os.EFD_NONBLOCK)

@@ -43,8 +43,12 @@ cdef object within(object number, str what, object least, object most):
     return number
 
 
-cdef bint truth(object value, str what) except -1:
-    """A flag. ValueError: an object that cannot say whether it is true."""
+cpdef bint truth(object value, str what) except -1:
+    """`value` as a flag; `what` names it. ValueError: an object that cannot say whether it is true.
+
+    >>> truth([], "readonly")
+    False
+    """
     try:
         return bool(value)
     except OverflowError:

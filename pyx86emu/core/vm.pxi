@@ -298,7 +298,7 @@ cdef class Vm:
         never match (a port above FFFFh, a datamatch wider than `length`).
         """
         self.initialised()
-        return ioeventfd_assign(self, addr, length, bus, datamatch, fd, coalesce, flags)
+        return ioeventfd_assign(self, addr, length, bus, datamatch, fd, truth(coalesce, "coalesce"), flags)
 
     def ioeventfd_deassign(self, addr, length=0, *, bus="pio", datamatch=None, fd=None, flags=0):
         """Remove the entry that has exactly these properties; any descriptor of its eventfd will do. When this

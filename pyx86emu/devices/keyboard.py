@@ -13,6 +13,7 @@ IRQ 1 while the output buffer is full. There is no mouse: the auxiliary port sta
 from collections import deque
 from collections.abc import Callable
 
+from .._core import truth
 from ..clock import Timer
 from ..device import PioDevice
 from .keys import KEYS, SET3_BREAKS, TRANSLATION, Event, chord, key_name, keystrokes, to_set1
@@ -130,7 +131,7 @@ class Keyboard8042(PioDevice):
 
     def key(self, name: str, down: bool) -> None:
         """Move one key, after those that wait; held down it repeats, as on a real keyboard."""
-        self._enqueue([(key_name(name), down, self.typematic)])
+        self._enqueue([(key_name(name), truth(down, "down"), self.typematic)])
 
     def press(self, name: str) -> None:
         """Press and release a key or a chord: `a`, `f1`, `ctrl+c`, `ctrl+alt+delete`."""

@@ -18,6 +18,7 @@ On a PC at 3F8h, IRQ 4, gated by MCR bit OUT2.
 from collections import deque
 from collections.abc import Callable
 
+from .._core import truth
 from ..clock import Timer
 from ..device import PioDevice
 
@@ -157,7 +158,8 @@ class Uart16550A(PioDevice):
         """Change the modem's lines; those not given stay. At first all but RI are on."""
         for bit, on in ((MSR_CTS, cts), (MSR_DSR, dsr), (MSR_RI, ri), (MSR_DCD, dcd)):
             if on is not None:
-                self.inputs = self.inputs | bit if on else self.inputs & ~bit
+                high = truth(on, "a line of the modem")
+                self.inputs = self.inputs | bit if high else self.inputs & ~bit
         self._modem_lines()
 
     @property

@@ -103,7 +103,10 @@ def row(identity: str, *instead: str) -> Callable[[Show], Show]:
 # -- the tests ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("identity", ROWS)
+@pytest.mark.parametrize(
+    "identity",
+    [pytest.param(it, marks=[pytest.mark.forks] * (it == "T06")) for it in ROWS],
+)
 def test_row(identity: str) -> None:
     gap = GAPS.get(identity)
     try:
