@@ -141,8 +141,8 @@ kernels: $(KERNELS)
 pyx86emu/measure/bin/%.bin: bench/kernels/%.asm $(wildcard bench/kernels/*.inc bench/kernels/*.toy)
 	nasm -w+error -f bin -i bench/kernels/ $< -o $@
 
-firmware: pyx86emu/roms/bios.bin
-pyx86emu/roms/bios.bin: $(wildcard firmware/*.asm firmware/*.inc firmware/build.py)
+firmware: pyx86emu/pc/roms/bios.bin
+pyx86emu/pc/roms/bios.bin: $(wildcard firmware/*.asm firmware/*.inc firmware/build.py)
 	@command -v nasm >/dev/null || { echo "no nasm. Debian: apt-get install nasm" >&2; exit 1; }
 	$(PYTHON) firmware/build.py
 

@@ -1,6 +1,6 @@
 """Build the firmware: assemble bios.asm, make its bytes add up to zero, list its symbols.
 
-python firmware/build.py writes pyx86emu/roms/bios.bin (the image at F0000h) and bios.sym (a line
+python firmware/build.py writes pyx86emu/pc/roms/bios.bin (the image at F0000h) and bios.sym (a line
 `F000:offset name` for each label). Needs nasm.
 """
 
@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 FIRMWARE = Path(__file__).resolve().parent
-ROMS = FIRMWARE.parent / "pyx86emu" / "roms"
+ROMS = FIRMWARE.parent / "pyx86emu" / "pc" / "roms"
 SIZE = 0x10000
 
 _LABEL = re.compile(r"^ *([0-9A-F]+) +[0-9A-F]+  ([a-z]\w*)$", re.MULTILINE)

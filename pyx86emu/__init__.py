@@ -15,20 +15,20 @@ from .exits import ExitReason
 from .vm import Vm
 
 if TYPE_CHECKING:
-    from .disk import Disk
     from .events import EventFd
     from .irqfd import IrqFd
-    from .machine import Machine
-    from .screen import Screen
+    from .pc.disks.image import Disk
+    from .pc.machine import Machine
+    from .pc.screen.text import Screen
 
 __version__ = "0.1.0"
 
 _LATER = {
-    "Disk": "disk",
+    "Disk": "pc.disks.image",
     "EventFd": "events",
     "IrqFd": "irqfd",
-    "Machine": "machine",
-    "Screen": "screen",
+    "Machine": "pc.machine",
+    "Screen": "pc.screen.text",
 }
 
 __all__ = [

@@ -99,7 +99,7 @@ def test_the_wheel_holds_what_runs_and_nothing_else(tmp_path: Path) -> None:
     assert not [n for n in ours if n.startswith("core/") or "test" in n]
     kinds = {".py", ".pyi", ".pxd", ".so", ".typed", ".bin", ".sym"}
     assert {Path(n).suffix for n in ours} <= kinds
-    assert {"_core.pyi", "py.typed", "roms/bios.bin", "measure/bin/alu.bin"} <= ours
+    assert {"_core.pyi", "py.typed", "pc/roms/bios.bin", "measure/bin/alu.bin"} <= ours
 
 
 def test_an_unknown_flavour_is_refused_by_name() -> None:

@@ -30,7 +30,7 @@ from pyx86emu import (
     Vm,
     _core,
 )
-from pyx86emu.devices import Keyboard8042, PostPort, Uart16550A
+from pyx86emu.pc.devices import Keyboard8042, PostPort, Uart16550A
 from tests.conformance.guest import wait_until
 from tests.half_made import REAL
 

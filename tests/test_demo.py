@@ -49,7 +49,7 @@ def test_the_demo_guest_is_built_from_its_source(nasm: str, tmp_path: Path) -> N
     source = ROOT / "firmware" / "demo.asm"
     subprocess.run([nasm, "-w+error", "-f", "bin", str(source), "-o", str(built)], check=True)
 
-    assert built.read_bytes() == (ROOT / "pyx86emu/roms/demo.bin").read_bytes(), "build it again"
+    assert built.read_bytes() == (ROOT / "pyx86emu/pc/roms/demo.bin").read_bytes(), "build it again"
 
 
 def test_the_bench_prints_json_and_a_chart(

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyx86emu import Disk, DiskError
-from pyx86emu.disk import FLOPPIES, SECTOR, floppy_geometry
+from pyx86emu.pc.disks.image import FLOPPIES, SECTOR, floppy_geometry
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from pyx86emu.firmware import rom
+from pyx86emu.pc.firmware import rom
 
 ROOT = Path(__file__).resolve().parents[1]
 REMEDY = "run `python firmware/build.py`"
@@ -25,7 +25,7 @@ def build() -> ModuleType:
 
 
 def symbols() -> dict[str, int]:
-    lines = (ROOT / "pyx86emu" / "roms" / "bios.sym").read_text("ascii").splitlines()
+    lines = (ROOT / "pyx86emu" / "pc" / "roms" / "bios.sym").read_text("ascii").splitlines()
     return {name: int(place[5:], 16) for place, name in map(str.split, lines)}
 
 
@@ -36,8 +36,8 @@ def word(offset: int) -> int:
 def test_image_and_symbols_are_what_the_source_gives(nasm: str, build: ModuleType) -> None:
     image, listing = build.build(nasm)
 
-    assert image == rom("bios"), f"firmware/ and pyx86emu/roms/bios.bin differ: {REMEDY}"
-    assert listing == (ROOT / "pyx86emu" / "roms" / "bios.sym").read_text("ascii"), REMEDY
+    assert image == rom("bios"), f"firmware/ and pyx86emu/pc/roms/bios.bin differ: {REMEDY}"
+    assert listing == (ROOT / "pyx86emu" / "pc" / "roms" / "bios.sym").read_text("ascii"), REMEDY
 
 
 def test_image_fills_its_segment_and_adds_up_to_zero() -> None:

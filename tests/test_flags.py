@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pyx86emu import _core
-from pyx86emu.conformance import FLAGS, REGISTERS, SP
 from pyx86emu.models import MODELS
+from pyx86emu.tools.conformance import FLAGS, REGISTERS, SP
 from tests.conformance.guest import Guest
 
 Array = NDArray[np.int64]

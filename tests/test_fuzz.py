@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pyx86emu import Machine, Screen, Vm
-from pyx86emu.devices import TextVideo, Uart16550A
+from pyx86emu.pc.devices import TextVideo, Uart16550A
 from tests.fuzz import api as hostile_calls
 from tests.fuzz import crowd as crowds
 from tests.fuzz.alias import Aliased

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyx86emu import Machine, MachineError
-from pyx86emu.screen import CP437
+from pyx86emu.pc.screen.text import CP437
 
 MakeMachine = Callable[..., Machine]
 

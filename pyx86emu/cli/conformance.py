@@ -15,7 +15,7 @@ from .status import NOT_MET, OK, UsageError
 from .values import model, regex, whole
 
 if TYPE_CHECKING:
-    from ..conformance import VectorSet
+    from ..tools.conformance import VectorSet
 
 EPILOG = """\
 Each test is one instruction that a real chip executed. It is run three ways: by a single step;
@@ -56,7 +56,7 @@ def main(args: list[str]) -> int:
         if not os.path.exists(path):
             raise UsageError(f"{path} does not exist: name a .npz file or a directory of them")
     try:
-        from .. import conformance
+        from ..tools import conformance
     except ImportError as error:
         raise UsageError("vectors are read with numpy: pip install numpy") from error
     runs, seconds, forms = 0, 0.0, dict[str, dict[str, int]]()
@@ -94,7 +94,7 @@ def _sets(
     paths: list[Path], chosen: str | None, forms: list[tuple[str, str]]
 ) -> list[tuple[Path, VectorSet, str]]:
     """Read and choose before anything is run; UsageError says what cannot be done."""
-    from ..conformance import VectorSet, find_sets
+    from ..tools.conformance import VectorSet, find_sets
 
     pattern = "|".join(pattern for _, pattern in forms)
     sets = []

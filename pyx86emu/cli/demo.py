@@ -2,11 +2,11 @@
 
 import json
 
-from ..firmware import rom
-from ..machine import Machine
 from ..measure.demo import DemoControl
 from ..measure.ring import PATHS, install, run_pulled
 from ..measure.rows import YEAR_2009, Row
+from ..pc.firmware import rom
+from ..pc.machine import Machine
 from . import output
 from .parser import Parser
 from .status import BUG, OK

@@ -4,7 +4,7 @@ import argparse
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from ..machine import Machine
+from ..pc.machine import Machine
 
 if TYPE_CHECKING:
     from .. import Exit

@@ -11,10 +11,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .. import models
-from ..disk import Disk
 from ..errors import DiskError, Pyx86Error
 from ..exits import ExitReason
-from ..machine import Machine
+from ..pc.disks.image import Disk
+from ..pc.machine import Machine
 from . import options as arguments
 from . import output
 from .limits import QUIET, Limits

@@ -5,8 +5,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..exits import ExitReason
-from ..machine import Machine
-from ..screen import CP437
+from ..pc.machine import Machine
+from ..pc.screen.text import CP437
 from . import output, tty
 from .limits import QUIET, Limits
 from .signals import Interrupted

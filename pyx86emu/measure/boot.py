@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any, Literal
 
 from .. import _core
-from ..machine import Machine
+from ..pc.machine import Machine
 from ..vm import Vm
 from .cpu import turns_for
 from .engines import Ours

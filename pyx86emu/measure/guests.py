@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from ..errors import DiskError
-from ..machine import Machine
+from ..pc.machine import Machine
 
 GUEST_SECONDS = 5.0
 #: Who sleeps most of the time measures the sleep.

@@ -5,8 +5,8 @@ from time import perf_counter
 from typing import Literal
 
 from .. import _core
-from ..devices.doorbell import DoorbellDevice
 from ..exits import ExitReason
+from ..pc.devices.doorbell import DoorbellDevice
 from ..vm import Vm
 
 BusName = Literal["pio", "mmio", "hypercall"]

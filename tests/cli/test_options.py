@@ -332,8 +332,8 @@ def test_what_is_wrong_with_a_value_comes_before_what_is_not_installed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.delitem(sys.modules, "pyx86emu.conformance", raising=False)
-    monkeypatch.delattr("pyx86emu.conformance", raising=False)
+    monkeypatch.delitem(sys.modules, "pyx86emu.tools.conformance", raising=False)
+    monkeypatch.delattr("pyx86emu.tools.conformance", raising=False)
 
     assert cli.main(words) == 2
 

@@ -280,7 +280,7 @@ def full(*_: object) -> NoReturn:
 def test_a_screenshot_that_cannot_be_written_is_74(
     image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr("pyx86emu.screen.Screen.save", full)
+    monkeypatch.setattr("pyx86emu.pc.screen.text.Screen.save", full)
     shot = tmp_path / "shot.png"
 
     status, out, err = main(capsys, image(HALT), "--screenshot", shot, "--json")
@@ -292,7 +292,7 @@ def test_a_screenshot_that_cannot_be_written_is_74(
 def test_changes_that_cannot_be_written_back_are_74(
     image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr("pyx86emu.disk.Disk.commit", full)
+    monkeypatch.setattr("pyx86emu.pc.disks.image.Disk.commit", full)
     boot = image(WRITE + HALT)
 
     status, out, err = main(capsys, boot, "--write-back", "--json")
@@ -327,7 +327,7 @@ def test_an_image_that_cannot_be_read_any_more_is_74(
         raise OSError(5, "Input/output error")
 
     boot = image(HALT)
-    monkeypatch.setattr("pyx86emu.disk.Disk.read", broken)
+    monkeypatch.setattr("pyx86emu.pc.disks.image.Disk.read", broken)
 
     status, out, err = main(capsys, boot, "--json")
 

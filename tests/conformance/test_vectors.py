@@ -7,8 +7,9 @@ import os
 import numpy as np
 import pytest
 
-from pyx86emu import ExitReason, Vcpu, Vm, conformance
-from pyx86emu.conformance import FLAGS, IP, REGISTERS, SP, SS, Array, VectorSet
+from pyx86emu import ExitReason, Vcpu, Vm
+from pyx86emu.tools import conformance
+from pyx86emu.tools.conformance import FLAGS, IP, REGISTERS, SP, SS, Array, VectorSet
 from tests.conformance import vectors
 from tests.conformance.vectors import BOARDS, Board
 

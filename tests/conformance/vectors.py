@@ -3,7 +3,7 @@
     python -m tests.conformance.vectors 8086 --failing --samples 3
     python -m tests.conformance.vectors all --record
 
-The reader is pyx86emu/conformance.py, the format is in docs/CONFORMANCE.md.
+The reader is pyx86emu/tools/conformance.py, the format is in docs/CONFORMANCE.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyx86emu.conformance import (
+from pyx86emu.tools.conformance import (
     FLAGS,
     SP,
     SS,

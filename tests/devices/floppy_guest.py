@@ -1,7 +1,7 @@
 """A guest's floppy driver, the disk in its drive and the machine around them."""
 
-from pyx86emu.devices.dma import Dma8237
-from pyx86emu.devices.floppy import FloppyController
+from pyx86emu.pc.devices.dma import Dma8237
+from pyx86emu.pc.devices.floppy import FloppyController
 
 DOR, MSR, DSR, FIFO, DIR, CCR = 2, 4, 4, 5, 7, 7
 READ, WRITE = 0xE6, 0xC5

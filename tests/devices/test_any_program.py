@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import pyx86emu
 from pyx86emu import Disk
-from pyx86emu.devices import (
+from pyx86emu.pc.devices import (
     DebugConsole,
     DebugExit,
     Dma8237,
@@ -26,7 +26,7 @@ from pyx86emu.devices import (
     TextVideo,
     Uart16550A,
 )
-from pyx86emu.devices.keyboard import BURST
+from pyx86emu.pc.devices.keyboard import BURST
 
 HERE = str(Path(pyx86emu.__file__).parent)
 SECOND = 10**9

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pyx86emu.devices import DebugConsole, DebugExit
+from pyx86emu.pc.devices import DebugConsole, DebugExit
 
 
 def test_console_collects_what_is_written():

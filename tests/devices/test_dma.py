@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyx86emu.devices.dma import Dma8237
+from pyx86emu.pc.devices.dma import Dma8237
 
 WRITE, READ, VERIFY = 0x44, 0x48, 0x40  # single mode; named as the chip sees memory
 AUTOINIT, DECREMENT = 0x10, 0x20

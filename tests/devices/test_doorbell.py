@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pyx86emu.devices import DoorbellDevice
+from pyx86emu.pc.devices import DoorbellDevice
 
 
 class Eventfd:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pyx86emu.devices.floppy import FloppyController
+from pyx86emu.pc.devices.floppy import FloppyController
 from tests.devices.floppy_guest import (
     CCR,
     DIR,

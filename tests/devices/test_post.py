@@ -1,6 +1,6 @@
 """PostPort."""
 
-from pyx86emu.devices import PostPort
+from pyx86emu.pc.devices import PostPort
 
 
 def test_last_code_can_be_read_back():

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyx86emu.devices import rtc as rtc_module
-from pyx86emu.devices.rtc import UPDATE_IN_PROGRESS, Rtc
+from pyx86emu.pc.devices import rtc as rtc_module
+from pyx86emu.pc.devices.rtc import UPDATE_IN_PROGRESS, Rtc
 
 SECOND = 1_000_000_000
 BASE = datetime(2009, 7, 1, 12, 34, 56)  # a Wednesday

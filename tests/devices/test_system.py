@@ -1,6 +1,6 @@
 """SystemControlA."""
 
-from pyx86emu.devices import SystemControlA
+from pyx86emu.pc.devices import SystemControlA
 
 
 def test_bit_1_is_the_a20_gate():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyx86emu.devices.uart import (
+from pyx86emu.pc.devices.uart import (
     FCR,
     FCR_CLEAR_RX,
     FCR_CLEAR_TX,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyx86emu.devices.video import FRAME, LINE, TextVideo
+from pyx86emu.pc.devices.video import FRAME, LINE, TextVideo
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import pyx86emu
 from pyx86emu import Disk, Doorbell, EventFd, Machine, MmioDevice, PioDevice, Vm, _core
-from pyx86emu.devices.dma import Dma8237
-from pyx86emu.devices.floppy import FloppyController
+from pyx86emu.pc.devices.dma import Dma8237
+from pyx86emu.pc.devices.floppy import FloppyController
 
 #: Programs, not parts: they run for long, or end the process.
 NOT_PARTS = ("cli", "measure", "examples", "conformance", "__main__", "models")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyx86emu
 
-BIOS = (Path(pyx86emu.__file__).parent / "roms" / "bios.bin").read_bytes()
+BIOS = (Path(pyx86emu.__file__).parent / "pc/roms/bios.bin").read_bytes()
 PREFIXES = bytes.fromhex("26 2e 36 3e 64 65 66 67 f0 f1 f2 f3")
 STRINGS = bytes.fromhex("6c 6d 6e 6f a4 a5 a6 a7 aa ab ac ad ae af")
 SINGLE = bytes.fromhex("fa fb 9c 9d cf f4 16 17 cc ce fc fd f8 60 61 c9 c3 cb 58")

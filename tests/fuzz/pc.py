@@ -144,7 +144,7 @@ def state(thing: object) -> Any:
         return [state(each) for each in thing]
     if isinstance(thing, PLAIN):
         return thing if isinstance(thing, (int, str, bytes, type(None))) else repr(thing)
-    if not type(thing).__module__.startswith("pyx86emu.devices"):
+    if not type(thing).__module__.startswith("pyx86emu.pc.devices"):
         return type(thing).__name__
     return {key: state(value) for key, value in sorted(vars(thing).items())}
 

@@ -33,7 +33,7 @@ def test_booting_imports_nothing_heavy(tmp_path: Path) -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "pyx86emu.machine" in done.stdout.split()
+    assert "pyx86emu.pc.machine" in done.stdout.split()
     assert not [name for name in HEAVY if name in done.stdout.split()]
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _core
-from .models import canonical
+from .. import _core
+from ..models import canonical
 
 Array = NDArray[Any]
 

@@ -5,14 +5,14 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
-from ._core import exact
-from .errors import MachineError
-from .memory import load
+from ..._core import exact
+from ...errors import MachineError
+from ...memory import load
 
 if TYPE_CHECKING:
-    from . import _core
-    from .devices.video import TextVideo
-    from .vm import Vm
+    from ... import _core
+    from ...vm import Vm
+    from ..devices.video import TextVideo
 
 #: Code page 437 as a display shows it: the control characters have pictures too.
 CP437 = (

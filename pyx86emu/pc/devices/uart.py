@@ -18,9 +18,9 @@ On a PC at 3F8h, IRQ 4, gated by MCR bit OUT2.
 from collections import deque
 from collections.abc import Callable
 
-from .._core import truth
-from ..clock import Timer
-from ..device import PioDevice
+from ..._core import truth
+from ...clock import Timer
+from ...device import PioDevice
 
 RBR = THR = 0
 IER = 1

@@ -8,10 +8,16 @@ from operator import index
 from time import monotonic_ns
 from typing import Literal
 
-from . import _core
-from .bus import Attachment, Bus
-from .clock import LAST as MAX_NS
-from .device import MmioDevice, PioDevice
+from .. import _core
+from ..bus import Attachment, Bus
+from ..clock import LAST as MAX_NS
+from ..device import MmioDevice, PioDevice
+from ..errors import MachineError
+from ..exits import ExitReason
+from ..log import LIMIT, Log
+from ..memory import PAGE
+from ..owned import Single
+from ..vm import Vm
 from .devices import (
     DebugConsole,
     DebugExit,
@@ -24,15 +30,9 @@ from .devices import (
     TextVideo,
     Uart16550A,
 )
-from .disk import Disk, Source
-from .errors import MachineError
-from .exits import ExitReason
+from .disks.image import Disk, Source
 from .firmware import rom
-from .log import LIMIT, Log
-from .memory import PAGE
-from .owned import Single
-from .screen import Screen
-from .vm import Vm
+from .screen.text import Screen
 
 KIB = 1 << 10
 BASE_MEMORY = 640 * KIB

@@ -13,9 +13,9 @@ IRQ 1 while the output buffer is full. There is no mouse: the auxiliary port sta
 from collections import deque
 from collections.abc import Callable
 
-from .._core import truth
-from ..clock import Timer
-from ..device import PioDevice
+from ..._core import truth
+from ...clock import Timer
+from ...device import PioDevice
 from .keys import KEYS, SET3_BREAKS, TRANSLATION, Event, chord, key_name, keystrokes, to_set1
 
 DATA = 0

@@ -8,8 +8,8 @@
 
 from collections import deque
 
-from .._core import whole
-from ..device import PioDevice
+from ..._core import whole
+from ...device import PioDevice
 
 
 class PostPort(PioDevice):

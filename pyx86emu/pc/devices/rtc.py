@@ -20,8 +20,8 @@ IRQ 8. Daylight saving is not kept.
 
 from datetime import datetime, timedelta
 
-from ..clock import Timer
-from ..device import PioDevice
+from ...clock import Timer
+from ...device import PioDevice
 
 INDEX = 0
 DATA = 1

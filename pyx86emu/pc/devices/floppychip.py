@@ -11,9 +11,9 @@
 from abc import abstractmethod
 from collections.abc import Callable
 
-from .._core import whole
-from ..clock import Timer
-from ..device import PioDevice
+from ..._core import whole
+from ...clock import Timer
+from ...device import PioDevice
 from .floppydrive import Disk, Drive
 
 DOR, TDR, MSR, FIFO, DIR = 2, 3, 4, 5, 7

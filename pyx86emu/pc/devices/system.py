@@ -9,7 +9,7 @@
 
 from collections.abc import Callable
 
-from ..device import PioDevice
+from ...device import PioDevice
 
 FAST_RESET = 0x01
 A20_GATE = 0x02

@@ -11,7 +11,7 @@ The same on the PIO and on the MMIO bus, at any base.
 from select import POLLIN, poll
 from typing import Protocol
 
-from ..device import MmioDevice, PioDevice
+from ...device import MmioDevice, PioDevice
 
 
 class Readable(Protocol):

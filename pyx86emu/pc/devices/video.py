@@ -23,7 +23,7 @@ The characters themselves are memory at B8000h, not here. Who shows them asks fo
 the start address, columns, rows and palette.
 """
 
-from ..device import PioDevice
+from ...device import PioDevice
 
 ATTRIBUTE, ATTRIBUTE_DATA = 0x00, 0x01
 MISC_WRITE = INPUT_STATUS_0 = 0x02

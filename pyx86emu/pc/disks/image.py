@@ -7,9 +7,9 @@ from operator import index
 from threading import RLock
 from weakref import WeakSet
 
-from ._core import truth, whole
-from .errors import DiskError
-from .owned import Descriptor
+from ..._core import truth, whole
+from ...errors import DiskError
+from ...owned import Descriptor
 
 Data = bytes | bytearray | memoryview
 Source = str | os.PathLike[str] | Data

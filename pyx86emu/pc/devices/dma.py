@@ -18,8 +18,8 @@
 At port 00h on a PC. Port 80h, the first of the page registers, belongs to the POST port.
 """
 
-from ..device import PioDevice
-from ..memory import Memory, load, store
+from ...device import PioDevice
+from ...memory import Memory, load, store
 
 STATUS = COMMAND = 0x08
 REQUEST = 0x09

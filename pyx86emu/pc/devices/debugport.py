@@ -9,8 +9,8 @@
 
 from collections.abc import Callable
 
-from ..device import PioDevice
-from ..log import LIMIT, Log
+from ...device import PioDevice
+from ...log import LIMIT, Log
 
 
 class DebugConsole(PioDevice):

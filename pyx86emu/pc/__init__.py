@@ -1,0 +1,1 @@
+"""The PC: parts of a board, the machine that puts them together, disks and screen."""

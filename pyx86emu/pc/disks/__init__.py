@@ -1,0 +1,1 @@
+"""Disks: images as sectors that a guest may change without changing the file."""

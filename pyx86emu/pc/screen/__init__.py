@@ -1,0 +1,1 @@
+"""The screen: what the guest shows, as text and as pictures."""

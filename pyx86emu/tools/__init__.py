@@ -1,0 +1,1 @@
+"""Tools: programs about machines. They never import each other."""
