@@ -59,6 +59,7 @@ cdef struct Op
 
 cdef extern from "core/host.h" nogil:
     uint64_t LOAD_FAILED
+    uint64_t FOREVER
     int GUARD
     int CHUNK
     int MAX_CHUNKS
@@ -98,7 +99,8 @@ include "core/base/cpu.pxi"
 include "core/base/vmstate.pxi"
 include "core/base/flags.pxi"
 include "core/base/threads.pxi"
-include "core/cpu/debug.pxi"
+include "core/base/granules.pxi"
+include "core/base/debug.pxi"
 include "core/cpu/memory.pxi"
 include "core/io/bus.pxi"
 include "core/cpu/interrupts.pxi"
