@@ -1,6 +1,5 @@
 # The tables over guest memory are built here: per granule of 256 bytes, what slots, A20, code and dirty log allow.
 
-
 cdef Slot* slot_at(VM* vm, uint64_t addr) noexcept nogil:
     cdef int i
     for i in range(vm.nslots):

@@ -98,12 +98,6 @@ cdef Op* return_slow(CPU* c, Op* call, uint32_t ip) noexcept nogil:
     return look_up(c, &call.t0)
 
 
-cdef void forget_calls(CPU* c) noexcept nogil:
-    cdef int i
-    for i in range(CALLS):
-        c.blocks.calls[i] = &NO_CALL
-
-
 cdef Op* end_block(CPU* c, Op* o) noexcept nogil:
     """Not an instruction: the block is full, go on behind it. `n` counts all instructions before."""
     cdef Op* nx = o.t0
