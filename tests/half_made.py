@@ -43,6 +43,7 @@ REAL: dict[type, Callable[[], Any]] = {
     _core.Drainer: lambda: _core.Drainer(EVENTFD),
     _core.Owner: owner,
     _core.Vm: lambda: _core.Vm(irqchip=True),
+    _core.VmTables: _core.VmTables,
 }
 
 #: Arguments that every method is called with, one tuple at a time.

@@ -4,10 +4,6 @@ cdef enum:
     PAGE = 4096
 
 
-cdef object os_error(int number, str text):
-    return OSError(number, text)
-
-
 cdef object host_memory(uint64_t size):
     """Zeros for a slot, at a page of their own. In a build with guard pages the pages before and after them
     are not accessible: an access of the guest outside its slot ends the process."""
@@ -58,7 +54,7 @@ cdef class MemorySlot:
     ValueError: a step, data of another length, or a byte outside 0 to 255. (KVM_SET_USER_MEMORY_REGION.)
     """
 
-    cdef readonly Vm vm
+    cdef readonly VmTables vm
     cdef readonly uint64_t addr
     cdef readonly uint64_t size
     cdef readonly bint readonly
@@ -160,7 +156,7 @@ cdef class MemorySlot:
     def delete(self):
         """Take the slot out of the guest's address space; the bytes stay readable here. OSError EINVAL: it is deleted
         already."""
-        cdef Vm vm = self.owned()
+        cdef VmTables vm = self.owned()
         cdef int status
         vm.stop()
         status = slot_remove(vm.vm, <PyObject*>self)
@@ -173,10 +169,10 @@ cdef class MemorySlot:
     def move(self, addr):
         """The same memory at another page-aligned address. OSError EINVAL, EEXIST as for add_memory; EINVAL
         also when it is deleted."""
-        cdef Vm vm = self.owned()
+        cdef VmTables vm = self.owned()
         cdef Slot other
         cdef int status
-        cdef uint64_t at = vm.check_place(exact(addr, "addr"), self.size, <PyObject*>self)
+        cdef uint64_t at = check_place(vm.vm, exact(addr, "addr"), self.size, <PyObject*>self)
         vm.stop()
         status = slot_move(vm.vm, <PyObject*>self, at, &other)
         if status == CHANGED:
@@ -187,7 +183,7 @@ cdef class MemorySlot:
         if status == TAKEN:
             raise overlap(at, self.size, &other)
 
-    cdef Vm owned(self):
+    cdef VmTables owned(self):
         if self.vm is None:
             raise self.gone()
         return self.vm
@@ -198,7 +194,7 @@ cdef class MemorySlot:
     def dirty(self):
         """One bit a 4 KiB page written by the guest since the last call, lowest page in bit 0 of byte 0; clears
         it. OSError ENOENT without dirty_log, or when it is deleted (KVM_GET_DIRTY_LOG)."""
-        cdef Vm vm = self.vm
+        cdef VmTables vm = self.vm
         cdef Py_ssize_t n = (self.size // PAGE + 7) // 8
         cdef bytes out = PyBytes_FromStringAndSize(NULL, n)
         cdef uint8_t* bits = out
@@ -229,3 +225,14 @@ cdef object overlap(uint64_t addr, uint64_t size, Slot* other):
     return os_error(errno.EEXIST, f"memory slot {addr:#x}-{addr + size - 1:#x} overlaps "
                                   f"{shown_slot(other.addr, other.size, other.readonly)}: delete that one or choose "
                                   "another address")
+
+
+cdef uint64_t check_place(VM* vm, object addr, object size, PyObject* moved) except? 0:
+    """`addr` of a slot, from exact ints."""
+    cdef Slot other
+    if size <= 0 or addr < 0 or addr % PAGE or size % PAGE or addr + size > 1 << 52:
+        raise os_error(errno.EINVAL, f"memory slot {shown(addr)}, {shown(size)} bytes: address and size must be "
+                                     "multiples of 4096, the size not 0, the end not beyond 2**52")
+    if slot_fits(vm, addr, size, moved, &other) == TAKEN:
+        raise overlap(addr, size, &other)
+    return addr
