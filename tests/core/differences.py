@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pyx86emu import Exit, ExitReason
-from tests.conformance.guest import Guest, program
+from tests.harness import Guest, program
 
 
 def run(guest: Guest) -> Exit:
@@ -430,8 +430,7 @@ CASES = (
         "bt_of",
         "0fa3d8  ; bt ax,bx",
         {"80286": "INT6", "80386": "HLT CF=0 OF=1", "80486": "HLT CF=0 OF=0"},
-        "SingleStepTests/80386 issue 4; 386 set of the vectors: other flags masked; "
-        + "the 80486: no source",
+        "SingleStepTests/80386 issue 4, test386.asm issue 1; " + "the 80486: no source",
         {"ax": 0x8000, "bx": 0},
     ),
     Case(

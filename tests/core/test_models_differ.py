@@ -12,8 +12,8 @@ import pytest
 
 from pyx86emu import ExitReason, models
 from pyx86emu.models import DIFFERENCES, MODELS, Difference
-from tests.conformance.guest import CODE, HANDLERS, Guest, program
 from tests.core.differences import CASES, UNSEEN, Case
+from tests.harness import CODE, HANDLERS, Guest, program
 
 FLAG_BITS = {"CF": 1, "PF": 4, "AF": 0x10, "ZF": 0x40, "SF": 0x80, "OF": 0x800}
 #: What FLAGS shows: the six flags above.
@@ -136,7 +136,7 @@ def test_a_cited_vector_shows_the_same(
 ) -> None:
     chip, form, index = name.split()
     shared(f"vectors/{chip}/vectors.npz")
-    from tests.conformance.vectors import load
+    from tests.tools.vectors import load
 
     v = load(chip)
     (i,) = (v.of_forms(form) & (v.index == int(index))).nonzero()[0].tolist()
