@@ -1,26 +1,15 @@
-"""The floppy controller: a 765 (82077AA) moves sectors between disks and memory.
+"""The commands of the 82077AA: move sectors between drives and memory. Know no ports.
 
-| offset | on a PC | access | meaning                                               |
-| ------ | ------- | ------ | ----------------------------------------------------- |
-| 0, 1   | 3F0h    | read   | FFh: status registers A and B are absent in AT mode   |
-| 2      | 3F2h    | r/w    | DOR: drive, /RESET, DMA and IRQ gate, motors          |
-| 3      | 3F3h    | r/w    | TDR: tape drive, kept                                 |
-| 4      | 3F4h    | read   | MSR: main status                                      |
-| 4      | 3F4h    | write  | DSR: data rate, software reset                        |
-| 5      | 3F5h    | r/w    | FIFO: commands, results, data without DMA             |
-| 7      | 3F7h    | read   | DIR: bit 7 = the disk was changed                     |
-| 7      | 3F7h    | write  | CCR: data rate                                        |
-
-IRQ 6, DMA channel 2. Motors and data rates are accepted and never missed: every disk reads at
-once and at any rate. Deleted data marks are not kept.
+Motors and data rates are accepted and never missed: every disk reads at once and at any rate.
+Deleted data marks are not kept.
 """
 
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from .floppychip import CONFIG_IMPLIED_SEEK, FROM_GUEST, IDLE, ST0_INVALID, TO_GUEST, FloppyChip
-from .floppydrive import SECTOR_SIZE, SIZE_CODE, Drive
+from .chip import CONFIG_IMPLIED_SEEK, FROM_GUEST, IDLE, ST0_INVALID, TO_GUEST, FloppyChip
+from .drive import SECTOR_SIZE, SIZE_CODE, Drive
 
 ST0_ABNORMAL = 0x40
 ST0_READY_CHANGED = 0xC0
