@@ -27,7 +27,7 @@ from collections.abc import Callable
 from ...._core import whole
 from ....clock import Timer
 from ....device import PioDevice
-from .drive import Disk, Drive
+from .drive import USED, Drive, FloppyDisk
 
 DOR, TDR, MSR, FIFO, DIR = 2, 3, 4, 5, 7
 DSR, CCR = 4, 7
@@ -86,12 +86,12 @@ class FloppyChip(PioDevice):
         self.perpendicular = 0
         self._software_reset()
 
-    def insert(self, unit: int, disk: Disk) -> None:
+    def insert(self, unit: int, disk: FloppyDisk) -> None:
         """Put a disk into drive `unit`; the change line tells the guest.
 
         ValueError: there is no such drive. TypeError: no disk, or `unit` is no integer.
         """
-        for part in ("geometry", "read", "write"):
+        for part in USED:
             if not hasattr(disk, part):
                 raise TypeError(
                     f"cannot insert {type(disk).__name__}, it has no {part}: give a Disk"
@@ -100,7 +100,7 @@ class FloppyChip(PioDevice):
         drive.disk = disk
         drive.changed = True
 
-    def eject(self, unit: int) -> Disk | None:
+    def eject(self, unit: int) -> FloppyDisk | None:
         """Take the disk out of drive `unit`; returns it. ValueError: there is no such drive."""
         drive = self._unit(unit)
         disk, drive.disk = drive.disk, None

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from ...disks.sectors import SECTOR
 from .chip import CONFIG_IMPLIED_SEEK, FROM_GUEST, IDLE, ST0_INVALID, TO_GUEST, FloppyChip
-from .drive import SECTOR_SIZE, SIZE_CODE, Drive
+from .drive import SIZE_CODE, Drive
 
 ST0_ABNORMAL = 0x40
 ST0_READY_CHANGED = 0xC0
@@ -241,13 +242,13 @@ class FloppyController(FloppyChip):
                 tc = False
             elif self.non_dma:
                 if self.kind == WRITE:
-                    self._offer(FROM_GUEST, bytearray(SECTOR_SIZE))
+                    self._offer(FROM_GUEST, bytearray(SECTOR))
                 else:
                     self._offer(TO_GUEST, bytearray(self._read_sector(drive)))
                 return
             else:
                 moved, tc = self._move_by_dma(drive)
-                if moved < SECTOR_SIZE and not tc:
+                if moved < SECTOR and not tc:
                     self._fail(ST1_OVERRUN)
                     return
             if self._sector_done(tc):
@@ -290,10 +291,10 @@ class FloppyController(FloppyChip):
             return 0, False
         if self.kind != WRITE:
             return self.dma.transfer_to_memory(2, self._read_sector(drive))
-        data, tc = self.dma.transfer_from_memory(2, SECTOR_SIZE)
-        if len(data) == SECTOR_SIZE or tc:
+        data, tc = self.dma.transfer_from_memory(2, SECTOR)
+        if len(data) == SECTOR or tc:
             # Terminal count within a sector: the rest of its field is zeros.
-            drive.write(self.head, self.ids[2], data.ljust(SECTOR_SIZE, b"\0"))
+            drive.write(self.head, self.ids[2], data.ljust(SECTOR, b"\0"))
         return len(data), tc
 
     def _sector_done(self, tc: bool) -> bool:
@@ -393,7 +394,7 @@ class FloppyController(FloppyChip):
 
     def _write_track(self, drive: Drive, ids: bytes) -> None:
         """Fill the sectors that the IDs name; an image has no place for any others."""
-        filler = bytes((self.parameters[4],)) * SECTOR_SIZE
+        filler = bytes((self.parameters[4],)) * SECTOR
         formatted = drive.sectors_on_track(self.head)
         for i in range(0, len(ids) - 3, 4):
             self.ids = list(ids[i : i + 4])
