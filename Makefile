@@ -148,7 +148,7 @@ pyx86emu/pc/roms/bios.bin: $(wildcard firmware/*.asm firmware/*.inc firmware/bui
 
 # The board of the CPU vectors, in the pages that show it.
 board: core $(VENV)/deps-test
-	$(PY) -m tests.conformance.board docs/CONFORMANCE.md README.md
+	$(PY) -m tests.tools.board docs/CONFORMANCE.md README.md
 
 wheel: | $(VENV)/deps-core
 	@rm -rf .build/release

@@ -123,7 +123,7 @@ cdef int put_a20(VM* vm, bint up) noexcept nogil:
     """CHANGED, or TAKEN: a vCPU without the line keeps it closed."""
     cdef int i
     for i in range(vm.ncpus):
-        if up and vm.cpu[i] != NULL and vm.cpu[i].m.address_lines == 20:
+        if up and vm.cpu[i] != NULL and vm.cpu[i].m.address_bits == 20:
             return TAKEN
     vm.a20 = up
     return CHANGED

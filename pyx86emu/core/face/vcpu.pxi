@@ -124,7 +124,7 @@ cdef class Vcpu:
 
     def __cinit__(self, VmTables vm not None, str model not None):
         cdef CPU* other
-        cdef int lines = fields(model)["address_lines"], i
+        cdef int lines = fields(model)["address_bits"], i
         cdef bint full, closed, differs = 0
         self.vm = vm
         self.model = model
@@ -137,7 +137,7 @@ cdef class Vcpu:
         full = vm.vm.ncpus == MAX_VCPUS
         for i in range(vm.vm.ncpus):
             other = vm.vm.cpu[i]
-            differs = differs or (other != NULL and (other.m.address_lines == 20) != (lines == 20))
+            differs = differs or (other != NULL and (other.m.address_bits == 20) != (lines == 20))
         if not (closed or full or differs):
             self.c.no = vm.vm.ncpus
             vm.vm.cpu[vm.vm.ncpus] = self.c
