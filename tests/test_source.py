@@ -23,7 +23,8 @@ LAYERS = (
     "_core",
     "events memory log clock bus device vm",
     "pc.devices pc.disks pc.screen pc.firmware pc",
-    "pc.machine",
+    "pc.board",
+    "pc.limits pc.machine",
     "tools",  # whatever is not named here: measure, conformance ...
     "__init__",  # the public names
     "cli examples __main__",

@@ -1,14 +1,14 @@
 """The user's terminal: draw the guest's screen with ANSI, give the guest its keys."""
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
 
 from ..exits import ExitReason
+from ..pc.limits import Limits
 from ..pc.machine import Machine
 from ..pc.screen.text import CP437
 from . import output, tty
-from .limits import QUIET, Limits
+from .options import QUIET
 from .signals import Interrupted
 
 if TYPE_CHECKING:
@@ -70,15 +70,15 @@ class ScreenTerminal:
         self.version: int | None = None
         self.cursor: tuple[int, int] | None = None
 
-    def run(self, options: argparse.Namespace, keys: str) -> "Exit":
+    def run(self, limits: Limits, keys: str) -> "Exit":
         """Run until the guest or a limit ends it; then leave the last screen on the terminal."""
-        m, limits = self.m, Limits(self.m, options)
+        m = self.m
         with tty.Tty(self.SHOWN, self.HIDDEN, self.redraw) as terminal:
             while True:
                 exit = limits.run(FRAME)
                 terminal.look()
                 self.draw()
-                if exit.reason is not ExitReason.DEADLINE or limits.over():
+                if exit.reason is not ExitReason.DEADLINE or limits.over:
                     break
                 if keys and m.booted and m.time > QUIET:
                     m.keyboard.type(keys)
@@ -151,15 +151,15 @@ class SerialTerminal:
     def __init__(self, m: Machine) -> None:
         self.m = m
 
-    def run(self, options: argparse.Namespace, keys: str) -> "Exit":
+    def run(self, limits: Limits, keys: str) -> "Exit":
         """Run until the guest or a limit ends it."""
-        m, limits = self.m, Limits(self.m, options)
+        m = self.m
         open_input = True
         with tty.Tty() as terminal:
             while True:
                 exit = limits.run(FRAME)
                 terminal.look()
-                if exit.reason is not ExitReason.DEADLINE or limits.over():
+                if exit.reason is not ExitReason.DEADLINE or limits.over:
                     return exit
                 if keys and m.booted and m.time > QUIET:
                     m.keyboard.type(keys)
