@@ -8,6 +8,7 @@ from ..pc.limits import Limits
 from ..pc.machine import Machine
 from ..pc.screen.text import CP437
 from . import output, tty
+from .keys import names
 from .options import QUIET
 from .signals import Interrupted
 
@@ -18,36 +19,6 @@ FRAME = 1 / 30
 QUIT = 0x1D  # Ctrl-]
 #: The PC's colours count blue first, ANSI's red.
 ANSI = (0, 4, 2, 6, 1, 5, 3, 7)
-
-SEQUENCES = {
-    "[A": "up", "[B": "down", "[C": "right", "[D": "left", "[H": "home", "[F": "end",
-    "OA": "up", "OB": "down", "OC": "right", "OD": "left", "OH": "home", "OF": "end",
-    "[1~": "home", "[2~": "insert", "[3~": "delete", "[4~": "end", "[5~": "pageup",
-    "[6~": "pagedown", "[7~": "home", "[8~": "end",
-    "OP": "f1", "OQ": "f2", "OR": "f3", "OS": "f4", "[11~": "f1", "[12~": "f2", "[13~": "f3",
-    "[14~": "f4", "[15~": "f5", "[17~": "f6", "[18~": "f7", "[19~": "f8", "[20~": "f9",
-    "[21~": "f10", "[23~": "f11", "[24~": "f12", "[Z": "shift+tab",
-}  # fmt: skip
-
-
-def split_keys(data: bytes) -> list[str]:
-    """What the terminal sent, as texts for `keyboard.type`.
-
-    >>> split_keys(b"a\\x1b[A\\x1bx{")
-    ['a', '{up}', '{alt+x}', '{{']
-    """
-    text = data.decode("utf-8", "ignore")
-    keys = []
-    while text:
-        key, text = text[0], text[1:]
-        if key == "\x1b" and text:
-            found = next((s for s in sorted(SEQUENCES, key=len) if text.startswith(s)), None)
-            name = SEQUENCES[found] if found else f"alt+{text[0]}"
-            text = text[len(found) if found else 1 :]
-            keys.append(f"{{{name}}}")
-        else:
-            keys.append("{{" if key == "{" else key)
-    return keys
 
 
 def leave_if_asked(data: bytes) -> None:
@@ -92,9 +63,9 @@ class ScreenTerminal:
         if not data:
             return
         leave_if_asked(data)
-        for key in split_keys(data):
+        for name in names(data):
             try:
-                self.m.keyboard.type(key)
+                self.m.keyboard.press(name)
             except ValueError:
                 output.send(b"\a")  # no such key on a PC keyboard
 
