@@ -49,6 +49,7 @@ cdef extern from "Python.h" nogil:
         pass
     PyThreadState* PyEval_SaveThread()
     void PyEval_RestoreThread(PyThreadState*)
+    Py_ssize_t Py_REFCNT(PyObject*)
 
 cdef extern from "<errno.h>" nogil:
     int io_errno "errno"

@@ -37,6 +37,7 @@ REAL: dict[type, Callable[[], Any]] = {
     Exit: lambda: vm().create_vcpu().run(1),
     IoEventFd: lambda: vm().ioeventfd(0x80, 1),
     MemorySlot: lambda: vm().slots[0],
+    _core.SlotBuffer: lambda: vm().slots[0].writing(),
     _core.Registers: lambda: vm().create_vcpu().regs,
     Vcpu: lambda: vm().create_vcpu(),
     _core.Dispatcher: _core.Dispatcher,
