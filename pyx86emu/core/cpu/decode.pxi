@@ -1,0 +1,361 @@
+# The decoder: from bytes to ops and blocks of them. forms.pxi and opcodes.pxi say which. Executes nothing.
+
+cdef struct Dec:
+    CPU* c
+    uintptr_t* ram               # where the bytes are: c.run.ram, but for an instruction that is finished
+    Op* o                        # ops of this instruction
+    int room                     # so many fit, at least 1; what is beyond goes to `spare`
+    int used
+    Op spare
+    uint32_t base                # of the code segment
+    uint32_t start
+    uint32_t ip                  # next byte
+    int seg                      # override, -1: none
+    int rep                      # S_REP, S_REPNE or 0
+    bint lock
+    bint lock_ok                 # the form knows LOCK
+    int os                       # operand size, 2 or 4
+    int ads                      # address size, 2 or 4
+    bint over                    # a byte was beyond the segment
+    bint hole                    # a byte was not in memory
+    bint wrapped                 # 8086: the bytes go on at offset 0
+    bint ends                    # nothing may follow in the block
+    bint jumps
+    int mod
+    int reg
+    int rm
+    int ea_seg
+    uint32_t ea_base
+    uint32_t ea_index
+    uint32_t ea_scale
+    uint32_t ea_disp
+    int fluid                    # immediates of the block that are read when they are used
+    uint32_t fluid_at[4]
+    uint32_t fluid_size[4]
+
+
+cdef inline uint16_t O_ZERO(CPU* c) noexcept nogil:
+    return <uint16_t>(<uint8_t*>&c.arch.zero - <uint8_t*>c)
+
+cdef inline uint16_t O_EA(CPU* c) noexcept nogil:
+    return <uint16_t>(<uint8_t*>&c.run.ea - <uint8_t*>c)
+
+cdef inline uint16_t O_TMP(CPU* c) noexcept nogil:
+    return <uint16_t>(<uint8_t*>&c.run.tmp - <uint8_t*>c)
+
+cdef inline uint16_t O_TMP2(CPU* c) noexcept nogil:
+    return <uint16_t>(<uint8_t*>&c.run.tmp2 - <uint8_t*>c)
+
+cdef inline int si_(int size) noexcept nogil:
+    return size >> 1                             # 1 2 4 -> 0 1 2
+
+
+cdef uint32_t fetch8(Dec* d) noexcept nogil:
+    cdef uint32_t pa
+    if d.ip > 0xFFFF:
+        if not d.c.m.wraps:
+            d.over = 1
+            return 0
+        d.wrapped = 1
+    pa = d.base + (d.ip & 0xFFFF)
+    if d.ram[pa >> 8] == 0:
+        d.hole = 1
+        return 0
+    d.ip += 1
+    return (<uint8_t*>(d.ram[pa >> 8] + pa))[0]
+
+
+cdef uint32_t fetch16(Dec* d) noexcept nogil:
+    cdef uint32_t lo = fetch8(d)
+    return lo | fetch8(d) << 8
+
+
+cdef uint32_t fetch32(Dec* d) noexcept nogil:
+    cdef uint32_t lo = fetch16(d)
+    return lo | fetch16(d) << 16
+
+
+cdef uint32_t fetch_v(Dec* d, int size) noexcept nogil:
+    if size == 1:
+        return fetch8(d)
+    return fetch16(d) if size == 2 else fetch32(d)
+
+
+cdef uint32_t fetch_s8(Dec* d) noexcept nogil:
+    return <uint32_t><int32_t><int8_t>fetch8(d)
+
+
+cdef Op* emit(Dec* d, Fn fn) noexcept nogil:
+    cdef Op* o = d.o + d.used if d.used < d.room else &d.spare
+    memset(o, 0, sizeof(Op))
+    o.fn = fn
+    o.base = O_ZERO(d.c)
+    o.index = O_ZERO(d.c)
+    d.used += 1
+    return o
+
+
+cdef inline uint16_t reg_at(int n, int size) noexcept nogil:
+    return <uint16_t>((n & 3) * 4 + (n >> 2) if size == 1 else n * 4)
+
+
+cdef void modrm(Dec* d) noexcept nogil:
+    cdef uint32_t m = fetch8(d)
+    d.mod = m >> 6
+    d.reg = m >> 3 & 7
+    d.rm = m & 7
+    if d.mod == 3:
+        return
+    d.ea_base = O_ZERO(d.c)
+    d.ea_index = O_ZERO(d.c)
+    d.ea_scale = 0
+    d.ea_disp = 0
+    d.ea_seg = DS
+    if d.ads == 4:
+        modrm32(d)
+    else:
+        modrm16(d)
+    if d.seg >= 0:
+        d.ea_seg = d.seg
+
+
+cdef void modrm16(Dec* d) noexcept nogil:
+    cdef int rm = d.rm
+    if rm == 6 and d.mod == 0:
+        d.ea_disp = fetch16(d)
+        return
+    if rm == 0 or rm == 1 or rm == 7:
+        d.ea_base = 4 * BX
+    elif rm == 2 or rm == 3 or rm == 6:
+        d.ea_base = 4 * BP
+        d.ea_seg = SS
+    if rm == 0 or rm == 2 or rm == 4:
+        d.ea_index = 4 * SI
+    elif rm == 1 or rm == 3 or rm == 5:
+        d.ea_index = 4 * DI
+    if d.mod == 1:
+        d.ea_disp = fetch_s8(d) & 0xFFFF
+    elif d.mod == 2:
+        d.ea_disp = fetch16(d)
+
+
+cdef void modrm32(Dec* d) noexcept nogil:
+    cdef uint32_t sib
+    cdef int base = d.rm
+    if base == 4:
+        sib = fetch8(d)
+        base = sib & 7
+        d.ea_scale = sib >> 6
+        if (sib >> 3 & 7) != 4:
+            d.ea_index = 4 * (sib >> 3 & 7)
+    if base == 5 and d.mod == 0:
+        d.ea_disp = fetch32(d)
+        return
+    d.ea_base = 4 * base
+    if base == 4 or base == 5:
+        d.ea_seg = SS
+    if d.mod == 1:
+        d.ea_disp = fetch_s8(d)
+    elif d.mod == 2:
+        d.ea_disp = fetch32(d)
+
+
+cdef Op* emit_ea(Dec* d, Fn fn) noexcept nogil:
+    """An op that computes a 32-bit address."""
+    cdef Op* o = emit(d, fn)
+    o.base = <uint16_t>d.ea_base
+    o.index = <uint16_t>d.ea_index
+    o.dst = <uint16_t>d.ea_scale
+    o.imm = d.ea_disp
+    o.seg = <uint8_t>d.ea_seg
+    return o
+
+
+cdef Op* emit_mem(Dec* d, Fn fn) noexcept nogil:
+    """An op with the memory operand of the ModR/M byte; 67h puts the op before it that finds the address."""
+    cdef Op* o
+    if d.ads == 4:
+        emit_ea(d, ea32)
+        o = emit(d, fn)
+        o.base = O_EA(d.c)
+    else:
+        o = emit(d, fn)
+        o.base = <uint16_t>d.ea_base
+        o.index = <uint16_t>d.ea_index
+        o.disp = <uint16_t>d.ea_disp
+    o.seg = <uint8_t>d.ea_seg
+    return o
+
+
+cdef inline bint has(Dec* d, int level) noexcept nogil:
+    return d.c.m.level >= level
+
+
+cdef int decode_one(Dec* d) noexcept nogil:
+    """One instruction at d.ip into d.o. The ops' common fields are filled here."""
+    cdef int i, level = d.c.m.level, prefixes = 0
+    cdef uint32_t op
+    cdef Op* o
+    d.start = d.ip
+    d.used = 0
+    d.os = 2
+    d.ads = 2
+    d.lock = 0
+    d.lock_ok = 0
+    d.over = 0
+    d.hole = 0
+    d.wrapped = 0
+    d.ends = 0
+    d.jumps = 0
+    while True:
+        op = fetch8(d)
+        if d.over or d.hole:
+            break
+        if op == 0x26 or op == 0x2E or op == 0x36 or op == 0x3E:
+            d.seg = op >> 3 & 3
+        elif (op == 0x64 or op == 0x65) and level >= 3:
+            d.seg = op - 0x60
+        elif op == 0x66 and level >= 3:
+            d.os = 4
+        elif op == 0x67 and level >= 3:
+            d.ads = 4
+        elif op == 0xF0 or (op == 0xF1 and level < 2):
+            d.lock = 1
+        elif op == 0xF2:
+            d.rep = S_REPNE
+        elif op == 0xF3:
+            d.rep = S_REP
+        elif op != 0xF1 or level > 2:
+            break
+        prefixes += 1
+        if prefixes > 14:
+            if d.c.m.prefix_limit == 0:
+                o = emit(d, prefix_run)
+                o.imm = <uint32_t>(d.seg + 1) | <uint32_t>d.rep << 8
+                d.ends = 1
+                d.lock_ok = 1
+            break
+    if d.used == 0 and prefixes <= 14 and not d.over and not d.hole:
+        opcode(d, op)
+    if d.hole:
+        d.used = 0
+        emit(d, no_code)
+        d.ends = 1
+    elif d.over or prefixes > 14 and d.c.m.prefix_limit or (
+            d.c.m.prefix_limit and d.ip - d.start > <uint32_t>d.c.m.prefix_limit):
+        d.used = 0
+        emit(d, fault_gp)
+        d.ends = 1
+        d.jumps = 1
+    elif d.lock and not d.lock_ok and d.c.m.lock_ud:
+        ud(d)
+    for i in range(d.used if d.used < d.room else d.room):
+        o = d.o + i
+        o.ip = <uint16_t>d.start
+        o.fip = <uint16_t>d.ip
+    return d.used
+
+
+cdef bint patched(Dec* d, int fluid_before) noexcept nogil:
+    """Has this instruction bytes that are often rewritten, other than immediates that are read when they are used?"""
+    cdef uint32_t pa
+    cdef int i
+    if not d.c.blocks.hot:
+        return 0
+    for pa in range(d.base + d.start, d.base + d.ip):
+        if hot(d.c, canonical_address(d.c, pa)):
+            for i in range(fluid_before, d.fluid):
+                if d.fluid_at[i] <= pa < d.fluid_at[i] + d.fluid_size[i]:
+                    break
+            else:
+                return 1
+    return 0
+
+
+cdef inline void decode_next(Dec* d, Op* o, int room) noexcept nogil:
+    """One instruction without prefixes from before."""
+    d.o = o
+    d.room = room
+    d.seg = -1
+    d.rep = 0
+    decode_one(d)
+
+
+cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit) noexcept nogil:
+    """The instruction before `next_` ends the block. If it is a Jcc over little that can be predicated: do that,
+    the number of instructions; else 0."""
+    cdef Op* jcc = next_ - 1
+    cdef Trait* t = trait_of(jcc.fn)
+    cdef int condition = t.condition, n = 0, fluid_before = d.fluid
+    cdef uint32_t target = jcc.tip
+    if t.fn == NULL or condition == NO_CONDITION or not d.ip < target <= d.ip + 6 * MOST_PREDICATED:
+        return 0
+    while d.ip < target:
+        if n == MOST_PREDICATED or n + 2 > room:
+            break
+        decode_next(d, next_ + n, room - n)
+        t = trait_of(d.o.fn)
+        if (d.used != 1 or d.ends or t.predicated == NULL or d.ip > target or d.base + d.ip > limit
+                or patched(d, fluid_before)):
+            break
+        d.o.fn = t.predicated
+        n += 1
+        d.o.k = <uint8_t>(jcc.k + n)
+        d.o.n = <uint8_t>(before(jcc) + n)
+    else:
+        jcc.fn = PREDICATE[0][condition]
+        jcc.src = <uint16_t>n
+        return n
+    d.fluid = fluid_before
+    return 0
+
+
+cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t ip, uint32_t* hi) noexcept nogil:
+    """A block at base:ip into `first`; `hi` is the offset behind its last byte. 0: not to be cached here."""
+    cdef int used = 0, count = 0, i, fluid_before
+    cdef bint open_ = 1                          # the last whole instruction goes on to the next
+    cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
+    d.c = c
+    d.ram = c.run.ram
+    d.base = base
+    d.ip = ip
+    d.fluid = 0
+    while True:
+        hi[0] = d.ip
+        fluid_before = d.fluid
+        decode_next(d, first + used, cap - used)
+        if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
+                or used + d.used + (0 if d.ends else 1) > cap or (used and patched(d, fluid_before))):
+            d.fluid = fluid_before
+            break                                # what is patched begins a block, so that less is decoded again
+        for i in range(d.used):
+            first[used].n = <uint8_t>count
+            first[used].k = <uint8_t>used
+            used += 1
+        count += 1
+        hi[0] = d.ip
+        open_ = not d.ends
+        if not open_:
+            i = predicates(d, first + used, cap - used, limit)
+            if i:
+                used += i
+                count += i
+                hi[0] = d.ip
+                open_ = 1
+        if not open_ or used >= BLOCK_OPS:
+            break
+    if count == 0:
+        return 0
+    if open_:
+        if used == cap:
+            return 0
+        memset(first + used, 0, sizeof(Op))
+        first[used].fn = end_block
+        first[used].ip = <uint16_t>hi[0]
+        first[used].fip = <uint16_t>hi[0]
+        first[used].n = <uint8_t>count
+        first[used].k = <uint8_t>used
+        used += 1
+    first.n = <uint8_t>count
+    peephole(first, used)
+    return used

@@ -1,0 +1,178 @@
+"""Writes ops_grid.pxi: a line for each instance of the handler templates, and their tables.
+
+Run it after you change a table here: `python pyx86emu/core/cpu/make_grid.py`. A test compares the
+output.
+"""
+
+from itertools import product
+from pathlib import Path
+
+SIZES = (1, 2, 4)
+ALU = ("ADD", "OR", "ADC", "SBB", "AND", "SUB", "XOR", "CMP", "TEST")
+UNARY = ("INC", "DEC", "NOT", "NEG")
+SHIFT = ("ROL", "ROR", "RCL", "RCR", "SHL", "SHR", "SETMO", "SAR")
+PLAIN = [
+    "mov_rr",
+    "mov_ri",
+    "mov_rm",
+    "mov_mr",
+    "mov_mi",
+    "xchg_rr",
+    "load_tmp",
+    "store_tmp",
+    "store_back",
+    "lock_load",
+    "lock_store",
+    "cmpxchg",
+    "xadd",
+    "fluid_imm",
+    "predicated_mov_rr",
+    "predicated_mov_ri",
+]
+#: Compare and branch in one: which operations of a form, and the conditions that follow them.
+FUSED = {
+    "alu_rr": ("ADD", "SUB", "AND", "OR", "CMP", "TEST"),
+    "alu_ri": ("ADD", "SUB", "AND", "CMP", "TEST"),
+    "alu_rm": ("CMP",),
+    "alu_mr": ("CMP", "TEST"),
+    "alu_mi": ("CMP", "TEST"),
+    "unary_r": ("INC", "DEC"),
+    "shift_ri": ("SHL", "SHR"),
+}
+#: The same with a predicate.
+FUSED_PREDICATE: dict[str, tuple[str, ...]] = {
+    "alu_rr": ("CMP", "TEST"),
+    "alu_ri": ("CMP", "TEST"),
+    "shift_ri": ("SHL", "SHR"),
+}
+CONDITIONS = tuple(cc for cc in range(16) if cc >> 1 not in (0, 5))  # not O NO P NP
+SHIFT_CONDITIONS = (2, 3, 4, 5)  # B AE E NE
+STRING = ("MOVS", "STOS", "LODS", "CMPS", "SCAS", "INS", "OUTS")
+
+
+class Grid:
+    """The lines of the file: instances first, tables last."""
+
+    def __init__(self) -> None:
+        self.handlers: list[str] = []
+        self.tables: list[str] = []
+        self.fill: list[str] = []
+        self.traits: list[str] = []
+
+    def handler(self, name: str, call: str) -> str:
+        self.handlers.append(f"cdef Op* {name}(CPU* c, Op* o) noexcept nogil:\n    return {call}\n")
+        return name
+
+    def table(self, name: str, rows: list[list[str]]) -> None:
+        self.tables.append(f"cdef Fn {name}[{len(rows)}][{len(rows[0])}]")
+        for i, row in enumerate(rows):
+            self.fill += [f"    {name}[{i}][{j}] = {handler}" for j, handler in enumerate(row)]
+
+    def by_size(
+        self, operations: tuple[str, ...], template: str, stem: str, last: str = ""
+    ) -> list[list[str]]:
+        return [
+            [
+                self.handler(f"{op.lower()}{8 * s}_{stem}", f"{template}(c, o, {op}, {s}{last})")
+                for s in SIZES
+            ]
+            for op in operations
+        ]
+
+    def flagged(self, operations: tuple[str, ...], template: str) -> None:
+        """Two instances of each: its flags are computed, or nobody will read them."""
+        stem = template.rsplit("_", 1)[1]
+        if template.startswith("predicated"):
+            stem += "_predicated"
+        live = self.by_size(operations, template, stem, ", LIVE")
+        dead = self.by_size(operations, template, f"{stem}_dead", ", DEAD")
+        self.table(template.upper(), live)
+        self.table(f"{template.upper()}_DEAD", dead)
+
+    def fused(self, forms: dict[str, tuple[str, ...]], behind: str) -> None:
+        """An instance for each condition of the Jcc or predicate behind it."""
+        for template, operations in forms.items():
+            stem = template.rsplit("_", 1)[1]
+            conditions = SHIFT_CONDITIONS if template == "shift_ri" else CONDITIONS
+            for op, (i, s), cc in product(operations, enumerate(SIZES), conditions):
+                name = self.handler(
+                    f"{op.lower()}{8 * s}_{stem}_{behind[0]}{cc:x}",
+                    f"{template}_{behind}(c, o, {op}, {s}, {cc >> 1}, {cc & 1})",
+                )
+                live = f"{template.upper()}[{op}][{i}]"
+                self.traits.append(f"    fuses({live}, {behind.upper()}[0][{cc}], {name})")
+
+
+def grid() -> str:
+    g = Grid()
+    for form in ("rr", "ri", "rm"):
+        g.flagged(ALU, f"alu_{form}")
+    for form in ("mr", "mi"):
+        g.table(f"ALU_{form.upper()}", g.by_size(ALU, f"alu_{form}", form))
+    g.flagged(UNARY, "unary_r")
+    for form in ("alu_rr", "alu_ri"):
+        g.flagged(ALU, f"predicated_{form}")
+    g.flagged(UNARY, "predicated_unary_r")
+    g.table("UNARY_M", g.by_size(UNARY, "unary_m", "m"))
+    g.flagged(SHIFT, "shift_ri")
+    g.table("SHIFT_RC", g.by_size(SHIFT, "shift_rc", "rc"))
+    g.fused(FUSED, "jcc")
+    g.fused(FUSED_PREDICATE, "predicate")
+    for i, form in enumerate(("rr", "ri")):
+        g.table(
+            f"SHIFT_XOR_{form.upper()}",
+            [
+                [
+                    g.handler(
+                        f"{op.lower()}{8 * s}_xor_{form}_p{cc}",
+                        f"shift_xor(c, o, {op}, {s}, {cc & 1}, {i})",
+                    )
+                    for s in SIZES
+                ]
+                for op, cc in product(("SHL", "SHR"), (2, 3))
+            ],
+        )
+    for name in PLAIN:
+        row = [g.handler(f"{name}{8 * s}", f"{name}(c, o, {s})") for s in SIZES]
+        g.table(name.upper(), [row])
+    for table, prefix, template in (("STRING", "", "string"), ("REPEAT", "rep_", "repeat")):
+        g.table(
+            table,
+            [
+                [
+                    g.handler(f"{prefix}{op.lower()}{8 * s}", f"{template}(c, o, S_{op}, {s})")
+                    for s in SIZES
+                ]
+                for op in STRING
+            ],
+        )
+    for name in ("jcc", "predicate"):
+        row = [
+            g.handler(f"{name}_{cc:x}", f"{name}(c, o, {cc >> 1}, {cc & 1})") for cc in range(16)
+        ]
+        g.table(name.upper(), [row])
+    return "\n".join(
+        [
+            "# Written by make_grid.py; do not edit: instances of the templates, and their tables.",
+            "",
+            "\n".join(g.handlers),
+            "",
+            *g.tables,
+            "",
+            "",
+            "cdef void fill_grid() noexcept nogil:",
+            *g.fill,
+            "",
+            "",
+            "cdef void fill_fused() noexcept nogil:",
+            *g.traits,
+            "",
+            "",
+            "fill_grid()",
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("ops_grid.pxi").write_text(grid())

@@ -1,0 +1,209 @@
+# ADD OR ADC SBB AND SUB XOR CMP TEST, INC DEC NOT NEG: templates whose constants gcc folds; ops_grid.pxi has
+# one line per instance.
+
+cdef enum:
+    ADD = 0
+    OR = 1
+    ADC = 2
+    SBB = 3
+    AND = 4
+    SUB = 5
+    XOR = 6
+    CMP = 7
+    TEST = 8
+    INC = 0
+    DEC = 1
+    NOT = 2
+    NEG = 3
+
+
+cdef enum:                       # for the templates: compute the flags, or nobody reads them (peephole.pxi)
+    DEAD = 0
+    LIVE = 1
+
+
+cdef inline uint32_t alu(CPU* c, int op, uint32_t a, uint32_t b, int size, bint flags) noexcept nogil:
+    """The operation and its flags."""
+    cdef uint64_t r
+    if op == OR:
+        r = a | b
+    elif op == AND or op == TEST:
+        r = a & b
+    elif op == XOR:
+        r = a ^ b
+    elif op == ADD:
+        r = <uint64_t>a + b
+    elif op == ADC:
+        r = <uint64_t>a + b + fl_cf(c)
+    elif op == SBB:
+        r = <uint64_t>a - b - fl_cf(c)
+    else:
+        r = <uint64_t>a - b
+    if flags:
+        if op == OR or op == AND or op == TEST or op == XOR:
+            fl_logic(c, <uint32_t>r, size)
+        else:
+            fl_arith(c, a, b, r, size)
+    return <uint32_t>r
+
+
+cdef inline Op* alu_rr(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
+    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), reg(c, o.src, size), size, flags)
+    if op != CMP and op != TEST:
+        put_reg(c, o.dst, size, r)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* alu_ri(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
+    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), cut(o.imm, size), size, flags)
+    if op != CMP and op != TEST:
+        put_reg(c, o.dst, size, r)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* alu_rm(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
+    cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
+    if RARELY(p == 0):
+        return alu_rm_slow(c, o, op, size, flags)
+    return alu_rm_of(c, o, op, get(p, size), size, flags)
+
+
+cdef Op* alu_rm_slow(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
+    cdef uint64_t b = slow_load(c, o, o.seg, EA(c, o), size)
+    if b == LOAD_FAILED:
+        return c.run.go
+    return alu_rm_of(c, o, op, <uint32_t>b, size, flags)
+
+
+cdef inline Op* alu_rm_of(CPU* c, Op* o, int op, uint32_t b, int size, bint flags) noexcept nogil:
+    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), b, size, flags)
+    if op != CMP and op != TEST:
+        put_reg(c, o.dst, size, r)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* alu_m(CPU* c, Op* o, int op, uint32_t b, int size) noexcept nogil:
+    cdef uint32_t ea = EA(c, o)
+    cdef uintptr_t p = plain_at(c, o.seg, ea, size)
+    if RARELY(p == 0):
+        return alu_m_slow(c, o, op, b, size)
+    return alu_m_of(c, o, op, ea, get(p, size), b, size)
+
+
+cdef Op* alu_m_slow(CPU* c, Op* o, int op, uint32_t b, int size) noexcept nogil:
+    cdef uint32_t ea = EA(c, o)
+    cdef uint64_t a = slow_load(c, o, o.seg, ea, size)
+    if a == LOAD_FAILED:
+        return c.run.go
+    return alu_m_of(c, o, op, ea, <uint32_t>a, b, size)
+
+
+cdef inline Op* alu_m_of(CPU* c, Op* o, int op, uint32_t ea, uint32_t a, uint32_t b, int size) noexcept nogil:
+    cdef uint32_t r = alu(c, op, a, b, size, LIVE)
+    if op != CMP and op != TEST:
+        return st(c, o, o.seg, ea, r, size)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* alu_mr(CPU* c, Op* o, int op, int size) noexcept nogil:
+    return alu_m(c, o, op, reg(c, o.src, size), size)
+
+
+cdef inline Op* alu_mi(CPU* c, Op* o, int op, int size) noexcept nogil:
+    return alu_m(c, o, op, cut(o.imm, size), size)
+
+
+cdef inline uint32_t unary(CPU* c, int op, uint32_t a, int size, bint flags) noexcept nogil:
+    cdef uint64_t r
+    if op == INC:
+        r = <uint64_t>a + 1
+    elif op == DEC:
+        r = <uint64_t>a - 1
+    elif op == NEG:
+        r = 0ULL - a
+    else:
+        r = ~a
+    if flags and op == NEG:
+        fl_arith(c, 0, a, r, size)
+    elif flags and op != NOT:
+        fl_incdec(c, a, 1, r, size)
+    return <uint32_t>r
+
+
+cdef inline Op* unary_r(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
+    put_reg(c, o.dst, size, unary(c, op, reg(c, o.dst, size), size, flags))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* unary_m(CPU* c, Op* o, int op, int size) noexcept nogil:
+    cdef uint32_t ea = EA(c, o)
+    cdef uint64_t a = ld(c, o, o.seg, ea, size)
+    if RARELY(a == LOAD_FAILED):
+        return c.run.go
+    return st(c, o, o.seg, ea, unary(c, op, <uint32_t>a, size, LIVE), size)
+
+
+# -- with the Jcc behind it, which is the next op -------------------------------------------------------------
+
+# The condition is found before the register is written: behind it the compiler would have to read the flags again.
+
+cdef inline Op* branch_if(CPU* c, Op* o, bint taken) noexcept nogil:
+    o = o + 1
+    if taken:
+        return take(c, o)
+    return follow(c, o)
+
+
+cdef inline Op* alu_rr_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), reg(c, o.src, size), size, LIVE)
+    cdef bint taken = fl_cond(c, cc) != negate
+    if op != CMP and op != TEST:
+        put_reg(c, o.dst, size, r)
+    return branch_if(c, o, taken)
+
+
+cdef inline Op* alu_ri_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), cut(o.imm, size), size, LIVE)
+    cdef bint taken = fl_cond(c, cc) != negate
+    if op != CMP and op != TEST:
+        put_reg(c, o.dst, size, r)
+    return branch_if(c, o, taken)
+
+
+cdef inline Op* compared(CPU* c, Op* o, int op, uint32_t a, uint32_t b, int size, int cc, bint negate) noexcept nogil:
+    """CMP and TEST."""
+    alu(c, op, a, b, size, LIVE)
+    return branch_if(c, o, fl_cond(c, cc) != negate)
+
+
+cdef inline Op* alu_rm_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
+    if RARELY(p == 0):
+        return alu_rm_slow(c, o, op, size, LIVE)     # the Jcc by itself
+    return compared(c, o, op, reg(c, o.dst, size), get(p, size), size, cc, negate)
+
+
+cdef inline Op* alu_mr_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
+    if RARELY(p == 0):
+        return alu_m_slow(c, o, op, reg(c, o.src, size), size)
+    return compared(c, o, op, get(p, size), reg(c, o.src, size), size, cc, negate)
+
+
+cdef inline Op* alu_mi_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
+    if RARELY(p == 0):
+        return alu_m_slow(c, o, op, cut(o.imm, size), size)
+    return compared(c, o, op, get(p, size), cut(o.imm, size), size, cc, negate)
+
+
+cdef inline Op* unary_r_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    cdef uint32_t r = unary(c, op, reg(c, o.dst, size), size, LIVE)
+    cdef bint taken = fl_cond(c, cc) != negate
+    put_reg(c, o.dst, size, r)
+    return branch_if(c, o, taken)

@@ -1,0 +1,276 @@
+# Where execution goes on: Jcc LOOP JMP CALL RET INT IRET HLT. All of these end their block.
+
+cdef inline Op* jcc(CPU* c, Op* o, int cc, bint negate) noexcept nogil:
+    if fl_cond(c, cc) != negate:
+        return take(c, o)
+    return follow(c, o)
+
+
+cdef Op* jcc_out(CPU* c, Op* o) noexcept nogil:
+    """Jcc with a 32-bit target beyond 64 KiB: #GP if it is taken; o.imm is the condition."""
+    if fl_cond(c, o.imm >> 1) ^ (o.imm & 1):
+        return fault(c, o, 13)
+    return follow(c, o)
+
+
+cdef Op* jmp_rel(CPU* c, Op* o) noexcept nogil:
+    return take(c, o)
+
+
+cdef Op* fault_gp(CPU* c, Op* o) noexcept nogil:
+    """Decoded as #GP: a branch, an address or a code fetch beyond 64 KiB, or too many prefixes."""
+    return fault(c, o, 13)
+
+cdef Op* fault_ss(CPU* c, Op* o) noexcept nogil:
+    return fault(c, o, c.m.ss_vector)
+
+cdef Op* fault_ud(CPU* c, Op* o) noexcept nogil:
+    return fault(c, o, 6)
+
+
+cdef inline Op* loop_if(CPU* c, Op* o, bint again) noexcept nogil:
+    if not again:
+        return follow(c, o)
+    if o.imm:                                    # 66h: the target is beyond 64 KiB
+        return fault(c, o, 13)
+    return take(c, o)
+
+
+cdef Op* loop16(CPU* c, Op* o) noexcept nogil:
+    P16(c, 4 * CX)[0] -= 1
+    return loop_if(c, o, P16(c, 4 * CX)[0] != 0)
+
+cdef Op* loope16(CPU* c, Op* o) noexcept nogil:
+    P16(c, 4 * CX)[0] -= 1
+    return loop_if(c, o, P16(c, 4 * CX)[0] != 0 and c.arch.res == 0)
+
+cdef Op* loopne16(CPU* c, Op* o) noexcept nogil:
+    P16(c, 4 * CX)[0] -= 1
+    return loop_if(c, o, P16(c, 4 * CX)[0] != 0 and c.arch.res != 0)
+
+cdef Op* jcxz(CPU* c, Op* o) noexcept nogil:
+    return loop_if(c, o, P16(c, 4 * CX)[0] == 0)
+
+cdef Op* loop32(CPU* c, Op* o) noexcept nogil:
+    c.arch.r[CX] -= 1
+    return loop_if(c, o, c.arch.r[CX] != 0)
+
+cdef Op* loope32(CPU* c, Op* o) noexcept nogil:
+    c.arch.r[CX] -= 1
+    return loop_if(c, o, c.arch.r[CX] != 0 and c.arch.res == 0)
+
+cdef Op* loopne32(CPU* c, Op* o) noexcept nogil:
+    c.arch.r[CX] -= 1
+    return loop_if(c, o, c.arch.r[CX] != 0 and c.arch.res != 0)
+
+cdef Op* jecxz(CPU* c, Op* o) noexcept nogil:
+    return loop_if(c, o, c.arch.r[CX] == 0)
+
+
+cdef inline Op* go_to(CPU* c, Op* o, uint32_t ip) noexcept nogil:
+    """An indirect or far jump, the pushes done."""
+    if RARELY(c.run.attn):
+        leave_after(c, o)
+        c.arch.ip = ip
+        return NULL
+    return take_again(c, o, ip)
+
+
+cdef Op* call16_rel(CPU* c, Op* o) noexcept nogil:
+    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - 2) & 0xFFFF, pa = c.arch.sb[SS] + sp
+    cdef uintptr_t p = c.run.wr[pa >> 8]
+    if RARELY(p == 0 or (pa & 15) > 14):
+        return call16_rel_slow(c, o)
+    put16(p + pa, o.fip)
+    P16(c, 4 * SP)[0] = <uint16_t>sp
+    called(c, o)
+    return take(c, o)
+
+
+cdef Op* call16_rel_slow(CPU* c, Op* o) noexcept nogil:
+    return near_to(c, o, o.tip, 1, 2)
+
+cdef Op* call32_rel(CPU* c, Op* o) noexcept nogil:
+    return near_to(c, o, o.tip, 1, 4)
+
+
+cdef inline Op* near_to(CPU* c, Op* o, uint32_t to, bint call, int size) noexcept nogil:
+    if to > 0xFFFF:
+        return fault(c, o, 13)
+    if call:
+        if not push_more(c, o, o.fip, size):
+            return c.run.go
+        called(c, o)
+    return go_to(c, o, to)
+
+
+cdef Op* jmp16_r(CPU* c, Op* o) noexcept nogil:
+    return near_to(c, o, P16(c, o.src)[0], 0, 2)
+
+cdef Op* jmp32_r(CPU* c, Op* o) noexcept nogil:
+    return near_to(c, o, P32(c, o.src)[0], 0, 4)
+
+cdef Op* call16_r(CPU* c, Op* o) noexcept nogil:
+    return near_to(c, o, P16(c, o.src)[0], 1, 2)
+
+cdef Op* call32_r(CPU* c, Op* o) noexcept nogil:
+    return near_to(c, o, P32(c, o.src)[0], 1, 4)
+
+
+cdef inline Op* far_to(CPU* c, Op* o, uint32_t cs, uint32_t ip, bint call, int size) noexcept nogil:
+    if ip > 0xFFFF:
+        return fault(c, o, 13)
+    if call:
+        if pushes_fault(c, o, 2, size):
+            return c.run.go
+        push_more(c, o, c.arch.sb[CS] >> 4, size)
+        push_more(c, o, o.fip, size)
+        called(c, o)
+    c.arch.sb[CS] = (cs & 0xFFFF) << 4
+    return go_to(c, o, ip)
+
+
+cdef Op* jmp_far(CPU* c, Op* o) noexcept nogil:
+    return far_to(c, o, o.tip, o.imm, 0, 2)
+
+cdef Op* call_far16(CPU* c, Op* o) noexcept nogil:
+    return far_to(c, o, o.tip, o.imm, 1, 2)
+
+cdef Op* call_far32(CPU* c, Op* o) noexcept nogil:
+    return far_to(c, o, o.tip, o.imm, 1, 4)
+
+cdef Op* jmp_far_m(CPU* c, Op* o) noexcept nogil:
+    return far_to(c, o, c.run.tmp2, c.run.tmp, 0, 2)
+
+cdef Op* call_far16_m(CPU* c, Op* o) noexcept nogil:
+    return far_to(c, o, c.run.tmp2, c.run.tmp, 1, 2)
+
+cdef Op* call_far32_m(CPU* c, Op* o) noexcept nogil:
+    return far_to(c, o, c.run.tmp2, c.run.tmp, 1, 4)
+
+
+cdef Op* ret(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint64_t ip = pop(c, o, 0, size)
+    if ip == LOAD_FAILED:
+        return c.run.go
+    if ip > 0xFFFF:
+        return fault(c, o, 13)
+    P16(c, 4 * SP)[0] += <uint16_t>(size + o.imm)
+    return return_to(c, <uint32_t>ip)
+
+
+cdef Op* ret16(CPU* c, Op* o) noexcept nogil:
+    cdef uintptr_t p = plain_at(c, SS, P16(c, 4 * SP)[0], 2)
+    if RARELY(p == 0):
+        return ret(c, o, 2)
+    P16(c, 4 * SP)[0] += <uint16_t>(2 + o.imm)
+    return return_to(c, get16(p))
+
+cdef Op* ret32(CPU* c, Op* o) noexcept nogil:
+    return ret(c, o, 4)
+
+
+cdef inline Op* retf(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint64_t cs, ip = pop(c, o, 0, size)
+    if RARELY(ip == LOAD_FAILED):
+        return c.run.go
+    cs = pop(c, o, size, 2)
+    if RARELY(cs == LOAD_FAILED):
+        return c.run.go
+    if ip > 0xFFFF:
+        return fault(c, o, 13)
+    P16(c, 4 * SP)[0] += <uint16_t>(2 * size + o.imm)
+    c.arch.sb[CS] = <uint32_t>cs << 4
+    return return_to(c, <uint32_t>ip)
+
+
+cdef Op* retf16(CPU* c, Op* o) noexcept nogil:
+    return retf(c, o, 2)
+
+cdef Op* retf32(CPU* c, Op* o) noexcept nogil:
+    return retf(c, o, 4)
+
+
+cdef inline Op* iret(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint64_t ip, cs, flags
+    ip = pop(c, o, 0, size)
+    if RARELY(ip == LOAD_FAILED):
+        return c.run.go
+    cs = pop(c, o, size, 2)
+    if RARELY(cs == LOAD_FAILED):
+        return c.run.go
+    flags = pop(c, o, 2 * size, size)
+    if RARELY(flags == LOAD_FAILED):
+        return c.run.go
+    if ip > 0xFFFF:
+        return fault(c, o, 13)
+    P16(c, 4 * SP)[0] += 3 * size
+    c.arch.sb[CS] = <uint32_t>cs << 4
+    c.events.nmi_masked = 0
+    fl_load(c, <uint32_t>flags,
+            c.m.flags_writable if size == 2 else c.m.eflags_writable | F_RF)
+    if c.arch.rest & F_TF or c.events.nmi or (c.arch.rest & F_IF and wanted(c)):
+        leave_after(c, o)
+        c.arch.ip = <uint32_t>ip
+        return NULL
+    return return_to(c, <uint32_t>ip)
+
+
+cdef Op* iret16(CPU* c, Op* o) noexcept nogil:
+    return iret(c, o, 2)
+
+cdef Op* iret32(CPU* c, Op* o) noexcept nogil:
+    return iret(c, o, 4)
+
+
+cdef Op* int_n(CPU* c, Op* o) noexcept nogil:
+    return software_int(c, o, o.imm)
+
+cdef Op* into(CPU* c, Op* o) noexcept nogil:
+    if fl_of(c):
+        return software_int(c, o, 4)
+    return follow(c, o)
+
+
+cdef inline Op* bound(CPU* c, Op* o, int size) noexcept nogil:
+    """BOUND r, m&m: #5 if the signed index is outside; the return address is BOUND itself."""
+    cdef uint32_t ea = EA(c, o), second = ea + size
+    cdef uint64_t lo, hi
+    cdef int32_t i = sign(reg(c, o.dst, size), size)
+    lo = ld(c, o, o.seg, ea, size)
+    if RARELY(lo == LOAD_FAILED):
+        return c.run.go
+    if second > 0xFFFF:
+        if not c.m.word_wraps:
+            return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+        second &= 0xFFFF
+    hi = ld(c, o, o.seg, second, size)
+    if RARELY(hi == LOAD_FAILED):
+        return c.run.go
+    if i < sign(<uint32_t>lo, size) or i > sign(<uint32_t>hi, size):
+        return fault(c, o, 5)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* bound16(CPU* c, Op* o) noexcept nogil:
+    return bound(c, o, 2)
+
+cdef Op* bound32(CPU* c, Op* o) noexcept nogil:
+    return bound(c, o, 4)
+
+
+cdef Op* hlt(CPU* c, Op* o) noexcept nogil:
+    c.events.halted = 1
+    return leave_after(c, o)
+
+
+cdef Op* no_code(CPU* c, Op* o) noexcept nogil:
+    """The bytes of this instruction are not in RAM or ROM."""
+    return internal_error(c, o, ERR_FETCH)
+
+
+cdef Op* internal_error(CPU* c, Op* o, int what) noexcept nogil:
+    c.run.why = EXIT_INTERNAL
+    c.run.error = what
+    return leave_at(c, o)

@@ -1,0 +1,453 @@
+# Data movement: MOV XCHG LEA, segment loads, far pointers, extensions, and the ops that carry a memory
+# operand through c.run.tmp so that a register form serves it.
+
+cdef inline Op* mov_rr(CPU* c, Op* o, int size) noexcept nogil:
+    put_reg(c, o.dst, size, reg(c, o.src, size))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* mov_ri(CPU* c, Op* o, int size) noexcept nogil:
+    put_reg(c, o.dst, size, o.imm)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* mov_rm(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
+    if RARELY(p == 0):
+        return mov_rm_slow(c, o, size)
+    put_reg(c, o.dst, size, get(p, size))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* mov_rm_slow(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint64_t v = slow_load(c, o, o.seg, EA(c, o), size)
+    if v == LOAD_FAILED:
+        return c.run.go
+    put_reg(c, o.dst, size, <uint32_t>v)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* mov_mr(CPU* c, Op* o, int size) noexcept nogil:
+    return st(c, o, o.seg, EA(c, o), reg(c, o.src, size), size)
+
+
+cdef inline Op* mov_mi(CPU* c, Op* o, int size) noexcept nogil:
+    return st(c, o, o.seg, EA(c, o), o.imm, size)
+
+
+cdef inline Op* xchg_rr(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint32_t v = reg(c, o.dst, size)
+    put_reg(c, o.dst, size, reg(c, o.src, size))
+    put_reg(c, o.src, size, v)
+    o = o + 1
+    return GO(c, o)
+
+
+# -- memory operands by way of c.run.tmp --------------------------------------------------------------------------
+
+cdef inline Op* load_tmp(CPU* c, Op* o, int size) noexcept nogil:
+    """First op of a pair: the operand to c.run.tmp, its address to c.run.ea for a store that follows."""
+    cdef uint32_t ea = EA(c, o)
+    cdef uintptr_t p = plain_at(c, o.seg, ea, size)
+    if RARELY(p == 0):
+        return load_tmp_slow(c, o, size)
+    c.run.tmp = get(p, size)
+    c.run.ea = ea
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* load_tmp_slow(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint32_t ea = EA(c, o)
+    cdef uint64_t v = slow_load(c, o, o.seg, ea, size)
+    if v == LOAD_FAILED:
+        return c.run.go
+    c.run.tmp = <uint32_t>v
+    c.run.ea = ea
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* store_tmp(CPU* c, Op* o, int size) noexcept nogil:
+    """Last op of a pair: c.run.tmp to memory."""
+    return st(c, o, o.seg, EA(c, o), c.run.tmp, size)
+
+
+cdef inline Op* store_back(CPU* c, Op* o, int size) noexcept nogil:
+    """Last op of three: c.run.tmp to where load_tmp found it, whatever the registers are now."""
+    return st(c, o, o.seg, c.run.ea, c.run.tmp, size)
+
+
+cdef inline Op* lock_load(CPU* c, Op* o, int size) noexcept nogil:
+    """As load_tmp under LOCK: remembers what a second try needs."""
+    cdef uint32_t ea = EA(c, o)
+    cdef uint64_t v = ld(c, o, o.seg, ea, size)
+    if RARELY(v == LOAD_FAILED):
+        return c.run.go
+    c.run.tmp = <uint32_t>v
+    c.locked.value = c.run.tmp
+    c.run.ea = ea
+    if c.vm.ncpus > 1:
+        memcpy(c.locked.saved, c.arch.r, sizeof(c.locked.saved))
+        fl_save(c)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* lock_store(CPU* c, Op* o, int size) noexcept nogil:
+    """As store_back under LOCK: if another vCPU was faster, the three ops are done again."""
+    cdef uint32_t pa = c.arch.sb[o.seg] + c.run.ea
+    cdef uintptr_t p
+    if c.vm.ncpus == 1 or pa & (size - 1):
+        return st(c, o, o.seg, c.run.ea, c.run.tmp, size)
+    p = c.run.ram[pa >> 8]
+    if p == 0 or c.vm.mem.attr[pa >> 8] & ATTR_ROM:
+        return st(c, o, o.seg, c.run.ea, c.run.tmp, size)
+    if not at_cas(p + pa, c.locked.value, c.run.tmp, size):
+        memcpy(c.arch.r, c.locked.saved, sizeof(c.locked.saved))
+        fl_restore(c)
+        return o - 2
+    if c.run.wr[pa >> 8] == 0:
+        watch(c, pa, size, 1)
+        wrote(c, o, pa, size)
+    return done(c, o)
+
+
+cdef Op* ea32(CPU* c, Op* o) noexcept nogil:
+    """67h: the 32-bit effective address to c.run.ea; beyond the segment it faults whatever the size."""
+    cdef uint32_t ea = P32(c, o.base)[0] + (P32(c, o.index)[0] << o.dst) + o.imm
+    if ea > 0xFFFF:
+        return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+    c.run.ea = ea
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* ea32_free(CPU* c, Op* o) noexcept nogil:
+    """67h for LEA and bit strings, which have no limit here."""
+    c.run.ea = P32(c, o.base)[0] + (P32(c, o.index)[0] << o.dst) + o.imm
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* ea16_free(CPU* c, Op* o) noexcept nogil:
+    c.run.ea = EA(c, o)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* fluid_imm(CPU* c, Op* o, int size) noexcept nogil:
+    """First op of a pair: an immediate that the guest keeps rewriting, at guest address o.imm, to c.run.tmp2."""
+    cdef uintptr_t p = c.run.ram[o.imm >> 8] + o.imm
+    if size == 1:
+        c.run.tmp2 = <uint32_t><int32_t>(<int8_t*>p)[0]      # some forms extend the sign
+    elif size == 2:
+        c.run.tmp2 = get16(p)
+    else:
+        c.run.tmp2 = get32(p)
+    o = o + 1
+    return GO(c, o)
+
+
+# -- segment registers ----------------------------------------------------------------------------------------
+
+cdef Op* mov_rs16(CPU* c, Op* o) noexcept nogil:
+    """MOV r16, Sreg; o.src is the segment's number."""
+    P16(c, o.dst)[0] = <uint16_t>(c.arch.sb[o.src] >> 4)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* mov_rs32(CPU* c, Op* o) noexcept nogil:
+    P32(c, o.dst)[0] = c.arch.sb[o.src] >> 4
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* mov_sr(CPU* c, Op* o) noexcept nogil:
+    """MOV Sreg, r16: ES DS FS GS."""
+    c.arch.sb[o.dst] = <uint32_t>P16(c, o.src)[0] << 4
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* mov_ss(CPU* c, Op* o) noexcept nogil:
+    c.arch.sb[SS] = <uint32_t>P16(c, o.src)[0] << 4
+    set_shadow(c, o, 1)
+    return follow(c, o)
+
+
+cdef Op* mov_cs(CPU* c, Op* o) noexcept nogil:
+    """8086: MOV CS works and the next byte is fetched from the new segment."""
+    c.arch.sb[CS] = <uint32_t>P16(c, o.src)[0] << 4
+    c.arch.ip = o.fip
+    return jump(c)
+
+
+cdef inline Op* load_far(CPU* c, Op* o, int size) noexcept nogil:
+    """A far pointer to c.run.tmp (offset) and c.run.tmp2 (selector)."""
+    cdef uint32_t ea = EA(c, o), second = ea + size
+    cdef uint64_t v = ld(c, o, o.seg, ea, size), s
+    if RARELY(v == LOAD_FAILED):
+        return c.run.go
+    if second > 0xFFFF:
+        if not c.m.word_wraps:
+            return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+        second &= 0xFFFF
+    s = ld(c, o, o.seg, second, 2)
+    if RARELY(s == LOAD_FAILED):
+        return c.run.go
+    c.run.tmp = <uint32_t>v
+    c.run.tmp2 = <uint32_t>s
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* load_far16(CPU* c, Op* o) noexcept nogil:
+    return load_far(c, o, 2)
+
+cdef Op* load_far32(CPU* c, Op* o) noexcept nogil:
+    return load_far(c, o, 4)
+
+
+cdef Op* lseg16(CPU* c, Op* o) noexcept nogil:
+    """LES LDS LFS LGS LSS after load_far; o.src is the segment's number."""
+    P16(c, o.dst)[0] = <uint16_t>c.run.tmp
+    c.arch.sb[o.src] = (c.run.tmp2 & 0xFFFF) << 4      # 8086, register operand: whatever is there
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* lseg32(CPU* c, Op* o) noexcept nogil:
+    P32(c, o.dst)[0] = c.run.tmp
+    c.arch.sb[o.src] = (c.run.tmp2 & 0xFFFF) << 4      # 8086, register operand: whatever is there
+    o = o + 1
+    return GO(c, o)
+
+
+# -- the rest -----------------------------------------------------------------------------------------------
+
+cdef Op* lea16(CPU* c, Op* o) noexcept nogil:
+    P16(c, o.dst)[0] = <uint16_t>c.run.ea
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* lea32(CPU* c, Op* o) noexcept nogil:
+    P32(c, o.dst)[0] = c.run.ea
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* xlat16(CPU* c, Op* o) noexcept nogil:
+    cdef uint64_t v = ld(c, o, o.seg, (<uint32_t>P16(c, 4 * BX)[0] + P8(c, O_AL)[0]) & 0xFFFF, 1)
+    if RARELY(v == LOAD_FAILED):
+        return c.run.go
+    P8(c, O_AL)[0] = <uint8_t>v
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* xlat32(CPU* c, Op* o) noexcept nogil:
+    cdef uint32_t ea = c.arch.r[BX] + P8(c, O_AL)[0]
+    cdef uint64_t v
+    if ea > 0xFFFF:
+        return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+    v = ld(c, o, o.seg, ea, 1)
+    if RARELY(v == LOAD_FAILED):
+        return c.run.go
+    P8(c, O_AL)[0] = <uint8_t>v
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* movzx16_8(CPU* c, Op* o) noexcept nogil:
+    P16(c, o.dst)[0] = P8(c, o.src)[0]
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* movzx32_8(CPU* c, Op* o) noexcept nogil:
+    P32(c, o.dst)[0] = P8(c, o.src)[0]
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* movzx32_16(CPU* c, Op* o) noexcept nogil:
+    P32(c, o.dst)[0] = P16(c, o.src)[0]
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* movsx16_8(CPU* c, Op* o) noexcept nogil:
+    P16(c, o.dst)[0] = <uint16_t><int8_t>P8(c, o.src)[0]
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* movsx32_8(CPU* c, Op* o) noexcept nogil:
+    P32(c, o.dst)[0] = <uint32_t><int32_t><int8_t>P8(c, o.src)[0]
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* movsx32_16(CPU* c, Op* o) noexcept nogil:
+    P32(c, o.dst)[0] = <uint32_t><int32_t><int16_t>P16(c, o.src)[0]
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* cbw(CPU* c, Op* o) noexcept nogil:
+    P16(c, 0)[0] = <uint16_t><int8_t>P8(c, 0)[0]
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* cwde(CPU* c, Op* o) noexcept nogil:
+    c.arch.r[AX] = <uint32_t><int32_t><int16_t>P16(c, 0)[0]
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* cwd(CPU* c, Op* o) noexcept nogil:
+    P16(c, 4 * DX)[0] = 0xFFFF if P16(c, 0)[0] >> 15 else 0
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* cdq(CPU* c, Op* o) noexcept nogil:
+    c.arch.r[DX] = 0xFFFFFFFFU if c.arch.r[AX] >> 31 else 0
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* bswap(CPU* c, Op* o) noexcept nogil:
+    cdef uint32_t v = P32(c, o.dst)[0]
+    P32(c, o.dst)[0] = v >> 24 | (v >> 8 & 0xFF00) | (v << 8 & 0xFF0000) | v << 24
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* bswap16(CPU* c, Op* o) noexcept nogil:
+    """Undefined by the manual; the register's low word becomes 0."""
+    P16(c, o.dst)[0] = 0
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* setcc(CPU* c, Op* o) noexcept nogil:
+    """o.imm is the condition's number."""
+    P8(c, o.dst)[0] = fl_cond(c, o.imm >> 1) ^ (o.imm & 1)
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* salc(CPU* c, Op* o) noexcept nogil:
+    P8(c, O_AL)[0] = 0xFF if fl_cf(c) else 0
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* lahf(CPU* c, Op* o) noexcept nogil:
+    P8(c, O_AH)[0] = <uint8_t>fl_all(c)
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* sahf(CPU* c, Op* o) noexcept nogil:
+    fl_load(c, P8(c, O_AH)[0], 0)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* cmpxchg(CPU* c, Op* o, int size) noexcept nogil:
+    """The destination is written in both outcomes."""
+    cdef uint32_t acc = reg(c, 0, size), d = reg(c, o.dst, size)
+    fl_arith(c, acc, d, <uint64_t>acc - d, size)
+    if acc == d:
+        put_reg(c, o.dst, size, reg(c, o.src, size))
+    else:
+        put_reg(c, 0, size, d)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* xadd(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint32_t d = reg(c, o.dst, size), r = alu(c, ADD, d, reg(c, o.src, size), size, LIVE)
+    put_reg(c, o.src, size, d)
+    put_reg(c, o.dst, size, r)
+    o = o + 1
+    return GO(c, o)
+
+
+# -- bits -----------------------------------------------------------------------------------------------------
+
+cdef enum:
+    BT = 0
+    BTS = 1
+    BTR = 2
+    BTC = 3
+
+
+cdef inline Op* bit_test(CPU* c, Op* o, uint32_t at, int size) noexcept nogil:
+    """BT BTS BTR BTC by o.tip: CF is the old bit, the other flags stay. 80386: OF is that of a rotation to the bit."""
+    cdef uint32_t v = reg(c, o.dst, size), bit, w = 8 * size
+    at &= w - 1
+    bit = 1U << at
+    fl_set_cf(c, v >> at & 1)
+    if c.m.bt_of:
+        fl_cf_of(c, fl_cf(c), (v >> (at + w - 1) % w ^ v >> (at + w - 2) % w) & 1)
+    if o.tip == BTS:
+        v |= bit
+    elif o.tip == BTR:
+        v &= ~bit
+    elif o.tip == BTC:
+        v ^= bit
+    if o.tip != BT:
+        put_reg(c, o.dst, size, v)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* bit16_r(CPU* c, Op* o) noexcept nogil:
+    return bit_test(c, o, P16(c, o.src)[0], 2)
+
+cdef Op* bit32_r(CPU* c, Op* o) noexcept nogil:
+    return bit_test(c, o, P32(c, o.src)[0], 4)
+
+cdef Op* bit16_i(CPU* c, Op* o) noexcept nogil:
+    return bit_test(c, o, o.imm, 2)
+
+cdef Op* bit32_i(CPU* c, Op* o) noexcept nogil:
+    return bit_test(c, o, o.imm, 4)
+
+
+cdef inline Op* bit_address(CPU* c, Op* o, int size) noexcept nogil:
+    """BT m, r: the register is a signed bit offset; c.run.ea moves to the word it means. o.imm: 16-bit address."""
+    cdef int32_t at = sign(reg(c, o.src, size), size)
+    c.run.ea += <uint32_t>(at >> (5 if size == 4 else 4)) * size
+    if o.imm:
+        c.run.ea &= 0xFFFF
+    elif c.run.ea > 0xFFFF:
+        return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* bit_address16(CPU* c, Op* o) noexcept nogil:
+    return bit_address(c, o, 2)
+
+cdef Op* bit_address32(CPU* c, Op* o) noexcept nogil:
+    return bit_address(c, o, 4)
+
+
+cdef inline Op* bit_scan(CPU* c, Op* o, bint reverse, int size) noexcept nogil:
+    """BSF, BSR. Source 0: ZF, and the destination stays."""
+    cdef uint32_t v = reg(c, o.src, size), i
+    if v == 0:
+        fl_result(c, 0, size, 0, 0, 0)
+    else:
+        i = 8 * size - 1 if reverse else 0
+        while not v >> i & 1:
+            i = i - 1 if reverse else i + 1
+        put_reg(c, o.dst, size, i)
+        fl_result(c, 1, size, 0, 0, 0)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* bsf16(CPU* c, Op* o) noexcept nogil:
+    return bit_scan(c, o, 0, 2)
+
+cdef Op* bsf32(CPU* c, Op* o) noexcept nogil:
+    return bit_scan(c, o, 0, 4)
+
+cdef Op* bsr16(CPU* c, Op* o) noexcept nogil:
+    return bit_scan(c, o, 1, 2)
+
+cdef Op* bsr32(CPU* c, Op* o) noexcept nogil:
+    return bit_scan(c, o, 1, 4)

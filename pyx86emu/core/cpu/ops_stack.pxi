@@ -1,0 +1,305 @@
+# PUSH POP and their kin. Memory is written before SP moves, so that a fault leaves no trace.
+
+cdef inline Op* push(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
+    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF, pa = c.arch.sb[SS] + sp
+    cdef uintptr_t p = c.run.wr[pa >> 8]
+    if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
+        return push_slow(c, o, v, size)
+    if size == 2:
+        put16(p + pa, v)
+    else:
+        put32(p + pa, v)
+    P16(c, 4 * SP)[0] = <uint16_t>sp
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* push_slow(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
+    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF
+    if not slow_put(c, o, SS, sp, v, size):
+        return c.run.go
+    P16(c, 4 * SP)[0] = <uint16_t>sp
+    if c.run.attn:
+        return leave_after(c, o)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline bint push_more(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
+    """One of several pushes, or one before a jump: 0 means it faulted, go on at c.run.go."""
+    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF
+    if not put(c, o, SS, sp, v, size):
+        return 0
+    P16(c, 4 * SP)[0] = <uint16_t>sp
+    return 1
+
+
+cdef inline bint pushes_fault(CPU* c, Op* o, int count, int size) noexcept nogil:
+    """Would one of `count` pushes straddle the end of the segment? Then none is done."""
+    cdef uint32_t sp = P16(c, 4 * SP)[0]
+    cdef int i
+    if c.m.wraps or (sp & (size - 1)) == 0:
+        return 0
+    for i in range(count):
+        sp = (sp - size) & 0xFFFF
+        if sp + size > 0x10000:
+            c.run.go = fault(c, o, c.m.ss_vector)
+            return 1
+    return 0
+
+
+cdef inline uint64_t pop(CPU* c, Op* o, uint32_t at, int size) noexcept nogil:
+    """The value `at` bytes above SP; SP stays."""
+    return ld(c, o, SS, (<uint32_t>P16(c, 4 * SP)[0] + at) & 0xFFFF, size)
+
+
+cdef Op* push16_r(CPU* c, Op* o) noexcept nogil:
+    return push(c, o, P16(c, o.src)[0], 2)
+
+cdef Op* push32_r(CPU* c, Op* o) noexcept nogil:
+    return push(c, o, P32(c, o.src)[0], 4)
+
+cdef Op* push16_i(CPU* c, Op* o) noexcept nogil:
+    return push(c, o, o.imm, 2)
+
+cdef Op* push32_i(CPU* c, Op* o) noexcept nogil:
+    return push(c, o, o.imm, 4)
+
+cdef Op* push16_s(CPU* c, Op* o) noexcept nogil:
+    return push(c, o, c.arch.sb[o.src] >> 4, 2)
+
+cdef Op* push32_s(CPU* c, Op* o) noexcept nogil:
+    return push(c, o, c.arch.sb[o.src] >> 4, 4)
+
+cdef Op* push_sp_8086(CPU* c, Op* o) noexcept nogil:
+    return push(c, o, <uint32_t>P16(c, 4 * SP)[0] - 2, 2)
+
+
+cdef inline Op* pop_r(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uintptr_t p = plain_at(c, SS, P16(c, 4 * SP)[0], size)
+    if RARELY(p == 0):
+        return pop_r_slow(c, o, size)
+    P16(c, 4 * SP)[0] += size
+    put_reg(c, o.dst, size, get(p, size))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* pop_r_slow(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint64_t v = slow_load(c, o, SS, P16(c, 4 * SP)[0], size)
+    if v == LOAD_FAILED:
+        return c.run.go
+    P16(c, 4 * SP)[0] += size
+    put_reg(c, o.dst, size, <uint32_t>v)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* pop16_r(CPU* c, Op* o) noexcept nogil:
+    return pop_r(c, o, 2)
+
+cdef Op* pop32_r(CPU* c, Op* o) noexcept nogil:
+    return pop_r(c, o, 4)
+
+
+cdef inline Op* pop_m(CPU* c, Op* o, int size) noexcept nogil:
+    """POP m. An address by ESP uses the new ESP: the decoder has added the size to its displacement."""
+    cdef uint64_t v = pop(c, o, 0, size)
+    cdef uint32_t ea = EA(c, o)
+    if RARELY(v == LOAD_FAILED):
+        return c.run.go
+    if ea + size > 0x10000 and c.m.pop_m_half:
+        P16(c, 4 * SP)[0] += size
+        return fault(c, o, 13)
+    if not put(c, o, o.seg, ea, <uint32_t>v, size):
+        return c.run.go
+    P16(c, 4 * SP)[0] += size
+    return done(c, o)
+
+
+cdef Op* pop16_m(CPU* c, Op* o) noexcept nogil:
+    return pop_m(c, o, 2)
+
+cdef Op* pop32_m(CPU* c, Op* o) noexcept nogil:
+    return pop_m(c, o, 4)
+
+
+cdef inline bint pop_segment(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint64_t v = pop(c, o, 0, 2)
+    if RARELY(v == LOAD_FAILED):
+        return 0
+    P16(c, 4 * SP)[0] += size
+    c.arch.sb[o.dst] = <uint32_t>v << 4
+    return 1
+
+
+cdef Op* pop16_s(CPU* c, Op* o) noexcept nogil:
+    if not pop_segment(c, o, 2):
+        return c.run.go
+    o = o + 1
+    return GO(c, o)
+
+cdef Op* pop32_s(CPU* c, Op* o) noexcept nogil:
+    if not pop_segment(c, o, 4):
+        return c.run.go
+    o = o + 1
+    return GO(c, o)
+
+cdef inline Op* pop_ss(CPU* c, Op* o, int size) noexcept nogil:
+    if not pop_segment(c, o, size):
+        return c.run.go
+    set_shadow(c, o, 1)
+    return follow(c, o)
+
+cdef Op* pop16_ss(CPU* c, Op* o) noexcept nogil:
+    return pop_ss(c, o, 2)
+
+cdef Op* pop32_ss(CPU* c, Op* o) noexcept nogil:
+    return pop_ss(c, o, 4)
+
+cdef Op* pop_cs(CPU* c, Op* o) noexcept nogil:
+    """8086 only."""
+    if not pop_segment(c, o, 2):
+        return c.run.go
+    c.arch.ip = o.fip
+    return jump(c)
+
+
+cdef inline Op* pusha(CPU* c, Op* o, int size) noexcept nogil:
+    cdef int i
+    cdef uint32_t sp = c.arch.r[SP]
+    if pushes_fault(c, o, 8, size):
+        return c.run.go
+    for i in range(8):
+        push_more(c, o, sp if i == SP else c.arch.r[i], size)
+    return done(c, o)
+
+
+cdef Op* pusha16(CPU* c, Op* o) noexcept nogil:
+    return pusha(c, o, 2)
+
+cdef Op* pusha32(CPU* c, Op* o) noexcept nogil:
+    return pusha(c, o, 4)
+
+
+cdef inline Op* popa(CPU* c, Op* o, int size) noexcept nogil:
+    """All reads first: they may exit. The SP slot is read and dropped."""
+    cdef uint32_t v[8]
+    cdef uint64_t w
+    cdef int i
+    for i in range(8):
+        w = pop(c, o, size * (7 - i), size)
+        if RARELY(w == LOAD_FAILED):
+            return c.run.go
+        v[i] = <uint32_t>w
+    P16(c, 4 * SP)[0] += 8 * size
+    for i in range(8):
+        if i != SP:
+            put_reg(c, 4 * i, size, v[i])
+    return done(c, o)
+
+
+cdef Op* popa16(CPU* c, Op* o) noexcept nogil:
+    return popa(c, o, 2)
+
+cdef Op* popa32(CPU* c, Op* o) noexcept nogil:
+    return popa(c, o, 4)
+
+
+cdef Op* pushf16(CPU* c, Op* o) noexcept nogil:
+    return push(c, o, fl_all(c), 2)
+
+cdef Op* pushf32(CPU* c, Op* o) noexcept nogil:
+    return push(c, o, fl_all(c) & ~<uint32_t>F_RF, 4)
+
+
+cdef inline Op* flags_loaded(CPU* c, Op* o) noexcept nogil:
+    """After POPF or STI: an interrupt or a trap may be due now. Ends its block."""
+    if c.arch.rest & F_TF or (c.arch.rest & F_IF and wanted(c)):
+        return leave_after(c, o)
+    return follow(c, o)
+
+
+cdef inline bint wanted(CPU* c) noexcept nogil:
+    return line_up(c) or c.events.inject >= 0 or c.events.nmi or c.events.intr_window
+
+
+cdef inline Op* popf(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint64_t v = pop(c, o, 0, size)
+    if RARELY(v == LOAD_FAILED):
+        return c.run.go
+    P16(c, 4 * SP)[0] += size
+    if size == 4:
+        c.arch.rest &= ~<uint32_t>F_RF
+    fl_load(c, <uint32_t>v, c.m.flags_writable if size == 2 else c.m.eflags_writable)
+    return flags_loaded(c, o)
+
+
+cdef Op* popf16(CPU* c, Op* o) noexcept nogil:
+    return popf(c, o, 2)
+
+cdef Op* popf32(CPU* c, Op* o) noexcept nogil:
+    return popf(c, o, 4)
+
+
+cdef inline Op* enter_frame(CPU* c, Op* o, int size) noexcept nogil:
+    """ENTER imm16, imm8. The display's reads are done before any push: they may exit. A read of what this
+    very instruction pushes sees the pushed value, as if the order were the chip's."""
+    cdef int level = o.tip & 31, i, k, b
+    cdef uint32_t display[32]
+    cdef uint32_t sp = P16(c, 4 * SP)[0], bp = P16(c, 4 * BP)[0], frame = (sp - size) & 0xFFFF, at, d
+    cdef uint64_t v
+    if pushes_fault(c, o, level + 1 if level else 1, size):
+        return c.run.go
+    display[0] = c.arch.r[BP]
+    for i in range(1, level):
+        at = (bp - size * i) & 0xFFFF
+        d = (frame - at) & 0xFFFF
+        if d % size == 0 and d < <uint32_t>(size * i):
+            display[i] = display[d // size]
+            continue
+        v = ld(c, o, SS, at, size)
+        if RARELY(v == LOAD_FAILED):
+            return c.run.go
+        for k in range(i):
+            for b in range(size):
+                d = (at + b - frame + size * k) & 0xFFFF
+                if d < <uint32_t>size:           # a byte of what is pushed k-th
+                    v = v & ~(<uint64_t>0xFF << 8 * b) | <uint64_t>(display[k] >> 8 * d & 0xFF) << 8 * b
+        display[i] = <uint32_t>v
+    push_more(c, o, c.arch.r[BP], size)
+    for i in range(1, level):
+        push_more(c, o, display[i], size)
+    if level:
+        push_more(c, o, (c.arch.r[SP] & 0xFFFF0000U) | frame, size)
+    if size == 4:
+        c.arch.r[BP] = (c.arch.r[SP] & 0xFFFF0000U) | frame
+    else:
+        P16(c, 4 * BP)[0] = <uint16_t>frame
+    P16(c, 4 * SP)[0] -= <uint16_t>o.imm
+    return done(c, o)
+
+
+cdef Op* enter16(CPU* c, Op* o) noexcept nogil:
+    return enter_frame(c, o, 2)
+
+cdef Op* enter32(CPU* c, Op* o) noexcept nogil:
+    return enter_frame(c, o, 4)
+
+
+cdef inline Op* leave_frame(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint32_t bp = P16(c, 4 * BP)[0]
+    cdef uint64_t v = ld(c, o, SS, bp, size)
+    if RARELY(v == LOAD_FAILED):
+        return c.run.go
+    P16(c, 4 * SP)[0] = <uint16_t>(bp + size)
+    put_reg(c, 4 * BP, size, <uint32_t>v)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* leave16(CPU* c, Op* o) noexcept nogil:
+    return leave_frame(c, o, 2)
+
+cdef Op* leave32(CPU* c, Op* o) noexcept nogil:
+    return leave_frame(c, o, 4)

@@ -1,0 +1,330 @@
+# String instructions. One iteration is the definition; runs over plain RAM go in one piece.
+# o.imm: REP, REPNE and 67h flags; o.seg: the source segment. An iteration counts as one instruction.
+
+cdef enum:
+    S_REP = 1                    # F3
+    S_REPNE = 2                  # F2
+    S_A32 = 4
+    S_MOVS = 0
+    S_STOS = 1
+    S_LODS = 2
+    S_CMPS = 3
+    S_SCAS = 4
+    S_INS = 5
+    S_OUTS = 6
+
+
+cdef inline uint32_t index_reg(CPU* c, Op* o, int r) noexcept nogil:
+    return c.arch.r[r] if o.imm & S_A32 else c.arch.r[r] & 0xFFFF
+
+
+cdef inline void step_reg(CPU* c, Op* o, int r, int by) noexcept nogil:
+    if o.imm & S_A32:
+        c.arch.r[r] += <uint32_t>by
+    else:
+        P16(c, 4 * r)[0] += <uint16_t>by
+
+
+cdef inline uint64_t string_load(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
+    if ea > 0xFFFF:
+        c.run.go = fault(c, o, c.m.ss_vector if seg == SS else 13)
+        return LOAD_FAILED
+    return ld(c, o, seg, ea, size)
+
+
+cdef inline bint string_store(CPU* c, Op* o, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    if ea > 0xFFFF:
+        c.run.go = fault(c, o, 13)
+        return 0
+    return put(c, o, ES, ea, v, size)
+
+
+cdef bint half_done(CPU* c, Op* o, int si, int di, int cx) noexcept nogil:
+    """80286: a word at FFFFh faults with the pointers moved and CX counted down already."""
+    P16(c, 4 * SI)[0] += <uint16_t>si
+    P16(c, 4 * DI)[0] += <uint16_t>di
+    if o.imm & (S_REP | S_REPNE):
+        P16(c, 4 * CX)[0] -= <uint16_t>cx
+    c.run.go = fault(c, o, 13)
+    return 0
+
+
+cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
+    """One iteration without the count. 0: it did not happen, go on at c.run.go."""
+    cdef uint32_t si = index_reg(c, o, SI), di = index_reg(c, o, DI)
+    cdef int by = -size if c.arch.rest & F_DF else size
+    cdef uint64_t a, b
+    cdef bint half = c.m.string_half and size == 2
+    if what == S_MOVS:
+        if half and si == 0xFFFF:
+            return half_done(c, o, by, 0, 1)
+        if half and di == 0xFFFF:
+            return half_done(c, o, by, by, 2)
+        a = string_load(c, o, o.seg, si, size)
+        if a == LOAD_FAILED or not string_store(c, o, di, <uint32_t>a, size):
+            return 0
+        step_reg(c, o, SI, by)
+        step_reg(c, o, DI, by)
+    elif what == S_STOS:
+        if half and di == 0xFFFF:
+            return half_done(c, o, 0, by, 2)
+        if not string_store(c, o, di, reg(c, 0, size), size):
+            return 0
+        step_reg(c, o, DI, by)
+    elif what == S_LODS:
+        if half and si == 0xFFFF:
+            return half_done(c, o, by, 0, 1)
+        a = string_load(c, o, o.seg, si, size)
+        if RARELY(a == LOAD_FAILED):
+            return 0
+        put_reg(c, 0, size, <uint32_t>a)
+        step_reg(c, o, SI, by)
+    elif what == S_CMPS:
+        if half and di == 0xFFFF:
+            return half_done(c, o, 0, by, 0)
+        if half and si == 0xFFFF:
+            return half_done(c, o, by, by, 1)
+        a = string_load(c, o, o.seg, si, size)
+        if RARELY(a == LOAD_FAILED):
+            return 0
+        b = string_load(c, o, ES, di, size)
+        if RARELY(b == LOAD_FAILED):
+            return 0
+        fl_arith(c, <uint32_t>a, <uint32_t>b, a - b, size)
+        step_reg(c, o, SI, by)
+        step_reg(c, o, DI, by)
+    elif what == S_SCAS:
+        if half and di == 0xFFFF:
+            return half_done(c, o, 0, by, 1)
+        b = string_load(c, o, ES, di, size)
+        if RARELY(b == LOAD_FAILED):
+            return 0
+        fl_arith(c, reg(c, 0, size), <uint32_t>b, reg(c, 0, size) - b, size)
+        step_reg(c, o, DI, by)
+    elif what == S_OUTS:
+        if half and si == 0xFFFF:
+            return half_done(c, o, by, 0, 1)
+        a = string_load(c, o, o.seg, si, size)
+        if RARELY(a == LOAD_FAILED):
+            return 0
+        step_reg(c, o, SI, by)
+        bus_write(c, o, BUS_PIO, P16(c, 4 * DX)[0], size, a)
+    else:
+        if half and di == 0xFFFF:
+            return half_done(c, o, 0, by, 2)
+        if di > <uint32_t>(0x10000 - size) and not c.m.wraps:
+            c.run.go = fault(c, o, 13)
+            return 0
+        a = ins_value(c, o, size)
+        if a == LOAD_FAILED or not string_store(c, o, di, <uint32_t>a, size):
+            return 0
+        step_reg(c, o, DI, by)
+    return 1
+
+
+cdef uint64_t ins_value(CPU* c, Op* o, int size) noexcept nogil:
+    """What INS reads: the next element of an answered batch, or the port."""
+    cdef uint64_t v = 0
+    cdef int n
+    cdef uint32_t port = P16(c, 4 * DX)[0]
+    cdef Range* r
+    if c.reads.ins_size != size:
+        forget_batch(c)                          # its first elements made another instruction of this one
+    if c.reads.ins_pos < c.reads.ins_count:
+        memcpy(&v, c.reads.ins_data + c.reads.ins_pos * size, size)
+        c.reads.ins_pos += 1
+        return v
+    if o.imm & (S_REP | S_REPNE):
+        r = range_at(c.vm, BUS_PIO, port, size)
+        if r == NULL or r.kind == RANGE_PULL:
+            n = ins_batch(c, o, size)
+            add_exit(c, o, EXIT_IO, port, size, n, 0, 0)
+            memset(c.reads.ins_data, 0, sizeof(c.reads.ins_data))
+            c.reads.ins_count = n
+            c.reads.ins_pos = 0
+            c.reads.ins_size = size
+            c.reads.pending = 1
+            c.run.go = leave_at(c, o)
+            return LOAD_FAILED
+    return bus_read(c, o, BUS_PIO, port, size)
+
+
+cdef int ins_batch(CPU* c, Op* o, int size) noexcept nogil:
+    """Elements of one exit, as KVM counts them: CX, a page of data, bytes left in the destination page."""
+    cdef uint32_t di = index_reg(c, o, DI), pa = c.arch.sb[ES] + di
+    cdef uint64_t n = index_reg(c, o, CX), page
+    page = (pa & 0xFFF) if c.arch.rest & F_DF else 0x1000 - (pa & 0xFFF)
+    if c.run.ram[pa >> 8] == 0 or c.vm.mem.attr[pa >> 8] & ATTR_ROM:
+        return 1
+    if n > <uint64_t>(1024 // size):
+        n = 1024 // size
+    if n > page:
+        n = page
+    if n > <uint64_t>(c.run.left + 1):
+        n = <uint64_t>(c.run.left + 1)
+    return <int>n if n else 1
+
+
+cdef inline uint32_t elements(uintptr_t* table, uint32_t base, uint32_t at, uint32_t n, uint32_t size,
+                              bint down) noexcept nogil:
+    """How many of n elements, up or down from base:at, lie in the segment and in one piece of host memory."""
+    cdef uint32_t pa = base + at, g, room
+    cdef uintptr_t p
+    if at > 0x10000 - size:
+        return 0
+    room = at // size + 1 if down else (0x10000 - at) // size
+    if n > room:
+        n = room
+    if down:
+        pa += size - 1
+    g = pa >> 8
+    p = table[g]
+    if p == 0:
+        return 0
+    if down:
+        room = (pa & 255) + 1
+        while room < n * size and table[g - 1] == p:     # an element below is in the segment: g is not 0
+            g -= 1
+            room += 256
+    else:
+        room = 256 - (pa & 255)
+        while room < n * size and table[g + 1] == p:
+            g += 1
+            room += 256
+    return n if n * size <= room else room // size
+
+
+cdef inline uint32_t bulk(CPU* c, Op* o, int what, int size) noexcept nogil:
+    """Do as many iterations as need no look in between, and say how many; 0: go one by one. Of LODS, CMPS and SCAS
+    those that another one follows, so that AL and the flags are left to that."""
+    cdef uint32_t n = P16(c, 4 * CX)[0], si = P16(c, 4 * SI)[0], di = P16(c, 4 * DI)[0]
+    cdef uint32_t from_ = c.arch.sb[o.seg] + si, to = c.arch.sb[ES] + di
+    cdef bint down = c.arch.rest & F_DF != 0
+    cdef int32_t by = -size if down else size
+    if o.imm & S_A32 or at_get_floor(&c.run.floor) != 0 or c.run.left < 0:
+        return 0
+    if n > <uint64_t>c.run.left + 1:
+        n = <uint32_t>(c.run.left + 1)
+    if what != S_LODS:
+        n = elements(c.run.wr if what == S_MOVS or what == S_STOS else c.run.rd, c.arch.sb[ES], di, n, size, down)
+    if what != S_STOS and what != S_SCAS:
+        n = elements(c.run.rd, c.arch.sb[o.seg], si, n, size, down)
+    if n == 0:
+        return 0
+    if what == S_MOVS:
+        if not copy(<uint8_t*>(c.run.wr[to >> 8] + to), <uint8_t*>(c.run.rd[from_ >> 8] + from_), n, size, down):
+            return 0
+    elif what == S_STOS:
+        fill(<uint8_t*>(c.run.wr[to >> 8] + to) - (<int64_t>n - 1) * size * down, c.arch.r[AX], n, size)
+    elif what == S_LODS:
+        n -= 1
+    elif what == S_SCAS:
+        n = scan(c.run.rd[to >> 8] + to, 0, c.arch.r[AX], n - 1, size, by, o.imm & S_REPNE != 0)
+    else:
+        n = scan(c.run.rd[to >> 8] + to, c.run.rd[from_ >> 8] + from_, 0, n - 1, size, by, o.imm & S_REPNE != 0)
+    if n == 0:
+        return 0
+    if what != S_STOS and what != S_SCAS:
+        P16(c, 4 * SI)[0] += <uint16_t>(by * <int32_t>n)
+    if what != S_LODS:
+        P16(c, 4 * DI)[0] += <uint16_t>(by * <int32_t>n)
+    P16(c, 4 * CX)[0] -= <uint16_t>n
+    c.run.left -= n - 1
+    return n
+
+
+cdef inline bint copy(uint8_t* dst, uint8_t* src, uint32_t n, int size, bint down) noexcept nogil:
+    """n elements up or down from dst and src, as one by one would; 0: not done, elements overlap themselves."""
+    cdef int64_t back = (<int64_t>n - 1) * size * down, ahead = dst - src, i
+    cdef int64_t by = -size if down else size
+    if down:
+        ahead = -ahead
+    if ahead <= 0 or ahead >= <int64_t>n * size:
+        memmove(dst - back, src - back, n * size)
+    elif ahead >= size:                          # what was written is read again further on
+        for i in range(n):
+            memcpy(dst + i * by, src + i * by, size)
+    else:
+        return 0
+    return 1
+
+
+cdef inline void fill(uint8_t* low, uint32_t v, uint32_t n, int size) noexcept nogil:
+    cdef uint32_t done_ = size, whole = n * size
+    if size == 1:
+        memset(low, v & 255, n)
+        return
+    memcpy(low, &v, size)
+    while done_ < whole:                         # twice as much with each copy
+        memcpy(low + done_, low, done_ if done_ <= whole - done_ else whole - done_)
+        done_ *= 2
+
+
+cdef inline uint32_t scan(uintptr_t b, uintptr_t a, uint32_t with_, uint32_t n, int size, int32_t by,
+                          bint differ) noexcept nogil:
+    """How many of n elements at b in a row equal those at a (a = 0: `with_`), or differ from them."""
+    cdef uint32_t i, v = cut(with_, size)
+    cdef void* found
+    if size == 1 and by == 1 and a == 0 and differ:
+        found = memchr(<void*>b, v, n)
+        return n if found == NULL else <uint32_t>(<uintptr_t>found - b)
+    for i in range(n):
+        if a:
+            v = get(a, size)
+            a += by
+        if (get(b, size) == v) == differ:
+            return i
+        b += by
+    return n
+
+
+cdef inline Op* string(CPU* c, Op* o, int what, int size) noexcept nogil:
+    if not iteration(c, o, what, size):
+        return c.run.go
+    if c.run.attn:
+        return leave_after(c, o)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* leave_rep(CPU* c, Op* o) noexcept nogil:
+    """Stop between two iterations; the REP goes on where it began."""
+    leave_after(c, o)
+    c.arch.ip = o.ip
+    c.events.rep_left = c.run.slice_end - <uint64_t>c.run.left
+    c.events.rep_last = o.fip - 2
+    return NULL
+
+
+cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
+    """The block paid for one iteration; each further one is charged before it begins."""
+    cdef bint buffered, together
+    if index_reg(c, o, CX) == 0:
+        o = o + 1
+        return GO(c, o)
+    while True:
+        together = what != S_INS and what != S_OUTS and bulk(c, o, what, size) != 0
+        if together and what != S_MOVS and what != S_STOS:
+            c.run.left -= 1                          # no stop before the one that AL and the flags are left to
+            continue
+        if not together:
+            if not iteration(c, o, what, size):
+                return c.run.go
+            step_reg(c, o, CX, -1)
+        if what == S_INS and c.reads.ins_count and c.reads.ins_pos == c.reads.ins_count:
+            forget_batch(c)                      # it is stored: the REP itself goes on at the next run
+            return leave_rep(c, o)
+        if index_reg(c, o, CX) == 0:
+            break
+        if (what == S_CMPS or what == S_SCAS) and (c.arch.res == 0) == (o.imm & S_REPNE != 0):
+            break
+        buffered = what == S_INS and c.reads.ins_pos < c.reads.ins_count
+        if c.run.attn & ~ATTN_LOOK or (c.run.attn and not buffered) or c.run.left < 1 or (
+                at_get_floor(&c.run.floor) != 0 and not buffered):
+            c.reads.finish = buffered
+            return leave_rep(c, o)
+        c.run.left -= 1
+    if c.run.attn:
+        return leave_after(c, o)
+    o = o + 1
+    return GO(c, o)

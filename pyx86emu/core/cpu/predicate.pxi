@@ -1,0 +1,104 @@
+# Predication: a Jcc over a few register instructions becomes an op that says whether they count, and they are done
+# either way. The host has nothing to guess, and the block goes on.
+
+cdef enum:
+    MOST_PREDICATED = 3          # more of them in vain cost as much as a wrong guess now and then
+
+
+cdef inline Op* predicate(CPU* c, Op* o, int cc, bint negate) noexcept nogil:
+    """A Jcc whose target is behind the next o.src instructions."""
+    return predicate_on(c, o, skip_if(c, cc, negate))
+
+
+cdef inline uint32_t skip_if(CPU* c, int cc, bint negate) noexcept nogil:
+    cdef uint32_t condition = fl_cond(c, cc)
+    return condition - 1 if negate else 0 - condition
+
+
+cdef inline Op* predicate_on(CPU* c, Op* o, uint32_t skip) noexcept nogil:
+    c.run.skip = skip
+    c.run.slice_end -= o.src & skip                  # not `left`, which the next block entry waits for
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline uint32_t chosen(CPU* c, uint32_t done, uint32_t skipped) noexcept nogil:
+    return either(c.run.skip, skipped, done)
+
+
+cdef inline uint32_t predicated_alu(CPU* c, int op, uint32_t a, uint32_t b, int size, bint flags) noexcept nogil:
+    cdef uint32_t res = c.arch.res, aux = c.arch.aux, cfw = c.arch.cfw, r = alu(c, op, a, b, size, flags)
+    if flags:
+        fl_unless(c, c.run.skip, res, aux, cfw)
+    return chosen(c, r, a)
+
+
+cdef inline Op* predicated_alu_rr(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
+    cdef uint32_t r = predicated_alu(c, op, reg(c, o.dst, size), reg(c, o.src, size), size, flags)
+    if op != CMP and op != TEST:
+        put_reg(c, o.dst, size, r)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* predicated_alu_ri(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
+    cdef uint32_t r = predicated_alu(c, op, reg(c, o.dst, size), cut(o.imm, size), size, flags)
+    if op != CMP and op != TEST:
+        put_reg(c, o.dst, size, r)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* predicated_unary_r(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
+    cdef uint32_t res = c.arch.res, aux = c.arch.aux, cfw = c.arch.cfw, a = reg(c, o.dst, size)
+    put_reg(c, o.dst, size, chosen(c, unary(c, op, a, size, flags), a))
+    if flags:
+        fl_unless(c, c.run.skip, res, aux, cfw)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* predicated_mov_rr(CPU* c, Op* o, int size) noexcept nogil:
+    put_reg(c, o.dst, size, chosen(c, reg(c, o.src, size), reg(c, o.dst, size)))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* predicated_mov_ri(CPU* c, Op* o, int size) noexcept nogil:
+    put_reg(c, o.dst, size, chosen(c, o.imm, reg(c, o.dst, size)))
+    o = o + 1
+    return GO(c, o)
+
+
+# -- with the predicate behind it, which is the next op --------------------------------------------------------
+
+cdef inline Op* alu_rr_predicate(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    """CMP and TEST."""
+    alu(c, op, reg(c, o.dst, size), reg(c, o.src, size), size, LIVE)
+    return predicate_on(c, o + 1, skip_if(c, cc, negate))
+
+
+cdef inline Op* alu_ri_predicate(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    alu(c, op, reg(c, o.dst, size), cut(o.imm, size), size, LIVE)
+    return predicate_on(c, o + 1, skip_if(c, cc, negate))
+
+
+cdef inline Op* shift_ri_predicate(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    cdef uint32_t r = shift(c, op, reg(c, o.dst, size), o.imm, size, LIVE, 1)
+    cdef uint32_t skip = skip_if(c, cc, negate)
+    put_reg(c, o.dst, size, r)
+    return predicate_on(c, o + 1, skip)
+
+
+cdef inline Op* shift_xor(CPU* c, Op* o, int op, int size, bint negate, bint immediate) noexcept nogil:
+    """SHL or SHR, a predicate on its carry, XOR of the same register with an immediate or another one: the step of
+    every CRC and shift register, without a way through memory for the bit in its middle."""
+    cdef uint32_t dst = o.dst, mask = cut(o[2].imm, size) if immediate else reg(c, o[2].src, size), r, skip
+    r = shift(c, op, reg(c, dst, size), o.imm, size, LIVE, 1)
+    skip = skip_if(c, 1, negate)
+    r ^= mask & ~skip
+    fl_logic_unless(c, skip, r, size)
+    put_reg(c, dst, size, r)
+    c.run.slice_end -= skip & 1
+    o = o + 3
+    return GO(c, o)

@@ -1,0 +1,90 @@
+# Registers: the registers of a vCPU as Python sees them. Know names and widths, and who may write when.
+
+cdef dict REGISTERS = {                          # name: (kind, place, size)
+    **{name: (0, 4 * i, 2) for i, name in enumerate(("ax", "cx", "dx", "bx", "sp", "bp", "si", "di"))},
+    **{name: (0, 4 * i, 4) for i, name in enumerate(("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"))},
+    **{name: (0, 4 * (i & 3) + (i >> 2), 1) for i, name in enumerate(("al", "cl", "dl", "bl", "ah", "ch", "dh", "bh"))},
+    **{name: (1, i, 2) for i, name in enumerate(("es", "cs", "ss", "ds", "fs", "gs"))},
+    "ip": (2, 0, 2), "eip": (2, 0, 4), "flags": (3, 0, 2), "eflags": (3, 0, 4),
+    **{f"cr{i}": (4, i, 4) for i in (0, 2, 3, 4)},
+    **{f"dr{i}": (5, i, 4) for i in range(8)},
+}
+
+
+cdef class Registers:
+    """The registers of a vCPU as attributes: al ah ax eax ... cs ds es fs gs ss ip eip flags eflags cr0 dr0.
+
+    A device, timer or signal handler that is called while the guest runs sees them as the instruction began, and may
+    write them: the instruction ends with the new values, and the guest goes on at the CS and IP that were written.
+    Another thread may read them while the vCPU runs, and gets values of some moment; writing then raises RuntimeError,
+    and so does writing while a read of the guest waits for its answer: run() first, kicked if need be.
+    AttributeError: no such register; ValueError: a value wider than the register, or cr0 with PE=1; TypeError: a
+    value that is no integer.
+    """
+
+    cdef Vcpu vcpu
+
+    def __dir__(self):
+        return sorted(REGISTERS)
+
+    def __repr__(self):
+        names = ("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "cs", "ip", "ss", "ds", "es", "flags")
+        return "<" + " ".join(f"{n}={getattr(self, n):x}" for n in names) + ">"
+
+    def __getattr__(self, name):
+        cdef CPU* c = self.vcpu.c
+        try:
+            kind, at, size = REGISTERS[name]
+        except KeyError:
+            raise AttributeError(f"no register {name!r}: choose from {' '.join(sorted(REGISTERS))}") from None
+        if kind == 0:
+            return reg(c, at, size)
+        if kind == 1:
+            return (c.python.moved_cs if c.python.moved & MOVED_CS and <int>at == CS else c.arch.sb[<int>at]) >> 4
+        if kind == 2:
+            if c.python.moved & MOVED_IP:
+                return c.python.moved_ip
+            return c.arch.ip & 0xFFFF if size == 2 else c.arch.ip
+        if kind == 3:
+            return fl_all(c) & 0xFFFF if size == 2 else fl_all(c)
+        return c.system.cr[<int>at] if kind == 4 else c.system.dr[<int>at]
+
+    def __setattr__(self, name, value):
+        cdef CPU* c = self.vcpu.c
+        cdef uint32_t v
+        if name not in REGISTERS:
+            raise AttributeError(f"no register {name!r}: choose from {' '.join(sorted(REGISTERS))}")
+        kind, at, size = REGISTERS[name]
+        v = whole(value, name, 0, 0xFFFF if kind == 2 else (1 << 8 * size) - 1)
+        self.vcpu.mine("write its registers")
+        if c.reads.pending or c.reads.finish:
+            raise RuntimeError("a read of the guest waits for its answer: call run() first (kick() to stop after it)")
+        if c.python.in_device:
+            c.python.touched = 1
+            if kind == 1 and at == CS:
+                c.python.moved |= MOVED_CS
+                c.python.moved_cs = v << 4
+                return
+            if kind == 2:
+                c.python.moved |= MOVED_IP
+                c.python.moved_ip = v
+                return
+        if kind == 0:
+            put_reg(c, at, size, v)
+        elif kind == 1:
+            c.arch.sb[<int>at] = v << 4
+        elif kind == 2:
+            c.arch.ip = v
+        elif kind == 3:
+            fl_load(c, v if size == 4 else (fl_all(c) & 0xFFFF0000U) | (v & 0xFFFF),
+                    c.m.flags_writable | c.m.eflags_writable | (F_RF if c.m.level >= 3 else 0))
+        elif kind == 4:
+            if at == 0 and v & 1:
+                raise ValueError("cr0 with PE=1 is protected mode, which this machine does not run")
+            c.system.cr[<int>at] = v
+        else:
+            set_dr(c, at, v)
+        if (kind == 1 or kind == 2) and not c.python.in_device:
+            c.events.halted = 0
+            c.events.carry = 0
+            c.events.rep_left = FOREVER

@@ -1,0 +1,228 @@
+# The tables of a VM: make them, change them while every vCPU is outside, free them. Knows order, not devices.
+#
+# All of this runs with the GIL, what changes something between Vm.stop() and Vm.resume(): see there.
+
+cdef VM* new_vm() except NULL:
+    cdef VM* vm = <VM*>calloc(1, sizeof(VM))
+    if vm == NULL:
+        raise MemoryError("no memory for a Vm")
+    vm.mem = <Mem*>calloc(1, sizeof(Mem))
+    vm.iotable = iotable_new()
+    if vm.mem == NULL or vm.iotable == NULL:
+        free_vm(vm)
+        raise MemoryError("no memory for a Vm")
+    pthread_mutex_init(&vm.writers, NULL)
+    pthread_mutex_init(&vm.chip_lock, NULL)
+    vm.refs = 1
+    vm.a20 = 1
+    vm.epoch = 1
+    vm.timer = FOREVER
+    vm.pit_edge = FOREVER
+    rebuild_tables(vm)
+    return vm
+
+
+cdef void free_vm(VM* vm) noexcept:
+    """Drop one reference; the last of a Vm, its vCPUs and its memory slots frees the tables."""
+    vm.refs -= 1
+    if vm.refs > 0:
+        return
+    if vm.iotable != NULL:
+        iotable_free(vm.iotable)
+    for bus in range(2):
+        free(vm.ranges[bus])
+    free(vm.mem)
+    free(vm)
+
+
+cdef enum:                       # what a change of a table came to
+    CHANGED = 0
+    TAKEN = 1                    # something is there already
+    UNKNOWN = 2                  # nothing is there
+    FULL = 3
+    NO_MEMORY = 4
+    CLOSED = 5
+
+
+cdef int range_add(VM* vm, int bus, Range* mine, Range* other) noexcept nogil:
+    """CHANGED, NO_MEMORY, or TAKEN: it overlaps `other`."""
+    cdef Ranges* all_ = vm.ranges[bus]
+    cdef int n = 0 if all_ == NULL else all_.count, room, at = 0, hi = n, mid
+    while at < hi:                               # `at`: the first one that begins after it
+        mid = (at + hi) >> 1
+        if all_.item[mid].lo <= mine.lo:
+            at = mid + 1
+        else:
+            hi = mid
+    if at > 0 and all_.item[at - 1].hi >= mine.lo:
+        other[0] = all_.item[at - 1]
+        return TAKEN
+    if at < n and all_.item[at].lo <= mine.hi:
+        other[0] = all_.item[at]
+        return TAKEN
+    if all_ == NULL or n == all_.room:
+        room = 2 * n + 8
+        all_ = <Ranges*>realloc(all_, sizeof(Ranges) + room * sizeof(Range))
+        if all_ == NULL:
+            return NO_MEMORY
+        all_.count = n
+        all_.room = room
+        vm.ranges[bus] = all_
+    memmove(&all_.item[at + 1], &all_.item[at], (n - at) * sizeof(Range))
+    all_.item[at] = mine[0]
+    all_.count = n + 1
+    return CHANGED
+
+
+cdef int range_remove(VM* vm, PyObject* token) noexcept nogil:
+    """CHANGED, or UNKNOWN: no bus has it. It allocates nothing, so a failed attach can always be undone."""
+    cdef Ranges* all_
+    cdef int bus, i
+    for bus in range(2):
+        all_ = vm.ranges[bus]
+        if all_ == NULL:
+            continue
+        for i in range(all_.count):
+            if all_.item[i].token == token:
+                all_.count -= 1
+                memmove(&all_.item[i], &all_.item[i + 1], (all_.count - i) * sizeof(Range))
+                return CHANGED
+    return UNKNOWN
+
+
+cdef Slot* slot_of_face(VM* vm, PyObject* face) noexcept nogil:
+    cdef int i
+    for i in range(vm.nslots):
+        if vm.slots[i].face == face:
+            return &vm.slots[i]
+    return NULL
+
+
+cdef int slot_fits(VM* vm, uint64_t addr, uint64_t size, PyObject* face, Slot* other) noexcept nogil:
+    """CHANGED if [addr, addr + size) is free, but for the slot of `face`; TAKEN: it overlaps `other`."""
+    cdef Slot* s
+    cdef int i
+    for i in range(vm.nslots):
+        s = &vm.slots[i]
+        if s.face != face and addr < s.addr + s.size and s.addr < addr + size:
+            other[0] = s[0]
+            return TAKEN
+    return CHANGED
+
+
+cdef int slot_add(VM* vm, Slot* mine, Slot* other) noexcept nogil:
+    if vm.nslots == MAX_SLOTS:
+        return FULL
+    if slot_fits(vm, mine.addr, mine.size, NULL, other) == TAKEN:
+        return TAKEN
+    vm.slots[vm.nslots] = mine[0]
+    vm.nslots += 1
+    return CHANGED
+
+
+cdef int slot_move(VM* vm, PyObject* face, uint64_t addr, Slot* other) noexcept nogil:
+    cdef Slot* s = slot_of_face(vm, face)
+    if s == NULL:
+        return UNKNOWN
+    if slot_fits(vm, addr, s.size, face, other) == TAKEN:
+        return TAKEN
+    s.addr = addr
+    return CHANGED
+
+
+cdef int slot_remove(VM* vm, PyObject* face) noexcept nogil:
+    cdef Slot* s = slot_of_face(vm, face)
+    cdef int at
+    if s == NULL:
+        return UNKNOWN
+    at = <int>(s - vm.slots)
+    vm.nslots -= 1
+    memmove(s, s + 1, (vm.nslots - at) * sizeof(Slot))
+    return CHANGED
+
+
+cdef int slot_take_log(VM* vm, PyObject* face, uint8_t* out, uint64_t n) noexcept nogil:
+    """The dirty bits of a slot, `n` bytes of them; all its pages are clean then."""
+    cdef Slot* s = slot_of_face(vm, face)
+    if s == NULL:
+        return UNKNOWN
+    memcpy(out, s.dirty, n)
+    memset(s.dirty, 0, n)
+    arm_log(vm, s)
+    return CHANGED
+
+
+cdef int put_a20(VM* vm, bint up) noexcept nogil:
+    """CHANGED, or TAKEN: a vCPU without the line keeps it closed."""
+    cdef int i
+    for i in range(vm.ncpus):
+        if up and vm.cpu[i] != NULL and vm.cpu[i].m.address_lines == 20:
+            return TAKEN
+    vm.a20 = up
+    return CHANGED
+
+
+# Memory as the host sees it. Callers have the GIL, so the slots stay as they are.
+
+cdef enum:
+    LOOK = 0
+    READ = 1
+    WRITE = 2
+    TELL = 3
+
+
+cdef uint64_t over_slots(VM* vm, int what, uint64_t addr, uint64_t n, uint8_t* data) noexcept nogil:
+    """Look whether the n bytes at `addr` are in slots, read or write them, or tell the vCPUs that they have changed.
+    The result says how many there are before the first hole."""
+    cdef uint64_t at = 0, part
+    cdef uint8_t* there
+    cdef Slot* s
+    while at < n:
+        s = slot_at(vm, addr + at)
+        if s == NULL:
+            break
+        part = min(n - at, s.addr + s.size - (addr + at))
+        there = s.host + (addr + at - s.addr)
+        if what == READ:
+            memcpy(data + at, there, part)
+        elif what == WRITE:
+            memmove(there, data + at, part)
+        if what >= WRITE:
+            host_wrote(vm, there, part)
+        at += part
+    return at
+
+
+cdef void host_wrote(VM* vm, uint8_t* host, uint64_t n) noexcept nogil:
+    """The host has changed n bytes at `host`: every vCPU with code there, at any guest address, decodes it again."""
+    cdef uint64_t from_, to, g, who
+    cdef Slot* s
+    cdef int i, canon
+    at_fence()                                   # the store is visible before the marks are looked at
+    for i in range(vm.nslots):
+        s = &vm.slots[i]
+        if s.addr >= <uint64_t>GRANULES << 8 or host >= s.host + s.size or s.host >= host + n:
+            continue
+        from_ = s.addr + (host - s.host if host > s.host else 0)
+        to = s.addr + min(s.size, <uint64_t>(host + n - s.host))
+        for g in range(from_ >> 8, min(((to - 1) >> 8) + 1, <uint64_t>GRANULES)):
+            canon = vm.mem.canon[g]
+            who = at_get64(&vm.mem.code[canon])
+            if who:
+                note_code(vm, canon, who)
+
+
+cdef void note_code(VM* vm, int canon, uint64_t who) noexcept nogil:
+    cdef int i
+    for i in range(vm.ncpus):
+        if who >> i & 1 and vm.cpu[i] != NULL:
+            at_or64(&vm.cpu[i].blocks.dirty_code[canon >> 6], 1ULL << (canon & 63))
+            want(vm.cpu[i], REQ_CODE)
+
+
+cdef void drop_code(VM* vm) noexcept nogil:
+    """The host may have changed any memory."""
+    cdef int i
+    for i in range(vm.ncpus):
+        if vm.cpu[i] != NULL:
+            want(vm.cpu[i], REQ_DROP)

@@ -1,0 +1,535 @@
+# Vcpu and Exit: where Python meets the run loop, and where Python exceptions are born.
+
+cdef object REASONS = {int(r): r for r in ExitReason}
+cdef object IO_REASON = ExitReason.IO
+cdef object MMIO_REASON = ExitReason.MMIO
+
+cdef dict MESSAGES = {
+    ERR_PE: "the guest switches to protected mode (PE=1), which this machine does not run",
+    ERR_FETCH: "the guest executes outside RAM and ROM",
+}
+
+
+@cython.final
+@cython.freelist(16)
+cdef class Exit:
+    """Why run() returned, and what the guest wanted. A value: only reply_one() changes it, `count` becomes 1. Any
+    thread may look at it; reply() and reply_one() are for the thread that calls run().
+
+    `reason`; for IO `port`, for MMIO `addr`, for HYPERCALL `addr` is the number; `size` in bytes, `count` of
+    elements (REP INS), `write`, `value` (little-endian), `data` (bytes); `cs`, `ip` of the instruction;
+    `message` for INTERNAL_ERROR; `dr6` and `pc` (linear) for DEBUG. A HYPERCALL has its number in `addr`, EBX in
+    `value`. (struct kvm_run.)
+    """
+
+    cdef readonly object reason
+    cdef readonly uint64_t addr
+    cdef readonly int size
+    cdef readonly int count
+    cdef readonly bint write
+    cdef readonly uint64_t value
+    cdef readonly uint32_t cs
+    cdef readonly uint32_t ip
+    cdef readonly object message
+    cdef readonly uint32_t dr6
+    cdef readonly uint32_t pc
+    cdef Vcpu vcpu
+    cdef uint64_t serial
+
+    @property
+    def port(self):
+        """The port of an IO exit."""
+        return self.addr
+
+    @property
+    def data(self):
+        """The bytes written, in memory order; b"" for reads."""
+        return (<object>self.value).to_bytes(8, "little")[: self.size] if self.write else b""
+
+    def reply(self, value):
+        """Answer an IN or an MMIO read: an int, of which the lowest bits count, or bytes in memory order (size * count
+        of them; what is missing reads 0, what is too much is dropped). For HYPERCALL the answer becomes EAX.
+        RuntimeError: nothing to answer, or run() or reset() was called since; TypeError: neither int nor bytes.
+        """
+        cdef CPU* c
+        cdef bytes raw
+        cdef bint asks = self.reason == EXIT_HYPERCALL or (
+            not self.write and (self.reason == EXIT_IO or self.reason == EXIT_MMIO))
+        most = self.size * self.count
+        if PyObject_CheckBuffer(value) and hasattr(value, "__len__"):      # numbers of numpy are buffers, too
+            raw = memoryview(value).tobytes()[:most].ljust(most, b"\0")
+        else:
+            raw = (exact(value, "the answer") & ((1 << 8 * most) - 1)).to_bytes(most, "little")
+        if not asks or self.vcpu is None or self.serial != self.vcpu.serial:
+            raise RuntimeError(f"{self!r} waits for no answer: reply to a read, before the next run() or reset()")
+        c = self.vcpu.c
+        if self.reason == EXIT_HYPERCALL:
+            c.arch.r[AX] = int.from_bytes(raw, "little")
+        elif c.reads.ins_count:
+            memcpy(c.reads.ins_data, <const char*>raw, most)
+        else:
+            c.reads.log_n = c.reads.answers
+            log_read(c, BUS_PIO if self.reason == EXIT_IO else BUS_MMIO, self.addr, self.size,
+                     int.from_bytes(raw, "little"))
+
+    def reply_one(self, value):
+        """Answer the first element of a read only. REP INS stores it and asks for the next one by another exit, at
+        its own time: for devices whose answer depends on when they are asked. Raises as reply() does."""
+        cdef int count = self.count
+        self.count = 1
+        try:
+            self.reply(value)
+        except BaseException:
+            self.count = count
+            raise
+        if self.vcpu.c.reads.ins_count > 1:
+            self.vcpu.c.reads.ins_count = 1
+
+    def because(self, reason):
+        """This exit with another reason: what a machine around the vCPU makes of it."""
+        cdef Exit e = Exit.__new__(Exit)
+        reason = ExitReason(reason)
+        e.reason, e.addr, e.size, e.count, e.write = reason, self.addr, self.size, self.count, self.write
+        e.value, e.cs, e.ip, e.message = self.value, self.cs, self.ip, self.message
+        e.dr6, e.pc = self.dr6, self.pc
+        return e
+
+    def __repr__(self):
+        name = self.reason.name
+        if self.reason == EXIT_IO or self.reason == EXIT_MMIO:
+            where = f"port={self.addr:#x}" if self.reason == EXIT_IO else f"addr={self.addr:#x}"
+            what = f"value={self.value:#x}" if self.write else f"read count={self.count}"
+            return f"Exit({name} {where} size={self.size} {what} at {self.cs:04x}:{self.ip:04x})"
+        if self.reason == EXIT_HYPERCALL:
+            return f"Exit({name} number={self.addr:#x} at {self.cs:04x}:{self.ip:04x})"
+        words = f": {self.message}" if self.message else ""
+        return f"Exit({name} at {self.cs:04x}:{self.ip:04x}{words})"
+
+
+cdef CPU* new_cpu(VM* vm, str model) except NULL:
+    cdef CPU* c = <CPU*>calloc(1, sizeof(CPU))
+    if c == NULL:
+        raise MemoryError("no memory for a vCPU")
+    c.blocks.hash = <Op**>calloc(HASH, sizeof(Op*))
+    forget_calls(c)
+    c.blocks.codemap = <uint8_t*>calloc(GRANULES * 32 + 1, 1)       # two bytes are read at once
+    c.blocks.list = <Block**>calloc(GRANULES, sizeof(Block*))
+    c.blocks.dirty_code = <uint64_t*>calloc(GRANULES // 64, 8)
+    c.blocks.pool = <Op**>calloc(MAX_CHUNKS, sizeof(Op*))
+    if (c.blocks.hash == NULL or c.blocks.codemap == NULL or c.blocks.list == NULL or c.blocks.dirty_code == NULL
+            or c.blocks.pool == NULL):
+        free_cpu(c)
+        raise MemoryError("no memory for a vCPU")
+    c.vm = vm
+    vm.refs += 1
+    c.no = MAX_VCPUS                             # in no table yet
+    c.run.ram = vm.mem.rd
+    c.run.look = FOREVER
+    c.reads.asked_tag = FOREVER
+    c.run.wall = FOREVER
+    pthread_mutex_init(&c.threads.wait_lock, NULL)
+    pthread_cond_init(&c.threads.wait_cond, NULL)
+    load_model(&c.m, model)
+    reset_cpu(c)
+    return c
+
+
+cdef void free_cpu(CPU* c) noexcept:
+    cdef int i
+    for i in range(c.blocks.pools):
+        free(c.blocks.pool[i])
+    free(c.blocks.pool)
+    free(c.blocks.hash)
+    free(c.blocks.codemap)
+    free(c.blocks.list)
+    free(c.blocks.dirty_code)
+    free(c)
+
+
+cdef void reset_cpu(CPU* c) noexcept nogil:
+    """The state after RESET (80386 PRM 10.1); decoded blocks and counts stay."""
+    memset(c.arch.r, 0, sizeof(c.arch.r))
+    memset(c.arch.sb, 0, sizeof(c.arch.sb))
+    memset(c.system.cr, 0, sizeof(c.system.cr))
+    memset(c.system.dr, 0, sizeof(c.system.dr))
+    set_dr(c, 6, 0)
+    set_dr(c, 7, 0)
+    c.system.cr[0] = c.m.cr0_reset
+    c.arch.sb[CS] = 0xF0000
+    c.arch.ip = 0xFFF0
+    c.arch.rest = c.m.flags_ones
+    fl_arith_bits(c, 0)
+    c.system.idt_base = 0
+    c.system.idt_limit = 0x3FF
+    c.system.gdt_base = 0
+    c.system.gdt_limit = 0xFFFF
+    c.events.shadow = FOREVER
+    c.events.trap_shadow = FOREVER
+    c.events.rep_left = FOREVER
+    c.events.inject = -1
+    c.events.nmi = 0
+    c.events.nmi_masked = 0
+    c.events.halted = 0
+    c.events.dead = 0
+    c.reads.pending = 0
+    c.reads.finish = 0
+    c.events.delivering = 0
+    c.events.trap_due = 0
+    c.debug.due = 0
+    c.events.carry = 0
+    c.exits.count = 0
+    c.exits.pos = 0
+    forget_batch(c)
+    c.debug.resume = 0
+    c.python.moved = 0
+    c.reads.log_tag = FOREVER
+
+
+cdef class Vcpu:
+    """A vCPU, made by `Vm.create_vcpu`. It runs in the thread that calls run(), without the GIL. `model` is its
+    name in pyx86emu.models, `regs` its registers, `vm` its Vm.
+
+    Any thread may call kick(), interrupt(), nmi(), reset() and read properties at any time. run() and step() of a
+    second thread wait until the first has left. debug() and writing registers are for the thread that runs it, or for
+    any while nobody does.
+    """
+
+    cdef CPU* c
+    cdef readonly Vm vm
+    cdef readonly str model
+    cdef readonly Registers regs
+    cdef unsigned long owner                     # the thread that is in run(), 0: none. The GIL guards it
+    cdef int waiters
+    cdef uint64_t serial
+
+    def __cinit__(self, Vm vm not None, str model not None):
+        cdef CPU* other
+        cdef int lines = fields(model)["address_lines"], i
+        cdef bint full, closed, differs = 0
+        self.vm = vm
+        self.model = model
+        self.c = new_cpu(vm.vm, model)
+        self.regs = Registers.__new__(Registers)
+        self.regs.vcpu = self
+        vm.stop()                                # releases the GIL: look at everything after it. C only from here
+        closed = vm.closed
+        full = vm.vm.ncpus == MAX_VCPUS
+        for i in range(vm.vm.ncpus):
+            other = vm.vm.cpu[i]
+            differs = differs or (other != NULL and (other.m.address_lines == 20) != (lines == 20))
+        if not (closed or full or differs):
+            self.c.no = vm.vm.ncpus
+            vm.vm.cpu[vm.vm.ncpus] = self.c
+            vm.vm.ncpus += 1
+            if vm.vm.ncpus > 1:
+                share_chips(vm.vm)
+            if lines == 20:
+                vm.vm.a20 = 0
+        vm.resume(lines == 20)
+        vm.open()
+        if full:
+            raise os_error(errno.EINVAL, f"a Vm has at most {MAX_VCPUS} vCPUs")
+        if differs:
+            raise ValueError(f"a {model} has other address lines than a vCPU already in this Vm: use one Vm for each")
+        vm._vcpus.append(self)
+
+    def __dealloc__(self):
+        if self.c == NULL:
+            return
+        Py_XDECREF(self.c.python.raised)
+        self.vm_gone()
+
+    cdef void vm_gone(self) noexcept:
+        cdef VM* vm = self.c.vm
+        if self.c.no < MAX_VCPUS:
+            vm.cpu[self.c.no] = NULL
+        free_cpu(self.c)
+        free_vm(vm)
+
+    def __reduce_ex__(self, protocol):
+        raise not_copied(self, "its registers and decoded code")
+
+    def __repr__(self):
+        return f"<Vcpu {self.model} at {self.c.arch.sb[CS] >> 4:04x}:{self.c.arch.ip:04x}>"
+
+    @property
+    def spent(self):
+        """What `max_instructions` counts: instructions, and one for each 1 << `shift` ns that a HLT has waited for
+        another thread."""
+        return self.instructions + (self.c.threads.waited >> self.c.vm.shift)
+
+    @property
+    def instructions(self):
+        """Instructions retired; an iteration of a REP counts as one, so does the delivery of an interrupt. A device
+        sees how many came before the one that asks it; another thread, how many there were when a slice ended."""
+        return self.c.python.io_retired if self.c.python.in_device else self.c.run.retired
+
+    def run(self, max_instructions=None, *, deadline=None):
+        """Run the guest until something outside the core has to look, and say what: an Exit.
+
+        `max_instructions`: at most so many, exactly (Exit BUDGET). A HLT that waits for another thread spends budget as
+        well, an instruction for each 1 << `shift` ns. `deadline`: guest time in ns (Exit DEADLINE); one that has
+        passed ends the run at once.
+
+        Raises what a device raised, KeyboardInterrupt on Ctrl-C, RuntimeError from a device of this very vCPU,
+        OSError EBADF after close(), TypeError for what is no integer, ValueError for a negative budget and for times
+        beyond 2**63 - 1. A second thread waits until the first has left. (KVM_RUN.)
+        """
+        cdef uint64_t most = FOREVER, until = FOREVER
+        if max_instructions is not None:
+            most = whole(max_instructions, "max_instructions", 0, LAST_TIME)
+        if deadline is not None:
+            until = moment(deadline, "deadline")
+        return go(self, most, until, FOREVER, FOREVER, 0)
+
+    def run_until(self, max_instructions=None, *, deadline=None, look=None, wall_deadline=None):
+        """run() with two more limits, both Exit DEADLINE.
+
+        `wall_deadline`: host time in ns, as time.monotonic_ns() gives it; late by at most 20 ms and the device call in
+        progress, whatever the guest does. `look`: guest time in ns, for a caller that only wants to look. A vCPU that
+        is in HLT from the start of the run does not stop for it before something happens: a HLT that nothing can end is
+        still Exit HLT.
+        """
+        cdef uint64_t most = FOREVER, until = FOREVER, look_at = FOREVER, wall = FOREVER
+        if max_instructions is not None:
+            most = whole(max_instructions, "max_instructions", 0, LAST_TIME)
+        if deadline is not None:
+            until = moment(deadline, "deadline")
+        if look is not None:
+            look_at = moment(look, "look")
+        if wall_deadline is not None:
+            wall = moment(wall_deadline, "wall_deadline")
+        return go(self, most, until, look_at, wall, 0)
+
+    cdef int answer(self) except -1:
+        """A read without an answer reads 0."""
+        cdef CPU* c = self.c
+        if c.reads.log_n == c.reads.answers and (c.events.delivering or not c.reads.ins_count):
+            log_read(c, c.reads.asked_bus, c.reads.asked_addr, c.reads.asked_size, 0)
+        return 0
+
+    cdef int wait_for_owner(self, uint64_t wall) except -1:
+        """0: real time is up, and the other thread still runs."""
+        if self.owner == PyThread_get_thread_ident():
+            raise RuntimeError("run() from a device of the same vCPU: return from the device first")
+        return self.await_owner(wall)
+
+    cdef int await_owner(self, uint64_t wall) except -1:
+        self.waiters += 1
+        try:
+            while self.owner:
+                if wall != FOREVER and <uint64_t>host_ns() >= wall:
+                    return 0
+                with nogil:
+                    doze(self.c)
+                PyErr_CheckSignals()
+        finally:
+            self.waiters -= 1
+        return 1
+
+    cdef Exit next_exit(self):
+        cdef CPU* c = self.c
+        cdef Exit e = Exit.__new__(Exit)
+        cdef ExitRec* r
+        e.vcpu = self
+        e.serial = self.serial
+        if c.exits.pos < c.exits.count:
+            r = &c.exits.item[c.exits.pos]
+            c.exits.pos += 1
+            e.reason = IO_REASON if r.reason == EXIT_IO else (MMIO_REASON if r.reason == EXIT_MMIO
+                                                              else REASONS[r.reason])
+            e.addr = r.addr
+            e.size = r.size
+            e.count = r.count
+            e.write = r.write
+            e.value = r.value
+            e.cs = r.cs
+            e.ip = r.ip
+            return e
+        e.reason = REASONS[c.run.why]
+        e.cs = c.arch.sb[CS] >> 4
+        e.ip = c.arch.ip & 0xFFFF
+        if c.run.why == EXIT_INTERNAL:
+            e.message = f"{MESSAGES[c.run.error]} at {e.cs:04x}:{e.ip:04x}"
+        elif c.run.why == EXIT_DEBUG:
+            e.dr6 = c.debug.dr6
+            e.pc = c.arch.sb[CS] + c.arch.ip
+        c.run.why = EXIT_NONE
+        return e
+
+    def step(self):
+        """Run one instruction (one iteration of a REP): Exit(DEBUG) after it, or the exit it made. After the exit
+        of a read the next step completes it; a write is complete at its exit. Raises as run() does."""
+        return go(self, FOREVER, FOREVER, FOREVER, FOREVER, STEP_ONCE)
+
+    def kick(self):
+        """Make run() return Exit(INTR) soon, from any thread; if none is running, the next run() does
+        (kvm_run.immediate_exit)."""
+        want(self.c, REQ_KICK)
+
+    def interrupt(self, vector, *, queue=False):
+        """Inject interrupt `vector` (0 to 255) before the next instruction, as KVM_INTERRUPT for a Vm without
+        irqchip. OSError EINVAL: no such vector; EAGAIN: IF is 0, in a shadow, or one is queued already - with
+        `queue` it waits for IF instead."""
+        cdef CPU* c = self.c
+        vector = exact(vector, "interrupt vector")
+        if not 0 <= vector <= 255:
+            raise os_error(errno.EINVAL, f"interrupt vector {shown(vector)} is not in 0 to 255")
+        if c.events.inject >= 0 or not (queue or self.ready):
+            raise os_error(errno.EAGAIN, "the vCPU takes no interrupt now (IF=0, a shadow, or one is waiting): "
+                                         "ask for request_interrupt_window, or pass queue=True")
+        c.events.inject = vector
+        want(c, REQ_INTR)
+
+    @property
+    def ready(self):
+        """Would an interrupt be taken before the next instruction? (ready_for_interrupt_injection.)"""
+        return bool(self.c.arch.rest & F_IF) and self.c.events.shadow != self.c.run.retired and self.c.events.inject < 0
+
+    @property
+    def if_flag(self):
+        """FLAGS.IF, as kvm_run has it."""
+        return bool(self.c.arch.rest & F_IF)
+
+    @property
+    def request_interrupt_window(self):
+        """While true, run() returns Exit(IRQ_WINDOW_OPEN) as soon as the vCPU would take an interrupt."""
+        return bool(self.c.events.intr_window)
+
+    @request_interrupt_window.deleter
+    def request_interrupt_window(self):
+        raise AttributeError("request_interrupt_window cannot be deleted: set it to False")
+
+    @request_interrupt_window.setter
+    def request_interrupt_window(self, value):
+        self.c.events.intr_window = truth(value, "request_interrupt_window")
+        want(self.c, REQ_INTR)
+
+    def nmi(self):
+        """Raise a non-maskable interrupt (KVM_NMI)."""
+        self.c.events.nmi = 1
+        want(self.c, REQ_INTR)
+
+    def debug(self, singlestep=False, breakpoints=()):
+        """Stop with Exit(DEBUG) after every instruction, or before the ones at linear addresses (at most 64 of 32
+        bits, else ValueError). RuntimeError: another thread runs this vCPU. (KVM_SET_GUEST_DEBUG.)"""
+        cdef CPU* c = self.c
+        cdef bint always = truth(singlestep, "singlestep")
+        points = [whole(at, "breakpoint", 0, 0xFFFFFFFF) for at in islice(breakpoints, 65)]
+        if len(points) > 64:
+            raise ValueError("more than 64 breakpoints: at most 64 fit")
+        self.mine("change its breakpoints")
+        for i in range(len(points)):
+            c.debug.breakpoint[<int>i] = points[i]
+        c.debug.breaks = len(points)
+        c.debug.singlestep = (c.debug.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
+        c.debug.due = 0
+        c.python.touched = c.python.in_device
+
+    def reset(self):
+        """The state after RESET: F000:FFF0, pending exits and interrupts dropped. While it runs it
+        happens after the instruction, from another thread soon."""
+        if self.owner:
+            want(self.c, REQ_RESET)
+            return
+        reset_cpu(self.c)
+        self.serial += 1                         # an exit that waited for an answer is void
+
+    cdef int forked(self) except -1:
+        """In the child: a thread that was inside run() is not here."""
+        if self.owner and self.owner != PyThread_get_thread_ident():
+            self.owner = 0
+            self.c.threads.inside = 0
+            self.c.python.gil = 0
+            self.c.python.thread = NULL
+            self.c.python.in_device = 0
+            self.c.python.moved = 0
+            self.c.python.touched = 0
+            self.c.run.stepping = 0
+            self.c.threads.asleep = 0
+            self.c.python.called = 0
+            self.c.debug.singlestep &= ~<uint32_t>STEP_ONCE
+            if not self.c.debug.singlestep:
+                self.c.debug.due = 0
+            pthread_mutex_init(&self.c.threads.wait_lock, NULL)      # another thread may have held the old one
+        return 0
+
+    cdef int mine(self, str what) except -1:
+        """RuntimeError if another thread runs this vCPU."""
+        if self.owner and self.owner != PyThread_get_thread_ident():
+            raise RuntimeError(f"another thread runs this vCPU: kick() it and wait until its run() has returned, "
+                               f"then {what}")
+        return 0
+
+    cdef int shut(self) except -1:
+        """For close(): wait until the vCPU has left the core. A device that blocks keeps it waiting; Ctrl-C ends the
+        wait."""
+        if self.owner:
+            want(self.c, REQ_KICK)
+        if self.owner != PyThread_get_thread_ident():
+            self.await_owner(FOREVER)
+        with nogil:
+            rings_flush(&self.c.rings)
+        return 0
+
+
+cdef Exit late_exit(Vcpu self):
+    """Of a run that another thread has kept waiting for too long."""
+    cdef Exit e = Exit.__new__(Exit)
+    e.reason = REASONS[EXIT_DEADLINE]
+    e.cs = self.c.arch.sb[CS] >> 4
+    e.ip = self.c.arch.ip & 0xFFFF
+    return e
+
+
+cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uint64_t wall, uint32_t step):
+    """run(), FOREVER where there is no limit; with STEP_ONCE step()."""
+    cdef CPU* c = self.c
+    cdef uint64_t limit = FOREVER
+    cdef object raised
+    if self.owner and not self.wait_for_owner(wall):
+        return late_exit(self)
+    self.owner = PyThread_get_thread_ident()
+    try:
+        if most != FOREVER:
+            limit = c.run.retired + most
+        c.run.look = look
+        c.run.wall = wall
+        c.debug.singlestep |= step
+        if self.vm.closed:
+            raise os_error(errno.EBADF, "this Vm is closed")
+        self.serial += 1
+        if c.exits.pos == c.exits.count:
+            c.exits.pos = 0
+            c.exits.count = 0
+            c.run.why = EXIT_NONE
+            if c.reads.pending:
+                self.answer()
+            if self.vm.vm.views:
+                want(c, REQ_DROP)
+            c.threads.inside = 1
+            c.python.gil = 1
+            c.python.called = 1
+            run_core(c, limit, until)
+            take_gil(c)
+            c.python.gil = 0
+            c.threads.inside = 0
+            if c.python.raised != NULL:
+                raised = <object>c.python.raised
+                Py_DECREF(raised)
+                c.python.raised = NULL
+                c.run.why = EXIT_NONE
+                raise raised
+        return self.next_exit()
+    finally:
+        if step:
+            c.debug.singlestep &= ~<uint32_t>step
+            if not c.debug.singlestep and c.debug.dr6 & DR6_BS:
+                c.debug.due = 0                  # a breakpoint still has to be told
+        if c.threads.request & REQ_RESET:
+            want(c, at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_RESET)
+            reset_cpu(c)
+            self.serial += 1                 # the exit that is being returned can no longer be answered
+        self.owner = 0
+        if self.waiters:
+            wake(c)

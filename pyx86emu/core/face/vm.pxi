@@ -1,0 +1,559 @@
+# Vm: the Python face of memory, buses and lines. Knows tables, not opcodes.
+
+cdef int RANGE_KIND[3]
+RANGE_KIND[0] = RANGE_PIC
+RANGE_KIND[1] = RANGE_PIT
+RANGE_KIND[2] = RANGE_PORT61
+
+
+cdef class Vm:
+    """A virtual machine: memory slots, two buses, ioeventfds, interrupt lines; vCPUs run in it.
+
+    `accel` is "interp". `irqchip=True` puts the 8259 pair (20h, A0h) and the 8254 (40h, 61h) into the core, as
+    KVM_CREATE_IRQCHIP and KVM_CREATE_PIT2 do. One instruction takes 1 << `shift` nanoseconds of guest time
+    (QEMU: -icount shift=N). `clock="host"` lets timers follow the host's clock. ValueError: another `accel`, a
+    `shift` outside 0 to 20, another `clock`; TypeError: a `shift` that is no integer.
+
+    Any thread may call anything here at any time, also from a device or a timer. TypeError: a number that is no
+    integer; ValueError: one that is too large or negative, where no OSError is named.
+    After fork() the child goes on with its own copy of memory; both processes ring the same eventfds.
+    """
+
+    cdef VM* vm
+    cdef IoTable* iotable
+    cdef list _slots
+    cdef list _vcpus
+    cdef dict _tokens                        # of the ranges, by address: so the garbage collector sees their methods
+    cdef public object _timer
+    cdef object _irqfds
+    cdef bint made                           # __init__ has been called
+    cdef bint closed
+    cdef bint closing                        # a thread is in close()
+    cdef object __weakref__
+
+    def __cinit__(self, *args, **kwargs):
+        self.vm = new_vm()
+        self.iotable = self.vm.iotable
+        self.vm.owner = <PyObject*>self
+        self._slots = []
+        self._vcpus = []
+        self._tokens = {}
+        live_vms.add(self)
+
+    def __init__(self, accel="interp", irqchip=False, *, shift=7, clock="virtual"):
+        cdef Range mine, other
+        if self.made:
+            raise RuntimeError("a Vm is initialised once: make another one")
+        if accel != "interp":
+            raise ValueError(f"unknown accelerator {accel!r}: this build has 'interp'")
+        shift = exact(shift, "shift")
+        if not 0 <= shift <= 20:
+            raise ValueError(f"shift={shown(shift, 'd')}: an instruction takes 1 << shift ns, with shift from 0 to 20")
+        if clock not in ("virtual", "host"):
+            raise ValueError(f"unknown clock {clock!r}: choose 'virtual' or 'host'")
+        cdef bint host_clock = clock == "host", with_irqchip = truth(irqchip, "irqchip")
+        if self.made:                            # what was called above may have been Python
+            raise RuntimeError("a Vm is initialised once: make another one")
+        self.made = True
+        self.vm.shift = shift
+        self.vm.host_clock = host_clock
+        self.vm.host_base = host_ns()
+        if with_irqchip:
+            self.vm.irqchip_on = 1
+            irqchip_reset(&self.vm.chip)
+            pit_reset(&self.vm.pit, 0)
+            memset(&mine, 0, sizeof(mine))
+            mine.max_size = 1
+            for base, length, kind in ((0x20, 2, 0), (0x40, 4, 1), (0x61, 1, 2), (0xA0, 2, 0), (0x4D0, 2, 0)):
+                mine.lo, mine.hi, mine.kind = base, base + length - 1, RANGE_KIND[kind]
+                if self.add_range(BUS_PIO, &mine, &other) != CHANGED:
+                    raise MemoryError("no memory for the ports of the interrupt chips")
+            mark_chip_ports(self.vm)
+
+    def __dealloc__(self):
+        if self.vm != NULL:
+            self.vm.owner = NULL
+            free_vm(self.vm)
+
+    def __enter__(self):
+        self.open()
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+    def __reduce_ex__(self, protocol):
+        raise not_copied(self, "memory and descriptors")
+
+    def __repr__(self):
+        return f"<Vm: {len(self._slots)} slots, {len(self._vcpus)} vCPUs{', closed' if self.closed else ''}>"
+
+    # -- memory ---------------------------------------------------------------------------------------------
+
+    def add_memory(self, addr, size=None, *, buffer=None, readonly=False, dirty_log=False):
+        """A memory slot at guest-physical `addr`: `size` bytes of zeros, or `buffer` (any writable buffer that
+        begins at a page of its own: an mmap, a memfd mapping). Addresses and sizes are multiples of 4096.
+
+        The guest reads and writes `buffer` at any time. What you store there yourself must be made known with
+        `code_changed`, in every Vm that has the buffer, or code that was decoded from it may run on; the same holds
+        for what the guest of another Vm stores there. A mapping of a file must not become shorter: an access beyond
+        the end of the file ends the process (SIGBUS).
+
+        OSError EINVAL: not aligned (the buffer to a host page), empty, beyond 2**52, larger than the buffer, or the
+        65th slot; EEXIST: overlaps another slot; EBADF: the Vm is closed. TypeError: neither size nor buffer, a number
+        that is no integer, or a buffer that is read-only or in pieces. MemoryError.
+        (KVM_SET_USER_MEMORY_REGION; KVM_MEM_READONLY, KVM_MEM_LOG_DIRTY_PAGES.)
+        """
+        cdef MemorySlot slot
+        cdef Slot mine, other
+        cdef int status
+        cdef object owner = None
+        cdef bint is_rom = truth(readonly, "readonly"), logged = truth(dirty_log, "dirty_log")
+        self.open()
+        addr = exact(addr, "addr")
+        if buffer is not None:
+            owner = window(buffer)
+        elif size is None:
+            raise TypeError("add_memory needs a size or a buffer")
+        size = len(owner) if size is None else exact(size, "size")
+        if owner is not None and size > len(owner):
+            raise os_error(errno.EINVAL, f"the buffer has {len(owner)} bytes, the slot asks for {shown(size)}")
+        self.check_place(addr, size, NULL)
+        if owner is None:
+            owner = host_memory(size)
+        slot = MemorySlot.__new__(MemorySlot)
+        slot.owner = owner
+        slot.host = <uint8_t*>PyMemoryView_GET_BUFFER(owner).buf
+        if <uintptr_t>slot.host % PAGE:
+            raise os_error(errno.EINVAL, "the buffer does not begin at a page of the host: map one with "
+                                         "mmap.mmap(-1, size), or leave `buffer` out")
+        slot.addr = addr
+        slot.size = size
+        slot.readonly = is_rom
+        if logged:
+            slot.bits = <uint8_t*>calloc((slot.size // PAGE + 15) // 8, 1)
+            if slot.bits == NULL:
+                raise MemoryError("no memory for a dirty bitmap")
+        self.vm.refs += 1
+        slot.machine = self.vm
+        mine.addr, mine.size, mine.readonly = slot.addr, slot.size, is_rom
+        mine.host, mine.dirty, mine.face = slot.host, slot.bits, <PyObject*>slot
+        self._slots.append(slot)                 # before the core has it: it must not go
+        self.stop()
+        status = CLOSED if self.closed else slot_add(self.vm, &mine, &other)
+        self.resume(status == CHANGED)
+        if status == CHANGED:
+            slot.vm = self
+            return slot
+        if slot in self._slots:                  # close() has a new list
+            self._slots.remove(slot)
+        self.open()
+        if status == FULL:
+            raise os_error(errno.EINVAL, f"a Vm has at most {MAX_SLOTS} memory slots: make them larger")
+        raise overlap(slot.addr, slot.size, &other)
+
+    cdef uint64_t check_place(self, object addr, object size, PyObject* moved) except? 0:
+        """`addr` of a slot, from exact ints."""
+        cdef Slot other
+        if size <= 0 or addr < 0 or addr % PAGE or size % PAGE or addr + size > 1 << 52:
+            raise os_error(errno.EINVAL, f"memory slot {shown(addr)}, {shown(size)} bytes: address and size must be "
+                                         "multiples of 4096, the size not 0, the end not beyond 2**52")
+        if slot_fits(self.vm, addr, size, moved, &other) == TAKEN:
+            raise overlap(addr, size, &other)
+        return addr
+
+    # The tables (slots, A20, ranges of the buses) change between stop() and resume(), with the GIL. So whoever has the
+    # GIL may read them, and a vCPU that is inside the core, too. Three rules:
+    #  - Between stop() and resume() stand only C values and functions that are `noexcept nogil`. Where Python
+    #    allocates, calls or raises, the garbage collector may run a finalizer that uses this Vm: it would wait for
+    #    its own thread.
+    #  - Numbers are converted and objects made before; what is no longer needed is released afterwards.
+    #  - stop() releases the GIL. So what was looked at before is looked at again, by the function that makes the
+    #    change; it returns a status, and the exception is made after resume().
+
+    cdef int stop(self) noexcept:
+        """Every vCPU is out of the core and stays there; the tables may be changed."""
+        with nogil:
+            pthread_mutex_lock(&self.vm.writers)
+            stop_all(self.vm)
+        return 0
+
+    cdef int resume(self, bint rebuild) noexcept:
+        """`rebuild`: the slots or A20 have changed."""
+        if rebuild:
+            rebuild_tables(self.vm)
+            resume_all(self.vm)
+        else:
+            at_put32(&self.vm.stopping, 0)
+        pthread_mutex_unlock(&self.vm.writers)
+        return 0
+
+    @property
+    def slots(self):
+        """The memory slots, in the order they were added."""
+        return tuple([slot for slot in self._slots if (<MemorySlot>slot).vm is not None])
+
+    @property
+    def a20(self):
+        """Is address line 20 open? Closed, FFFF:0010 is 0 again. An 8086 or 80186 has no such line: with one in the
+        Vm it stays closed, and setting it to True changes nothing, as on a board that lacks the wire."""
+        return bool(self.vm.a20)
+
+    @a20.deleter
+    def a20(self):
+        raise AttributeError("a20 cannot be deleted: set it to False")
+
+    @a20.setter
+    def a20(self, value):
+        cdef bint up = truth(value, "a20")
+        cdef int status
+        if up == self.vm.a20:
+            return
+        self.stop()
+        status = put_a20(self.vm, up)
+        self.resume(status == CHANGED)
+
+    def read(self, addr, size):
+        """`size` bytes at guest-physical `addr`, across slots. ValueError names the first hole; a closed Vm has
+        nothing else."""
+        cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")
+        cdef bytes out
+        cdef char* to
+        self.check_there(at, n)
+        out = PyBytes_FromStringAndSize(NULL, n)
+        to = out
+        over_slots(self.vm, READ, at, n, <uint8_t*>to)
+        return out
+
+    def write(self, addr, data):
+        """Bytes to guest-physical `addr`, across slots, read-only ones too. ValueError names the first hole,
+        and then nothing was written; TypeError, BufferError: `data` is no buffer, or not in one piece."""
+        cdef uint64_t at = natural(addr, "addr")
+        cdef Py_buffer view
+        cdef bytes copy
+        cdef Slot* first
+        borrow(data, &view)
+        try:
+            self.check_there(at, view.len)
+            first = slot_at(self.vm, at)
+            if view.len == 0 or first.addr + first.size - at >= <uint64_t>view.len:
+                over_slots(self.vm, WRITE, at, view.len, <uint8_t*>view.buf)
+                return
+            # Into several slots: what goes to the first must not overwrite what comes from there to the second.
+            copy = PyBytes_FromStringAndSize(<char*>view.buf, view.len)
+        finally:
+            PyBuffer_Release(&view)
+        self.write_copy(at, copy)
+
+    cdef int write_copy(self, uint64_t at, bytes data) except -1:
+        cdef uint64_t n = len(data)
+        cdef const char* from_ = data
+        self.check_there(at, n)                  # the release of a buffer may call Python
+        over_slots(self.vm, WRITE, at, n, <uint8_t*>from_)
+        return 0
+
+    def code_changed(self, addr, size):
+        """Tell the vCPUs that you have stored into the `buffer` of a memory slot yourself: what they decoded from the
+        `size` bytes at guest-physical `addr`, or from the same memory at another address, they decode again. Not
+        needed after `write`, `slot[a:b] = data` or a view of a slot. The store comes first, then this call.
+        ValueError names the first hole."""
+        cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")
+        self.check_there(at, n)
+        over_slots(self.vm, TELL, at, n, NULL)
+
+    cdef int check_there(self, uint64_t at, uint64_t n) except -1:
+        cdef uint64_t there
+        self.initialised()
+        there = over_slots(self.vm, LOOK, at, n, NULL)
+        if there < n:
+            raise ValueError(f"guest address {at + there:#x} is in no memory slot")
+        return 0
+
+    # -- vCPUs ----------------------------------------------------------------------------------------------
+
+    def create_vcpu(self, model="80486"):
+        """A vCPU at the reset vector F000:FFF0. `model`: see pyx86emu.models. ValueError: unknown model, or one
+        whose address lines differ from those of a vCPU already here; OSError EINVAL: more than 64; EBADF: the Vm is
+        closed. (KVM_CREATE_VCPU.)"""
+        self.open()
+        return Vcpu.__new__(Vcpu, self, str(canonical(model)))
+
+    @property
+    def vcpus(self):
+        """The vCPUs, the first of which drives the guest's clock."""
+        return tuple(self._vcpus)
+
+    # -- ioeventfds -----------------------------------------------------------------------------------------
+
+    def ioeventfd(self, addr, length=0, *, bus="pio", datamatch=None, fd=None, coalesce=True, flags=0):
+        """Signal an eventfd when the guest writes to `addr` (KVM_IOEVENTFD), and let it run on.
+
+        `bus`: "pio", "mmio", or "hypercall" (VMCALL with the number in EAX). `length`: 1, 2, 4, 8, or 0 for any;
+        `datamatch`: only that value. `fd`: None makes a new eventfd; an int or anything with fileno(); or a
+        Doorbell, which counts without a system call. `coalesce`: rings of one slice are added up before they are
+        written. `flags`: KVM's raw bits, for those who test them; not 0, they alone decide about bus and datamatch.
+
+        OSError EINVAL: bad length, range, flags, or no eventfd; EBADF: not open, or the Vm is closed; EEXIST: collides
+        with another entry; EMFILE: no descriptor left. ValueError: unknown bus. RuntimeWarning: an entry that can
+        never match (a port above FFFFh, a datamatch wider than `length`).
+        """
+        self.initialised()
+        return ioeventfd_assign(self, addr, length, bus, datamatch, fd, truth(coalesce, "coalesce"), flags)
+
+    def ioeventfd_deassign(self, addr, length=0, *, bus="pio", datamatch=None, fd=None, flags=0):
+        """Remove the entry that has exactly these properties; any descriptor of its eventfd will do. When this
+        returns no write signals it any more. OSError ENOENT, EBADF, EINVAL."""
+        self.initialised()
+        return ioeventfd_deassign(self, addr, length, bus, datamatch, fd, flags)
+
+    @property
+    def ioeventfds(self):
+        """The entries, in the order they were added."""
+        return ioeventfd_list(self)
+
+    cdef void lock_writers(self) noexcept:
+        with nogil:
+            pthread_mutex_lock(&self.vm.writers)
+
+    cdef void unlock_writers(self) noexcept:
+        pthread_mutex_unlock(&self.vm.writers)
+
+    cdef void quiesce(self) noexcept:
+        with nogil:
+            wait_for_others(self.vm, NULL)
+
+    # -- devices ----------------------------------------------------------------------------------------------
+
+    def _device_line(self, gsi):
+        """The interrupt line of a device that is to be attached; None: it has none. OSError as for irq_line; EBADF:
+        the Vm is closed."""
+        self.open()
+        return None if gsi is None else irq_gsi(self, gsi)
+
+    def _attach(self, bus, base, length, read, write, max_size):
+        """A range of a bus for methods read(delta, size) and write(delta, size, value), called by the core; None, None:
+        accesses exit. Returns a token for _detach. BusError: it overlaps another range, or is none; ValueError: bus,
+        max_size; TypeError: methods that cannot be called; OSError EBADF: the Vm is closed."""
+        cdef Range mine, other
+        cdef int status, number
+        cdef tuple token
+        memset(&mine, 0, sizeof(mine))
+        self.open()
+        if bus not in ("pio", "mmio"):
+            raise ValueError(f"there is no bus {bus!r} for devices: use 'pio' or 'mmio'")
+        number = BUS_PIO if bus == "pio" else BUS_MMIO
+        mine.lo = natural(base, "base")
+        mine.hi = natural(length, "length")
+        if mine.hi == 0 or mine.lo + (mine.hi - 1) < mine.lo:
+            raise BusError(f"no range of {shown(mine.hi)} bytes begins at {shown(mine.lo)}: give it a length that fits")
+        mine.hi += mine.lo - 1
+        max_size = exact(max_size, "max_size")
+        if max_size not in (1, 2, 4, 8):
+            raise ValueError(f"max_size={shown(max_size, 'd')}: a device takes 1, 2, 4 or 8 bytes at a time")
+        mine.max_size = max_size
+        if read is None and write is None:
+            mine.kind = RANGE_PULL
+        elif callable(read) and callable(write):
+            mine.kind = RANGE_PYTHON
+            mine.read, mine.write = <PyObject*>read, <PyObject*>write
+        else:
+            raise TypeError("a range is answered by two functions, read and write, or by None and None")
+        token = (read, write)                    # a new object, whatever is in it
+        mine.token = <PyObject*>token
+        key = <uintptr_t>mine.token
+        self._tokens[key] = token                # before the core has it: it must not go
+        status = self.add_range(number, &mine, &other)
+        if status == CHANGED:
+            return token
+        self._tokens.pop(key, None)
+        if status == TAKEN:
+            raise BusError(f"range {mine.lo:#x}-{mine.hi:#x} overlaps {other.lo:#x}-{other.hi:#x} on the {bus} bus: "
+                           "detach that one first")
+        self.open()
+        raise MemoryError("no memory for a device range")
+
+    def _detach(self, token):
+        """When this returns, the methods are called no more. Harmless for a range that has gone."""
+        self.stop()
+        range_remove(self.vm, <PyObject*>token)
+        self.resume(False)
+        self._tokens.pop(<uintptr_t><PyObject*>token, None)
+
+    cdef int add_range(self, int bus, Range* mine, Range* other) noexcept:
+        cdef int status
+        self.stop()
+        status = CLOSED if self.closed else range_add(self.vm, bus, mine, other)
+        self.resume(False)
+        return status
+
+    def _chip_read(self, port, size):
+        """Read a port of the in-core chips from the host, None where there is none."""
+        cdef uint64_t first = natural(port, "port"), v = 0, now
+        cdef int n = whole(size, "size", 1, 8), i, kind = self.chip_at(first, n)
+        if kind < 0:
+            return None
+        self.lock_chips()
+        now = self.now()
+        for i in range(n):
+            v |= <uint64_t>chip_read_byte(self.vm, kind, <uint32_t>first + i, now) << 8 * i
+        self.unlock_chips()
+        return v
+
+    def _chip_write(self, port, size, value):
+        """Write a port of the in-core chips from the host; False where there is none."""
+        cdef uint64_t first = natural(port, "port"), v = natural(value, "value"), now
+        cdef int n = whole(size, "size", 1, 8), i, kind = self.chip_at(first, n)
+        if kind < 0:
+            return False
+        self.lock_chips()
+        now = self.now()
+        for i in range(n):
+            chip_write_byte(self.vm, kind, <uint32_t>first + i, v >> 8 * i & 255, now)
+        self.unlock_chips()
+        return True
+
+    cdef int chip_at(self, uint64_t port, int size) noexcept:
+        """Which of our chips has these ports, -1: none."""
+        cdef Range* r = range_at(self.vm, BUS_PIO, port, size)
+        return -1 if r == NULL or r.kind == RANGE_PYTHON or r.kind == RANGE_PULL else r.kind
+
+    cdef int lock_chips(self) noexcept:
+        """Lock PIC and PIT. The caller keeps the GIL and obeys the rules of stop() until unlock_chips().
+
+        A vCPU that no thread runs, or this thread itself, is outside and cannot come in while the GIL is ours. One that
+        another thread runs may be in the chips at this moment, without a lock: stop it once, and it takes one.
+        """
+        cdef unsigned long runs = (<Vcpu>self._vcpus[0]).owner if self._vcpus else 0
+        if not self.vm.chips_shared and runs and runs != PyThread_get_thread_ident():
+            self.stop()
+            share_chips(self.vm)
+            self.resume(False)
+        pthread_mutex_lock(&self.vm.chip_lock)   # its holders wait for nothing, not for the GIL either
+        return 0
+
+    cdef void unlock_chips(self) noexcept:
+        pthread_mutex_unlock(&self.vm.chip_lock)
+        self.chip_changed()
+
+    cdef void chip_changed(self) noexcept:
+        if self.vm.cpu[0] != NULL:
+            want(self.vm.cpu[0], REQ_INTR)
+
+    def irq_line(self, gsi, level):
+        """Drive an interrupt line, 0 to 15 (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError EINVAL
+        without irqchip=True or out of range."""
+        cdef int line = irq_gsi(self, gsi)
+        cdef bint up = truth(level, "level")
+        self.lock_chips()
+        irqchip_set_line(&self.vm.chip, line, up)
+        self.unlock_chips()
+
+    def irqfd(self, gsi, fd, resample=None):
+        """Raise interrupt line `gsi` once whenever the eventfd `fd` is written (KVM_IRQFD). With `resample` the
+        line stays up until the guest's EOI, which then signals that eventfd. OSError EINVAL: no irqchip=True, a line
+        outside 0 to 15, or no eventfd (either of the two); EBADF: not open, or the Vm is closed; EBUSY: the eventfd
+        raises a line already."""
+        return irqfd_assign(self, gsi, fd, resample)
+
+    def irqfd_deassign(self, gsi, fd):
+        """Remove an irqfd by any descriptor of its eventfd; what is unknown is no error. OSError EBADF, EINVAL."""
+        irqfd_deassign(self, gsi, fd)
+
+    def _irqfds_changed(self, entries):
+        irqfds_changed(self, entries)
+
+    def _pulse(self, gsi):
+        """A line up and down: what a write to an irqfd does."""
+        cdef int line = irq_gsi(self, gsi)
+        self.lock_chips()
+        irqchip_pulse(&self.vm.chip, line)
+        self.unlock_chips()
+
+    # -- time -----------------------------------------------------------------------------------------------
+
+    @property
+    def time(self):
+        """Guest time in nanoseconds; 0 until the first vCPU runs (with `clock="host"`: since the Vm was made)."""
+        return self.now()
+
+    cdef uint64_t now(self) noexcept:
+        cdef CPU* c = self.vm.cpu[0]
+        if self.vm.host_clock:
+            return <uint64_t>(host_ns() - self.vm.host_base)
+        if c == NULL:
+            return 0
+        return c.python.io_time if c.python.in_device else (c.run.retired + c.run.idle) << self.vm.shift
+
+    def _pressed(self):
+        """Is the run of the first vCPU to end now? For a Clock with many functions to call."""
+        cdef CPU* c = self.vm.cpu[0]
+        return c != NULL and (at_get32(&c.threads.request) & (REQ_KICK | REQ_RESET) != 0 or late(c))
+
+    def set_timer(self, deadline, callback):
+        """Call `callback()` on the first vCPU's thread once `time` has reached `deadline`, in guest ns; at once if that
+        is over or negative, never if it is None. One per Vm: `Clock` shares it out. What it raises comes out of run().
+        ValueError: a deadline beyond 2**63 - 1; TypeError: no integer, or a callback that cannot be called."""
+        cdef uint64_t at = FOREVER
+        if deadline is not None:
+            at = moment(deadline, "deadline")
+        if callback is not None and not callable(callback):
+            raise TypeError(f"a timer calls a function, not {type(callback).__name__}")
+        self.initialised()
+        before = self._timer                     # released at the end: that may call Python
+        self._timer = callback
+        self.vm.timer = at
+        self.chip_changed()
+
+    # -- the end --------------------------------------------------------------------------------------------
+
+    cdef int initialised(self) except -1:
+        if not self.made:
+            raise RuntimeError("this Vm is not initialised: a subclass must call Vm.__init__()")
+        return 0
+
+    cdef int open(self) except -1:
+        self.initialised()
+        if self.closed:
+            raise os_error(errno.EBADF, "this Vm is closed")
+        return 0
+
+    def close(self):
+        """Kick the vCPUs, wait until they have left, drop ioeventfds, devices and slots. Twice is fine; while another
+        thread closes the Vm it returns at once. Views of memory stay valid.
+
+        Afterwards all that adds something or runs raises OSError EBADF; memory has no address any more (ValueError);
+        `time`, `a20`, `irq_line` and `set_timer` still answer, and what removes something finds nothing."""
+        cdef IoTable* empty
+        cdef IoTable* table
+        cdef Ranges* ranges[2]
+        cdef int bus
+        if self.closing or self.closed and self.iotable == NULL:
+            return
+        self.closed = self.closing = True
+        try:
+            if self._irqfds is not None:
+                self._irqfds.close()
+            for v in tuple(self._vcpus):
+                (<Vcpu>v).shut()
+            empty = iotable_new()
+            if empty == NULL:
+                raise MemoryError("no memory to close the Vm")
+            self.stop()
+            table = self.iotable
+            self.iotable = NULL
+            self.vm.iotable = empty
+            self.vm.nslots = 0
+            for bus in range(2):
+                ranges[bus] = self.vm.ranges[bus]
+                self.vm.ranges[bus] = NULL
+            self.resume(True)
+            iotable_free(table)
+            for bus in range(2):
+                free(ranges[bus])
+        finally:
+            self.closing = False
+        slots, self._slots = self._slots, []
+        for slot in slots:
+            (<MemorySlot>slot).vm = None
+        tokens, self._tokens = self._tokens, {}
+        timer, self._timer = self._timer, None

@@ -1,0 +1,320 @@
+# Single-instruction vectors in bulk: what a conformance run needs, without Python in the loop.
+
+ctypedef fused vector_regs:
+    uint16_t
+    uint32_t
+
+
+cdef int ORDER[14]
+for _i, _n in enumerate((0, 3, 1, 2, 65, 66, 67, 64, 4, 5, 6, 7, 80, 81)):
+    ORDER[_i] = _n                               # ax bx cx dx cs ss ds es sp bp si di ip flags
+
+
+cdef void set_vector_regs(CPU* c, vector_regs* r) noexcept nogil:
+    cdef int i
+    for i in range(14):
+        if ORDER[i] < 8:
+            c.arch.r[ORDER[i]] = r[i]
+        elif ORDER[i] < 80:
+            c.arch.sb[ORDER[i] - 64] = (<uint32_t>r[i] & 0xFFFF) << 4
+    c.arch.ip = r[12] & 0xFFFF
+    c.arch.rest = c.m.flags_ones
+    fl_load(c, r[13], 0xFFD5 & ~c.m.flags_ones | F_OF)
+
+
+cdef void get_vector_regs(CPU* c, vector_regs* r) noexcept nogil:
+    cdef int i
+    for i in range(14):
+        if ORDER[i] < 8:
+            r[i] = <vector_regs>c.arch.r[ORDER[i]]
+        elif ORDER[i] < 80:
+            r[i] = <vector_regs>(c.arch.sb[ORDER[i] - 64] >> 4)
+    r[12] = <vector_regs>(c.arch.ip & 0xFFFF)
+    r[13] = <vector_regs>fl_all(c)
+
+
+cdef void answer_ones(CPU* c) noexcept nogil:
+    """Every port reads ones; what is written goes nowhere."""
+    if c.reads.ins_count:
+        memset(c.reads.ins_data, 0xFF, sizeof(c.reads.ins_data))
+    elif c.reads.pending:
+        log_read(c, c.reads.asked_bus, c.reads.asked_addr, c.reads.asked_size, FOREVER & ones(c.reads.asked_size))
+    c.exits.count = 0
+    c.exits.pos = 0
+
+
+cdef bint vector_step(CPU* c) noexcept nogil:
+    """One whole instruction, all iterations of a REP. 0: it could not be run."""
+    cdef uint32_t ip = c.arch.ip, cs = c.arch.sb[CS]
+    cdef int n
+    for n in range(70000):
+        c.run.attn = 0
+        step_one(c)
+        if c.exits.count:
+            answer_ones(c)
+            if c.reads.pending:
+                c.reads.pending = 0
+                continue
+        if c.events.carry:
+            ip = c.arch.ip
+            continue
+        if c.run.why != EXIT_NONE and c.run.why != EXIT_HLT:
+            return c.run.why == EXIT_SHUTDOWN
+        if c.arch.ip != ip or c.arch.sb[CS] != cs or c.events.rep_left != c.run.retired:
+            return 1
+    return 0
+
+
+# -- one test, in three ways ----------------------------------------------------------------------------------
+
+cdef enum:
+    CACHED = 1
+    REWRITTEN = 2
+
+VECTOR_WAYS = ("stepped", "cached", "flags rewritten")
+
+cdef uint8_t FOLLOWERS[3]
+FOLLOWERS[:] = [0x39, 0xC0, 0xF4]                # CMP AX,AX (rewrites all six flags, and nothing else); HLT
+
+
+cdef struct Test:
+    uint8_t* ram
+    uint32_t mask                # of addresses
+    uint32_t before[14]
+    uint32_t listed
+    const uint32_t* listed_addr
+    const uint8_t* listed_val
+    uint32_t checked
+    const uint32_t* checked_addr
+    uint8_t* found               # what the checked bytes are afterwards
+    uint32_t after[14]
+    uint32_t at                  # address of what follows the instruction,
+    uint32_t length              # its bytes
+    int more                     # and its instructions
+
+
+cdef void begin_test(CPU* c, Test* t) noexcept nogil:
+    """Its bytes into memory, which is zero, and its registers into a vCPU that has nothing else to do."""
+    cdef uint32_t k
+    for k in range(t.listed):
+        t.ram[t.listed_addr[k] & t.mask] = t.listed_val[k]
+    for k in range(t.length):
+        t.ram[t.at + k & t.mask] = FOLLOWERS[3 - t.length + k]
+    c.run.why = EXIT_NONE
+    c.events.halted = 0
+    c.events.dead = 0
+    forget_batch(c)
+    c.events.carry = 0
+    c.events.trap_due = 0
+    c.debug.due = 0
+    c.system.idt_base = 0
+    c.system.idt_limit = 0x3FF
+    c.system.cr[0] = 0
+    set_vector_regs(c, <uint32_t*>t.before)
+
+
+cdef void end_test(CPU* c, Test* t, bint wild) noexcept nogil:
+    """Zero what was touched (anything, if it ran wild), forget what was decoded."""
+    cdef uint32_t k
+    if wild:
+        memset(t.ram, 0, 0x110000)
+    for k in range(t.listed):
+        t.ram[t.listed_addr[k] & t.mask] = 0
+    for k in range(t.checked):
+        t.ram[t.checked_addr[k] & t.mask] = 0
+    for k in range(t.length):
+        t.ram[t.at + k & t.mask] = 0
+
+
+cdef void keep_result(CPU* c, Test* t) noexcept nogil:
+    cdef uint32_t k
+    get_vector_regs(c, <uint32_t*>t.after)
+    for k in range(t.checked):
+        t.found[k] = t.ram[t.checked_addr[k] & t.mask]
+
+
+cdef bint same_result(CPU* c, Test* t, bint aside) noexcept nogil:
+    """Is it what keep_result() kept? `aside`: but for the bytes that follow, and what they do."""
+    cdef uint32_t now[14]
+    cdef uint32_t k
+    get_vector_regs(c, <uint32_t*>now)
+    if aside and t.length:
+        if not (c.events.halted or c.run.why == EXIT_HLT) or t.more == 2 and now[13] & F_ARITH != (F_ZF | F_PF):
+            return 0
+        now[12] -= t.length
+        if t.more == 2:
+            now[13] = now[13] & ~<uint32_t>F_ARITH | t.after[13] & F_ARITH
+    for k in range(14):
+        if now[k] != t.after[k]:
+            return 0
+    for k in range(t.checked):
+        if t.ram[t.checked_addr[k] & t.mask] != t.found[k] and not (
+                aside and (t.checked_addr[k] - t.at & t.mask) < t.length):
+            return 0
+    return 1
+
+
+cdef void run_blocks(CPU* c, uint64_t most) noexcept nogil:
+    """At most so many instructions, by the run loop."""
+    cdef uint64_t limit = c.run.retired + most
+    while c.run.why == EXIT_NONE:
+        run_core(c, limit, FOREVER)
+        if c.exits.count:
+            answer_ones(c)
+
+
+cdef void run_steps(CPU* c, uint64_t most) noexcept nogil:
+    """The same by single steps, as far as a HLT."""
+    cdef uint64_t limit = c.run.retired + most
+    while c.run.why == EXIT_NONE and c.run.retired < limit and not c.events.halted and not c.events.dead:
+        c.run.attn = 0
+        if c.events.trap_due and c.events.trap_shadow != c.run.retired and not c.events.carry:
+            take_trap(c)
+        else:
+            trap_step(c)
+        if c.exits.count:
+            answer_ones(c)
+            c.reads.pending = 0
+
+
+cdef int run_test(CPU* c, Test* t, int way) noexcept nogil:
+    """0; 1: the instruction could not be run; 2: `way` makes something else of it than stepping."""
+    cdef uint64_t start = c.run.retired, spent, most
+    cdef int turn
+    cdef bint equal = 1
+    t.length = 0
+    t.more = 0
+    begin_test(c, t)
+    if not vector_step(c):
+        keep_result(c, t)
+        end_test(c, t, 1)
+        return 1
+    keep_result(c, t)
+    spent = c.run.retired - start
+    end_test(c, t, 0)
+    forget_blocks(c)
+    if way == 0:
+        return 0
+    if not (c.events.halted or c.events.dead) and c.arch.ip + 3 <= 0xFFFF:
+        t.at = c.arch.sb[CS] + c.arch.ip & t.mask
+        t.length = 3 if way == REWRITTEN else 1
+        t.more = 2 if way == REWRITTEN else 1
+        spent += t.more
+    most = spent
+    if t.length and not t.after[13] & F_TF:      # the HLT ends it: room for a block that a fault leaves
+        most += 64
+    for turn in range(2):                        # the blocks that the first turn has built serve the second
+        start = c.run.retired
+        begin_test(c, t)
+        run_blocks(c, most)
+        equal = c.run.retired - start == spent and same_result(c, t, 1)
+        if not equal:
+            break
+        end_test(c, t, 0)
+    if not equal:
+        return run_anew(c, t, most, c.run.retired - start)
+    forget_blocks(c)
+    return 0
+
+
+cdef int run_anew(CPU* c, Test* t, uint64_t most, uint64_t spent) noexcept nogil:
+    """The instruction may read, overwrite or be overwritten by what follows it (or a trap comes in between): do blocks
+    and single steps agree on that? Then what stepping made of the instruction alone stands."""
+    cdef uint64_t start
+    cdef bint equal
+    keep_result(c, t)
+    end_test(c, t, 1)
+    forget_blocks(c)
+    start = c.run.retired
+    begin_test(c, t)
+    run_steps(c, most)
+    equal = c.run.retired - start == spent and same_result(c, t, 0)
+    end_test(c, t, 1)
+    forget_blocks(c)
+    if equal:
+        return run_test(c, t, 0)
+    t.after[12] = t.after[12] - t.length & 0xFFFF
+    return 2
+
+
+cdef void forget_blocks(CPU* c) noexcept nogil:
+    """What drop_blocks() does, for the few blocks of one test: the next one has other bytes there."""
+    cdef int at = 0
+    cdef Block* b
+    cdef Op* first
+    if c.blocks.pools > 1:
+        drop_blocks(c)
+        return
+    while at < c.blocks.pool_used:
+        first = c.blocks.pool[0] + at + 1
+        b = header(first)
+        at += 1 + b.cap
+        if slot_of(c, b.key)[0] == first:
+            slot_of(c, b.key)[0] = NULL
+        if not b.stale:
+            invalidate(c, b)
+        unclaim(c, b.lo >> 8)
+        unclaim(c, (b.hi - 1) >> 8)
+    if c.blocks.pool_used:
+        c.blocks.generation += 1
+    c.blocks.pool_used = 0
+
+
+cdef int check_offsets(const uint32_t[::1] off, const uint32_t[::1] addr, Py_ssize_t most, Py_ssize_t n,
+                       uint32_t mask) except -1:
+    """A vector set is a file that somebody gives us: nothing in it may reach beyond RAM or its own arrays."""
+    cdef Py_ssize_t i
+    if off.shape[0] != n + 1 or off[n] > most:
+        raise ValueError(f"a set of {n} tests needs {n + 1} offsets that end within its {most} bytes")
+    for i in range(n):
+        if off[i] > off[i + 1]:
+            raise ValueError(f"the offsets of test {i} fall: the set is damaged")
+    for i in range(off[n]):
+        if addr[i] & mask >= 0x110000:
+            raise ValueError(f"the set names address {addr[i]:#x}, beyond FFFF:FFFF")
+    return 0
+
+
+def run_vectors(str model, const vector_regs[:, ::1] regs0, const uint32_t[::1] ram0_off, const uint32_t[::1] ram0_addr,
+                const uint8_t[::1] ram0_val, const uint32_t[::1] check_off, const uint32_t[::1] check_addr,
+                vector_regs[:, ::1] regs_out, uint8_t[::1] ram_out, uint8_t[::1] error, way=0):
+    """Run single-instruction tests on a fresh vCPU of `model`: for each, write its bytes, load its registers,
+    execute one instruction, store registers and the bytes to check, zero what was touched.
+
+    Shapes: regs0 and regs_out (tests, 14) as ax bx cx dx cs ss ds es sp bp si di ip flags; ram0_off and check_off
+    (tests + 1,). `way`: 0 steps; 1 runs it from cached blocks, twice, a HLT behind it; 2 the same with a CMP before
+    the HLT, so that nobody reads the flags. error (tests,) becomes 1 where the instruction could not be run, 2 where
+    the blocks make something else of it than single steps do: then the blocks' result is stored.
+    """
+    cdef Vm vm = Vm()
+    cdef Py_ssize_t i, n = regs0.shape[0]
+    cdef int k
+    cdef CPU* c
+    cdef Test t
+    cdef int how = whole(way, "way", 0, len(VECTOR_WAYS) - 1)
+    memset(&t, 0, sizeof(t))
+    vm.add_memory(0, 0x110000)
+    cdef Vcpu vcpu = vm.create_vcpu(model)
+    t.ram = (<MemorySlot>vm._slots[0]).host
+    t.mask = 0x1FFFFF if vm.a20 else 0xFFFFF
+    c = vcpu.c
+    check_offsets(ram0_off, ram0_addr, min(ram0_addr.shape[0], ram0_val.shape[0]), n, t.mask)
+    check_offsets(check_off, check_addr, min(check_addr.shape[0], ram_out.shape[0]), n, t.mask)
+    if regs_out.shape[0] != n or error.shape[0] != n or regs0.shape[1] != 14 or regs_out.shape[1] != 14:
+        raise ValueError("registers in and out have the shape (tests, 14), errors (tests,)")
+    with nogil:
+        come_inside(c)
+        for i in range(n):
+            for k in range(14):
+                t.before[k] = regs0[i, k]
+            t.listed = ram0_off[i + 1] - ram0_off[i]
+            t.listed_addr = &ram0_addr[ram0_off[i]]
+            t.listed_val = &ram0_val[ram0_off[i]]
+            t.checked = check_off[i + 1] - check_off[i]
+            t.checked_addr = &check_addr[check_off[i]]
+            t.found = &ram_out[check_off[i]]
+            error[i] = <uint8_t>run_test(c, &t, how)
+            for k in range(14):
+                regs_out[i, k] = <vector_regs>t.after[k]
+        go_outside(c)
+    vm.close()
