@@ -19,6 +19,7 @@ MARKS = re.compile(r"(<!-- tree -->\n```text\n)(.*?)(```\n<!-- /tree -->)", re.S
 TOPS = {"pyx86emu": True, "firmware": False, "bench": False, "docs": False, "tests": False}
 SOURCES = {".py", ".pxi", ".pyx", ".pyi", ".h"}
 WIDTH = 120
+INDENT = 4 * " "
 
 
 def directories(top: Path) -> list[Path]:
@@ -47,10 +48,9 @@ def tree(said: dict[str, str]) -> str:
         for directory in directories(ROOT / top):
             name = directory.relative_to(ROOT).as_posix()
             lines.append(f"{name + '/':<24}{said.get(name, '?')}")
-            if named and (inside := files(directory)):
-                lines += wrap(
-                    " ".join(inside), WIDTH, initial_indent="    ", subsequent_indent="    "
-                )
+            if named:
+                inside = " ".join(files(directory))
+                lines += wrap(inside, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
     return "\n".join(lines) + "\n"
 
 
