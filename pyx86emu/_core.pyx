@@ -50,6 +50,16 @@ cdef extern from "Python.h" nogil:
     PyThreadState* PyEval_SaveThread()
     void PyEval_RestoreThread(PyThreadState*)
 
+cdef extern from "<errno.h>" nogil:
+    int io_errno "errno"
+    int IO_EAGAIN "EAGAIN"
+    int IO_EBADF "EBADF"
+    int IO_EEXIST "EEXIST"
+    int IO_EINTR "EINTR"
+    int IO_EINVAL "EINVAL"
+    int IO_ENOENT "ENOENT"
+    int IO_ENOMEM "ENOMEM"
+
 cdef extern from "<sys/mman.h>" nogil:
     int PROT_NONE
     int mprotect(void*, size_t, int)
@@ -59,6 +69,7 @@ cdef struct Op
 
 cdef extern from "core/host.h" nogil:
     uint64_t LOAD_FAILED
+    uint64_t FOREVER
     int GUARD
     int CHUNK
     int MAX_CHUNKS
@@ -83,14 +94,19 @@ cdef extern from "core/host.h" nogil:
     void at_fence()
     int at_cas(uintptr_t, uint32_t, uint32_t, int)
     int64_t host_ns()
+    uint64_t io_load(const uint64_t*)
+    void io_publish(uint64_t*, uint64_t)
+    uint64_t io_fetch_add(uint64_t*, uint64_t)
+    uint32_t io_fetch_add32(uint32_t*, uint32_t)
+    uint64_t io_exchange(uint64_t*, uint64_t)
     int lowest_one(uint32_t)
     uint64_t high64(uint64_t, uint64_t)
 
 include "core/base/numbers.pxi"
-include "core/io/ioeventfd.pxi"
-include "core/io/iotable.pxi"
-include "core/face/ioeventfd_api.pxi"
-include "core/face/irqfd_api.pxi"
+include "core/io/sinks.pxi"
+include "core/io/find.pxi"
+include "core/io/rings.pxi"
+include "core/io/registry.pxi"
 include "core/chips/pic.pxi"
 include "core/chips/pit.pxi"
 include "core/base/models.pxi"
@@ -98,7 +114,9 @@ include "core/base/cpu.pxi"
 include "core/base/vmstate.pxi"
 include "core/base/flags.pxi"
 include "core/base/threads.pxi"
-include "core/cpu/debug.pxi"
+include "core/base/granules.pxi"
+include "core/base/debug.pxi"
+include "core/base/lifecycle.pxi"
 include "core/cpu/memory.pxi"
 include "core/io/bus.pxi"
 include "core/cpu/interrupts.pxi"
@@ -120,6 +138,8 @@ include "core/cpu/forms.pxi"
 include "core/cpu/opcodes.pxi"
 include "core/run.pxi"
 include "core/face/tables.pxi"
+include "core/face/ioeventfd_api.pxi"
+include "core/face/irqfd_api.pxi"
 include "core/face/slots.pxi"
 include "core/face/vm.pxi"
 include "core/face/vcpu.pxi"

@@ -32,6 +32,7 @@ from .devices import (
 )
 from .disks.image import Disk, Source
 from .firmware import rom
+from .screen.display import DirtyLog
 from .screen.text import Screen
 
 KIB = 1 << 10
@@ -157,7 +158,7 @@ class Machine(Single):
         if memory > EXTENDED:
             vm.add_memory(EXTENDED, memory - EXTENDED)
         self.video = TextVideo()
-        self.screen = Screen(vm, self.video, text)
+        self.screen = Screen(vm, self.video, DirtyLog(text))
 
     def _add_devices(self, rtc_base: datetime | None, log_limit: int) -> None:
         self.serial_log = Log(log_limit)

@@ -94,6 +94,11 @@ cdef enum:                       # KVM's exit reasons, and ours
     EXIT_DEADLINE = 0x1001
     EXIT_RAISE = 0x2000          # a device raised; never seen outside
 
+cdef enum:                       # c.run.error: why EXIT_INTERNAL; vcpu.pxi has the words
+    ERR_NONE = 0
+    ERR_PE = 1
+    ERR_FETCH = 2
+
 # The state of a vCPU, by sections. A saved state is `arch`, `system`, `events` and, in the middle of an instruction,
 # `locked`, `reads` and `exits`. `run`, `blocks`, `threads` and `python` are made again from nothing; `debug` is the
 # host's. `arch` and the first fields of `run` are within 128 bytes of the start, where an address takes one byte.
@@ -292,6 +297,11 @@ cdef enum:
     F_ARITH = 0x8D5
 
 
+# Stands in c.blocks.calls where no CALL was yet.
+cdef Op NO_CALL
+memset(&NO_CALL, 0, sizeof(Op))
+
+
 cdef inline uint8_t* P8(CPU* c, uint32_t off) noexcept nogil:
     return <uint8_t*>c + off
 
@@ -319,6 +329,15 @@ cdef inline void put_reg(CPU* c, uint32_t off, int size, uint32_t v) noexcept no
 cdef inline uint32_t cut(uint32_t v, int size) noexcept nogil:
     return v & 0xFF if size == 1 else (v & 0xFFFF if size == 2 else v)
 
+
+cdef inline int32_t sign(uint32_t a, int size) noexcept nogil:
+    if size == 1:
+        return <int8_t>a
+    if size == 2:
+        return <int16_t>a
+    return <int32_t>a
+
+
 cdef inline uint32_t EA(CPU* c, Op* o) noexcept nogil:
     return (<uint32_t>P16(c, o.base)[0] + P16(c, o.index)[0] + o.disp) & 0xFFFF
 
@@ -332,6 +351,16 @@ cdef inline Op* first_of(Op* o) noexcept nogil:
 cdef inline uint64_t retired_at(CPU* c, Op* o) noexcept nogil:
     """Instructions retired when the one of `o` begins."""
     return c.run.slice_end - <uint64_t>(c.run.left + first_of(o).n - before(o))
+
+
+cdef void begin(CPU* c, int64_t instructions) noexcept nogil:
+    c.run.left = instructions
+    c.run.slice_end = c.run.retired + <uint64_t>instructions
+
+
+cdef inline void finish_slice(CPU* c) noexcept nogil:
+    c.run.retired = c.run.slice_end - <uint64_t>c.run.left
+
 
 cdef inline Op* leave_at(CPU* c, Op* o) noexcept nogil:
     """Stop before the instruction of `o`."""

@@ -74,11 +74,6 @@ cdef Op* take_anew(CPU* c, Op* o, uint32_t ip) noexcept nogil:
 # goes elsewhere finds its way by the hash. Ops stay where they are until drop_blocks(); one that was decoded anew
 # may be no CALL any more, but its t0 is a block or NULL all the same, and the key tells whether it is the right one. If
 # it is a Jcc now its t0 is followed without a look: so it is only set to the block behind it in the same segment.
-# NO_CALL stands where there was none yet.
-
-cdef Op NO_CALL
-memset(&NO_CALL, 0, sizeof(Op))
-
 
 cdef inline void called(CPU* c, Op* o) noexcept nogil:
     c.blocks.calls[c.blocks.depth] = o
@@ -101,12 +96,6 @@ cdef Op* return_slow(CPU* c, Op* call, uint32_t ip) noexcept nogil:
     if call == &NO_CALL or call.fip != ip or header(first_of(call)).key >> 16 != c.arch.sb[CS] >> 4:
         return look_up(c, NULL)
     return look_up(c, &call.t0)
-
-
-cdef void forget_calls(CPU* c) noexcept nogil:
-    cdef int i
-    for i in range(CALLS):
-        c.blocks.calls[i] = &NO_CALL
 
 
 cdef Op* end_block(CPU* c, Op* o) noexcept nogil:

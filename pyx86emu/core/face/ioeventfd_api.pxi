@@ -58,27 +58,10 @@ cdef object not_copied(object self, str owned):
 cdef object io_take_count(int fd):
     """Read an eventfd without waiting, whether it is a blocking one or not: 0 when it is empty."""
     cdef uint64_t count = 0
-    cdef io_iovec part
-    cdef io_pollfd p
-    cdef long n
-    cdef int error = 0
-    part.iov_base = &count
-    part.iov_len = 8
+    cdef int error
     with nogil:
-        n = io_syscall(IO_SYS_PREADV2, <long>fd, &part, <long>1, <long>-1, <long>-1,
-                       <long>IO_RWF_NOWAIT)
-        if n < 0:
-            error = io_errno
-        if error != 0 and error != IO_EAGAIN and error != IO_EBADF:
-            # A kernel before 5.8. Another reader may come between these lines; then this one waits.
-            p.fd = fd
-            p.events = IO_POLLIN
-            p.revents = 0
-            error = IO_EAGAIN
-            if io_poll(&p, 1, 0) == 1 and p.revents & IO_POLLIN:
-                n = io_read(fd, &count, 8)
-                error = 0 if n == 8 else io_errno
-    if error != 0 and error != IO_EAGAIN:
+        error = eventfd_take(fd, &count)
+    if error != 0:
         raise OSError(error, f"{os.strerror(error)} while reading eventfd {fd}")
     return count
 

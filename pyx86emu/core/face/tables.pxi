@@ -1,39 +1,6 @@
-# The tables of a VM: make them, change them while every vCPU is outside, free them. Knows order, not devices.
+# The tables of a VM: change them while every vCPU is outside. Knows order, not devices.
 #
 # All of this runs with the GIL, what changes something between Vm.stop() and Vm.resume(): see there.
-
-cdef VM* new_vm() except NULL:
-    cdef VM* vm = <VM*>calloc(1, sizeof(VM))
-    if vm == NULL:
-        raise MemoryError("no memory for a Vm")
-    vm.mem = <Mem*>calloc(1, sizeof(Mem))
-    vm.iotable = iotable_new()
-    if vm.mem == NULL or vm.iotable == NULL:
-        free_vm(vm)
-        raise MemoryError("no memory for a Vm")
-    pthread_mutex_init(&vm.writers, NULL)
-    pthread_mutex_init(&vm.chip_lock, NULL)
-    vm.refs = 1
-    vm.a20 = 1
-    vm.epoch = 1
-    vm.timer = FOREVER
-    vm.pit_edge = FOREVER
-    rebuild_tables(vm)
-    return vm
-
-
-cdef void free_vm(VM* vm) noexcept:
-    """Drop one reference; the last of a Vm, its vCPUs and its memory slots frees the tables."""
-    vm.refs -= 1
-    if vm.refs > 0:
-        return
-    if vm.iotable != NULL:
-        iotable_free(vm.iotable)
-    for bus in range(2):
-        free(vm.ranges[bus])
-    free(vm.mem)
-    free(vm)
-
 
 cdef enum:                       # what a change of a table came to
     CHANGED = 0
@@ -156,7 +123,7 @@ cdef int put_a20(VM* vm, bint up) noexcept nogil:
     """CHANGED, or TAKEN: a vCPU without the line keeps it closed."""
     cdef int i
     for i in range(vm.ncpus):
-        if up and vm.cpu[i] != NULL and vm.cpu[i].m.address_lines == 20:
+        if up and vm.cpu[i] != NULL and vm.cpu[i].m.address_bits == 20:
             return TAKEN
     vm.a20 = up
     return CHANGED
