@@ -330,7 +330,7 @@ def test_every_path_that_a_command_names_exists(page: Path) -> None:
     words = [
         word
         for fence in pages.fences(page)
-        for command in fence.commands
+        for command in (fence.commands if fence.language == "sh" else ())
         for word in command.split()
         if re.match(r"(tests|pyx86emu|bench|firmware)/", word)
     ]
