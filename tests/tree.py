@@ -47,7 +47,7 @@ def tree(said: dict[str, str]) -> str:
     for top, named in TOPS.items():
         for directory in directories(ROOT / top):
             name = directory.relative_to(ROOT).as_posix()
-            lines.append(f"{name + '/':<30}{said.get(name, '?')}")
+            lines.append(f"{name + '/':<28}  {said.get(name, '?')}")
             if named:
                 inside = " ".join(files(directory))
                 lines += wrap(inside, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
