@@ -131,6 +131,45 @@ def test_every_promise_of_reliability_says_what_holds_it() -> None:
     assert len(set(re.findall(r"`(test_\w+)`", text))) > 60
 
 
+@pytest.fixture(scope="module")
+def sources() -> dict[str, str]:
+    """The text of each source file, by its name."""
+    suffixes = (".py", ".pxi", ".pyx", ".pyi", ".h")
+    paths = [path for path in (ROOT / "pyx86emu").rglob("*") if path.suffix in suffixes]
+    return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in paths}
+
+
+#: How the core works, by the names of its functions.
+INSIDE = [ROOT / "docs" / page for page in ("CORE.md", "IO.md", "PERFORMANCE.md")]
+
+
+@pytest.mark.parametrize("page", INSIDE, ids=pages.name)
+def test_every_function_that_a_page_names_exists(page: Path, sources: dict[str, str]) -> None:
+    named = {text for text in pages.code(page) if re.fullmatch(r"[a-z]\w*_\w+(\(\))?", text)}
+    known = set(re.findall(r"\w+", " ".join(sources.values())))
+
+    assert not {text.removesuffix("()") for text in named} - known
+
+
+@pytest.mark.parametrize("page", INSIDE, ids=pages.name)
+def test_a_function_is_in_the_file_that_a_page_names(page: Path, sources: dict[str, str]) -> None:
+    text = re.sub(r"\s+", " ", pages.prose(page))
+    placed = re.findall(r"`(\w+)(?:\(\))?` (?:\(|in )`([\w/]+\.pxi)`", text)
+
+    wrong = [
+        f"{name} in {file}"
+        for name, file in placed
+        if not any(
+            re.search(rf"\b{name}\b", source)
+            for path, source in sources.items()
+            if path.endswith(f"/{file}")
+        )
+    ]
+
+    assert placed or page.name != "CORE.md"
+    assert not wrong
+
+
 def test_every_field_of_the_cpu_that_a_page_names_exists() -> None:
     source = (ROOT / "pyx86emu/core/base/cpu.pxi").read_text("utf-8")
     structs = dict(re.findall(r"^cdef struct (\w+):[^\n]*\n(.*?)(?=^\S|\Z)", source, re.M | re.S))
