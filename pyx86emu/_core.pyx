@@ -49,6 +49,7 @@ cdef extern from "Python.h" nogil:
         pass
     PyThreadState* PyEval_SaveThread()
     void PyEval_RestoreThread(PyThreadState*)
+    Py_ssize_t Py_REFCNT(PyObject*)
 
 cdef extern from "<errno.h>" nogil:
     int io_errno "errno"
@@ -102,6 +103,12 @@ cdef extern from "core/host.h" nogil:
     int lowest_one(uint32_t)
     uint64_t high64(uint64_t, uint64_t)
 
+# Calls upwards. A file uses names of the files before it; these few functions are called by a file below the one that
+# has them, each for a reason. (Cython needs no declaration for a call.) tests/arrows.py reads this list.
+#
+#   decode_ops  cpu/blocks -> cpu/decode  a block is filled by the decoder, which names all handlers, and they use blocks
+#   call_timer  run -> face/vm            a timer is a Python function that the Vm keeps
+
 include "core/base/numbers.pxi"
 include "core/io/sinks.pxi"
 include "core/io/find.pxi"
@@ -137,15 +144,16 @@ include "core/cpu/decode.pxi"
 include "core/cpu/forms.pxi"
 include "core/cpu/opcodes.pxi"
 include "core/run.pxi"
+include "core/face/errors.pxi"
 include "core/face/tables.pxi"
+include "core/face/slots.pxi"
 include "core/face/ioeventfd_api.pxi"
 include "core/face/irqfd_api.pxi"
-include "core/face/slots.pxi"
-include "core/face/vm.pxi"
-include "core/face/vcpu.pxi"
 include "core/face/registers.pxi"
+include "core/face/vcpu.pxi"
+include "core/face/vm.pxi"
 include "core/face/fork.pxi"
 include "core/face/dispatch.pxi"
+include "core/face/factories.pxi"
 include "core/lab/vectors.pxi"
 include "core/lab/measure.pxi"
-include "core/face/factories.pxi"

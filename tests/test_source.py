@@ -21,9 +21,10 @@ TESTS = sorted(p for p in (ROOT / "tests").rglob("*.py"))
 LAYERS = (
     "errors exits models owned irqfd",
     "_core",
-    "events memory log clock bus device vm",
+    "events memory log clock state bus device vm",
     "pc.devices pc.disks pc.screen pc.firmware pc",
-    "pc.machine",
+    "pc.board",
+    "pc.limits pc.machine",
     "tools",  # whatever is not named here: measure, conformance ...
     "__init__",  # the public names
     "cli examples __main__",

@@ -147,7 +147,7 @@ class FloppyChip(PioDevice):
     def _leave_reset(self) -> None:
         """In polling mode, which is the default, all four drives seem to become ready."""
         self.reset_senses = 4
-        self._reset_timer = self.clock.call_after(self.delay, self._reset_done)
+        self._reset_timer = self.clock.call_after(self.delay, self._reset_done, "floppy.reset")
 
     def _reset_done(self) -> None:
         self._interrupt(True)
@@ -283,9 +283,9 @@ class FloppyChip(PioDevice):
         self.phase = IDLE
         self._tell_seeks()
 
-    def _later(self, fn: Callable[[], None]) -> None:
+    def _later(self, fn: Callable[[], None], name: str) -> None:
         self.phase = EXECUTION
-        self._timer = self.clock.call_after(self.delay, fn)
+        self._timer = self.clock.call_after(self.delay, fn, name)
 
     def _drive(self, unit: int) -> Drive | None:
         return self.drives[unit] if unit < len(self.drives) else None

@@ -159,7 +159,8 @@ class FloppyController(FloppyChip):
         self.seek_ends = [old for old in self.seek_ends if old & 3 != unit]
         self.seeking |= 1 << unit
         self.seek_targets[unit] = (cylinder, pcn, st0)
-        self._seek_timers[unit] = self.clock.call_after(self.delay, partial(self._end_seek, unit))
+        end = partial(self._end_seek, unit)
+        self._seek_timers[unit] = self.clock.call_after(self.delay, end, f"floppy.seek{unit}")
         self._done()
 
     def _end_seek(self, unit: int) -> None:
@@ -208,7 +209,7 @@ class FloppyController(FloppyChip):
         self.physical = 1
         self.sectors_left = self.parameters[7] if select & 0x80 else 0
         self.st1 = self.st2 = 0
-        self._later(self._run_sectors)
+        self._later(self._run_sectors, "floppy.sectors")
 
     def _read_data(self) -> None:
         self._start_sectors(READ)
@@ -353,7 +354,7 @@ class FloppyController(FloppyChip):
         self.unit, self.head = select & 3, select >> 2 & 1
         self.ids = [0, 0, 0, 0]
         self.st1 = self.st2 = 0
-        self._later(self._run_read_id)
+        self._later(self._run_read_id, "floppy.read-id")
 
     def _run_read_id(self) -> None:
         drive = self._ready_drive()
@@ -374,7 +375,7 @@ class FloppyController(FloppyChip):
         self.ids = [0, 0, 0, self.parameters[1]]
         self.eot = self.parameters[2]
         self.st1 = self.st2 = 0
-        self._later(self._run_format)
+        self._later(self._run_format, "floppy.format")
 
     def _run_format(self) -> None:
         drive = self._ready_drive()

@@ -119,7 +119,9 @@ class Chip8042(PioDevice):
             elif self._has_more:
                 # One interrupt a byte: the handler reads port 60h more than once and ends
                 # before the next byte comes over the cable.
-                self._byte_timer = self.clock.call_after(self.byte_gap, self._next_byte)
+                self._byte_timer = self.clock.call_after(
+                    self.byte_gap, self._next_byte, "keyboard.byte"
+                )
         return value
 
     def pio_write(self, offset: int, size: int, value: int) -> None:

@@ -112,7 +112,7 @@ class Keyboard8042(Chip8042):
             self._move(*self.queue.popleft())
             self._rest()
         if self.queue and not self._key_waits:
-            self._key_timer = self.clock.call_after(self.byte_gap, self._pump)
+            self._key_timer = self.clock.call_after(self.byte_gap, self._pump, "keyboard.key")
 
     @property
     def _key_waits(self) -> bool:
@@ -128,7 +128,7 @@ class Keyboard8042(Chip8042):
         rest = self.rest_until - self.clock.now()
         if rest > 0:
             if not self._key_waits:
-                self._key_timer = self.clock.call_after(rest, self._pump)
+                self._key_timer = self.clock.call_after(rest, self._pump, "keyboard.key")
             return False
         return True
 
@@ -313,7 +313,7 @@ class Keyboard8042(Chip8042):
 
     def _start_repeat(self, ns: int) -> None:
         self._repeat_waits = False
-        self._repeat_timer = self.clock.call_after(ns, self._repeat)
+        self._repeat_timer = self.clock.call_after(ns, self._repeat, "keyboard.repeat")
 
     def _stop_repeat(self) -> None:
         self._repeat_waits = False
