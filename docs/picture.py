@@ -6,7 +6,8 @@
 import sys
 
 from pyx86emu.cli import demo
-from pyx86emu.pc.machine import TEXT_MEMORY, Machine
+from pyx86emu.pc.board import TEXT_MEMORY
+from pyx86emu.pc.machine import Machine
 
 COLUMNS, ROWS = 80, 25
 GREY, WHITE, GREEN, YELLOW = 0x07, 0x0F, 0x0A, 0x0E
