@@ -27,7 +27,7 @@ from itertools import islice
 
 from .errors import BusError
 from .exits import ExitReason
-from .irqfd import IrqFds, eventfd_identity
+from .irqfd import IrqFds
 from .models import canonical, fields
 
 cdef extern from "<pthread.h>" nogil:

@@ -20,24 +20,6 @@ from typing import NoReturn, Protocol
 EVENTS = select.EPOLLIN | select.EPOLLET
 
 
-def _info(fd: int, name: str) -> str | None:
-    """A line of /proc/self/fdinfo; None: this kernel has none of that name."""
-    with open(f"/proc/self/fdinfo/{fd}") as info:
-        return next((line.split()[1] for line in info if line.startswith(name)), None)
-
-
-def eventfd_identity(fd: int) -> str:
-    """Tell one eventfd from another: what the kernel calls it. OSError EBADF, EINVAL."""
-    try:
-        if os.readlink(f"/proc/self/fd/{fd}") != "anon_inode:[eventfd]":
-            raise OSError(
-                errno.EINVAL, f"descriptor {fd} is no eventfd: make one with os.eventfd()"
-            )
-        return _info(fd, "eventfd-id") or f"fd {fd}"
-    except FileNotFoundError:
-        raise OSError(errno.EBADF, f"descriptor {fd} is not open") from None
-
-
 class Lines(Protocol):
     """What a Vm does for its irqfds."""
 
@@ -59,11 +41,11 @@ class IrqFd:
     _owner: "IrqFds"
     gsi: int
     fd: int
-    identity: str
+    identity: int
     resample: Bell | None
 
     def __init__(
-        self, owner: "IrqFds", gsi: int, fd: int, identity: str, resample: Bell | None
+        self, owner: "IrqFds", gsi: int, fd: int, identity: int, resample: Bell | None
     ) -> None:
         if hasattr(self, "_owner"):
             raise RuntimeError("an IrqFd is initialised once: Vm.irqfd() makes another one")
@@ -91,14 +73,25 @@ class IrqFd:
 
 
 class IrqFds:
-    """The irqfds of one Vm and the thread that waits for them. `take` empties an eventfd."""
+    """The irqfds of one Vm and the thread that waits for them.
 
-    def __init__(self, lines: Lines, take: Callable[[int], int]) -> None:
+    Of an eventfd `take` empties the counter, `count` looks at it, `identity` says which one it is.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        take: Callable[[int], int],
+        count: Callable[[int], int],
+        identity: Callable[[int], int],
+    ) -> None:
         self._stop: list[int] = []  # the one who pops the descriptor ends the thread
         self._lines = lines
         self._take = take
+        self._count = count
+        self._identity = identity
         self._entries: dict[IrqFd, None] = {}  # the one who pops an entry removes it
-        self._by_identity: dict[str, IrqFd] = {}
+        self._by_identity: dict[int, IrqFd] = {}
         self._adding: dict[IrqFd, None] = {}  # not in epoll yet
         self._kept: dict[IrqFd, int] = {}  # counts that were there before, and stay
         self._closed = False
@@ -138,7 +131,7 @@ class IrqFds:
         finally:
             self._end()
 
-    def add(self, gsi: int, fd: int, identity: str, resample: Bell | None) -> IrqFd:
+    def add(self, gsi: int, fd: int, identity: int, resample: Bell | None) -> IrqFd:
         """Watch an eventfd. OSError EBUSY: it raises a line already; EBADF: the Vm is closed."""
         entry = IrqFd(self, gsi, fd, identity, resample)
         try:
@@ -159,7 +152,7 @@ class IrqFds:
             other = self._by_identity.setdefault(entry.identity, entry)
         if other is not entry:
             raise OSError(errno.EBUSY, f"eventfd {entry.fd} raises a line already: deassign that")
-        count = int(_info(entry.fd, "eventfd-count") or "0", 16)
+        count = self._count(entry.fd)
         if count:
             self._kept[entry] = count
         self._lines._irqfds_changed(self._entries)
@@ -176,7 +169,7 @@ class IrqFds:
         except FileExistsError:  # left from an entry whose number named something else for a while
             self._epoll.modify(fd, EVENTS)
 
-    def deassign(self, gsi: int, identity: str) -> None:
+    def deassign(self, gsi: int, identity: int) -> None:
         """Remove by eventfd and line; what is unknown is no error (KVM_IRQFD_FLAG_DEASSIGN)."""
         entry = self._by_identity.get(identity)
         if entry is not None and entry.gsi == gsi:
@@ -193,7 +186,7 @@ class IrqFds:
         if active:
             try:
                 with contextlib.suppress(OSError, ValueError):  # ValueError: epoll is closed
-                    if eventfd_identity(entry.fd) == entry.identity:
+                    if self._identity(entry.fd) == entry.identity:
                         self._epoll.unregister(entry.fd)
             finally:
                 self._by_identity.pop(entry.identity, None)
@@ -240,7 +233,7 @@ class IrqFds:
         """Is its descriptor still the eventfd it was? Numbers and ids are reused; epoll knows.
         The list in fdinfo is read, since a call of epoll would arm the event again."""
         try:
-            if eventfd_identity(entry.fd) != entry.identity:
+            if self._identity(entry.fd) != entry.identity:
                 return False
             with open(f"/proc/self/fdinfo/{self._epoll.fileno()}") as info:
                 lines = [line.split() for line in info]
@@ -263,7 +256,7 @@ class IrqFds:
                 continue
             with contextlib.suppress(OSError):  # closed meanwhile, or the number of another file
                 kept = self._kept.pop(entry, 0)
-                if kept and int(_info(fd, "eventfd-count") or "0", 16) == kept:
+                if kept and self._count(fd) == kept:
                     continue
                 self._epoll.modify(fd, EVENTS)  # fails if this is not the file that is watched
                 if self._take(fd):

@@ -6,7 +6,7 @@ cdef struct VM
 
 ctypedef Op* (*Fn)(CPU*, Op*) noexcept nogil
 
-# A chained block is gone to without a look, a guess only if its key is right.
+# A direct successor is followed unchecked; a guess is followed only if the block's key matches.
 cdef struct Op:                  # 48 bytes; operands are byte offsets into CPU, so AL and AH need no special case
     Fn fn
     Op* t0                       # chained block when the branch is not taken, or the only one; of a CALL a guess
@@ -24,7 +24,7 @@ cdef struct Op:                  # 48 bytes; operands are byte offsets into CPU,
     uint8_t k                    # index in the block
     uint8_t seg
 
-cdef struct Block:               # lies in the op slot before the block's first op
+cdef struct Block:               # fills the op slot before the block's first op
     uint32_t key                 # CS << 16 | IP: an alias of the same bytes is another block
     uint32_t lo                  # guest-physical bytes [lo, hi) it was decoded from
     uint32_t hi
@@ -174,8 +174,8 @@ cdef struct EventState:          # interrupts and what the last instruction leav
 
 cdef struct BlockState:          # decoded code, see blocks.pxi
     Op** hash
-    Op* calls[CALLS]             # the last ones, a ring: their t0 is where a RET goes on most often
-    uint32_t depth               # where the next CALL goes in `calls`
+    Op* calls[CALLS]             # the last ones: their t0 is where a RET most often goes on
+    uint32_t depth               # where the next CALL goes in `calls`, round and round
     uint8_t* codemap             # one bit a byte, canonical addresses
     Block** list                 # per canonical granule
     uint64_t* dirty_code         # granules that other vCPUs wrote to
@@ -183,9 +183,9 @@ cdef struct BlockState:          # decoded code, see blocks.pxi
     int pools
     int pool_used
     uint32_t generation
-    uint32_t hot_at[64]          # addresses whose bytes the guest rewrote while they were code, and how often
-    uint32_t hot_hits[64]
-    bint hot                     # one of them often
+    uint32_t rewritten_at[64]    # addresses whose bytes the guest rewrote while they were code, and how often
+    uint32_t rewrites[64]
+    bint rewritten_often         # one of them three times or more
     Op scratch[10]
 
 cdef struct ReadState:           # device reads of the running instruction, and REP INS
@@ -231,7 +231,7 @@ cdef struct ThreadState:         # what other threads want of this vCPU, and whe
     uint32_t request             # REQ_*
     bint kicked
     uint32_t waiting
-    uint32_t asleep              # in HLT without a deadline of its own: will wake nobody else
+    uint32_t asleep              # in HLT without a deadline of its own: it will wake no other vCPU
     uint64_t in_core             # 0: outside; else the epoch seen at the last block end
     uint64_t waited              # host ns in HLT, for another thread
     uint32_t inside              # a thread is in run(): for other vCPUs
@@ -374,13 +374,13 @@ cdef inline Op* leave_at(CPU* c, Op* o) noexcept nogil:
     return NULL
 
 cdef inline Op* leave_after(CPU* c, Op* o) noexcept nogil:
-    """Stop behind the instruction of `o`."""
+    """Stop after the instruction of `o`."""
     c.arch.ip = o.fip
     c.run.left += first_of(o).n - before(o) - 1
     return NULL
 
 cdef inline Op* enter(CPU* c, Op* nx) noexcept nogil:
-    """The only way into a block: charge it, or stop in front of it."""
+    """The only way into a block: charge its instructions, or stop before it."""
     c.run.left -= nx.n
     if c.run.left < at_get_floor(&c.run.floor):
         c.run.left += nx.n

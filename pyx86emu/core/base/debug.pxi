@@ -1,5 +1,5 @@
 # The guest's debug registers: breakpoints on code and data, DR6 and DR7. While one is on, the vCPU goes step by step
-# and, for data, the tables of RAM are closed, so that every access takes the slow path and comes by here.
+# and, for data, the tables of RAM are closed, so that every access takes the slow path and is compared here.
 
 cdef enum:
     DR6_BD = 0x2000              # MOV DR while DR7 has GD
@@ -35,7 +35,7 @@ cdef void set_dr(CPU* c, int n, uint32_t v) noexcept nogil:
         c.run.holes = c.vm.mem.filled
 
 
-cdef uint32_t hits(CPU* c, uint32_t at, uint32_t size, uint32_t kinds) noexcept nogil:
+cdef uint32_t breakpoints_hit(CPU* c, uint32_t at, uint32_t size, uint32_t kinds) noexcept nogil:
     """The bits in DR6 of the breakpoints on linear bytes [at, at + size). `kinds`: a bit for each value of R/W."""
     cdef uint32_t found = 0, n, first
     cdef int i
@@ -49,14 +49,14 @@ cdef uint32_t hits(CPU* c, uint32_t at, uint32_t size, uint32_t kinds) noexcept 
 
 
 cdef inline void watch(CPU* c, uint32_t at, uint32_t size, bint store) noexcept nogil:
-    """An access that takes the slow path: a trap behind the instruction if a breakpoint is on these bytes."""
+    """An access that takes the slow path: a trap after the instruction if a breakpoint is on these bytes."""
     if c.run.rd != c.run.ram:
-        c.events.trap_due |= hits(c, at, size, 0b1010 if store else 0b1000)
+        c.events.trap_due |= breakpoints_hit(c, at, size, 0b1010 if store else 0b1000)
 
 
 cdef bint code_breakpoint(CPU* c) noexcept nogil:
-    """A breakpoint on the next instruction faults before it, but for RF and behind a load of SS."""
+    """A breakpoint on the next instruction faults before it, unless RF is set or SS was just loaded."""
     if c.arch.rest & F_RF or c.events.trap_shadow == c.run.retired or c.events.carry or not breakpoints_on(c):
         return 0
-    c.events.trap_due = hits(c, c.arch.sb[CS] + c.arch.ip, 1, 0b0001)
+    c.events.trap_due = breakpoints_hit(c, c.arch.sb[CS] + c.arch.ip, 1, 0b0001)
     return c.events.trap_due != 0

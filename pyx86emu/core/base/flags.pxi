@@ -79,7 +79,7 @@ cdef inline void fl_set_cf(CPU* c, uint32_t cf) noexcept nogil:
 
 
 cdef inline void fl_result(CPU* c, uint32_t r, int size, uint32_t cf, uint32_t of, uint32_t af) noexcept nogil:
-    """SF ZF PF from the result, the others as told (each 0 or 1)."""
+    """SF ZF PF from the result, the others as given (each 0 or 1)."""
     put_res(c, r, size)
     c.arch.aux = of << 30 | af << 3
     c.arch.cfw = cf << 31

@@ -3,8 +3,8 @@
 # A vCPU is OUTSIDE (in_core == 0) in a Python device, waiting for the GIL or a lock, waiting in HLT, or not
 # running; else in_core is the epoch it saw at its last block end. Pending rings are flushed before it goes out.
 
-# The GIL. It is kept for the slice behind a call into Python, and let go if the next one has none: a guest that
-# exits all the time does not hand it over and back. A vCPU never waits for anything while it has it.
+# The GIL. It is kept for the slice after a call into Python, and released if the next slice has no such call: a guest
+# that exits all the time does not release and take it each time. A vCPU never waits for anything while it has it.
 
 cdef void let_gil_go(CPU* c) noexcept nogil:
     if c.python.gil:
@@ -127,7 +127,7 @@ cdef void resume_all(VM* vm) noexcept nogil:
 
 
 cdef void want(CPU* c, uint32_t what) noexcept nogil:
-    """Ask a vCPU, from any thread, to look up at its next block end."""
+    """Ask a vCPU, from any thread, to look at its requests at its next block end."""
     at_or32(&c.threads.request, what)
     at_put_floor(&c.run.floor, 0x7FFFFFFFFFFFFFFF)
     if at_get32(&c.threads.waiting):
@@ -135,7 +135,7 @@ cdef void want(CPU* c, uint32_t what) noexcept nogil:
 
 
 cdef void wake(CPU* c) noexcept nogil:
-    """Whoever waits for this vCPU, or sleeps in its HLT, looks again."""
+    """The threads that wait for this vCPU, and the one that sleeps in its HLT, look again."""
     pthread_mutex_lock(&c.threads.wait_lock)
     pthread_cond_broadcast(&c.threads.wait_cond)
     pthread_mutex_unlock(&c.threads.wait_lock)

@@ -20,7 +20,7 @@ cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm se
     uintptr_t wr[GRANULES]       # 0 also for ROM, code and armed dirty logging
     uint64_t code[GRANULES]      # by canonical granule: which vCPUs have decoded code here
     uint16_t canon[GRANULES]     # the granule that stands for this backing memory
-    uint16_t alias[GRANULES]     # ring of granules with the same backing
+    uint16_t alias[GRANULES]     # circular list of the granules with the same backing
     uint8_t attr[GRANULES]
     uintptr_t closed[GRANULES]   # all 0: every access takes a look
     uintptr_t filled[GRANULES]   # no 0, once somebody uses it: no hole is a short way

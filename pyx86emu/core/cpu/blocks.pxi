@@ -9,7 +9,7 @@ cdef inline Op** slot_of(CPU* c, uint32_t key) noexcept nogil:
 
 
 cdef inline Op* jump(CPU* c) noexcept nogil:
-    """Go on at CS:IP by way of the hash: behind a change of CS, or of the running block."""
+    """Go on at CS:IP by way of the hash: after a change of CS, or of the running block."""
     cdef uint32_t key = c.arch.sb[CS] << 12 | c.arch.ip
     cdef Op* nx = slot_of(c, key)[0]
     if RARELY(nx == NULL or header(nx).key != key or c.arch.ip > 0xFFFF):
@@ -61,19 +61,19 @@ cdef inline Op* take_again(CPU* c, Op* o, uint32_t ip) noexcept nogil:
     """Go on at CS:ip."""
     cdef Op* nx = o.t1
     if RARELY(nx == NULL or header(nx).key != (c.arch.sb[CS] << 12 | ip)):
-        return take_anew(c, o, ip)
+        return take_new(c, o, ip)
     return enter(c, nx)
 
 
-cdef Op* take_anew(CPU* c, Op* o, uint32_t ip) noexcept nogil:
+cdef Op* take_new(CPU* c, Op* o, uint32_t ip) noexcept nogil:
     c.arch.ip = ip
     return look_up(c, &o.t1)
 
 
-# Prediction of returns: a CALL is remembered, and its t0 is the block behind it once a RET has come there. A RET that
-# goes elsewhere finds its way by the hash. Ops stay where they are until drop_blocks(); one that was decoded anew
-# may be no CALL any more, but its t0 is a block or NULL all the same, and the key tells whether it is the right one. If
-# it is a Jcc now its t0 is followed without a look: so it is only set to the block behind it in the same segment.
+# Prediction of returns: a CALL is remembered, and its t0 is the block after it, once a RET has come there. A RET that goes
+# elsewhere finds its block by the hash. Ops stay where they are until drop_blocks(). One that was decoded again may be
+# another instruction now; its t0 is still a block or NULL, and the block's key says whether it is the right one. If it is
+# a Jcc now, its t0 is followed unchecked: so t0 is only set to the block after it in the same segment.
 
 cdef inline void called(CPU* c, Op* o) noexcept nogil:
     c.blocks.calls[c.blocks.depth] = o
@@ -99,7 +99,7 @@ cdef Op* return_slow(CPU* c, Op* call, uint32_t ip) noexcept nogil:
 
 
 cdef Op* end_block(CPU* c, Op* o) noexcept nogil:
-    """Not an instruction: the block is full, go on behind it. `n` counts all instructions before."""
+    """Not an instruction: the block is full, go on after it. `n` counts all instructions before."""
     cdef Op* nx = o.t0
     if nx != NULL:
         return enter(c, nx)
@@ -268,21 +268,21 @@ cdef void mark(CPU* c, uint32_t lo, uint32_t hi, bint code) noexcept nogil:
         lo += n
 
 
-cdef inline uint32_t hot_slot(uint32_t a) noexcept nogil:
+cdef inline uint32_t rewritten_slot(uint32_t a) noexcept nogil:
     return (a ^ a >> 6) & 63
 
 
-cdef inline bint hot(CPU* c, uint32_t a) noexcept nogil:
+cdef inline bint rewritten(CPU* c, uint32_t a) noexcept nogil:
     """Was code at this canonical address rewritten again and again?"""
-    return c.blocks.hot_at[hot_slot(a)] == a and c.blocks.hot_hits[hot_slot(a)] >= 3
+    return c.blocks.rewritten_at[rewritten_slot(a)] == a and c.blocks.rewrites[rewritten_slot(a)] >= 3
 
 
 cdef bint fluid(CPU* c, uint32_t pa, uint32_t size) noexcept nogil:
     """Are these bytes, an immediate, rewritten so often that reading them at each use is cheaper than decoding
-    anew? Not if a block has them as something else too, or they cross a granule."""
+    again? Not if a block has them as something else too, or they cross a granule."""
     cdef uint32_t a = canonical_address(c, pa), n = a >> 8
     cdef Block* b = c.blocks.list[n]
-    if not hot(c, a) or (pa & 255) + size > 256:
+    if not rewritten(c, a) or (pa & 255) + size > 256:
         return 0
     while b != NULL:
         if overlaps(c, b, n, a & 255, (a & 255) + size) and not has_fluid(b, pa, size):
@@ -301,17 +301,17 @@ cdef bint has_fluid(Block* b, uint32_t pa, uint32_t size) noexcept nogil:
 
 
 cdef void count_rewrite(CPU* c, uint32_t a) noexcept nogil:
-    cdef uint32_t at = hot_slot(a)
-    if c.blocks.hot_at[at] != a:
-        c.blocks.hot_at[at] = a
-        c.blocks.hot_hits[at] = 0
-    c.blocks.hot_hits[at] += 1
-    if c.blocks.hot_hits[at] == 3:
-        c.blocks.hot = 1
+    cdef uint32_t at = rewritten_slot(a)
+    if c.blocks.rewritten_at[at] != a:
+        c.blocks.rewritten_at[at] = a
+        c.blocks.rewrites[at] = 0
+    c.blocks.rewrites[at] += 1
+    if c.blocks.rewrites[at] == 3:
+        c.blocks.rewritten_often = 1
 
 
 cdef void enlist(CPU* c, Block* b, int i, int g) noexcept nogil:
-    if i == 1 and b.gran[0] == g:                # two aliases of one granule side by side
+    if i == 1 and b.gran[0] == g:                # two neighbours are aliases of one granule
         b.gran[1] = -1
         b.next[1] = NULL
         return
@@ -330,7 +330,7 @@ cdef void delist(CPU* c, Block* b, int g) noexcept nogil:
 
 
 cdef Op* stale_block(CPU* c, Op* o) noexcept nogil:
-    """First op of a block whose bytes have changed: decode into the same storage, charge anew."""
+    """First op of a block whose bytes have changed: decode into the same storage, charge again."""
     cdef Block* b = header(o)
     c.run.left += o.n
     if decode_block(c, b, o) == 0:
@@ -343,7 +343,7 @@ cdef Op* stale_block(CPU* c, Op* o) noexcept nogil:
 
 
 cdef void invalidate(CPU* c, Block* b) noexcept nogil:
-    """Out of both lists; chains and hash keep pointing at its first op, which decodes anew."""
+    """Out of both lists; chains and hash keep pointing at its first op, which decodes again."""
     cdef Op* first = <Op*>b + 1
     first.fn = stale_block
     b.stale = 1
@@ -363,7 +363,7 @@ cdef void code_written(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
     who = at_get64(&mem.code[n])
     if who >> c.no & 1:
         if c.blocks.list[n] == NULL:
-            unclaim(c, g)                        # code no longer: left claimed in case it was to be decoded anew
+            unclaim(c, g)                        # code no longer: it stayed claimed in case it was to be decoded again
         elif touches(c, n, lo, hi):
             drop_overlap(c, o, g, lo, hi)
     if who & ~(1ULL << c.no):

@@ -8,8 +8,8 @@ cdef Op* fault(CPU* c, Op* o, int vector) noexcept nogil:
 
 
 cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back, Op* call) noexcept nogil:
-    """Enter the handler of `vector`, which returns to `back`, behind `call`, as its IRET will expect; the block gets
-    back what it did not run beyond `o`. 0: a read of the table exits first and `o` will be run again."""
+    """Enter the handler of `vector`. Its IRET will return to `back`, and is predicted by `call`. The block gets back what
+    it did not run after `o`. 0: a read of the table exits first, and `o` will be run again."""
     cdef uint64_t ip, cs
     cdef uint32_t sp = c.arch.r[SP] & 0xFFFF
     while <uint32_t>vector * 4 + 3 > c.system.idt_limit:
@@ -53,7 +53,7 @@ cdef bint shutdown(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* software_int(CPU* c, Op* o, int vector) noexcept nogil:
-    """INT n, INT3, INTO, INT1: a trap, so it returns behind the instruction. Ends its block."""
+    """INT n, INT3, INTO, INT1: a trap, so it returns to the next instruction. Ends its block."""
     c.events.no_trap = 1
     if not deliver(c, o, vector, o.fip, o) or c.run.attn or c.run.why:
         return NULL
@@ -100,10 +100,10 @@ cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
 cdef inline void go_where_told(CPU* c) noexcept nogil:
     """After an instruction: go on at the CS and IP that a device set while it answered it."""
     if RARELY(c.python.moved) and not (c.reads.pending or c.reads.finish):
-        moved(c)
+        apply_moved(c)
 
 
-cdef void moved(CPU* c) noexcept nogil:
+cdef void apply_moved(CPU* c) noexcept nogil:
     if c.python.moved & MOVED_CS:
         c.arch.sb[CS] = c.python.moved_cs
     if c.python.moved & MOVED_IP:
@@ -122,12 +122,12 @@ cdef void take_trap(CPU* c) noexcept nogil:
     take_interrupt(c, 1)
 
 
-cdef Op* guarded(CPU* c, Op* o) noexcept nogil:
+cdef Op* general_detect(CPU* c, Op* o) noexcept nogil:
     """MOV DR while DR7 has GD."""
     c.system.dr[6] |= DR6_BD
     c.system.dr[7] &= ~<uint32_t>DR7_GD
     return fault(c, o, 1)
 
 
-cdef inline bint wanted(CPU* c) noexcept nogil:
+cdef inline bint interrupt_due(CPU* c) noexcept nogil:
     return line_up(c) or c.events.inject >= 0 or c.events.nmi or c.events.intr_window

@@ -16,7 +16,7 @@ cdef inline Op* push(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
 
 cdef Op* push_slow(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
     cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF
-    if not slow_put(c, o, SS, sp, v, size):
+    if not put_any(c, o, SS, sp, v, size):
         return c.run.go
     P16(c, 4 * SP)[0] = <uint16_t>sp
     if c.run.attn:
@@ -86,7 +86,7 @@ cdef inline Op* pop_r(CPU* c, Op* o, int size) noexcept nogil:
 
 
 cdef Op* pop_r_slow(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint64_t v = slow_load(c, o, SS, P16(c, 4 * SP)[0], size)
+    cdef uint64_t v = load_any(c, o, SS, P16(c, 4 * SP)[0], size)
     if v == LOAD_FAILED:
         return c.run.go
     P16(c, 4 * SP)[0] += size
@@ -215,7 +215,7 @@ cdef Op* pushf32(CPU* c, Op* o) noexcept nogil:
 
 cdef inline Op* flags_loaded(CPU* c, Op* o) noexcept nogil:
     """After POPF or STI: an interrupt or a trap may be due now. Ends its block."""
-    if c.arch.rest & F_TF or (c.arch.rest & F_IF and wanted(c)):
+    if c.arch.rest & F_TF or (c.arch.rest & F_IF and interrupt_due(c)):
         return leave_after(c, o)
     return follow(c, o)
 

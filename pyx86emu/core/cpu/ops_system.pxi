@@ -39,7 +39,7 @@ cdef Op* sti(CPU* c, Op* o) noexcept nogil:
     if not c.arch.rest & F_IF:
         set_shadow(c, o, 0)
     c.arch.rest |= F_IF
-    if wanted(c):
+    if interrupt_due(c):
         return leave_after(c, o)
     return follow(c, o)
 
@@ -151,7 +151,7 @@ cdef Op* mov_to_cr(CPU* c, Op* o) noexcept nogil:
 cdef Op* mov_from_dr(CPU* c, Op* o) noexcept nogil:
     """Without CR4.DE, DR4 and DR5 are DR6 and DR7."""
     if c.system.dr[7] & DR7_GD:
-        return guarded(c, o)
+        return general_detect(c, o)
     P32(c, o.dst)[0] = c.system.dr[o.imm | 2 if o.imm >= 4 else o.imm]
     o = o + 1
     return GO(c, o)
@@ -159,7 +159,7 @@ cdef Op* mov_from_dr(CPU* c, Op* o) noexcept nogil:
 cdef Op* mov_to_dr(CPU* c, Op* o) noexcept nogil:
     """Ends its block: the next instruction may have a breakpoint."""
     if c.system.dr[7] & DR7_GD:
-        return guarded(c, o)
+        return general_detect(c, o)
     set_dr(c, o.imm | 2 if o.imm >= 4 else o.imm, P32(c, o.src)[0])
     return leave_after(c, o)
 

@@ -6,7 +6,7 @@ cdef enum:
 
 
 cdef inline Op* predicate(CPU* c, Op* o, int cc, bint negate) noexcept nogil:
-    """A Jcc whose target is behind the next o.src instructions."""
+    """A Jcc over the next o.src instructions."""
     return predicate_on(c, o, skip_if(c, cc, negate))
 
 
@@ -70,7 +70,7 @@ cdef inline Op* predicated_mov_ri(CPU* c, Op* o, int size) noexcept nogil:
     return GO(c, o)
 
 
-# -- with the predicate behind it, which is the next op --------------------------------------------------------
+# -- with the predicate after it, which is the next op ---------------------------------------------------------
 
 cdef inline Op* alu_rr_predicate(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
     """CMP and TEST."""

@@ -42,7 +42,32 @@ cdef object io_descriptor_error(int error, object fd):
                                   "Doorbell() to count without a descriptor")
     if error == -IO_ENOMEM:
         return MemoryError("no memory for another eventfd")
-    return OSError(-error, f"{os.strerror(-error)} while duplicating descriptor {fd!r}")
+    return OSError(-error, f"{os.strerror(-error)}: descriptor {fd!r}")
+
+
+cdef object io_identity(int fd):
+    """What the kernel calls an eventfd, the same through every descriptor; below 0 if it has no name for it: then only
+    the number is known. OSError EBADF, EINVAL."""
+    cdef int64_t id = -1
+    cdef int error
+    with nogil:
+        error = io_check_eventfd(fd)
+        if error == 0:
+            error = io_eventfd_id(fd, &id)
+    if error != 0:
+        raise io_descriptor_error(error, fd)
+    return id if id >= 0 else -1 - fd
+
+
+cdef object io_count(int fd):
+    """What an eventfd has counted, unread; 0 if this kernel does not say. OSError: it is not open."""
+    cdef uint64_t count = 0
+    cdef int error
+    with nogil:
+        error = io_fdinfo(fd, b"eventfd-count", 16, &count)
+    if error != 0 and error != -IO_ENOENT:
+        raise io_descriptor_error(error, fd)
+    return count
 
 
 cdef object io_take_count(int fd):
@@ -313,7 +338,7 @@ cdef uint64_t io_u64(object value, str name) except? 0:
     return number
 
 
-cdef struct IoKey:                          # what tells one entry from another
+cdef struct IoKey:                          # what an entry is known by
     int bus
     uint64_t addr
     uint64_t length

@@ -17,10 +17,10 @@ cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
     vm.open()
     line = irq_gsi(vm, gsi)
     number = io_number(fd)
-    identity = eventfd_identity(number)
+    identity = io_identity(number)
     bell = None if resample is None else Doorbell(resample)
     if vm._irqfds is None:
-        made = IrqFds(vm, io_take_count)             # releases the GIL: look again at what others may change
+        made = IrqFds(vm, io_take_count, io_count, io_identity)      # releases the GIL: look again at what others may change
         if vm.closed or vm._irqfds is not None:
             made.close()
         else:
@@ -32,7 +32,7 @@ cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
 cdef object irqfd_deassign(VmTables vm, object gsi, object fd):
     """Vm.irqfd_deassign()."""
     line = exact(gsi, "gsi")
-    identity = eventfd_identity(io_number(fd))
+    identity = io_identity(io_number(fd))
     if vm._irqfds is not None:
         vm._irqfds.deassign(line, identity)
 

@@ -15,7 +15,7 @@ cdef enum:
     IO_SINK_CHAINS = 256
 
 cdef enum:                                  # the low bits of IoBucket.what; the rest is a pointer
-    IO_WHAT_BUS = 3                         # bus + 1; a pointer of 0 beside it: the address is free again
+    IO_WHAT_BUS = 3                         # bus + 1; with a pointer of 0 the address is free again
     IO_WHAT_NODE = 4
     IO_WHAT_TAGS = 7
 

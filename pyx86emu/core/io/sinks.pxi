@@ -69,7 +69,7 @@ cdef struct Sink:
     uint64_t drained                        # SINK_BELL: rings drained so far; only touched under the GIL
     Sink *notify                            # SINK_BELL: rung when `pending` leaves 0
     # Below: what one table knows of it, under that table's writer lock. Bells are not listed.
-    int64_t id                              # eventfd-id in fdinfo, -1: this kernel tells none
+    int64_t id                              # eventfd-id in fdinfo, -1: this kernel has none
     uint64_t entries
     uint32_t cached                         # how many places of IoTable.numbers lead here
     Sink *next
@@ -128,9 +128,9 @@ cdef void sink_write_blocking(Sink *s, uint64_t n) noexcept nogil:
     """Add to an eventfd whose write could sleep: never write more than there is room for.
 
     O_NONBLOCK belongs to the open file, which others share, so it is not ours to set. Near the
-    maximum rings go in one by one, each behind POLLOUT; what finds no room is dropped. `busy` keeps
-    two vCPUs from filling the last place together. It is given up rather than waited for: its
-    holder may have been another thread when the process forked.
+    maximum rings go in one by one, each after POLLOUT; what finds no room is dropped. `busy` keeps
+    two vCPUs from filling the last place together. Nobody waits for it for long: its holder may
+    have been another thread when the process forked.
     """
     cdef uint64_t count
     cdef uint64_t one = 1
