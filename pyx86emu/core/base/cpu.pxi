@@ -3,6 +3,7 @@
 cdef struct CPU
 cdef struct Op
 cdef struct VM
+cdef struct Chips
 
 ctypedef Op* (*Fn)(CPU*, Op*) noexcept nogil
 
@@ -254,6 +255,7 @@ cdef struct CPU:
     PythonState python
     Rings rings                  # doorbells that were rung and are not yet written
     VM* vm
+    Chips* chips                 # the Vm's
     int no                       # index in the Vm
     Model m
 

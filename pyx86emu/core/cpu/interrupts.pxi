@@ -107,4 +107,4 @@ cdef void doze(CPU* c) noexcept nogil:
 
 cdef inline bint line_up(CPU* c) noexcept nogil:
     """Is the interrupt controller's INT output up (first vCPU only)?"""
-    return c.vm.irqchip_on and c.no == 0 and c.vm.chip.intr
+    return c.vm.irqchip_on and c.no == 0 and c.chips.irqchip.intr

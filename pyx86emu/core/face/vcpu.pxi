@@ -121,6 +121,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
         free_cpu(c)
         raise MemoryError("no memory for a vCPU")
     c.vm = vm
+    c.chips = vm.chips
     vm.refs += 1
     c.no = MAX_VCPUS                             # in no table yet
     c.run.ram = vm.mem.rd
@@ -222,7 +223,7 @@ cdef class Vcpu:
             vm.vm.cpu[vm.vm.ncpus] = self.c
             vm.vm.ncpus += 1
             if vm.vm.ncpus > 1:
-                share_chips(vm.vm)
+                share_chips(vm.vm.chips)
             if lines == 20:
                 vm.vm.a20 = 0
         vm.resume(lines == 20)
