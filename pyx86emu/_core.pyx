@@ -49,6 +49,17 @@ cdef extern from "Python.h" nogil:
         pass
     PyThreadState* PyEval_SaveThread()
     void PyEval_RestoreThread(PyThreadState*)
+    Py_ssize_t Py_REFCNT(PyObject*)
+
+cdef extern from "<errno.h>" nogil:
+    int io_errno "errno"
+    int IO_EAGAIN "EAGAIN"
+    int IO_EBADF "EBADF"
+    int IO_EEXIST "EEXIST"
+    int IO_EINTR "EINTR"
+    int IO_EINVAL "EINVAL"
+    int IO_ENOENT "ENOENT"
+    int IO_ENOMEM "ENOMEM"
 
 cdef extern from "<sys/mman.h>" nogil:
     int PROT_NONE
@@ -56,9 +67,11 @@ cdef extern from "<sys/mman.h>" nogil:
 
 cdef struct CPU
 cdef struct Op
+cdef struct Chips
 
 cdef extern from "core/host.h" nogil:
     uint64_t LOAD_FAILED
+    uint64_t FOREVER
     int GUARD
     int CHUNK
     int MAX_CHUNKS
@@ -83,26 +96,41 @@ cdef extern from "core/host.h" nogil:
     void at_fence()
     int at_cas(uintptr_t, uint32_t, uint32_t, int)
     int64_t host_ns()
+    uint64_t io_load(const uint64_t*)
+    void io_publish(uint64_t*, uint64_t)
+    uint64_t io_fetch_add(uint64_t*, uint64_t)
+    uint32_t io_fetch_add32(uint32_t*, uint32_t)
+    uint64_t io_exchange(uint64_t*, uint64_t)
     int lowest_one(uint32_t)
     uint64_t high64(uint64_t, uint64_t)
 
+# Calls upwards. A file uses names of the files before it; these few functions are called by a file below the one that
+# has them, each for a reason. (Cython needs no declaration for a call.) tests/arrows.py reads this list.
+#
+#   decode_ops  cpu/blocks -> cpu/decode  a block is filled by the decoder, which names all handlers, and they use blocks
+#   call_timer  run -> face/vm            a timer is a Python function that the Vm keeps
+#   Vm          chips/access -> face/vm   an EOI may signal an irqfd, and those are Python's
+
 include "core/base/numbers.pxi"
-include "core/io/ioeventfd.pxi"
-include "core/io/iotable.pxi"
-include "core/face/ioeventfd_api.pxi"
-include "core/face/irqfd_api.pxi"
+include "core/io/sinks.pxi"
+include "core/io/find.pxi"
+include "core/io/rings.pxi"
+include "core/io/registry.pxi"
 include "core/chips/pic.pxi"
 include "core/chips/pit.pxi"
+include "core/chips/chips.pxi"
 include "core/base/models.pxi"
 include "core/base/cpu.pxi"
 include "core/base/vmstate.pxi"
 include "core/base/flags.pxi"
+include "core/base/time.pxi"
 include "core/base/threads.pxi"
-include "core/chips/chips.pxi"
-include "core/cpu/debug.pxi"
+include "core/base/granules.pxi"
+include "core/base/debug.pxi"
+include "core/base/lifecycle.pxi"
 include "core/cpu/memory.pxi"
-include "core/io/bus.pxi"
 include "core/chips/access.pxi"
+include "core/io/bus.pxi"
 include "core/cpu/interrupts.pxi"
 include "core/cpu/blocks.pxi"
 include "core/cpu/ops_alu.pxi"
@@ -121,13 +149,16 @@ include "core/cpu/decode.pxi"
 include "core/cpu/forms.pxi"
 include "core/cpu/opcodes.pxi"
 include "core/run.pxi"
+include "core/face/errors.pxi"
 include "core/face/tables.pxi"
 include "core/face/slots.pxi"
-include "core/face/vm.pxi"
-include "core/face/vcpu.pxi"
+include "core/face/ioeventfd_api.pxi"
+include "core/face/irqfd_api.pxi"
 include "core/face/registers.pxi"
+include "core/face/vcpu.pxi"
+include "core/face/vm.pxi"
 include "core/face/fork.pxi"
 include "core/face/dispatch.pxi"
+include "core/face/factories.pxi"
 include "core/lab/vectors.pxi"
 include "core/lab/measure.pxi"
-include "core/face/factories.pxi"

@@ -25,10 +25,11 @@ class TimeSource(Protocol):
 class Timer:
     """One function that waits for its time; `cancel()` takes it back. For any thread."""
 
-    __slots__ = ("_clock", "_serial", "deadline")
+    __slots__ = ("_clock", "_serial", "deadline", "name")
 
-    def __init__(self, clock: "Clock", deadline: int, serial: int) -> None:
+    def __init__(self, clock: "Clock", deadline: int, serial: int, name: str = "") -> None:
         self.deadline = deadline
+        self.name = name
         self._clock = clock
         self._serial = serial
 
@@ -46,8 +47,18 @@ class Timer:
         clock._forget()
         return True
 
+    def state(self) -> tuple[str, int] | None:
+        """(name, deadline), of which its owner can make it again; None: it is over. ValueError: it
+        has no name."""
+        if not self.pending:
+            return None
+        if not self.name:
+            raise ValueError(f"{self!r} has no name and cannot be saved: give call_at() a name")
+        return self.name, self.deadline
+
     def __repr__(self) -> str:
-        return f"<Timer {'at' if self.pending else 'was at'} {self.deadline} ns>"
+        name = f"'{self.name}' " if self.name else ""
+        return f"<Timer {name}{'at' if self.pending else 'was at'} {self.deadline} ns>"
 
 
 class Clock:
@@ -57,6 +68,9 @@ class Clock:
     were made. A timer made by a called function waits for the core's next look at the time, so a
     function that always asks for "now" cannot stop the machine. What a function raises comes out
     of `run()`; the other timers stay.
+
+    A timer's name says what it is for: a function cannot be saved, a name and a deadline can. Each
+    owner names its timers so that it finds the function again ("rtc", "floppy.seek0").
 
     Every method may be called by any thread, also by a finalizer or a signal handler. The functions
     are called by the thread that runs the first vCPU, each once.
@@ -87,7 +101,7 @@ class Clock:
         if "_heap" in self.__dict__:
             raise RuntimeError("a Clock is initialised once: make another one")
         self._vm = vm
-        self._waiting: dict[int, tuple[int, Callable[[], object]]] = {}
+        self._waiting: dict[int, tuple[int, Callable[[], object], str]] = {}
         self._heap: list[tuple[int, int]] = []
         self._serial = count()
         #: The deadline that the core has, in a new list each time: `_arm` compares identities.
@@ -97,29 +111,38 @@ class Clock:
         """Guest time in nanoseconds since the machine was made."""
         return self._vm.time
 
-    def call_at(self, ns: int, fn: Callable[[], object]) -> Timer:
+    def call_at(self, ns: int, fn: Callable[[], object], name: str = "") -> Timer:
         """Call `fn` once guest time has reached `ns`; a time that is over, or less than 0, means
-        at once. TypeError: `ns` is no integer or `fn` cannot be called. ValueError: `ns` is beyond
-        292 years (2**63 - 1)."""
+        at once. TypeError: `ns` is no integer, `fn` cannot be called, `name` is no str. ValueError:
+        `ns` is beyond 292 years (2**63 - 1)."""
         if type(ns) is not int or not -LAST <= ns <= LAST:
             ns = whole(ns, "a timer's guest time in ns", -LAST, LAST)
-        return self._start(max(0, ns), fn)
+        return self._start(max(0, ns), fn, name)
 
-    def call_after(self, ns: int, fn: Callable[[], object]) -> Timer:
+    def call_after(self, ns: int, fn: Callable[[], object], name: str = "") -> Timer:
         """Call `fn` when `ns` nanoseconds of guest time have passed; less than 0 means at once.
         Errors as for `call_at`, but a sum beyond its limit is that limit."""
         if type(ns) is not int or not -LAST <= ns <= LAST:
             ns = whole(ns, "a timer's delay in ns", -LAST, LAST)
-        return self._start(min(max(0, self._vm.time + ns), LAST), fn)
+        return self._start(min(max(0, self._vm.time + ns), LAST), fn, name)
 
-    def _start(self, deadline: int, fn: Callable[[], object]) -> Timer:
+    @property
+    def timers(self) -> list[tuple[str, int]]:
+        """(name, deadline) of those that wait, in the order in which they will be called."""
+        waiting = self._waiting.copy()
+        order = sorted((deadline, serial) for serial, (deadline, _, _) in waiting.items())
+        return [(waiting[serial][2], deadline) for deadline, serial in order]
+
+    def _start(self, deadline: int, fn: Callable[[], object], name: str) -> Timer:
         if not callable(fn):
             raise TypeError(f"a timer calls a function, not {type(fn).__name__}")
+        if type(name) is not str:
+            raise TypeError(f"a timer's name is text (str), not {type(name).__name__}")
         serial = next(self._serial)
-        self._waiting[serial] = (deadline, fn)
+        self._waiting[serial] = (deadline, fn, name)
         heappush(self._heap, (deadline, serial))
         self._arm()
-        return Timer(self, deadline, serial)
+        return Timer(self, deadline, serial, name)
 
     def _first(self) -> tuple[int, int] | None:
         """Deadline and serial number of the timer that is next."""
@@ -186,12 +209,12 @@ class Clock:
     def _rebuild(self) -> None:
         """Begin a heap without the timers that are over."""
         known = self._waiting.copy()
-        heap = [(deadline, serial) for serial, (deadline, _) in known.items()]
+        heap = [(deadline, serial) for serial, (deadline, _, _) in known.items()]
         heapify(heap)
         self._heap = heap
         # A timer that was made after the copy may be in the old heap only. It was in `_waiting`
         # before that; a number that is in the heap twice does no harm.
-        for serial, (deadline, _) in self._waiting.copy().items():
+        for serial, (deadline, _, _) in self._waiting.copy().items():
             if serial not in known:
                 heappush(heap, (deadline, serial))
 

@@ -21,7 +21,7 @@ class _NoTime:
 class _NoClock(Clock):
     """The clock of a device that is not attached: nobody can wait for it."""
 
-    def _start(self, deadline: int, fn: Callable[[], object]) -> Timer:
+    def _start(self, deadline: int, fn: Callable[[], object], name: str) -> Timer:
         raise RuntimeError(
             "a device that is not attached has no clock: attach it to a bus, or set its .clock"
         )

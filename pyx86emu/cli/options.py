@@ -16,6 +16,8 @@ MIB = 1 << 20
 UNITS = {"": MIB, "k": 1 << 10, "m": MIB, "g": 1 << 30}
 #: What QEMU calls standard input and output.
 STDIO = ("stdio", "mon:stdio")
+#: A guest that has been quiet for so many guest seconds may be waiting for a key (--type).
+QUIET = 0.5
 DEFAULT_SHIFT = 7
 LARGEST_SHIFT = 10
 

@@ -14,11 +14,11 @@ from .. import models
 from ..errors import DiskError, Pyx86Error
 from ..exits import ExitReason
 from ..pc.disks.image import Disk
+from ..pc.limits import Limits
 from ..pc.machine import Machine
 from . import options as arguments
 from . import output
-from .limits import QUIET, Limits
-from .options import STDIO
+from .options import QUIET, STDIO
 from .signals import Ending
 from .status import (
     HOST,
@@ -203,11 +203,11 @@ def _outcome(m: Machine, options: argparse.Namespace, keys: str, terminal: bool)
         if terminal:
             from .terminal import ScreenTerminal
 
-            exit = ScreenTerminal(m).run(options, keys)
+            exit = ScreenTerminal(m).run(limits_of(m, options), keys)
         elif (options.nographic or options.serial in STDIO) and not options.json:
             from .terminal import SerialTerminal
 
-            exit = SerialTerminal(m).run(options, keys)
+            exit = SerialTerminal(m).run(limits_of(m, options), keys)
         else:
             exit = _batch(m, options, keys)
     except KeyboardInterrupt as error:
@@ -228,13 +228,23 @@ def _cut_short(m: Machine, status: int, why: str, message: str) -> Outcome:
 
 def _batch(m: Machine, options: argparse.Namespace, keys: str) -> "Exit":
     """Type when the guest is ready, then run to the end."""
-    limits = Limits(m, options)
+    limits = limits_of(m, options)
     if keys:
         exit = wait_for_quiet(m, limits)
-        if exit.reason is not ExitReason.DEADLINE or limits.over():
+        if exit.reason is not ExitReason.DEADLINE or limits.over:
             return exit
         m.keyboard.type(keys)
     return limits.run()
+
+
+def limits_of(m: Machine, options: argparse.Namespace) -> Limits:
+    """--expect, --timeout, --wall and --max-instructions, counted from now on."""
+    return m.limits(
+        options.expect,
+        options.timeout,
+        wall=options.wall,
+        max_instructions=options.max_instructions,
+    )
 
 
 def wait_for_quiet(m: Machine, limits: Limits) -> "Exit":
@@ -242,7 +252,7 @@ def wait_for_quiet(m: Machine, limits: Limits) -> "Exit":
     seen, since = None, m.time
     while True:
         exit = limits.run(0.05)
-        if exit.reason is not ExitReason.DEADLINE or limits.over():
+        if exit.reason is not ExitReason.DEADLINE or limits.over:
             return exit
         now = (m.screen.version, m.serial_log.total, m.booted)
         if now != seen:
@@ -301,17 +311,10 @@ def _failed(outcome: Outcome, text: str) -> Outcome:
 
 
 def report(m: Machine, outcome: Outcome, changed: int, wall: float) -> dict[str, Any]:
-    """What `--json` prints."""
+    """What `--json` prints. `changed`: of the disk, which is closed by now."""
     return {
         **outcome._asdict(),
-        "instructions": m.vcpu.instructions,
-        "guest_seconds": m.time,
         "wall_seconds": round(wall, 6),
-        "guest_status": m.exit_status,
-        "screen": m.screen.text,
-        "serial": m.serial_text,
-        "serial_dropped": m.serial_dropped,
-        "debug": m.debug_text,
-        "debug_dropped": m.debug_dropped,
+        **m.report(),
         "disk_sectors_changed": changed,
     }

@@ -1,14 +1,15 @@
 """The user's terminal: draw the guest's screen with ANSI, give the guest its keys."""
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
 
 from ..exits import ExitReason
+from ..pc.limits import Limits
 from ..pc.machine import Machine
 from ..pc.screen.text import CP437
 from . import output, tty
-from .limits import QUIET, Limits
+from .keys import names
+from .options import QUIET
 from .signals import Interrupted
 
 if TYPE_CHECKING:
@@ -18,36 +19,6 @@ FRAME = 1 / 30
 QUIT = 0x1D  # Ctrl-]
 #: The PC's colours count blue first, ANSI's red.
 ANSI = (0, 4, 2, 6, 1, 5, 3, 7)
-
-SEQUENCES = {
-    "[A": "up", "[B": "down", "[C": "right", "[D": "left", "[H": "home", "[F": "end",
-    "OA": "up", "OB": "down", "OC": "right", "OD": "left", "OH": "home", "OF": "end",
-    "[1~": "home", "[2~": "insert", "[3~": "delete", "[4~": "end", "[5~": "pageup",
-    "[6~": "pagedown", "[7~": "home", "[8~": "end",
-    "OP": "f1", "OQ": "f2", "OR": "f3", "OS": "f4", "[11~": "f1", "[12~": "f2", "[13~": "f3",
-    "[14~": "f4", "[15~": "f5", "[17~": "f6", "[18~": "f7", "[19~": "f8", "[20~": "f9",
-    "[21~": "f10", "[23~": "f11", "[24~": "f12", "[Z": "shift+tab",
-}  # fmt: skip
-
-
-def split_keys(data: bytes) -> list[str]:
-    """What the terminal sent, as texts for `keyboard.type`.
-
-    >>> split_keys(b"a\\x1b[A\\x1bx{")
-    ['a', '{up}', '{alt+x}', '{{']
-    """
-    text = data.decode("utf-8", "ignore")
-    keys = []
-    while text:
-        key, text = text[0], text[1:]
-        if key == "\x1b" and text:
-            found = next((s for s in sorted(SEQUENCES, key=len) if text.startswith(s)), None)
-            name = SEQUENCES[found] if found else f"alt+{text[0]}"
-            text = text[len(found) if found else 1 :]
-            keys.append(f"{{{name}}}")
-        else:
-            keys.append("{{" if key == "{" else key)
-    return keys
 
 
 def leave_if_asked(data: bytes) -> None:
@@ -70,15 +41,15 @@ class ScreenTerminal:
         self.version: int | None = None
         self.cursor: tuple[int, int] | None = None
 
-    def run(self, options: argparse.Namespace, keys: str) -> "Exit":
+    def run(self, limits: Limits, keys: str) -> "Exit":
         """Run until the guest or a limit ends it; then leave the last screen on the terminal."""
-        m, limits = self.m, Limits(self.m, options)
+        m = self.m
         with tty.Tty(self.SHOWN, self.HIDDEN, self.redraw) as terminal:
             while True:
                 exit = limits.run(FRAME)
                 terminal.look()
                 self.draw()
-                if exit.reason is not ExitReason.DEADLINE or limits.over():
+                if exit.reason is not ExitReason.DEADLINE or limits.over:
                     break
                 if keys and m.booted and m.time > QUIET:
                     m.keyboard.type(keys)
@@ -92,9 +63,9 @@ class ScreenTerminal:
         if not data:
             return
         leave_if_asked(data)
-        for key in split_keys(data):
+        for name in names(data):
             try:
-                self.m.keyboard.type(key)
+                self.m.keyboard.press(name)
             except ValueError:
                 output.send(b"\a")  # no such key on a PC keyboard
 
@@ -151,15 +122,15 @@ class SerialTerminal:
     def __init__(self, m: Machine) -> None:
         self.m = m
 
-    def run(self, options: argparse.Namespace, keys: str) -> "Exit":
+    def run(self, limits: Limits, keys: str) -> "Exit":
         """Run until the guest or a limit ends it."""
-        m, limits = self.m, Limits(self.m, options)
+        m = self.m
         open_input = True
         with tty.Tty() as terminal:
             while True:
                 exit = limits.run(FRAME)
                 terminal.look()
-                if exit.reason is not ExitReason.DEADLINE or limits.over():
+                if exit.reason is not ExitReason.DEADLINE or limits.over:
                     return exit
                 if keys and m.booted and m.time > QUIET:
                     m.keyboard.type(keys)

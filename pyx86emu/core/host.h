@@ -43,6 +43,8 @@ static inline uintptr_t THERE(uintptr_t p) { if (!p) __builtin_unreachable(); re
 
 #define LOAD_FAILED (1ULL << 63) /* a load that did not happen: go on at c->go */
 
+#define FOREVER UINT64_MAX /* a time or a count that never comes */
+
 static inline uint32_t get16(uintptr_t p) { uint16_t v; memcpy(&v, (void *)p, 2); return v; }
 static inline uint32_t get32(uintptr_t p) { uint32_t v; memcpy(&v, (void *)p, 4); return v; }
 static inline void put16(uintptr_t p, uint32_t v) { uint16_t w = (uint16_t)v; memcpy((void *)p, &w, 2); }

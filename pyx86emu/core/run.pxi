@@ -3,9 +3,6 @@
 cdef enum:
     SLICE = 4096                 # instructions; also the longest delay of an added-up ring
 
-cdef uint64_t FOREVER = 0xFFFFFFFFFFFFFFFFULL
-
-
 cdef Op* step_end(CPU* c, Op* o) noexcept nogil:
     """After an instruction that is run by itself."""
     c.arch.ip = o.fip
@@ -15,15 +12,6 @@ cdef Op* step_end(CPU* c, Op* o) noexcept nogil:
 cdef inline void trampoline(CPU* c, Op* o) noexcept nogil:
     while o != NULL:
         o = o.fn(c, o)
-
-
-cdef void begin(CPU* c, int64_t instructions) noexcept nogil:
-    c.run.left = instructions
-    c.run.slice_end = c.run.retired + <uint64_t>instructions
-
-
-cdef inline void finish_slice(CPU* c) noexcept nogil:
-    c.run.retired = c.run.slice_end - <uint64_t>c.run.left
 
 
 cdef uintptr_t* code_as_asked(CPU* c) noexcept nogil:
@@ -109,54 +97,6 @@ cdef void step_one(CPU* c) noexcept nogil:
         c.events.carry = 1                              # for its next iteration
     if d.ip == 0x10000 and c.arch.ip == 0 and not d.jumps and not c.m.wraps and not c.events.no_trap:
         c.arch.ip = 0x10000                           # off the end of the segment: the next fetch faults
-
-
-cdef inline void go_where_told(CPU* c) noexcept nogil:
-    """After an instruction: go on at the CS and IP that a device set while it answered it."""
-    if RARELY(c.python.moved) and not (c.reads.pending or c.reads.finish):
-        moved(c)
-
-
-cdef void moved(CPU* c) noexcept nogil:
-    if c.python.moved & MOVED_CS:
-        c.arch.sb[CS] = c.python.moved_cs
-    if c.python.moved & MOVED_IP:
-        c.arch.ip = c.python.moved_ip
-    c.python.moved = 0
-    c.events.halted = 0
-    c.events.carry = 0
-    c.events.rep_left = FOREVER
-
-
-cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
-    """Deliver an interrupt between two instructions; it costs one. 0: its vector is read by an exit first."""
-    cdef Op* o = c.blocks.scratch + 1
-    cdef uint32_t back = c.arch.ip
-    memset(o, 0, sizeof(Op))
-    o.n = 1
-    o.ip = <uint16_t>c.arch.ip
-    o.fip = o.ip
-    begin(c, 1)
-    c.run.left = 0
-    c.run.stepping = 1
-    c.events.halted = 0
-    c.events.vector = vector
-    if c.m.rep_forgets and c.events.rep_left == c.run.retired:
-        back = c.events.rep_last
-    c.events.delivering = not deliver(c, o, vector, back, &NO_CALL)
-    c.run.stepping = 0
-    finish_slice(c)
-    go_where_told(c)
-    return not c.events.delivering
-
-
-cdef inline uint64_t clock_now(CPU* c) noexcept nogil:
-    """Guest nanoseconds between two instructions."""
-    if c.vm.host_clock:
-        return <uint64_t>(host_ns() - c.vm.host_base)
-    if c.no != 0:
-        return at_get64(&c.vm.ticks) << c.vm.shift
-    return (c.run.retired + c.run.idle) << c.vm.shift
 
 
 cdef inline uint64_t ticks_until(CPU* c, uint64_t now, uint64_t deadline) noexcept nogil:
@@ -478,38 +418,3 @@ cdef bint at_breakpoint(CPU* c) noexcept nogil:
             c.debug.due = 1
             return 1
     return 0
-
-
-cdef void call_timer(CPU* c, uint64_t now) noexcept with gil:
-    """Call Python's timer, unless another thread has moved it meanwhile: vm.timer is set with the GIL only."""
-    cdef object vm = <object>c.vm.owner
-    if c.vm.timer > now:
-        return
-    try:
-        PyErr_CheckSignals()                     # before the timer is spent: a handler that raises must not lose it
-        if c.vm.timer > now:
-            return                               # the signal handler has moved it
-        c.vm.timer = FOREVER
-        callback = (<Vm>vm)._timer
-        (<Vm>vm)._timer = None
-        if callback is not None:
-            callback()
-    except BaseException as e:
-        keep_exception(c, e)
-    if c.vm.timer <= now:
-        c.vm.timer = now + 1
-
-
-cdef void check_signals(CPU* c) noexcept with gil:
-    try:
-        PyErr_CheckSignals()
-    except BaseException as e:
-        keep_exception(c, e)
-
-
-cdef void keep_exception(CPU* c, object e) noexcept:
-    """run() raises the first one."""
-    if c.python.raised == NULL:
-        Py_INCREF(e)
-        c.python.raised = <PyObject*>e
-    c.run.why = EXIT_RAISE

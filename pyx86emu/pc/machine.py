@@ -1,56 +1,44 @@
-"""The PC: put the parts together, boot, run until something is seen. Knows who meets whom."""
+"""The machine: boot, run until something is seen, stop, reset, report. Knows who meets whom."""
 
 import re
 from collections import deque
-from collections.abc import Callable
 from datetime import datetime
-from operator import index
-from time import monotonic_ns
-from typing import Literal
+from os import register_at_fork
+from threading import RLock
+from typing import Any, Literal, TypeVar
+from weakref import WeakSet
 
 from .. import _core
 from ..bus import Attachment, Bus
-from ..clock import LAST as MAX_NS
-from ..device import MmioDevice, PioDevice
+from ..clock import LAST
+from ..device import Device, MmioDevice, PioDevice
 from ..errors import MachineError
 from ..exits import ExitReason
 from ..log import LIMIT, Log
-from ..memory import PAGE
 from ..owned import Single
 from ..vm import Vm
+from . import board
 from .devices import (
     DebugConsole,
-    DebugExit,
     Dma8237,
     FloppyController,
     Keyboard8042,
     PostPort,
     Rtc,
-    SystemControlA,
     TextVideo,
     Uart16550A,
 )
 from .disks.image import Disk, Source
-from .firmware import rom
+from .limits import Limits, moment, passed
+from .screen.display import DirtyLog
 from .screen.text import Screen
-
-KIB = 1 << 10
-BASE_MEMORY = 640 * KIB
-LEAST_MEMORY, MOST_MEMORY = 64 * KIB, 1 << 32
-EXTENDED = 1024 * KIB  # where memory goes on
-GRAPHICS_MEMORY = (0xA0000, 0x10000)  # mode 13h; kept for the guest, not shown
-TEXT_MEMORY = (0xB8000, 0x8000)
-ROM = 0xF0000
 
 #: The code that the BIOS writes to port 80h when it hands over to the boot sector.
 POST_BOOT = 0x09
 #: How often `run()` looks at screen and serial text, in guest nanoseconds.
 LOOK = 10_000_000
-#: `until` searches this much of the newest serial and debug text.
-TAIL = 64 * KIB
 
-#: Drive types of CMOS register 10h by cylinders and sectors a track.
-DRIVE_TYPES = {(40, 8): 1, (40, 9): 1, (80, 15): 2, (80, 9): 3, (80, 18): 4, (80, 36): 5}
+D = TypeVar("D", bound=Device)
 
 Boot = Source | Disk | None
 
@@ -69,19 +57,16 @@ class Stats:
         return f"<{self.pio_exits} PIO exits, {self.mmio_exits} MMIO exits>"
 
 
-class _BootPost(PostPort):
-    """The POST port; it calls `on_boot` when the BIOS hands over to the boot sector."""
+#: All of them, for a forked child: a thread that held a lock is not there.
+_machines: "WeakSet[Machine]" = WeakSet()
 
-    name = "post"
 
-    def __init__(self, on_boot: Callable[[], object]) -> None:
-        self.on_boot = on_boot
-        super().__init__()
+def _after_fork() -> None:
+    for machine in _machines:
+        machine._stopping = RLock()
 
-    def pio_write(self, offset: int, size: int, value: int) -> None:
-        super().pio_write(offset, size, value)
-        if value == POST_BOOT:
-            self.on_boot()
+
+register_at_fork(after_in_child=_after_fork)
 
 
 class Machine(Single):
@@ -107,7 +92,7 @@ class Machine(Single):
         boot: Boot = None,
         *,
         model: str = "80486",
-        memory: int = 1024 * KIB,
+        memory: int = 1 << 20,
         clock: Literal["virtual", "host"] = "virtual",
         shift: int = 7,
         rtc_base: datetime | None = None,
@@ -116,7 +101,7 @@ class Machine(Single):
     ) -> None:
         if "vm" in self.__dict__:
             raise RuntimeError("a Machine is initialised once: make another one")
-        memory = _memory_size(memory)
+        ram = board.memory_size(memory)
         if not isinstance(model, str):
             raise TypeError(f"model must be a name such as '80486', not {type(model).__name__}")
         if rtc_base is not None and not isinstance(rtc_base, datetime):
@@ -128,6 +113,8 @@ class Machine(Single):
         self.booted = False
         """True once the BIOS has handed over to the boot sector."""
         self._stops: deque[ExitReason] = deque()
+        self._stopping = RLock()
+        _machines.add(self)
         self._reboot = False
         self._stop_at_boot = False
         self.disk = boot if isinstance(boot, Disk) else None
@@ -137,65 +124,43 @@ class Machine(Single):
             self.vcpu = vm.create_vcpu(model)
             if boot is not None and not isinstance(boot, Disk):
                 self.disk = Disk(boot)
-            self._add_memory(memory)
-            self._add_devices(rtc_base, log_limit)
-            self._set_cmos(memory)
+            self._build(ram, rtc_base, log_limit)
         except BaseException:
             self.close()
             raise
 
     # -- putting it together -----------------------------------------------------------
 
-    def _add_memory(self, memory: int) -> None:
-        vm = self.vm
-        vm.add_memory(0, min(memory, BASE_MEMORY))
-        vm.add_memory(*GRAPHICS_MEMORY)
-        text = vm.add_memory(*TEXT_MEMORY, dirty_log=True)
-        bios = rom("bios")
-        vm.add_memory(ROM, len(bios), readonly=True)
-        vm.write(ROM, bios)
-        if memory > EXTENDED:
-            vm.add_memory(EXTENDED, memory - EXTENDED)
-        self.video = TextVideo()
-        self.screen = Screen(vm, self.video, text)
-
-    def _add_devices(self, rtc_base: datetime | None, log_limit: int) -> None:
+    def _build(self, ram: int, rtc_base: datetime | None, log_limit: int) -> None:
+        text = board.add_memory(self.vm, ram)
         self.serial_log = Log(log_limit)
         """What the guest sent over COM1; `total` counts it."""
-        self.debug = DebugConsole(limit=log_limit)
-        self.uart = Uart16550A(output=self.serial_log.write)
-        self.keyboard = Keyboard8042(a20=self._set_a20, reset=self._ask_reset)
-        self.rtc = Rtc() if rtc_base is None else Rtc(rtc_base)
-        self.dma = Dma8237(self.vm)
-        self.floppy = FloppyController(self.dma)
-        self.post = _BootPost(self._booting)
-        attach = self.attach
-        attach(self.dma, port=0x00)
-        attach(self.keyboard, port=0x60, gsi=1)
-        attach(self.rtc, port=0x70, gsi=8)
-        attach(self.post, port=0x80)
-        attach(SystemControlA(a20=self._set_a20, reset=self._ask_reset), port=0x92)
-        attach(self.debug, port=0xE9)
-        attach(DebugExit(self._guest_exit), port=0xF4)
-        attach(self.video, port=0x3C0)
-        attach(self.floppy, port=0x3F0, gsi=6)
-        attach(self.uart, port=0x3F8, gsi=4)
-        if self.disk is not None:
-            self.floppy.insert(0, self.disk)
+        self._wires = board.Wires(
+            self.vm,
+            ram,
+            a20=self._set_a20,
+            reset=self._ask_reset,
+            post=self._post,
+            debug_exit=self._guest_exit,
+            serial=self.serial_log.write,
+            disks=(self.disk,),
+            rtc_base=rtc_base,
+            log_limit=log_limit,
+        )
+        board.build(self.attach, self._wires)
+        self.dma = self.part(Dma8237)
+        self.keyboard = self.part(Keyboard8042)
+        self.rtc = self.part(Rtc)
+        self.post = self.part(PostPort)
+        self.debug = self.part(DebugConsole)
+        self.video = self.part(TextVideo)
+        self.floppy = self.part(FloppyController)
+        self.uart = self.part(Uart16550A)
+        self.screen = Screen(self.vm, self.video, DirtyLog(text))
 
-    def _set_cmos(self, memory: int) -> None:
-        """What firmware looks up in the battery-backed RAM."""
-        extended = max(0, memory - EXTENDED) // KIB
-        base = min(memory, BASE_MEMORY) // KIB
-        drive = 4
-        if self.disk is not None:
-            cylinders, _, sectors = self.disk.geometry
-            drive = DRIVE_TYPES.get((cylinders, sectors), 4)
-        cmos = self.rtc.cmos
-        cmos[0x10] = drive << 4
-        cmos[0x14] = 0x21  # a floppy drive, a colour display
-        for register, value in ((0x15, base), (0x17, extended), (0x30, extended)):
-            cmos[register], cmos[register + 1] = min(value, 0xFFFF).to_bytes(2, "little")
+    def part(self, kind: type[D]) -> D:
+        """The device of this class on the board (`board.PC`). MachineError: there is none."""
+        return self._wires.part(kind)
 
     def attach(
         self,
@@ -274,42 +239,48 @@ class Machine(Single):
         are over. BUDGET: so many instructions are spent (`Vcpu.spent`). HLT: halted for good, which
         is at once where nothing can end a HLT; with interrupts on, a `timeout` is waited for.
         SHUTDOWN: triple fault or reset with `no_reboot`, or the guest ended the run with
-        `exit_status`. INTERNAL_ERROR: what this machine does not run. INTR: somebody kicked the
-        vCPU.
+        `exit_status`. INTERNAL_ERROR: what this machine does not run. INTR: `stop()`, or somebody
+        kicked the vCPU.
 
         Limits count from the call on. `wall` holds within 20 ms and the device calls of the
         instruction in progress, whatever the guest does. ValueError: a limit that is negative or
         NaN, or a time of 292 years or more; TypeError: a time that is no number,
         `max_instructions` that is no integer.
         """
-        watch = _Watch(self, until)
-        clock = self.vm.clock
-        budget = None
-        if max_instructions is not None:
-            most = _core.whole(max_instructions, "max_instructions", 0, MAX_NS)
-            budget = self.vcpu.spent + most
-        deadline = _limit("timeout", timeout, clock.now)
-        wall_deadline = _limit("wall", wall, monotonic_ns)
+        limits = Limits(self, until, timeout, wall=wall, max_instructions=max_instructions)
+        return self._run_within(limits, limits.deadline)
+
+    def limits(
+        self,
+        until: str | re.Pattern[str] | None = None,
+        timeout: float | None = None,
+        *,
+        wall: float | None = None,
+        max_instructions: int | None = None,
+    ) -> Limits:
+        """The same limits for several runs, counted from now on: `m.limits(timeout=60).run(0.03)`
+        runs for 0.03 guest seconds of those 60. Errors as for `run`."""
+        return Limits(self, until, timeout, wall=wall, max_instructions=max_instructions)
+
+    def _run_within(self, limits: Limits, deadline: int | None) -> "_core.Exit":
+        """Run until `deadline` or one of the limits."""
+        watch, now = limits.watch, self.vm.clock.now
         while True:
-            look = None if watch.pattern is None else clock.now() + LOOK
-            if look is not None and look > MAX_NS:
+            look = None if watch.pattern is None else now() + LOOK
+            if look is not None and look > LAST:
                 look = None  # the end of time
-            exit = self._run(budget, deadline, look, wall_deadline)
-            reason = self._stops.popleft() if self._stops else None
-            self._stops.clear()
-            if reason is not None:
-                self._forget_kick(exit)
+            exit = self._run(limits.budget, deadline, look, limits.wall_deadline)
+            reason = self._take_stop(exit)
             if watch.seen():
                 return exit.because(ExitReason.MATCH)
             if reason is not None:
                 return exit.because(reason)
-            late = _passed(deadline, clock.now) or _passed(wall_deadline, monotonic_ns)
-            if exit.reason is not ExitReason.DEADLINE or late:
+            if exit.reason is not ExitReason.DEADLINE or limits.over or passed(deadline, now):
                 return exit
 
     def boot(self, timeout: float = 10.0) -> "_core.Exit":
         """Run the BIOS until it hands over to the boot sector: MATCH when it does."""
-        _limit("timeout", timeout, monotonic_ns)
+        moment("timeout", timeout, self.vm.clock.now)
         self._stop_at_boot = not self.booted
         try:
             return self.run(timeout=timeout if self._stop_at_boot else 0)
@@ -340,11 +311,25 @@ class Machine(Single):
                     self._forget_kick(exit)
                 self._reboot = False
                 if self.no_reboot:
-                    self._stops.append(ExitReason.SHUTDOWN)
-                    return exit
+                    return exit.because(ExitReason.SHUTDOWN)
                 self.reset()
+                with self._stopping:
+                    if self._stops:
+                        self.vcpu.kick()  # one kick may have been for both
             else:
                 return exit
+
+    def _take_stop(self, exit: "_core.Exit") -> ExitReason | None:
+        """The reason of the first `stop()` since the last look, if there was one."""
+        if not self._stops:
+            return None
+        with self._stopping:  # now its kick has happened, too
+            reason = self._stops.popleft()
+            self._stops.clear()
+            self._forget_kick(exit)
+            if self._stops:
+                self.vcpu.kick()  # a signal handler's, meanwhile: it is for the next run
+        return reason
 
     def _forget_kick(self, exit: "_core.Exit") -> None:
         """We kicked, but the run ended for another reason first: the kick must not end the next."""
@@ -362,9 +347,12 @@ class Machine(Single):
             exit.reply_one(bus.read(addr, size))
 
     def stop(self, reason: ExitReason = ExitReason.INTR) -> None:
-        """End `run()` soon, from a device, a timer or another thread. ValueError: no ExitReason."""
-        self._stops.append(ExitReason(reason))
-        self.vcpu.kick()
+        """End the run in progress soon; if there is none, the next one at once. One call ends one
+        run. For devices, timers, signal handlers and any thread. ValueError: no ExitReason."""
+        reason = ExitReason(reason)
+        with self._stopping:
+            self._stops.append(reason)
+            self.vcpu.kick()
 
     def reset(self) -> None:
         """The reset button: the vCPU and every device start again, memory keeps its contents."""
@@ -376,7 +364,9 @@ class Machine(Single):
     def _set_a20(self, is_open: bool) -> None:
         self.vm.a20 = is_open
 
-    def _booting(self) -> None:
+    def _post(self, code: int) -> None:
+        if code != POST_BOOT:
+            return
         self.booted = True
         self.stats.clear()
         if self._stop_at_boot:
@@ -389,6 +379,25 @@ class Machine(Single):
     def _guest_exit(self, status: int) -> None:
         self.exit_status = status
         self.stop(ExitReason.SHUTDOWN)
+
+    def report(self) -> dict[str, Any]:
+        """What there is to say about the guest now, as plain values for JSON.
+
+        `instructions` (the BIOS's included), `guest_seconds` since power-on, `guest_status`
+        (`exit_status`), the texts `screen`, `serial` and `debug`, of the last two how many bytes
+        were dropped, and `disk_sectors_changed`. Why a run ended is what `run()` returned.
+        """
+        return {
+            "instructions": self.vcpu.instructions,
+            "guest_seconds": self.time,
+            "guest_status": self.exit_status,
+            "screen": self.screen.text,
+            "serial": self.serial_text,
+            "serial_dropped": self.serial_dropped,
+            "debug": self.debug_text,
+            "debug_dropped": self.debug_dropped,
+            "disk_sectors_changed": 0 if self.disk is None else self.disk.changed,
+        }
 
     def close(self) -> None:
         """Stop, release memory and descriptors, close the image if the machine opened it."""
@@ -406,65 +415,3 @@ class Machine(Single):
 
     def __repr__(self) -> str:
         return f"<Machine {self.vcpu.model}, {self.disk or 'no disk'}, {self.time:.3f} s>"
-
-
-def _limit(what: str, seconds: float | None, now: Callable[[], int]) -> int | None:
-    """When so many seconds from `now` are over, in ns; None: never."""
-    if seconds is None:
-        return None
-    try:
-        if isinstance(seconds, (str, bytes, bytearray)):
-            raise TypeError
-        seconds = float(seconds)
-    except (TypeError, ValueError):
-        raise TypeError(f"{what}={seconds!r}: give a number of seconds, or None") from None
-    if not 0 <= seconds < MAX_NS / 1e9:
-        raise ValueError(f"{what}={seconds!r}: give seconds from 0 to {MAX_NS / 1e9:.1e}, or None")
-    return min(now() + int(seconds * 1e9), MAX_NS)
-
-
-def _passed(deadline: int | None, now: Callable[[], int]) -> bool:
-    return deadline is not None and now() >= deadline
-
-
-class _Watch:
-    """What else may end a run: text that appears."""
-
-    def __init__(self, machine: Machine, until: str | re.Pattern[str] | None) -> None:
-        self.machine = machine
-        self.pattern = _pattern(until)
-        self.looked_at: tuple[int, int, int] | None = None
-
-    def seen(self) -> bool:
-        """True if the pattern is in any text; looks only where something has changed."""
-        if self.pattern is None:
-            return False
-        m = self.machine
-        version = (m.screen.version, m.serial_log.total, m.debug.log.total)
-        if version == self.looked_at:
-            return False
-        self.looked_at = version
-        texts = (m.screen.text, m.serial_log.text(TAIL), m.debug.log.text(TAIL))
-        return any(self.pattern.search(text) for text in texts)
-
-
-def _pattern(until: str | re.Pattern[str] | None) -> re.Pattern[str] | None:
-    if until is None or (isinstance(until, re.Pattern) and isinstance(until.pattern, str)):
-        return until
-    if not isinstance(until, str):
-        raise TypeError(f"until={until!r}: give a regular expression as str, or compiled from one")
-    try:
-        return re.compile(until, re.M | re.S)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"until={until!r} is no regular expression ({error})") from error
-
-
-def _memory_size(memory: int) -> int:
-    """The RAM in bytes, whole pages."""
-    try:
-        return _core.whole(memory, "memory", LEAST_MEMORY, MOST_MEMORY) & -PAGE
-    except ValueError:
-        raise MachineError(
-            f"memory={index(memory):#x} is not what a PC can have: "
-            f"give at least {LEAST_MEMORY} bytes, at most {MOST_MEMORY} (4 GiB)"
-        ) from None

@@ -21,7 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyx86emu import Disk, DiskError
-from pyx86emu.pc.disks.image import FLOPPIES, SECTOR, floppy_geometry
+from pyx86emu.pc.disks.geometry import FLOPPIES, floppy_geometry
+from pyx86emu.pc.disks.sectors import SECTOR
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyx86emu import Disk, DiskError
-from pyx86emu.pc.disks.image import SECTOR
+from pyx86emu.pc.disks.sectors import SECTOR
 
 OLD, NEW = b"o" * SECTOR, b"n" * SECTOR
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from pyx86emu import Disk, DiskError, ExitReason, Machine, MachineError, PioDevice
+from pyx86emu.pc import board
 
 MakeMachine = Callable[..., Machine]
 
@@ -420,14 +421,14 @@ def test_an_image_that_cannot_be_opened_closes_the_vm() -> None:
     assert "closed" in repr(made_by(caught).vm)
 
 
-@pytest.mark.parametrize("step", ["_add_memory", "_add_devices", "_set_cmos"])
+@pytest.mark.parametrize("step", ["add_memory", "build", "cmos"])
 def test_an_error_at_any_step_closes_the_image(
     boot_image: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: object) -> None:
         raise MemoryError("no memory for a slot")
 
-    monkeypatch.setattr(Machine, step, fail)
+    monkeypatch.setattr(board, step, fail)
     before = len(os.listdir("/proc/self/fd"))
 
     with pytest.raises(MemoryError) as caught:

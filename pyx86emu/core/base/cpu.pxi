@@ -3,7 +3,6 @@
 cdef struct CPU
 cdef struct Op
 cdef struct VM
-cdef struct Chips
 
 ctypedef Op* (*Fn)(CPU*, Op*) noexcept nogil
 
@@ -34,6 +33,12 @@ cdef struct Block:               # lies in the op slot before the block's first 
     Block* next[2]               # next in the list of each granule
     int16_t gran[2]              # canonical granules, -1: none
     uint16_t fluid[4]            # immediates read when used: size << 12 | offset from lo; 0: none
+
+cdef struct Decoded:             # what the decoder says of a block
+    uint32_t hi                  # offset after its last byte
+    int fluid                    # immediates that are read when they are used
+    uint32_t fluid_at[4]
+    uint32_t fluid_size[4]
 
 cdef enum:
     HASH = 4096
@@ -94,6 +99,11 @@ cdef enum:                       # KVM's exit reasons, and ours
     EXIT_BUDGET = 0x1000
     EXIT_DEADLINE = 0x1001
     EXIT_RAISE = 0x2000          # a device raised; never seen outside
+
+cdef enum:                       # c.run.error: why EXIT_INTERNAL; vcpu.pxi has the words
+    ERR_NONE = 0
+    ERR_PE = 1
+    ERR_FETCH = 2
 
 # The state of a vCPU, by sections. A saved state is `arch`, `system`, `events` and, in the middle of an instruction,
 # `locked`, `reads` and `exits`. `run`, `blocks`, `threads` and `python` are made again from nothing; `debug` is the
@@ -224,7 +234,8 @@ cdef struct ThreadState:         # what other threads want of this vCPU, and whe
     uint32_t asleep              # in HLT without a deadline of its own: will wake nobody else
     uint64_t in_core             # 0: outside; else the epoch seen at the last block end
     uint64_t waited              # host ns in HLT, for another thread
-    uint32_t inside              # threads that are in run()
+    uint32_t inside              # a thread is in run(): for other vCPUs
+    unsigned long runner         # that thread, 0: none. The GIL guards it
     pthread_mutex_t wait_lock
     pthread_cond_t wait_cond
 
@@ -274,10 +285,8 @@ cdef enum:
     DS = 3
     FS = 4
     GS = 5
-    TABLES = 6
     O_AL = 0
     O_CL = 4
-    O_DL = 8
     O_AH = 1
 
 cdef enum:
@@ -292,6 +301,11 @@ cdef enum:
     F_OF = 0x800
     F_RF = 0x10000
     F_ARITH = 0x8D5
+
+
+# Stands in c.blocks.calls where no CALL was yet.
+cdef Op NO_CALL
+memset(&NO_CALL, 0, sizeof(Op))
 
 
 cdef inline uint8_t* P8(CPU* c, uint32_t off) noexcept nogil:
@@ -321,6 +335,15 @@ cdef inline void put_reg(CPU* c, uint32_t off, int size, uint32_t v) noexcept no
 cdef inline uint32_t cut(uint32_t v, int size) noexcept nogil:
     return v & 0xFF if size == 1 else (v & 0xFFFF if size == 2 else v)
 
+
+cdef inline int32_t sign(uint32_t a, int size) noexcept nogil:
+    if size == 1:
+        return <int8_t>a
+    if size == 2:
+        return <int16_t>a
+    return <int32_t>a
+
+
 cdef inline uint32_t EA(CPU* c, Op* o) noexcept nogil:
     return (<uint32_t>P16(c, o.base)[0] + P16(c, o.index)[0] + o.disp) & 0xFFFF
 
@@ -334,6 +357,16 @@ cdef inline Op* first_of(Op* o) noexcept nogil:
 cdef inline uint64_t retired_at(CPU* c, Op* o) noexcept nogil:
     """Instructions retired when the one of `o` begins."""
     return c.run.slice_end - <uint64_t>(c.run.left + first_of(o).n - before(o))
+
+
+cdef void begin(CPU* c, int64_t instructions) noexcept nogil:
+    c.run.left = instructions
+    c.run.slice_end = c.run.retired + <uint64_t>instructions
+
+
+cdef inline void finish_slice(CPU* c) noexcept nogil:
+    c.run.retired = c.run.slice_end - <uint64_t>c.run.left
+
 
 cdef inline Op* leave_at(CPU* c, Op* o) noexcept nogil:
     """Stop before the instruction of `o`."""

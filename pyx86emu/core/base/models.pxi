@@ -5,7 +5,7 @@ cdef struct Model:
     int count_mask
     int prefix_limit
     int wraps
-    int address_lines
+    int address_bits
     int push_sp_new
     uint32_t flags_ones
     uint32_t flags_writable

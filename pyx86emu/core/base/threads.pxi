@@ -46,6 +46,22 @@ cdef void come_inside(CPU* c) noexcept nogil:
         pthread_mutex_unlock(&c.vm.writers)
 
 
+cdef inline void ask_device(CPU* c, Op* o) noexcept nogil:
+    """Go outside to call a device. It sees the state in which the instruction of `o` begins, in blocks as in steps."""
+    c.python.io_time = now_ns(c, o)
+    c.python.io_retired = retired_at(c, o)
+    c.arch.ip = o.ip
+    c.python.in_device = 1
+    go_outside(c)
+
+
+cdef inline void device_asked(CPU* c) noexcept nogil:
+    come_inside(c)
+    c.python.in_device = 0
+    if RARELY(c.run.wall != FOREVER) and late(c):
+        want(c, REQ_INTR)                        # leave after this instruction: the run loop then ends run()
+
+
 cdef void lock_from_core(CPU* c) noexcept nogil:
     """The writers' lock, taken by a running vCPU: whoever holds it may be waiting for this vCPU."""
     if pthread_mutex_trylock(&c.vm.writers) == 0:
@@ -92,3 +108,53 @@ cdef void resume_all(VM* vm) noexcept nogil:
         if vm.cpu[i] != NULL:
             want(vm.cpu[i], REQ_DROP)
     at_put32(&vm.stopping, 0)
+
+
+cdef void want(CPU* c, uint32_t what) noexcept nogil:
+    """Ask a vCPU, from any thread, to look up at its next block end."""
+    at_or32(&c.threads.request, what)
+    at_put_floor(&c.run.floor, 0x7FFFFFFFFFFFFFFF)
+    if at_get32(&c.threads.waiting):
+        wake(c)
+
+
+cdef void wake(CPU* c) noexcept nogil:
+    """Whoever waits for this vCPU, or sleeps in its HLT, looks again."""
+    pthread_mutex_lock(&c.threads.wait_lock)
+    pthread_cond_broadcast(&c.threads.wait_cond)
+    pthread_mutex_unlock(&c.threads.wait_lock)
+
+
+cdef timespec host_time_in(uint64_t ns) noexcept nogil:
+    """What the host's clock will say then: pthread_cond_timedwait wants that."""
+    cdef timespec t
+    clock_gettime(CLOCK_REALTIME, &t)
+    t.tv_nsec += <long>(ns % 1000000000)
+    t.tv_sec += <time_t>(ns // 1000000000)
+    if t.tv_nsec >= 1000000000:
+        t.tv_nsec -= 1000000000
+        t.tv_sec += 1
+    return t
+
+
+cdef void doze(CPU* c) noexcept nogil:
+    """Until wake(c), at most 5 ms: what is waited for may have come before."""
+    cdef timespec until = host_time_in(5000000)
+    pthread_mutex_lock(&c.threads.wait_lock)
+    pthread_cond_timedwait(&c.threads.wait_cond, &c.threads.wait_lock, &until)
+    pthread_mutex_unlock(&c.threads.wait_lock)
+
+
+cdef void check_signals(CPU* c) noexcept with gil:
+    try:
+        PyErr_CheckSignals()
+    except BaseException as e:
+        keep_exception(c, e)
+
+
+cdef void keep_exception(CPU* c, object e) noexcept:
+    """run() raises the first one."""
+    if c.python.raised == NULL:
+        Py_INCREF(e)
+        c.python.raised = <PyObject*>e
+    c.run.why = EXIT_RAISE

@@ -46,7 +46,7 @@ cdef struct Chip:
     void* state
     ChipRead read                # a byte; the caller has the lock, if the chips are shared
     ChipWrite write              # a byte; returns 1: `next_event` may be another one now
-    ChipNext next_event          # guest ns at which its line rises next, UINT64_MAX: never. NULL: it has no line
+    ChipNext next_event          # guest ns at which its line rises next, FOREVER: never. NULL: it has no line
     ChipRises rises              # how often it rose since the last call
     int gsi                      # which line
     uint64_t due                 # `next_event` as last asked
@@ -69,7 +69,7 @@ cdef Chips* chips_new() noexcept nogil:
     if chips == NULL:
         return NULL
     pthread_mutex_init(&chips.lock, NULL)
-    chips.due = UINT64_MAX
+    chips.due = FOREVER
 
     chip = add_chip(chips, CHIP_PIC, b"the interrupt controller", &chips.irqchip, irqchip_read, irqchip_write)
     chip.interrupts = 1
@@ -96,7 +96,7 @@ cdef Chip* add_chip(Chips* chips, int row, const char* name, void* state, ChipRe
     chip.state = state
     chip.read = read
     chip.write = write
-    chip.due = UINT64_MAX
+    chip.due = FOREVER
     return chip
 
 

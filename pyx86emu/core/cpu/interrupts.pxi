@@ -70,41 +70,64 @@ cdef inline void set_shadow(CPU* c, Op* o, bint traps) noexcept nogil:
             c.events.trap_shadow = now + 1
 
 
-cdef void want(CPU* c, uint32_t what) noexcept nogil:
-    """Ask a vCPU, from any thread, to look up at its next block end."""
-    at_or32(&c.threads.request, what)
-    at_put_floor(&c.run.floor, 0x7FFFFFFFFFFFFFFF)
-    if at_get32(&c.threads.waiting):
-        wake(c)
-
-
-cdef void wake(CPU* c) noexcept nogil:
-    """Whoever waits for this vCPU, or sleeps in its HLT, looks again."""
-    pthread_mutex_lock(&c.threads.wait_lock)
-    pthread_cond_broadcast(&c.threads.wait_cond)
-    pthread_mutex_unlock(&c.threads.wait_lock)
-
-
-cdef timespec host_time_in(uint64_t ns) noexcept nogil:
-    """What the host's clock will say then: pthread_cond_timedwait wants that."""
-    cdef timespec t
-    clock_gettime(CLOCK_REALTIME, &t)
-    t.tv_nsec += <long>(ns % 1000000000)
-    t.tv_sec += <time_t>(ns // 1000000000)
-    if t.tv_nsec >= 1000000000:
-        t.tv_nsec -= 1000000000
-        t.tv_sec += 1
-    return t
-
-
-cdef void doze(CPU* c) noexcept nogil:
-    """Until wake(c), at most 5 ms: what is waited for may have come before."""
-    cdef timespec until = host_time_in(5000000)
-    pthread_mutex_lock(&c.threads.wait_lock)
-    pthread_cond_timedwait(&c.threads.wait_cond, &c.threads.wait_lock, &until)
-    pthread_mutex_unlock(&c.threads.wait_lock)
-
-
 cdef inline bint line_up(CPU* c) noexcept nogil:
     """Is the interrupt controller's INT output up (first vCPU only)?"""
     return c.vm.irqchip_on and c.no == 0 and c.chips.irqchip.intr
+
+
+cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
+    """Deliver an interrupt between two instructions; it costs one. 0: its vector is read by an exit first."""
+    cdef Op* o = c.blocks.scratch + 1
+    cdef uint32_t back = c.arch.ip
+    memset(o, 0, sizeof(Op))
+    o.n = 1
+    o.ip = <uint16_t>c.arch.ip
+    o.fip = o.ip
+    begin(c, 1)
+    c.run.left = 0
+    c.run.stepping = 1
+    c.events.halted = 0
+    c.events.vector = vector
+    if c.m.rep_forgets and c.events.rep_left == c.run.retired:
+        back = c.events.rep_last
+    c.events.delivering = not deliver(c, o, vector, back, &NO_CALL)
+    c.run.stepping = 0
+    finish_slice(c)
+    go_where_told(c)
+    return not c.events.delivering
+
+
+cdef inline void go_where_told(CPU* c) noexcept nogil:
+    """After an instruction: go on at the CS and IP that a device set while it answered it."""
+    if RARELY(c.python.moved) and not (c.reads.pending or c.reads.finish):
+        moved(c)
+
+
+cdef void moved(CPU* c) noexcept nogil:
+    if c.python.moved & MOVED_CS:
+        c.arch.sb[CS] = c.python.moved_cs
+    if c.python.moved & MOVED_IP:
+        c.arch.ip = c.python.moved_ip
+    c.python.moved = 0
+    c.events.halted = 0
+    c.events.carry = 0
+    c.events.rep_left = FOREVER
+
+
+cdef void take_trap(CPU* c) noexcept nogil:
+    """INT 1 between two instructions; DR6 says why. Its handler may use the debug registers."""
+    c.system.dr[6] |= c.events.trap_due
+    c.system.dr[7] &= ~<uint32_t>DR7_GD
+    c.events.trap_due = 0
+    take_interrupt(c, 1)
+
+
+cdef Op* guarded(CPU* c, Op* o) noexcept nogil:
+    """MOV DR while DR7 has GD."""
+    c.system.dr[6] |= DR6_BD
+    c.system.dr[7] &= ~<uint32_t>DR7_GD
+    return fault(c, o, 1)
+
+
+cdef inline bint wanted(CPU* c) noexcept nogil:
+    return line_up(c) or c.events.inject >= 0 or c.events.nmi or c.events.intr_window

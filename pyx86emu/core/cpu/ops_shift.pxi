@@ -78,14 +78,6 @@ cdef inline uint32_t beyond(CPU* c, uint32_t n, int size) noexcept nogil:
     return 8 if size == 1 and c.m.shift8_again and not n & 7 else 63
 
 
-cdef inline int32_t sign(uint32_t a, int size) noexcept nogil:
-    if size == 1:
-        return <int8_t>a
-    if size == 2:
-        return <int16_t>a
-    return <int32_t>a
-
-
 cdef inline Op* shift_ri(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
     """By a constant that the decoder has masked; 0 is decoded as no operation."""
     put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), o.imm, size, flags, 1))

@@ -220,10 +220,6 @@ cdef inline Op* flags_loaded(CPU* c, Op* o) noexcept nogil:
     return follow(c, o)
 
 
-cdef inline bint wanted(CPU* c) noexcept nogil:
-    return line_up(c) or c.events.inject >= 0 or c.events.nmi or c.events.intr_window
-
-
 cdef inline Op* popf(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t v = pop(c, o, 0, size)
     if RARELY(v == LOAD_FAILED):

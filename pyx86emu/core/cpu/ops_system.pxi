@@ -1,11 +1,5 @@
 # Flags, descriptor tables, control and debug registers, identification: what an operating system touches.
 
-cdef enum:                       # why a run cannot go on; vcpu.pxi has the words
-    ERR_NONE = 0
-    ERR_PE = 1
-    ERR_FETCH = 2
-
-
 cdef Op* nop(CPU* c, Op* o) noexcept nogil:
     o = o + 1
     return GO(c, o)

@@ -1,19 +1,5 @@
 # One access that is not RAM finds its owner: ioeventfd, in-core device, Python device, or an exit.
 
-cdef inline uint64_t now_ns(CPU* c, Op* o) noexcept nogil:
-    """Guest time at the instruction of `o`, in nanoseconds."""
-    if c.vm.host_clock:
-        return <uint64_t>(host_ns() - c.vm.host_base)
-    if c.no != 0:
-        return at_get64(&c.vm.ticks) << c.vm.shift
-    return virtual_ns(c, o)
-
-
-cdef inline uint64_t virtual_ns(CPU* c, Op* o) noexcept nogil:
-    """The same, on the first vCPU and without the host's clock."""
-    return (retired_at(c, o) + c.run.idle) << c.vm.shift
-
-
 cdef Range* range_at(VM* vm, int bus, uint64_t addr, int size) noexcept nogil:
     """The device whose range holds the whole fragment, or NULL."""
     cdef Ranges* all_ = vm.ranges[bus]
@@ -147,15 +133,6 @@ cdef inline uint64_t ones(int size) noexcept nogil:
 # Ranges move and go only under the GIL (see Vm.stop()): the one that was found is still good if the GIL was ours all
 # the time, else it is looked up again.
 
-cdef inline void ask_device(CPU* c, Op* o) noexcept nogil:
-    """Go outside to call a device. It sees the state in which the instruction of `o` begins, in blocks as in steps."""
-    c.python.io_time = now_ns(c, o)
-    c.python.io_retired = retired_at(c, o)
-    c.arch.ip = o.ip
-    c.python.in_device = 1
-    go_outside(c)
-
-
 cdef inline void keep_code(CPU* c, Op* o) noexcept nogil:
     """Before a device is read, which may store into the instruction that asks, or take its memory away."""
     cdef uint32_t pa = c.arch.sb[CS] + o.ip
@@ -167,13 +144,6 @@ cdef inline void keep_code(CPU* c, Op* o) noexcept nogil:
     for i in range(ASKED_CODE):
         pa = c.arch.sb[CS] + (o.ip + i & 0xFFFF)
         c.reads.asked_code[i] = (<uint8_t*>(c.run.ram[pa >> 8] + pa))[0] if c.run.ram[pa >> 8] else 0
-
-
-cdef inline void device_asked(CPU* c) noexcept nogil:
-    come_inside(c)
-    c.python.in_device = 0
-    if RARELY(c.run.wall != FOREVER) and late(c):
-        want(c, REQ_INTR)                        # leave after this instruction: the run loop then ends run()
 
 
 cdef bint push_write(CPU* c, Op* o, Range* r, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:

@@ -20,8 +20,9 @@ IRQ 8. Daylight saving is not kept.
 
 from datetime import datetime, timedelta
 
-from ...clock import Timer
+from ...clock import LAST, Timer
 from ...device import PioDevice
+from ...state import State, take, take_timer, take_whole
 
 INDEX = 0
 DATA = 1
@@ -59,6 +60,9 @@ UPDATE_IN_PROGRESS = 244_000 + 1_984_000
 CYCLE = 400
 #: Years that two digits and the century byte can name; after the last comes year 0.
 YEARS = 10_000
+
+#: The name of its timer.
+TIMER = "rtc"
 
 DEFAULT_BASE = datetime(2009, 7, 1, 12, 0, 0)
 
@@ -118,6 +122,44 @@ class Rtc(PioDevice):
         self._store_date(date, date.year)
         self.cmos[WEEKDAY] = self._encode(date.isoweekday() % 7 + 1)
         self._rearm()
+
+    # -- state -------------------------------------------------------------------
+
+    def state(self) -> State:
+        """Everything that a guest or the host could see, now or later."""
+        return {
+            "cmos": bytes(self.cmos),
+            "index": self.index,
+            "updated": self.updated,
+            "divider_start": self.divider_start,
+            "periods": self.periods,
+            "level": self.level,
+            "timer": None if self._timer is None else self._timer.state(),
+        }
+
+    def load(self, state: State) -> None:
+        """Be as `state()` was taken; the interrupt line follows. ValueError: no such state, nothing
+        has changed."""
+        cmos = take(state, "cmos", bytes)
+        if len(cmos) != len(self.cmos):
+            raise ValueError(f"a state has {len(cmos)} bytes of CMOS, not {len(self.cmos)}")
+        index = take_whole(state, "index", 0, 0x7F)
+        updated, divider_start, periods = (
+            take_whole(state, name, -LAST, LAST) for name in ("updated", "divider_start", "periods")
+        )
+        level = take(state, "level", bool)
+        deadline = take_timer(state, "timer", TIMER)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            self._timer = self.clock.call_at(deadline, self._event, TIMER)
+        self.cmos[:] = cmos
+        self.index, self.updated = index, updated
+        self.divider_start, self.periods = divider_start, periods
+        if level != self.level:
+            self.level = level
+            self.irq(level)
 
     # -- the guest ---------------------------------------------------------------
 
@@ -223,7 +265,9 @@ class Rtc(PioDevice):
             if enabled & B_AIE and (seconds := self._seconds_to_alarm()) is not None:
                 deadlines.append(self.updated + seconds * SECOND)
         if deadlines:
-            self._timer = self.clock.call_after(min(deadlines) - self.clock.now(), self._event)
+            self._timer = self.clock.call_after(
+                min(deadlines) - self.clock.now(), self._event, TIMER
+            )
 
     def _event(self) -> None:
         self._timer = None

@@ -265,7 +265,7 @@ class Uart16550A(PioDevice):
         self._update()
         if self.queue and self._next_byte is None:
             # Not before this read has returned: the handler must see its line drop.
-            self._next_byte = self.clock.call_after(self.char_time, self._feed)
+            self._next_byte = self.clock.call_after(self.char_time, self._feed, "uart.byte")
         return self.rbr
 
     def _read_iir(self) -> int:
@@ -301,12 +301,12 @@ class Uart16550A(PioDevice):
             return
         now = self.clock.now()
         if now < self.line_free:
-            self._next_byte = self.clock.call_after(self.line_free - now, self._feed)
+            self._next_byte = self.clock.call_after(self.line_free - now, self._feed, "uart.byte")
             return
         self.line_free = now + self.char_time
         self._arrive(self.queue.popleft(), 0)
         if self.queue and self._room() > 0:
-            self._next_byte = self.clock.call_after(self.char_time, self._feed)
+            self._next_byte = self.clock.call_after(self.char_time, self._feed, "uart.byte")
 
     def _arrive(self, byte: int, errors: int) -> None:
         """One character is complete in the receiver's shift register."""
@@ -326,7 +326,9 @@ class Uart16550A(PioDevice):
         """Four character times without arrival or read make the waiting bytes known."""
         self._stop(self._timeout)
         if self.fcr & FCR_ENABLE and len(self.fifo) < self._trigger():
-            self._timeout = self.clock.call_after(4 * self.char_time, self._timed_out)
+            self._timeout = self.clock.call_after(
+                4 * self.char_time, self._timed_out, "uart.timeout"
+            )
 
     def _timed_out(self) -> None:
         self.timeout_pending = bool(self.fifo)

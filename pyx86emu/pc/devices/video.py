@@ -115,6 +115,13 @@ class TextVideo(PioDevice):
     # -- for those who show the screen ---------------------------------------------
 
     @property
+    def shown(self) -> bytes:
+        """Every register that decides what the text memory looks like; not the cursor's place."""
+        crtc = self.crtc
+        mask = bytes((self.dac_mask,))
+        return bytes(crtc[:CURSOR_HIGH] + crtc[CURSOR_LOW + 1 :] + self.attribute + self.dac + mask)
+
+    @property
     def columns(self) -> int:
         """Characters in a row.
 

@@ -1,4 +1,4 @@
-"""Disk images: hold sectors, remember what the guest wrote. Know geometry, not controllers."""
+"""Disk images: hold sectors, remember what the guest wrote. Know no controllers."""
 
 import errno
 import os
@@ -10,28 +10,11 @@ from weakref import WeakSet
 from ..._core import truth, whole
 from ...errors import DiskError
 from ...owned import Descriptor
+from .geometry import LARGEST, Geometry, checked, floppy_geometry, shown
+from .sectors import SECTOR
 
 Data = bytes | bytearray | memoryview
 Source = str | os.PathLike[str] | Data
-
-SECTOR = 512
-
-#: Floppy geometries (cylinders, heads, sectors a track), smallest first.
-FLOPPIES = (
-    (40, 1, 8),  # 160K
-    (40, 1, 9),  # 180K
-    (40, 2, 8),  # 320K
-    (40, 2, 9),  # 360K
-    (80, 2, 9),  # 720K
-    (80, 2, 15),  # 1.2M
-    (80, 2, 18),  # 1.44M
-    (80, 2, 36),  # 2.88M
-)
-LARGEST = 80 * 2 * 36 * SECTOR
-
-#: What a geometry may have at most. INT 13h has 10 bits for the cylinder, 8 for the head, and 6 for
-#: the sector, which begins at 1.
-LIMITS = (("cylinders", 1024), ("heads", 256), ("sectors a track", 63))
 
 #: What a path may name instead of an image.
 NOT_IMAGES = {
@@ -42,22 +25,6 @@ NOT_IMAGES = {
 
 #: Errors that go away when there is room again.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def floppy_geometry(size: int) -> tuple[int, int, int]:
-    """The geometry of an image of `size` bytes: the smallest disk that holds it.
-
-    A lone boot sector counts as a 360K disk, the first PC's usual one.
-
-    >>> floppy_geometry(1474560)
-    (80, 2, 18)
-    >>> floppy_geometry(512)
-    (40, 2, 9)
-    """
-    size = whole(size, "the size of a floppy", 0, LARGEST)
-    if size <= SECTOR:
-        return (40, 2, 9)
-    return next((c, h, s) for c, h, s in FLOPPIES if c * h * s * SECTOR >= size)
 
 
 #: All of them, for a forked child: a thread that held a lock is not there.
@@ -102,17 +69,19 @@ class Disk(Descriptor):
     name = "image"
     geometry = (0, 0, 0)
     _open = False
+    #: Set it to True and the guest finds the disk write-protected.
+    readonly = False
 
     def __init__(
         self,
         source: Source,
         *,
         write_back: bool = False,
-        geometry: tuple[int, int, int] | None = None,
+        geometry: Geometry | None = None,
     ) -> None:
         if self._open:
             raise RuntimeError(f"this Disk has {self.name} open: make another one")
-        asked = None if geometry is None else _checked(geometry)
+        asked = None if geometry is None else checked(geometry)
         self.write_back = truth(write_back, "write_back")
         self._lock = RLock()
         _disks.add(self)
@@ -146,7 +115,7 @@ class Disk(Descriptor):
             raise
         self._open = True
 
-    def _check(self, size: int) -> tuple[int, int, int]:
+    def _check(self, size: int) -> Geometry:
         if size == 0:
             raise DiskError(f"{self.name} is empty: a disk image has at least one 512-byte sector")
         if size % SECTOR:
@@ -162,10 +131,13 @@ class Disk(Descriptor):
         return floppy_geometry(size)
 
     @property
-    def sectors(self) -> int:
+    def count(self) -> int:
         """How many sectors the geometry has; those beyond the image read as zeros."""
         cylinders, heads, sectors = self.geometry
         return cylinders * heads * sectors
+
+    #: The same.
+    sectors = count
 
     @property
     def changed(self) -> int:
@@ -199,6 +171,12 @@ class Disk(Descriptor):
             self._need_open()
             for i in range(n):
                 self._overlay[lba + i] = whole_data[i * SECTOR : (i + 1) * SECTOR]
+
+    def flush(self) -> None:
+        """Commit, if `write_back` was given. Else the overlay is where the changes are kept."""
+        self._need_open()
+        if self.write_back:
+            self.commit()
 
     def commit(self) -> None:
         """Write the overlay into the image file, lowest sector first; only with `write_back=True`.
@@ -278,14 +256,14 @@ class Disk(Descriptor):
 
     def _inside(self, lba: int, n: int) -> tuple[int, int]:
         """Both as exact integers."""
-        sectors = self.sectors
+        count = self.count
         try:
-            n = whole(n, "n", 0, sectors)
-            return whole(lba, "lba", 0, sectors - n), n
+            n = whole(n, "n", 0, count)
+            return whole(lba, "lba", 0, count - n), n
         except ValueError:
             first, last = index(lba), index(lba) + index(n) - 1
         raise DiskError(
-            f"sectors {_shown(first)}-{_shown(last)} of {self.name}: it has {sectors}"
+            f"sectors {shown(first)}-{shown(last)} of {self.name}: it has {count}"
         ) from None
 
     def _length(self) -> int:
@@ -352,34 +330,6 @@ class Disk(Descriptor):
             return f"<Disk {self.name} closed>"
         c, h, s = self.geometry
         return f"<Disk {self.name} {c}x{h}x{s}, {self.changed} sectors changed>"
-
-
-def _shown(number: int) -> str:
-    """A number in a message; a huge one by its size."""
-    bits = number.bit_length()
-    return str(number) if bits <= 64 else f"{'-' * (number < 0)}2**{bits - 1}"
-
-
-def _checked(geometry: object) -> tuple[int, int, int]:
-    """A geometry that INT 13h can ask for, as exact integers."""
-    if not isinstance(geometry, (tuple, list)):
-        raise TypeError(
-            f"geometry must be (cylinders, heads, sectors a track), not {type(geometry).__name__}"
-        )
-    values = tuple(geometry)
-    if len(values) != len(LIMITS):
-        raise DiskError(
-            f"geometry has {len(values)} numbers: give (cylinders, heads, sectors a track)"
-        )
-    for (what, most), value in zip(LIMITS, values, strict=True):
-        try:
-            whole(value, what, 1, most)
-        except ValueError:
-            raise DiskError(
-                f"geometry: {what} = {_shown(index(value))}: give 1 to {most}"
-            ) from None
-    cylinders, heads, sectors = map(index, values)
-    return cylinders, heads, sectors
 
 
 def _open_image(name: str, mode: int) -> int:

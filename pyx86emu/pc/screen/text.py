@@ -1,16 +1,18 @@
-"""What the guest shows: text, cells and pictures of the text screen. Reads, changes nothing."""
+"""The text screen: show the guest's characters as text, cells and dots. Reads, changes nothing."""
 
 import os
 import struct
-import zlib
+from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING
 
 from ..._core import exact
 from ...errors import MachineError
 from ...memory import load
+from . import png
+from .display import DirtyLog, Picture
 
 if TYPE_CHECKING:
-    from ... import _core
     from ...vm import Vm
     from ..devices.video import TextVideo
 
@@ -29,18 +31,22 @@ BIOS_MODE = 0x449
 
 
 class Screen:
-    """The text screen of a machine, at any moment.
+    """The text screen of a machine, at any moment: a Display.
 
+    Several screens may show one text memory; they share its DirtyLog.
     Whatever the guest leaves in registers, vectors and memory, there is a picture of bounded size:
     nothing here raises because of it. Any thread may look; what it sees of a guest that runs may be
     half old and half new.
     """
 
-    def __init__(self, vm: "Vm", video: "TextVideo", memory: "_core.MemorySlot") -> None:
+    def __init__(self, vm: "Vm", video: "TextVideo", log: DirtyLog) -> None:
         self._vm = vm
         self._video = video
-        self._memory = memory
-        self._writes = 0
+        self._memory = log.slot
+        self._log = log
+        self._seen: tuple[int, bytes] = (0, b"")
+        self._version = 0
+        self._numbers = count(1)
 
     @property
     def columns(self) -> int:
@@ -59,10 +65,12 @@ class Screen:
 
     @property
     def version(self) -> int:
-        """A number that changes when the text may have changed."""
-        if self._memory.vm is not None and any(self._memory.dirty()):
-            self._writes += 1
-        return self._writes << 16 ^ self._video.start_address
+        """A number that changes when what is shown may have changed, but for the cursor. Any
+        number of readers may each keep the one that it saw last."""
+        now = (self._log.version, self._video.shown)
+        if now != self._seen:
+            self._seen, self._version = now, next(self._numbers)
+        return self._version
 
     def row(self, y: int) -> bytes:
         """One row as it is in memory: character, attribute, character ...
@@ -113,28 +121,22 @@ class Screen:
         else:
             raise MachineError(f"cannot save the screen as {name}: name a file in .txt or .png")
 
-    def png(self) -> bytes:
-        """The text screen as a PNG picture, 8 x 16 dots a character."""
-        glyphs = self._font()
-        cells = self.cells
-        lines = []
-        for row in cells:
+    @property
+    def pixels(self) -> Picture:
+        """8 x 16 dots a character."""
+        glyphs, dots = self._font(), _dots()
+        # Byte 0 of a table is the colour of the ground, byte 1 that of the character.
+        colours = [bytes((each >> 4 & 7, each & 15)).ljust(256) for each in range(256)]
+        rows = []
+        for row in self.cells:
             for y in range(8):
-                line = bytearray([0])  # no filter
-                for char, attribute in row:
-                    bits = glyphs[char][y]
-                    front, back = attribute & 15, attribute >> 4 & 7
-                    dots = [front if bits & 0x80 >> x else back for x in range(8)]
-                    line += bytes(dots[x] << 4 | dots[x + 1] for x in range(0, 8, 2))
-                lines += [bytes(line)] * 2
-        header = struct.pack(">IIBBBBB", len(cells[0]) * 8, len(cells) * 16, 4, 3, 0, 0, 0)
-        return (
-            b"\x89PNG\r\n\x1a\n"
-            + _chunk(b"IHDR", header)
-            + _chunk(b"PLTE", b"".join(map(bytes, self._video.palette)))
-            + _chunk(b"IDAT", zlib.compress(b"".join(lines)))
-            + _chunk(b"IEND", b"")
-        )
+                line = (dots[glyphs[char][y]].translate(colours[look]) for char, look in row)
+                rows += [b"".join(line)] * 2
+        return Picture(self._video.palette, rows)
+
+    def png(self) -> bytes:
+        """What `pixels` shows, as the bytes of a PNG file."""
+        return png.encode(self.pixels)
 
     def _font(self) -> list[bytes]:
         """256 characters of 8 bytes: the ROM's, with what INT 1Fh points to for the upper half.
@@ -145,6 +147,7 @@ class Screen:
         return [data[i : i + 8] for i in range(0, len(data), 8)]
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    check = zlib.crc32(kind + data)
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+@cache
+def _dots() -> list[bytes]:
+    """The eight dots of each byte of a font: 1 where a bit is set."""
+    return [bytes(byte >> 7 - x & 1 for x in range(8)) for byte in range(256)]

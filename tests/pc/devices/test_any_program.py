@@ -26,7 +26,7 @@ from pyx86emu.pc.devices import (
     TextVideo,
     Uart16550A,
 )
-from pyx86emu.pc.devices.keyboard import BURST
+from pyx86emu.pc.devices.keyboard.keyboard import BURST
 
 HERE = str(Path(pyx86emu.__file__).parent)
 SECOND = 10**9

@@ -289,6 +289,8 @@ def test_what_is_no_disk_is_not_inserted(disk):
 class CountingDisk:
     """A disk of any size that counts how many sectors are moved."""
 
+    readonly = False
+
     def __init__(self, geometry):
         self.geometry = geometry
         self.moved = 0

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyx86emu.pc.devices.keyboard import COMMAND, DATA, MS, STATUS, Keyboard8042
+from pyx86emu.pc.devices.keyboard import COMMAND, DATA, STATUS, Keyboard8042
+from pyx86emu.pc.devices.keyboard.chip import MS
 
 OBF = 0x01
 SECOND = 1000 * MS

@@ -2,7 +2,14 @@
 
 import pytest
 
-from pyx86emu.pc.devices.keys import KEYS, TRANSLATION, chord, key_name, keystrokes, to_set1
+from pyx86emu.pc.devices.keyboard.keys import (
+    KEYS,
+    TRANSLATION,
+    chord,
+    key_name,
+    keystrokes,
+    to_set1,
+)
 
 
 @pytest.mark.parametrize("text", ["\n", "\r", "\r\n", "{ret}", "{enter}", "{RET}"])

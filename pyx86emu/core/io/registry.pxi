@@ -1,7 +1,29 @@
-# The ioeventfd table's writers: register and remove entries, know eventfds by identity.
+# The table of ioeventfds is changed here: entries come and go, eventfds are known by identity. Knows no vCPU.
 #
 # All of it runs under the Vm's writer lock. What readers may still hold goes on the retire list, and
 # `iotable_reclaim` frees that once no vCPU is in the core that was there before.
+
+cdef extern from "<unistd.h>" nogil:
+    int io_getpid "getpid"()
+
+cdef extern from "<sys/syscall.h>" nogil:
+    long IO_SYS_KCMP "SYS_kcmp"
+
+cdef enum:                                  # KVM's bits
+    IO_FLAG_DATAMATCH = 1
+    IO_FLAG_PIO = 2
+    IO_FLAG_DEASSIGN = 4
+    IO_FLAGS_KNOWN = 7
+
+cdef enum:
+    IO_SLOTS_FEWEST = 16                    # buckets of the smallest table
+    IO_NUMBERS_MOST = 65536                 # descriptor numbers remembered
+    IO_F_DUPFD_QUERY = 1027                 # Linux 6.10
+
+cdef enum:                                  # how two descriptors are compared: the first that works
+    IO_SAME_QUERY = 0
+    IO_SAME_KCMP = 1
+    IO_SAME_FDINFO = 2
 
 # -- Which eventfd a descriptor names -------------------------------------------------------
 

@@ -1,26 +1,16 @@
-"""The floppy controller: a 765 (82077AA) moves sectors between disks and memory.
+"""The commands of the 82077AA: move sectors between drives and memory. Know no ports.
 
-| offset | on a PC | access | meaning                                               |
-| ------ | ------- | ------ | ----------------------------------------------------- |
-| 0, 1   | 3F0h    | read   | FFh: status registers A and B are absent in AT mode   |
-| 2      | 3F2h    | r/w    | DOR: drive, /RESET, DMA and IRQ gate, motors          |
-| 3      | 3F3h    | r/w    | TDR: tape drive, kept                                 |
-| 4      | 3F4h    | read   | MSR: main status                                      |
-| 4      | 3F4h    | write  | DSR: data rate, software reset                        |
-| 5      | 3F5h    | r/w    | FIFO: commands, results, data without DMA             |
-| 7      | 3F7h    | read   | DIR: bit 7 = the disk was changed                     |
-| 7      | 3F7h    | write  | CCR: data rate                                        |
-
-IRQ 6, DMA channel 2. Motors and data rates are accepted and never missed: every disk reads at
-once and at any rate. Deleted data marks are not kept.
+Motors and data rates are accepted and never missed: every disk reads at once and at any rate.
+Deleted data marks are not kept.
 """
 
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from .floppychip import CONFIG_IMPLIED_SEEK, FROM_GUEST, IDLE, ST0_INVALID, TO_GUEST, FloppyChip
-from .floppydrive import SECTOR_SIZE, SIZE_CODE, Drive
+from ...disks.sectors import SECTOR
+from .chip import CONFIG_IMPLIED_SEEK, FROM_GUEST, IDLE, ST0_INVALID, TO_GUEST, FloppyChip
+from .drive import SIZE_CODE, Drive
 
 ST0_ABNORMAL = 0x40
 ST0_READY_CHANGED = 0xC0
@@ -169,7 +159,8 @@ class FloppyController(FloppyChip):
         self.seek_ends = [old for old in self.seek_ends if old & 3 != unit]
         self.seeking |= 1 << unit
         self.seek_targets[unit] = (cylinder, pcn, st0)
-        self._seek_timers[unit] = self.clock.call_after(self.delay, partial(self._end_seek, unit))
+        end = partial(self._end_seek, unit)
+        self._seek_timers[unit] = self.clock.call_after(self.delay, end, f"floppy.seek{unit}")
         self._done()
 
     def _end_seek(self, unit: int) -> None:
@@ -218,7 +209,7 @@ class FloppyController(FloppyChip):
         self.physical = 1
         self.sectors_left = self.parameters[7] if select & 0x80 else 0
         self.st1 = self.st2 = 0
-        self._later(self._run_sectors)
+        self._later(self._run_sectors, "floppy.sectors")
 
     def _read_data(self) -> None:
         self._start_sectors(READ)
@@ -252,13 +243,13 @@ class FloppyController(FloppyChip):
                 tc = False
             elif self.non_dma:
                 if self.kind == WRITE:
-                    self._offer(FROM_GUEST, bytearray(SECTOR_SIZE))
+                    self._offer(FROM_GUEST, bytearray(SECTOR))
                 else:
                     self._offer(TO_GUEST, bytearray(self._read_sector(drive)))
                 return
             else:
                 moved, tc = self._move_by_dma(drive)
-                if moved < SECTOR_SIZE and not tc:
+                if moved < SECTOR and not tc:
                     self._fail(ST1_OVERRUN)
                     return
             if self._sector_done(tc):
@@ -301,10 +292,10 @@ class FloppyController(FloppyChip):
             return 0, False
         if self.kind != WRITE:
             return self.dma.transfer_to_memory(2, self._read_sector(drive))
-        data, tc = self.dma.transfer_from_memory(2, SECTOR_SIZE)
-        if len(data) == SECTOR_SIZE or tc:
+        data, tc = self.dma.transfer_from_memory(2, SECTOR)
+        if len(data) == SECTOR or tc:
             # Terminal count within a sector: the rest of its field is zeros.
-            drive.write(self.head, self.ids[2], data.ljust(SECTOR_SIZE, b"\0"))
+            drive.write(self.head, self.ids[2], data.ljust(SECTOR, b"\0"))
         return len(data), tc
 
     def _sector_done(self, tc: bool) -> bool:
@@ -363,7 +354,7 @@ class FloppyController(FloppyChip):
         self.unit, self.head = select & 3, select >> 2 & 1
         self.ids = [0, 0, 0, 0]
         self.st1 = self.st2 = 0
-        self._later(self._run_read_id)
+        self._later(self._run_read_id, "floppy.read-id")
 
     def _run_read_id(self) -> None:
         drive = self._ready_drive()
@@ -384,7 +375,7 @@ class FloppyController(FloppyChip):
         self.ids = [0, 0, 0, self.parameters[1]]
         self.eot = self.parameters[2]
         self.st1 = self.st2 = 0
-        self._later(self._run_format)
+        self._later(self._run_format, "floppy.format")
 
     def _run_format(self) -> None:
         drive = self._ready_drive()
@@ -404,7 +395,7 @@ class FloppyController(FloppyChip):
 
     def _write_track(self, drive: Drive, ids: bytes) -> None:
         """Fill the sectors that the IDs name; an image has no place for any others."""
-        filler = bytes((self.parameters[4],)) * SECTOR_SIZE
+        filler = bytes((self.parameters[4],)) * SECTOR
         formatted = drive.sectors_on_track(self.head)
         for i in range(0, len(ids) - 3, 4):
             self.ids = list(ids[i : i + 4])

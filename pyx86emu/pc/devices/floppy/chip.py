@@ -1,5 +1,18 @@
 """The 82077AA from outside: registers, phases, interrupt. Does not know what commands do.
 
+| offset | on a PC | access | meaning                                               |
+| ------ | ------- | ------ | ----------------------------------------------------- |
+| 0, 1   | 3F0h    | read   | FFh: status registers A and B are absent in AT mode   |
+| 2      | 3F2h    | r/w    | DOR: drive, /RESET, DMA and IRQ gate, motors          |
+| 3      | 3F3h    | r/w    | TDR: tape drive, kept                                 |
+| 4      | 3F4h    | read   | MSR: main status                                      |
+| 4      | 3F4h    | write  | DSR: data rate, software reset                        |
+| 5      | 3F5h    | r/w    | FIFO: commands, results, data without DMA             |
+| 7      | 3F7h    | read   | DIR: bit 7 = the disk was changed                     |
+| 7      | 3F7h    | write  | CCR: data rate                                        |
+
+IRQ 6, DMA channel 2.
+
 | phase     | how it ends                                                                   |
 | --------- | ----------------------------------------------------------------------------- |
 | idle      | the first byte of a command                                                   |
@@ -11,10 +24,10 @@
 from abc import abstractmethod
 from collections.abc import Callable
 
-from ..._core import whole
-from ...clock import Timer
-from ...device import PioDevice
-from .floppydrive import Disk, Drive
+from ...._core import whole
+from ....clock import Timer
+from ....device import PioDevice
+from .drive import USED, Drive, FloppyDisk
 
 DOR, TDR, MSR, FIFO, DIR = 2, 3, 4, 5, 7
 DSR, CCR = 4, 7
@@ -73,12 +86,12 @@ class FloppyChip(PioDevice):
         self.perpendicular = 0
         self._software_reset()
 
-    def insert(self, unit: int, disk: Disk) -> None:
+    def insert(self, unit: int, disk: FloppyDisk) -> None:
         """Put a disk into drive `unit`; the change line tells the guest.
 
         ValueError: there is no such drive. TypeError: no disk, or `unit` is no integer.
         """
-        for part in ("geometry", "read", "write"):
+        for part in USED:
             if not hasattr(disk, part):
                 raise TypeError(
                     f"cannot insert {type(disk).__name__}, it has no {part}: give a Disk"
@@ -87,7 +100,7 @@ class FloppyChip(PioDevice):
         drive.disk = disk
         drive.changed = True
 
-    def eject(self, unit: int) -> Disk | None:
+    def eject(self, unit: int) -> FloppyDisk | None:
         """Take the disk out of drive `unit`; returns it. ValueError: there is no such drive."""
         drive = self._unit(unit)
         disk, drive.disk = drive.disk, None
@@ -134,7 +147,7 @@ class FloppyChip(PioDevice):
     def _leave_reset(self) -> None:
         """In polling mode, which is the default, all four drives seem to become ready."""
         self.reset_senses = 4
-        self._reset_timer = self.clock.call_after(self.delay, self._reset_done)
+        self._reset_timer = self.clock.call_after(self.delay, self._reset_done, "floppy.reset")
 
     def _reset_done(self) -> None:
         self._interrupt(True)
@@ -270,9 +283,9 @@ class FloppyChip(PioDevice):
         self.phase = IDLE
         self._tell_seeks()
 
-    def _later(self, fn: Callable[[], None]) -> None:
+    def _later(self, fn: Callable[[], None], name: str) -> None:
         self.phase = EXECUTION
-        self._timer = self.clock.call_after(self.delay, fn)
+        self._timer = self.clock.call_after(self.delay, fn, name)
 
     def _drive(self, unit: int) -> Drive | None:
         return self.drives[unit] if unit < len(self.drives) else None

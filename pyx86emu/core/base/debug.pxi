@@ -60,18 +60,3 @@ cdef bint code_breakpoint(CPU* c) noexcept nogil:
         return 0
     c.events.trap_due = hits(c, c.arch.sb[CS] + c.arch.ip, 1, 0b0001)
     return c.events.trap_due != 0
-
-
-cdef void take_trap(CPU* c) noexcept nogil:
-    """INT 1 between two instructions; DR6 says why. Its handler may use the debug registers."""
-    c.system.dr[6] |= c.events.trap_due
-    c.system.dr[7] &= ~<uint32_t>DR7_GD
-    c.events.trap_due = 0
-    take_interrupt(c, 1)
-
-
-cdef Op* guarded(CPU* c, Op* o) noexcept nogil:
-    """MOV DR while DR7 has GD."""
-    c.system.dr[6] |= DR6_BD
-    c.system.dr[7] &= ~<uint32_t>DR7_GD
-    return fault(c, o, 1)

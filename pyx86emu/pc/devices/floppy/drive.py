@@ -2,34 +2,37 @@
 
 from typing import Protocol
 
-SECTOR_SIZE = 512
+from ...disks.geometry import Geometry
+from ...disks.sectors import Sectors
+
 SIZE_CODE = 2  # N of a sector ID: 128 << 2 bytes
 LAST_CYLINDER = 83
 LAST_SECTOR = 255  # R of a sector ID is one byte
 
 
-class Disk(Protocol):
-    """A disk in a drive. One that has a true attribute `readonly` is write-protected."""
+class FloppyDisk(Sectors, Protocol):
+    """A disk in a drive: sectors that have cylinders and heads."""
 
     @property
-    def geometry(self) -> tuple[int, int, int]: ...
+    def geometry(self) -> Geometry: ...
 
-    def read(self, lba: int, n: int, /) -> bytes: ...
 
-    def write(self, lba: int, data: bytes, /) -> None: ...
+#: What a drive uses of it.
+USED = ("geometry", "readonly", "read", "write")
 
 
 class Drive:
     """The mechanics: where the heads are, which disk is in, whether it was changed."""
 
     def __init__(self) -> None:
-        self.disk: Disk | None = None
+        self.disk: FloppyDisk | None = None
         self.cylinder = 0
         self.changed = True
 
     @property
     def protected(self) -> bool:
-        return bool(getattr(self.disk, "readonly", False))
+        """True for a disk that the guest cannot write to."""
+        return self.disk is not None and bool(self.disk.readonly)
 
     def step_to(self, cylinder: int) -> None:
         """Move the heads; a step with a disk in clears the change line."""

@@ -115,6 +115,15 @@ _SHIFTED = dict(
 )
 _SHIFTED.update((letter.upper(), letter) for letter in "abcdefghijklmnopqrstuvwxyz")
 
+# The control characters beyond ctrl+z, on the keys that a PC has them on.
+_CONTROL = {
+    "\0": "ctrl+2",
+    "\x1c": "ctrl+\\",
+    "\x1d": "ctrl+]",
+    "\x1e": "ctrl+6",
+    "\x1f": "ctrl+-",
+}
+
 # What a key sends in set 3 until the guest says otherwise: the modifiers break, most keys repeat.
 SET3_BREAKS = {"shift", "rshift", "ctrl", "alt", "capslock"}
 
@@ -161,6 +170,22 @@ def chord(name: str) -> list[Event]:
     return [(key, True, False) for key in keys] + [(key, False, False) for key in reversed(keys)]
 
 
+def typed_by(char: str) -> str | None:
+    """The chord that types a character, as a name; None: no key of a US keyboard does.
+
+    >>> typed_by("a"), typed_by("A"), typed_by("+"), typed_by(" "), typed_by(chr(3))
+    ('a', 'shift+a', 'shift+=', 'space', 'ctrl+c')
+    """
+    if char in _SHIFTED:
+        return f"shift+{_SHIFTED[char]}"
+    name = _OTHER_NAMES.get(char, char)
+    if len(char) == 1 and name in KEYS:
+        return name
+    if "\x01" <= char <= "\x1a":
+        return f"ctrl+{chr(ord(char) + 0x60)}"
+    return _CONTROL.get(char)
+
+
 def _split(name: str) -> list[str]:
     if name in KEYS or len(name) == 1:
         return [name]
@@ -186,10 +211,8 @@ def keystrokes(text: str) -> list[Event]:
             i = end + 1
         elif char == "\r" and text.startswith("\n", i):
             continue  # a line end is one key, whoever wrote the text
-        elif char in KEYS or char in _SHIFTED or char in _OTHER_NAMES:
-            events += chord(char)
-        elif "\x01" <= char <= "\x1a":
-            events += chord(f"ctrl+{chr(ord(char) + 0x60)}")
+        elif name := typed_by(char):
+            events += chord(name)
         else:
             raise ValueError(
                 f"no key of a US keyboard types {char!r}: type ASCII, or {{name}} for other keys"
