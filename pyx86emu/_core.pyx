@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.buffer cimport (
-    PyBUF_FORMAT, PyBUF_INDIRECT, PyBUF_ND, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_CheckBuffer,
+    PyBUF_FORMAT, PyBUF_INDIRECT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_CheckBuffer,
     PyObject_GetBuffer,
 )
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -108,9 +108,9 @@ cdef extern from "core/host.h" nogil:
 # layers and shows who uses whom. Cython needs no declaration for a call, so some calls can point upwards; each is in
 # this list, with its reason. Nothing else may.
 #
-#   decode_ops  cpu/blocks -> cpu/decode  a block is filled by the decoder; that names all handlers, and they use blocks
-#   call_timer  run -> face/vm            a timer is a Python function that the Vm keeps
-#   Vm          chips/access -> face/vm   an EOI may signal an irqfd, and those are Python's
+#   decode_ops  cpu/blocks -> cpu/decode        a block is filled by the decoder, which names all handlers, and they blocks
+#   call_timer  run -> face/vm                  a timer is a Python function that the Vm keeps
+#   irqfds_eoi  chips/access -> face/irqfd_api  an EOI may signal an irqfd, and those are Python's
 
 # What stands alone: it knows no vCPU, and the structs of the next layer have it as members.
 include "core/base/numbers.pxi"

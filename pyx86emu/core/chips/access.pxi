@@ -117,19 +117,12 @@ cdef void take_eoi(CPU* c, Op* o) noexcept nogil:
         return
     if o == NULL:                                # between two instructions
         go_outside(c)
-        tell_eoi(c, ended)
+        irqfds_eoi(c, ended)
         come_inside(c)
         return
     ask_device(c, o)                             # a signal handler or a finalizer may look at this vCPU there
-    tell_eoi(c, ended)
+    irqfds_eoi(c, ended)
     device_asked(c)
     if c.python.touched or c.python.raised != NULL:
         c.python.touched = 0
         want(c, REQ_INTR)                        # leave after this instruction
-
-
-cdef void tell_eoi(CPU* c, uint32_t lines) noexcept with gil:
-    try:
-        (<Vm><object>c.vm.owner)._irqfds.eoi(lines)
-    except BaseException as e:
-        keep_exception(c, e)

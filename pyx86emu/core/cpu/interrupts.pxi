@@ -8,8 +8,8 @@ cdef Op* fault(CPU* c, Op* o, int vector) noexcept nogil:
 
 
 cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back, Op* call) noexcept nogil:
-    """Enter the handler of `vector`. Its IRET will return to `back`, and is predicted by `call`. The block gets back what
-    it did not run after `o`. 0: a read of the table exits first, and `o` will be run again."""
+    """Enter the handler of `vector`. Its IRET will return to `back`, and is predicted by `call`. The block gets back
+    what it did not run after `o`. 0: a read of the table exits first, and `o` will be run again."""
     cdef uint64_t ip, cs
     cdef uint32_t sp = c.arch.r[SP] & 0xFFFF
     while <uint32_t>vector * 4 + 3 > c.system.idt_limit:

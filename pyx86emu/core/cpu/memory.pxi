@@ -1,4 +1,4 @@
-# Loads and stores of the guest: plain memory at once, everything else by the long way. Knows pages, not what devices mean.
+# Loads and stores of the guest: plain memory at once, everything else by the long way. Knows pages, not devices.
 
 # A real-mode base is a multiple of 16, so whatever leaves the segment, the granule or the slot crosses a paragraph.
 #

@@ -127,8 +127,8 @@ cdef void fill_traits() noexcept nogil:
 
 
 cdef Fn three(Op* o, int condition) noexcept nogil:
-    """The handler for `o`, the predicate of this condition after it, and the instruction that it predicates; NULL: there
-    is none."""
+    """The handler for `o`, the predicate of this condition after it, and the instruction that it predicates; NULL:
+    there is none."""
     cdef Three* t = THREES
     if o[1].src != 1 or o[2].dst != o.dst:
         return NULL
