@@ -1,7 +1,8 @@
 # A vCPU at a chip in the core: read or write it, then look whether an interrupt or a deadline has come nearer.
 #
-# The long way is part of the bus: any size, any vCPU. The short way is a handler a port, which IN and OUT of a byte jump
-# to; it exists only where nobody else can be at the chips (see chips.pxi) and guest time does not come from the host.
+# The long way is part of the bus: any size, any vCPU. The short way is a handler a port, which IN and OUT of a byte
+# jump to. It exists only where nobody else can be at the chips (see chips.pxi) and guest time does not come from the
+# host.
 
 # -- the long way
 

@@ -71,9 +71,9 @@ cdef Op* take_new(CPU* c, Op* o, uint32_t ip) noexcept nogil:
 
 
 # Prediction of returns: a CALL is remembered, and its t0 is the block after it, once a RET has come there. A RET that
-# goes elsewhere finds its block by the hash. Ops stay where they are until drop_blocks(). One that was decoded again may
-# be another instruction now; its t0 is still a block or NULL, and the block's key says whether it is the right one. If
-# it is a Jcc now, its t0 is followed unchecked: so t0 is only set to the block after it in the same segment.
+# goes elsewhere finds its block by the hash. Ops stay where they are until drop_blocks(). One that was decoded again
+# may be another instruction now; its t0 is still a block or NULL, and the block's key says whether it is the right one.
+# If it is a Jcc now, its t0 is followed unchecked: so t0 is only set to the block after it in the same segment.
 
 cdef inline void called(CPU* c, Op* o) noexcept nogil:
     c.blocks.calls[c.blocks.depth] = o

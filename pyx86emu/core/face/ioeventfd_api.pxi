@@ -130,7 +130,7 @@ cdef class Doorbell:
     @property
     def count(self):
         """All rings so far; those of a running vCPU's current slice may be missing."""
-        return self.sink.drained + io_load(&self.sink.pending)
+        return self.sink.drained + at_load64(&self.sink.pending)
 
     def ring(self, n=1):
         """Ring `n` times. ValueError: `n` is negative, or has more than 64 bits."""
@@ -141,7 +141,7 @@ cdef class Doorbell:
 
     def drain(self):
         """The rings since the last drain."""
-        cdef uint64_t n = io_exchange(&self.sink.pending, 0)
+        cdef uint64_t n = at_swap64(&self.sink.pending, 0)
         self.sink.drained += n
         return n
 
@@ -170,7 +170,7 @@ cdef Doorbell io_doorbell(Sink *s):
     """A Doorbell object for a bell that an entry rings."""
     cdef Doorbell bell = Doorbell.__new__(Doorbell)
     sink_drop(bell.sink)
-    io_fetch_add(&s.refs, 1)
+    at_add64(&s.refs, 1)
     bell.sink = s
     bell.made = True
     return bell
@@ -229,12 +229,12 @@ cdef class IoEventFd:
     @property
     def hits(self):
         """Writes that matched; those of a running vCPU's current slice may be missing."""
-        return io_load(&self.entry.hits)
+        return at_load64(&self.entry.hits)
 
     @property
     def last_value(self):
         """The value of the last write that matched; None before the first."""
-        return io_load(&self.entry.last_value) if io_load(&self.entry.hits) != 0 else None
+        return at_load64(&self.entry.last_value) if at_load64(&self.entry.hits) != 0 else None
 
     @property
     def registered(self):
@@ -321,8 +321,8 @@ cdef void io_show(IoEventFd face, IoEntry *e) noexcept:
     """Let a face show an entry. The caller holds the writer lock, or a reference that it gives away."""
     face.entry = e
     face.sink = e.target
-    io_fetch_add32(&e.refs, 1)
-    io_fetch_add(&e.target.refs, 1)
+    at_add32(&e.refs, 1)
+    at_add64(&e.target.refs, 1)
 
 
 cdef object io_not_found(int bus, object addr, object length, bint wildcard, object datamatch):
@@ -445,8 +445,8 @@ cdef IoEntry **io_all(VmTables vm, uint64_t *count, bint *failed) noexcept:
         return NULL
     iotable_list(vm.iotable, entries)
     for i in range(count[0]):
-        io_fetch_add32(&entries[i].refs, 1)
-        io_fetch_add(&entries[i].target.refs, 1)
+        at_add32(&entries[i].refs, 1)
+        at_add64(&entries[i].target.refs, 1)
     return entries
 
 

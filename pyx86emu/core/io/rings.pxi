@@ -32,7 +32,7 @@ cdef void rings_flush(Rings *r) noexcept nogil:
         count = r.item[i].count
         if count != 0:
             r.item[i].count = 0
-            io_fetch_add(&r.item[i].entry.hits, count)
+            at_add64(&r.item[i].entry.hits, count)
             sink_signal(r.item[i].entry.target, count)
 
 
@@ -47,14 +47,14 @@ cdef void rings_signal(Rings *r, IoEntry *e) noexcept nogil:
         r.item[r.n].entry = e
         r.last = r.n
         r.n += 1
-    io_fetch_add(&e.hits, 1)
+    at_add64(&e.hits, 1)
     sink_signal(e.target, 1)
 
 
 cdef void rings_add(Rings *r, IoEntry *e, int size, uint64_t value) noexcept nogil:
     """One hit: `value` was written to `e`, `size` bytes of it."""
     cdef uint32_t i
-    io_publish(&e.last_value, value)
+    at_publish64(&e.last_value, value)
     r.again_how = 0
     if not e.coalesce:
         rings_signal(r, e)
@@ -82,7 +82,7 @@ cdef inline bint rings_again(Rings *r, int bus, uint64_t addr, int size, uint64_
     if not r.again_any and r.again_value != value:
         return False
     last = &r.item[r.last]
-    io_publish(&last.entry.last_value, value)
+    at_publish64(&last.entry.last_value, value)
     last.count += 1
     r.pending = True
     return True
