@@ -49,6 +49,7 @@ cdef extern from "Python.h" nogil:
         pass
     PyThreadState* PyEval_SaveThread()
     void PyEval_RestoreThread(PyThreadState*)
+    Py_ssize_t Py_REFCNT(PyObject*)
 
 cdef extern from "<errno.h>" nogil:
     int io_errno "errno"
@@ -102,14 +103,26 @@ cdef extern from "core/host.h" nogil:
     int lowest_one(uint32_t)
     uint64_t high64(uint64_t, uint64_t)
 
+# The files, in reading order. A file uses names of the layers before its own, and of its own; tests/arrows.py has the
+# layers and shows who uses whom. Cython needs no declaration for a call, so some calls can point upwards; each is in
+# this list, with its reason. Nothing else may.
+#
+#   decode_ops  cpu/blocks -> cpu/decode  a block is filled by the decoder; that names all handlers, and they use blocks
+#   call_timer  run -> face/vm            a timer is a Python function that the Vm keeps
+#   Vm          io/bus -> face/vm         an EOI may signal an irqfd, and those are Python's
+#   range_at    base/threads -> io/bus    the short way of the chips asks once which ports are theirs
+
+# What stands alone: it knows no vCPU, and the structs of the next layer have it as members.
 include "core/base/numbers.pxi"
+include "core/base/models.pxi"
 include "core/io/sinks.pxi"
 include "core/io/find.pxi"
 include "core/io/rings.pxi"
 include "core/io/registry.pxi"
 include "core/chips/pic.pxi"
 include "core/chips/pit.pxi"
-include "core/base/models.pxi"
+
+# The state of a vCPU and of a VM, and what any other file may do to it.
 include "core/base/cpu.pxi"
 include "core/base/vmstate.pxi"
 include "core/base/flags.pxi"
@@ -117,8 +130,10 @@ include "core/base/threads.pxi"
 include "core/base/granules.pxi"
 include "core/base/debug.pxi"
 include "core/base/lifecycle.pxi"
-include "core/cpu/memory.pxi"
+
+# An instruction, and what it meets beyond RAM.
 include "core/io/bus.pxi"
+include "core/cpu/memory.pxi"
 include "core/cpu/interrupts.pxi"
 include "core/cpu/blocks.pxi"
 include "core/cpu/ops_alu.pxi"
@@ -136,16 +151,25 @@ include "core/cpu/peephole.pxi"
 include "core/cpu/decode.pxi"
 include "core/cpu/forms.pxi"
 include "core/cpu/opcodes.pxi"
+
+include "core/observe.pxi"
+
+# From one instruction to a run.
 include "core/run.pxi"
+
+# What Python sees.
+include "core/face/errors.pxi"
 include "core/face/tables.pxi"
+include "core/face/slots.pxi"
 include "core/face/ioeventfd_api.pxi"
 include "core/face/irqfd_api.pxi"
-include "core/face/slots.pxi"
-include "core/face/vm.pxi"
-include "core/face/vcpu.pxi"
 include "core/face/registers.pxi"
+include "core/face/vcpu.pxi"
+include "core/face/vm.pxi"
 include "core/face/fork.pxi"
 include "core/face/dispatch.pxi"
+include "core/face/factories.pxi"
+
+# For the verbs conformance and bench; nothing above is for these alone.
 include "core/lab/vectors.pxi"
 include "core/lab/measure.pxi"
-include "core/face/factories.pxi"

@@ -11,8 +11,8 @@ from .status import BUG, HOST, INTERRUPTED, OK, USAGE, HostError, UsageError, re
 
 VERBS = {
     "run": "boot an image (also without the word: pyx86emu IMAGE)",
-    "demo": "boot the built-in guest, which rings the doorbell along each path (also: no words)",
-    "bench": "measure compute, I/O and start-up, beside the peers",
+    "demo": "boot a small guest, print the cost of each way to signal the host (also: no words)",
+    "bench": "measure compute, I/O and start-up, together with other emulators",
     "conformance": "run CPU vectors of real chips",
 }
 

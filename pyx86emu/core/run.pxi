@@ -433,23 +433,3 @@ cdef bint at_breakpoint(CPU* c) noexcept nogil:
             c.debug.due = 1
             return 1
     return 0
-
-
-cdef void call_timer(CPU* c, uint64_t now) noexcept with gil:
-    """Call Python's timer, unless another thread has moved it meanwhile: vm.timer is set with the GIL only."""
-    cdef object vm = <object>c.vm.owner
-    if c.vm.timer > now:
-        return
-    try:
-        PyErr_CheckSignals()                     # before the timer is spent: a handler that raises must not lose it
-        if c.vm.timer > now:
-            return                               # the signal handler has moved it
-        c.vm.timer = FOREVER
-        callback = (<Vm>vm)._timer
-        (<Vm>vm)._timer = None
-        if callback is not None:
-            callback()
-    except BaseException as e:
-        keep_exception(c, e)
-    if c.vm.timer <= now:
-        c.vm.timer = now + 1

@@ -37,12 +37,14 @@ REAL: dict[type, Callable[[], Any]] = {
     Exit: lambda: vm().create_vcpu().run(1),
     IoEventFd: lambda: vm().ioeventfd(0x80, 1),
     MemorySlot: lambda: vm().slots[0],
+    _core.SlotBuffer: lambda: vm().slots[0].writing(),
     _core.Registers: lambda: vm().create_vcpu().regs,
     Vcpu: lambda: vm().create_vcpu(),
     _core.Dispatcher: _core.Dispatcher,
     _core.Drainer: lambda: _core.Drainer(EVENTFD),
     _core.Owner: owner,
     _core.Vm: lambda: _core.Vm(irqchip=True),
+    _core.VmTables: _core.VmTables,
 }
 
 #: Arguments that every method is called with, one tuple at a time.

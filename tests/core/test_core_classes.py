@@ -70,6 +70,7 @@ def test_a_half_made_object_raises_and_never_ends_the_process(cls: type) -> None
         (IoEventFd, "Vm.ioeventfd"),
         (MemorySlot, "Vm.add_memory"),
         (_core.Registers, "Vm.create_vcpu"),
+        (_core.SlotBuffer, "MemorySlot.writing"),
         (Vcpu, "Vm.create_vcpu"),
     ],
 )

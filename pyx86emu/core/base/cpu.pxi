@@ -34,6 +34,12 @@ cdef struct Block:               # lies in the op slot before the block's first 
     int16_t gran[2]              # canonical granules, -1: none
     uint16_t fluid[4]            # immediates read when used: size << 12 | offset from lo; 0: none
 
+cdef struct Decoded:             # what the decoder says of a block
+    uint32_t hi                  # offset after its last byte
+    int fluid                    # immediates that are read when they are used
+    uint32_t fluid_at[4]
+    uint32_t fluid_size[4]
+
 cdef enum:
     HASH = 4096
     BLOCK_OPS = 32
@@ -228,7 +234,8 @@ cdef struct ThreadState:         # what other threads want of this vCPU, and whe
     uint32_t asleep              # in HLT without a deadline of its own: will wake nobody else
     uint64_t in_core             # 0: outside; else the epoch seen at the last block end
     uint64_t waited              # host ns in HLT, for another thread
-    uint32_t inside              # threads that are in run()
+    uint32_t inside              # a thread is in run(): for other vCPUs
+    unsigned long runner         # that thread, 0: none. The GIL guards it
     pthread_mutex_t wait_lock
     pthread_cond_t wait_cond
 
@@ -277,10 +284,8 @@ cdef enum:
     DS = 3
     FS = 4
     GS = 5
-    TABLES = 6
     O_AL = 0
     O_CL = 4
-    O_DL = 8
     O_AH = 1
 
 cdef enum:

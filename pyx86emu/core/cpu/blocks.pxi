@@ -169,17 +169,17 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
     """Decode at the block's key into `first`, mark the code and list the block; 0: not possible here.
     The marks come before the bytes are read, so that no store between is lost."""
     cdef uint32_t ip = b.key & 0xFFFF, base = b.key >> 16 << 4, pa = base + ip
-    cdef uint32_t g = pa >> 8, hi
+    cdef uint32_t g = pa >> 8
     cdef int used, i
-    cdef Dec d
+    cdef Decoded d
     claim(c, g)
     while True:
-        used = decode_ops(c, &d, first, b.cap, base, ip, &hi)
+        used = decode_ops(c, first, b.cap, base, ip, &d)
         if used == 0:
             unclaim(c, g)
             return 0
         b.lo = pa
-        b.hi = base + hi
+        b.hi = base + d.hi
         if (b.hi - 1) >> 8 != g and claim(c, g + 1):
             continue                             # read again what may have changed before
         b.stale = 0
@@ -205,9 +205,8 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
 cdef bint same_bytes(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip) noexcept nogil:
     """Does decoding once more give the same ops?"""
     cdef Op again[BLOCK_OPS + 6]
-    cdef uint32_t hi
-    cdef Dec d
-    cdef int i, used = decode_ops(c, &d, again, cap, base, ip, &hi)
+    cdef Decoded d
+    cdef int i, used = decode_ops(c, again, cap, base, ip, &d)
     for i in range(used):
         if (again[i].fn != first[i].fn or again[i].imm != first[i].imm or again[i].disp != first[i].disp
                 or again[i].dst != first[i].dst or again[i].src != first[i].src or again[i].base != first[i].base

@@ -29,9 +29,7 @@ cdef struct Dec:
     uint32_t ea_index
     uint32_t ea_scale
     uint32_t ea_disp
-    int fluid                    # immediates of the block that are read when they are used
-    uint32_t fluid_at[4]
-    uint32_t fluid_size[4]
+    Decoded block
 
 
 cdef inline uint16_t O_ZERO(CPU* c) noexcept nogil:
@@ -264,8 +262,8 @@ cdef bint patched(Dec* d, int fluid_before) noexcept nogil:
         return 0
     for pa in range(d.base + d.start, d.base + d.ip):
         if hot(d.c, canonical_address(d.c, pa)):
-            for i in range(fluid_before, d.fluid):
-                if d.fluid_at[i] <= pa < d.fluid_at[i] + d.fluid_size[i]:
+            for i in range(fluid_before, d.block.fluid):
+                if d.block.fluid_at[i] <= pa < d.block.fluid_at[i] + d.block.fluid_size[i]:
                     break
             else:
                 return 1
@@ -286,7 +284,7 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit) noexcept nogil:
     the number of instructions; else 0."""
     cdef Op* jcc = next_ - 1
     cdef Trait* t = trait_of(jcc.fn)
-    cdef int condition = t.condition, n = 0, fluid_before = d.fluid
+    cdef int condition = t.condition, n = 0, fluid_before = d.block.fluid
     cdef uint32_t target = jcc.tip
     if t.fn == NULL or condition == NO_CONDITION or not d.ip < target <= d.ip + 6 * MOST_PREDICATED:
         return 0
@@ -306,12 +304,14 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit) noexcept nogil:
         jcc.fn = PREDICATE[0][condition]
         jcc.src = <uint16_t>n
         return n
-    d.fluid = fluid_before
+    d.block.fluid = fluid_before
     return 0
 
 
-cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t ip, uint32_t* hi) noexcept nogil:
-    """A block at base:ip into `first`; `hi` is the offset behind its last byte. 0: not to be cached here."""
+cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Decoded* out) noexcept nogil:
+    """Decode a block at base:ip into `first`. 0: not to be cached here."""
+    cdef Dec dec
+    cdef Dec* d = &dec
     cdef int used = 0, count = 0, i, fluid_before
     cdef bint open_ = 1                          # the last whole instruction goes on to the next
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
@@ -319,28 +319,28 @@ cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t 
     d.ram = c.run.ram
     d.base = base
     d.ip = ip
-    d.fluid = 0
+    d.block.fluid = 0
     while True:
-        hi[0] = d.ip
-        fluid_before = d.fluid
+        d.block.hi = d.ip
+        fluid_before = d.block.fluid
         decode_next(d, first + used, cap - used)
         if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
                 or used + d.used + (0 if d.ends else 1) > cap or (used and patched(d, fluid_before))):
-            d.fluid = fluid_before
+            d.block.fluid = fluid_before
             break                                # what is patched begins a block, so that less is decoded again
         for i in range(d.used):
             first[used].n = <uint8_t>count
             first[used].k = <uint8_t>used
             used += 1
         count += 1
-        hi[0] = d.ip
+        d.block.hi = d.ip
         open_ = not d.ends
         if not open_:
             i = predicates(d, first + used, cap - used, limit)
             if i:
                 used += i
                 count += i
-                hi[0] = d.ip
+                d.block.hi = d.ip
                 open_ = 1
         if not open_ or used >= BLOCK_OPS:
             break
@@ -351,11 +351,12 @@ cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t 
             return 0
         memset(first + used, 0, sizeof(Op))
         first[used].fn = end_block
-        first[used].ip = <uint16_t>hi[0]
-        first[used].fip = <uint16_t>hi[0]
+        first[used].ip = <uint16_t>d.block.hi
+        first[used].fip = <uint16_t>d.block.hi
         first[used].n = <uint8_t>count
         first[used].k = <uint8_t>used
         used += 1
     first.n = <uint8_t>count
+    out[0] = d.block
     peephole(first, used)
     return used

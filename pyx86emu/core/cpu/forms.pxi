@@ -85,13 +85,13 @@ cdef bint fluid_operand(Dec* d, int size) noexcept nogil:
     """If the immediate here is one that the guest keeps rewriting: an op that reads it to c.run.tmp2."""
     cdef uint32_t pa = d.base + d.ip
     cdef Op* o
-    if d.ip + size > 0x10000 or d.fluid == 4 or d.ram != d.c.run.ram or not fluid(d.c, pa, size):
+    if d.ip + size > 0x10000 or d.block.fluid == 4 or d.ram != d.c.run.ram or not fluid(d.c, pa, size):
         return 0
     o = emit(d, FLUID_IMM[0][si_(size)])
     o.imm = pa
-    d.fluid_at[d.fluid] = pa
-    d.fluid_size[d.fluid] = size
-    d.fluid += 1
+    d.block.fluid_at[d.block.fluid] = pa
+    d.block.fluid_size[d.block.fluid] = size
+    d.block.fluid += 1
     d.ip += size
     return 1
 

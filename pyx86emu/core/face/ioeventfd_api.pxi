@@ -3,9 +3,6 @@
 import os
 import warnings
 
-cdef class Vm
-
-
 cdef str io_bus_name(int bus):
     return "pio" if bus == BUS_PIO else "mmio" if bus == BUS_MMIO else "hypercall"
 
@@ -46,13 +43,6 @@ cdef object io_descriptor_error(int error, object fd):
     if error == -IO_ENOMEM:
         return MemoryError("no memory for another eventfd")
     return OSError(-error, f"{os.strerror(-error)} while duplicating descriptor {fd!r}")
-
-
-cdef object not_copied(object self, str owned):
-    """The exception for copy and pickle: two objects would close one descriptor, or free one memory."""
-    name = type(self).__name__
-    return TypeError(f"{name} objects cannot be copied or pickled, since each owns {owned}: make another {name}, "
-                     "or pass this one on")
 
 
 cdef object io_take_count(int fd):
@@ -168,7 +158,7 @@ cdef class IoEventFd:
     leaving a `with` block, removes it. `hits` and `last_value` keep their last state afterwards. Any thread
     may call everything here at any time, also while vCPUs run.
     """
-    cdef readonly Vm vm
+    cdef readonly VmTables vm
     cdef IoEntry *entry
     cdef Sink *sink
     cdef int own                            # the eventfd made for fd=None, or -1
@@ -294,7 +284,7 @@ cdef class IoEventFd:
         return f"<IoEventFd {where}, {to}, hits {self.hits}>"
 
 
-cdef IoEventFd io_face(Vm vm):
+cdef IoEventFd io_face(VmTables vm):
     """A face without an entry, made before the writer lock is taken. Under the lock no Python object may be allocated:
     that can run the garbage collector and a finalizer that takes the lock too."""
     cdef IoEventFd face = IoEventFd.__new__(IoEventFd)
@@ -359,7 +349,7 @@ cdef enum:
 
 # -- Under the writer lock: C only, see io_face --
 
-cdef int io_insert(Vm vm, IoKey *k, bint coalesce, int fd, Sink *bell, IoEventFd face, IoKey *other) noexcept:
+cdef int io_insert(VmTables vm, IoKey *k, bint coalesce, int fd, Sink *bell, IoEventFd face, IoKey *other) noexcept:
     """Register an entry for `bell` or, if that is NULL, for eventfd `fd`. 0, IO_CLOSED, or an errno below 0; with
     -EEXIST `other` becomes the entry that stands there."""
     cdef IoTable *t = vm.iotable
@@ -386,7 +376,7 @@ cdef int io_insert(Vm vm, IoKey *k, bint coalesce, int fd, Sink *bell, IoEventFd
     return error
 
 
-cdef bint io_remove(Vm vm, IoEntry *e) noexcept:
+cdef bint io_remove(VmTables vm, IoEntry *e) noexcept:
     """0: it is not registered."""
     if not io_holds(vm.iotable, e):
         return 0
@@ -396,7 +386,7 @@ cdef bint io_remove(Vm vm, IoEntry *e) noexcept:
     return 1
 
 
-cdef int io_remove_key(Vm vm, IoKey *k, int fd, Sink *bell, IoEventFd face) noexcept:
+cdef int io_remove_key(VmTables vm, IoKey *k, int fd, Sink *bell, IoEventFd face) noexcept:
     """Remove the entry with these properties that rings `bell` or eventfd `fd`. 0, IO_CLOSED, or an errno below 0;
     -ENOENT is always about the entry."""
     cdef Sink *sink = bell
@@ -416,7 +406,7 @@ cdef int io_remove_key(Vm vm, IoKey *k, int fd, Sink *bell, IoEventFd face) noex
     return 0
 
 
-cdef IoEntry **io_all(Vm vm, uint64_t *count, bint *failed) noexcept:
+cdef IoEntry **io_all(VmTables vm, uint64_t *count, bint *failed) noexcept:
     """Every entry, held once more for the caller, in no order."""
     cdef IoEntry **entries
     cdef uint64_t i
@@ -437,7 +427,7 @@ cdef IoEntry **io_all(Vm vm, uint64_t *count, bint *failed) noexcept:
 
 # -- What Vm calls --
 
-cdef object ioeventfd_assign(Vm vm, object addr, object length, object bus, object datamatch, object fd,
+cdef object ioeventfd_assign(VmTables vm, object addr, object length, object bus, object datamatch, object fd,
                              bint coalesce, object flags):
     """Vm.ioeventfd(): register an entry and return its face.
 
@@ -498,7 +488,7 @@ cdef object ioeventfd_assign(Vm vm, object addr, object length, object bus, obje
     return face
 
 
-cdef object ioeventfd_deassign(Vm vm, object addr, object length, object bus, object datamatch, object fd,
+cdef object ioeventfd_deassign(VmTables vm, object addr, object length, object bus, object datamatch, object fd,
                                object flags):
     """Remove an entry by its properties, through any descriptor of its eventfd (spec section 6)."""
     cdef IoKey k
@@ -523,7 +513,7 @@ cdef object ioeventfd_deassign(Vm vm, object addr, object length, object bus, ob
     return face
 
 
-cdef tuple ioeventfd_list(Vm vm):
+cdef tuple ioeventfd_list(VmTables vm):
     """Vm.ioeventfds: a face for every entry, in the order of registration."""
     cdef IoEntry **entries
     cdef IoEventFd face

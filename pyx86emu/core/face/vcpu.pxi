@@ -116,14 +116,13 @@ cdef class Vcpu:
     """
 
     cdef CPU* c
-    cdef readonly Vm vm
+    cdef readonly VmTables vm
     cdef readonly str model
     cdef readonly Registers regs
-    cdef unsigned long owner                     # the thread that is in run(), 0: none. The GIL guards it
     cdef int waiters
     cdef uint64_t serial
 
-    def __cinit__(self, Vm vm not None, str model not None):
+    def __cinit__(self, VmTables vm not None, str model not None):
         cdef CPU* other
         cdef int lines = fields(model)["address_bits"], i
         cdef bint full, closed, differs = 0
@@ -131,6 +130,7 @@ cdef class Vcpu:
         self.model = model
         self.c = new_cpu(vm.vm, model)
         self.regs = Registers.__new__(Registers)
+        self.regs.c = self.c
         self.regs.vcpu = self
         vm.stop()                                # releases the GIL: look at everything after it. C only from here
         closed = vm.closed
@@ -231,14 +231,14 @@ cdef class Vcpu:
 
     cdef int wait_for_owner(self, uint64_t wall) except -1:
         """0: real time is up, and the other thread still runs."""
-        if self.owner == PyThread_get_thread_ident():
+        if self.c.threads.runner == PyThread_get_thread_ident():
             raise RuntimeError("run() from a device of the same vCPU: return from the device first")
         return self.await_owner(wall)
 
     cdef int await_owner(self, uint64_t wall) except -1:
         self.waiters += 1
         try:
-            while self.owner:
+            while self.c.threads.runner:
                 if wall != FOREVER and <uint64_t>host_ns() >= wall:
                     return 0
                 with nogil:
@@ -339,7 +339,7 @@ cdef class Vcpu:
         points = [whole(at, "breakpoint", 0, 0xFFFFFFFF) for at in islice(breakpoints, 65)]
         if len(points) > 64:
             raise ValueError("more than 64 breakpoints: at most 64 fit")
-        self.mine("change its breakpoints")
+        mine(c, "change its breakpoints")
         for i in range(len(points)):
             c.debug.breakpoint[<int>i] = points[i]
         c.debug.breaks = len(points)
@@ -350,7 +350,7 @@ cdef class Vcpu:
     def reset(self):
         """The state after RESET: F000:FFF0, pending exits and interrupts dropped. While it runs it
         happens after the instruction, from another thread soon."""
-        if self.owner:
+        if self.c.threads.runner:
             want(self.c, REQ_RESET)
             return
         reset_cpu(self.c)
@@ -358,8 +358,8 @@ cdef class Vcpu:
 
     cdef int forked(self) except -1:
         """In the child: a thread that was inside run() is not here."""
-        if self.owner and self.owner != PyThread_get_thread_ident():
-            self.owner = 0
+        if self.c.threads.runner and self.c.threads.runner != PyThread_get_thread_ident():
+            self.c.threads.runner = 0
             self.c.threads.inside = 0
             self.c.python.gil = 0
             self.c.python.thread = NULL
@@ -375,19 +375,12 @@ cdef class Vcpu:
             pthread_mutex_init(&self.c.threads.wait_lock, NULL)      # another thread may have held the old one
         return 0
 
-    cdef int mine(self, str what) except -1:
-        """RuntimeError if another thread runs this vCPU."""
-        if self.owner and self.owner != PyThread_get_thread_ident():
-            raise RuntimeError(f"another thread runs this vCPU: kick() it and wait until its run() has returned, "
-                               f"then {what}")
-        return 0
-
     cdef int shut(self) except -1:
         """For close(): wait until the vCPU has left the core. A device that blocks keeps it waiting; Ctrl-C ends the
         wait."""
-        if self.owner:
+        if self.c.threads.runner:
             want(self.c, REQ_KICK)
-        if self.owner != PyThread_get_thread_ident():
+        if self.c.threads.runner != PyThread_get_thread_ident():
             self.await_owner(FOREVER)
         with nogil:
             rings_flush(&self.c.rings)
@@ -408,9 +401,9 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
     cdef CPU* c = self.c
     cdef uint64_t limit = FOREVER
     cdef object raised
-    if self.owner and not self.wait_for_owner(wall):
+    if self.c.threads.runner and not self.wait_for_owner(wall):
         return late_exit(self)
-    self.owner = PyThread_get_thread_ident()
+    self.c.threads.runner = PyThread_get_thread_ident()
     try:
         if most != FOREVER:
             limit = c.run.retired + most
@@ -451,6 +444,6 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
             want(c, at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_RESET)
             reset_cpu(c)
             self.serial += 1                 # the exit that is being returned can no longer be answered
-        self.owner = 0
+        self.c.threads.runner = 0
         if self.waiters:
             wake(c)

@@ -6,7 +6,7 @@ RANGE_KIND[1] = RANGE_PIT
 RANGE_KIND[2] = RANGE_PORT61
 
 
-cdef class Vm:
+cdef class Vm(VmTables):
     """A virtual machine: memory slots, two buses, ioeventfds, interrupt lines; vCPUs run in it.
 
     `accel` is "interp". `irqchip=True` puts the 8259 pair (20h, A0h) and the 8254 (40h, 61h) into the core, as
@@ -19,26 +19,10 @@ cdef class Vm:
     After fork() the child goes on with its own copy of memory; both processes ring the same eventfds.
     """
 
-    cdef VM* vm
-    cdef IoTable* iotable
-    cdef list _slots
-    cdef list _vcpus
     cdef dict _tokens                        # of the ranges, by address: so the garbage collector sees their methods
-    cdef public object _timer
-    cdef object _irqfds
-    cdef bint made                           # __init__ has been called
-    cdef bint closed
-    cdef bint closing                        # a thread is in close()
-    cdef object __weakref__
 
     def __cinit__(self, *args, **kwargs):
-        self.vm = new_vm()
-        self.iotable = self.vm.iotable
-        self.vm.owner = <PyObject*>self
-        self._slots = []
-        self._vcpus = []
         self._tokens = {}
-        live_vms.add(self)
 
     def __init__(self, accel="interp", irqchip=False, *, shift=7, clock="virtual"):
         cdef Range mine, other
@@ -69,11 +53,6 @@ cdef class Vm:
                 if self.add_range(BUS_PIO, &mine, &other) != CHANGED:
                     raise MemoryError("no memory for the ports of the interrupt chips")
             mark_chip_ports(self.vm)
-
-    def __dealloc__(self):
-        if self.vm != NULL:
-            self.vm.owner = NULL
-            free_vm(self.vm)
 
     def __enter__(self):
         self.open()
@@ -118,7 +97,7 @@ cdef class Vm:
         size = len(owner) if size is None else exact(size, "size")
         if owner is not None and size > len(owner):
             raise os_error(errno.EINVAL, f"the buffer has {len(owner)} bytes, the slot asks for {shown(size)}")
-        self.check_place(addr, size, NULL)
+        check_place(self.vm, addr, size, NULL)
         if owner is None:
             owner = host_memory(size)
         slot = MemorySlot.__new__(MemorySlot)
@@ -151,42 +130,6 @@ cdef class Vm:
         if status == FULL:
             raise os_error(errno.EINVAL, f"a Vm has at most {MAX_SLOTS} memory slots: make them larger")
         raise overlap(slot.addr, slot.size, &other)
-
-    cdef uint64_t check_place(self, object addr, object size, PyObject* moved) except? 0:
-        """`addr` of a slot, from exact ints."""
-        cdef Slot other
-        if size <= 0 or addr < 0 or addr % PAGE or size % PAGE or addr + size > 1 << 52:
-            raise os_error(errno.EINVAL, f"memory slot {shown(addr)}, {shown(size)} bytes: address and size must be "
-                                         "multiples of 4096, the size not 0, the end not beyond 2**52")
-        if slot_fits(self.vm, addr, size, moved, &other) == TAKEN:
-            raise overlap(addr, size, &other)
-        return addr
-
-    # The tables (slots, A20, ranges of the buses) change between stop() and resume(), with the GIL. So whoever has the
-    # GIL may read them, and a vCPU that is inside the core, too. Three rules:
-    #  - Between stop() and resume() stand only C values and functions that are `noexcept nogil`. Where Python
-    #    allocates, calls or raises, the garbage collector may run a finalizer that uses this Vm: it would wait for
-    #    its own thread.
-    #  - Numbers are converted and objects made before; what is no longer needed is released afterwards.
-    #  - stop() releases the GIL. So what was looked at before is looked at again, by the function that makes the
-    #    change; it returns a status, and the exception is made after resume().
-
-    cdef int stop(self) noexcept:
-        """Every vCPU is out of the core and stays there; the tables may be changed."""
-        with nogil:
-            pthread_mutex_lock(&self.vm.writers)
-            stop_all(self.vm)
-        return 0
-
-    cdef int resume(self, bint rebuild) noexcept:
-        """`rebuild`: the slots or A20 have changed."""
-        if rebuild:
-            rebuild_tables(self.vm)
-            resume_all(self.vm)
-        else:
-            at_put32(&self.vm.stopping, 0)
-        pthread_mutex_unlock(&self.vm.writers)
-        return 0
 
     @property
     def slots(self):
@@ -311,17 +254,6 @@ cdef class Vm:
         """The entries, in the order they were added."""
         return ioeventfd_list(self)
 
-    cdef void lock_writers(self) noexcept:
-        with nogil:
-            pthread_mutex_lock(&self.vm.writers)
-
-    cdef void unlock_writers(self) noexcept:
-        pthread_mutex_unlock(&self.vm.writers)
-
-    cdef void quiesce(self) noexcept:
-        with nogil:
-            wait_for_others(self.vm, NULL)
-
     # -- devices ----------------------------------------------------------------------------------------------
 
     def _device_line(self, gsi):
@@ -423,7 +355,7 @@ cdef class Vm:
         A vCPU that no thread runs, or this thread itself, is outside and cannot come in while the GIL is ours. One that
         another thread runs may be in the chips at this moment, without a lock: stop it once, and it takes one.
         """
-        cdef unsigned long runs = (<Vcpu>self._vcpus[0]).owner if self._vcpus else 0
+        cdef unsigned long runs = self.vm.cpu[0].threads.runner if self.vm.cpu[0] != NULL else 0
         if not self.vm.chips_shared and runs and runs != PyThread_get_thread_ident():
             self.stop()
             share_chips(self.vm)
@@ -506,17 +438,6 @@ cdef class Vm:
 
     # -- the end --------------------------------------------------------------------------------------------
 
-    cdef int initialised(self) except -1:
-        if not self.made:
-            raise RuntimeError("this Vm is not initialised: a subclass must call Vm.__init__()")
-        return 0
-
-    cdef int open(self) except -1:
-        self.initialised()
-        if self.closed:
-            raise os_error(errno.EBADF, "this Vm is closed")
-        return 0
-
     def close(self):
         """Kick the vCPUs, wait until they have left, drop ioeventfds, devices and slots. Twice is fine; while another
         thread closes the Vm it returns at once. Views of memory stay valid.
@@ -557,3 +478,23 @@ cdef class Vm:
             (<MemorySlot>slot).vm = None
         tokens, self._tokens = self._tokens, {}
         timer, self._timer = self._timer, None
+
+
+cdef void call_timer(CPU* c, uint64_t now) noexcept with gil:
+    """Call Python's timer, unless another thread has moved it meanwhile: vm.timer is set with the GIL only."""
+    cdef object vm = <object>c.vm.owner
+    if c.vm.timer > now:
+        return
+    try:
+        PyErr_CheckSignals()                     # before the timer is spent: a handler that raises must not lose it
+        if c.vm.timer > now:
+            return                               # the signal handler has moved it
+        c.vm.timer = FOREVER
+        callback = (<VmTables>vm)._timer
+        (<VmTables>vm)._timer = None
+        if callback is not None:
+            callback()
+    except BaseException as e:
+        keep_exception(c, e)
+    if c.vm.timer <= now:
+        c.vm.timer = now + 1
