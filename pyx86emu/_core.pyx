@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.buffer cimport (
-    PyBUF_FORMAT, PyBUF_INDIRECT, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_CheckBuffer,
+    PyBUF_FORMAT, PyBUF_INDIRECT, PyBUF_ND, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_CheckBuffer,
     PyObject_GetBuffer,
 )
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -17,7 +17,7 @@ from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t, UINT64_MAX,
 )
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memchr, memcpy, memmove, memset
+from libc.string cimport memchr, memcpy, memmove, memset, strchr
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 from posix.types cimport time_t
 
@@ -67,6 +67,7 @@ cdef extern from "<sys/mman.h>" nogil:
 
 cdef struct CPU
 cdef struct Op
+cdef struct Chips
 
 cdef extern from "core/host.h" nogil:
     uint64_t LOAD_FAILED
@@ -109,8 +110,7 @@ cdef extern from "core/host.h" nogil:
 #
 #   decode_ops  cpu/blocks -> cpu/decode  a block is filled by the decoder; that names all handlers, and they use blocks
 #   call_timer  run -> face/vm            a timer is a Python function that the Vm keeps
-#   Vm          io/bus -> face/vm         an EOI may signal an irqfd, and those are Python's
-#   range_at    base/threads -> io/bus    the short way of the chips asks once which ports are theirs
+#   Vm          chips/access -> face/vm   an EOI may signal an irqfd, and those are Python's
 
 # What stands alone: it knows no vCPU, and the structs of the next layer have it as members.
 include "core/base/numbers.pxi"
@@ -121,17 +121,20 @@ include "core/io/rings.pxi"
 include "core/io/registry.pxi"
 include "core/chips/pic.pxi"
 include "core/chips/pit.pxi"
+include "core/chips/chips.pxi"
 
 # The state of a vCPU and of a VM, and what any other file may do to it.
 include "core/base/cpu.pxi"
 include "core/base/vmstate.pxi"
 include "core/base/flags.pxi"
+include "core/base/time.pxi"
 include "core/base/threads.pxi"
 include "core/base/granules.pxi"
 include "core/base/debug.pxi"
 include "core/base/lifecycle.pxi"
 
 # An instruction, and what it meets beyond RAM.
+include "core/chips/access.pxi"
 include "core/io/bus.pxi"
 include "core/cpu/memory.pxi"
 include "core/cpu/interrupts.pxi"

@@ -233,7 +233,11 @@ def statement(stream: list[Token]) -> Statement:
     elif head == "ctypedef":
         named = declarator(words[1:])
         found.defines += [named.text] if named else []
-        use(words[1:], {named.text} if named else set(), found)
+        for word, after in zip(words[1:], words[2:], strict=False):
+            if word.kind == "name" and after.text == "*":
+                found.points.setdefault(word.text, word.line)
+        pointed = [t for t in words[1:] if t.text not in found.points]
+        use(pointed, {named.text} if named else set(), found)
     elif head in ("cdef", "cpdef"):
         at = function(words)
         if at is None:
@@ -384,10 +388,9 @@ def use(words: list[Token], known: set[str], found: Statement) -> None:
 # Who may use whom: a file may use those in the lines above it and in its own line. A file that is
 # not named has the place of its folder.
 LAYERS = (
-    "base/numbers base/models io/sinks io/find io/rings io/registry chips/pic chips/pit",
+    "base/numbers base/models io/sinks io/find io/rings io/registry chips",
     "base",
-    "chips",
-    "io cpu",
+    "io cpu chips/access",
     "observe",
     "run",
     "face",

@@ -99,15 +99,6 @@ cdef void step_one(CPU* c) noexcept nogil:
         c.arch.ip = 0x10000                           # off the end of the segment: the next fetch faults
 
 
-cdef inline uint64_t clock_now(CPU* c) noexcept nogil:
-    """Guest nanoseconds between two instructions."""
-    if c.vm.host_clock:
-        return <uint64_t>(host_ns() - c.vm.host_base)
-    if c.no != 0:
-        return at_get64(&c.vm.ticks) << c.vm.shift
-    return (c.run.retired + c.run.idle) << c.vm.shift
-
-
 cdef inline uint64_t ticks_until(CPU* c, uint64_t now, uint64_t deadline) noexcept nogil:
     """Instructions from now to the first one at or after `deadline`."""
     if deadline <= now:
@@ -120,17 +111,14 @@ cdef inline uint64_t ticks_until(CPU* c, uint64_t now, uint64_t deadline) noexce
 cdef inline uint64_t next_deadline(CPU* c) noexcept nogil:
     if c.no != 0:
         return FOREVER
-    return c.vm.pit_edge if c.vm.pit_edge < c.vm.timer else c.vm.timer
+    return c.chips.due if c.chips.due < c.vm.timer else c.vm.timer
 
 
 cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
-    """The first vCPU drives the PIT and Python's timers."""
+    """The first vCPU drives the chips and Python's timers."""
     cdef VM* vm = c.vm
-    if vm.pit_edge <= now:
-        lock_chips(vm)
-        pit_sync(vm, now)
-        vm.pit_edge = pit_next_rise(&vm.pit, 0, now)
-        unlock_chips(vm)
+    if c.chips.due <= now:
+        chips_serve(c.chips, now)
     if vm.timer <= now:
         go_outside(c)
         call_timer(c, now)
@@ -138,10 +126,7 @@ cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
 
 
 cdef int acknowledge(CPU* c) noexcept nogil:
-    cdef int vector
-    lock_chips(c.vm)
-    vector = irqchip_ack(&c.vm.chip)
-    unlock_chips(c.vm)
+    cdef int vector = chips_acknowledge(c.chips)
     if c.vm.resampled:
         look_for_eoi(c, NULL)
     return vector

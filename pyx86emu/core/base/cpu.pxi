@@ -266,6 +266,7 @@ cdef struct CPU:
     PythonState python
     Rings rings                  # doorbells that were rung and are not yet written
     VM* vm
+    Chips* chips                 # the Vm's
     int no                       # index in the Vm
     Model m
 

@@ -6,16 +6,15 @@ cdef VM* new_vm() except NULL:
         raise MemoryError("no memory for a Vm")
     vm.mem = <Mem*>calloc(1, sizeof(Mem))
     vm.iotable = iotable_new()
-    if vm.mem == NULL or vm.iotable == NULL:
+    vm.chips = chips_new()
+    if vm.mem == NULL or vm.iotable == NULL or vm.chips == NULL:
         free_vm(vm)
         raise MemoryError("no memory for a Vm")
     pthread_mutex_init(&vm.writers, NULL)
-    pthread_mutex_init(&vm.chip_lock, NULL)
     vm.refs = 1
     vm.a20 = 1
     vm.epoch = 1
     vm.timer = FOREVER
-    vm.pit_edge = FOREVER
     rebuild_tables(vm)
     return vm
 
@@ -29,6 +28,7 @@ cdef void free_vm(VM* vm) noexcept:
         iotable_free(vm.iotable)
     for bus in range(2):
         free(vm.ranges[bus])
+    free(vm.chips)
     free(vm.mem)
     free(vm)
 
@@ -48,6 +48,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
         free_cpu(c)
         raise MemoryError("no memory for a vCPU")
     c.vm = vm
+    c.chips = vm.chips
     vm.refs += 1
     c.no = MAX_VCPUS                             # in no table yet
     c.run.ram = vm.mem.rd

@@ -46,6 +46,22 @@ cdef void come_inside(CPU* c) noexcept nogil:
         pthread_mutex_unlock(&c.vm.writers)
 
 
+cdef inline void ask_device(CPU* c, Op* o) noexcept nogil:
+    """Go outside to call a device. It sees the state in which the instruction of `o` begins, in blocks as in steps."""
+    c.python.io_time = now_ns(c, o)
+    c.python.io_retired = retired_at(c, o)
+    c.arch.ip = o.ip
+    c.python.in_device = 1
+    go_outside(c)
+
+
+cdef inline void device_asked(CPU* c) noexcept nogil:
+    come_inside(c)
+    c.python.in_device = 0
+    if RARELY(c.run.wall != FOREVER) and late(c):
+        want(c, REQ_INTR)                        # leave after this instruction: the run loop then ends run()
+
+
 cdef void lock_from_core(CPU* c) noexcept nogil:
     """The writers' lock, taken by a running vCPU: whoever holds it may be waiting for this vCPU."""
     if pthread_mutex_trylock(&c.vm.writers) == 0:
@@ -54,38 +70,6 @@ cdef void lock_from_core(CPU* c) noexcept nogil:
     let_gil_go(c)
     pthread_mutex_lock(&c.vm.writers)
     at_put64(&c.threads.in_core, at_get64(&c.vm.epoch))
-
-
-# The chips (8259 pair, 8254). As long as one vCPU and its own thread are all that use them, the vCPU takes no lock.
-# chips_shared ends this for good: it is set with the second vCPU, and by Vm.lock_chips() when another thread comes
-# while the vCPU is in run(). Every vCPU is kept outside meanwhile, so it never changes for one that is inside.
-
-cdef void mark_chip_ports(VM* vm) noexcept nogil:
-    """Where ops_io.pxi may take the short way, without lock and search. Once for a new Vm: these ranges never move, and
-    no other may overlap them."""
-    cdef Range* r
-    cdef int port
-    for port in range(CHIP_PORTS):
-        r = range_at(vm, BUS_PIO, port, 1)
-        if r != NULL and not vm.host_clock:
-            vm.chip_ports[port] = <uint8_t>r.kind
-
-
-cdef void share_chips(VM* vm) noexcept nogil:
-    """The caller keeps every vCPU outside."""
-    vm.chips_shared = 1
-    memset(vm.chip_ports, 0, CHIP_PORTS)
-
-
-cdef inline void lock_chips(VM* vm) noexcept nogil:
-    """By a vCPU inside the core, which stays there until it has unlocked."""
-    if RARELY(vm.chips_shared):
-        pthread_mutex_lock(&vm.chip_lock)
-
-
-cdef inline void unlock_chips(VM* vm) noexcept nogil:
-    if RARELY(vm.chips_shared):
-        pthread_mutex_unlock(&vm.chip_lock)
 
 
 cdef void wait_for_others(VM* vm, CPU* me) noexcept nogil:

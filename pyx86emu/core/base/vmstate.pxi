@@ -29,7 +29,8 @@ cdef struct Range:               # a device on a bus
     uint64_t lo
     uint64_t hi                  # last address
     int kind
-    int max_size
+    int16_t max_size
+    int16_t chip                 # RANGE_CHIP: which row of the table
     PyObject* token              # the pair of bound methods, kept by Vm._tokens as long as the range is here; or NULL
     PyObject* read               # of the token; NULL: its owner pulls
     PyObject* write
@@ -42,16 +43,12 @@ cdef struct Ranges:              # sorted, without overlaps
 cdef enum:
     RANGE_PYTHON = 0
     RANGE_PULL = 1
-    RANGE_PIC = 2
-    RANGE_PIT = 3
-    RANGE_PORT61 = 4
-    CHIP_PORTS = 256             # all of theirs but ELCR
+    RANGE_CHIP = 2
 
 cdef struct VM:                  # what the vCPUs of a Vm share without the GIL
     Mem* mem
     IoTable* iotable
     Ranges* ranges[2]
-    uint8_t chip_ports[CHIP_PORTS]      # see sync.pxi
     Slot slots[MAX_SLOTS]
     int nslots
     CPU* cpu[MAX_VCPUS]
@@ -63,11 +60,7 @@ cdef struct VM:                  # what the vCPUs of a Vm share without the GIL
     uint64_t epoch               # see sync.pxi
     uint32_t stopping            # a writer wants every vCPU outside the core
     pthread_mutex_t writers      # held while tables change
-    pthread_mutex_t chip_lock    # PIC and PIT, once they are shared
-    bint chips_shared            # see sync.pxi
-    IrqChip chip
-    Pit pit
-    uint64_t pit_edge            # guest ns of the next rising edge of OUT0
+    Chips* chips                 # always there; on its ports with irqchip_on
     uint64_t timer               # guest ns of Python's timer, UINT64_MAX: none
     int64_t host_base
     uint64_t ticks               # time of the first vCPU, for the others

@@ -16,7 +16,7 @@ def _after_fork():
         for vcpu in vm._vcpus:
             (<Vcpu>vcpu).forked()
         pthread_mutex_init(&vm.vm.writers, NULL)
-        pthread_mutex_init(&vm.vm.chip_lock, NULL)
+        pthread_mutex_init(&vm.vm.chips.lock, NULL)
         vm.vm.stopping = 0
         vm.closing = False
         if vm._irqfds is not None:               # their thread watches for the parent

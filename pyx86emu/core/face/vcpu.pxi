@@ -143,7 +143,7 @@ cdef class Vcpu:
             vm.vm.cpu[vm.vm.ncpus] = self.c
             vm.vm.ncpus += 1
             if vm.vm.ncpus > 1:
-                share_chips(vm.vm)
+                share_chips(vm.vm.chips)
             if lines == 20:
                 vm.vm.a20 = 0
         vm.resume(lines == 20)

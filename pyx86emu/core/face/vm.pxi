@@ -1,10 +1,5 @@
 # Vm: the Python face of memory, buses and lines. Knows tables, not opcodes.
 
-cdef int RANGE_KIND[3]
-RANGE_KIND[0] = RANGE_PIC
-RANGE_KIND[1] = RANGE_PIT
-RANGE_KIND[2] = RANGE_PORT61
-
 
 cdef class Vm(VmTables):
     """A virtual machine: memory slots, two buses, ioeventfds, interrupt lines; vCPUs run in it.
@@ -25,7 +20,6 @@ cdef class Vm(VmTables):
         self._tokens = {}
 
     def __init__(self, accel="interp", irqchip=False, *, shift=7, clock="virtual"):
-        cdef Range mine, other
         if self.made:
             raise RuntimeError("a Vm is initialised once: make another one")
         if accel != "interp":
@@ -44,15 +38,7 @@ cdef class Vm(VmTables):
         self.vm.host_base = host_ns()
         if with_irqchip:
             self.vm.irqchip_on = 1
-            irqchip_reset(&self.vm.chip)
-            pit_reset(&self.vm.pit, 0)
-            memset(&mine, 0, sizeof(mine))
-            mine.max_size = 1
-            for base, length, kind in ((0x20, 2, 0), (0x40, 4, 1), (0x61, 1, 2), (0xA0, 2, 0), (0x4D0, 2, 0)):
-                mine.lo, mine.hi, mine.kind = base, base + length - 1, RANGE_KIND[kind]
-                if self.add_range(BUS_PIO, &mine, &other) != CHANGED:
-                    raise MemoryError("no memory for the ports of the interrupt chips")
-            mark_chip_ports(self.vm)
+            self.add_chips()
 
     def __enter__(self):
         self.open()
@@ -318,53 +304,85 @@ cdef class Vm(VmTables):
         self.resume(False)
         return status
 
+    cdef int add_chips(self) except -1:
+        """Switch the chips on and give them their ports."""
+        cdef Chips* chips = self.vm.chips
+        cdef Chip* chip
+        cdef Range mine, other
+        cdef int i, k
+        chips_reset(chips)
+        memset(&mine, 0, sizeof(mine))
+        mine.kind = RANGE_CHIP
+        mine.max_size = 1
+        for i in range(CHIPS):
+            chip = &chips.chip[i]
+            mine.chip = i
+            for k in range(chip.spans):
+                mine.lo = chip.span[k].base
+                mine.hi = mine.lo + chip.span[k].length - 1
+                if self.add_range(BUS_PIO, &mine, &other) != CHANGED:
+                    raise MemoryError("no memory for the ports of the interrupt chips")
+        if not self.vm.host_clock:
+            open_short_ways(chips)
+        return 0
+
+    def _chip_ports(self):
+        """(first port, length, whose they are) of all ports that the core answers itself, sorted."""
+        cdef Chip* chip
+        cdef int i, k
+        cdef list found = []
+        if self.vm.irqchip_on:
+            for i in range(CHIPS):
+                chip = &self.vm.chips.chip[i]
+                for k in range(chip.spans):
+                    found.append((chip.span[k].base, chip.span[k].length, chip.name.decode()))
+        return sorted(found)
+
     def _chip_read(self, port, size):
         """Read a port of the in-core chips from the host, None where there is none."""
-        cdef uint64_t first = natural(port, "port"), v = 0, now
-        cdef int n = whole(size, "size", 1, 8), i, kind = self.chip_at(first, n)
-        if kind < 0:
+        cdef uint64_t first = natural(port, "port"), v
+        cdef int n = whole(size, "size", 1, 8)
+        cdef Chip* chip = self.chip_at(first, n)
+        if chip == NULL:
             return None
         self.lock_chips()
-        now = self.now()
-        for i in range(n):
-            v |= <uint64_t>chip_read_byte(self.vm, kind, <uint32_t>first + i, now) << 8 * i
+        v = chip_get(chip, <uint32_t>first, n, self.now())
         self.unlock_chips()
         return v
 
     def _chip_write(self, port, size, value):
         """Write a port of the in-core chips from the host; False where there is none."""
-        cdef uint64_t first = natural(port, "port"), v = natural(value, "value"), now
-        cdef int n = whole(size, "size", 1, 8), i, kind = self.chip_at(first, n)
-        if kind < 0:
+        cdef uint64_t first = natural(port, "port"), v = natural(value, "value")
+        cdef int n = whole(size, "size", 1, 8)
+        cdef Chip* chip = self.chip_at(first, n)
+        if chip == NULL:
             return False
         self.lock_chips()
-        now = self.now()
-        for i in range(n):
-            chip_write_byte(self.vm, kind, <uint32_t>first + i, v >> 8 * i & 255, now)
+        chip_put(self.vm.chips, chip, <uint32_t>first, n, v, self.now())
         self.unlock_chips()
         return True
 
-    cdef int chip_at(self, uint64_t port, int size) noexcept:
-        """Which of our chips has these ports, -1: none."""
+    cdef Chip* chip_at(self, uint64_t port, int size) noexcept:
+        """The chip that has all these ports, or NULL."""
         cdef Range* r = range_at(self.vm, BUS_PIO, port, size)
-        return -1 if r == NULL or r.kind == RANGE_PYTHON or r.kind == RANGE_PULL else r.kind
+        return &self.vm.chips.chip[r.chip] if r != NULL and r.kind == RANGE_CHIP else NULL
 
     cdef int lock_chips(self) noexcept:
-        """Lock PIC and PIT. The caller keeps the GIL and obeys the rules of stop() until unlock_chips().
+        """Lock the chips. The caller keeps the GIL and obeys the rules of stop() until unlock_chips().
 
         A vCPU that no thread runs, or this thread itself, is outside and cannot come in while the GIL is ours. One that
         another thread runs may be in the chips at this moment, without a lock: stop it once, and it takes one.
         """
         cdef unsigned long runs = self.vm.cpu[0].threads.runner if self.vm.cpu[0] != NULL else 0
-        if not self.vm.chips_shared and runs and runs != PyThread_get_thread_ident():
+        if not self.vm.chips.shared and runs and runs != PyThread_get_thread_ident():
             self.stop()
-            share_chips(self.vm)
+            share_chips(self.vm.chips)
             self.resume(False)
-        pthread_mutex_lock(&self.vm.chip_lock)   # its holders wait for nothing, not for the GIL either
+        pthread_mutex_lock(&self.vm.chips.lock)  # its holders wait for nothing, not for the GIL either
         return 0
 
     cdef void unlock_chips(self) noexcept:
-        pthread_mutex_unlock(&self.vm.chip_lock)
+        pthread_mutex_unlock(&self.vm.chips.lock)
         self.chip_changed()
 
     cdef void chip_changed(self) noexcept:
@@ -377,7 +395,7 @@ cdef class Vm(VmTables):
         cdef int line = irq_gsi(self, gsi)
         cdef bint up = truth(level, "level")
         self.lock_chips()
-        irqchip_set_line(&self.vm.chip, line, up)
+        irqchip_set_line(&self.vm.chips.irqchip, line, up)
         self.unlock_chips()
 
     def irqfd(self, gsi, fd, resample=None):
@@ -398,7 +416,7 @@ cdef class Vm(VmTables):
         """A line up and down: what a write to an irqfd does."""
         cdef int line = irq_gsi(self, gsi)
         self.lock_chips()
-        irqchip_pulse(&self.vm.chip, line)
+        irqchip_pulse(&self.vm.chips.irqchip, line)
         self.unlock_chips()
 
     # -- time -----------------------------------------------------------------------------------------------
