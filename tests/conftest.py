@@ -18,6 +18,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pyx86emu import Machine, Vm
+    from tests.harness import MakeGuest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("PYX86EMU_SHARED") or ROOT.parent / "shared")
@@ -96,6 +97,15 @@ def vm() -> Iterator[Callable[..., Vm]]:
 
     with ExitStack() as stack:
         yield lambda *args, **kwargs: stack.enter_context(Vm(*args, **kwargs))
+
+
+@pytest.fixture
+def make_guest() -> Iterator[MakeGuest]:
+    """Make guests as `Guest(...)` does; they are closed when the test ends."""
+    from tests.harness import Guest
+
+    with ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(Guest(*args, **kwargs))
 
 
 @pytest.fixture
