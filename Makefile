@@ -20,7 +20,7 @@ PY := $(VENV)/bin/python
 ARGS ?=
 SECONDS ?= 60
 
-CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*.h) setup.py pyproject.toml
+CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*/*.pxi pyx86emu/core/*.h) setup.py pyproject.toml
 PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*' -o -path '*/measure/bin/*')
 NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
 
@@ -118,7 +118,7 @@ nightly:
 
 # -- the rest -------------------------------------------------------------------------------------
 
-CYTHON_SOURCES = $(wildcard pyx86emu/*.pyx pyx86emu/*.pxd pyx86emu/core/*.pxi bench/*.pyx)
+CYTHON_SOURCES = $(wildcard pyx86emu/*.pyx pyx86emu/*.pxd pyx86emu/core/*.pxi pyx86emu/core/*/*.pxi bench/*.pyx)
 
 lint: core $(VENV)/deps-test $(VENV)/deps-lint
 	$(VENV)/bin/ruff check .

@@ -59,7 +59,11 @@ def extensions(flavour: str) -> list[Extension]:
             name,
             [source],
             include_dirs=["pyx86emu"],
-            depends=["pyx86emu/_core.pyx", "pyx86emu/core/host.h", *glob("pyx86emu/core/*.pxi")],
+            depends=[
+                "pyx86emu/_core.pyx",
+                "pyx86emu/core/host.h",
+                *glob("pyx86emu/core/**/*.pxi", recursive=True),
+            ],
             extra_compile_args=FLAVOURS[flavour] + ALWAYS,
             extra_link_args=[SANITIZERS] if flavour == "sanitize" else [],
         )

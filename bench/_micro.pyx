@@ -32,7 +32,7 @@ cdef class Bed:
         self.vcpu.regs.cs, self.vcpu.regs.ip, self.vcpu.regs.dx = 0, LOOP, FREE_PORT
         self.vcpu.run()                                     # at the first exit the block is decoded
         self.c = self.vcpu.c
-        self.c.ip = LOOP
+        self.c.arch.ip = LOOP
         self.op = find(self.c)
 
     def close(self):
@@ -102,13 +102,13 @@ cdef class Bed:
         """CS:IP to its block by way of the hash."""
         cdef uint64_t _, found = 0
         cdef int64_t began
-        cdef uint32_t at = self.c.ip
-        self.c.ip = LOOP
+        cdef uint32_t at = self.c.arch.ip
+        self.c.arch.ip = LOOP
         began = host_ns()
         for _ in range(n):
             found += find(self.c) == self.op
         began = host_ns() - began
-        self.c.ip = at
+        self.c.arch.ip = at
         assert found == n
         return began / <double>n
 

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "pyx86emu"
-CORE = sorted((PACKAGE / "core").glob("*.pxi"))
+CORE = sorted((PACKAGE / "core").rglob("*.pxi"))
 BUILD = os.environ.get("PYX86EMU_BUILD") or "release"
 
 

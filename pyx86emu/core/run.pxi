@@ -8,7 +8,7 @@ cdef uint64_t FOREVER = 0xFFFFFFFFFFFFFFFFULL
 
 cdef Op* step_end(CPU* c, Op* o) noexcept nogil:
     """After an instruction that is run by itself."""
-    c.ip = o.fip
+    c.arch.ip = o.fip
     return NULL
 
 
@@ -18,12 +18,12 @@ cdef inline void trampoline(CPU* c, Op* o) noexcept nogil:
 
 
 cdef void begin(CPU* c, int64_t instructions) noexcept nogil:
-    c.left = instructions
-    c.slice_end = c.retired + <uint64_t>instructions
+    c.run.left = instructions
+    c.run.slice_end = c.run.retired + <uint64_t>instructions
 
 
 cdef inline void finish_slice(CPU* c) noexcept nogil:
-    c.retired = c.slice_end - <uint64_t>c.left
+    c.run.retired = c.run.slice_end - <uint64_t>c.run.left
 
 
 cdef uintptr_t* code_as_asked(CPU* c) noexcept nogil:
@@ -35,19 +35,19 @@ cdef uintptr_t* code_as_asked(CPU* c) noexcept nogil:
     cdef uint8_t* bytes_
     cdef int i, k, n = 0
     cdef bint same = 1
-    if c.asked_tag != c.retired:
+    if c.reads.asked_tag != c.run.retired:
         return NULL
     for i in range(ASKED_CODE):
-        pa = c.sb[CS] + (c.ip + i & 0xFFFF)
-        same = same and c.ram[pa >> 8] and (<uint8_t*>(c.ram[pa >> 8] + pa))[0] == c.asked_code[i]
+        pa = c.arch.sb[CS] + (c.arch.ip + i & 0xFFFF)
+        same = same and c.run.ram[pa >> 8] and (<uint8_t*>(c.run.ram[pa >> 8] + pa))[0] == c.reads.asked_code[i]
     if same:
         return NULL
     table = <uintptr_t*>malloc(sizeof(c.vm.mem.rd) + 3 * 256)
     if table == NULL:
         return NULL
-    memcpy(table, c.ram, sizeof(c.vm.mem.rd))
+    memcpy(table, c.run.ram, sizeof(c.vm.mem.rd))
     for i in range(ASKED_CODE):
-        pa = c.sb[CS] + (c.ip + i & 0xFFFF)
+        pa = c.arch.sb[CS] + (c.arch.ip + i & 0xFFFF)
         g = pa >> 8
         k = 0
         while k < n and granule[k] != g:
@@ -55,40 +55,40 @@ cdef uintptr_t* code_as_asked(CPU* c) noexcept nogil:
         if k == n:                               # 16 bytes lie in three granules at most, if the segment wraps
             bytes_ = <uint8_t*>table + sizeof(c.vm.mem.rd) + n * 256
             memset(bytes_, 0, 256)
-            if c.ram[g]:
-                memcpy(bytes_, <void*>(c.ram[g] + (g << 8)), 256)
+            if c.run.ram[g]:
+                memcpy(bytes_, <void*>(c.run.ram[g] + (g << 8)), 256)
             table[g] = <uintptr_t>bytes_ - (g << 8)
             granule[n] = g
             n += 1
-        (<uint8_t*>(table[g] + pa))[0] = c.asked_code[i]
+        (<uint8_t*>(table[g] + pa))[0] = c.reads.asked_code[i]
     return table
 
 
 cdef void step_one(CPU* c) noexcept nogil:
     """One instruction (one iteration of a REP), uncached. The raised floor keeps it from entering a block."""
     cdef Dec d
-    cdef Op* first = c.scratch + 1
+    cdef Op* first = c.blocks.scratch + 1
     cdef Op* o
     cdef int i
-    cdef bint carried = c.carry
+    cdef bint carried = c.events.carry
     cdef uintptr_t* kept = NULL
     memset(&d, 0, sizeof(d))
     d.c = c
-    d.ram = c.ram
-    if RARELY(c.refetch):
-        c.refetch = 0
+    d.ram = c.run.ram
+    if RARELY(c.reads.refetch):
+        c.reads.refetch = 0
         kept = code_as_asked(c)
         if kept != NULL:
             d.ram = kept
     d.o = first
     d.room = 9                                   # of 10: a header goes before
-    d.base = c.sb[CS]
-    d.ip = c.ip
+    d.base = c.arch.sb[CS]
+    d.ip = c.arch.ip
     d.seg = -1
     if carried:
-        d.seg = c.carry_seg
-        d.rep = c.carry_rep
-        c.carry = 0
+        d.seg = c.events.carry_seg
+        d.rep = c.events.carry_rep
+        c.events.carry = 0
     decode_one(&d)
     free(kept)
     for i in range(d.used):
@@ -99,55 +99,55 @@ cdef void step_one(CPU* c) noexcept nogil:
     o.k = <uint8_t>(d.used - 1)
     o.fip = <uint16_t>d.ip
     begin(c, 1)
-    c.left = 0
-    c.stepping = 1
-    at_put_floor(&c.floor, 0x7FFFFFFFFFFFFFFF)
+    c.run.left = 0
+    c.run.stepping = 1
+    at_put_floor(&c.run.floor, 0x7FFFFFFFFFFFFFFF)
     trampoline(c, first)
-    c.stepping = 0
+    c.run.stepping = 0
     finish_slice(c)
-    if carried and c.rep_left == c.retired:
-        c.carry = 1                              # for its next iteration
-    if d.ip == 0x10000 and c.ip == 0 and not d.jumps and not c.m.wraps and not c.no_trap:
-        c.ip = 0x10000                           # off the end of the segment: the next fetch faults
+    if carried and c.events.rep_left == c.run.retired:
+        c.events.carry = 1                              # for its next iteration
+    if d.ip == 0x10000 and c.arch.ip == 0 and not d.jumps and not c.m.wraps and not c.events.no_trap:
+        c.arch.ip = 0x10000                           # off the end of the segment: the next fetch faults
 
 
 cdef inline void go_where_told(CPU* c) noexcept nogil:
     """After an instruction: go on at the CS and IP that a device set while it answered it."""
-    if RARELY(c.moved) and not (c.pending or c.finish):
+    if RARELY(c.python.moved) and not (c.reads.pending or c.reads.finish):
         moved(c)
 
 
 cdef void moved(CPU* c) noexcept nogil:
-    if c.moved & MOVED_CS:
-        c.sb[CS] = c.moved_cs
-    if c.moved & MOVED_IP:
-        c.ip = c.moved_ip
-    c.moved = 0
-    c.halted = 0
-    c.carry = 0
-    c.rep_left = FOREVER
+    if c.python.moved & MOVED_CS:
+        c.arch.sb[CS] = c.python.moved_cs
+    if c.python.moved & MOVED_IP:
+        c.arch.ip = c.python.moved_ip
+    c.python.moved = 0
+    c.events.halted = 0
+    c.events.carry = 0
+    c.events.rep_left = FOREVER
 
 
 cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
     """Deliver an interrupt between two instructions; it costs one. 0: its vector is read by an exit first."""
-    cdef Op* o = c.scratch + 1
-    cdef uint32_t back = c.ip
+    cdef Op* o = c.blocks.scratch + 1
+    cdef uint32_t back = c.arch.ip
     memset(o, 0, sizeof(Op))
     o.n = 1
-    o.ip = <uint16_t>c.ip
+    o.ip = <uint16_t>c.arch.ip
     o.fip = o.ip
     begin(c, 1)
-    c.left = 0
-    c.stepping = 1
-    c.halted = 0
-    c.vector = vector
-    if c.m.rep_forgets and c.rep_left == c.retired:
-        back = c.rep_last
-    c.delivering = not deliver(c, o, vector, back, &NO_CALL)
-    c.stepping = 0
+    c.run.left = 0
+    c.run.stepping = 1
+    c.events.halted = 0
+    c.events.vector = vector
+    if c.m.rep_forgets and c.events.rep_left == c.run.retired:
+        back = c.events.rep_last
+    c.events.delivering = not deliver(c, o, vector, back, &NO_CALL)
+    c.run.stepping = 0
     finish_slice(c)
     go_where_told(c)
-    return not c.delivering
+    return not c.events.delivering
 
 
 cdef inline uint64_t clock_now(CPU* c) noexcept nogil:
@@ -156,7 +156,7 @@ cdef inline uint64_t clock_now(CPU* c) noexcept nogil:
         return <uint64_t>(host_ns() - c.vm.host_base)
     if c.no != 0:
         return at_get64(&c.vm.ticks) << c.vm.shift
-    return (c.retired + c.idle) << c.vm.shift
+    return (c.run.retired + c.run.idle) << c.vm.shift
 
 
 cdef inline uint64_t ticks_until(CPU* c, uint64_t now, uint64_t deadline) noexcept nogil:
@@ -201,22 +201,22 @@ cdef int acknowledge(CPU* c) noexcept nogil:
 cdef void requests(CPU* c) noexcept nogil:
     """What other threads asked for. The floor goes down before the word is taken, so that none is lost."""
     cdef uint32_t asked
-    if at_get_floor(&c.floor):
-        at_put_floor(&c.floor, 0)
-    c.attn = 0
-    if at_get32(&c.request) == 0:
+    if at_get_floor(&c.run.floor):
+        at_put_floor(&c.run.floor, 0)
+    c.run.attn = 0
+    if at_get32(&c.threads.request) == 0:
         return
-    asked = at_swap32(&c.request, 0)
+    asked = at_swap32(&c.threads.request, 0)
     if asked & REQ_SYNC:
         go_outside(c)
         come_inside(c)
-        asked |= at_swap32(&c.request, 0) & ~<uint32_t>REQ_SYNC
+        asked |= at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_SYNC
     if asked & REQ_DROP:
         drop_blocks(c)
     if asked & REQ_CODE:
         drop_noted(c)
     if asked & REQ_KICK:
-        c.kicked = 1
+        c.threads.kicked = 1
     if asked & REQ_RESET:
         reset_cpu(c)
 
@@ -226,12 +226,12 @@ cdef bint wait_for_event(CPU* c, uint64_t ns) noexcept nogil:
     cdef timespec until = host_time_in(ns)
     go_outside(c)
     let_gil_go(c)
-    pthread_mutex_lock(&c.wait_lock)
-    at_put32(&c.waiting, 1)
-    if at_get32(&c.request) == 0:
-        pthread_cond_timedwait(&c.wait_cond, &c.wait_lock, &until)
-    at_put32(&c.waiting, 0)
-    pthread_mutex_unlock(&c.wait_lock)
+    pthread_mutex_lock(&c.threads.wait_lock)
+    at_put32(&c.threads.waiting, 1)
+    if at_get32(&c.threads.request) == 0:
+        pthread_cond_timedwait(&c.threads.wait_cond, &c.threads.wait_lock, &until)
+    at_put32(&c.threads.waiting, 0)
+    pthread_mutex_unlock(&c.threads.wait_lock)
     come_inside(c)
     return 1
 
@@ -239,58 +239,58 @@ cdef bint wait_for_event(CPU* c, uint64_t ns) noexcept nogil:
 cdef bint someone_may_wake(CPU* c) noexcept nogil:
     """A halted vCPU: can anything outside end its HLT? With IF=0 no irqfd can."""
     cdef int i
-    if c.vm.waiters and c.rest & F_IF:
+    if c.vm.waiters and c.arch.rest & F_IF:
         return 1
     for i in range(c.vm.ncpus):
-        if (c.vm.cpu[i] != NULL and c.vm.cpu[i] != c and at_get32(&c.vm.cpu[i].threads_inside)
-                and not at_get32(&c.vm.cpu[i].asleep)):
+        if (c.vm.cpu[i] != NULL and c.vm.cpu[i] != c and at_get32(&c.vm.cpu[i].threads.inside)
+                and not at_get32(&c.vm.cpu[i].threads.asleep)):
             return 1
     return 0
 
 
 cdef uint64_t sleep_in_hlt(CPU* c, uint64_t now, uint64_t until, uint64_t most) noexcept nogil:
     """A halted vCPU: jump to the next event, wait for it, or find that there is none. Returns the host ns it waited:
-    about `most` at most, and not beyond c.wall."""
+    about `most` at most, and not beyond c.run.wall."""
     cdef uint64_t next_ = next_deadline(c), ns
     cdef int64_t began
     if not c.vm.irqchip_on:
-        c.halted = 0
-        c.why = EXIT_HLT
+        c.events.halted = 0
+        c.run.why = EXIT_HLT
         return 0
-    if not c.rest & F_IF and not someone_may_wake(c):
-        c.why = EXIT_HLT
+    if not c.arch.rest & F_IF and not someone_may_wake(c):
+        c.run.why = EXIT_HLT
         return 0
-    if not c.rest & F_IF:
+    if not c.arch.rest & F_IF:
         next_ = FOREVER
     if next_ > until:
         next_ = until
     if next_ == FOREVER or (c.no != 0 and not c.vm.host_clock):
-        at_put32(&c.asleep, 1)
+        at_put32(&c.threads.asleep, 1)
         if not someone_may_wake(c):
-            at_put32(&c.asleep, 0)
-            c.why = EXIT_HLT
+            at_put32(&c.threads.asleep, 0)
+            c.run.why = EXIT_HLT
             return 0
     if not c.vm.host_clock and c.no == 0 and next_ != FOREVER:
-        c.idle += ticks_until(c, now, next_)
+        c.run.idle += ticks_until(c, now, next_)
         return 0
     if c.vm.host_clock and next_ <= now:         # due: the next turn serves it
-        at_put32(&c.asleep, 0)
+        at_put32(&c.threads.asleep, 0)
         return 0
     began = host_ns()
     ns = 20000000
     if c.vm.host_clock and next_ != FOREVER and next_ - now < ns:
         ns = next_ - now
-    if c.wall != FOREVER:
-        ns = min(ns, c.wall - <uint64_t>began if c.wall > <uint64_t>began else 0)
+    if c.run.wall != FOREVER:
+        ns = min(ns, c.run.wall - <uint64_t>began if c.run.wall > <uint64_t>began else 0)
     wait_for_event(c, min(ns, most))
-    at_put32(&c.asleep, 0)
-    c.waited += <uint64_t>(host_ns() - began)
+    at_put32(&c.threads.asleep, 0)
+    c.threads.waited += <uint64_t>(host_ns() - began)
     return <uint64_t>(host_ns() - began)
 
 
 cdef inline bint first_runs(CPU* c) noexcept nogil:
     """Is the vCPU that drives guest time in run()?"""
-    return c.vm.cpu[0] != NULL and at_get32(&c.vm.cpu[0].threads_inside)
+    return c.vm.cpu[0] != NULL and at_get32(&c.vm.cpu[0].threads.inside)
 
 
 cdef inline uint64_t budget_ns(CPU* c, uint64_t left) noexcept nogil:
@@ -300,9 +300,9 @@ cdef inline uint64_t budget_ns(CPU* c, uint64_t left) noexcept nogil:
 
 
 cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
-    """Run until c.why says why not, or exits are queued. `limit`: retired count; `until`: guest ns."""
+    """Run until c.run.why says why not, or exits are queued. `limit`: retired count; `until`: guest ns."""
     cdef uint64_t now, span, next_, signals = 0, turns = 0, jumps = 0, waited = 0, room
-    cdef uint64_t began = c.retired, most = limit - began, soon = min(until, c.look)
+    cdef uint64_t began = c.run.retired, most = limit - began, soon = min(until, c.run.look)
     cdef Op* o
     cdef bint interruptible, lines, served = 0, stirred = 0, completed = 0, refetch
     cdef int vector
@@ -310,49 +310,49 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     come_inside(c)
     while True:
         requests(c)
-        if c.why != EXIT_NONE or c.exits_pos < c.nexits:
+        if c.run.why != EXIT_NONE or c.exits.pos < c.exits.count:
             break
         rings_new_slice(&c.rings)
-        if not c.python:
+        if not c.python.called:
             let_gil_go(c)
-        c.python = 0
-        if late(c) and (completed or not (c.pending or c.finish)):
-            c.why = EXIT_DEADLINE
+        c.python.called = 0
+        if late(c) and (completed or not (c.reads.pending or c.reads.finish)):
+            c.run.why = EXIT_DEADLINE
             break
-        if c.pending or c.finish:                # an instruction is half done: before anything else
+        if c.reads.pending or c.reads.finish:                # an instruction is half done: before anything else
             completed = 1
-            if c.debug_due:                      # an element of a batch has been stepped
-                c.debug_due = 0
-                c.why = EXIT_DEBUG
+            if c.debug.due:                      # an element of a batch has been stepped
+                c.debug.due = 0
+                c.run.why = EXIT_DEBUG
                 break
-            if c.ins_pos and c.retired >= limit: # but a batch of REP INS may take several budgets
-                c.why = EXIT_INTR if c.kicked else EXIT_BUDGET
-                c.kicked = 0
+            if c.reads.ins_pos and c.run.retired >= limit: # but a batch of REP INS may take several budgets
+                c.run.why = EXIT_INTR if c.threads.kicked else EXIT_BUDGET
+                c.threads.kicked = 0
                 break
-            refetch = c.finish and not c.pending
-            c.pending = 0
-            c.finish = 0
-            if c.delivering:
-                take_interrupt(c, c.vector)
+            refetch = c.reads.finish and not c.reads.pending
+            c.reads.pending = 0
+            c.reads.finish = 0
+            if c.events.delivering:
+                take_interrupt(c, c.events.vector)
             else:
-                next_ = c.retired
-                c.refetch = refetch
+                next_ = c.run.retired
+                c.reads.refetch = refetch
                 trap_step(c)
-                if not (c.pending or c.finish):
+                if not (c.reads.pending or c.reads.finish):
                     forget_batch(c)              # a fault may have cut it short
-                if c.singlestep and (c.retired != next_ or not (c.pending or c.finish)):
+                if c.debug.singlestep and (c.run.retired != next_ or not (c.reads.pending or c.reads.finish)):
                     debug_stop(c)
             continue
-        if c.kicked:
-            c.kicked = 0
-            c.why = EXIT_INTR
+        if c.threads.kicked:
+            c.threads.kicked = 0
+            c.run.why = EXIT_INTR
             break
-        if c.dead:
-            c.why = EXIT_SHUTDOWN
+        if c.events.dead:
+            c.run.why = EXIT_SHUTDOWN
             break
-        if c.debug_due:
-            c.debug_due = 0
-            c.why = EXIT_DEBUG
+        if c.debug.due:
+            c.debug.due = 0
+            c.run.why = EXIT_DEBUG
             break
         now = clock_now(c)
         if c.no == 0:
@@ -361,17 +361,17 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             # Guest time stands still. What this vCPU does itself counts, or a limit would never come.
             if alone == FOREVER:
                 alone = now
-            now = max(now, alone + (c.retired - began << c.vm.shift) + waited)
+            now = max(now, alone + (c.run.retired - began << c.vm.shift) + waited)
         next_ = next_deadline(c)
         if next_ <= now and not served:
             served = stirred = 1
             serve_timers(c, now)
             continue
-        if c.retired >= limit:
-            c.why = EXIT_BUDGET
+        if c.run.retired >= limit:
+            c.run.why = EXIT_BUDGET
             break
-        if now >= soon and (now >= until or not (c.halted and c.retired == began and not stirred)):
-            c.why = EXIT_DEADLINE
+        if now >= soon and (now >= until or not (c.events.halted and c.run.retired == began and not stirred)):
+            c.run.why = EXIT_DEADLINE
             break
         served = 0                               # a timer that always asks for "now" must not stop the guest
         turns += 1
@@ -383,49 +383,50 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
                 come_inside(c)
             signals = <uint64_t>host_ns() + 5000000
             continue
-        interruptible = c.shadow != c.retired and not c.carry
-        if c.trap_due and c.trap_shadow != c.retired and not c.carry:
+        interruptible = c.events.shadow != c.run.retired and not c.events.carry
+        if c.events.trap_due and c.events.trap_shadow != c.run.retired and not c.events.carry:
             take_trap(c)
             continue
-        if c.nmi and interruptible and not c.nmi_masked:
-            c.nmi = 0
-            c.nmi_masked = 1
+        if c.events.nmi and interruptible and not c.events.nmi_masked:
+            c.events.nmi = 0
+            c.events.nmi_masked = 1
             take_interrupt(c, 2)
             continue
         lines = line_up(c)
-        if interruptible and c.rest & F_IF:
-            if c.intr_window:
-                c.why = EXIT_IRQ_WINDOW
+        if interruptible and c.arch.rest & F_IF:
+            if c.events.intr_window:
+                c.run.why = EXIT_IRQ_WINDOW
                 break
-            if c.inject >= 0 or lines:
-                if c.inject >= 0:
-                    vector = c.inject
-                    c.inject = -1
+            if c.events.inject >= 0 or lines:
+                if c.events.inject >= 0:
+                    vector = c.events.inject
+                    c.events.inject = -1
                 else:
                     vector = acknowledge(c)
                 take_interrupt(c, vector)
                 continue
-        if c.halted:
-            if not (c.singlestep and not c.vm.irqchip_on):
-                room = budget_ns(c, limit - c.retired)
+        if c.events.halted:
+            if not (c.debug.singlestep and not c.vm.irqchip_on):
+                room = budget_ns(c, limit - c.run.retired)
                 # Nothing has happened since run() began: `look` does not end the wait, only `deadline` does.
-                next_ = until if c.retired == began and not stirred else soon
+                next_ = until if c.run.retired == began and not stirred else soon
                 waited += sleep_in_hlt(c, now, next_, room - waited if room > waited else 0)
                 jumps += 1                       # or a HLT that only jumps could last for ever
                 if waited:
                     turns |= 15                  # a wait is long: look for signals at once
-                if c.why == EXIT_NONE and (jumps > most or waited >= room):
-                    c.why = EXIT_BUDGET
+                if c.run.why == EXIT_NONE and (jumps > most or waited >= room):
+                    c.run.why = EXIT_BUDGET
                 continue
-            c.halted = 0
-        if c.singlestep or c.breaks or c.rest & F_TF or c.carry or c.ip > 0xFFFF or breakpoints_on(c) or (
-                not interruptible and (lines or c.inject >= 0 or c.nmi or c.intr_window)):
+            c.events.halted = 0
+        if (c.debug.singlestep or c.debug.breaks or c.arch.rest & F_TF or c.events.carry or c.arch.ip > 0xFFFF
+                or breakpoints_on(c)
+                or not interruptible and (lines or c.events.inject >= 0 or c.events.nmi or c.events.intr_window)):
             if not (code_breakpoint(c) or at_breakpoint(c)):
                 trap_step(c)
-                if c.singlestep and not (c.pending or c.finish):
+                if c.debug.singlestep and not (c.reads.pending or c.reads.finish):
                     debug_stop(c)
             continue
-        span = limit - c.retired
+        span = limit - c.run.retired
         if c.vm.host_clock:
             next_ = FOREVER
         else:
@@ -439,7 +440,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             trap_step(c)
             continue
         begin(c, <int64_t>span)
-        c.left -= o.n
+        c.run.left -= o.n
         trampoline(c, o)
         finish_slice(c)
         go_where_told(c)
@@ -449,38 +450,38 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
 
 cdef void trap_step(CPU* c) noexcept nogil:
     """One instruction, and the single-step trap after it if TF was set before it."""
-    cdef bint trap = c.rest & F_TF != 0, breakpoints = breakpoints_on(c)
-    cdef uint64_t was = c.retired
-    c.no_trap = 0
+    cdef bint trap = c.arch.rest & F_TF != 0, breakpoints = breakpoints_on(c)
+    cdef uint64_t was = c.run.retired
+    c.events.no_trap = 0
     if breakpoints:
-        c.rest &= ~<uint32_t>F_RF                # it held for this instruction
+        c.arch.rest &= ~<uint32_t>F_RF                # it held for this instruction
     step_one(c)
     go_where_told(c)
-    if breakpoints and c.rep_left == c.retired:
-        c.rest |= F_RF                           # which goes on
-    if (trap and c.retired != was and not c.no_trap and c.why == EXIT_NONE and not c.finish
-            and c.trap_shadow != c.retired):
-        c.trap_due |= DR6_BS
+    if breakpoints and c.events.rep_left == c.run.retired:
+        c.arch.rest |= F_RF                           # which goes on
+    if (trap and c.run.retired != was and not c.events.no_trap and c.run.why == EXIT_NONE and not c.reads.finish
+            and c.events.trap_shadow != c.run.retired):
+        c.events.trap_due |= DR6_BS
 
 
 cdef void debug_stop(CPU* c) noexcept nogil:
     """The host's single step: Exit(DEBUG), after the exits of the instruction itself."""
-    c.halted = 0
-    c.debug_dr6 = 0xFFFF4FF0U
-    c.debug_due = 1
+    c.events.halted = 0
+    c.debug.dr6 = 0xFFFF4FF0U
+    c.debug.due = 1
 
 
 cdef bint at_breakpoint(CPU* c) noexcept nogil:
     """Does a breakpoint of the host's stop here? One that has just stopped lets its instruction run."""
-    cdef uint32_t at = c.sb[CS] + c.ip
+    cdef uint32_t at = c.arch.sb[CS] + c.arch.ip
     cdef int i
-    if c.resume == c.retired + 1:
+    if c.debug.resume == c.run.retired + 1:
         return 0
-    for i in range(c.breaks):
-        if c.breakpoint[i] == at:
-            c.resume = c.retired + 1
-            c.debug_dr6 = 0xFFFF0FF0U | 1U << (i & 3)
-            c.debug_due = 1
+    for i in range(c.debug.breaks):
+        if c.debug.breakpoint[i] == at:
+            c.debug.resume = c.run.retired + 1
+            c.debug.dr6 = 0xFFFF0FF0U | 1U << (i & 3)
+            c.debug.due = 1
             return 1
     return 0
 
@@ -514,7 +515,7 @@ cdef void check_signals(CPU* c) noexcept with gil:
 
 cdef void keep_exception(CPU* c, object e) noexcept:
     """run() raises the first one."""
-    if c.raised == NULL:
+    if c.python.raised == NULL:
         Py_INCREF(e)
-        c.raised = <PyObject*>e
-    c.why = EXIT_RAISE
+        c.python.raised = <PyObject*>e
+    c.run.why = EXIT_RAISE

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-CORE = Path(__file__).resolve().parents[2] / "pyx86emu" / "core"
+CORE = Path(__file__).resolve().parents[2] / "pyx86emu" / "core" / "cpu"
 
 #: One-byte opcodes without a line, each with its reason.
 ABSENT = {
@@ -55,7 +55,7 @@ def test_ops_grid_is_what_make_grid_writes() -> None:
     spec.loader.exec_module(make_grid)
 
     assert (CORE / "ops_grid.pxi").read_text("utf-8") == make_grid.grid(), (
-        "run: python pyx86emu/core/make_grid.py"
+        "run: python pyx86emu/core/cpu/make_grid.py"
     )
 
 

@@ -42,43 +42,43 @@ cdef Op* loop16(CPU* c, Op* o) noexcept nogil:
 
 cdef Op* loope16(CPU* c, Op* o) noexcept nogil:
     P16(c, 4 * CX)[0] -= 1
-    return loop_if(c, o, P16(c, 4 * CX)[0] != 0 and c.res == 0)
+    return loop_if(c, o, P16(c, 4 * CX)[0] != 0 and c.arch.res == 0)
 
 cdef Op* loopne16(CPU* c, Op* o) noexcept nogil:
     P16(c, 4 * CX)[0] -= 1
-    return loop_if(c, o, P16(c, 4 * CX)[0] != 0 and c.res != 0)
+    return loop_if(c, o, P16(c, 4 * CX)[0] != 0 and c.arch.res != 0)
 
 cdef Op* jcxz(CPU* c, Op* o) noexcept nogil:
     return loop_if(c, o, P16(c, 4 * CX)[0] == 0)
 
 cdef Op* loop32(CPU* c, Op* o) noexcept nogil:
-    c.r[CX] -= 1
-    return loop_if(c, o, c.r[CX] != 0)
+    c.arch.r[CX] -= 1
+    return loop_if(c, o, c.arch.r[CX] != 0)
 
 cdef Op* loope32(CPU* c, Op* o) noexcept nogil:
-    c.r[CX] -= 1
-    return loop_if(c, o, c.r[CX] != 0 and c.res == 0)
+    c.arch.r[CX] -= 1
+    return loop_if(c, o, c.arch.r[CX] != 0 and c.arch.res == 0)
 
 cdef Op* loopne32(CPU* c, Op* o) noexcept nogil:
-    c.r[CX] -= 1
-    return loop_if(c, o, c.r[CX] != 0 and c.res != 0)
+    c.arch.r[CX] -= 1
+    return loop_if(c, o, c.arch.r[CX] != 0 and c.arch.res != 0)
 
 cdef Op* jecxz(CPU* c, Op* o) noexcept nogil:
-    return loop_if(c, o, c.r[CX] == 0)
+    return loop_if(c, o, c.arch.r[CX] == 0)
 
 
 cdef inline Op* go_to(CPU* c, Op* o, uint32_t ip) noexcept nogil:
     """An indirect or far jump, the pushes done."""
-    if RARELY(c.attn):
+    if RARELY(c.run.attn):
         leave_after(c, o)
-        c.ip = ip
+        c.arch.ip = ip
         return NULL
     return take_again(c, o, ip)
 
 
 cdef Op* call16_rel(CPU* c, Op* o) noexcept nogil:
-    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - 2) & 0xFFFF, pa = c.sb[SS] + sp
-    cdef uintptr_t p = c.wr[pa >> 8]
+    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - 2) & 0xFFFF, pa = c.arch.sb[SS] + sp
+    cdef uintptr_t p = c.run.wr[pa >> 8]
     if RARELY(p == 0 or (pa & 15) > 14):
         return call16_rel_slow(c, o)
     put16(p + pa, o.fip)
@@ -99,7 +99,7 @@ cdef inline Op* near_to(CPU* c, Op* o, uint32_t to, bint call, int size) noexcep
         return fault(c, o, 13)
     if call:
         if not push_more(c, o, o.fip, size):
-            return c.go
+            return c.run.go
         called(c, o)
     return go_to(c, o, to)
 
@@ -122,11 +122,11 @@ cdef inline Op* far_to(CPU* c, Op* o, uint32_t cs, uint32_t ip, bint call, int s
         return fault(c, o, 13)
     if call:
         if pushes_fault(c, o, 2, size):
-            return c.go
-        push_more(c, o, c.sb[CS] >> 4, size)
+            return c.run.go
+        push_more(c, o, c.arch.sb[CS] >> 4, size)
         push_more(c, o, o.fip, size)
         called(c, o)
-    c.sb[CS] = (cs & 0xFFFF) << 4
+    c.arch.sb[CS] = (cs & 0xFFFF) << 4
     return go_to(c, o, ip)
 
 
@@ -140,19 +140,19 @@ cdef Op* call_far32(CPU* c, Op* o) noexcept nogil:
     return far_to(c, o, o.tip, o.imm, 1, 4)
 
 cdef Op* jmp_far_m(CPU* c, Op* o) noexcept nogil:
-    return far_to(c, o, c.tmp2, c.tmp, 0, 2)
+    return far_to(c, o, c.run.tmp2, c.run.tmp, 0, 2)
 
 cdef Op* call_far16_m(CPU* c, Op* o) noexcept nogil:
-    return far_to(c, o, c.tmp2, c.tmp, 1, 2)
+    return far_to(c, o, c.run.tmp2, c.run.tmp, 1, 2)
 
 cdef Op* call_far32_m(CPU* c, Op* o) noexcept nogil:
-    return far_to(c, o, c.tmp2, c.tmp, 1, 4)
+    return far_to(c, o, c.run.tmp2, c.run.tmp, 1, 4)
 
 
 cdef Op* ret(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t ip = pop(c, o, 0, size)
     if ip == LOAD_FAILED:
-        return c.go
+        return c.run.go
     if ip > 0xFFFF:
         return fault(c, o, 13)
     P16(c, 4 * SP)[0] += <uint16_t>(size + o.imm)
@@ -173,14 +173,14 @@ cdef Op* ret32(CPU* c, Op* o) noexcept nogil:
 cdef inline Op* retf(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t cs, ip = pop(c, o, 0, size)
     if RARELY(ip == LOAD_FAILED):
-        return c.go
+        return c.run.go
     cs = pop(c, o, size, 2)
     if RARELY(cs == LOAD_FAILED):
-        return c.go
+        return c.run.go
     if ip > 0xFFFF:
         return fault(c, o, 13)
     P16(c, 4 * SP)[0] += <uint16_t>(2 * size + o.imm)
-    c.sb[CS] = <uint32_t>cs << 4
+    c.arch.sb[CS] = <uint32_t>cs << 4
     return return_to(c, <uint32_t>ip)
 
 
@@ -195,23 +195,23 @@ cdef inline Op* iret(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t ip, cs, flags
     ip = pop(c, o, 0, size)
     if RARELY(ip == LOAD_FAILED):
-        return c.go
+        return c.run.go
     cs = pop(c, o, size, 2)
     if RARELY(cs == LOAD_FAILED):
-        return c.go
+        return c.run.go
     flags = pop(c, o, 2 * size, size)
     if RARELY(flags == LOAD_FAILED):
-        return c.go
+        return c.run.go
     if ip > 0xFFFF:
         return fault(c, o, 13)
     P16(c, 4 * SP)[0] += 3 * size
-    c.sb[CS] = <uint32_t>cs << 4
-    c.nmi_masked = 0
+    c.arch.sb[CS] = <uint32_t>cs << 4
+    c.events.nmi_masked = 0
     fl_load(c, <uint32_t>flags,
             c.m.flags_writable if size == 2 else c.m.eflags_writable | F_RF)
-    if c.rest & F_TF or c.nmi or (c.rest & F_IF and wanted(c)):
+    if c.arch.rest & F_TF or c.events.nmi or (c.arch.rest & F_IF and wanted(c)):
         leave_after(c, o)
-        c.ip = <uint32_t>ip
+        c.arch.ip = <uint32_t>ip
         return NULL
     return return_to(c, <uint32_t>ip)
 
@@ -239,14 +239,14 @@ cdef inline Op* bound(CPU* c, Op* o, int size) noexcept nogil:
     cdef int32_t i = sign(reg(c, o.dst, size), size)
     lo = ld(c, o, o.seg, ea, size)
     if RARELY(lo == LOAD_FAILED):
-        return c.go
+        return c.run.go
     if second > 0xFFFF:
         if not c.m.word_wraps:
             return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
         second &= 0xFFFF
     hi = ld(c, o, o.seg, second, size)
     if RARELY(hi == LOAD_FAILED):
-        return c.go
+        return c.run.go
     if i < sign(<uint32_t>lo, size) or i > sign(<uint32_t>hi, size):
         return fault(c, o, 5)
     o = o + 1
@@ -261,7 +261,7 @@ cdef Op* bound32(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* hlt(CPU* c, Op* o) noexcept nogil:
-    c.halted = 1
+    c.events.halted = 1
     return leave_after(c, o)
 
 
@@ -271,6 +271,6 @@ cdef Op* no_code(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* internal_error(CPU* c, Op* o, int what) noexcept nogil:
-    c.why = EXIT_INTERNAL
-    c.error = what
+    c.run.why = EXIT_INTERNAL
+    c.run.error = what
     return leave_at(c, o)

@@ -1,5 +1,5 @@
 # Data movement: MOV XCHG LEA, segment loads, far pointers, extensions, and the ops that carry a memory
-# operand through c.tmp so that a register form serves it.
+# operand through c.run.tmp so that a register form serves it.
 
 cdef inline Op* mov_rr(CPU* c, Op* o, int size) noexcept nogil:
     put_reg(c, o.dst, size, reg(c, o.src, size))
@@ -25,7 +25,7 @@ cdef inline Op* mov_rm(CPU* c, Op* o, int size) noexcept nogil:
 cdef Op* mov_rm_slow(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t v = slow_load(c, o, o.seg, EA(c, o), size)
     if v == LOAD_FAILED:
-        return c.go
+        return c.run.go
     put_reg(c, o.dst, size, <uint32_t>v)
     o = o + 1
     return GO(c, o)
@@ -47,16 +47,16 @@ cdef inline Op* xchg_rr(CPU* c, Op* o, int size) noexcept nogil:
     return GO(c, o)
 
 
-# -- memory operands by way of c.tmp --------------------------------------------------------------------------
+# -- memory operands by way of c.run.tmp --------------------------------------------------------------------------
 
 cdef inline Op* load_tmp(CPU* c, Op* o, int size) noexcept nogil:
-    """First op of a pair: the operand to c.tmp, its address to c.ea for a store that follows."""
+    """First op of a pair: the operand to c.run.tmp, its address to c.run.ea for a store that follows."""
     cdef uint32_t ea = EA(c, o)
     cdef uintptr_t p = plain_at(c, o.seg, ea, size)
     if RARELY(p == 0):
         return load_tmp_slow(c, o, size)
-    c.tmp = get(p, size)
-    c.ea = ea
+    c.run.tmp = get(p, size)
+    c.run.ea = ea
     o = o + 1
     return GO(c, o)
 
@@ -65,21 +65,21 @@ cdef Op* load_tmp_slow(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint32_t ea = EA(c, o)
     cdef uint64_t v = slow_load(c, o, o.seg, ea, size)
     if v == LOAD_FAILED:
-        return c.go
-    c.tmp = <uint32_t>v
-    c.ea = ea
+        return c.run.go
+    c.run.tmp = <uint32_t>v
+    c.run.ea = ea
     o = o + 1
     return GO(c, o)
 
 
 cdef inline Op* store_tmp(CPU* c, Op* o, int size) noexcept nogil:
-    """Last op of a pair: c.tmp to memory."""
-    return st(c, o, o.seg, EA(c, o), c.tmp, size)
+    """Last op of a pair: c.run.tmp to memory."""
+    return st(c, o, o.seg, EA(c, o), c.run.tmp, size)
 
 
 cdef inline Op* store_back(CPU* c, Op* o, int size) noexcept nogil:
-    """Last op of three: c.tmp to where load_tmp found it, whatever the registers are now."""
-    return st(c, o, o.seg, c.ea, c.tmp, size)
+    """Last op of three: c.run.tmp to where load_tmp found it, whatever the registers are now."""
+    return st(c, o, o.seg, c.run.ea, c.run.tmp, size)
 
 
 cdef inline Op* lock_load(CPU* c, Op* o, int size) noexcept nogil:
@@ -87,12 +87,12 @@ cdef inline Op* lock_load(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint32_t ea = EA(c, o)
     cdef uint64_t v = ld(c, o, o.seg, ea, size)
     if RARELY(v == LOAD_FAILED):
-        return c.go
-    c.tmp = <uint32_t>v
-    c.locked = c.tmp
-    c.ea = ea
+        return c.run.go
+    c.run.tmp = <uint32_t>v
+    c.locked.value = c.run.tmp
+    c.run.ea = ea
     if c.vm.ncpus > 1:
-        memcpy(c.saved, c.r, sizeof(c.saved))
+        memcpy(c.locked.saved, c.arch.r, sizeof(c.locked.saved))
         fl_save(c)
     o = o + 1
     return GO(c, o)
@@ -100,55 +100,55 @@ cdef inline Op* lock_load(CPU* c, Op* o, int size) noexcept nogil:
 
 cdef inline Op* lock_store(CPU* c, Op* o, int size) noexcept nogil:
     """As store_back under LOCK: if another vCPU was faster, the three ops are done again."""
-    cdef uint32_t pa = c.sb[o.seg] + c.ea
+    cdef uint32_t pa = c.arch.sb[o.seg] + c.run.ea
     cdef uintptr_t p
     if c.vm.ncpus == 1 or pa & (size - 1):
-        return st(c, o, o.seg, c.ea, c.tmp, size)
-    p = c.ram[pa >> 8]
+        return st(c, o, o.seg, c.run.ea, c.run.tmp, size)
+    p = c.run.ram[pa >> 8]
     if p == 0 or c.vm.mem.attr[pa >> 8] & ATTR_ROM:
-        return st(c, o, o.seg, c.ea, c.tmp, size)
-    if not at_cas(p + pa, c.locked, c.tmp, size):
-        memcpy(c.r, c.saved, sizeof(c.saved))
+        return st(c, o, o.seg, c.run.ea, c.run.tmp, size)
+    if not at_cas(p + pa, c.locked.value, c.run.tmp, size):
+        memcpy(c.arch.r, c.locked.saved, sizeof(c.locked.saved))
         fl_restore(c)
         return o - 2
-    if c.wr[pa >> 8] == 0:
+    if c.run.wr[pa >> 8] == 0:
         watch(c, pa, size, 1)
         wrote(c, o, pa, size)
     return done(c, o)
 
 
 cdef Op* ea32(CPU* c, Op* o) noexcept nogil:
-    """67h: the 32-bit effective address to c.ea; beyond the segment it faults whatever the size."""
+    """67h: the 32-bit effective address to c.run.ea; beyond the segment it faults whatever the size."""
     cdef uint32_t ea = P32(c, o.base)[0] + (P32(c, o.index)[0] << o.dst) + o.imm
     if ea > 0xFFFF:
         return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
-    c.ea = ea
+    c.run.ea = ea
     o = o + 1
     return GO(c, o)
 
 
 cdef Op* ea32_free(CPU* c, Op* o) noexcept nogil:
     """67h for LEA and bit strings, which have no limit here."""
-    c.ea = P32(c, o.base)[0] + (P32(c, o.index)[0] << o.dst) + o.imm
+    c.run.ea = P32(c, o.base)[0] + (P32(c, o.index)[0] << o.dst) + o.imm
     o = o + 1
     return GO(c, o)
 
 
 cdef Op* ea16_free(CPU* c, Op* o) noexcept nogil:
-    c.ea = EA(c, o)
+    c.run.ea = EA(c, o)
     o = o + 1
     return GO(c, o)
 
 
 cdef inline Op* fluid_imm(CPU* c, Op* o, int size) noexcept nogil:
-    """First op of a pair: an immediate that the guest keeps rewriting, at guest address o.imm, to c.tmp2."""
-    cdef uintptr_t p = c.ram[o.imm >> 8] + o.imm
+    """First op of a pair: an immediate that the guest keeps rewriting, at guest address o.imm, to c.run.tmp2."""
+    cdef uintptr_t p = c.run.ram[o.imm >> 8] + o.imm
     if size == 1:
-        c.tmp2 = <uint32_t><int32_t>(<int8_t*>p)[0]      # some forms extend the sign
+        c.run.tmp2 = <uint32_t><int32_t>(<int8_t*>p)[0]      # some forms extend the sign
     elif size == 2:
-        c.tmp2 = get16(p)
+        c.run.tmp2 = get16(p)
     else:
-        c.tmp2 = get32(p)
+        c.run.tmp2 = get32(p)
     o = o + 1
     return GO(c, o)
 
@@ -157,52 +157,52 @@ cdef inline Op* fluid_imm(CPU* c, Op* o, int size) noexcept nogil:
 
 cdef Op* mov_rs16(CPU* c, Op* o) noexcept nogil:
     """MOV r16, Sreg; o.src is the segment's number."""
-    P16(c, o.dst)[0] = <uint16_t>(c.sb[o.src] >> 4)
+    P16(c, o.dst)[0] = <uint16_t>(c.arch.sb[o.src] >> 4)
     o = o + 1
     return GO(c, o)
 
 
 cdef Op* mov_rs32(CPU* c, Op* o) noexcept nogil:
-    P32(c, o.dst)[0] = c.sb[o.src] >> 4
+    P32(c, o.dst)[0] = c.arch.sb[o.src] >> 4
     o = o + 1
     return GO(c, o)
 
 
 cdef Op* mov_sr(CPU* c, Op* o) noexcept nogil:
     """MOV Sreg, r16: ES DS FS GS."""
-    c.sb[o.dst] = <uint32_t>P16(c, o.src)[0] << 4
+    c.arch.sb[o.dst] = <uint32_t>P16(c, o.src)[0] << 4
     o = o + 1
     return GO(c, o)
 
 
 cdef Op* mov_ss(CPU* c, Op* o) noexcept nogil:
-    c.sb[SS] = <uint32_t>P16(c, o.src)[0] << 4
+    c.arch.sb[SS] = <uint32_t>P16(c, o.src)[0] << 4
     set_shadow(c, o, 1)
     return follow(c, o)
 
 
 cdef Op* mov_cs(CPU* c, Op* o) noexcept nogil:
     """8086: MOV CS works and the next byte is fetched from the new segment."""
-    c.sb[CS] = <uint32_t>P16(c, o.src)[0] << 4
-    c.ip = o.fip
+    c.arch.sb[CS] = <uint32_t>P16(c, o.src)[0] << 4
+    c.arch.ip = o.fip
     return jump(c)
 
 
 cdef inline Op* load_far(CPU* c, Op* o, int size) noexcept nogil:
-    """A far pointer to c.tmp (offset) and c.tmp2 (selector)."""
+    """A far pointer to c.run.tmp (offset) and c.run.tmp2 (selector)."""
     cdef uint32_t ea = EA(c, o), second = ea + size
     cdef uint64_t v = ld(c, o, o.seg, ea, size), s
     if RARELY(v == LOAD_FAILED):
-        return c.go
+        return c.run.go
     if second > 0xFFFF:
         if not c.m.word_wraps:
             return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
         second &= 0xFFFF
     s = ld(c, o, o.seg, second, 2)
     if RARELY(s == LOAD_FAILED):
-        return c.go
-    c.tmp = <uint32_t>v
-    c.tmp2 = <uint32_t>s
+        return c.run.go
+    c.run.tmp = <uint32_t>v
+    c.run.tmp2 = <uint32_t>s
     o = o + 1
     return GO(c, o)
 
@@ -216,14 +216,14 @@ cdef Op* load_far32(CPU* c, Op* o) noexcept nogil:
 
 cdef Op* lseg16(CPU* c, Op* o) noexcept nogil:
     """LES LDS LFS LGS LSS after load_far; o.src is the segment's number."""
-    P16(c, o.dst)[0] = <uint16_t>c.tmp
-    c.sb[o.src] = (c.tmp2 & 0xFFFF) << 4      # 8086, register operand: whatever is there
+    P16(c, o.dst)[0] = <uint16_t>c.run.tmp
+    c.arch.sb[o.src] = (c.run.tmp2 & 0xFFFF) << 4      # 8086, register operand: whatever is there
     o = o + 1
     return GO(c, o)
 
 cdef Op* lseg32(CPU* c, Op* o) noexcept nogil:
-    P32(c, o.dst)[0] = c.tmp
-    c.sb[o.src] = (c.tmp2 & 0xFFFF) << 4      # 8086, register operand: whatever is there
+    P32(c, o.dst)[0] = c.run.tmp
+    c.arch.sb[o.src] = (c.run.tmp2 & 0xFFFF) << 4      # 8086, register operand: whatever is there
     o = o + 1
     return GO(c, o)
 
@@ -231,31 +231,31 @@ cdef Op* lseg32(CPU* c, Op* o) noexcept nogil:
 # -- the rest -----------------------------------------------------------------------------------------------
 
 cdef Op* lea16(CPU* c, Op* o) noexcept nogil:
-    P16(c, o.dst)[0] = <uint16_t>c.ea
+    P16(c, o.dst)[0] = <uint16_t>c.run.ea
     o = o + 1
     return GO(c, o)
 
 cdef Op* lea32(CPU* c, Op* o) noexcept nogil:
-    P32(c, o.dst)[0] = c.ea
+    P32(c, o.dst)[0] = c.run.ea
     o = o + 1
     return GO(c, o)
 
 cdef Op* xlat16(CPU* c, Op* o) noexcept nogil:
     cdef uint64_t v = ld(c, o, o.seg, (<uint32_t>P16(c, 4 * BX)[0] + P8(c, O_AL)[0]) & 0xFFFF, 1)
     if RARELY(v == LOAD_FAILED):
-        return c.go
+        return c.run.go
     P8(c, O_AL)[0] = <uint8_t>v
     o = o + 1
     return GO(c, o)
 
 cdef Op* xlat32(CPU* c, Op* o) noexcept nogil:
-    cdef uint32_t ea = c.r[BX] + P8(c, O_AL)[0]
+    cdef uint32_t ea = c.arch.r[BX] + P8(c, O_AL)[0]
     cdef uint64_t v
     if ea > 0xFFFF:
         return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
     v = ld(c, o, o.seg, ea, 1)
     if RARELY(v == LOAD_FAILED):
-        return c.go
+        return c.run.go
     P8(c, O_AL)[0] = <uint8_t>v
     o = o + 1
     return GO(c, o)
@@ -296,7 +296,7 @@ cdef Op* cbw(CPU* c, Op* o) noexcept nogil:
     return GO(c, o)
 
 cdef Op* cwde(CPU* c, Op* o) noexcept nogil:
-    c.r[AX] = <uint32_t><int32_t><int16_t>P16(c, 0)[0]
+    c.arch.r[AX] = <uint32_t><int32_t><int16_t>P16(c, 0)[0]
     o = o + 1
     return GO(c, o)
 
@@ -306,7 +306,7 @@ cdef Op* cwd(CPU* c, Op* o) noexcept nogil:
     return GO(c, o)
 
 cdef Op* cdq(CPU* c, Op* o) noexcept nogil:
-    c.r[DX] = 0xFFFFFFFFU if c.r[AX] >> 31 else 0
+    c.arch.r[DX] = 0xFFFFFFFFU if c.arch.r[AX] >> 31 else 0
     o = o + 1
     return GO(c, o)
 
@@ -407,12 +407,12 @@ cdef Op* bit32_i(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* bit_address(CPU* c, Op* o, int size) noexcept nogil:
-    """BT m, r: the register is a signed bit offset; c.ea moves to the word it means. o.imm: 16-bit address."""
+    """BT m, r: the register is a signed bit offset; c.run.ea moves to the word it means. o.imm: 16-bit address."""
     cdef int32_t at = sign(reg(c, o.src, size), size)
-    c.ea += <uint32_t>(at >> (5 if size == 4 else 4)) * size
+    c.run.ea += <uint32_t>(at >> (5 if size == 4 else 4)) * size
     if o.imm:
-        c.ea &= 0xFFFF
-    elif c.ea > 0xFFFF:
+        c.run.ea &= 0xFFFF
+    elif c.run.ea > 0xFFFF:
         return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
     o = o + 1
     return GO(c, o)

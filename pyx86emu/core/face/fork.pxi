@@ -13,10 +13,10 @@ def _after_fork():
         for i in range(vm.vm.ncpus):
             if vm.vm.cpu[i] != NULL:
                 rings_forked(&vm.vm.cpu[i].rings)
-                vm.vm.cpu[i].in_core = 0
-                vm.vm.cpu[i].waiting = 0
-                pthread_mutex_init(&vm.vm.cpu[i].wait_lock, NULL)
-                pthread_cond_init(&vm.vm.cpu[i].wait_cond, NULL)
+                vm.vm.cpu[i].threads.in_core = 0
+                vm.vm.cpu[i].threads.waiting = 0
+                pthread_mutex_init(&vm.vm.cpu[i].threads.wait_lock, NULL)
+                pthread_cond_init(&vm.vm.cpu[i].threads.wait_cond, NULL)
         iotable_reclaim(vm.vm.iotable)           # nobody else is here to look at it
         for vcpu in vm._vcpus:
             (<Vcpu>vcpu).forked()

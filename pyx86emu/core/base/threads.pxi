@@ -7,40 +7,40 @@
 # exits all the time does not hand it over and back. A vCPU never waits for anything while it has it.
 
 cdef void let_gil_go(CPU* c) noexcept nogil:
-    if c.gil:
-        c.gil = 0
-        c.thread = PyEval_SaveThread()
+    if c.python.gil:
+        c.python.gil = 0
+        c.python.thread = PyEval_SaveThread()
 
 
 cdef bint take_gil(CPU* c) noexcept nogil:
     """Before a call into Python, outside: whoever has the GIL may be waiting for this vCPU. 1: we had it already."""
-    c.python = 1
-    if c.thread == NULL:
+    c.python.called = 1
+    if c.python.thread == NULL:
         return 1
-    PyEval_RestoreThread(c.thread)
-    c.thread = NULL
-    c.gil = 1
+    PyEval_RestoreThread(c.python.thread)
+    c.python.thread = NULL
+    c.python.gil = 1
     return 0
 
 
 cdef inline bint late(CPU* c) noexcept nogil:
     """Is the limit in real time reached? Asked in each turn of the run loop and after each call of a device, so that no
     guest and no clock can put it off."""
-    return c.wall != FOREVER and <uint64_t>host_ns() >= c.wall
+    return c.run.wall != FOREVER and <uint64_t>host_ns() >= c.run.wall
 
 
 cdef inline void go_outside(CPU* c) noexcept nogil:
     rings_flush(&c.rings)
     c.rings.again_how = 0                        # its entry may go now
-    io_publish(&c.in_core, 0)
+    io_publish(&c.threads.in_core, 0)
 
 
 cdef void come_inside(CPU* c) noexcept nogil:
     while True:
-        at_put64(&c.in_core, at_get64(&c.vm.epoch))
+        at_put64(&c.threads.in_core, at_get64(&c.vm.epoch))
         if not at_get32(&c.vm.stopping):
             return
-        at_put64(&c.in_core, 0)
+        at_put64(&c.threads.in_core, 0)
         let_gil_go(c)
         pthread_mutex_lock(&c.vm.writers)
         pthread_mutex_unlock(&c.vm.writers)
@@ -53,7 +53,7 @@ cdef void lock_from_core(CPU* c) noexcept nogil:
     go_outside(c)
     let_gil_go(c)
     pthread_mutex_lock(&c.vm.writers)
-    at_put64(&c.in_core, at_get64(&c.vm.epoch))
+    at_put64(&c.threads.in_core, at_get64(&c.vm.epoch))
 
 
 # The chips (8259 pair, 8254). As long as one vCPU and its own thread are all that use them, the vCPU takes no lock.
@@ -97,12 +97,12 @@ cdef void wait_for_others(VM* vm, CPU* me) noexcept nogil:
             continue
         want(vm.cpu[i], REQ_SYNC)
         while True:
-            seen = at_get64(&vm.cpu[i].in_core)
+            seen = at_get64(&vm.cpu[i].threads.in_core)
             if seen == 0 or seen >= now:
                 break
             sched_yield()
     if me != NULL:
-        at_put64(&me.in_core, now)
+        at_put64(&me.threads.in_core, now)
 
 
 cdef void stop_all(VM* vm) noexcept nogil:
@@ -113,7 +113,7 @@ cdef void stop_all(VM* vm) noexcept nogil:
         if vm.cpu[i] == NULL:
             continue
         want(vm.cpu[i], REQ_SYNC)
-        while at_get64(&vm.cpu[i].in_core) != 0:
+        while at_get64(&vm.cpu[i].threads.in_core) != 0:
             sched_yield()
 
 

@@ -64,11 +64,11 @@ cdef class Exit:
             raise RuntimeError(f"{self!r} waits for no answer: reply to a read, before the next run() or reset()")
         c = self.vcpu.c
         if self.reason == EXIT_HYPERCALL:
-            c.r[AX] = int.from_bytes(raw, "little")
-        elif c.ins_count:
-            memcpy(c.ins_data, <const char*>raw, most)
+            c.arch.r[AX] = int.from_bytes(raw, "little")
+        elif c.reads.ins_count:
+            memcpy(c.reads.ins_data, <const char*>raw, most)
         else:
-            c.log_n = c.answers
+            c.reads.log_n = c.reads.answers
             log_read(c, BUS_PIO if self.reason == EXIT_IO else BUS_MMIO, self.addr, self.size,
                      int.from_bytes(raw, "little"))
 
@@ -82,8 +82,8 @@ cdef class Exit:
         except BaseException:
             self.count = count
             raise
-        if self.vcpu.c.ins_count > 1:
-            self.vcpu.c.ins_count = 1
+        if self.vcpu.c.reads.ins_count > 1:
+            self.vcpu.c.reads.ins_count = 1
 
     def because(self, reason):
         """This exit with another reason: what a machine around the vCPU makes of it."""
@@ -110,24 +110,25 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     cdef CPU* c = <CPU*>calloc(1, sizeof(CPU))
     if c == NULL:
         raise MemoryError("no memory for a vCPU")
-    c.hash = <Op**>calloc(HASH, sizeof(Op*))
+    c.blocks.hash = <Op**>calloc(HASH, sizeof(Op*))
     forget_calls(c)
-    c.codemap = <uint8_t*>calloc(GRANULES * 32 + 1, 1)       # two bytes are read at once
-    c.list = <Block**>calloc(GRANULES, sizeof(Block*))
-    c.dirty_code = <uint64_t*>calloc(GRANULES // 64, 8)
-    c.pool = <Op**>calloc(MAX_CHUNKS, sizeof(Op*))
-    if c.hash == NULL or c.codemap == NULL or c.list == NULL or c.dirty_code == NULL or c.pool == NULL:
+    c.blocks.codemap = <uint8_t*>calloc(GRANULES * 32 + 1, 1)       # two bytes are read at once
+    c.blocks.list = <Block**>calloc(GRANULES, sizeof(Block*))
+    c.blocks.dirty_code = <uint64_t*>calloc(GRANULES // 64, 8)
+    c.blocks.pool = <Op**>calloc(MAX_CHUNKS, sizeof(Op*))
+    if (c.blocks.hash == NULL or c.blocks.codemap == NULL or c.blocks.list == NULL or c.blocks.dirty_code == NULL
+            or c.blocks.pool == NULL):
         free_cpu(c)
         raise MemoryError("no memory for a vCPU")
     c.vm = vm
     vm.refs += 1
     c.no = MAX_VCPUS                             # in no table yet
-    c.ram = vm.mem.rd
-    c.look = FOREVER
-    c.asked_tag = FOREVER
-    c.wall = FOREVER
-    pthread_mutex_init(&c.wait_lock, NULL)
-    pthread_cond_init(&c.wait_cond, NULL)
+    c.run.ram = vm.mem.rd
+    c.run.look = FOREVER
+    c.reads.asked_tag = FOREVER
+    c.run.wall = FOREVER
+    pthread_mutex_init(&c.threads.wait_lock, NULL)
+    pthread_cond_init(&c.threads.wait_cond, NULL)
     load_model(&c.m, model)
     reset_cpu(c)
     return c
@@ -135,53 +136,53 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
 
 cdef void free_cpu(CPU* c) noexcept:
     cdef int i
-    for i in range(c.pools):
-        free(c.pool[i])
-    free(c.pool)
-    free(c.hash)
-    free(c.codemap)
-    free(c.list)
-    free(c.dirty_code)
+    for i in range(c.blocks.pools):
+        free(c.blocks.pool[i])
+    free(c.blocks.pool)
+    free(c.blocks.hash)
+    free(c.blocks.codemap)
+    free(c.blocks.list)
+    free(c.blocks.dirty_code)
     free(c)
 
 
 cdef void reset_cpu(CPU* c) noexcept nogil:
     """The state after RESET (80386 PRM 10.1); decoded blocks and counts stay."""
-    memset(c.r, 0, sizeof(c.r))
-    memset(c.sb, 0, sizeof(c.sb))
-    memset(c.cr, 0, sizeof(c.cr))
-    memset(c.dr, 0, sizeof(c.dr))
+    memset(c.arch.r, 0, sizeof(c.arch.r))
+    memset(c.arch.sb, 0, sizeof(c.arch.sb))
+    memset(c.system.cr, 0, sizeof(c.system.cr))
+    memset(c.system.dr, 0, sizeof(c.system.dr))
     set_dr(c, 6, 0)
     set_dr(c, 7, 0)
-    c.cr[0] = c.m.cr0_reset
-    c.sb[CS] = 0xF0000
-    c.ip = 0xFFF0
-    c.rest = c.m.flags_ones
+    c.system.cr[0] = c.m.cr0_reset
+    c.arch.sb[CS] = 0xF0000
+    c.arch.ip = 0xFFF0
+    c.arch.rest = c.m.flags_ones
     fl_arith_bits(c, 0)
-    c.idt_base = 0
-    c.idt_limit = 0x3FF
-    c.gdt_base = 0
-    c.gdt_limit = 0xFFFF
-    c.shadow = FOREVER
-    c.trap_shadow = FOREVER
-    c.rep_left = FOREVER
-    c.inject = -1
-    c.nmi = 0
-    c.nmi_masked = 0
-    c.halted = 0
-    c.dead = 0
-    c.pending = 0
-    c.finish = 0
-    c.delivering = 0
-    c.trap_due = 0
-    c.debug_due = 0
-    c.carry = 0
-    c.nexits = 0
-    c.exits_pos = 0
+    c.system.idt_base = 0
+    c.system.idt_limit = 0x3FF
+    c.system.gdt_base = 0
+    c.system.gdt_limit = 0xFFFF
+    c.events.shadow = FOREVER
+    c.events.trap_shadow = FOREVER
+    c.events.rep_left = FOREVER
+    c.events.inject = -1
+    c.events.nmi = 0
+    c.events.nmi_masked = 0
+    c.events.halted = 0
+    c.events.dead = 0
+    c.reads.pending = 0
+    c.reads.finish = 0
+    c.events.delivering = 0
+    c.events.trap_due = 0
+    c.debug.due = 0
+    c.events.carry = 0
+    c.exits.count = 0
+    c.exits.pos = 0
     forget_batch(c)
-    c.resume = 0
-    c.moved = 0
-    c.log_tag = FOREVER
+    c.debug.resume = 0
+    c.python.moved = 0
+    c.reads.log_tag = FOREVER
 
 
 cdef class Vcpu:
@@ -235,7 +236,7 @@ cdef class Vcpu:
     def __dealloc__(self):
         if self.c == NULL:
             return
-        Py_XDECREF(self.c.raised)
+        Py_XDECREF(self.c.python.raised)
         self.vm_gone()
 
     cdef void vm_gone(self) noexcept:
@@ -249,19 +250,19 @@ cdef class Vcpu:
         raise not_copied(self, "its registers and decoded code")
 
     def __repr__(self):
-        return f"<Vcpu {self.model} at {self.c.sb[CS] >> 4:04x}:{self.c.ip:04x}>"
+        return f"<Vcpu {self.model} at {self.c.arch.sb[CS] >> 4:04x}:{self.c.arch.ip:04x}>"
 
     @property
     def spent(self):
         """What `max_instructions` counts: instructions, and one for each 1 << `shift` ns that a HLT has waited for
         another thread."""
-        return self.instructions + (self.c.waited >> self.c.vm.shift)
+        return self.instructions + (self.c.threads.waited >> self.c.vm.shift)
 
     @property
     def instructions(self):
         """Instructions retired; an iteration of a REP counts as one, so does the delivery of an interrupt. A device
         sees how many came before the one that asks it; another thread, how many there were when a slice ended."""
-        return self.c.io_retired if self.c.in_device else self.c.retired
+        return self.c.python.io_retired if self.c.python.in_device else self.c.run.retired
 
     def run(self, max_instructions=None, *, deadline=None):
         """Run the guest until something outside the core has to look, and say what: an Exit.
@@ -303,8 +304,8 @@ cdef class Vcpu:
     cdef int answer(self) except -1:
         """A read without an answer reads 0."""
         cdef CPU* c = self.c
-        if c.log_n == c.answers and (c.delivering or not c.ins_count):
-            log_read(c, c.asked_bus, c.asked_addr, c.asked_size, 0)
+        if c.reads.log_n == c.reads.answers and (c.events.delivering or not c.reads.ins_count):
+            log_read(c, c.reads.asked_bus, c.reads.asked_addr, c.reads.asked_size, 0)
         return 0
 
     cdef int wait_for_owner(self, uint64_t wall) except -1:
@@ -332,9 +333,9 @@ cdef class Vcpu:
         cdef ExitRec* r
         e.vcpu = self
         e.serial = self.serial
-        if c.exits_pos < c.nexits:
-            r = &c.exits[c.exits_pos]
-            c.exits_pos += 1
+        if c.exits.pos < c.exits.count:
+            r = &c.exits.item[c.exits.pos]
+            c.exits.pos += 1
             e.reason = IO_REASON if r.reason == EXIT_IO else (MMIO_REASON if r.reason == EXIT_MMIO
                                                               else REASONS[r.reason])
             e.addr = r.addr
@@ -345,15 +346,15 @@ cdef class Vcpu:
             e.cs = r.cs
             e.ip = r.ip
             return e
-        e.reason = REASONS[c.why]
-        e.cs = c.sb[CS] >> 4
-        e.ip = c.ip & 0xFFFF
-        if c.why == EXIT_INTERNAL:
-            e.message = f"{MESSAGES[c.error]} at {e.cs:04x}:{e.ip:04x}"
-        elif c.why == EXIT_DEBUG:
-            e.dr6 = c.debug_dr6
-            e.pc = c.sb[CS] + c.ip
-        c.why = EXIT_NONE
+        e.reason = REASONS[c.run.why]
+        e.cs = c.arch.sb[CS] >> 4
+        e.ip = c.arch.ip & 0xFFFF
+        if c.run.why == EXIT_INTERNAL:
+            e.message = f"{MESSAGES[c.run.error]} at {e.cs:04x}:{e.ip:04x}"
+        elif c.run.why == EXIT_DEBUG:
+            e.dr6 = c.debug.dr6
+            e.pc = c.arch.sb[CS] + c.arch.ip
+        c.run.why = EXIT_NONE
         return e
 
     def step(self):
@@ -374,26 +375,26 @@ cdef class Vcpu:
         vector = exact(vector, "interrupt vector")
         if not 0 <= vector <= 255:
             raise os_error(errno.EINVAL, f"interrupt vector {shown(vector)} is not in 0 to 255")
-        if c.inject >= 0 or not (queue or self.ready):
+        if c.events.inject >= 0 or not (queue or self.ready):
             raise os_error(errno.EAGAIN, "the vCPU takes no interrupt now (IF=0, a shadow, or one is waiting): "
                                          "ask for request_interrupt_window, or pass queue=True")
-        c.inject = vector
+        c.events.inject = vector
         want(c, REQ_INTR)
 
     @property
     def ready(self):
         """Would an interrupt be taken before the next instruction? (ready_for_interrupt_injection.)"""
-        return bool(self.c.rest & F_IF) and self.c.shadow != self.c.retired and self.c.inject < 0
+        return bool(self.c.arch.rest & F_IF) and self.c.events.shadow != self.c.run.retired and self.c.events.inject < 0
 
     @property
     def if_flag(self):
         """FLAGS.IF, as kvm_run has it."""
-        return bool(self.c.rest & F_IF)
+        return bool(self.c.arch.rest & F_IF)
 
     @property
     def request_interrupt_window(self):
         """While true, run() returns Exit(IRQ_WINDOW_OPEN) as soon as the vCPU would take an interrupt."""
-        return bool(self.c.intr_window)
+        return bool(self.c.events.intr_window)
 
     @request_interrupt_window.deleter
     def request_interrupt_window(self):
@@ -401,12 +402,12 @@ cdef class Vcpu:
 
     @request_interrupt_window.setter
     def request_interrupt_window(self, value):
-        self.c.intr_window = truth(value, "request_interrupt_window")
+        self.c.events.intr_window = truth(value, "request_interrupt_window")
         want(self.c, REQ_INTR)
 
     def nmi(self):
         """Raise a non-maskable interrupt (KVM_NMI)."""
-        self.c.nmi = 1
+        self.c.events.nmi = 1
         want(self.c, REQ_INTR)
 
     def debug(self, singlestep=False, breakpoints=()):
@@ -419,11 +420,11 @@ cdef class Vcpu:
             raise ValueError("more than 64 breakpoints: at most 64 fit")
         self.mine("change its breakpoints")
         for i in range(len(points)):
-            c.breakpoint[<int>i] = points[i]
-        c.breaks = len(points)
-        c.singlestep = (c.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
-        c.debug_due = 0
-        c.touched = c.in_device
+            c.debug.breakpoint[<int>i] = points[i]
+        c.debug.breaks = len(points)
+        c.debug.singlestep = (c.debug.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
+        c.debug.due = 0
+        c.python.touched = c.python.in_device
 
     def reset(self):
         """The state after RESET: F000:FFF0, pending exits and interrupts dropped. While it runs it
@@ -438,19 +439,19 @@ cdef class Vcpu:
         """In the child: a thread that was inside run() is not here."""
         if self.owner and self.owner != PyThread_get_thread_ident():
             self.owner = 0
-            self.c.threads_inside = 0
-            self.c.gil = 0
-            self.c.thread = NULL
-            self.c.in_device = 0
-            self.c.moved = 0
-            self.c.touched = 0
-            self.c.stepping = 0
-            self.c.asleep = 0
-            self.c.python = 0
-            self.c.singlestep &= ~<uint32_t>STEP_ONCE
-            if not self.c.singlestep:
-                self.c.debug_due = 0
-            pthread_mutex_init(&self.c.wait_lock, NULL)      # another thread may have held the old one
+            self.c.threads.inside = 0
+            self.c.python.gil = 0
+            self.c.python.thread = NULL
+            self.c.python.in_device = 0
+            self.c.python.moved = 0
+            self.c.python.touched = 0
+            self.c.run.stepping = 0
+            self.c.threads.asleep = 0
+            self.c.python.called = 0
+            self.c.debug.singlestep &= ~<uint32_t>STEP_ONCE
+            if not self.c.debug.singlestep:
+                self.c.debug.due = 0
+            pthread_mutex_init(&self.c.threads.wait_lock, NULL)      # another thread may have held the old one
         return 0
 
     cdef int mine(self, str what) except -1:
@@ -476,8 +477,8 @@ cdef Exit late_exit(Vcpu self):
     """Of a run that another thread has kept waiting for too long."""
     cdef Exit e = Exit.__new__(Exit)
     e.reason = REASONS[EXIT_DEADLINE]
-    e.cs = self.c.sb[CS] >> 4
-    e.ip = self.c.ip & 0xFFFF
+    e.cs = self.c.arch.sb[CS] >> 4
+    e.ip = self.c.arch.ip & 0xFFFF
     return e
 
 
@@ -491,42 +492,42 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
     self.owner = PyThread_get_thread_ident()
     try:
         if most != FOREVER:
-            limit = c.retired + most
-        c.look = look
-        c.wall = wall
-        c.singlestep |= step
+            limit = c.run.retired + most
+        c.run.look = look
+        c.run.wall = wall
+        c.debug.singlestep |= step
         if self.vm.closed:
             raise os_error(errno.EBADF, "this Vm is closed")
         self.serial += 1
-        if c.exits_pos == c.nexits:
-            c.exits_pos = 0
-            c.nexits = 0
-            c.why = EXIT_NONE
-            if c.pending:
+        if c.exits.pos == c.exits.count:
+            c.exits.pos = 0
+            c.exits.count = 0
+            c.run.why = EXIT_NONE
+            if c.reads.pending:
                 self.answer()
             if self.vm.vm.views:
                 want(c, REQ_DROP)
-            c.threads_inside = 1
-            c.gil = 1
-            c.python = 1
+            c.threads.inside = 1
+            c.python.gil = 1
+            c.python.called = 1
             run_core(c, limit, until)
             take_gil(c)
-            c.gil = 0
-            c.threads_inside = 0
-            if c.raised != NULL:
-                raised = <object>c.raised
+            c.python.gil = 0
+            c.threads.inside = 0
+            if c.python.raised != NULL:
+                raised = <object>c.python.raised
                 Py_DECREF(raised)
-                c.raised = NULL
-                c.why = EXIT_NONE
+                c.python.raised = NULL
+                c.run.why = EXIT_NONE
                 raise raised
         return self.next_exit()
     finally:
         if step:
-            c.singlestep &= ~<uint32_t>step
-            if not c.singlestep and c.debug_dr6 & DR6_BS:
-                c.debug_due = 0                  # a breakpoint still has to be told
-        if c.request & REQ_RESET:
-            want(c, at_swap32(&c.request, 0) & ~<uint32_t>REQ_RESET)
+            c.debug.singlestep &= ~<uint32_t>step
+            if not c.debug.singlestep and c.debug.dr6 & DR6_BS:
+                c.debug.due = 0                  # a breakpoint still has to be told
+        if c.threads.request & REQ_RESET:
+            want(c, at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_RESET)
             reset_cpu(c)
             self.serial += 1                 # the exit that is being returned can no longer be answered
         self.owner = 0

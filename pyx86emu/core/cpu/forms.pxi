@@ -1,7 +1,7 @@
 # Operand forms: which ops an instruction becomes. opcodes.pxi names them; nothing is executed here.
 
 cdef uint16_t operand(Dec* d, int size) noexcept nogil:
-    """Where the r/m operand can be read: its register, or c.tmp with a load before."""
+    """Where the r/m operand can be read: its register, or c.run.tmp with a load before."""
     if d.mod == 3:
         return reg_at(d.rm, size)
     emit_mem(d, LOAD_TMP[0][si_(size)])
@@ -82,10 +82,10 @@ cdef void alu_ge(Dec* d, int op, int size) noexcept nogil:
 
 
 cdef bint fluid_operand(Dec* d, int size) noexcept nogil:
-    """If the immediate here is one that the guest keeps rewriting: an op that reads it to c.tmp2."""
+    """If the immediate here is one that the guest keeps rewriting: an op that reads it to c.run.tmp2."""
     cdef uint32_t pa = d.base + d.ip
     cdef Op* o
-    if d.ip + size > 0x10000 or d.fluid == 4 or d.ram != d.c.ram or not fluid(d.c, pa, size):
+    if d.ip + size > 0x10000 or d.fluid == 4 or d.ram != d.c.run.ram or not fluid(d.c, pa, size):
         return 0
     o = emit(d, FLUID_IMM[0][si_(size)])
     o.imm = pa
@@ -404,7 +404,7 @@ cdef void bits_eg(Dec* d, int what) noexcept nogil:
 
 
 cdef Op* bits_at(Dec* d, Fn fn, int what) noexcept nogil:
-    """The bit operation on the word at c.ea."""
+    """The bit operation on the word at c.run.ea."""
     cdef Op* o
     cdef Op* m
     cdef bint locked = d.lock and what != BT

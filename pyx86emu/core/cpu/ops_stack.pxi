@@ -1,8 +1,8 @@
 # PUSH POP and their kin. Memory is written before SP moves, so that a fault leaves no trace.
 
 cdef inline Op* push(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
-    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF, pa = c.sb[SS] + sp
-    cdef uintptr_t p = c.wr[pa >> 8]
+    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF, pa = c.arch.sb[SS] + sp
+    cdef uintptr_t p = c.run.wr[pa >> 8]
     if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
         return push_slow(c, o, v, size)
     if size == 2:
@@ -17,16 +17,16 @@ cdef inline Op* push(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
 cdef Op* push_slow(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
     cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF
     if not slow_put(c, o, SS, sp, v, size):
-        return c.go
+        return c.run.go
     P16(c, 4 * SP)[0] = <uint16_t>sp
-    if c.attn:
+    if c.run.attn:
         return leave_after(c, o)
     o = o + 1
     return GO(c, o)
 
 
 cdef inline bint push_more(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
-    """One of several pushes, or one before a jump: 0 means it faulted, go on at c.go."""
+    """One of several pushes, or one before a jump: 0 means it faulted, go on at c.run.go."""
     cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF
     if not put(c, o, SS, sp, v, size):
         return 0
@@ -43,7 +43,7 @@ cdef inline bint pushes_fault(CPU* c, Op* o, int count, int size) noexcept nogil
     for i in range(count):
         sp = (sp - size) & 0xFFFF
         if sp + size > 0x10000:
-            c.go = fault(c, o, c.m.ss_vector)
+            c.run.go = fault(c, o, c.m.ss_vector)
             return 1
     return 0
 
@@ -66,10 +66,10 @@ cdef Op* push32_i(CPU* c, Op* o) noexcept nogil:
     return push(c, o, o.imm, 4)
 
 cdef Op* push16_s(CPU* c, Op* o) noexcept nogil:
-    return push(c, o, c.sb[o.src] >> 4, 2)
+    return push(c, o, c.arch.sb[o.src] >> 4, 2)
 
 cdef Op* push32_s(CPU* c, Op* o) noexcept nogil:
-    return push(c, o, c.sb[o.src] >> 4, 4)
+    return push(c, o, c.arch.sb[o.src] >> 4, 4)
 
 cdef Op* push_sp_8086(CPU* c, Op* o) noexcept nogil:
     return push(c, o, <uint32_t>P16(c, 4 * SP)[0] - 2, 2)
@@ -88,7 +88,7 @@ cdef inline Op* pop_r(CPU* c, Op* o, int size) noexcept nogil:
 cdef Op* pop_r_slow(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t v = slow_load(c, o, SS, P16(c, 4 * SP)[0], size)
     if v == LOAD_FAILED:
-        return c.go
+        return c.run.go
     P16(c, 4 * SP)[0] += size
     put_reg(c, o.dst, size, <uint32_t>v)
     o = o + 1
@@ -107,12 +107,12 @@ cdef inline Op* pop_m(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t v = pop(c, o, 0, size)
     cdef uint32_t ea = EA(c, o)
     if RARELY(v == LOAD_FAILED):
-        return c.go
+        return c.run.go
     if ea + size > 0x10000 and c.m.pop_m_half:
         P16(c, 4 * SP)[0] += size
         return fault(c, o, 13)
     if not put(c, o, o.seg, ea, <uint32_t>v, size):
-        return c.go
+        return c.run.go
     P16(c, 4 * SP)[0] += size
     return done(c, o)
 
@@ -129,25 +129,25 @@ cdef inline bint pop_segment(CPU* c, Op* o, int size) noexcept nogil:
     if RARELY(v == LOAD_FAILED):
         return 0
     P16(c, 4 * SP)[0] += size
-    c.sb[o.dst] = <uint32_t>v << 4
+    c.arch.sb[o.dst] = <uint32_t>v << 4
     return 1
 
 
 cdef Op* pop16_s(CPU* c, Op* o) noexcept nogil:
     if not pop_segment(c, o, 2):
-        return c.go
+        return c.run.go
     o = o + 1
     return GO(c, o)
 
 cdef Op* pop32_s(CPU* c, Op* o) noexcept nogil:
     if not pop_segment(c, o, 4):
-        return c.go
+        return c.run.go
     o = o + 1
     return GO(c, o)
 
 cdef inline Op* pop_ss(CPU* c, Op* o, int size) noexcept nogil:
     if not pop_segment(c, o, size):
-        return c.go
+        return c.run.go
     set_shadow(c, o, 1)
     return follow(c, o)
 
@@ -160,18 +160,18 @@ cdef Op* pop32_ss(CPU* c, Op* o) noexcept nogil:
 cdef Op* pop_cs(CPU* c, Op* o) noexcept nogil:
     """8086 only."""
     if not pop_segment(c, o, 2):
-        return c.go
-    c.ip = o.fip
+        return c.run.go
+    c.arch.ip = o.fip
     return jump(c)
 
 
 cdef inline Op* pusha(CPU* c, Op* o, int size) noexcept nogil:
     cdef int i
-    cdef uint32_t sp = c.r[SP]
+    cdef uint32_t sp = c.arch.r[SP]
     if pushes_fault(c, o, 8, size):
-        return c.go
+        return c.run.go
     for i in range(8):
-        push_more(c, o, sp if i == SP else c.r[i], size)
+        push_more(c, o, sp if i == SP else c.arch.r[i], size)
     return done(c, o)
 
 
@@ -190,7 +190,7 @@ cdef inline Op* popa(CPU* c, Op* o, int size) noexcept nogil:
     for i in range(8):
         w = pop(c, o, size * (7 - i), size)
         if RARELY(w == LOAD_FAILED):
-            return c.go
+            return c.run.go
         v[i] = <uint32_t>w
     P16(c, 4 * SP)[0] += 8 * size
     for i in range(8):
@@ -215,22 +215,22 @@ cdef Op* pushf32(CPU* c, Op* o) noexcept nogil:
 
 cdef inline Op* flags_loaded(CPU* c, Op* o) noexcept nogil:
     """After POPF or STI: an interrupt or a trap may be due now. Ends its block."""
-    if c.rest & F_TF or (c.rest & F_IF and wanted(c)):
+    if c.arch.rest & F_TF or (c.arch.rest & F_IF and wanted(c)):
         return leave_after(c, o)
     return follow(c, o)
 
 
 cdef inline bint wanted(CPU* c) noexcept nogil:
-    return line_up(c) or c.inject >= 0 or c.nmi or c.intr_window
+    return line_up(c) or c.events.inject >= 0 or c.events.nmi or c.events.intr_window
 
 
 cdef inline Op* popf(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t v = pop(c, o, 0, size)
     if RARELY(v == LOAD_FAILED):
-        return c.go
+        return c.run.go
     P16(c, 4 * SP)[0] += size
     if size == 4:
-        c.rest &= ~<uint32_t>F_RF
+        c.arch.rest &= ~<uint32_t>F_RF
     fl_load(c, <uint32_t>v, c.m.flags_writable if size == 2 else c.m.eflags_writable)
     return flags_loaded(c, o)
 
@@ -250,8 +250,8 @@ cdef inline Op* enter_frame(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint32_t sp = P16(c, 4 * SP)[0], bp = P16(c, 4 * BP)[0], frame = (sp - size) & 0xFFFF, at, d
     cdef uint64_t v
     if pushes_fault(c, o, level + 1 if level else 1, size):
-        return c.go
-    display[0] = c.r[BP]
+        return c.run.go
+    display[0] = c.arch.r[BP]
     for i in range(1, level):
         at = (bp - size * i) & 0xFFFF
         d = (frame - at) & 0xFFFF
@@ -260,20 +260,20 @@ cdef inline Op* enter_frame(CPU* c, Op* o, int size) noexcept nogil:
             continue
         v = ld(c, o, SS, at, size)
         if RARELY(v == LOAD_FAILED):
-            return c.go
+            return c.run.go
         for k in range(i):
             for b in range(size):
                 d = (at + b - frame + size * k) & 0xFFFF
                 if d < <uint32_t>size:           # a byte of what is pushed k-th
                     v = v & ~(<uint64_t>0xFF << 8 * b) | <uint64_t>(display[k] >> 8 * d & 0xFF) << 8 * b
         display[i] = <uint32_t>v
-    push_more(c, o, c.r[BP], size)
+    push_more(c, o, c.arch.r[BP], size)
     for i in range(1, level):
         push_more(c, o, display[i], size)
     if level:
-        push_more(c, o, (c.r[SP] & 0xFFFF0000U) | frame, size)
+        push_more(c, o, (c.arch.r[SP] & 0xFFFF0000U) | frame, size)
     if size == 4:
-        c.r[BP] = (c.r[SP] & 0xFFFF0000U) | frame
+        c.arch.r[BP] = (c.arch.r[SP] & 0xFFFF0000U) | frame
     else:
         P16(c, 4 * BP)[0] = <uint16_t>frame
     P16(c, 4 * SP)[0] -= <uint16_t>o.imm
@@ -291,7 +291,7 @@ cdef inline Op* leave_frame(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint32_t bp = P16(c, 4 * BP)[0]
     cdef uint64_t v = ld(c, o, SS, bp, size)
     if RARELY(v == LOAD_FAILED):
-        return c.go
+        return c.run.go
     P16(c, 4 * SP)[0] = <uint16_t>(bp + size)
     put_reg(c, 4 * BP, size, <uint32_t>v)
     o = o + 1

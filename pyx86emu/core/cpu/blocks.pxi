@@ -5,14 +5,14 @@ cdef inline Block* header(Op* first) noexcept nogil:
 
 
 cdef inline Op** slot_of(CPU* c, uint32_t key) noexcept nogil:
-    return &c.hash[(key ^ key >> 13) & (HASH - 1)]
+    return &c.blocks.hash[(key ^ key >> 13) & (HASH - 1)]
 
 
 cdef inline Op* jump(CPU* c) noexcept nogil:
     """Go on at CS:IP by way of the hash: behind a change of CS, or of the running block."""
-    cdef uint32_t key = c.sb[CS] << 12 | c.ip
+    cdef uint32_t key = c.arch.sb[CS] << 12 | c.arch.ip
     cdef Op* nx = slot_of(c, key)[0]
-    if RARELY(nx == NULL or header(nx).key != key or c.ip > 0xFFFF):
+    if RARELY(nx == NULL or header(nx).key != key or c.arch.ip > 0xFFFF):
         return jump_slow(c)
     return enter(c, nx)
 
@@ -23,18 +23,18 @@ cdef Op* jump_slow(CPU* c) noexcept nogil:
 
 cdef inline Op* look_up(CPU* c, Op** kept) noexcept nogil:
     """Find the block at CS:IP and go on there; it is kept in t0 or t1 of an op, or NULL."""
-    cdef uint32_t was = c.generation
+    cdef uint32_t was = c.blocks.generation
     cdef Op* nx = find(c)
     if nx == NULL:
         return NULL
-    if kept != NULL and was == c.generation:     # else the op is gone with the pool
+    if kept != NULL and was == c.blocks.generation:     # else the op is gone with the pool
         kept[0] = nx
     return enter(c, nx)
 
 
 cdef Op* link(CPU* c, Op* o, int taken) noexcept nogil:
     """The end of a block whose successor is not chained yet."""
-    c.ip = o.tip if taken else o.fip
+    c.arch.ip = o.tip if taken else o.fip
     return look_up(c, &o.t1 if taken else &o.t0)
 
 
@@ -60,13 +60,13 @@ cdef inline Op* take(CPU* c, Op* o) noexcept nogil:
 cdef inline Op* take_again(CPU* c, Op* o, uint32_t ip) noexcept nogil:
     """Go on at CS:ip."""
     cdef Op* nx = o.t1
-    if RARELY(nx == NULL or header(nx).key != (c.sb[CS] << 12 | ip)):
+    if RARELY(nx == NULL or header(nx).key != (c.arch.sb[CS] << 12 | ip)):
         return take_anew(c, o, ip)
     return enter(c, nx)
 
 
 cdef Op* take_anew(CPU* c, Op* o, uint32_t ip) noexcept nogil:
-    c.ip = ip
+    c.arch.ip = ip
     return look_up(c, &o.t1)
 
 
@@ -81,24 +81,24 @@ memset(&NO_CALL, 0, sizeof(Op))
 
 
 cdef inline void called(CPU* c, Op* o) noexcept nogil:
-    c.calls[c.depth] = o
-    c.depth = (c.depth + 1) % CALLS
+    c.blocks.calls[c.blocks.depth] = o
+    c.blocks.depth = (c.blocks.depth + 1) % CALLS
 
 
 cdef inline Op* return_to(CPU* c, uint32_t ip) noexcept nogil:
     """Go on at CS:ip, both popped."""
-    cdef uint32_t depth = (c.depth - 1) % CALLS
-    cdef Op* call = c.calls[depth]
+    cdef uint32_t depth = (c.blocks.depth - 1) % CALLS
+    cdef Op* call = c.blocks.calls[depth]
     cdef Op* nx = call.t0
-    c.depth = depth
-    if RARELY(nx == NULL or header(nx).key != (c.sb[CS] << 12 | ip)):
+    c.blocks.depth = depth
+    if RARELY(nx == NULL or header(nx).key != (c.arch.sb[CS] << 12 | ip)):
         return return_slow(c, call, ip)
     return enter(c, nx)
 
 
 cdef Op* return_slow(CPU* c, Op* call, uint32_t ip) noexcept nogil:
-    c.ip = ip
-    if call == &NO_CALL or call.fip != ip or header(first_of(call)).key >> 16 != c.sb[CS] >> 4:
+    c.arch.ip = ip
+    if call == &NO_CALL or call.fip != ip or header(first_of(call)).key >> 16 != c.arch.sb[CS] >> 4:
         return look_up(c, NULL)
     return look_up(c, &call.t0)
 
@@ -106,7 +106,7 @@ cdef Op* return_slow(CPU* c, Op* call, uint32_t ip) noexcept nogil:
 cdef void forget_calls(CPU* c) noexcept nogil:
     cdef int i
     for i in range(CALLS):
-        c.calls[i] = &NO_CALL
+        c.blocks.calls[i] = &NO_CALL
 
 
 cdef Op* end_block(CPU* c, Op* o) noexcept nogil:
@@ -124,17 +124,17 @@ cdef Op* find(CPU* c) noexcept nogil:
     cdef Op* first
     cdef Block* b
     cdef int g
-    if c.ip > 0xFFFF:
+    if c.arch.ip > 0xFFFF:
         return NULL
-    key = c.sb[CS] << 12 | c.ip
+    key = c.arch.sb[CS] << 12 | c.arch.ip
     first = slot_of(c, key)[0]
     if first != NULL and header(first).key == key:
         return first
-    pa = c.sb[CS] + c.ip
-    if c.ram[pa >> 8] == 0:
+    pa = c.arch.sb[CS] + c.arch.ip
+    if c.run.ram[pa >> 8] == 0:
         return NULL
     g = c.vm.mem.canon[pa >> 8]
-    b = c.list[g]
+    b = c.blocks.list[g]
     while b != NULL:
         if b.key == key:
             first = <Op*>b + 1
@@ -149,20 +149,20 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     cdef Op* first
     cdef Block* b
     cdef int used
-    if c.pools == 0 or c.pool_used + BLOCK_OPS + 6 > CHUNK:
-        if c.pools == MAX_CHUNKS:
+    if c.blocks.pools == 0 or c.blocks.pool_used + BLOCK_OPS + 6 > CHUNK:
+        if c.blocks.pools == MAX_CHUNKS:
             drop_blocks(c)
         else:
             room = <Op*>malloc(CHUNK * sizeof(Op))
             if room == NULL:
-                if c.pools == 0:
+                if c.blocks.pools == 0:
                     return NULL
                 drop_blocks(c)
             else:
-                c.pool[c.pools] = room
-                c.pools += 1
-        c.pool_used = 0
-    room = c.pool[c.pools - 1] + c.pool_used
+                c.blocks.pool[c.blocks.pools] = room
+                c.blocks.pools += 1
+        c.blocks.pool_used = 0
+    room = c.blocks.pool[c.blocks.pools - 1] + c.blocks.pool_used
     b = <Block*>room
     first = room + 1
     b.key = key
@@ -171,7 +171,7 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     if used == 0:
         return NULL
     b.cap = used if used > 7 else 7              # room to decode another instruction here later
-    c.pool_used += 1 + b.cap
+    c.blocks.pool_used += 1 + b.cap
     slot_of(c, key)[0] = first
     return first
 
@@ -250,9 +250,9 @@ cdef void unclaim(CPU* c, uint32_t g) noexcept nogil:
     cdef Mem* mem = c.vm.mem
     cdef int n = mem.canon[g]
     cdef uint64_t mine = 1ULL << c.no
-    if c.list[n] != NULL or not mem.code[n] & mine:
+    if c.blocks.list[n] != NULL or not mem.code[n] & mine:
         return
-    memset(c.codemap + n * 32, 0, 32)
+    memset(c.blocks.codemap + n * 32, 0, 32)
     lock_from_core(c)
     at_and64(&mem.code[n], ~mine)
     if mem.code[n] == 0 and mem.rd[g]:
@@ -275,7 +275,7 @@ cdef void mark(CPU* c, uint32_t lo, uint32_t hi, bint code) noexcept nogil:
             n = hi - lo
         a = canonical_address(c, lo)
         bits = (~<uint64_t>0 >> (64 - n)) << (a & 63)
-        word = <uint64_t*>c.codemap + (a >> 6)
+        word = <uint64_t*>c.blocks.codemap + (a >> 6)
         word[0] = word[0] | bits if code else word[0] & ~bits
         lo += n
 
@@ -286,14 +286,14 @@ cdef inline uint32_t hot_slot(uint32_t a) noexcept nogil:
 
 cdef inline bint hot(CPU* c, uint32_t a) noexcept nogil:
     """Was code at this canonical address rewritten again and again?"""
-    return c.hot_at[hot_slot(a)] == a and c.hot_hits[hot_slot(a)] >= 3
+    return c.blocks.hot_at[hot_slot(a)] == a and c.blocks.hot_hits[hot_slot(a)] >= 3
 
 
 cdef bint fluid(CPU* c, uint32_t pa, uint32_t size) noexcept nogil:
     """Are these bytes, an immediate, rewritten so often that reading them at each use is cheaper than decoding
     anew? Not if a block has them as something else too, or they cross a granule."""
     cdef uint32_t a = canonical_address(c, pa), n = a >> 8
-    cdef Block* b = c.list[n]
+    cdef Block* b = c.blocks.list[n]
     if not hot(c, a) or (pa & 255) + size > 256:
         return 0
     while b != NULL:
@@ -314,12 +314,12 @@ cdef bint has_fluid(Block* b, uint32_t pa, uint32_t size) noexcept nogil:
 
 cdef void count_rewrite(CPU* c, uint32_t a) noexcept nogil:
     cdef uint32_t at = hot_slot(a)
-    if c.hot_at[at] != a:
-        c.hot_at[at] = a
-        c.hot_hits[at] = 0
-    c.hot_hits[at] += 1
-    if c.hot_hits[at] == 3:
-        c.hot = 1
+    if c.blocks.hot_at[at] != a:
+        c.blocks.hot_at[at] = a
+        c.blocks.hot_hits[at] = 0
+    c.blocks.hot_hits[at] += 1
+    if c.blocks.hot_hits[at] == 3:
+        c.blocks.hot = 1
 
 
 cdef void enlist(CPU* c, Block* b, int i, int g) noexcept nogil:
@@ -328,12 +328,12 @@ cdef void enlist(CPU* c, Block* b, int i, int g) noexcept nogil:
         b.next[1] = NULL
         return
     b.gran[i] = <int16_t>g
-    b.next[i] = c.list[g]
-    c.list[g] = b
+    b.next[i] = c.blocks.list[g]
+    c.blocks.list[g] = b
 
 
 cdef void delist(CPU* c, Block* b, int g) noexcept nogil:
-    cdef Block** at = &c.list[g]
+    cdef Block** at = &c.blocks.list[g]
     while at[0] != NULL:
         if at[0] == b:
             at[0] = b.next[0] if b.gran[0] == g else b.next[1]
@@ -344,10 +344,10 @@ cdef void delist(CPU* c, Block* b, int g) noexcept nogil:
 cdef Op* stale_block(CPU* c, Op* o) noexcept nogil:
     """First op of a block whose bytes have changed: decode into the same storage, charge anew."""
     cdef Block* b = header(o)
-    c.left += o.n
+    c.run.left += o.n
     if decode_block(c, b, o) == 0:
         o.fn = stale_block                       # chains still lead here: try again then
-        c.ip = b.key & 0xFFFF
+        c.arch.ip = b.key & 0xFFFF
         slot_of(c, b.key)[0] = NULL
         return NULL
     slot_of(c, b.key)[0] = o
@@ -374,20 +374,20 @@ cdef void code_written(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
         at_fence()                               # the store is visible before the marks are looked at
     who = at_get64(&mem.code[n])
     if who >> c.no & 1:
-        if c.list[n] == NULL:
+        if c.blocks.list[n] == NULL:
             unclaim(c, g)                        # code no longer: left claimed in case it was to be decoded anew
         elif touches(c, n, lo, hi):
             drop_overlap(c, o, g, lo, hi)
     if who & ~(1ULL << c.no):
         for i in range(c.vm.ncpus):
             if i != c.no and who >> i & 1 and touches(c.vm.cpu[i], n, lo, hi):
-                at_or64(&c.vm.cpu[i].dirty_code[n >> 6], 1ULL << (n & 63))
+                at_or64(&c.vm.cpu[i].blocks.dirty_code[n >> 6], 1ULL << (n & 63))
                 want(c.vm.cpu[i], REQ_CODE)
 
 
 cdef bint touches(CPU* c, int n, uint32_t lo, uint32_t hi) noexcept nogil:
     cdef uint32_t i
-    cdef uint8_t* marks = c.codemap + n * 32
+    cdef uint8_t* marks = c.blocks.codemap + n * 32
     for i in range(lo, hi):
         if marks[i >> 3] >> (i & 7) & 1:
             return 1
@@ -397,18 +397,18 @@ cdef bint touches(CPU* c, int n, uint32_t lo, uint32_t hi) noexcept nogil:
 cdef void drop_overlap(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noexcept nogil:
     """Our own blocks that hold a byte of [lo, hi) in granule g."""
     cdef int n = c.vm.mem.canon[g]
-    cdef Block* b = c.list[n]
+    cdef Block* b = c.blocks.list[n]
     cdef Block* nx
     cdef Block* running = NULL
     count_rewrite(c, <uint32_t>n << 8 | lo)
-    if o != NULL and not c.stepping:
+    if o != NULL and not c.run.stepping:
         running = header(first_of(o))
     while b != NULL:
         nx = b.next[0] if b.gran[0] == n else b.next[1]
         if overlaps(c, b, n, lo, hi):
             invalidate(c, b)
             if b == running:
-                c.attn |= ATTN_SMC
+                c.run.attn |= ATTN_SMC
         b = nx
 
 
@@ -430,12 +430,12 @@ cdef void drop_noted(CPU* c) noexcept nogil:
     cdef int w, bit, n
     cdef uint64_t bits, zero = 0
     for w in range(GRANULES // 64):
-        bits = at_and64(&c.dirty_code[w], zero)
+        bits = at_and64(&c.blocks.dirty_code[w], zero)
         for bit in range(64):
             if bits >> bit & 1:
                 n = w * 64 + bit
-                while c.list[n] != NULL:
-                    invalidate(c, c.list[n])
+                while c.blocks.list[n] != NULL:
+                    invalidate(c, c.blocks.list[n])
                 unclaim(c, n)
 
 
@@ -446,18 +446,18 @@ cdef void drop_blocks(CPU* c) noexcept nogil:
     cdef uint64_t mine = 1ULL << c.no
     lock_from_core(c)
     for g in range(GRANULES):
-        if c.list[g] != NULL or mem.code[g] & mine:
-            memset(c.codemap + g * 32, 0, 32)
-        c.list[g] = NULL
+        if c.blocks.list[g] != NULL or mem.code[g] & mine:
+            memset(c.blocks.codemap + g * 32, 0, 32)
+        c.blocks.list[g] = NULL
         if mem.code[g] & mine:
             at_and64(&mem.code[g], ~mine)
             if mem.code[g] == 0 and mem.rd[g]:
                 reopen(c.vm, g)
     pthread_mutex_unlock(&c.vm.writers)
-    memset(c.hash, 0, HASH * sizeof(Op*))
+    memset(c.blocks.hash, 0, HASH * sizeof(Op*))
     forget_calls(c)
-    for g in range(1, c.pools):
-        free(c.pool[g])
-    c.pools = 1 if c.pools else 0
-    c.pool_used = 0
-    c.generation += 1
+    for g in range(1, c.blocks.pools):
+        free(c.blocks.pool[g])
+    c.blocks.pools = 1 if c.blocks.pools else 0
+    c.blocks.pool_used = 0
+    c.blocks.generation += 1

@@ -7,8 +7,8 @@
 
 cdef inline uintptr_t plain_at(CPU* c, int seg, uint32_t ea, int size) noexcept nogil:
     """Where the host has seg:ea, if nothing needs to be looked at before it is read; else 0."""
-    cdef uint32_t pa = c.sb[seg] + ea
-    cdef uintptr_t p = c.rd[pa >> 8]
+    cdef uint32_t pa = c.arch.sb[seg] + ea
+    cdef uintptr_t p = c.run.rd[pa >> 8]
     if RARELY(p == 0 or (size > 1 and (pa & 15) > <uint32_t>(16 - size))):
         return 0
     return THERE(p + pa)
@@ -30,8 +30,8 @@ cdef inline uint64_t ld(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept 
 
 cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     """Store and go on: the last act of an instruction."""
-    cdef uint32_t pa = c.sb[seg] + ea
-    cdef uintptr_t p = c.wr[pa >> 8]
+    cdef uint32_t pa = c.arch.sb[seg] + ea
+    cdef uintptr_t p = c.run.wr[pa >> 8]
     if size == 1:
         if RARELY(p == 0):
             return slow_store(c, o, seg, ea, v, 1)
@@ -48,9 +48,10 @@ cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) no
 
 
 cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """Store in the middle of an instruction: 0 means it faulted, go on at c.go; else look at c.attn at the end."""
-    cdef uint32_t pa = c.sb[seg] + ea
-    cdef uintptr_t p = c.wr[pa >> 8]
+    """Store in the middle of an instruction: 0 means it faulted, go on at c.run.go; else look at c.run.attn at the
+    end."""
+    cdef uint32_t pa = c.arch.sb[seg] + ea
+    cdef uintptr_t p = c.run.wr[pa >> 8]
     if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
         return slow_put(c, o, seg, ea, v, size)
     if size == 1:
@@ -65,11 +66,11 @@ cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) 
 cdef inline bint beside_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept nogil:
     """Done at once: a store to RAM in a granule that holds our code, but not to a byte of it."""
     cdef uint32_t g = pa >> 8, a
-    cdef uintptr_t p = c.rd[g]
+    cdef uintptr_t p = c.run.rd[g]
     if p == 0 or (pa & 15) > <uint32_t>(16 - size) or c.vm.mem.attr[g] or c.vm.ncpus != 1:
         return 0
     a = <uint32_t>c.vm.mem.canon[g] << 8 | (pa & 255)
-    if c.list[a >> 8] == NULL or get16(<uintptr_t>c.codemap + (a >> 3)) >> (a & 7) & ((1 << size) - 1):
+    if c.blocks.list[a >> 8] == NULL or get16(<uintptr_t>c.blocks.codemap + (a >> 3)) >> (a & 7) & ((1 << size) - 1):
         return 0
     if size == 1:
         (<uint8_t*>(p + pa))[0] = <uint8_t>v
@@ -82,8 +83,8 @@ cdef inline bint beside_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept
 
 cdef Op* slow_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     """What is still common: a doorbell rung again, a store beside code."""
-    cdef uint32_t pa = c.sb[seg] + ea
-    if c.holes[pa >> 8] == 0:
+    cdef uint32_t pa = c.arch.sb[seg] + ea
+    if c.run.holes[pa >> 8] == 0:
         if (pa & 15) + size > 16 or not rings_again(&c.rings, BUS_MMIO, bus_address(c, pa), size, cut(v, size)):
             return slowest_store(c, o, seg, ea, v, size)
     elif not beside_code(c, pa, v, size):
@@ -93,16 +94,16 @@ cdef Op* slow_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) n
 
 
 cdef Op* slowest_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    cdef uint32_t pa = c.sb[seg] + ea
-    if c.holes[pa >> 8] == 0 and (pa & 15) + size <= 16:
+    cdef uint32_t pa = c.arch.sb[seg] + ea
+    if c.run.holes[pa >> 8] == 0 and (pa & 15) + size <= 16:
         bus_write(c, o, BUS_MMIO, bus_address(c, pa), size, cut(v, size))   # nothing to cut, no way to fault
     elif not slow_put(c, o, seg, ea, v, size):
-        return c.go
-    if c.attn == ATTN_SMC:                       # this block is stale
-        c.attn = 0
+        return c.run.go
+    if c.run.attn == ATTN_SMC:                       # this block is stale
+        c.run.attn = 0
         leave_after(c, o)
         return jump(c)
-    if c.attn:
+    if c.run.attn:
         return leave_after(c, o)
     o = o + 1
     return GO(c, o)
@@ -114,13 +115,13 @@ cdef inline bint overruns(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcep
         return 0
     if c.m.wraps:
         return 0
-    c.go = fault(c, o, c.m.ss_vector if seg == SS else 13)
+    c.run.go = fault(c, o, c.m.ss_vector if seg == SS else 13)
     return 1
 
 
 cdef uint64_t slow_load(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
     cdef uint64_t a, b
-    cdef uint32_t base = c.sb[seg]
+    cdef uint32_t base = c.arch.sb[seg]
     if ea + size > 0x10000 and c.m.wraps:        # 8086: a word wraps in its segment, byte by byte
         a = phys_load(c, o, base + ea, 1)
         if a == LOAD_FAILED:
@@ -136,7 +137,7 @@ cdef uint64_t slow_load(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept 
 
 
 cdef bint slow_put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    cdef uint32_t base = c.sb[seg]
+    cdef uint32_t base = c.arch.sb[seg]
     if beside_code(c, base + ea, v, size):
         return 1
     if ea + size > 0x10000 and c.m.wraps:
@@ -158,15 +159,15 @@ cdef uint64_t phys_load(CPU* c, Op* o, uint32_t pa, int size) noexcept nogil:
     """Cut at 4 KiB boundaries: each part is RAM or one bus fragment, in ascending order."""
     cdef uint64_t v = 0, part
     cdef int at = 0, n, i
-    if c.ram[pa >> 8] and (pa & 255) + size <= 256:
-        return get(c.ram[pa >> 8] + pa, size)
+    if c.run.ram[pa >> 8] and (pa & 255) + size <= 256:
+        return get(c.run.ram[pa >> 8] + pa, size)
     while at < size:
         n = size - at
         if (pa & 0xFFF) + n > 0x1000:
             n = 0x1000 - (pa & 0xFFF)
-        if c.ram[pa >> 8]:
+        if c.run.ram[pa >> 8]:
             for i in range(n):
-                v |= <uint64_t>(<uint8_t*>(c.ram[(pa + i) >> 8] + pa + i))[0] << 8 * (at + i)
+                v |= <uint64_t>(<uint8_t*>(c.run.ram[(pa + i) >> 8] + pa + i))[0] << 8 * (at + i)
         else:
             part = bus_read(c, o, BUS_MMIO, bus_address(c, pa), n)
             if part == LOAD_FAILED:
@@ -185,7 +186,7 @@ cdef void phys_store(CPU* c, Op* o, uint32_t pa, uint32_t v, int size) noexcept 
         if (pa & 0xFFF) + n > 0x1000:
             n = 0x1000 - (pa & 0xFFF)
         part = (<uint64_t>v >> 8 * at) & ((1ULL << 8 * n) - 1)
-        if c.ram[pa >> 8] and not c.vm.mem.attr[pa >> 8] & ATTR_ROM:
+        if c.run.ram[pa >> 8] and not c.vm.mem.attr[pa >> 8] & ATTR_ROM:
             ram_store(c, o, pa, part, n)
         else:
             bus_write(c, o, BUS_MMIO, bus_address(c, pa), n, part)
@@ -196,14 +197,14 @@ cdef void phys_store(CPU* c, Op* o, uint32_t pa, uint32_t v, int size) noexcept 
 cdef void ram_store(CPU* c, Op* o, uint32_t pa, uint64_t v, int n) noexcept nogil:
     """Bytes of one page of RAM that may hold code or have its dirty log armed."""
     cdef int i
-    cdef uintptr_t p = c.ram[pa >> 8] + pa
+    cdef uintptr_t p = c.run.ram[pa >> 8] + pa
     if (pa & 255) + n <= 256 and n == 4:
         put32(p, <uint32_t>v)
     elif (pa & 255) + n <= 256 and n == 2:
         put16(p, <uint32_t>v)
     else:
         for i in range(n):
-            (<uint8_t*>(c.ram[(pa + i) >> 8] + pa + i))[0] = <uint8_t>(v >> 8 * i)
+            (<uint8_t*>(c.run.ram[(pa + i) >> 8] + pa + i))[0] = <uint8_t>(v >> 8 * i)
     wrote(c, o, pa, n)
 
 

@@ -34,88 +34,13 @@ cdef struct Block:               # lies in the op slot before the block's first 
     int16_t gran[2]              # canonical granules, -1: none
     uint16_t fluid[4]            # immediates read when used: size << 12 | offset from lo; 0: none
 
-cdef struct Slot:                # a memory slot
-    uint64_t addr
-    uint64_t size
-    uint8_t* host
-    uint8_t* dirty               # one bit a page, or NULL
-    bint readonly
-    PyObject* face               # the MemorySlot: says which slot this is
-
 cdef enum:
-    GRANULES = 4352              # of 256 bytes: everything real mode can address, FFFF:FFFF included
-    MAX_VCPUS = 64
-    MAX_SLOTS = 64
-    ATTR_ROM = 1
-    ATTR_LOG = 2                 # a write here must set a dirty bit
     HASH = 4096
     BLOCK_OPS = 32
     CALLS = 16
     LOG_READS = 80
     ASKED_CODE = 16
     EXITS = 160
-
-cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm see it
-    uintptr_t rd[GRANULES]       # host address minus guest address; 0: not plain memory
-    uintptr_t wr[GRANULES]       # 0 also for ROM, code and armed dirty logging
-    uint64_t code[GRANULES]      # by canonical granule: which vCPUs have decoded code here
-    uint16_t canon[GRANULES]     # the granule that stands for this backing memory
-    uint16_t alias[GRANULES]     # ring of granules with the same backing
-    uint8_t attr[GRANULES]
-    uintptr_t closed[GRANULES]   # all 0: every access takes a look
-    uintptr_t filled[GRANULES]   # no 0, once somebody uses it: no hole is a short way
-
-cdef struct Range:               # a device on a bus
-    uint64_t lo
-    uint64_t hi                  # last address
-    int kind
-    int max_size
-    PyObject* token              # the pair of bound methods, kept by Vm._tokens as long as the range is here; or NULL
-    PyObject* read               # of the token; NULL: its owner pulls
-    PyObject* write
-
-cdef struct Ranges:              # sorted, without overlaps
-    int count
-    int room
-    Range item[1]
-
-cdef enum:
-    RANGE_PYTHON = 0
-    RANGE_PULL = 1
-    RANGE_PIC = 2
-    RANGE_PIT = 3
-    RANGE_PORT61 = 4
-    CHIP_PORTS = 256             # all of theirs but ELCR
-
-cdef struct VM:                  # what the vCPUs of a Vm share without the GIL
-    Mem* mem
-    IoTable* iotable
-    Ranges* ranges[2]
-    uint8_t chip_ports[CHIP_PORTS]      # see sync.pxi
-    Slot slots[MAX_SLOTS]
-    int nslots
-    CPU* cpu[MAX_VCPUS]
-    int ncpus
-    bint a20
-    bint irqchip_on
-    bint host_clock
-    int shift                    # one instruction is 1 << shift nanoseconds
-    uint64_t epoch               # see sync.pxi
-    uint32_t stopping            # a writer wants every vCPU outside the core
-    pthread_mutex_t writers      # held while tables change
-    pthread_mutex_t chip_lock    # PIC and PIT, once they are shared
-    bint chips_shared            # see sync.pxi
-    IrqChip chip
-    Pit pit
-    uint64_t pit_edge            # guest ns of the next rising edge of OUT0
-    uint64_t timer               # guest ns of Python's timer, UINT64_MAX: none
-    int64_t host_base
-    uint64_t ticks               # time of the first vCPU, for the others
-    uint32_t resampled           # lines whose EOI an irqfd waits for
-    uint32_t waiters             # irqfds: something outside may end a HLT
-    int views                    # of memory, writable, alive
-    PyObject* owner              # the Vm object, borrowed
-    int refs
 
 cdef struct LoggedRead:
     uint64_t addr
@@ -133,7 +58,7 @@ cdef struct ExitRec:
     uint32_t cs
     uint32_t ip
 
-cdef enum:                       # c.request: asked by other threads
+cdef enum:                       # c.threads.request: asked by other threads
     REQ_KICK = 1
     REQ_INTR = 2                 # look at the interrupt lines
     REQ_CODE = 4                 # another vCPU wrote to our code
@@ -141,16 +66,16 @@ cdef enum:                       # c.request: asked by other threads
     REQ_DROP = 16                # drop every block
     REQ_RESET = 32               # a device on our own thread asked for a reset
 
-cdef enum:                       # c.attn: asked by the running instruction itself
+cdef enum:                       # c.run.attn: asked by the running instruction itself
     ATTN_SMC = 1
     ATTN_EXIT = 2
     ATTN_LOOK = 4
 
-cdef enum:                       # c.moved
+cdef enum:                       # c.python.moved
     MOVED_CS = 1
     MOVED_IP = 2
 
-cdef enum:                       # c.singlestep
+cdef enum:                       # c.debug.singlestep
     STEP_ALWAYS = 1
     STEP_ONCE = 2
 
@@ -169,8 +94,12 @@ cdef enum:                       # KVM's exit reasons, and ours
     EXIT_DEADLINE = 0x1001
     EXIT_RAISE = 0x2000          # a device raised; never seen outside
 
-cdef struct CPU:
-    uint32_t r[8]                # EAX ECX EDX EBX ESP EBP ESI EDI; must stay first
+# The state of a vCPU, by sections. A saved state is `arch`, `system`, `events` and, in the middle of an instruction,
+# `locked`, `reads` and `exits`. `run`, `blocks`, `threads` and `python` are made again from nothing; `debug` is the
+# host's. `arch` and the first fields of `run` are within 128 bytes of the start, where an address takes one byte.
+
+cdef struct ArchState:           # what every instruction may use. Operands are byte offsets into CPU: r must stay first
+    uint32_t r[8]                # EAX ECX EDX EBX ESP EBP ESI EDI
     uint32_t zero                # the register of "no base" and "no index"
     uint32_t ip                  # valid outside blocks only
     uint32_t sb[8]               # segment bases: ES CS SS DS FS GS, and 0 for tables
@@ -178,63 +107,33 @@ cdef struct CPU:
     uint32_t aux
     uint32_t cfw
     uint32_t rest                # the flags that are not lazy
+
+cdef struct RunState:            # how far the guest may go, and what its handlers may touch
     int64_t left                 # instructions until the slice ends
     int64_t floor                # 0, or INT64_MAX: somebody wants this vCPU to stop
-    uintptr_t* rd                # what handlers may touch without a look
-    uintptr_t* wr
-    uintptr_t* ram               # what is there: rd, but where breakpoints on data close it
-    uintptr_t* holes             # 0: a store goes straight to the bus; rd, but for breakpoints on data
-    Op** hash
+    # Four tables by granule (256 bytes of the guest's address): host address minus guest address, 0 means "ask".
+    # The first two say where an access may go without a check; the last two say what an access that was stopped
+    # there finds. While breakpoints on data are on, `rd` and `wr` are all 0, so that each access is checked.
+    uintptr_t* rd                # loads: RAM and ROM
+    uintptr_t* wr                # stores: RAM, except code, ROM and pages whose dirty bit must be set
+    uintptr_t* ram               # RAM and ROM, whatever breakpoints there are
+    uintptr_t* holes             # 0: no memory, a store goes to the bus at once. With breakpoints nothing is 0
     Op* go                       # where a failed load goes on
     uint32_t ea                  # effective address of a 67h form, or of a read-modify-write
     uint32_t tmp                 # memory operand of two-op forms
     uint32_t tmp2
-    uint32_t locked              # what LOCK read
-    uint32_t depth               # where the next CALL goes in `calls`
     uint32_t skip                # all ones: the predicated instructions that follow do not count; else 0
-    uint32_t attn
-    Op* calls[CALLS]             # the last ones, a ring: their t0 is where a RET goes on most often
-    uint32_t saved[8]            # registers before a locked instruction, to try it again
-    int32_t saved_res
-    uint32_t saved_aux
-    uint32_t saved_cfw
-    # -- colder --
-    uint32_t request
-    uint32_t waiting
-    uint32_t asleep              # in HLT without a deadline of its own: will wake nobody else
-    uint64_t in_core             # 0: outside; else the epoch seen at the last block end
-    VM* vm
-    int no                       # index in the Vm
-    Model m
+    uint32_t attn                # ATTN_*: asked by the running instruction itself
     uint64_t slice_end           # retired count at which left is 0
     uint64_t retired
     uint64_t idle                # ticks that HLT skipped
-    uint64_t shadow              # no interrupts when this many are retired
-    uint64_t trap_shadow         # nor traps
     uint64_t look                # guest ns at which run() returns so that its caller may look; FOREVER: none
     uint64_t wall                # host ns at which run() ends; FOREVER: none
-    uint64_t rep_left            # retired when a REP was left between two iterations
-    uint16_t rep_last            # its last prefix
-    int why
+    int why                      # EXIT_*: why the run ends
     int error
-    int inject                   # interrupt vector to deliver, -1: none
-    bint nmi
-    bint nmi_masked
-    bint halted
-    bint dead                    # shutdown
-    bint intr_window
-    bint kicked
-    bint delivering              # interrupt `vector` is being delivered: its entry is read by an exit
-    int vector
-    uint32_t trap_due            # INT 1 comes next: the bits of DR6 that say why
-    uint32_t singlestep          # STEP_ALWAYS: debug() asked for it; STEP_ONCE: step() runs
-    bint debug_due
-    uint32_t debug_dr6
-    int breaks
-    uint32_t breakpoint[64]
-    uint64_t resume              # the breakpoint at this count (plus one) has stopped already
-    bint no_trap                 # the instruction suppresses the single-step trap
     bint stepping                # one instruction is being run by itself
+
+cdef struct SystemState:         # registers that only system instructions use
     uint32_t idt_base
     uint32_t idt_limit
     uint32_t gdt_base
@@ -242,10 +141,30 @@ cdef struct CPU:
     uint32_t cr[5]
     uint32_t dr[8]
     uint32_t tr[8]
+
+cdef struct EventState:          # interrupts and what the last instruction leaves for the next; KVM's vcpu_events
+    int inject                   # interrupt vector to deliver, -1: none
+    bint nmi
+    bint nmi_masked
+    bint halted
+    bint dead                    # shutdown
+    bint intr_window
+    bint delivering              # interrupt `vector` is being delivered: its entry is read by an exit
+    int vector
+    uint64_t shadow              # no interrupts when this many are retired
+    uint64_t trap_shadow         # nor traps
+    bint no_trap                 # the instruction suppresses the single-step trap
+    uint32_t trap_due            # INT 1 comes next: the bits of DR6 that say why
+    uint64_t rep_left            # retired when a REP was left between two iterations
+    uint16_t rep_last            # its last prefix
     int carry_seg                # prefixes that a long run left for the next instruction
     int carry_rep
     int carry
-    # blocks
+
+cdef struct BlockState:          # decoded code, see blocks.pxi
+    Op** hash
+    Op* calls[CALLS]             # the last ones, a ring: their t0 is where a RET goes on most often
+    uint32_t depth               # where the next CALL goes in `calls`
     uint8_t* codemap             # one bit a byte, canonical addresses
     Block** list                 # per canonical granule
     uint64_t* dirty_code         # granules that other vCPUs wrote to
@@ -257,7 +176,8 @@ cdef struct CPU:
     uint32_t hot_hits[64]
     bint hot                     # one of them often
     Op scratch[10]
-    # device reads of the running instruction
+
+cdef struct ReadState:           # device reads of the running instruction, and REP INS
     LoggedRead log[LOG_READS]
     int log_n
     int log_pos
@@ -268,32 +188,74 @@ cdef struct CPU:
     uint64_t asked_addr
     bint pending                 # the last exit is a read without its answer
     bint finish                  # an instruction is half done: run it before anything else
-    ExitRec exits[EXITS]
-    int nexits
-    int exits_pos
+    uint8_t asked_code[ASKED_CODE]      # the instruction that asked, and at which count: a device may store into it
+    uint64_t asked_tag
+    bint refetch                 # it is to be finished with those bytes
     uint8_t ins_data[1024]
     int ins_count                # elements of REP INS that were answered, and how many are stored
     int ins_pos
     int ins_size                 # of an element
-    Rings rings
-    PyObject* raised
+
+cdef struct ExitState:           # exits of the running instruction that run() has not returned yet
+    ExitRec item[EXITS]
+    int count
+    int pos
+
+cdef struct LockedState:         # a locked instruction between its load and its store
+    uint32_t value               # what it read
+    uint32_t saved[8]            # registers before it, to try it again
+    int32_t saved_res
+    uint32_t saved_aux
+    uint32_t saved_cfw
+
+cdef struct DebugState:          # what the host asked for with debug() and step()
+    uint32_t singlestep          # STEP_ALWAYS: debug() asked for it; STEP_ONCE: step() runs
+    bint due
+    uint32_t dr6
+    int breaks
+    uint32_t breakpoint[64]
+    uint64_t resume              # the breakpoint at this count (plus one) has stopped already
+
+cdef struct ThreadState:         # what other threads want of this vCPU, and where it stands; see threads.pxi
+    uint32_t request             # REQ_*
+    bint kicked
+    uint32_t waiting
+    uint32_t asleep              # in HLT without a deadline of its own: will wake nobody else
+    uint64_t in_core             # 0: outside; else the epoch seen at the last block end
+    uint64_t waited              # host ns in HLT, for another thread
+    uint32_t inside              # threads that are in run()
+    pthread_mutex_t wait_lock
+    pthread_cond_t wait_cond
+
+cdef struct PythonState:         # calls of Python from the core, and what a device changed in them
+    PyObject* raised             # the exception that run() raises
     uint64_t io_time             # guest time and `retired` at the access that a Python device answers now
     uint64_t io_retired
     bint touched                 # the device has changed what blocks rely on: leave after its instruction
-    uint8_t asked_code[ASKED_CODE]      # the instruction that asked, and at which count: a device may store into it
-    uint64_t asked_tag
-    bint refetch                 # it is to be finished with those bytes
-    uint64_t waited              # host ns in HLT, for another thread
     uint32_t moved               # MOVED_CS, MOVED_IP: the device has set where the guest goes on
     uint32_t moved_cs            # a segment base, as sb[CS]
     uint32_t moved_ip
     bint in_device
     bint gil                     # the thread that runs this vCPU has the GIL
-    bint python                  # and somebody in Python was called in this slice
+    bint called                  # and somebody in Python was called in this slice
     PyThreadState* thread        # what run() gets it back with, when it has let it go
-    uint32_t threads_inside
-    pthread_mutex_t wait_lock
-    pthread_cond_t wait_cond
+
+cdef struct CPU:
+    ArchState arch               # must stay first
+    RunState run
+    BlockState blocks
+    SystemState system
+    EventState events
+    LockedState locked
+    ReadState reads
+    ExitState exits
+    DebugState debug
+    ThreadState threads
+    PythonState python
+    Rings rings                  # doorbells that were rung and are not yet written
+    VM* vm
+    int no                       # index in the Vm
+    Model m
 
 cdef enum:
     AX = 0
@@ -369,31 +331,31 @@ cdef inline Op* first_of(Op* o) noexcept nogil:
 
 cdef inline uint64_t retired_at(CPU* c, Op* o) noexcept nogil:
     """Instructions retired when the one of `o` begins."""
-    return c.slice_end - <uint64_t>(c.left + first_of(o).n - before(o))
+    return c.run.slice_end - <uint64_t>(c.run.left + first_of(o).n - before(o))
 
 cdef inline Op* leave_at(CPU* c, Op* o) noexcept nogil:
     """Stop before the instruction of `o`."""
-    c.ip = o.ip
-    c.left += first_of(o).n - before(o)
+    c.arch.ip = o.ip
+    c.run.left += first_of(o).n - before(o)
     return NULL
 
 cdef inline Op* leave_after(CPU* c, Op* o) noexcept nogil:
     """Stop behind the instruction of `o`."""
-    c.ip = o.fip
-    c.left += first_of(o).n - before(o) - 1
+    c.arch.ip = o.fip
+    c.run.left += first_of(o).n - before(o) - 1
     return NULL
 
 cdef inline Op* enter(CPU* c, Op* nx) noexcept nogil:
     """The only way into a block: charge it, or stop in front of it."""
-    c.left -= nx.n
-    if c.left < at_get_floor(&c.floor):
-        c.left += nx.n
-        c.ip = nx.ip
+    c.run.left -= nx.n
+    if c.run.left < at_get_floor(&c.run.floor):
+        c.run.left += nx.n
+        c.arch.ip = nx.ip
         return NULL
     return GO(c, nx)
 
 cdef inline Op* done(CPU* c, Op* o) noexcept nogil:
     """The op is complete; look whether it asked to stop here."""
-    if c.attn:
+    if c.run.attn:
         return leave_after(c, o)
     return o + 1

@@ -1,4 +1,4 @@
-# MUL IMUL DIV IDIV and the decimal adjustments. Memory operands come through c.tmp.
+# MUL IMUL DIV IDIV and the decimal adjustments. Memory operands come through c.run.tmp.
 
 cdef inline void fl_product(CPU* c, uint32_t high, bint wide, int size) noexcept nogil:
     """CF and OF: the upper half is needed. The rest is undefined; it follows the upper half."""
@@ -39,8 +39,8 @@ cdef inline Op* product(CPU* c, Op* o, uint64_t p, int size) noexcept nogil:
         P16(c, 4 * AX)[0] = <uint16_t>p
         P16(c, 4 * DX)[0] = <uint16_t>(p >> 16)
     else:
-        c.r[AX] = <uint32_t>p
-        c.r[DX] = <uint32_t>(p >> 32)
+        c.arch.r[AX] = <uint32_t>p
+        c.arch.r[DX] = <uint32_t>(p >> 32)
     o = o + 1
     return GO(c, o)
 
@@ -107,7 +107,7 @@ cdef inline uint64_t dividend(CPU* c, int size) noexcept nogil:
         return P16(c, 0)[0]
     if size == 2:
         return <uint64_t>P16(c, 4 * DX)[0] << 16 | P16(c, 0)[0]
-    return <uint64_t>c.r[DX] << 32 | c.r[AX]
+    return <uint64_t>c.arch.r[DX] << 32 | c.arch.r[AX]
 
 
 cdef inline Op* quotient(CPU* c, Op* o, uint32_t q, uint32_t r, int size) noexcept nogil:
@@ -118,8 +118,8 @@ cdef inline Op* quotient(CPU* c, Op* o, uint32_t q, uint32_t r, int size) noexce
         P16(c, 4 * AX)[0] = <uint16_t>q
         P16(c, 4 * DX)[0] = <uint16_t>r
     else:
-        c.r[AX] = q
-        c.r[DX] = r
+        c.arch.r[AX] = q
+        c.arch.r[DX] = r
     o = o + 1
     return GO(c, o)
 

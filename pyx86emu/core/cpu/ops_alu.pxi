@@ -73,7 +73,7 @@ cdef inline Op* alu_rm(CPU* c, Op* o, int op, int size, bint flags) noexcept nog
 cdef Op* alu_rm_slow(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
     cdef uint64_t b = slow_load(c, o, o.seg, EA(c, o), size)
     if b == LOAD_FAILED:
-        return c.go
+        return c.run.go
     return alu_rm_of(c, o, op, <uint32_t>b, size, flags)
 
 
@@ -97,7 +97,7 @@ cdef Op* alu_m_slow(CPU* c, Op* o, int op, uint32_t b, int size) noexcept nogil:
     cdef uint32_t ea = EA(c, o)
     cdef uint64_t a = slow_load(c, o, o.seg, ea, size)
     if a == LOAD_FAILED:
-        return c.go
+        return c.run.go
     return alu_m_of(c, o, op, ea, <uint32_t>a, b, size)
 
 
@@ -144,7 +144,7 @@ cdef inline Op* unary_m(CPU* c, Op* o, int op, int size) noexcept nogil:
     cdef uint32_t ea = EA(c, o)
     cdef uint64_t a = ld(c, o, o.seg, ea, size)
     if RARELY(a == LOAD_FAILED):
-        return c.go
+        return c.run.go
     return st(c, o, o.seg, ea, unary(c, op, <uint32_t>a, size, LIVE), size)
 
 

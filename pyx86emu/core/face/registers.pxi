@@ -40,14 +40,14 @@ cdef class Registers:
         if kind == 0:
             return reg(c, at, size)
         if kind == 1:
-            return (c.moved_cs if c.moved & MOVED_CS and <int>at == CS else c.sb[<int>at]) >> 4
+            return (c.python.moved_cs if c.python.moved & MOVED_CS and <int>at == CS else c.arch.sb[<int>at]) >> 4
         if kind == 2:
-            if c.moved & MOVED_IP:
-                return c.moved_ip
-            return c.ip & 0xFFFF if size == 2 else c.ip
+            if c.python.moved & MOVED_IP:
+                return c.python.moved_ip
+            return c.arch.ip & 0xFFFF if size == 2 else c.arch.ip
         if kind == 3:
             return fl_all(c) & 0xFFFF if size == 2 else fl_all(c)
-        return c.cr[<int>at] if kind == 4 else c.dr[<int>at]
+        return c.system.cr[<int>at] if kind == 4 else c.system.dr[<int>at]
 
     def __setattr__(self, name, value):
         cdef CPU* c = self.vcpu.c
@@ -57,34 +57,34 @@ cdef class Registers:
         kind, at, size = REGISTERS[name]
         v = whole(value, name, 0, 0xFFFF if kind == 2 else (1 << 8 * size) - 1)
         self.vcpu.mine("write its registers")
-        if c.pending or c.finish:
+        if c.reads.pending or c.reads.finish:
             raise RuntimeError("a read of the guest waits for its answer: call run() first (kick() to stop after it)")
-        if c.in_device:
-            c.touched = 1
+        if c.python.in_device:
+            c.python.touched = 1
             if kind == 1 and at == CS:
-                c.moved |= MOVED_CS
-                c.moved_cs = v << 4
+                c.python.moved |= MOVED_CS
+                c.python.moved_cs = v << 4
                 return
             if kind == 2:
-                c.moved |= MOVED_IP
-                c.moved_ip = v
+                c.python.moved |= MOVED_IP
+                c.python.moved_ip = v
                 return
         if kind == 0:
             put_reg(c, at, size, v)
         elif kind == 1:
-            c.sb[<int>at] = v << 4
+            c.arch.sb[<int>at] = v << 4
         elif kind == 2:
-            c.ip = v
+            c.arch.ip = v
         elif kind == 3:
             fl_load(c, v if size == 4 else (fl_all(c) & 0xFFFF0000U) | (v & 0xFFFF),
                     c.m.flags_writable | c.m.eflags_writable | (F_RF if c.m.level >= 3 else 0))
         elif kind == 4:
             if at == 0 and v & 1:
                 raise ValueError("cr0 with PE=1 is protected mode, which this machine does not run")
-            c.cr[<int>at] = v
+            c.system.cr[<int>at] = v
         else:
             set_dr(c, at, v)
-        if (kind == 1 or kind == 2) and not c.in_device:
-            c.halted = 0
-            c.carry = 0
-            c.rep_left = FOREVER
+        if (kind == 1 or kind == 2) and not c.python.in_device:
+            c.events.halted = 0
+            c.events.carry = 0
+            c.events.rep_left = FOREVER

@@ -14,11 +14,11 @@ cdef void set_vector_regs(CPU* c, vector_regs* r) noexcept nogil:
     cdef int i
     for i in range(14):
         if ORDER[i] < 8:
-            c.r[ORDER[i]] = r[i]
+            c.arch.r[ORDER[i]] = r[i]
         elif ORDER[i] < 80:
-            c.sb[ORDER[i] - 64] = (<uint32_t>r[i] & 0xFFFF) << 4
-    c.ip = r[12] & 0xFFFF
-    c.rest = c.m.flags_ones
+            c.arch.sb[ORDER[i] - 64] = (<uint32_t>r[i] & 0xFFFF) << 4
+    c.arch.ip = r[12] & 0xFFFF
+    c.arch.rest = c.m.flags_ones
     fl_load(c, r[13], 0xFFD5 & ~c.m.flags_ones | F_OF)
 
 
@@ -26,41 +26,41 @@ cdef void get_vector_regs(CPU* c, vector_regs* r) noexcept nogil:
     cdef int i
     for i in range(14):
         if ORDER[i] < 8:
-            r[i] = <vector_regs>c.r[ORDER[i]]
+            r[i] = <vector_regs>c.arch.r[ORDER[i]]
         elif ORDER[i] < 80:
-            r[i] = <vector_regs>(c.sb[ORDER[i] - 64] >> 4)
-    r[12] = <vector_regs>(c.ip & 0xFFFF)
+            r[i] = <vector_regs>(c.arch.sb[ORDER[i] - 64] >> 4)
+    r[12] = <vector_regs>(c.arch.ip & 0xFFFF)
     r[13] = <vector_regs>fl_all(c)
 
 
 cdef void answer_ones(CPU* c) noexcept nogil:
     """Every port reads ones; what is written goes nowhere."""
-    if c.ins_count:
-        memset(c.ins_data, 0xFF, sizeof(c.ins_data))
-    elif c.pending:
-        log_read(c, c.asked_bus, c.asked_addr, c.asked_size, FOREVER & ones(c.asked_size))
-    c.nexits = 0
-    c.exits_pos = 0
+    if c.reads.ins_count:
+        memset(c.reads.ins_data, 0xFF, sizeof(c.reads.ins_data))
+    elif c.reads.pending:
+        log_read(c, c.reads.asked_bus, c.reads.asked_addr, c.reads.asked_size, FOREVER & ones(c.reads.asked_size))
+    c.exits.count = 0
+    c.exits.pos = 0
 
 
 cdef bint vector_step(CPU* c) noexcept nogil:
     """One whole instruction, all iterations of a REP. 0: it could not be run."""
-    cdef uint32_t ip = c.ip, cs = c.sb[CS]
+    cdef uint32_t ip = c.arch.ip, cs = c.arch.sb[CS]
     cdef int n
     for n in range(70000):
-        c.attn = 0
+        c.run.attn = 0
         step_one(c)
-        if c.nexits:
+        if c.exits.count:
             answer_ones(c)
-            if c.pending:
-                c.pending = 0
+            if c.reads.pending:
+                c.reads.pending = 0
                 continue
-        if c.carry:
-            ip = c.ip
+        if c.events.carry:
+            ip = c.arch.ip
             continue
-        if c.why != EXIT_NONE and c.why != EXIT_HLT:
-            return c.why == EXIT_SHUTDOWN
-        if c.ip != ip or c.sb[CS] != cs or c.rep_left != c.retired:
+        if c.run.why != EXIT_NONE and c.run.why != EXIT_HLT:
+            return c.run.why == EXIT_SHUTDOWN
+        if c.arch.ip != ip or c.arch.sb[CS] != cs or c.events.rep_left != c.run.retired:
             return 1
     return 0
 
@@ -100,16 +100,16 @@ cdef void begin_test(CPU* c, Test* t) noexcept nogil:
         t.ram[t.listed_addr[k] & t.mask] = t.listed_val[k]
     for k in range(t.length):
         t.ram[t.at + k & t.mask] = FOLLOWERS[3 - t.length + k]
-    c.why = EXIT_NONE
-    c.halted = 0
-    c.dead = 0
+    c.run.why = EXIT_NONE
+    c.events.halted = 0
+    c.events.dead = 0
     forget_batch(c)
-    c.carry = 0
-    c.trap_due = 0
-    c.debug_due = 0
-    c.idt_base = 0
-    c.idt_limit = 0x3FF
-    c.cr[0] = 0
+    c.events.carry = 0
+    c.events.trap_due = 0
+    c.debug.due = 0
+    c.system.idt_base = 0
+    c.system.idt_limit = 0x3FF
+    c.system.cr[0] = 0
     set_vector_regs(c, <uint32_t*>t.before)
 
 
@@ -139,7 +139,7 @@ cdef bint same_result(CPU* c, Test* t, bint aside) noexcept nogil:
     cdef uint32_t k
     get_vector_regs(c, <uint32_t*>now)
     if aside and t.length:
-        if not (c.halted or c.why == EXIT_HLT) or t.more == 2 and now[13] & F_ARITH != (F_ZF | F_PF):
+        if not (c.events.halted or c.run.why == EXIT_HLT) or t.more == 2 and now[13] & F_ARITH != (F_ZF | F_PF):
             return 0
         now[12] -= t.length
         if t.more == 2:
@@ -156,30 +156,30 @@ cdef bint same_result(CPU* c, Test* t, bint aside) noexcept nogil:
 
 cdef void run_blocks(CPU* c, uint64_t most) noexcept nogil:
     """At most so many instructions, by the run loop."""
-    cdef uint64_t limit = c.retired + most
-    while c.why == EXIT_NONE:
+    cdef uint64_t limit = c.run.retired + most
+    while c.run.why == EXIT_NONE:
         run_core(c, limit, FOREVER)
-        if c.nexits:
+        if c.exits.count:
             answer_ones(c)
 
 
 cdef void run_steps(CPU* c, uint64_t most) noexcept nogil:
     """The same by single steps, as far as a HLT."""
-    cdef uint64_t limit = c.retired + most
-    while c.why == EXIT_NONE and c.retired < limit and not c.halted and not c.dead:
-        c.attn = 0
-        if c.trap_due and c.trap_shadow != c.retired and not c.carry:
+    cdef uint64_t limit = c.run.retired + most
+    while c.run.why == EXIT_NONE and c.run.retired < limit and not c.events.halted and not c.events.dead:
+        c.run.attn = 0
+        if c.events.trap_due and c.events.trap_shadow != c.run.retired and not c.events.carry:
             take_trap(c)
         else:
             trap_step(c)
-        if c.nexits:
+        if c.exits.count:
             answer_ones(c)
-            c.pending = 0
+            c.reads.pending = 0
 
 
 cdef int run_test(CPU* c, Test* t, int way) noexcept nogil:
     """0; 1: the instruction could not be run; 2: `way` makes something else of it than stepping."""
-    cdef uint64_t start = c.retired, spent, most
+    cdef uint64_t start = c.run.retired, spent, most
     cdef int turn
     cdef bint equal = 1
     t.length = 0
@@ -190,13 +190,13 @@ cdef int run_test(CPU* c, Test* t, int way) noexcept nogil:
         end_test(c, t, 1)
         return 1
     keep_result(c, t)
-    spent = c.retired - start
+    spent = c.run.retired - start
     end_test(c, t, 0)
     forget_blocks(c)
     if way == 0:
         return 0
-    if not (c.halted or c.dead) and c.ip + 3 <= 0xFFFF:
-        t.at = c.sb[CS] + c.ip & t.mask
+    if not (c.events.halted or c.events.dead) and c.arch.ip + 3 <= 0xFFFF:
+        t.at = c.arch.sb[CS] + c.arch.ip & t.mask
         t.length = 3 if way == REWRITTEN else 1
         t.more = 2 if way == REWRITTEN else 1
         spent += t.more
@@ -204,15 +204,15 @@ cdef int run_test(CPU* c, Test* t, int way) noexcept nogil:
     if t.length and not t.after[13] & F_TF:      # the HLT ends it: room for a block that a fault leaves
         most += 64
     for turn in range(2):                        # the blocks that the first turn has built serve the second
-        start = c.retired
+        start = c.run.retired
         begin_test(c, t)
         run_blocks(c, most)
-        equal = c.retired - start == spent and same_result(c, t, 1)
+        equal = c.run.retired - start == spent and same_result(c, t, 1)
         if not equal:
             break
         end_test(c, t, 0)
     if not equal:
-        return run_anew(c, t, most, c.retired - start)
+        return run_anew(c, t, most, c.run.retired - start)
     forget_blocks(c)
     return 0
 
@@ -225,10 +225,10 @@ cdef int run_anew(CPU* c, Test* t, uint64_t most, uint64_t spent) noexcept nogil
     keep_result(c, t)
     end_test(c, t, 1)
     forget_blocks(c)
-    start = c.retired
+    start = c.run.retired
     begin_test(c, t)
     run_steps(c, most)
-    equal = c.retired - start == spent and same_result(c, t, 0)
+    equal = c.run.retired - start == spent and same_result(c, t, 0)
     end_test(c, t, 1)
     forget_blocks(c)
     if equal:
@@ -242,11 +242,11 @@ cdef void forget_blocks(CPU* c) noexcept nogil:
     cdef int at = 0
     cdef Block* b
     cdef Op* first
-    if c.pools > 1:
+    if c.blocks.pools > 1:
         drop_blocks(c)
         return
-    while at < c.pool_used:
-        first = c.pool[0] + at + 1
+    while at < c.blocks.pool_used:
+        first = c.blocks.pool[0] + at + 1
         b = header(first)
         at += 1 + b.cap
         if slot_of(c, b.key)[0] == first:
@@ -255,9 +255,9 @@ cdef void forget_blocks(CPU* c) noexcept nogil:
             invalidate(c, b)
         unclaim(c, b.lo >> 8)
         unclaim(c, (b.hi - 1) >> 8)
-    if c.pool_used:
-        c.generation += 1
-    c.pool_used = 0
+    if c.blocks.pool_used:
+        c.blocks.generation += 1
+    c.blocks.pool_used = 0
 
 
 cdef int check_offsets(const uint32_t[::1] off, const uint32_t[::1] addr, Py_ssize_t most, Py_ssize_t n,

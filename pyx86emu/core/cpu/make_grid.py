@@ -1,6 +1,7 @@
 """Writes ops_grid.pxi: a line for each instance of the handler templates, and their tables.
 
-Run it after changing a table here: `python pyx86emu/core/make_grid.py`; a test compares the output.
+Run it after you change a table here: `python pyx86emu/core/cpu/make_grid.py`. A test compares the
+output.
 """
 
 from itertools import product

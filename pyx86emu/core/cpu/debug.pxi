@@ -8,7 +8,7 @@ cdef enum:
 
 
 cdef inline bint breakpoints_on(CPU* c) noexcept nogil:
-    return c.dr[7] & 0xFF != 0
+    return c.system.dr[7] & 0xFF != 0
 
 
 cdef void set_dr(CPU* c, int n, uint32_t v) noexcept nogil:
@@ -21,18 +21,18 @@ cdef void set_dr(CPU* c, int n, uint32_t v) noexcept nogil:
         v = (v & 0xE00F) | 0xFFFF0FF0U
     elif n == 7:
         v = (v & 0xFFFF23FFU) | 0x400
-    c.dr[n] = v
-    c.rest &= ~<uint32_t>F_RF
+    c.system.dr[n] = v
+    c.arch.rest &= ~<uint32_t>F_RF
     for i in range(4):
-        data = data or (c.dr[7] >> 2 * i & 3 and c.dr[7] >> 16 + 4 * i & 1)
-    c.rd = c.vm.mem.rd
-    c.wr = c.vm.mem.wr
-    c.holes = c.vm.mem.rd
+        data = data or (c.system.dr[7] >> 2 * i & 3 and c.system.dr[7] >> 16 + 4 * i & 1)
+    c.run.rd = c.vm.mem.rd
+    c.run.wr = c.vm.mem.wr
+    c.run.holes = c.vm.mem.rd
     if data:
         memset(c.vm.mem.filled, 0xFF, sizeof(c.vm.mem.filled))
-        c.rd = c.vm.mem.closed
-        c.wr = c.vm.mem.closed
-        c.holes = c.vm.mem.filled
+        c.run.rd = c.vm.mem.closed
+        c.run.wr = c.vm.mem.closed
+        c.run.holes = c.vm.mem.filled
 
 
 cdef uint32_t hits(CPU* c, uint32_t at, uint32_t size, uint32_t kinds) noexcept nogil:
@@ -40,9 +40,9 @@ cdef uint32_t hits(CPU* c, uint32_t at, uint32_t size, uint32_t kinds) noexcept 
     cdef uint32_t found = 0, n, first
     cdef int i
     for i in range(4):
-        if c.dr[7] >> 2 * i & 3 and kinds >> (c.dr[7] >> 16 + 4 * i & 3) & 1:
-            n = (c.dr[7] >> 18 + 4 * i & 3) + 1  # LEN: 0, 1 and 3 are used
-            first = c.dr[i] & ~(n - 1)
+        if c.system.dr[7] >> 2 * i & 3 and kinds >> (c.system.dr[7] >> 16 + 4 * i & 3) & 1:
+            n = (c.system.dr[7] >> 18 + 4 * i & 3) + 1  # LEN: 0, 1 and 3 are used
+            first = c.system.dr[i] & ~(n - 1)
             if first < at + size and at < first + n:
                 found |= 1U << i
     return found
@@ -50,28 +50,28 @@ cdef uint32_t hits(CPU* c, uint32_t at, uint32_t size, uint32_t kinds) noexcept 
 
 cdef inline void watch(CPU* c, uint32_t at, uint32_t size, bint store) noexcept nogil:
     """An access that takes the slow path: a trap behind the instruction if a breakpoint is on these bytes."""
-    if c.rd != c.ram:
-        c.trap_due |= hits(c, at, size, 0b1010 if store else 0b1000)
+    if c.run.rd != c.run.ram:
+        c.events.trap_due |= hits(c, at, size, 0b1010 if store else 0b1000)
 
 
 cdef bint code_breakpoint(CPU* c) noexcept nogil:
     """A breakpoint on the next instruction faults before it, but for RF and behind a load of SS."""
-    if c.rest & F_RF or c.trap_shadow == c.retired or c.carry or not breakpoints_on(c):
+    if c.arch.rest & F_RF or c.events.trap_shadow == c.run.retired or c.events.carry or not breakpoints_on(c):
         return 0
-    c.trap_due = hits(c, c.sb[CS] + c.ip, 1, 0b0001)
-    return c.trap_due != 0
+    c.events.trap_due = hits(c, c.arch.sb[CS] + c.arch.ip, 1, 0b0001)
+    return c.events.trap_due != 0
 
 
 cdef void take_trap(CPU* c) noexcept nogil:
     """INT 1 between two instructions; DR6 says why. Its handler may use the debug registers."""
-    c.dr[6] |= c.trap_due
-    c.dr[7] &= ~<uint32_t>DR7_GD
-    c.trap_due = 0
+    c.system.dr[6] |= c.events.trap_due
+    c.system.dr[7] &= ~<uint32_t>DR7_GD
+    c.events.trap_due = 0
     take_interrupt(c, 1)
 
 
 cdef Op* guarded(CPU* c, Op* o) noexcept nogil:
     """MOV DR while DR7 has GD."""
-    c.dr[6] |= DR6_BD
-    c.dr[7] &= ~<uint32_t>DR7_GD
+    c.system.dr[6] |= DR6_BD
+    c.system.dr[7] &= ~<uint32_t>DR7_GD
     return fault(c, o, 1)

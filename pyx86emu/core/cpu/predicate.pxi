@@ -16,20 +16,20 @@ cdef inline uint32_t skip_if(CPU* c, int cc, bint negate) noexcept nogil:
 
 
 cdef inline Op* predicate_on(CPU* c, Op* o, uint32_t skip) noexcept nogil:
-    c.skip = skip
-    c.slice_end -= o.src & skip                  # not `left`, which the next block entry waits for
+    c.run.skip = skip
+    c.run.slice_end -= o.src & skip                  # not `left`, which the next block entry waits for
     o = o + 1
     return GO(c, o)
 
 
 cdef inline uint32_t chosen(CPU* c, uint32_t done, uint32_t skipped) noexcept nogil:
-    return either(c.skip, skipped, done)
+    return either(c.run.skip, skipped, done)
 
 
 cdef inline uint32_t predicated_alu(CPU* c, int op, uint32_t a, uint32_t b, int size, bint flags) noexcept nogil:
-    cdef uint32_t res = c.res, aux = c.aux, cfw = c.cfw, r = alu(c, op, a, b, size, flags)
+    cdef uint32_t res = c.arch.res, aux = c.arch.aux, cfw = c.arch.cfw, r = alu(c, op, a, b, size, flags)
     if flags:
-        fl_unless(c, c.skip, res, aux, cfw)
+        fl_unless(c, c.run.skip, res, aux, cfw)
     return chosen(c, r, a)
 
 
@@ -50,10 +50,10 @@ cdef inline Op* predicated_alu_ri(CPU* c, Op* o, int op, int size, bint flags) n
 
 
 cdef inline Op* predicated_unary_r(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
-    cdef uint32_t res = c.res, aux = c.aux, cfw = c.cfw, a = reg(c, o.dst, size)
+    cdef uint32_t res = c.arch.res, aux = c.arch.aux, cfw = c.arch.cfw, a = reg(c, o.dst, size)
     put_reg(c, o.dst, size, chosen(c, unary(c, op, a, size, flags), a))
     if flags:
-        fl_unless(c, c.skip, res, aux, cfw)
+        fl_unless(c, c.run.skip, res, aux, cfw)
     o = o + 1
     return GO(c, o)
 
@@ -99,6 +99,6 @@ cdef inline Op* shift_xor(CPU* c, Op* o, int op, int size, bint negate, bint imm
     r ^= mask & ~skip
     fl_logic_unless(c, skip, r, size)
     put_reg(c, dst, size, r)
-    c.slice_end -= skip & 1
+    c.run.slice_end -= skip & 1
     o = o + 3
     return GO(c, o)

@@ -30,70 +30,70 @@ cdef inline uint32_t carries(uint32_t a, uint32_t b, uint64_t r, int size) noexc
 
 cdef inline void put_res(CPU* c, uint64_t r, int size) noexcept nogil:
     if size == 1:
-        c.res = <int8_t>r
+        c.arch.res = <int8_t>r
     elif size == 2:
-        c.res = <int16_t>r
+        c.arch.res = <int16_t>r
     else:
-        c.res = <int32_t>r
+        c.arch.res = <int32_t>r
 
 
 cdef inline void fl_arith(CPU* c, uint32_t a, uint32_t b, uint64_t r, int size) noexcept nogil:
     cdef uint32_t x = carries(a, b, r, size)
     put_res(c, r, size)
-    c.aux = x
-    c.cfw = x
+    c.arch.aux = x
+    c.arch.cfw = x
 
 
 cdef inline void fl_incdec(CPU* c, uint32_t a, uint32_t b, uint64_t r, int size) noexcept nogil:
-    c.aux = carries(a, b, r, size)
+    c.arch.aux = carries(a, b, r, size)
     put_res(c, r, size)
 
 
 cdef inline void fl_logic(CPU* c, uint32_t r, int size) noexcept nogil:
     put_res(c, r, size)
-    c.aux = 0
-    c.cfw = 0
+    c.arch.aux = 0
+    c.arch.cfw = 0
 
 
 cdef inline uint32_t fl_cf(CPU* c) noexcept nogil:
-    return c.cfw >> 31
+    return c.arch.cfw >> 31
 
 cdef inline uint32_t fl_of(CPU* c) noexcept nogil:
-    return (c.aux ^ c.aux << 1) >> 31
+    return (c.arch.aux ^ c.arch.aux << 1) >> 31
 
 cdef inline uint32_t fl_af(CPU* c) noexcept nogil:
-    return (c.aux & 0x08080008U) != 0
+    return (c.arch.aux & 0x08080008U) != 0
 
 cdef inline uint32_t fl_zf(CPU* c) noexcept nogil:
-    return c.res == 0
+    return c.arch.res == 0
 
 cdef inline uint32_t fl_sf(CPU* c) noexcept nogil:
-    return (<uint32_t>c.res ^ c.aux << 31) >> 31
+    return (<uint32_t>c.arch.res ^ c.arch.aux << 31) >> 31
 
 cdef inline uint32_t fl_pf(CPU* c) noexcept nogil:
-    return PARITY[c.res & 255] ^ (c.aux >> 1 & 1)
+    return PARITY[c.arch.res & 255] ^ (c.arch.aux >> 1 & 1)
 
 
 cdef inline void fl_set_cf(CPU* c, uint32_t cf) noexcept nogil:
-    c.cfw = cf << 31
+    c.arch.cfw = cf << 31
 
 
 cdef inline void fl_result(CPU* c, uint32_t r, int size, uint32_t cf, uint32_t of, uint32_t af) noexcept nogil:
     """SF ZF PF from the result, the others as told (each 0 or 1)."""
     put_res(c, r, size)
-    c.aux = of << 30 | af << 3
-    c.cfw = cf << 31
+    c.arch.aux = of << 30 | af << 3
+    c.arch.cfw = cf << 31
 
 
 cdef inline void fl_cf_of(CPU* c, uint32_t cf, uint32_t of) noexcept nogil:
     """Rotates: CF and OF change, the others stay."""
-    c.cfw = cf << 31
-    c.aux = (c.aux & 0x08080008U) | (c.aux & 3) | of << 30
+    c.arch.cfw = cf << 31
+    c.arch.aux = (c.arch.aux & 0x08080008U) | (c.arch.aux & 3) | of << 30
 
 
 cdef inline uint32_t fl_all(CPU* c) noexcept nogil:
     """EFLAGS."""
-    return (c.rest | fl_cf(c) | fl_pf(c) << 2 | fl_af(c) << 4 | fl_zf(c) << 6 | fl_sf(c) << 7
+    return (c.arch.rest | fl_cf(c) | fl_pf(c) << 2 | fl_af(c) << 4 | fl_zf(c) << 6 | fl_sf(c) << 7
             | fl_of(c) << 11)
 
 
@@ -101,18 +101,18 @@ cdef inline void fl_arith_bits(CPU* c, uint32_t f) noexcept nogil:
     """The six arithmetic flags from a FLAGS image."""
     cdef uint32_t sf = f >> 7 & 1, pf = f >> 2 & 1
     if f & F_ZF:
-        c.res = 0
-        c.aux = sf | (pf ^ 1) << 1
+        c.arch.res = 0
+        c.arch.aux = sf | (pf ^ 1) << 1
     else:
-        c.res = 1
-        c.aux = sf | pf << 1
-    c.aux |= (f >> 11 & 1) << 30 | (f >> 4 & 1) << 3
-    c.cfw = f << 31
+        c.arch.res = 1
+        c.arch.aux = sf | pf << 1
+    c.arch.aux |= (f >> 11 & 1) << 30 | (f >> 4 & 1) << 3
+    c.arch.cfw = f << 31
 
 
 cdef inline void fl_load(CPU* c, uint32_t f, uint32_t writable) noexcept nogil:
     """POPF, IRET, the host: bits outside `writable` keep their value."""
-    c.rest = ((c.rest & ~writable) | (f & writable)) & ~<uint32_t>F_ARITH
+    c.arch.rest = ((c.arch.rest & ~writable) | (f & writable)) & ~<uint32_t>F_ARITH
     if writable & F_OF:
         fl_arith_bits(c, f)
     else:                                        # SAHF
@@ -126,16 +126,16 @@ cdef inline bint fl_cond(CPU* c, int cc) noexcept nogil:
     if cc == 1:
         return fl_cf(c)
     if cc == 2:
-        return c.res == 0
+        return c.arch.res == 0
     if cc == 3:
-        return (c.cfw >> 31) | (c.res == 0)
+        return (c.arch.cfw >> 31) | (c.arch.res == 0)
     if cc == 4:
         return fl_sf(c)
     if cc == 5:
         return fl_pf(c)
     if cc == 6:
         return fl_sf(c) ^ fl_of(c)
-    return (c.res == 0) | (fl_sf(c) ^ fl_of(c))
+    return (c.arch.res == 0) | (fl_sf(c) ^ fl_of(c))
 
 
 cdef inline uint32_t either(uint32_t mask, uint32_t a, uint32_t b) noexcept nogil:
@@ -145,25 +145,25 @@ cdef inline uint32_t either(uint32_t mask, uint32_t a, uint32_t b) noexcept nogi
 
 cdef inline void fl_unless(CPU* c, uint32_t skip, uint32_t res, uint32_t aux, uint32_t cfw) noexcept nogil:
     """Back to these flags if `skip` is all ones; 0: keep what is there."""
-    c.res = <int32_t>either(skip, res, c.res)
-    c.aux = either(skip, aux, c.aux)
-    c.cfw = either(skip, cfw, c.cfw)
+    c.arch.res = <int32_t>either(skip, res, c.arch.res)
+    c.arch.aux = either(skip, aux, c.arch.aux)
+    c.arch.cfw = either(skip, cfw, c.arch.cfw)
 
 
 cdef inline void fl_logic_unless(CPU* c, uint32_t skip, uint32_t r, int size) noexcept nogil:
     """fl_logic; if `skip` is all ones, r is the result that the flags are of already."""
     put_res(c, r, size)
-    c.aux &= skip
-    c.cfw &= skip
+    c.arch.aux &= skip
+    c.arch.cfw &= skip
 
 
 cdef inline void fl_save(CPU* c) noexcept nogil:
-    c.saved_res = c.res
-    c.saved_aux = c.aux
-    c.saved_cfw = c.cfw
+    c.locked.saved_res = c.arch.res
+    c.locked.saved_aux = c.arch.aux
+    c.locked.saved_cfw = c.arch.cfw
 
 
 cdef inline void fl_restore(CPU* c) noexcept nogil:
-    c.res = c.saved_res
-    c.aux = c.saved_aux
-    c.cfw = c.saved_cfw
+    c.arch.res = c.locked.saved_res
+    c.arch.aux = c.locked.saved_aux
+    c.arch.cfw = c.locked.saved_cfw

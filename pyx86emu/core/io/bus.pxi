@@ -11,7 +11,7 @@ cdef inline uint64_t now_ns(CPU* c, Op* o) noexcept nogil:
 
 cdef inline uint64_t virtual_ns(CPU* c, Op* o) noexcept nogil:
     """The same, on the first vCPU and without the host's clock."""
-    return (retired_at(c, o) + c.idle) << c.vm.shift
+    return (retired_at(c, o) + c.run.idle) << c.vm.shift
 
 
 cdef Range* range_at(VM* vm, int bus, uint64_t addr, int size) noexcept nogil:
@@ -33,7 +33,7 @@ cdef Range* range_at(VM* vm, int bus, uint64_t addr, int size) noexcept nogil:
 
 
 cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
-    """Spec section 2 for a write that is not RAM. Whatever has to stop the block is noted in c.attn."""
+    """Spec section 2 for a write that is not RAM. Whatever has to stop the block is noted in c.run.attn."""
     cdef IoEntry* e = iotable_find(c.vm.iotable, bus, addr, size, value)
     cdef Range* r
     if e != NULL:
@@ -45,9 +45,9 @@ cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t va
             chip_write(c, o, r.kind, <uint32_t>addr, size, value)
         elif not push_write(c, o, r, bus, addr, size, value):
             add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
-        if c.request or c.touched:
-            c.touched = 0
-            c.attn |= ATTN_LOOK
+        if c.threads.request or c.python.touched:
+            c.python.touched = 0
+            c.run.attn |= ATTN_LOOK
         return
     add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
 
@@ -58,64 +58,64 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
     cdef Range* r
     cdef uint64_t v, now = retired_at(c, o)
     cdef LoggedRead* seen
-    if c.log_tag != now:
-        c.log_tag = now
-        c.log_n = 0
-        c.log_pos = 0
-    if c.log_pos < c.log_n:
-        seen = &c.log[c.log_pos]
+    if c.reads.log_tag != now:
+        c.reads.log_tag = now
+        c.reads.log_n = 0
+        c.reads.log_pos = 0
+    if c.reads.log_pos < c.reads.log_n:
+        seen = &c.reads.log[c.reads.log_pos]
         if seen.addr == addr and seen.size == size and seen.bus == bus:
-            c.log_pos += 1
+            c.reads.log_pos += 1
             return seen.value
-        c.log_n = c.log_pos                      # the instruction itself was changed meanwhile
+        c.reads.log_n = c.reads.log_pos                      # the instruction itself was changed meanwhile
     r = range_at(c.vm, bus, addr, size)
     if r != NULL and r.kind != RANGE_PULL:
         if r.kind == RANGE_PYTHON:
             v = push_read(c, o, r, bus, addr, size)
             if v == LOAD_FAILED:
-                c.touched = 0
-                c.log_pos = 0
-                c.go = leave_at(c, o)
+                c.python.touched = 0
+                c.reads.log_pos = 0
+                c.run.go = leave_at(c, o)
                 return v
         else:
             v = chip_read(c, o, r.kind, <uint32_t>addr, size)
         log_read(c, bus, addr, size, v)
-        if c.request or c.touched:               # something happened meanwhile: finish this one alone
-            c.touched = 0
-            c.finish = 1
-            c.log_pos = 0
-            c.go = leave_at(c, o)
+        if c.threads.request or c.python.touched:               # something happened meanwhile: finish this one alone
+            c.python.touched = 0
+            c.reads.finish = 1
+            c.reads.log_pos = 0
+            c.run.go = leave_at(c, o)
             return LOAD_FAILED
-        c.log_pos = c.log_n
+        c.reads.log_pos = c.reads.log_n
         return v
     add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 0, 0)
     forget_batch(c)                              # it is this read that waits for an answer now
-    c.pending = 1
-    c.answers = c.log_n
-    c.asked_bus = bus
-    c.asked_addr = addr
-    c.asked_size = size
-    c.log_pos = 0
-    c.go = leave_at(c, o)
+    c.reads.pending = 1
+    c.reads.answers = c.reads.log_n
+    c.reads.asked_bus = bus
+    c.reads.asked_addr = addr
+    c.reads.asked_size = size
+    c.reads.log_pos = 0
+    c.run.go = leave_at(c, o)
     return LOAD_FAILED
 
 
 cdef inline void forget_batch(CPU* c) noexcept nogil:
     """Drop the unread rest of a REP INS answer."""
-    c.ins_count = 0
-    c.ins_pos = 0
+    c.reads.ins_count = 0
+    c.reads.ins_pos = 0
 
 
 cdef void log_read(CPU* c, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
     cdef LoggedRead* seen
-    if c.log_n == LOG_READS:
+    if c.reads.log_n == LOG_READS:
         return
-    seen = &c.log[c.log_n]
+    seen = &c.reads.log[c.reads.log_n]
     seen.bus = bus
     seen.addr = addr
     seen.size = size
     seen.value = value
-    c.log_n += 1
+    c.reads.log_n += 1
 
 
 cdef void add_exit(CPU* c, Op* o, int reason, uint64_t addr, int size, int count, int write,
@@ -123,19 +123,19 @@ cdef void add_exit(CPU* c, Op* o, int reason, uint64_t addr, int size, int count
     """Queue an exit record: run() returns it when the instruction is done (reads: at once)."""
     cdef ExitRec* e
     rings_flush(&c.rings)                        # doorbells first: they were rung before this
-    c.attn |= ATTN_EXIT
-    if c.nexits == EXITS:
+    c.run.attn |= ATTN_EXIT
+    if c.exits.count == EXITS:
         return
-    e = &c.exits[c.nexits]
+    e = &c.exits.item[c.exits.count]
     e.reason = reason
     e.addr = addr
     e.size = size
     e.count = count
     e.write = write
     e.value = value
-    e.cs = c.sb[CS] >> 4
+    e.cs = c.arch.sb[CS] >> 4
     e.ip = o.ip
-    c.nexits += 1
+    c.exits.count += 1
 
 
 # -- devices in the core ----------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ cdef void chip_write(CPU* c, Op* o, int kind, uint32_t port, int size, uint64_t 
     unlock_chips(vm)
     if chip_look(c, o, kind, moved):
         if c.no == 0:
-            c.attn |= ATTN_LOOK
+            c.run.attn |= ATTN_LOOK
         else:
             want(c.vm.cpu[0], REQ_INTR)
 
@@ -178,8 +178,8 @@ cdef void take_eoi(CPU* c, Op* o) noexcept nogil:
     ask_device(c, o)                             # a signal handler or a finalizer may look at this vCPU there
     tell_eoi(c, ended)
     device_asked(c)
-    if c.touched or c.raised != NULL:
-        c.touched = 0
+    if c.python.touched or c.python.raised != NULL:
+        c.python.touched = 0
         want(c, REQ_INTR)                        # leave after this instruction
 
 
@@ -236,7 +236,7 @@ cdef inline bint chip_look(CPU* c, Op* o, int kind, bint moved) noexcept nogil:
     it could take."""
     if kind == RANGE_PIC:
         look_for_eoi(c, o)
-    return moved or c.vm.chip.intr and (c.no != 0 or c.rest & F_IF)
+    return moved or c.vm.chip.intr and (c.no != 0 or c.arch.rest & F_IF)
 
 
 cdef void pit_sync(VM* vm, uint64_t now) noexcept nogil:
@@ -256,30 +256,30 @@ cdef inline uint64_t ones(int size) noexcept nogil:
 
 cdef inline void ask_device(CPU* c, Op* o) noexcept nogil:
     """Go outside to call a device. It sees the state in which the instruction of `o` begins, in blocks as in steps."""
-    c.io_time = now_ns(c, o)
-    c.io_retired = retired_at(c, o)
-    c.ip = o.ip
-    c.in_device = 1
+    c.python.io_time = now_ns(c, o)
+    c.python.io_retired = retired_at(c, o)
+    c.arch.ip = o.ip
+    c.python.in_device = 1
     go_outside(c)
 
 
 cdef inline void keep_code(CPU* c, Op* o) noexcept nogil:
     """Before a device is read, which may store into the instruction that asks, or take its memory away."""
-    cdef uint32_t pa = c.sb[CS] + o.ip
+    cdef uint32_t pa = c.arch.sb[CS] + o.ip
     cdef int i
-    c.asked_tag = retired_at(c, o)
-    if (pa & 255) <= 256 - ASKED_CODE and o.ip <= 0x10000 - ASKED_CODE and c.ram[pa >> 8]:
-        memcpy(c.asked_code, <void*>(c.ram[pa >> 8] + pa), ASKED_CODE)
+    c.reads.asked_tag = retired_at(c, o)
+    if (pa & 255) <= 256 - ASKED_CODE and o.ip <= 0x10000 - ASKED_CODE and c.run.ram[pa >> 8]:
+        memcpy(c.reads.asked_code, <void*>(c.run.ram[pa >> 8] + pa), ASKED_CODE)
         return
     for i in range(ASKED_CODE):
-        pa = c.sb[CS] + (o.ip + i & 0xFFFF)
-        c.asked_code[i] = (<uint8_t*>(c.ram[pa >> 8] + pa))[0] if c.ram[pa >> 8] else 0
+        pa = c.arch.sb[CS] + (o.ip + i & 0xFFFF)
+        c.reads.asked_code[i] = (<uint8_t*>(c.run.ram[pa >> 8] + pa))[0] if c.run.ram[pa >> 8] else 0
 
 
 cdef inline void device_asked(CPU* c) noexcept nogil:
     come_inside(c)
-    c.in_device = 0
-    if RARELY(c.wall != FOREVER) and late(c):
+    c.python.in_device = 0
+    if RARELY(c.run.wall != FOREVER) and late(c):
         want(c, REQ_INTR)                        # leave after this instruction: the run loop then ends run()
 
 
@@ -361,8 +361,8 @@ cdef void device_raised(CPU* c, object e, int bus, uint64_t addr, int size, bint
     """Keep it for run() to raise, with a note saying where the guest was."""
     try:
         e.add_note(f"while the guest {'wrote' if write else 'read'} {size} byte{'s' * (size > 1)} at "
-                   f"{'port' if bus == BUS_PIO else 'address'} {addr:#x}, at {c.sb[CS] >> 4:04x}:{c.ip:04x}")
+                   f"{'port' if bus == BUS_PIO else 'address'} {addr:#x}, at {c.arch.sb[CS] >> 4:04x}:{c.arch.ip:04x}")
     except Exception:
         pass
     keep_exception(c, e)
-    c.attn |= ATTN_LOOK
+    c.run.attn |= ATTN_LOOK

@@ -2,7 +2,7 @@
 
 cdef struct Dec:
     CPU* c
-    uintptr_t* ram               # where the bytes are: c.ram, but for an instruction that is finished
+    uintptr_t* ram               # where the bytes are: c.run.ram, but for an instruction that is finished
     Op* o                        # ops of this instruction
     int room                     # so many fit, at least 1; what is beyond goes to `spare`
     int used
@@ -35,16 +35,16 @@ cdef struct Dec:
 
 
 cdef inline uint16_t O_ZERO(CPU* c) noexcept nogil:
-    return <uint16_t>(<uint8_t*>&c.zero - <uint8_t*>c)
+    return <uint16_t>(<uint8_t*>&c.arch.zero - <uint8_t*>c)
 
 cdef inline uint16_t O_EA(CPU* c) noexcept nogil:
-    return <uint16_t>(<uint8_t*>&c.ea - <uint8_t*>c)
+    return <uint16_t>(<uint8_t*>&c.run.ea - <uint8_t*>c)
 
 cdef inline uint16_t O_TMP(CPU* c) noexcept nogil:
-    return <uint16_t>(<uint8_t*>&c.tmp - <uint8_t*>c)
+    return <uint16_t>(<uint8_t*>&c.run.tmp - <uint8_t*>c)
 
 cdef inline uint16_t O_TMP2(CPU* c) noexcept nogil:
-    return <uint16_t>(<uint8_t*>&c.tmp2 - <uint8_t*>c)
+    return <uint16_t>(<uint8_t*>&c.run.tmp2 - <uint8_t*>c)
 
 cdef inline int si_(int size) noexcept nogil:
     return size >> 1                             # 1 2 4 -> 0 1 2
@@ -260,7 +260,7 @@ cdef bint patched(Dec* d, int fluid_before) noexcept nogil:
     """Has this instruction bytes that are often rewritten, other than immediates that are read when they are used?"""
     cdef uint32_t pa
     cdef int i
-    if not d.c.hot:
+    if not d.c.blocks.hot:
         return 0
     for pa in range(d.base + d.start, d.base + d.ip):
         if hot(d.c, canonical_address(d.c, pa)):
@@ -316,7 +316,7 @@ cdef int decode_ops(CPU* c, Dec* d, Op* first, int cap, uint32_t base, uint32_t 
     cdef bint open_ = 1                          # the last whole instruction goes on to the next
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
     d.c = c
-    d.ram = c.ram
+    d.ram = c.run.ram
     d.base = base
     d.ip = ip
     d.fluid = 0

@@ -482,12 +482,12 @@ cdef class Vm:
             return <uint64_t>(host_ns() - self.vm.host_base)
         if c == NULL:
             return 0
-        return c.io_time if c.in_device else (c.retired + c.idle) << self.vm.shift
+        return c.python.io_time if c.python.in_device else (c.run.retired + c.run.idle) << self.vm.shift
 
     def _pressed(self):
         """Is the run of the first vCPU to end now? For a Clock with many functions to call."""
         cdef CPU* c = self.vm.cpu[0]
-        return c != NULL and (at_get32(&c.request) & (REQ_KICK | REQ_RESET) != 0 or late(c))
+        return c != NULL and (at_get32(&c.threads.request) & (REQ_KICK | REQ_RESET) != 0 or late(c))
 
     def set_timer(self, deadline, callback):
         """Call `callback()` on the first vCPU's thread once `time` has reached `deadline`, in guest ns; at once if that

@@ -15,26 +15,26 @@ cdef enum:
 
 
 cdef inline uint32_t index_reg(CPU* c, Op* o, int r) noexcept nogil:
-    return c.r[r] if o.imm & S_A32 else c.r[r] & 0xFFFF
+    return c.arch.r[r] if o.imm & S_A32 else c.arch.r[r] & 0xFFFF
 
 
 cdef inline void step_reg(CPU* c, Op* o, int r, int by) noexcept nogil:
     if o.imm & S_A32:
-        c.r[r] += <uint32_t>by
+        c.arch.r[r] += <uint32_t>by
     else:
         P16(c, 4 * r)[0] += <uint16_t>by
 
 
 cdef inline uint64_t string_load(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
     if ea > 0xFFFF:
-        c.go = fault(c, o, c.m.ss_vector if seg == SS else 13)
+        c.run.go = fault(c, o, c.m.ss_vector if seg == SS else 13)
         return LOAD_FAILED
     return ld(c, o, seg, ea, size)
 
 
 cdef inline bint string_store(CPU* c, Op* o, uint32_t ea, uint32_t v, int size) noexcept nogil:
     if ea > 0xFFFF:
-        c.go = fault(c, o, 13)
+        c.run.go = fault(c, o, 13)
         return 0
     return put(c, o, ES, ea, v, size)
 
@@ -45,14 +45,14 @@ cdef bint half_done(CPU* c, Op* o, int si, int di, int cx) noexcept nogil:
     P16(c, 4 * DI)[0] += <uint16_t>di
     if o.imm & (S_REP | S_REPNE):
         P16(c, 4 * CX)[0] -= <uint16_t>cx
-    c.go = fault(c, o, 13)
+    c.run.go = fault(c, o, 13)
     return 0
 
 
 cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
-    """One iteration without the count. 0: it did not happen, go on at c.go."""
+    """One iteration without the count. 0: it did not happen, go on at c.run.go."""
     cdef uint32_t si = index_reg(c, o, SI), di = index_reg(c, o, DI)
-    cdef int by = -size if c.rest & F_DF else size
+    cdef int by = -size if c.arch.rest & F_DF else size
     cdef uint64_t a, b
     cdef bint half = c.m.string_half and size == 2
     if what == S_MOVS:
@@ -113,7 +113,7 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
         if half and di == 0xFFFF:
             return half_done(c, o, 0, by, 2)
         if di > <uint32_t>(0x10000 - size) and not c.m.wraps:
-            c.go = fault(c, o, 13)
+            c.run.go = fault(c, o, 13)
             return 0
         a = ins_value(c, o, size)
         if a == LOAD_FAILED or not string_store(c, o, di, <uint32_t>a, size):
@@ -128,40 +128,40 @@ cdef uint64_t ins_value(CPU* c, Op* o, int size) noexcept nogil:
     cdef int n
     cdef uint32_t port = P16(c, 4 * DX)[0]
     cdef Range* r
-    if c.ins_size != size:
+    if c.reads.ins_size != size:
         forget_batch(c)                          # its first elements made another instruction of this one
-    if c.ins_pos < c.ins_count:
-        memcpy(&v, c.ins_data + c.ins_pos * size, size)
-        c.ins_pos += 1
+    if c.reads.ins_pos < c.reads.ins_count:
+        memcpy(&v, c.reads.ins_data + c.reads.ins_pos * size, size)
+        c.reads.ins_pos += 1
         return v
     if o.imm & (S_REP | S_REPNE):
         r = range_at(c.vm, BUS_PIO, port, size)
         if r == NULL or r.kind == RANGE_PULL:
             n = ins_batch(c, o, size)
             add_exit(c, o, EXIT_IO, port, size, n, 0, 0)
-            memset(c.ins_data, 0, sizeof(c.ins_data))
-            c.ins_count = n
-            c.ins_pos = 0
-            c.ins_size = size
-            c.pending = 1
-            c.go = leave_at(c, o)
+            memset(c.reads.ins_data, 0, sizeof(c.reads.ins_data))
+            c.reads.ins_count = n
+            c.reads.ins_pos = 0
+            c.reads.ins_size = size
+            c.reads.pending = 1
+            c.run.go = leave_at(c, o)
             return LOAD_FAILED
     return bus_read(c, o, BUS_PIO, port, size)
 
 
 cdef int ins_batch(CPU* c, Op* o, int size) noexcept nogil:
     """Elements of one exit, as KVM counts them: CX, a page of data, bytes left in the destination page."""
-    cdef uint32_t di = index_reg(c, o, DI), pa = c.sb[ES] + di
+    cdef uint32_t di = index_reg(c, o, DI), pa = c.arch.sb[ES] + di
     cdef uint64_t n = index_reg(c, o, CX), page
-    page = (pa & 0xFFF) if c.rest & F_DF else 0x1000 - (pa & 0xFFF)
-    if c.ram[pa >> 8] == 0 or c.vm.mem.attr[pa >> 8] & ATTR_ROM:
+    page = (pa & 0xFFF) if c.arch.rest & F_DF else 0x1000 - (pa & 0xFFF)
+    if c.run.ram[pa >> 8] == 0 or c.vm.mem.attr[pa >> 8] & ATTR_ROM:
         return 1
     if n > <uint64_t>(1024 // size):
         n = 1024 // size
     if n > page:
         n = page
-    if n > <uint64_t>(c.left + 1):
-        n = <uint64_t>(c.left + 1)
+    if n > <uint64_t>(c.run.left + 1):
+        n = <uint64_t>(c.run.left + 1)
     return <int>n if n else 1
 
 
@@ -198,30 +198,30 @@ cdef inline uint32_t bulk(CPU* c, Op* o, int what, int size) noexcept nogil:
     """Do as many iterations as need no look in between, and say how many; 0: go one by one. Of LODS, CMPS and SCAS
     those that another one follows, so that AL and the flags are left to that."""
     cdef uint32_t n = P16(c, 4 * CX)[0], si = P16(c, 4 * SI)[0], di = P16(c, 4 * DI)[0]
-    cdef uint32_t from_ = c.sb[o.seg] + si, to = c.sb[ES] + di
-    cdef bint down = c.rest & F_DF != 0
+    cdef uint32_t from_ = c.arch.sb[o.seg] + si, to = c.arch.sb[ES] + di
+    cdef bint down = c.arch.rest & F_DF != 0
     cdef int32_t by = -size if down else size
-    if o.imm & S_A32 or at_get_floor(&c.floor) != 0 or c.left < 0:
+    if o.imm & S_A32 or at_get_floor(&c.run.floor) != 0 or c.run.left < 0:
         return 0
-    if n > <uint64_t>c.left + 1:
-        n = <uint32_t>(c.left + 1)
+    if n > <uint64_t>c.run.left + 1:
+        n = <uint32_t>(c.run.left + 1)
     if what != S_LODS:
-        n = elements(c.wr if what == S_MOVS or what == S_STOS else c.rd, c.sb[ES], di, n, size, down)
+        n = elements(c.run.wr if what == S_MOVS or what == S_STOS else c.run.rd, c.arch.sb[ES], di, n, size, down)
     if what != S_STOS and what != S_SCAS:
-        n = elements(c.rd, c.sb[o.seg], si, n, size, down)
+        n = elements(c.run.rd, c.arch.sb[o.seg], si, n, size, down)
     if n == 0:
         return 0
     if what == S_MOVS:
-        if not copy(<uint8_t*>(c.wr[to >> 8] + to), <uint8_t*>(c.rd[from_ >> 8] + from_), n, size, down):
+        if not copy(<uint8_t*>(c.run.wr[to >> 8] + to), <uint8_t*>(c.run.rd[from_ >> 8] + from_), n, size, down):
             return 0
     elif what == S_STOS:
-        fill(<uint8_t*>(c.wr[to >> 8] + to) - (<int64_t>n - 1) * size * down, c.r[AX], n, size)
+        fill(<uint8_t*>(c.run.wr[to >> 8] + to) - (<int64_t>n - 1) * size * down, c.arch.r[AX], n, size)
     elif what == S_LODS:
         n -= 1
     elif what == S_SCAS:
-        n = scan(c.rd[to >> 8] + to, 0, c.r[AX], n - 1, size, by, o.imm & S_REPNE != 0)
+        n = scan(c.run.rd[to >> 8] + to, 0, c.arch.r[AX], n - 1, size, by, o.imm & S_REPNE != 0)
     else:
-        n = scan(c.rd[to >> 8] + to, c.rd[from_ >> 8] + from_, 0, n - 1, size, by, o.imm & S_REPNE != 0)
+        n = scan(c.run.rd[to >> 8] + to, c.run.rd[from_ >> 8] + from_, 0, n - 1, size, by, o.imm & S_REPNE != 0)
     if n == 0:
         return 0
     if what != S_STOS and what != S_SCAS:
@@ -229,7 +229,7 @@ cdef inline uint32_t bulk(CPU* c, Op* o, int what, int size) noexcept nogil:
     if what != S_LODS:
         P16(c, 4 * DI)[0] += <uint16_t>(by * <int32_t>n)
     P16(c, 4 * CX)[0] -= <uint16_t>n
-    c.left -= n - 1
+    c.run.left -= n - 1
     return n
 
 
@@ -280,8 +280,8 @@ cdef inline uint32_t scan(uintptr_t b, uintptr_t a, uint32_t with_, uint32_t n, 
 
 cdef inline Op* string(CPU* c, Op* o, int what, int size) noexcept nogil:
     if not iteration(c, o, what, size):
-        return c.go
-    if c.attn:
+        return c.run.go
+    if c.run.attn:
         return leave_after(c, o)
     o = o + 1
     return GO(c, o)
@@ -290,9 +290,9 @@ cdef inline Op* string(CPU* c, Op* o, int what, int size) noexcept nogil:
 cdef Op* leave_rep(CPU* c, Op* o) noexcept nogil:
     """Stop between two iterations; the REP goes on where it began."""
     leave_after(c, o)
-    c.ip = o.ip
-    c.rep_left = c.slice_end - <uint64_t>c.left
-    c.rep_last = o.fip - 2
+    c.arch.ip = o.ip
+    c.events.rep_left = c.run.slice_end - <uint64_t>c.run.left
+    c.events.rep_last = o.fip - 2
     return NULL
 
 
@@ -305,26 +305,26 @@ cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
     while True:
         together = what != S_INS and what != S_OUTS and bulk(c, o, what, size) != 0
         if together and what != S_MOVS and what != S_STOS:
-            c.left -= 1                          # no stop before the one that AL and the flags are left to
+            c.run.left -= 1                          # no stop before the one that AL and the flags are left to
             continue
         if not together:
             if not iteration(c, o, what, size):
-                return c.go
+                return c.run.go
             step_reg(c, o, CX, -1)
-        if what == S_INS and c.ins_count and c.ins_pos == c.ins_count:
+        if what == S_INS and c.reads.ins_count and c.reads.ins_pos == c.reads.ins_count:
             forget_batch(c)                      # it is stored: the REP itself goes on at the next run
             return leave_rep(c, o)
         if index_reg(c, o, CX) == 0:
             break
-        if (what == S_CMPS or what == S_SCAS) and (c.res == 0) == (o.imm & S_REPNE != 0):
+        if (what == S_CMPS or what == S_SCAS) and (c.arch.res == 0) == (o.imm & S_REPNE != 0):
             break
-        buffered = what == S_INS and c.ins_pos < c.ins_count
-        if c.attn & ~ATTN_LOOK or (c.attn and not buffered) or c.left < 1 or (
-                at_get_floor(&c.floor) != 0 and not buffered):
-            c.finish = buffered
+        buffered = what == S_INS and c.reads.ins_pos < c.reads.ins_count
+        if c.run.attn & ~ATTN_LOOK or (c.run.attn and not buffered) or c.run.left < 1 or (
+                at_get_floor(&c.run.floor) != 0 and not buffered):
+            c.reads.finish = buffered
             return leave_rep(c, o)
-        c.left -= 1
-    if c.attn:
+        c.run.left -= 1
+    if c.run.attn:
         return leave_after(c, o)
     o = o + 1
     return GO(c, o)

@@ -14,7 +14,7 @@ cdef inline Op* port_in(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
 cdef Op* in_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
     cdef uint64_t v = bus_read(c, o, BUS_PIO, port, size)
     if RARELY(v == LOAD_FAILED):
-        return c.go
+        return c.run.go
     put_reg(c, 0, size, <uint32_t>v)
     o = o + 1
     return GO(c, o)
@@ -37,7 +37,7 @@ cdef inline Op* port_out(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
 
 cdef Op* out_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
     bus_write(c, o, BUS_PIO, port, size, reg(c, 0, size))
-    if c.attn:
+    if c.run.attn:
         return leave_after(c, o)
     o = o + 1
     return GO(c, o)
@@ -47,7 +47,7 @@ cdef Op* out_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
 # again to have its logged answer is run by itself.
 
 cdef inline Op* in_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
-    if RARELY(c.stepping):
+    if RARELY(c.run.stepping):
         return in_bus(c, o, port, 1)
     P8(c, O_AL)[0] = <uint8_t>chip_read_byte(c.vm, kind, port, virtual_ns(c, o))
     if kind == RANGE_PIC:
@@ -62,8 +62,8 @@ cdef inline Op* out_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
 
 cdef inline Op* behind_chip(CPU* c, Op* o, int kind, bint moved) noexcept nogil:
     if RARELY(chip_look(c, o, kind, moved)):
-        c.attn |= ATTN_LOOK
-    if RARELY(c.attn or c.request):
+        c.run.attn |= ATTN_LOOK
+    if RARELY(c.run.attn or c.threads.request):
         return leave_after(c, o)
     o = o + 1
     return GO(c, o)
@@ -129,15 +129,15 @@ cdef Op* vmcall(CPU* c, Op* o) noexcept nogil:
     """0F 01 C1, the project's hypercall: the number in EAX is looked up in the third ioeventfd table (value EBX);
     without an entry it exits, and the caller's reply becomes EAX."""
     cdef IoEntry* e
-    if not rings_again(&c.rings, BUS_HYPERCALL, c.r[AX], 4, c.r[BX]):
-        e = iotable_find(c.vm.iotable, BUS_HYPERCALL, c.r[AX], 4, c.r[BX])
+    if not rings_again(&c.rings, BUS_HYPERCALL, c.arch.r[AX], 4, c.arch.r[BX]):
+        e = iotable_find(c.vm.iotable, BUS_HYPERCALL, c.arch.r[AX], 4, c.arch.r[BX])
         if e == NULL:
             return hypercall_exit(c, o)
-        rings_ring(&c.rings, e, 4, c.r[BX])
+        rings_ring(&c.rings, e, 4, c.arch.r[BX])
     o = o + 1
     return GO(c, o)
 
 
 cdef Op* hypercall_exit(CPU* c, Op* o) noexcept nogil:
-    add_exit(c, o, EXIT_HYPERCALL, c.r[AX], 4, 1, 1, c.r[BX])
+    add_exit(c, o, EXIT_HYPERCALL, c.arch.r[AX], 4, 1, 1, c.arch.r[BX])
     return leave_after(c, o)
