@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("PYX86EMU_SHARED") or ROOT.parent / "shared")
 sys.path.append(str(ROOT))  # helpers: `from tests.harness import Guest`
+# An `assert` in these says what it saw, as one in a test does.
+pytest.register_assert_rewrite("tests.harness", "tests.rows")
 CI = os.environ.get("CI") == "true"
 # Set by the Makefile for the builds in .build/; see CONTRIBUTING.md.
 BUILD = os.environ.get("PYX86EMU_BUILD") or "release"
