@@ -403,7 +403,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         c.run.left -= o.n
         trampoline(c, o)
         finish_slice(c)
-        go_where_told(c)
+        apply_moved(c)
     rings_new_slice(&c.rings)
     go_outside(c)
 
@@ -416,7 +416,7 @@ cdef void trap_step(CPU* c) noexcept nogil:
     if breakpoints:
         c.arch.rest &= ~<uint32_t>F_RF                # RF holds off a breakpoint for one instruction only
     step_one(c)
-    go_where_told(c)
+    apply_moved(c)
     if breakpoints and c.events.rep_left == c.run.retired:
         c.arch.rest |= F_RF                           # the same instruction goes on: a REP
     if (trap and c.run.retired != was and not c.events.no_trap and c.run.why == EXIT_NONE and not c.reads.finish

@@ -73,7 +73,7 @@ cdef inline Op* go_to(CPU* c, Op* o, uint32_t ip) noexcept nogil:
         leave_after(c, o)
         c.arch.ip = ip
         return NULL
-    return take_again(c, o, ip)
+    return take_guess(c, o, ip)
 
 
 cdef Op* call16_rel(CPU* c, Op* o) noexcept nogil:
@@ -209,7 +209,7 @@ cdef inline Op* iret(CPU* c, Op* o, int size) noexcept nogil:
     c.events.nmi_masked = 0
     fl_load(c, <uint32_t>flags,
             c.m.flags_writable if size == 2 else c.m.eflags_writable | F_RF)
-    if c.arch.rest & F_TF or c.events.nmi or (c.arch.rest & F_IF and wanted(c)):
+    if c.arch.rest & F_TF or c.events.nmi or (c.arch.rest & F_IF and interrupt_waits(c)):
         leave_after(c, o)
         c.arch.ip = <uint32_t>ip
         return NULL

@@ -215,7 +215,7 @@ cdef Op* pushf32(CPU* c, Op* o) noexcept nogil:
 
 cdef inline Op* flags_loaded(CPU* c, Op* o) noexcept nogil:
     """After POPF or STI: an interrupt or a trap may be due now. Ends its block."""
-    if c.arch.rest & F_TF or (c.arch.rest & F_IF and wanted(c)):
+    if c.arch.rest & F_TF or (c.arch.rest & F_IF and interrupt_waits(c)):
         return leave_after(c, o)
     return follow(c, o)
 

@@ -39,7 +39,7 @@ cdef Op* sti(CPU* c, Op* o) noexcept nogil:
     if not c.arch.rest & F_IF:
         set_shadow(c, o, 0)
     c.arch.rest |= F_IF
-    if wanted(c):
+    if interrupt_waits(c):
         return leave_after(c, o)
     return follow(c, o)
 

@@ -207,7 +207,7 @@ cdef int run_test(CPU* c, Test* t, int way) noexcept nogil:
         t.more = 2 if way == REWRITTEN else 1
         spent += t.more
     most = spent
-    if t.length and not t.after[13] & F_TF:      # the HLT ends the run: allow for a whole block after a fault
+    if t.length and not t.after[13] & F_TF:      # the HLT ends the run; a whole block must fit even if it faults
         most += 64
     for turn in range(2):                        # the second turn uses the blocks that the first has built
         start = c.run.retired
