@@ -145,9 +145,9 @@ cdef struct RunState:            # limits of the run, memory tables, and scratch
     uintptr_t* ram               # RAM and ROM, whatever breakpoints there are
     uintptr_t* holes             # 0: no memory, a store goes to the bus at once. With breakpoints on data: never 0
     Op* go                       # what a handler returns after a load or store that failed
-    uint32_t ea                  # effective address of a 67h form, or of a read-modify-write
-    uint32_t tmp                 # memory operand of two-op forms
-    uint32_t tmp2
+    uint32_t ea                  # effective address with prefix 67h, or of a read-modify-write
+    uint32_t tmp                 # memory operand of an instruction of several ops
+    uint32_t tmp2                # second one: a selector, or an immediate that is read when it is used
     uint32_t skip                # all ones: the predicated instructions that follow change nothing; else 0
     uint32_t attn                # ATTN_*: why the block must be left after the running instruction
     uint64_t slice_end           # retired count at which left is 0
@@ -157,7 +157,7 @@ cdef struct RunState:            # limits of the run, memory tables, and scratch
     uint64_t wall                # host ns at which run() ends; FOREVER: none
     int why                      # EXIT_*: why the run ends
     int error
-    bint stepping                # one instruction is being run by itself
+    bint stepping                # one instruction is executed by itself
 
 cdef struct SystemState:         # registers that only system instructions use
     uint32_t idt_base
@@ -193,7 +193,7 @@ cdef struct BlockState:          # decoded code, see blocks.pxi
     uint32_t depth               # where the next CALL goes in `calls`
     uint8_t* codemap             # by canonical address, one bit per byte: 1 if a block was decoded from it
     Block** list                 # by canonical granule: the blocks with bytes in it
-    uint64_t* dirty_code         # granules that other vCPUs wrote to
+    uint64_t* dirty_code         # one bit per canonical granule: another vCPU or the host wrote to code in it
     Op** pool                    # chunks of memory for blocks
     int pools                    # chunks there are
     int pool_used                # op slots used in the last one

@@ -4,7 +4,7 @@
 # uses memory tables that are all 0. So every access takes the slow path, which calls watch().
 
 cdef enum:
-    DR6_BD = 0x2000              # MOV DR while DR7 has GD
+    DR6_BD = 0x2000              # MOV to or from a debug register while DR7 has GD
     DR6_BS = 0x4000              # single step
     DR7_GD = 0x2000
 

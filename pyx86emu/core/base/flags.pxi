@@ -97,7 +97,7 @@ cdef inline void fl_cf_of(CPU* c, uint32_t cf, uint32_t of) noexcept nogil:
 
 
 cdef inline uint32_t fl_all(CPU* c) noexcept nogil:
-    """EFLAGS."""
+    """The value of EFLAGS."""
     return (c.arch.rest | fl_cf(c) | fl_pf(c) << 2 | fl_af(c) << 4 | fl_zf(c) << 6 | fl_sf(c) << 7
             | fl_of(c) << 11)
 

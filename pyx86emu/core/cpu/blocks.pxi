@@ -9,7 +9,7 @@
 #   t0, t1         links in the last op of a block to the blocks that follow it
 #
 # A block whose bytes were overwritten is stale. It is taken off its lists, but links and hash still lead to it. Its
-# first op is then stale_block(), which decodes it again in the same place. So no list of the links to a block is needed.
+# first op is then stale_block(), which decodes it again in the same place. So a block need not know the links to it.
 
 cdef inline Block* header(Op* first) noexcept nogil:
     return <Block*>(first - 1)
