@@ -15,7 +15,7 @@ class _HasFileno(Protocol):
     def fileno(self) -> int: ...
 
 EventFdLike: TypeAlias = int | _HasFileno | Doorbell | None
-#: On Python 3.11 the types of numpy do not say that an array is a buffer.
+#: On Python 3.11 the types of numpy do not declare that an array is a buffer.
 _Bytes: TypeAlias = Buffer | NDArray[Any]
 BusName: TypeAlias = Literal["pio", "mmio", "hypercall"]
 

@@ -1,4 +1,4 @@
-# VMs and vCPUs begin and end here: allocated, set to the state after RESET, freed, and left alone by a fork.
+# The structs of VMs and vCPUs begin and end here: allocate, set to the state after RESET, free.
 
 cdef VM* new_vm() except NULL:
     cdef VM* vm = <VM*>calloc(1, sizeof(VM))
@@ -20,7 +20,7 @@ cdef VM* new_vm() except NULL:
 
 
 cdef void free_vm(VM* vm) noexcept:
-    """Drop one reference; the last of a Vm, its vCPUs and its memory slots frees the tables."""
+    """Drop one reference. A Vm, its vCPUs and its memory slots each hold one; the last one frees the tables."""
     vm.refs -= 1
     if vm.refs > 0:
         return
@@ -39,7 +39,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
         raise MemoryError("no memory for a vCPU")
     c.blocks.hash = <Op**>calloc(HASH, sizeof(Op*))
     forget_calls(c)
-    c.blocks.codemap = <uint8_t*>calloc(GRANULES * 32 + 1, 1)       # two bytes are read at once
+    c.blocks.codemap = <uint8_t*>calloc(GRANULES * 32 + 1, 1)       # +1: two bytes are read at once
     c.blocks.list = <Block**>calloc(GRANULES, sizeof(Block*))
     c.blocks.dirty_code = <uint64_t*>calloc(GRANULES // 64, 8)
     c.blocks.pool = <Op**>calloc(MAX_CHUNKS, sizeof(Op*))
@@ -50,7 +50,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     c.vm = vm
     c.chips = vm.chips
     vm.refs += 1
-    c.no = MAX_VCPUS                             # in no table yet
+    c.no = MAX_VCPUS                             # not yet in vm.cpu
     c.run.ram = vm.mem.rd
     c.run.look = FOREVER
     c.reads.asked_tag = FOREVER
@@ -75,7 +75,7 @@ cdef void free_cpu(CPU* c) noexcept:
 
 
 cdef void reset_cpu(CPU* c) noexcept nogil:
-    """The state after RESET (80386 PRM 10.1); decoded blocks and counts stay."""
+    """Set the state after RESET (80386 PRM 10.1). Decoded blocks and the count of instructions stay."""
     memset(c.arch.r, 0, sizeof(c.arch.r))
     memset(c.arch.sb, 0, sizeof(c.arch.sb))
     memset(c.system.cr, 0, sizeof(c.system.cr))
