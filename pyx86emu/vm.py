@@ -6,15 +6,6 @@ from . import _core
 from .bus import Bus
 from .clock import Clock
 
-#: Ports that the core answers itself when it has the interrupt chips.
-IN_CORE = (
-    (0x20, 2, "the interrupt controller"),
-    (0x40, 4, "the interval timer"),
-    (0x61, 1, "system control port B"),
-    (0xA0, 2, "the interrupt controller"),
-    (0x4D0, 2, "the interrupt controller"),
-)
-
 
 class Vm(_core.Vm):
     """A virtual machine without parts: memory slots, vCPUs, ioeventfds, and two buses for devices.
@@ -39,7 +30,7 @@ class Vm(_core.Vm):
         super().__init__(accel, irqchip, shift=shift, clock=clock)
         self.clock = Clock(self)
         """The guest's time, and timers on it."""
-        self.pio = Bus(self, "pio", self.clock, IN_CORE if irqchip else ())
+        self.pio = Bus(self, "pio", self.clock)
         """The ports."""
         self.mmio = Bus(self, "mmio", self.clock)
         """Guest-physical addresses outside RAM."""

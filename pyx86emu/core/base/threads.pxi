@@ -63,12 +63,12 @@ cdef void lock_from_core(CPU* c) noexcept nogil:
 cdef void mark_chip_ports(VM* vm) noexcept nogil:
     """Where ops_io.pxi may take the short way, without lock and search. Once for a new Vm: these ranges never move, and
     no other may overlap them."""
-    cdef Range* r
+    cdef PyObject* r
     cdef int port
     for port in range(CHIP_PORTS):
-        r = range_at(vm, BUS_PIO, port, 1)
+        r = answering(vm, BUS_PIO, port, 1)
         if r != NULL and not vm.host_clock:
-            vm.chip_ports[port] = <uint8_t>r.kind
+            vm.chip_ports[port] = <uint8_t>kind_of(r)
 
 
 cdef void share_chips(VM* vm) noexcept nogil:

@@ -25,32 +25,19 @@ cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm se
     uintptr_t closed[GRANULES]   # all 0: every access takes a look
     uintptr_t filled[GRANULES]   # no 0, once somebody uses it: no hole is a short way
 
-cdef struct Range:               # a device on a bus
-    uint64_t lo
-    uint64_t hi                  # last address
-    int kind
-    int max_size
-    PyObject* token              # the pair of bound methods, kept by Vm._tokens as long as the range is here; or NULL
-    PyObject* read               # of the token; NULL: its owner pulls
-    PyObject* write
-
-cdef struct Ranges:              # sorted, without overlaps
-    int count
-    int room
-    Range item[1]
-
-cdef enum:
-    RANGE_PYTHON = 0
-    RANGE_PULL = 1
+cdef enum:                       # who answers a Range. Those up to RANGE_PULL exit
+    RANGE_CLAIMED = 0            # nobody yet: its device is being attached
+    RANGE_PULL = 1               # its device, once somebody calls dispatch() with the exit
     RANGE_PIC = 2
     RANGE_PIT = 3
     RANGE_PORT61 = 4
+    RANGE_PUSH = 5               # its device, called by the core
     CHIP_PORTS = 256             # all of theirs but ELCR
 
 cdef struct VM:                  # what the vCPUs of a Vm share without the GIL
     Mem* mem
     IoTable* iotable
-    Ranges* ranges[2]
+    PyObject* ranges[2]          # of each bus a tuple of Range, kept by the RangeTable of the Vm
     uint8_t chip_ports[CHIP_PORTS]      # see sync.pxi
     Slot slots[MAX_SLOTS]
     int nslots

@@ -124,28 +124,17 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
 
 cdef uint64_t ins_value(CPU* c, Op* o, int size) noexcept nogil:
     """What INS reads: the next element of an answered batch, or the port."""
-    cdef uint64_t v = 0
+    cdef uint64_t v
     cdef int n
     cdef uint32_t port = P16(c, 4 * DX)[0]
-    cdef Range* r
-    if c.reads.ins_size != size:
-        forget_batch(c)                          # its first elements made another instruction of this one
-    if c.reads.ins_pos < c.reads.ins_count:
-        memcpy(&v, c.reads.ins_data + c.reads.ins_pos * size, size)
-        c.reads.ins_pos += 1
+    if next_of_batch(c, size, &v):
         return v
-    if o.imm & (S_REP | S_REPNE):
-        r = range_at(c.vm, BUS_PIO, port, size)
-        if r == NULL or r.kind == RANGE_PULL:
-            n = ins_batch(c, o, size)
-            add_exit(c, o, EXIT_IO, port, size, n, 0, 0)
-            memset(c.reads.ins_data, 0, sizeof(c.reads.ins_data))
-            c.reads.ins_count = n
-            c.reads.ins_pos = 0
-            c.reads.ins_size = size
-            c.reads.pending = 1
-            c.run.go = leave_at(c, o)
-            return LOAD_FAILED
+    if o.imm & (S_REP | S_REPNE) and answering(c.vm, BUS_PIO, port, size) == NULL:
+        n = ins_batch(c, o, size)
+        add_exit(c, o, EXIT_IO, port, size, n, 0, 0)
+        begin_batch(c, n, size)
+        c.run.go = leave_at(c, o)
+        return LOAD_FAILED
     return bus_read(c, o, BUS_PIO, port, size)
 
 

@@ -1,11 +1,5 @@
 # Vm: the Python face of memory, buses and lines. Knows tables, not opcodes.
 
-cdef int RANGE_KIND[3]
-RANGE_KIND[0] = RANGE_PIC
-RANGE_KIND[1] = RANGE_PIT
-RANGE_KIND[2] = RANGE_PORT61
-
-
 cdef class Vm:
     """A virtual machine: memory slots, two buses, ioeventfds, interrupt lines; vCPUs run in it.
 
@@ -23,7 +17,8 @@ cdef class Vm:
     cdef IoTable* iotable
     cdef list _slots
     cdef list _vcpus
-    cdef dict _tokens                        # of the ranges, by address: so the garbage collector sees their methods
+    cdef RangeTable pio                      # who answers the ports, and the addresses outside memory
+    cdef RangeTable mmio
     cdef public object _timer
     cdef object _irqfds
     cdef bint made                           # __init__ has been called
@@ -37,11 +32,11 @@ cdef class Vm:
         self.vm.owner = <PyObject*>self
         self._slots = []
         self._vcpus = []
-        self._tokens = {}
+        self.pio = new_table(self, BUS_PIO)
+        self.mmio = new_table(self, BUS_MMIO)
         live_vms.add(self)
 
     def __init__(self, accel="interp", irqchip=False, *, shift=7, clock="virtual"):
-        cdef Range mine, other
         if self.made:
             raise RuntimeError("a Vm is initialised once: make another one")
         if accel != "interp":
@@ -62,17 +57,21 @@ cdef class Vm:
             self.vm.irqchip_on = 1
             irqchip_reset(&self.vm.chip)
             pit_reset(&self.vm.pit, 0)
-            memset(&mine, 0, sizeof(mine))
-            mine.max_size = 1
-            for base, length, kind in ((0x20, 2, 0), (0x40, 4, 1), (0x61, 1, 2), (0xA0, 2, 0), (0x4D0, 2, 0)):
-                mine.lo, mine.hi, mine.kind = base, base + length - 1, RANGE_KIND[kind]
-                if self.add_range(BUS_PIO, &mine, &other) != CHANGED:
-                    raise MemoryError("no memory for the ports of the interrupt chips")
+            chips = (
+                chip_range(self, 0x20, 2, RANGE_PIC, "the interrupt controller"),
+                chip_range(self, 0x40, 4, RANGE_PIT, "the interval timer"),
+                chip_range(self, 0x61, 1, RANGE_PORT61, "system control port B"),
+                chip_range(self, 0xA0, 2, RANGE_PIC, "the interrupt controller"),
+                chip_range(self, 0x4D0, 2, RANGE_PIC, "the interrupt controller"),
+            )
+            if self.pio.put(self.pio.items, chips) != CHANGED:
+                self.open()
             mark_chip_ports(self.vm)
 
     def __dealloc__(self):
         if self.vm != NULL:
             self.vm.owner = NULL
+            self.vm.ranges[BUS_PIO] = self.vm.ranges[BUS_MMIO] = NULL
             free_vm(self.vm)
 
     def __enter__(self):
@@ -330,61 +329,13 @@ cdef class Vm:
         self.open()
         return None if gsi is None else irq_gsi(self, gsi)
 
-    def _attach(self, bus, base, length, read, write, max_size):
-        """A range of a bus for methods read(delta, size) and write(delta, size, value), called by the core; None, None:
-        accesses exit. Returns a token for _detach. BusError: it overlaps another range, or is none; ValueError: bus,
-        max_size; TypeError: methods that cannot be called; OSError EBADF: the Vm is closed."""
-        cdef Range mine, other
-        cdef int status, number
-        cdef tuple token
-        memset(&mine, 0, sizeof(mine))
-        self.open()
-        if bus not in ("pio", "mmio"):
-            raise ValueError(f"there is no bus {bus!r} for devices: use 'pio' or 'mmio'")
-        number = BUS_PIO if bus == "pio" else BUS_MMIO
-        mine.lo = natural(base, "base")
-        mine.hi = natural(length, "length")
-        if mine.hi == 0 or mine.lo + (mine.hi - 1) < mine.lo:
-            raise BusError(f"no range of {shown(mine.hi)} bytes begins at {shown(mine.lo)}: give it a length that fits")
-        mine.hi += mine.lo - 1
-        max_size = exact(max_size, "max_size")
-        if max_size not in (1, 2, 4, 8):
-            raise ValueError(f"max_size={shown(max_size, 'd')}: a device takes 1, 2, 4 or 8 bytes at a time")
-        mine.max_size = max_size
-        if read is None and write is None:
-            mine.kind = RANGE_PULL
-        elif callable(read) and callable(write):
-            mine.kind = RANGE_PYTHON
-            mine.read, mine.write = <PyObject*>read, <PyObject*>write
-        else:
-            raise TypeError("a range is answered by two functions, read and write, or by None and None")
-        token = (read, write)                    # a new object, whatever is in it
-        mine.token = <PyObject*>token
-        key = <uintptr_t>mine.token
-        self._tokens[key] = token                # before the core has it: it must not go
-        status = self.add_range(number, &mine, &other)
-        if status == CHANGED:
-            return token
-        self._tokens.pop(key, None)
-        if status == TAKEN:
-            raise BusError(f"range {mine.lo:#x}-{mine.hi:#x} overlaps {other.lo:#x}-{other.hi:#x} on the {bus} bus: "
-                           "detach that one first")
-        self.open()
-        raise MemoryError("no memory for a device range")
-
-    def _detach(self, token):
-        """When this returns, the methods are called no more. Harmless for a range that has gone."""
-        self.stop()
-        range_remove(self.vm, <PyObject*>token)
-        self.resume(False)
-        self._tokens.pop(<uintptr_t><PyObject*>token, None)
-
-    cdef int add_range(self, int bus, Range* mine, Range* other) noexcept:
-        cdef int status
-        self.stop()
-        status = CLOSED if self.closed else range_add(self.vm, bus, mine, other)
-        self.resume(False)
-        return status
+    def ranges(self, bus):
+        """The table of the ranges of a bus, "pio" or "mmio". ValueError: another bus."""
+        if bus == "pio":
+            return self.pio
+        if bus == "mmio":
+            return self.mmio
+        raise ValueError(f"there is no bus {bus!r} for devices: use 'pio' or 'mmio'")
 
     def _chip_read(self, port, size):
         """Read a port of the in-core chips from the host, None where there is none."""
@@ -414,8 +365,8 @@ cdef class Vm:
 
     cdef int chip_at(self, uint64_t port, int size) noexcept:
         """Which of our chips has these ports, -1: none."""
-        cdef Range* r = range_at(self.vm, BUS_PIO, port, size)
-        return -1 if r == NULL or r.kind == RANGE_PYTHON or r.kind == RANGE_PULL else r.kind
+        cdef PyObject* r = range_at(self.vm.ranges[BUS_PIO], port, size)
+        return kind_of(r) if r != NULL and in_core(kind_of(r)) else -1
 
     cdef int lock_chips(self) noexcept:
         """Lock PIC and PIT. The caller keeps the GIL and obeys the rules of stop() until unlock_chips().
@@ -525,8 +476,7 @@ cdef class Vm:
         `time`, `a20`, `irq_line` and `set_timer` still answer, and what removes something finds nothing."""
         cdef IoTable* empty
         cdef IoTable* table
-        cdef Ranges* ranges[2]
-        cdef int bus
+        cdef tuple ports, addresses, none = ()
         if self.closing or self.closed and self.iotable == NULL:
             return
         self.closed = self.closing = True
@@ -543,17 +493,14 @@ cdef class Vm:
             self.iotable = NULL
             self.vm.iotable = empty
             self.vm.nslots = 0
-            for bus in range(2):
-                ranges[bus] = self.vm.ranges[bus]
-                self.vm.ranges[bus] = NULL
+            ports, addresses = self.pio.items, self.mmio.items      # released last: that may call Python
+            self.pio.put_in_core(none)
+            self.mmio.put_in_core(none)
             self.resume(True)
             iotable_free(table)
-            for bus in range(2):
-                free(ranges[bus])
         finally:
             self.closing = False
         slots, self._slots = self._slots, []
         for slot in slots:
             (<MemorySlot>slot).vm = None
-        tokens, self._tokens = self._tokens, {}
         timer, self._timer = self._timer, None
