@@ -79,17 +79,17 @@ cdef enum:                       # c.debug.singlestep
     STEP_ALWAYS = 1
     STEP_ONCE = 2
 
-cdef enum:                       # KVM's exit reasons, and ours
-    EXIT_NONE = 0
+cdef enum:                       # ExitReason's names and numbers (tests/test_exits.py), but for two
+    EXIT_NONE = 0                # the vCPU runs on
     EXIT_IO = 2
     EXIT_HYPERCALL = 3
     EXIT_DEBUG = 4
     EXIT_HLT = 5
     EXIT_MMIO = 6
-    EXIT_IRQ_WINDOW = 7
+    EXIT_IRQ_WINDOW_OPEN = 7
     EXIT_SHUTDOWN = 8
     EXIT_INTR = 10
-    EXIT_INTERNAL = 17
+    EXIT_INTERNAL_ERROR = 17
     EXIT_BUDGET = 0x1000
     EXIT_DEADLINE = 0x1001
     EXIT_RAISE = 0x2000          # a device raised; never seen outside

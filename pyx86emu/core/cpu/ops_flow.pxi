@@ -271,6 +271,6 @@ cdef Op* no_code(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* internal_error(CPU* c, Op* o, int what) noexcept nogil:
-    c.run.why = EXIT_INTERNAL
+    c.run.why = EXIT_INTERNAL_ERROR
     c.run.error = what
     return leave_at(c, o)

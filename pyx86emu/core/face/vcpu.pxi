@@ -341,7 +341,7 @@ cdef class Vcpu:
         e.reason = REASONS[c.run.why]
         e.cs = c.arch.sb[CS] >> 4
         e.ip = c.arch.ip & 0xFFFF
-        if c.run.why == EXIT_INTERNAL:
+        if c.run.why == EXIT_INTERNAL_ERROR:
             e.message = f"{MESSAGES[c.run.error]} at {e.cs:04x}:{e.ip:04x}"
         elif c.run.why == EXIT_DEBUG:
             e.dr6 = c.debug.dr6
