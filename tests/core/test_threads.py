@@ -41,14 +41,6 @@ def second(guest: Guest, at: int) -> Vcpu:
     return vcpu
 
 
-def _read(offset: int, size: int) -> int:
-    return 0
-
-
-def _write(offset: int, size: int, value: int) -> None:
-    pass
-
-
 # -- everything at once ---------------------------------------------------------------------------
 
 #: Counts, locks, calls, writes over its own and its neighbour's immediate, asks devices and bells.
@@ -95,7 +87,7 @@ def shake(guest: Guest, rng: random.Random) -> None:
         lambda: setattr(vm, "a20", not vm.a20),
         lambda: vm.ioeventfd(port, 1, fd=rng.choice((fd, Doorbell()))),
         lambda: [entry.deassign() for entry in vm.ioeventfds[1:][:1]],
-        lambda: vm.pio._vm._detach(vm.pio._vm._attach("pio", port, 1, _read, _write, 4)),
+        lambda: vm.pio.attach(PioDevice(), port).detach(),
         lambda: vm.write(CODE + 6, rng.randbytes(2)),
         lambda: vm.irqfd(5, fd).deassign(),
         lambda: vm.irq_line(rng.randrange(16), rng.random() < 0.5),
@@ -251,7 +243,7 @@ def test_two_threads_attach_devices() -> None:
 
         def churn(base: int) -> None:
             for n in range(1500):
-                vm._detach(vm._attach("pio", base + n % 7, 1, _read, _write, 4))
+                vm.pio.attach(PioDevice(), base + n % 7).detach()
 
         for each in [Running(partial(churn, b)) for b in (0x100, 0x200, 0x300)]:
             each.result(60)

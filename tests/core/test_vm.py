@@ -67,7 +67,7 @@ CALLS: dict[str, Callable[[Vm], object]] = {
     "create_vcpu": lambda v: v.create_vcpu(),
     "ioeventfd": lambda v: v.ioeventfd(0x510),
     "irqfd": lambda v: v.irqfd(5, 0),
-    "attach": lambda v: v._attach("pio", 5, 1, lambda *_: 0, lambda *_: None, 1),
+    "device_line": lambda v: v._device_line(None),
     "enter": lambda v: v.__enter__(),
 }
 
@@ -117,7 +117,6 @@ def test_a_vm_without_init_says_so(kind: type[Vm], name: str) -> None:
 
     assert (v.slots, v.vcpus, v.time, v.ioeventfds) == ((), (), 0, ())
     v.a20 = not v.a20
-    v._detach(None)
     assert repr(v).startswith("<Vm: 0 slots")
     v.close()
 
@@ -205,7 +204,7 @@ def test_many_threads_close_while_others_change_everything() -> None:
         for thread in threads:
             thread.result(60)
 
-        assert (v.slots, v.pio._owners) == ((), ())
+        assert (v.slots, v.pio._table.items) == ((), ())
 
 
 # -- numbers --------------------------------------------------------------------------------------
@@ -344,7 +343,7 @@ for n in range(10):
     attempt(low.move, 0x100000), attempt(low.dirty), attempt(vm.read, 0, 1 << 20)
     attempt(setattr, vm, "a20", True), attempt(vm.irq_line, 3, True)
     attempt(vm._chip_read, 0x20, 1)
-    attempt(vm._attach, "pio", 0x20, 1, print, print, 1), attempt(vm._chip_write, 0x20, 1, 0x20)
+    attempt(vm.pio.attach, PioDevice(), 0x20), attempt(vm._chip_write, 0x20, 1, 0x20)
     attempt(vm.pio.attach, PioDevice(), 0x300).detach()
     for slot in slots:
         if slot: attempt(slot.delete), attempt(slot.delete)
