@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.buffer cimport (
-    PyBUF_FORMAT, PyBUF_INDIRECT, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_CheckBuffer,
+    PyBUF_FORMAT, PyBUF_INDIRECT, PyBUF_ND, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_CheckBuffer,
     PyObject_GetBuffer,
 )
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -17,7 +17,7 @@ from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t, UINT64_MAX,
 )
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memchr, memcpy, memmove, memset
+from libc.string cimport memchr, memcpy, memmove, memset, strchr
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 from posix.types cimport time_t
 
@@ -104,14 +104,17 @@ cdef extern from "core/host.h" nogil:
     int lowest_one(uint32_t)
     uint64_t high64(uint64_t, uint64_t)
 
-# Calls upwards. A file uses names of the files before it; these few functions are called by a file below the one that
-# has them, each for a reason. (Cython needs no declaration for a call.) tests/arrows.py reads this list.
+# The files, in reading order. A file uses names of the layers before its own, and of its own; tests/arrows.py has the
+# layers and shows who uses whom. Cython needs no declaration for a call, so some calls can point upwards; each is in
+# this list, with its reason. Nothing else may.
 #
-#   decode_ops  cpu/blocks -> cpu/decode  a block is filled by the decoder, which names all handlers, and they use blocks
+#   decode_ops  cpu/blocks -> cpu/decode  a block is filled by the decoder; that names all handlers, and they use blocks
 #   call_timer  run -> face/vm            a timer is a Python function that the Vm keeps
 #   Vm          chips/access -> face/vm   an EOI may signal an irqfd, and those are Python's
 
+# What stands alone: it knows no vCPU, and the structs of the next layer have it as members.
 include "core/base/numbers.pxi"
+include "core/base/models.pxi"
 include "core/io/sinks.pxi"
 include "core/io/find.pxi"
 include "core/io/rings.pxi"
@@ -119,7 +122,8 @@ include "core/io/registry.pxi"
 include "core/chips/pic.pxi"
 include "core/chips/pit.pxi"
 include "core/chips/chips.pxi"
-include "core/base/models.pxi"
+
+# The state of a vCPU and of a VM, and what any other file may do to it.
 include "core/base/cpu.pxi"
 include "core/base/vmstate.pxi"
 include "core/base/flags.pxi"
@@ -128,9 +132,11 @@ include "core/base/threads.pxi"
 include "core/base/granules.pxi"
 include "core/base/debug.pxi"
 include "core/base/lifecycle.pxi"
-include "core/cpu/memory.pxi"
+
+# An instruction, and what it meets beyond RAM.
 include "core/chips/access.pxi"
 include "core/io/bus.pxi"
+include "core/cpu/memory.pxi"
 include "core/cpu/interrupts.pxi"
 include "core/cpu/blocks.pxi"
 include "core/cpu/ops_alu.pxi"
@@ -148,7 +154,13 @@ include "core/cpu/peephole.pxi"
 include "core/cpu/decode.pxi"
 include "core/cpu/forms.pxi"
 include "core/cpu/opcodes.pxi"
+
+include "core/observe.pxi"
+
+# From one instruction to a run.
 include "core/run.pxi"
+
+# What Python sees.
 include "core/face/errors.pxi"
 include "core/face/tables.pxi"
 include "core/face/slots.pxi"
@@ -160,5 +172,7 @@ include "core/face/vm.pxi"
 include "core/face/fork.pxi"
 include "core/face/dispatch.pxi"
 include "core/face/factories.pxi"
+
+# For the verbs conformance and bench; nothing above is for these alone.
 include "core/lab/vectors.pxi"
 include "core/lab/measure.pxi"

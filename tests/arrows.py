@@ -18,6 +18,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -176,6 +177,7 @@ class Statement:
 
     defines: list[str] = field(default_factory=list)
     ahead: list[str] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)  # those of C
     uses: dict[str, int] = field(default_factory=dict)
     points: dict[str, int] = field(default_factory=dict)  # structs that it only has pointers to
 
@@ -242,6 +244,7 @@ def statement(stream: list[Token]) -> Statement:
             declare(words[1:], found.defines, found)
         elif until(words, ":") != words:
             found.defines.append(text[at - 1])
+            found.functions.append(text[at - 1])
             use_function(words, at, found)
         else:
             found.ahead.append(text[at - 1])
@@ -423,12 +426,19 @@ class Core:
     ]  # from, to -> names, and where they are first used
     hooks: list[Hook]  # calls upwards that _core.pyx lists
     called: set[Hook]  # those that there are
+    users: dict[str, set[str]]  # C function -> the files that use it, its own too
 
-    def knots(self) -> list[list[str]]:
+    def knots(self, more: Iterable[tuple[str, str]] = ()) -> list[list[str]]:
+        """The sets of files that need each other; `more`: if there were these arrows too."""
         outline: dict[str, set[str]] = {name: set() for name in self.files}
-        for start, end in self.arrows:
+        for start, end in (*self.arrows, *more):
             outline[start].add(end)
         return knots(outline)
+
+    def needed(self, hook: Hook) -> bool:
+        """Would the call turn an arrow or tie a knot, if it were not listed?"""
+        more = (hook.caller, hook.home)
+        return place(hook.home) > place(hook.caller) or self.knots([more]) != self.knots()
 
     def turned(self) -> list[str]:
         """The arrows from a lower layer to a higher one."""
@@ -440,28 +450,36 @@ class Core:
         ]
 
 
+@cache
+def statements(source: str) -> list[Statement]:
+    """Read a file."""
+    return [statement(part) for part in split(list(tokens(source)), 0)]
+
+
 def read(root: Path) -> Core:
     """Read pyx86emu/_core.pyx of a checkout, and what it includes."""
     package = root / "pyx86emu"
     top = (package / "_core.pyx").read_text("utf-8")
     files = re.findall(r'^include "core/([\w/]+)\.pxi"', top, re.M)
     sources = {name: (package / f"core/{name}.pxi").read_text("utf-8") for name in files}
-    found = {
-        name: [statement(chunk) for chunk in split(list(tokens(text)), 0)]
-        for name, text in {TOP: top, **sources}.items()
-    }
+    found = {name: statements(text) for name, text in {TOP: top, **sources}.items()}
     defined: dict[str, str] = {}
-    for name, statements in found.items():
-        for each in statements:
+    for name, parts in found.items():
+        for each in parts:
             for word in each.defines:
                 defined.setdefault(word, name)
     ahead = {word for each in found[TOP] for word in each.ahead}
     hooks = [Hook(*match.groups()) for match in HOOK.finditer(top)]
+    users: dict[str, set[str]] = {
+        word: set() for each in found.values() for one in each for word in one.functions
+    }
     by_call = {(hook.name, hook.caller, hook.home): hook for hook in hooks}
     arrows: dict[tuple[str, str], dict[str, int]] = {}
     called: set[Hook] = set()
     for name in files:
         for each in found[name]:
+            for word in each.uses.keys() & users.keys() - set(each.functions):
+                users[word].add(name)
             points = {word: line for word, line in each.points.items() if word not in ahead}
             for word, line in (each.uses | points).items():
                 home = defined.get(word)
@@ -471,7 +489,7 @@ def read(root: Path) -> Core:
                     called.add(hook)
                 else:
                     arrows.setdefault((name, home), {}).setdefault(word, line)
-    return Core(files, defined, arrows, hooks, called)
+    return Core(files, defined, arrows, hooks, called, users)
 
 
 def knots(outline: dict[str, set[str]]) -> list[list[str]]:

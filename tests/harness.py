@@ -1,24 +1,41 @@
-"""The setting of the conformance rows: a small guest, its exits as text, a thread to run it in."""
+"""What tests share: a small guest, threads and processes to run it in. Knows no test."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Generic, Self, TypeVar
 
 from pyx86emu import Exit, ExitReason, Vcpu, Vm
 
+ROOT = Path(__file__).resolve().parents[1]
+
+T = TypeVar("T")
+
+# -- a guest --------------------------------------------------------------------------------------
+
+MODELS = ("8086", "80186", "80286", "80386", "80486")
+REGISTERS = (
+    *("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eip", "eflags"),
+    *("cs", "ds", "es", "ss", "fs", "gs"),
+)
 CODE = 0x1000
 STACK = 0x8000
 #: Every vector leads to a HLT of its own: the one of vector n is at HANDLERS + n.
 HANDLERS = 0x600
 #: No test guest runs longer than this without an exit.
 BUDGET = 1_000_000
-#: Seconds that a thread may take for what should happen at once.
-PATIENCE = 20.0
+#: again: jmp again
+FOREVER = b"\xeb\xfe"
 
 Answer = Callable[[Exit], bytes | int | None]
 
@@ -29,14 +46,19 @@ def program(listing: str) -> bytes:
 
 
 def vcpu(vm: Vm, code: str) -> Vcpu:
-    """A vCPU before `code`, in 64 KiB of RAM; segments are 0, and a stack is there."""
+    """The first vCPU of a Vm: `code` at 1000h, in 64 KiB of RAM that are added."""
     ram = vm.add_memory(0, 0x10000)
     data = program(code)
     ram[CODE : CODE + len(data)] = data
+    return another(vm, stack=STACK)
+
+
+def another(vm: Vm, at: int = CODE, stack: int = 0x7000) -> Vcpu:
+    """One more vCPU, which starts at 0000:at; its segments are 0."""
     made = vm.create_vcpu()
     for name in ("cs", "ds", "es", "ss"):
         setattr(made.regs, name, 0)
-    made.regs.ip, made.regs.sp = CODE, STACK
+    made.regs.ip, made.regs.sp = at, stack
     return made
 
 
@@ -133,6 +155,11 @@ class Guest:
             return f"DEBUG exc=1 pc={exit.pc:#x} dr6={exit.dr6:#x}"
         return f"{reason.name} {exit.message or ''}".strip()
 
+    def state(self) -> dict[str, int]:
+        """Every register, and a hash of RAM."""
+        regs = {name: getattr(self.vcpu.regs, name) for name in REGISTERS}
+        return regs | {"ram": hash(self.ram[0:0x10000])}
+
     def frame(self) -> str:
         """The frame below the initial stack pointer: ip, cs, flags in memory order."""
         return self.ram[STACK - 6 : STACK].hex()
@@ -157,6 +184,9 @@ class Guest:
         self.close()
 
 
+MakeGuest = Callable[..., Guest]
+
+
 def folded(texts: list[str]) -> list[str]:
     """A A B as "A x2", "B"."""
     out: list[tuple[str, int]] = []
@@ -168,42 +198,158 @@ def folded(texts: list[str]) -> list[str]:
     return [text if n == 1 else f"{text} x{n}" for text, n in out]
 
 
-class Running:
+# -- threads --------------------------------------------------------------------------------------
+
+#: Seconds that a thread may take for what should happen at once.
+PATIENCE = 20.0
+#: More instructions than a vCPU runs before it looks at what others want of it.
+LONG = 200_000
+
+
+class Running(Generic[T]):
     """Something in a thread of its own; what it raises comes out of `result()`."""
 
-    def __init__(self, function: Callable[[], object]) -> None:
+    def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
-        self._value: object = None
+        self._value: list[T] = []
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._main, daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self._main, daemon=True)
+        self.thread.start()
 
     def _main(self) -> None:
         try:
-            self._value = self._function()
+            self._value.append(self._function())
         except BaseException as error:  # handed to whoever asks for the result
             self._error = error
 
     @property
     def going(self) -> bool:
         """Whether it is still at it."""
-        return self._thread.is_alive()
+        return self.thread.is_alive()
 
-    def result(self, timeout: float = PATIENCE) -> object:
+    def result(self, timeout: float = PATIENCE) -> T:
         """Wait for it and hand out what it returned."""
-        self._thread.join(timeout)
-        assert not self._thread.is_alive(), f"still running after {timeout} s"
+        self.thread.join(timeout)
+        assert not self.thread.is_alive(), f"still running after {timeout} s"
         if self._error is not None:
             raise self._error
-        return self._value
+        return self._value[0]
 
 
-def wait_until(condition: Callable[[], bool], timeout: float = PATIENCE) -> None:
+def wait_until(condition: Callable[[], object], timeout: float = PATIENCE) -> None:
     """Wait until another thread has made the condition true."""
     end = time.monotonic() + timeout
+    turns = 0
     while not condition():
         assert time.monotonic() < end, f"not within {timeout} s"
-        time.sleep(0.001)
+        turns += 1
+        time.sleep(0.001 if turns > 100 else 0)
+
+
+def advance(vcpu: Vcpu, instructions: int = 1) -> None:
+    """Wait until another thread has run so many more instructions. It tells at each slice's end."""
+    start = vcpu.instructions
+    wait_until(lambda: vcpu.instructions >= start + instructions)
+
+
+@contextlib.contextmanager
+def running(vcpu: Vcpu) -> Iterator[Running[Exit]]:
+    """Another thread runs the vCPU, from before the block begins until it ends."""
+    run = Running(vcpu.run)
+    try:
+        advance(vcpu)
+        yield run
+    finally:
+        vcpu.kick()
+        run.result()
+
+
+@contextlib.contextmanager
+def switches_every(seconds: float) -> Iterator[None]:
+    """Let Python change threads that often."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(seconds)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def entered(function: Callable[[], T]) -> Running[T]:
+    """Call it in another thread; return when it waits, or computes, without the GIL.
+
+    Nothing but that lets this thread go on: no thread is asked to give the GIL up.
+    """
+    begun = threading.Lock()
+    begun.acquire()
+
+    def call() -> T:
+        begun.release()
+        return function()
+
+    with switches_every(1000):
+        run = Running(call)
+        begun.acquire()
+    return run
+
+
+@contextlib.contextmanager
+def meanwhile(action: Callable[[], object]) -> Iterator[None]:
+    """Call `action` in another thread, as soon as this one waits in the block without the GIL."""
+    gate = threading.Lock()
+    gate.acquire()
+
+    def act() -> None:
+        gate.acquire()
+        action()
+
+    other = Running(act)
+    with switches_every(1000):
+        gate.release()
+        yield
+    other.result()
+
+
+# -- processes ------------------------------------------------------------------------------------
+
+
+def python(
+    *arguments: object, timeout: float = 60, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with these arguments; what it says is text."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        **options,
+    )
+
+
+def in_child(function: Callable[[], object]) -> int:
+    """Fork, call it in the child, which has 20 seconds for it; its exit code, 0 if all was well."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            signal.alarm(20)
+            function()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+# -- counts ---------------------------------------------------------------------------------------
+
+
+def descriptors() -> int:
+    """How many descriptors this process has."""
+    return len(os.listdir("/proc/self/fd"))
 
 
 def count_of(fd: int) -> int:

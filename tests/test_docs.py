@@ -21,11 +21,10 @@ from pyx86emu.cli import options, status
 from pyx86emu.measure import boot, cpu, io, kernels
 from tests import pages, tree
 from tests.pages import PAGES, ROOT
+from tests.test_source import LAYERS
 
-#: Pages of which every line is short. The changelog is a list that grows at the top.
-SHORT = [page for page in PAGES if page.name != "CHANGELOG.md"]
-#: Pages that name files as they are now.
-PRESENT = SHORT
+#: Pages that name files as they are now. The changelog names what has gone, too.
+PRESENT = [page for page in PAGES if page.name != "CHANGELOG.md"]
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=pages.name)
 each_present_page = pytest.mark.parametrize("page", PRESENT, ids=pages.name)
@@ -33,7 +32,7 @@ each_present_page = pytest.mark.parametrize("page", PRESENT, ids=pages.name)
 # -- the text --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", SHORT, ids=pages.name)
+@each_page
 def test_no_line_is_longer_than_120_columns(page: Path) -> None:
     lines = page.read_text("utf-8").splitlines()
 
@@ -447,6 +446,12 @@ def test_contributing_shows_the_tree() -> None:
 
     assert text == tree.tree(tree.words(text)), "run: python tests/tree.py --write"
     assert "?" not in text, "say what the new directory is for"
+
+
+def test_contributing_shows_the_arrows_between_modules() -> None:
+    shown = next(fence for fence in pages.fences(CONTRIBUTING) if fence.text.startswith("errors "))
+
+    assert tuple(part.strip() for part in shown.text.split("<-")) == LAYERS
 
 
 def test_the_list_of_the_firmware_has_every_file() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pyx86emu import ExitReason, Machine, MmioDevice, PioDevice
 from tests.fuzz.cases import MODELS
-from tests.harness import CODE, Guest, program
+from tests.harness import CODE, Guest, MakeGuest, program
 
 
 @pytest.mark.parametrize("before", range(1, 40))
@@ -270,3 +270,27 @@ def test_triple_faults_without_end_stay_in_the_budget() -> None:
             before = machine.vcpu.instructions
             assert machine.run(max_instructions=n).reason is ExitReason.BUDGET
             assert machine.vcpu.instructions == before + n
+
+
+@pytest.mark.parametrize("opcode", ["c4c0", "c5c0", "ffd8", "ffe8"])
+@pytest.mark.parametrize("model", MODELS[:1])
+def test_far_pointer_in_a_register_stays_in_memory(
+    make_guest: MakeGuest, opcode: str, model: str
+) -> None:
+    """Such an instruction takes whatever is there, here an immediate that the guest rewrites."""
+    rewrite = program(
+        """
+        b90a00    ; mov cx,10
+        fe0e0810  ; again: dec byte [again+5]
+        04ff      ; add al,0xff
+        e2f8      ; loop again
+        """
+    )
+    use = bytes.fromhex(opcode) + program(
+        "26a0ffff a0ffff f4  ; mov al,[es:0xffff]; mov al,[0xffff]; hlt"
+    )
+    guest = make_guest(rewrite + use, model=model)
+
+    guest.vcpu.run(1000)
+
+    assert max(guest.vcpu.regs.es, guest.vcpu.regs.ds, guest.vcpu.regs.cs) <= 0xFFFF

@@ -1,11 +1,13 @@
-"""Interrupts that the host raises: where they come in, what they push, what they leave of a REP."""
+"""Interrupts: where they come in, what they push, what they leave of a REP, what ends a HLT."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from pyx86emu import ExitReason
-from tests.harness import CODE, STACK, Guest, program
+from tests.harness import BUDGET, CODE, STACK, Guest, MakeGuest, program
 
 MODELS = ("8086", "80186", "80286", "80386", "80486")
 HANDLER = 0x3000
@@ -187,3 +189,287 @@ def test_a_device_that_ins_stores_over_code(model: str) -> None:
         guest.exits()
 
         assert (guest.vcpu.regs.ax, guest.vcpu.regs.bx) == (0, 1)
+
+
+# -- lines ----------------------------------------------------------------------------------------
+
+
+GSI = 5
+
+
+LINE_VECTOR = 0x25
+
+
+#: The chips: vectors from 20h up, only line 5 open.
+CHIPS = program(
+    """
+    b011  ; mov al,0x11
+    e620  ; out 0x20,al
+    b020  ; mov al,0x20
+    e621  ; out 0x21,al
+    b004  ; mov al,4
+    e621  ; out 0x21,al
+    b001  ; mov al,1
+    e621  ; out 0x21,al
+    b0df  ; mov al,0xdf
+    e621  ; out 0x21,al
+    """
+)
+
+
+AFTER_CHIPS = CODE + len(CHIPS)
+
+
+def with_line_up(make_guest: MakeGuest, code: bytes, **options: Any) -> Guest:
+    """A guest that has line 5 waiting; its handler is a HLT at 3000h."""
+    guest = make_guest(CHIPS + code, irqchip=True, **options)
+    guest.vector(LINE_VECTOR, 0x3000)
+    guest.ram[0x3000:0x3001] = b"\xf4"
+    while guest.vcpu.regs.eip != AFTER_CHIPS:
+        guest.vcpu.step()
+    guest.vm.irq_line(GSI, True)
+    return guest
+
+
+def interrupted_at(guest: Guest) -> int:
+    """Run into the handler; the offset that the interrupt returns to, from the end of CHIPS."""
+    exit = guest.vcpu.run(BUDGET)
+    assert exit.reason is ExitReason.HLT
+    assert guest.vcpu.regs.eip == 0x3001
+    return guest.word((guest.vcpu.regs.ss << 4) + guest.vcpu.regs.sp) - AFTER_CHIPS
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_interrupt_comes_one_instruction_after_sti(make_guest: MakeGuest, model: str) -> None:
+    guest = with_line_up(
+        make_guest, program("fa fb 40 43 41  ; cli; sti; inc ax; inc bx; inc cx"), model=model
+    )
+
+    assert interrupted_at(guest) == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "offset"),
+    [
+        (program("fb 8ed3 8ed3 43 41  ; sti; mov ss,bx; mov ss,bx; inc bx; inc cx"), 3),
+        (program("680202 9d 43  ; push word 0x202; popf; inc bx"), 4),
+        (program("fb fa 43 41 fb 90 43  ; sti; cli; inc bx; inc cx; sti; nop; inc bx"), 6),
+    ],
+    ids=["a shadow is not renewed", "popf has none", "cli in the shadow wins"],
+)
+def test_shadows_last_one_instruction(make_guest: MakeGuest, code: bytes, offset: int) -> None:
+    assert interrupted_at(with_line_up(make_guest, code)) == offset
+
+
+@pytest.mark.parametrize(
+    ("code", "first"),
+    [
+        (program("8ed3 43 41  ; mov ss,bx; inc bx; inc cx"), 2),
+        (program("17 43 41  ; pop ss; inc bx; inc cx"), 1),
+    ],
+    ids=["mov ss", "pop ss"],
+)
+@pytest.mark.parametrize("model", MODELS)
+def test_loading_ss_holds_interrupts_off(
+    make_guest: MakeGuest, code: bytes, first: int, model: str
+) -> None:
+    guest = make_guest(CHIPS + code, irqchip=True, model=model)
+    guest.vector(LINE_VECTOR, 0x3000)
+    guest.ram[0x3000:0x3001] = b"\xf4"
+    while guest.vcpu.regs.eip != AFTER_CHIPS:
+        guest.vcpu.step()
+    guest.vcpu.regs.eflags |= 0x200
+    guest.vcpu.step()
+    assert guest.vcpu.regs.eip == AFTER_CHIPS + first
+
+    guest.vm.irq_line(GSI, True)
+
+    assert interrupted_at(guest) == first + 1
+
+
+def test_rep_is_interruptible_and_goes_on(make_guest: MakeGuest) -> None:
+    guest = make_guest(
+        CHIPS
+        + program(
+            "fb bf0040 b9b80b b007 f3aa  ; sti; mov di,0x4000; mov cx,3000; mov al,7; rep stosb"
+        ),
+        irqchip=True,
+    )
+    guest.vector(LINE_VECTOR, 0x3000)
+    handler = program(
+        "50 b020 e620 58 43 cf  ; push ax; mov al,0x20; out 0x20,al; pop ax; inc bx; iret"
+    )
+    guest.ram[0x3000 : 0x3000 + len(handler)] = handler
+    rep = AFTER_CHIPS + 9
+
+    assert guest.vcpu.run(10 + 4 + 1000).reason is ExitReason.BUDGET
+
+    regs = guest.vcpu.regs
+    assert (regs.eip, regs.cx, regs.di) == (rep, 2000, 0x4000 + 1000)
+    guest.vm.irq_line(GSI, True)
+    guest.vcpu.run(1 + 6)  # the interrupt is charged as an instruction, then the handler
+    assert guest.word(STACK - 6) == rep
+    assert (regs.bx, regs.cx) == (1, 2000)
+    guest.vm.irq_line(GSI, False)
+    assert guest.text() == "HLT"
+    assert (regs.cx, regs.di, regs.bx) == (0, 0x4000 + 3000, 1)
+    assert guest.ram[0x4000 : 0x4000 + 3001] == b"\7" * 3000 + b"\0"
+
+
+# -- injected -------------------------------------------------------------------------------------
+
+
+def test_injected_interrupt_is_delivered_once(make_guest: MakeGuest) -> None:
+    guest = make_guest(program("90 90 f4  ; nop; nop; hlt"), flags=0x202)
+    guest.vector(0x40, 0x3000)
+    guest.ram[0x3000:0x3002] = program("40 cf  ; inc ax; iret")
+
+    guest.vcpu.interrupt(0x40)
+
+    assert guest.text() == "HLT"
+    assert (guest.vcpu.regs.ax, guest.vcpu.regs.eflags) == (1, 0x202)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_nmi_ignores_if_and_waits_for_iret(make_guest: MakeGuest, model: str) -> None:
+    guest = make_guest(program("40 40  ; inc ax; inc ax"), model=model)
+    guest.vector(2, 0x3000)
+    handler = program("e699 cf  ; out 0x99,al; iret")
+    guest.ram[0x3000 : 0x3000 + len(handler)] = handler
+    guest.vcpu.run(1)
+
+    guest.vcpu.nmi()
+
+    assert guest.run().reason is ExitReason.IO
+    assert guest.word(STACK - 6) == CODE + 1
+    guest.vcpu.nmi()
+    assert guest.vcpu.run(1).reason is ExitReason.BUDGET  # the IRET comes first
+    assert guest.vcpu.regs.eip == CODE + 1
+    assert guest.run().reason is ExitReason.IO
+    assert guest.text() == "HLT"
+    assert guest.vcpu.regs.ax == 2
+
+
+def test_nmi_wakes_a_halted_vcpu(make_guest: MakeGuest) -> None:
+    guest = make_guest(program("f4 43  ; hlt; inc bx"))
+    guest.vector(2, 0x3000)
+    guest.ram[0x3000:0x3002] = program("40 cf  ; inc ax; iret")
+    assert guest.text() == "HLT"
+
+    guest.vcpu.nmi()
+
+    assert guest.text() == "HLT"
+    assert (guest.vcpu.regs.ax, guest.vcpu.regs.bx) == (1, 1)
+
+
+def test_nmi_does_not_lose_a_queued_interrupt(make_guest: MakeGuest) -> None:
+    guest = make_guest(program("90 90 fb 90 90  ; nop; nop; sti; nop; nop"))
+    for vector, code in (
+        (2, program("40 cf  ; inc ax; iret")),
+        (0x40, program("43 cf  ; inc bx; iret")),
+    ):
+        guest.vector(vector, 0x3000 + vector)
+        guest.ram[0x3000 + vector : 0x3002 + vector] = code
+    guest.vcpu.run(1)
+
+    guest.vcpu.interrupt(0x40, queue=True)
+    guest.vcpu.nmi()
+
+    assert guest.text() == "HLT"
+    assert (guest.vcpu.regs.ax, guest.vcpu.regs.bx) == (1, 1)
+
+
+# -- HLT ------------------------------------------------------------------------------------------
+
+
+def test_halt_ends_with_the_timer(make_guest: MakeGuest) -> None:
+    """Three ticks of 1,000 counts of 1,193,182 Hz, reached by jumps of virtual time."""
+    guest = make_guest(
+        CHIPS
+        + program(
+            """
+            b034    ; mov al,0x34
+            e643    ; out 0x43,al
+            b8e803  ; mov ax,1000
+            e640    ; out 0x40,al
+            88e0    ; mov al,ah
+            e640    ; out 0x40,al
+            b0fe    ; mov al,0xfe
+            e621    ; out 0x21,al
+            31db    ; xor bx,bx
+            fb      ; sti
+            f4      ; again: hlt
+            83fb03  ; cmp bx,3
+            72fa    ; jb again
+            fa      ; cli
+            f4      ; hlt
+            """
+        ),
+        irqchip=True,
+    )
+    guest.vector(0x20, 0x3000)
+    handler = program("43 b020 e620 cf  ; inc bx; mov al,0x20; out 0x20,al; iret")
+    guest.ram[0x3000 : 0x3000 + len(handler)] = handler
+
+    assert guest.text() == "HLT"
+
+    assert guest.vcpu.regs.bx == 3
+    assert abs(guest.vm.time - 3 * 1000 * 10**9 / 1193182) < 100_000
+
+
+def test_halt_that_nothing_can_end_exits(make_guest: MakeGuest) -> None:
+    guest = make_guest(program("fa f4 40  ; cli; hlt; inc ax"), irqchip=True)
+    guest.vector(2, 0x3000)
+    guest.ram[0x3000:0x3002] = program("43 cf  ; inc bx; iret")
+
+    for _ in range(2):  # with the chips, only an interrupt ends a HLT
+        assert guest.run().reason is ExitReason.HLT
+        assert guest.vcpu.regs.eip == CODE + 2
+
+    guest.vcpu.nmi()
+    assert guest.text() == "HLT"
+    assert (guest.vcpu.regs.ax, guest.vcpu.regs.bx) == (1, 1)
+
+
+# -- the trap flag --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_single_step_trap_after_every_instruction(make_guest: MakeGuest, model: str) -> None:
+    guest = make_guest(
+        program(
+            """
+            bf0050  ; mov di,0x5000
+            bb0001  ; mov bx,0x100
+            53      ; push bx
+            9d      ; popf
+            42      ; inc dx
+            b90300  ; mov cx,3
+            f3ac    ; rep lodsb
+            42      ; inc dx
+            e699    ; out 0x99,al
+            """
+        ),
+        model=model,
+    )
+    guest.vector(1, 0x3000)
+    handler = program(
+        """
+        55      ; push bp
+        89e5    ; mov bp,sp
+        50      ; push ax
+        8b4602  ; mov ax,[bp+2]
+        8905    ; mov [di],ax
+        83c702  ; add di,2
+        58      ; pop ax
+        5d      ; pop bp
+        cf      ; iret
+        """
+    )
+    guest.ram[0x3000 : 0x3000 + len(handler)] = handler
+
+    assert guest.run().reason is ExitReason.IO
+
+    returns = [guest.word(at) for at in range(0x5000, guest.vcpu.regs.di, 2)]
+    # After INC, after MOV, twice between the iterations, after the last, after INC.
+    assert returns == [0x1009, 0x100C, 0x100C, 0x100C, 0x100E, 0x100F]

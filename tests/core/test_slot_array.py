@@ -563,3 +563,13 @@ def test_a_block_of_writing_makes_nothing_dirty(
 def test_dirty_pages_need_a_log(slot: MemorySlot) -> None:
     with pytest.raises(FileNotFoundError, match="has no dirty log"):
         slot.dirty_pages()
+
+
+def test_an_array_of_python_objects_is_refused(vm: MakeVm) -> None:
+    """Its bytes are addresses of the host's."""
+    slot = vm().add_memory(AT, SIZE)
+
+    with pytest.raises(TypeError, match="not from Python objects in a ndarray"):
+        slot[AT : AT + 8] = np.array([object()])
+
+    assert slot[AT : AT + 8] == bytes(8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyx86emu import Vm
-from tests.harness import CODE, Guest, program
+from tests.harness import CODE, MODELS, Guest, MakeGuest, program
 
 #: MOV CR0,EBX; MOV ECX,CR0
 SET = program("0f22c3 0f20c1  ; mov cr0,ebx; mov ecx,cr0")
@@ -59,3 +59,14 @@ def test_lmsw_leaves_the_upper_bits_of_the_80286_set() -> None:
         assert guest.text() == "HLT"
 
         assert guest.vcpu.regs.bx == 0xFFF2
+
+
+@pytest.mark.parametrize("model", MODELS[3:])
+def test_code_behind_a_move_to_a_control_register_runs(make_guest: MakeGuest, model: str) -> None:
+    guest = make_guest(
+        program("0f20c0 0f22c0 43 43  ; mov eax,cr0; mov cr0,eax; inc bx; inc bx"), model=model
+    )
+
+    assert guest.text() == "HLT"
+
+    assert guest.vcpu.regs.bx == 2

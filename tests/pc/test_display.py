@@ -147,6 +147,13 @@ def test_two_threads_that_find_changes_at_the_same_time_hide_none(
     assert log.version not in seen
 
 
+def test_a_screen_shows_the_text_adapter(machine: MakeMachine) -> None:
+    m = machine()
+
+    with pytest.raises(TypeError, match="a Screen shows a TextVideo, not Screen"):
+        Screen(m.vm, m.screen, log_of(m))  # type: ignore[arg-type]
+
+
 def test_a_screen_of_a_closed_machine_has_a_version_still() -> None:
     with Machine() as m:
         before = m.screen.version

@@ -102,6 +102,19 @@ class Grid:
                 live = f"{template.upper()}[{op}][{i}]"
                 self.traits.append(f"    fuses({live}, {behind.upper()}[0][{cc}], {name})")
 
+    def three(self) -> None:
+        """SHL or SHR, a predicate on its carry, and XOR of the same register."""
+        for i, form in enumerate(("rr", "ri")):
+            for op, (j, s), cc in product(("SHL", "SHR"), enumerate(SIZES), (2, 3)):
+                name = self.handler(
+                    f"{op.lower()}{8 * s}_xor_{form}_p{cc}",
+                    f"shift_xor(c, o, {op}, {s}, {cc & 1}, {i})",
+                )
+                for flags in ("", "_DEAD"):
+                    third = f"PREDICATED_ALU_{form.upper()}{flags}[XOR][{j}]"
+                    first = f"SHIFT_RI[{op}][{j}], PREDICATE[0][{cc}]"
+                    self.traits.append(f"    fuses_three({first}, {third}, {1 - i}, {name})")
+
 
 def grid() -> str:
     g = Grid()
@@ -118,20 +131,7 @@ def grid() -> str:
     g.table("SHIFT_RC", g.by_size(SHIFT, "shift_rc", "rc"))
     g.fused(FUSED, "jcc")
     g.fused(FUSED_PREDICATE, "predicate")
-    for i, form in enumerate(("rr", "ri")):
-        g.table(
-            f"SHIFT_XOR_{form.upper()}",
-            [
-                [
-                    g.handler(
-                        f"{op.lower()}{8 * s}_xor_{form}_p{cc}",
-                        f"shift_xor(c, o, {op}, {s}, {cc & 1}, {i})",
-                    )
-                    for s in SIZES
-                ]
-                for op, cc in product(("SHL", "SHR"), (2, 3))
-            ],
-        )
+    g.three()
     for name in PLAIN:
         row = [g.handler(f"{name}{8 * s}", f"{name}(c, o, {s})") for s in SIZES]
         g.table(name.upper(), [row])

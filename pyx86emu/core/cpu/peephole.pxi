@@ -11,6 +11,7 @@ cdef enum:
     TRAITS = 1024
     OF_PREDICATE = 16            # what the condition of a predicate is more than that of its Jcc
     NO_CONDITION = 32
+    MOST_THREES = 48
 
 cdef struct Trait:
     Fn fn
@@ -23,6 +24,15 @@ cdef struct Trait:
     Fn predicated                # the same behind a predicate, or NULL
 
 cdef Trait TRAIT[TRAITS]         # hashed by fn; a NULL fn ends the search
+
+cdef struct Three:               # an op, a predicate, and the one instruction that it predicates, on the same register
+    Fn first
+    Fn third
+    uint8_t condition            # of the predicate
+    uint8_t other                # the third reads a register: another one
+    Fn all_                      # all three as one
+
+cdef Three THREES[MOST_THREES + 1]      # a NULL ends them
 
 
 cdef Trait* trait_of(Fn fn) noexcept nogil:
@@ -58,6 +68,14 @@ cdef void fuses(Fn fn, Fn behind, Fn both) noexcept nogil:
         t.fused = <Fn*>calloc(NO_CONDITION, sizeof(Fn))
     if t.fused != NULL:
         t.fused[trait_of(behind).condition] = both
+
+
+cdef void fuses_three(Fn first, Fn predicate_, Fn third, bint other, Fn all_) noexcept nogil:
+    cdef int i = 0
+    while THREES[i].first != NULL:
+        i += 1
+    if i < MOST_THREES:
+        THREES[i] = Three(first, third, trait_of(predicate_).condition, other, all_)
 
 
 cdef void fill_traits() noexcept nogil:
@@ -99,21 +117,17 @@ cdef void fill_traits() noexcept nogil:
     fill_fused()
 
 
-cdef Fn shift_register(Op* o, int condition) noexcept nogil:
-    """The handler for `o`, the predicate of this condition behind it, and what that predicates; NULL: there is none."""
-    cdef int i, op
-    cdef Fn xor
-    if condition & ~1 != OF_PREDICATE + 2 or o[1].src != 1 or o[2].dst != o.dst:
+cdef Fn three(Op* o, int condition) noexcept nogil:
+    """The handler for `o`, the predicate of this condition after it, and the instruction that it predicates; NULL: there
+    is none."""
+    cdef Three* t = THREES
+    if o[1].src != 1 or o[2].dst != o.dst:
         return NULL
-    xor = o[2].fn
-    for op in range(SHL, SHR + 1):
-        for i in range(3):
-            if o.fn != SHIFT_RI[op][i]:
-                continue
-            if xor == PREDICATED_ALU_RI[XOR][i] or xor == PREDICATED_ALU_RI_DEAD[XOR][i]:
-                return SHIFT_XOR_RI[2 * (op - SHL) + (condition & 1)][i]
-            if o[2].src != o.dst and (xor == PREDICATED_ALU_RR[XOR][i] or xor == PREDICATED_ALU_RR_DEAD[XOR][i]):
-                return SHIFT_XOR_RR[2 * (op - SHL) + (condition & 1)][i]
+    while t.first != NULL:
+        if (t.first == o.fn and t.third == o[2].fn and t.condition == condition
+                and not (t.other and o[2].src == o.dst)):
+            return t.all_
+        t += 1
     return NULL
 
 
@@ -131,7 +145,7 @@ cdef void peephole(Op* first, int used) noexcept nogil:
             live = FL_ALL
         else:
             if condition != NO_CONDITION and t.fused != NULL and t.fused[condition] != NULL:
-                fused = shift_register(o, condition)
+                fused = three(o, condition)
                 o.fn = fused if fused != NULL else t.fused[condition]
             elif t.dead != NULL and not t.sets & live:
                 o.fn = t.dead

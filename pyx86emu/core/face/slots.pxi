@@ -33,12 +33,15 @@ cdef object window(object buffer):
 cdef int borrow(object data, Py_buffer* view) except -1:
     """The bytes of anything bytes-like, as one piece, until PyBuffer_Release."""
     try:
-        PyObject_GetBuffer(data, view, PyBUF_SIMPLE)
+        PyObject_GetBuffer(data, view, PyBUF_ND | PyBUF_FORMAT)
     except TypeError:
         raise TypeError(f"memory is written from bytes or from a buffer, not from {type(data).__name__}") from None
     except (ValueError, BufferError) as error:
         raise BufferError(f"memory is written from bytes in one piece: copy this {type(data).__name__} first "
                           f"({error})") from None
+    if view.format != NULL and strchr(view.format, c'O') != NULL:    # its bytes are pointers of the host
+        PyBuffer_Release(view)
+        raise TypeError(f"memory is written from bytes, not from Python objects in a {type(data).__name__}")
     return 0
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from ..._core import exact
 from ...errors import MachineError
 from ...memory import load
+from ..devices.video import TextVideo
 from . import png
 from .display import DirtyLog, Picture
 
 if TYPE_CHECKING:
     from ...vm import Vm
-    from ..devices.video import TextVideo
 
 #: Code page 437 as a display shows it: the control characters have pictures too.
 CP437 = (
@@ -39,7 +39,9 @@ class Screen:
     half old and half new.
     """
 
-    def __init__(self, vm: "Vm", video: "TextVideo", log: DirtyLog) -> None:
+    def __init__(self, vm: "Vm", video: TextVideo, log: DirtyLog) -> None:
+        if not isinstance(video, TextVideo):
+            raise TypeError(f"a Screen shows a TextVideo, not {type(video).__name__}")
         self._vm = vm
         self._video = video
         self._memory = log.slot
