@@ -57,7 +57,7 @@ cdef struct VM:                  # what the vCPUs of a Vm share without the GIL
     bint irqchip_on
     bint host_clock
     int shift                    # one instruction is 1 << shift nanoseconds
-    uint64_t epoch               # see sync.pxi
+    uint64_t epoch               # see threads.pxi
     uint32_t stopping            # a writer wants every vCPU outside the core
     pthread_mutex_t writers      # held while tables change
     Chips* chips                 # always there; on its ports with irqchip_on
