@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -149,6 +150,24 @@ def found(paths: Iterable[Path], pattern: re.Pattern[str]) -> list[str]:
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
         if pattern.search(line)
     ]
+
+
+# -- tests ----------------------------------------------------------------------------------------
+
+# Who may let time pass, and how often. A test waits for what has happened: tests/harness.py has
+# wait_until, advance, entered and meanwhile.
+SLEEPS = {
+    "tests/harness.py": 1,  # the turns of wait_until
+    "tests/fuzz/test_fuzz.py": 2,  # plants that hang
+}
+
+
+def test_no_test_waits_for_a_time() -> None:
+    pattern = re.compile(r"\bsleep\(|\bimport\b.*\bsleep\b|\bthreading\.Timer\(")
+
+    lines = found(TESTS, pattern)
+
+    assert Counter(line.split(":")[0] for line in lines) == SLEEPS, "\n".join(lines)
 
 
 # -- the core -------------------------------------------------------------------------------------
