@@ -90,7 +90,8 @@ cdef Chips* chips_new() noexcept nogil:
     return chips
 
 
-cdef Chip* add_chip(Chips* chips, int row, const char* name, void* state, ChipRead read, ChipWrite write) noexcept nogil:
+cdef Chip* add_chip(Chips* chips, int row, const char* name, void* state, ChipRead read,
+                    ChipWrite write) noexcept nogil:
     cdef Chip* chip = &chips.chip[row]
     chip.name = name
     chip.state = state

@@ -5,7 +5,7 @@ cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t va
     cdef IoEntry* e = iotable_find(c.vm.iotable, bus, addr, size, value)
     cdef PyObject* r
     if e != NULL:
-        rings_ring(&c.rings, e, size, value)
+        rings_add(&c.rings, e, size, value)
         return
     r = answering(c.vm, bus, addr, size)
     if r == NULL:
