@@ -24,6 +24,7 @@ from posix.types cimport time_t
 import errno
 import os
 from itertools import islice
+from operator import attrgetter
 
 from .errors import BusError
 from .exits import ExitReason
@@ -134,6 +135,8 @@ include "core/base/lifecycle.pxi"
 
 # An instruction, and what it meets beyond RAM.
 include "core/chips/access.pxi"
+include "core/io/reads.pxi"
+include "core/io/pydevice.pxi"
 include "core/io/bus.pxi"
 include "core/cpu/memory.pxi"
 include "core/cpu/interrupts.pxi"
@@ -167,9 +170,9 @@ include "core/face/ioeventfd_api.pxi"
 include "core/face/irqfd_api.pxi"
 include "core/face/registers.pxi"
 include "core/face/vcpu.pxi"
+include "core/face/ranges.pxi"
 include "core/face/vm.pxi"
 include "core/face/fork.pxi"
-include "core/face/dispatch.pxi"
 include "core/face/factories.pxi"
 
 # For the verbs conformance and bench; nothing above is for these alone.

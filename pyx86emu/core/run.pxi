@@ -340,7 +340,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         lines = line_up(c)
         if interruptible and c.arch.rest & F_IF:
             if c.events.intr_window:
-                c.run.why = EXIT_IRQ_WINDOW
+                c.run.why = EXIT_IRQ_WINDOW_OPEN
                 break
             if c.events.inject >= 0 or lines:
                 if c.events.inject >= 0:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,19 @@ from tests import harness as guest
 
 MakeVm = Callable[..., Vm]
 
+CORE = Path(__file__).resolve().parents[2] / "pyx86emu" / "core"
 NO_ANSWER = "waits for no answer: reply to a read"
+
+
+def test_the_core_has_the_names_and_numbers_of_the_exit_reasons() -> None:
+    lines = "\n".join(path.read_text("utf-8") for path in sorted(CORE.rglob("*.pxi")))
+    in_c = re.findall(r"^    EXIT_(\w+) = (\w+)", lines, re.M)
+    numbers = {name: int(number, 0) for name, number in in_c}
+
+    assert len(in_c) == len(numbers) > 10
+    assert numbers.pop("NONE") == ExitReason.UNKNOWN
+    assert numbers.pop("RAISE") not in set(ExitReason)  # of the core alone
+    assert numbers == {each: ExitReason[each] for each in numbers}
 
 
 def vcpu(vm: Vm, code: str) -> Vcpu:

@@ -99,22 +99,22 @@ cdef enum:                       # c.debug.singlestep
     STEP_ALWAYS = 1
     STEP_ONCE = 2
 
-cdef enum:                       # KVM's exit reasons; from 0x1000 on those that KVM does not have
-    EXIT_NONE = 0
+cdef enum:                       # the names and numbers of ExitReason (a test compares them), and two more
+    EXIT_NONE = 0                # the vCPU runs on
     EXIT_IO = 2
     EXIT_HYPERCALL = 3
     EXIT_DEBUG = 4
     EXIT_HLT = 5
     EXIT_MMIO = 6
-    EXIT_IRQ_WINDOW = 7
+    EXIT_IRQ_WINDOW_OPEN = 7
     EXIT_SHUTDOWN = 8
     EXIT_INTR = 10
-    EXIT_INTERNAL = 17
+    EXIT_INTERNAL_ERROR = 17
     EXIT_BUDGET = 0x1000
     EXIT_DEADLINE = 0x1001
     EXIT_RAISE = 0x2000          # run() raises an exception instead of returning an Exit
 
-cdef enum:                       # c.run.error: the cause of EXIT_INTERNAL; face/vcpu.pxi has the messages
+cdef enum:                       # c.run.error: the cause of EXIT_INTERNAL_ERROR; face/vcpu.pxi has the messages
     ERR_NONE = 0
     ERR_PE = 1
     ERR_FETCH = 2

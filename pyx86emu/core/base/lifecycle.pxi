@@ -26,8 +26,6 @@ cdef void free_vm(VM* vm) noexcept:
         return
     if vm.iotable != NULL:
         iotable_free(vm.iotable)
-    for bus in range(2):
-        free(vm.ranges[bus])
     free(vm.chips)
     free(vm.mem)
     free(vm)

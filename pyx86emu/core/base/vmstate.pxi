@@ -25,30 +25,16 @@ cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm se
     uintptr_t closed[GRANULES]   # `rd` and `wr` of a vCPU with breakpoints on data: all 0, so each access is checked
     uintptr_t filled[GRANULES]   # `holes` of such a vCPU: no entry is 0 once it is used
 
-cdef struct Range:               # a device on a bus
-    uint64_t lo
-    uint64_t hi                  # last address
-    int kind
-    int16_t max_size
-    int16_t chip                 # RANGE_CHIP: which row of the table
-    PyObject* token              # the pair of bound methods, kept by Vm._tokens as long as the range is here; or NULL
-    PyObject* read               # of the token; NULL: its owner pulls
-    PyObject* write
-
-cdef struct Ranges:              # sorted, without overlaps
-    int count
-    int room
-    Range item[1]
-
-cdef enum:
-    RANGE_PYTHON = 0
-    RANGE_PULL = 1
-    RANGE_CHIP = 2
+cdef enum:                       # who answers a Range; an access to one up to RANGE_PULL is an exit
+    RANGE_CLAIMED = 0            # nothing yet: its device is being attached
+    RANGE_PULL = 1               # its device, when dispatch() is called with the exit
+    RANGE_CHIP = 2               # a chip in the core
+    RANGE_PUSH = 3               # its device, called by the core
 
 cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     Mem* mem
     IoTable* iotable
-    Ranges* ranges[2]
+    PyObject* ranges[2]          # of each bus a tuple of Range, kept alive by the RangeTable of the Vm
     Slot slots[MAX_SLOTS]
     int nslots
     CPU* cpu[MAX_VCPUS]

@@ -4,7 +4,7 @@
 # OUT, REP INS, the host's reads and writes, the lock, and a line that rises at a time of its own. One that guests poll
 # all the time may get a short way too: two handlers in access.pxi.
 #
-# Who may be at the chips. As long as one vCPU and its own thread are all that use them, no lock is taken:
+# Who may be at the chips. As long as one vCPU and its own thread are all that use them, that vCPU takes no lock:
 #
 #   who                                   when the chips are not shared                        once they are shared
 #   the only vCPU, inside the core        no lock; a byte may take the short way               the lock, the long way

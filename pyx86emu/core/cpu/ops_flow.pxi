@@ -274,7 +274,7 @@ cdef Op* no_code(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* internal_error(CPU* c, Op* o, int what) noexcept nogil:
-    """End run() with EXIT_INTERNAL before the instruction of `o`: the machine cannot execute it."""
-    c.run.why = EXIT_INTERNAL
+    """End run() with EXIT_INTERNAL_ERROR before the instruction of `o`: the machine cannot execute it."""
+    c.run.why = EXIT_INTERNAL_ERROR
     c.run.error = what
     return leave_at(c, o)

@@ -130,28 +130,17 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
 cdef uint64_t ins_value(CPU* c, Op* o, int size) noexcept nogil:
     """The value that INS reads: the next answer of a REP INS batch, or that of the port. LOAD_FAILED: an exit, which
     asks for a batch if the port has no device and there is REP."""
-    cdef uint64_t v = 0
+    cdef uint64_t v
     cdef int n
     cdef uint32_t port = P16(c, 4 * DX)[0]
-    cdef Range* r
-    if c.reads.ins_size != size:
-        forget_batch(c)                          # its elements have changed this instruction to another size
-    if c.reads.ins_pos < c.reads.ins_count:
-        memcpy(&v, c.reads.ins_data + c.reads.ins_pos * size, size)
-        c.reads.ins_pos += 1
+    if next_of_batch(c, size, &v):
         return v
-    if o.imm & (S_REP | S_REPNE):
-        r = range_at(c.vm, BUS_PIO, port, size)
-        if r == NULL or r.kind == RANGE_PULL:
-            n = ins_batch(c, o, size)
-            add_exit(c, o, EXIT_IO, port, size, n, 0, 0)
-            memset(c.reads.ins_data, 0, sizeof(c.reads.ins_data))
-            c.reads.ins_count = n
-            c.reads.ins_pos = 0
-            c.reads.ins_size = size
-            c.reads.pending = 1
-            c.run.go = leave_at(c, o)
-            return LOAD_FAILED
+    if o.imm & (S_REP | S_REPNE) and answering(c.vm, BUS_PIO, port, size) == NULL:
+        n = ins_batch(c, o, size)
+        add_exit(c, o, EXIT_IO, port, size, n, 0, 0)
+        begin_batch(c, n, size)
+        c.run.go = leave_at(c, o)
+        return LOAD_FAILED
     return bus_read(c, o, BUS_PIO, port, size)
 
 

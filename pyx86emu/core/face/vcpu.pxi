@@ -68,9 +68,8 @@ cdef class Exit:
         elif c.reads.ins_count:
             memcpy(c.reads.ins_data, <const char*>raw, most)
         else:
-            c.reads.log_n = c.reads.answers
-            log_read(c, BUS_PIO if self.reason == EXIT_IO else BUS_MMIO, self.addr, self.size,
-                     int.from_bytes(raw, "little"))
+            answer_read(c, BUS_PIO if self.reason == EXIT_IO else BUS_MMIO, self.addr, self.size,
+                        int.from_bytes(raw, "little"))
 
     def reply_one(self, value):
         """Answer the first element of a read only. REP INS stores it and asks for the next one by another exit, at
@@ -220,13 +219,6 @@ cdef class Vcpu:
             wall = moment(wall_deadline, "wall_deadline")
         return go(self, most, until, look_at, wall, 0)
 
-    cdef int answer(self) except -1:
-        """A read without an answer reads 0."""
-        cdef CPU* c = self.c
-        if c.reads.log_n == c.reads.answers and (c.events.delivering or not c.reads.ins_count):
-            log_read(c, c.reads.asked_bus, c.reads.asked_addr, c.reads.asked_size, 0)
-        return 0
-
     cdef int wait_for_owner(self, uint64_t wall) except -1:
         """0: real time is up, and the other thread still runs."""
         if self.c.threads.runner == PyThread_get_thread_ident():
@@ -268,7 +260,7 @@ cdef class Vcpu:
         e.reason = REASONS[c.run.why]
         e.cs = c.arch.sb[CS] >> 4
         e.ip = c.arch.ip & 0xFFFF
-        if c.run.why == EXIT_INTERNAL:
+        if c.run.why == EXIT_INTERNAL_ERROR:
             e.message = f"{MESSAGES[c.run.error]} at {e.cs:04x}:{e.ip:04x}"
         elif c.run.why == EXIT_DEBUG:
             e.dr6 = c.debug.dr6
@@ -397,7 +389,7 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
             c.exits.count = 0
             c.run.why = EXIT_NONE
             if c.reads.pending:
-                self.answer()
+                answer_nothing(c)
             if self.vm.vm.views:
                 want(c, REQ_DROP)
             c.threads.inside = 1
