@@ -90,7 +90,7 @@ cdef class RangeTable:
     cdef bint serve(self, Exit exit) except -1:
         cdef PyObject* found
         cdef Range r
-        if exit.reason != EXIT_IO and exit.reason != EXIT_MMIO:
+        if exit.reason is not IO_REASON and exit.reason is not MMIO_REASON:
             return False
         found = self.owner(exit.addr, exit.size)
         if found == NULL:
