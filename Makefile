@@ -1,18 +1,18 @@
-# make run, make test: everything from a bare machine with gcc, make and Python 3.11+ (headers, venv).
+# Makefile: builds, tests and measures. It needs gcc, make and Python 3.11+ with headers and venv.
 #
-#   make run        the demo                      make test       all tests but the slow ones
-#   make dev        fast rebuild of the core      make slow       the slow tests
+#   make run        run the demo                  make test       all tests except the slow ones
+#   make dev        rebuild the core fast (-O1)   make slow       the slow tests
 #   make lint       ruff, cython-lint, mypy ...   make notail     the tests on a build without tail calls
 #   make bench      the benchmarks                make sanitize   all tests under ASan and UBSan
 #   make firmware   rebuild the BIOS (nasm)       make fuzz       hostile guests, under ASan and UBSan
-#   make kernels    rebuild those of the bench     make nightly    slow, and an hour of fuzz
-#   make board      the vectors' board, anew
+#   make kernels    rebuild the benchmark kernels make nightly    make slow, then an hour of fuzz
+#   make board      update the vectors' board in the docs
 #   make wheel      dist/*.whl                    make clean      back to a fresh clone
 #
-# ARGS="..." goes to pytest, to the demo, the bench or the fuzz:  make test ARGS="-k uart -x"
-# SECONDS=N is how long the fuzz hunts:  make fuzz SECONDS=600 ARGS="--jobs 2"
+# ARGS="..." goes to pytest, the demo, the bench or the fuzz:  make test ARGS="-k uart -x"
+# SECONDS=N is how long the fuzz runs:  make fuzz SECONDS=600 ARGS="--jobs 2"
 
-# The first Python that is new enough; make PYTHON=/path/to/python3.12 overrides.
+# The first Python in PATH that is new enough. To choose another: make PYTHON=/path/to/python3.12
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
@@ -20,7 +20,8 @@ PY := $(VENV)/bin/python
 ARGS ?=
 SECONDS ?= 60
 
-CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*/*.pxi pyx86emu/core/*.h) setup.py pyproject.toml
+CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*/*.pxi pyx86emu/core/*.h) \
+	setup.py pyproject.toml
 PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*' -o -path '*/measure/bin/*')
 NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
 
@@ -49,7 +50,7 @@ $(VENV)/bin/python:
 	@command -v $(firstword $(CC)) >/dev/null || { echo "no C compiler. $(NEEDS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# What pyproject.toml asks for to build, to run, and for the extras named.
+# Install what pyproject.toml lists to build and to run, and for the extras of EXTRAS_NAME.
 EXTRAS_core :=
 EXTRAS_test := test
 EXTRAS_lint := lint
@@ -61,7 +62,8 @@ $(VENV)/deps-%: pyproject.toml | $(VENV)/bin/python
 		*(r for extra in sys.argv[1:] for r in q["optional-dependencies"][extra]))' $(EXTRAS_$*))
 	@touch $@
 
-# -- the core, in place: release, or dev until the sources change or release is asked for ---------
+# -- the core, in place ----------------------------------------------------------------------------
+# `make dev` replaces the release build. The next target that needs `core` builds the release again.
 
 BUILD_HERE = $(PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 
@@ -77,23 +79,23 @@ dev: .build/dev.done
 	PYX86EMU_BUILD=dev $(BUILD_HERE)
 	@touch $@
 
-# -- other builds: a copy of the package in .build/FLAVOUR/lib, which the tests are run on --------
+# -- other builds: the tests run on a copy of the package in .build/FLAVOUR/lib --------------------
 
 .build/%/done: $(PACKAGE) | $(VENV)/deps-core
 	@rm -rf .build/$*
 	PYX86EMU_BUILD=$* $(PY) setup.py --quiet build --build-lib .build/$*/lib
 	@touch $@
 
-# -P and the path: `import pyx86emu` means the copy, also in the processes that tests start.
+# With these paths `import pyx86emu` imports the copy, also in processes that tests start.
 elsewhere = PYX86EMU_BUILD=$1 PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.build/$1/lib:$(CURDIR)
 SANITIZER_LIBS = $(foreach l,libasan.so libubsan.so libstdc++.so.6,$(realpath $(shell $(CC) -print-file-name=$l)))
 
-# Both compare themselves with the release build (tests/test_builds.py).
+# notail and sanitize compare themselves with the release build (tests/test_builds.py).
 notail: .build/notail/done core $(VENV)/deps-test
 	$(call elsewhere,notail) $(PY) -m pytest $(ARGS)
 
-# Python's own allocator and signal handler would hide findings, and pytest the report of one; Python
-# itself leaks at exit.
+# Python's own allocator and signal handler would hide errors, and pytest would capture the report of
+# one, so they are replaced or off. Leaks are not checked, as Python itself leaks at exit.
 ASAN_CHECKS = detect_leaks=0:handle_segv=2:handle_sigbus=2
 ASAN = PYTHONMALLOC=malloc ASAN_OPTIONS=$(ASAN_CHECKS) \
 	UBSAN_OPTIONS=print_stacktrace=1 LD_PRELOAD="$(strip $(SANITIZER_LIBS))"
@@ -101,12 +103,13 @@ SANITIZED = $(call elsewhere,sanitize) $(ASAN) $(PY)
 sanitize: .build/sanitize/done core $(VENV)/deps-test
 	$(SANITIZED) -m pytest --capture=sys -v -m "" $(ARGS)
 
-# Hostile values ask for more memory than there is: that is a MemoryError, no finding.
+# A hostile value may ask for too much memory. That must raise MemoryError, not stop the sanitizer.
 fuzz: ASAN_CHECKS := $(ASAN_CHECKS):allocator_may_return_null=1:max_allocation_size_mb=2048
 fuzz: .build/sanitize/done $(VENV)/deps-test
 	$(SANITIZED) -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
-# Both to their end, whatever they find; what they say last is said again. ARGS is for the fuzz.
+# slow and fuzz both run to their end, even after a failure. Then their summaries are printed again.
+# ARGS goes to the fuzz.
 NIGHT = .build/nightly
 nightly: SECONDS := 3600
 nightly:
@@ -146,9 +149,9 @@ pyx86emu/pc/roms/bios.bin: $(wildcard firmware/*.asm firmware/*.inc firmware/bui
 	@command -v nasm >/dev/null || { echo "no nasm. Debian: apt-get install nasm" >&2; exit 1; }
 	$(PYTHON) firmware/build.py
 
-# The board of the CPU vectors, in the pages that show it.
+# Write the board of the CPU vectors into the pages that show it.
 board: core $(VENV)/deps-test
-	$(PY) -m tests.conformance.board docs/CONFORMANCE.md README.md
+	$(PY) -m tests.tools.board docs/CONFORMANCE.md README.md
 
 wheel: | $(VENV)/deps-core
 	@rm -rf .build/release

@@ -1,6 +1,7 @@
-"""The one extension, pyx86emu._core, and its build flavours. The rest is in pyproject.toml.
+"""The build of the extension pyx86emu._core: choose the compiler options of a flavour.
 
-PYX86EMU_BUILD=release|dev|notail|sanitize chooses one; CONTRIBUTING.md says what each is for.
+PYX86EMU_BUILD=release|dev|notail|sanitize chooses the flavour. CONTRIBUTING.md says what each is
+for. All other settings are in pyproject.toml.
 """
 
 import os
@@ -10,20 +11,21 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 NO_TAIL_CALLS = "-DNO_TAIL_CALLS"  # host.h: handlers return to the trampoline
-GUARD_PAGES = "-DGUARD_PAGES"  # host.h: an access beside a slot ends the process
-SMALL_POOL = "-DSMALL_POOL"  # host.h: blocks are dropped all the time
+GUARD_PAGES = "-DGUARD_PAGES"  # host.h: an access just outside a slot ends the process
+SMALL_POOL = "-DSMALL_POOL"  # host.h: the pool is always full, so blocks are always dropped
 SANITIZERS = "-fsanitize=address,undefined"
-#: Inline what is declared so, all of it, and nothing else: slow paths pulled into handlers cost
-#: them 3-8 % in saved registers.
+#: Inline every function that is declared inline, and no other. A slow path that gcc inlines makes
+#: a handler save more registers, which costs it 3-8 %.
 ONLY_DECLARED = [
     *["-fno-inline-functions", "-fno-inline-small-functions"],
     *["-fno-inline-functions-called-once", "--param=max-inline-insns-single=2000"],
     *["--param=inline-unit-growth=1000", "--param=large-function-growth=1000"],
 ]
-#: What one handler stores as two words the next must not load as a vector: the host would wait.
+#: Load words one by one. A vector load of two words, which another handler has just stored one by
+#: one, would wait for both stores.
 WORD_BY_WORD = "-fno-tree-slp-vectorize"
 FLAVOURS = {
-    # Without -foptimize-sibling-calls a long run of handlers would overflow the stack (host.h).
+    # Without -foptimize-sibling-calls a long chain of handlers would overflow the stack (host.h).
     "release": ["-O2", "-g0", "-foptimize-sibling-calls", WORD_BY_WORD, *ONLY_DECLARED],
     "dev": ["-O1", "-g1", NO_TAIL_CALLS],
     "notail": ["-O2", "-g0", NO_TAIL_CALLS],
@@ -32,7 +34,7 @@ FLAVOURS = {
         *[GUARD_PAGES, SMALL_POOL, SANITIZERS, "-fno-sanitize-recover=all"],
     ],
 }
-# The registers are one array seen as bytes, words and dwords; guest arithmetic wraps around.
+# Registers are one array, accessed as bytes, words and dwords. Guest arithmetic wraps around.
 ALWAYS = ["-fno-strict-aliasing", "-fwrapv"]
 
 DIRECTIVES = {
@@ -48,7 +50,7 @@ DIRECTIVES = {
 
 
 def extensions(flavour: str) -> list[Extension]:
-    """List what is compiled: the core, or (PYX86EMU_BENCH=1) a second one with micro-benchmarks."""
+    """Return what to compile: the core, or with PYX86EMU_BENCH=1 a core with micro-benchmarks."""
     if flavour not in FLAVOURS:
         raise SystemExit(f"PYX86EMU_BUILD={flavour}: choose one of {', '.join(FLAVOURS)}")
     sources = {"pyx86emu._core": "pyx86emu/_core.pyx"}
@@ -76,6 +78,6 @@ setup(
     ext_modules=cythonize(
         extensions(flavour), build_dir=".build/cython", compiler_directives=DIRECTIVES
     ),
-    # Each flavour has its own directory, and flags are no file: compile whenever asked to.
+    # Each flavour has its own directory. `force`: setuptools does not notice that options changed.
     options={"build": {"build_base": f".build/{flavour}"}, "build_ext": {"force": True}},
 )

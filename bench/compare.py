@@ -1,7 +1,7 @@
 """Compare two reports of `pyx86emu bench --json`: python bench/compare.py BEFORE.json AFTER.json
 
-Every figure of every row that both have, with the ratio after / before. Rows that differ by more
-than 5 % are marked.
+It prints each row that is in both reports, with the ratio after / before. A `*` marks rows that
+differ by more than 5 %.
 """
 
 import json
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 NOTABLE = 0.05
-#: The figures worth comparing, in order of preference: the first that a row has.
+#: The first of these keys that a row has is compared.
 FIGURES = ("mips_at_3ghz", "mips", "iops", "ns", "value")
 
 
 def figures(report: Any, path: str = "") -> Iterator[tuple[str, float]]:
-    """Every row as its place, its name, and its figure."""
+    """Yield each row: its place in the report with its name, and its figure."""
     if isinstance(report, dict):
         for key, value in report.items():
             if key != "verdicts":

@@ -1,6 +1,7 @@
-"""What the hot paths of the core cost, in nanoseconds: python bench/micro.py [--json]
+"""Measure the hot paths of the core in nanoseconds: python bench/micro.py [--json]
 
-`make bench` builds what it needs: PYX86EMU_BENCH=1 python setup.py build_ext --inplace
+It needs pyx86emu._micro. `make bench` builds it by
+`PYX86EMU_BENCH=1 python setup.py build_ext --inplace`.
 """
 
 import json
@@ -24,7 +25,7 @@ PATHS = {
 
 
 def main(args: list[str]) -> int:
-    """Measure all paths in turns, print the medians."""
+    """Measure each path once a round, print the medians."""
     bed = _micro.Bed()
     times: dict[str, list[float]] = {name: [] for name in PATHS}
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""The benchmarks from a checkout: `python bench/run.py` is `pyx86emu bench`."""
+"""Run the benchmarks from a checkout: `python bench/run.py` is `pyx86emu bench`."""
 
 import sys
 

@@ -1,8 +1,8 @@
-; bios.asm: the firmware of the PC, 64 KiB at F0000h-FFFFFh. This file is the contents page and
-; holds what must stand at an address that programs know; each service lives in its own .inc.
+; bios.asm: the firmware of the PC, 64 KiB at F0000h-FFFFFh: includes one file per service and
+; defines what programs expect at a fixed address.
 ;
-; It reaches the machine through ports and memory only, so it also boots elsewhere (README.md).
-; Build: python firmware/build.py  (nasm, then the checksum byte and the symbol list)
+; It uses ports and memory only, so it also boots on other PCs (README.md).
+; Build: python firmware/build.py (nasm, then the checksum byte and the symbol list).
 
         cpu     8086
         bits    16
@@ -23,23 +23,23 @@ rom_start:
 %include "int10.inc"                    ; video: modes, cursor, scrolling
 %include "chars.inc"                    ; video: characters
 %include "graphics.inc"                 ; video: graphics modes
-%include "vga.inc"                      ; video: registers of a VGA
+%include "vga.inc"                      ; video: VGA registers
 %include "int11.inc"                    ; equipment (11h), memory size (12h)
 %include "int13.inc"                    ; diskettes: read, write, verify, format
 %include "floppy.inc"                   ; diskettes: drives and controller
-%include "media.inc"                    ; diskettes: kinds of drives and media
+%include "media.inc"                    ; diskettes: types of drives and media
 %include "int14.inc"                    ; serial ports
 %include "int15.inc"                    ; system services
 %include "int16.inc"                    ; keyboard
 %include "int17.inc"                    ; printer
-%include "int19.inc"                    ; boot (19h) and what follows when nothing boots (18h)
+%include "int19.inc"                    ; boot (19h), no bootable disk (18h)
 %include "int1a.inc"                    ; time of day
 
-rom_font_high:                          ; characters 80h-FFh, where INT 1Fh points
+rom_font_high:                          ; characters 80h-FFh, 8 x 8; INT 1Fh points here
 %define FONT_HIGH
 %include "font.inc"
 
-; ---- addresses that programs know ----------------------------------------------------------------
+; ---- fixed addresses that programs use -----------------------------------------------------------
 
         fixed   0E05Bh
         jmp     post
@@ -50,20 +50,20 @@ entry_nmi:
 entry_int13_disk:
         jmp     int13
         fixed   0E401h
-disk_table:                             ; INT 41h and 46h: no hard disk
+disk_table:                             ; INT 41h and 46h point here; zeros: no hard disk
         times 16 db 0
         fixed   0E6F2h
 entry_int19:
         jmp     int19
         fixed   0E6F5h
-config_table:                           ; INT 15h AH=C0h
+config_table:                           ; returned by INT 15h AH=C0h
         dw      8                       ; bytes that follow
         db      0FCh, 1, 0              ; model, submodel, revision: an AT
-        db      01110000b               ; two 8259s, an RTC, INT 15h AH=4Fh is called
-        db      01000000b               ; INT 16h AH=09h
+        db      01110000b               ; two 8259s, an RTC, INT 09h calls INT 15h AH=4Fh
+        db      01000000b               ; INT 16h AH=09h is supported
         db      0, 0, 0
         fixed   0E729h
-baud_table:                             ; INT 14h: divisors of 1.8432 MHz / 16
+baud_table:                             ; INT 14h: divisors of 1.8432 MHz / 16, 110 to 9,600 baud
         dw      1047, 768, 384, 192, 96, 48, 24, 12
         fixed   0E739h
 entry_int14:
@@ -81,7 +81,7 @@ entry_int13:
 entry_int0e:
         jmp     int0e
         fixed   0EFC7h
-diskette_table:                         ; INT 1Eh
+diskette_table:                         ; INT 1Eh points here: 1.44M
         diskette_parameters 18, 1Bh, 6Ch
         fixed   0EFD2h
 entry_int17:
@@ -90,7 +90,7 @@ entry_int17:
 entry_int10:
         jmp     int10
         fixed   0F0A4h
-video_parameters:                       ; INT 1Dh
+video_parameters:                       ; INT 1Dh points here
         crtc_parameter_table
         fixed   0F841h
 entry_int12:
@@ -102,7 +102,7 @@ entry_int11:
 entry_int15:
         jmp     int15
         fixed   0FA6Eh
-rom_font_low:                           ; characters 00h-7Fh, 8 x 8; INT 43h
+rom_font_low:                           ; characters 00h-7Fh, 8 x 8; INT 43h points here
 %undef FONT_HIGH
 %include "font.inc"
         fixed   0FE6Eh
@@ -115,7 +115,7 @@ entry_int08:
 dummy_iret:
         iret
         fixed   0FF54h
-entry_int05:                            ; print screen: there is no printer
+entry_int05:                            ; print screen: does nothing, as there is no printer
         iret
 
         fixed   0FFF0h
@@ -124,4 +124,4 @@ reset_vector:
         db      '11/22/26'              ; FFF5h: the date, mm/dd/yy
         db      0
         db      0FCh                    ; FFFEh: model AT
-        db      0                       ; FFFFh: build.py makes all bytes add up to 0
+        db      0                       ; FFFFh: build.py sets it, so that all bytes add up to 0

@@ -1,7 +1,7 @@
-"""Build the firmware: assemble bios.asm, make its bytes add up to zero, list its symbols.
+"""Build the firmware: assemble bios.asm, set the checksum byte, list the symbols.
 
-python firmware/build.py writes pyx86emu/pc/roms/bios.bin (the image at F0000h) and bios.sym (a line
-`F000:offset name` for each label). Needs nasm.
+`python firmware/build.py` writes two files to pyx86emu/pc/roms: bios.bin, the image at F0000h, and
+bios.sym, a line `F000:offset name` for each label. Needs nasm.
 """
 
 import re
@@ -18,7 +18,7 @@ _LABEL = re.compile(r"^ *([0-9A-F]+) +[0-9A-F]+  ([a-z]\w*)$", re.MULTILINE)
 
 
 def build(nasm: str = "nasm") -> tuple[bytes, str]:
-    """Return the image and the symbol list."""
+    """Return the image, whose bytes add up to zero, and the symbol list."""
     with tempfile.TemporaryDirectory() as directory:
         where = Path(directory)
         options = ["-f", "bin", "-w+error", "-DMAP", "-I", f"{FIRMWARE}/", "-o", "bios.bin"]
@@ -35,7 +35,7 @@ def build(nasm: str = "nasm") -> tuple[bytes, str]:
 
 
 def main() -> int:
-    """Write both files."""
+    """Write the image and the symbol list."""
     image, symbols = build()
     ROMS.mkdir(exist_ok=True)
     (ROMS / "bios.bin").write_bytes(image)

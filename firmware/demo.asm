@@ -1,11 +1,11 @@
-; demo: a boot sector that greets, then rings the doorbell along each path.
+; demo: a boot sector that greets, then signals the host in nine ways.
 ;
-; What it proves: a guest boots, writes on the screen and the serial line, and every way of
-; ringing (exit, device call, ioeventfd, counter; OUT, store, hypercall) counts exactly.
+; What it proves: a guest boots, writes on the screen and the serial line, and every way to signal
+; the host (exit, device call, ioeventfd, counter; OUT, store, hypercall) counts exactly.
 ; Run it:   python -m pyx86emu
 ;
-; The host listens at CONTROL: the guest writes how often it is going to ring before each path
-; and 0 after it. Paths come in the order of the table at the end, which is the host's order too.
+; The host listens at CONTROL: before each way the guest writes how many signals it is going to
+; send, and 0 after it. The ways come in the order of the table at the end, which the host has too.
 ; Needs a 386 for 32-bit counters, and VMCALL (pyx86emu's hypercall).
 
         cpu     386
@@ -26,12 +26,12 @@ start:  jmp     0:.here
         mov     si, hello
         call    say
         cli                     ; no ticks inside the timed loops
-        mov     si, paths
-.path:  lodsw                   ; the loop that rings
+        mov     si, ways
+.way:   lodsw                   ; the loop that sends
         mov     di, ax
         lodsw                   ; port, segment or hypercall number
         mov     bp, ax
-        lodsd                   ; rings
+        lodsd                   ; how many
         test    di, di
         jz      .done
         mov     ecx, eax
@@ -45,30 +45,30 @@ start:  jmp     0:.here
         xor     eax, eax
         mov     dx, CONTROL
         out     dx, eax
-        jmp     .path
+        jmp     .way
 .done:  mov     si, bye
         call    say
         cli
         hlt
         jmp     $ - 1
 
-; -- one loop per kind of ring: ring, count down, again --------------------------
-ring_port:
+; -- one loop per kind of signal: send it, count down, again --------------------
+send_port:
         out     dx, al
         dec     ecx
-        jnz     ring_port
+        jnz     send_port
         ret
 
-ring_memory:
+send_memory:
         mov     [es:bx], al
         dec     ecx
-        jnz     ring_memory
+        jnz     send_memory
         ret
 
-ring_hypercall:
+send_hypercall:
         db      0Fh, 01h, 0C1h  ; VMCALL, number in EAX
         dec     ecx
-        jnz     ring_hypercall
+        jnz     send_hypercall
         ret
 
 ; say: the text at DS:SI, ended by 0, on the screen and on COM1. Clobbers AX BX DX SI.
@@ -94,23 +94,23 @@ say:    lodsb
         jmp     say
 .end:   ret
 
-hello:  db      'Hello from real mode! Ringing the doorbell along each path.', 13, 10, 0
-bye:    db      'All paths rung.', 13, 10, 0
+hello:  db      'Hello from real mode! Now I signal the host in nine ways.', 13, 10, 0
+bye:    db      'Done.', 13, 10, 0
 
-%macro  path    3
+%macro  way     3
         dw      %1, %2
         dd      %3
 %endmacro
-paths:  path    ring_memory, 0D000h, 50000              ; exit-mmio
-        path    ring_port, 500h, 50000                  ; exit-pio
-        path    ring_memory, 0D100h, 100000             ; push-mmio
-        path    ring_port, 510h, 100000                 ; push-pio
-        path    ring_memory, 0D200h, 1000000            ; ioeventfd-mmio
-        path    ring_port, 520h, 1000000                ; ioeventfd-pio
-        path    ring_hypercall, 530h, 1000000           ; ioeventfd-hc
-        path    ring_memory, 0D300h, 1000000            ; doorbell-mmio
-        path    ring_port, 540h, 1000000                ; doorbell-pio
-        path    0, 0, 0
+ways:   way     send_memory, 0D000h, 50000             ; exit-mmio
+        way     send_port, 500h, 50000                  ; exit-pio
+        way     send_memory, 0D100h, 100000             ; push-mmio
+        way     send_port, 510h, 100000                 ; push-pio
+        way     send_memory, 0D200h, 1000000            ; ioeventfd-mmio
+        way     send_port, 520h, 1000000                ; ioeventfd-pio
+        way     send_hypercall, 530h, 1000000           ; ioeventfd-hc
+        way     send_memory, 0D300h, 1000000            ; doorbell-mmio
+        way     send_port, 540h, 1000000                ; doorbell-pio
+        way     0, 0, 0
 
         times   510 - ($ - $$) db 0
         dw      0AA55h

@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.buffer cimport (
-    PyBUF_FORMAT, PyBUF_INDIRECT, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_CheckBuffer,
+    PyBUF_FORMAT, PyBUF_INDIRECT, PyBUF_ND, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_CheckBuffer,
     PyObject_GetBuffer,
 )
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -17,13 +17,14 @@ from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t, UINT64_MAX,
 )
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memchr, memcpy, memmove, memset
+from libc.string cimport memchr, memcpy, memmove, memset, strchr
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 from posix.types cimport time_t
 
 import errno
 import os
 from itertools import islice
+from operator import attrgetter
 
 from .errors import BusError
 from .exits import ExitReason
@@ -49,6 +50,17 @@ cdef extern from "Python.h" nogil:
         pass
     PyThreadState* PyEval_SaveThread()
     void PyEval_RestoreThread(PyThreadState*)
+    Py_ssize_t Py_REFCNT(PyObject*)
+
+cdef extern from "<errno.h>" nogil:
+    int io_errno "errno"
+    int IO_EAGAIN "EAGAIN"
+    int IO_EBADF "EBADF"
+    int IO_EEXIST "EEXIST"
+    int IO_EINTR "EINTR"
+    int IO_EINVAL "EINVAL"
+    int IO_ENOENT "ENOENT"
+    int IO_ENOMEM "ENOMEM"
 
 cdef extern from "<sys/mman.h>" nogil:
     int PROT_NONE
@@ -56,9 +68,11 @@ cdef extern from "<sys/mman.h>" nogil:
 
 cdef struct CPU
 cdef struct Op
+cdef struct Chips
 
 cdef extern from "core/host.h" nogil:
     uint64_t LOAD_FAILED
+    uint64_t FOREVER
     int GUARD
     int CHUNK
     int MAX_CHUNKS
@@ -83,26 +97,49 @@ cdef extern from "core/host.h" nogil:
     void at_fence()
     int at_cas(uintptr_t, uint32_t, uint32_t, int)
     int64_t host_ns()
+    uint64_t io_load(const uint64_t*)
+    void io_publish(uint64_t*, uint64_t)
+    uint64_t io_fetch_add(uint64_t*, uint64_t)
+    uint32_t io_fetch_add32(uint32_t*, uint32_t)
+    uint64_t io_exchange(uint64_t*, uint64_t)
     int lowest_one(uint32_t)
     uint64_t high64(uint64_t, uint64_t)
 
+# The files, in reading order. A file uses names of the layers before its own, and of its own; tests/arrows.py has the
+# layers and shows who uses whom. Cython needs no declaration for a call, so some calls can point upwards; each is in
+# this list, with its reason. Nothing else may.
+#
+#   decode_ops  cpu/blocks -> cpu/decode  a block is filled by the decoder; that names all handlers, and they use blocks
+#   call_timer  run -> face/vm            a timer is a Python function that the Vm keeps
+#   Vm          chips/access -> face/vm   an EOI may signal an irqfd, and those are Python's
+
+# What stands alone: it knows no vCPU, and the structs of the next layer have it as members.
 include "core/base/numbers.pxi"
-include "core/io/ioeventfd.pxi"
-include "core/io/iotable.pxi"
-include "core/face/ioeventfd_api.pxi"
-include "core/face/irqfd_api.pxi"
+include "core/base/models.pxi"
+include "core/io/sinks.pxi"
+include "core/io/find.pxi"
+include "core/io/rings.pxi"
+include "core/io/registry.pxi"
 include "core/chips/pic.pxi"
 include "core/chips/pit.pxi"
-include "core/base/models.pxi"
+include "core/chips/chips.pxi"
+
+# The state of a vCPU and of a VM, and what any other file may do to it.
 include "core/base/cpu.pxi"
 include "core/base/vmstate.pxi"
 include "core/base/flags.pxi"
+include "core/base/time.pxi"
 include "core/base/threads.pxi"
-include "core/cpu/debug.pxi"
-include "core/cpu/memory.pxi"
+include "core/base/granules.pxi"
+include "core/base/debug.pxi"
+include "core/base/lifecycle.pxi"
+
+# An instruction, and what it meets beyond RAM.
+include "core/chips/access.pxi"
 include "core/io/reads.pxi"
 include "core/io/pydevice.pxi"
 include "core/io/bus.pxi"
+include "core/cpu/memory.pxi"
 include "core/cpu/interrupts.pxi"
 include "core/cpu/blocks.pxi"
 include "core/cpu/ops_alu.pxi"
@@ -120,15 +157,26 @@ include "core/cpu/peephole.pxi"
 include "core/cpu/decode.pxi"
 include "core/cpu/forms.pxi"
 include "core/cpu/opcodes.pxi"
+
+include "core/observe.pxi"
+
+# From one instruction to a run.
 include "core/run.pxi"
+
+# What Python sees.
+include "core/face/errors.pxi"
 include "core/face/tables.pxi"
 include "core/face/slots.pxi"
-include "core/face/vm.pxi"
-include "core/face/exits.pxi"
-include "core/face/vcpu.pxi"
+include "core/face/ioeventfd_api.pxi"
+include "core/face/irqfd_api.pxi"
 include "core/face/registers.pxi"
-include "core/face/fork.pxi"
+include "core/face/exits.pxi"
 include "core/face/ranges.pxi"
+include "core/face/vcpu.pxi"
+include "core/face/vm.pxi"
+include "core/face/fork.pxi"
+include "core/face/factories.pxi"
+
+# For the verbs conformance and bench; nothing above is for these alone.
 include "core/lab/vectors.pxi"
 include "core/lab/measure.pxi"
-include "core/face/factories.pxi"

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 MODELS = ("8086", "80186", "80286", "80386", "80486")
-"""The models, oldest first; their index is the *level* that opcodes are gated by."""
+"""The models, oldest first. The index is the *level*: an opcode exists from some level on."""
 
 ALIASES = {"8088": "8086", "80188": "80186", "286": "80286", "386": "80386", "486": "80486"}
 
@@ -27,8 +27,10 @@ DIFFERENCES = (
     Difference("prefix_limit", (0, 0, 10, 15, 15), "longest instruction in bytes, 0: no limit",
                "286 PRM 9.3 (interrupt 13); 386 PRM 14.7"),
     Difference("wraps", (1, 1, 0, 0, 0), "a word at offset FFFFh wraps instead of faulting",
-               "386 PRM 14.7, differences from the 8086, item 9"),
-    Difference("address_lines", (20, 20, 24, 32, 32), "physical address bits", "data sheets"),
+               "386 PRM 14.7, differences from the 8086, item 7"),
+    Difference("address_bits", (20, 20, 21, 21, 21),
+               "bits of an address in real mode: FFFF:0010 is 100000h, or with 20 bits 0",
+               "386 PRM 14.1; vectors of the 80286"),
     Difference("push_sp_new", (1, 1, 0, 0, 0), "PUSH SP stores the decremented value",
                "286 PRM appendix C; 386 PRM, PUSH"),
     Difference("flags_ones", (0xF002, 0xF002, 2, 2, 2), "FLAGS bits that always read 1",
@@ -97,7 +99,7 @@ DIFFERENCES = (
 
 
 def canonical(name: str) -> str:
-    """The model's name as MODELS has it; ValueError names the choices."""
+    """The name in MODELS of a model or alias. ValueError: there is none; the message lists them."""
     model = ALIASES.get(name, name)
     if model not in MODELS:
         raise ValueError(
@@ -108,7 +110,7 @@ def canonical(name: str) -> str:
 
 
 def fields(name: str) -> dict[str, int]:
-    """The core's model struct for `name`, by field."""
+    """The fields of the core's model struct for `name`. ValueError as for `canonical`."""
     at = MODELS.index(canonical(name))
     return {d.field: d.values[at] for d in DIFFERENCES}
 
@@ -118,12 +120,12 @@ def _aliases(model: str) -> str:
 
 
 def _cells(d: Difference) -> list[str]:
-    """Name, and its value per model: masks in hexadecimal."""
+    """The field's name, then its value for each model; masks in hexadecimal."""
     return [d.field, *(str(v) if v < 256 else f"{v:X}h" for v in d.values)]
 
 
 def text() -> str:
-    """The same for a terminal: what `-cpu help` prints."""
+    """The models and their differences for a terminal: what `-cpu help` prints."""
     rows = [["model", *MODELS, ""], ["aliases", *map(_aliases, MODELS), ""]]
     rows += [[*_cells(d), f"{d.what} ({d.source})"] for d in DIFFERENCES]
     lines = (
@@ -133,36 +135,58 @@ def text() -> str:
     return "\n".join(lines) + "\n"
 
 
+PAGE = """\
+# CPU models
+
+Written by `python -m pyx86emu.models > docs/MODELS.md`. Do not edit it: change
+`pyx86emu/models.py`. `python -m pyx86emu -cpu help` prints the same rows on a terminal.
+
+The default model is {default}. An alias names the same model; any other name is a ValueError that
+lists the choices.
+
+{aliases}
+
+## Differences
+
+Each difference between the models is a field of a struct in the core. The decoder reads the fields
+once per instruction. Slow paths, and a few handlers that are not hot, read them when they run.
+
+To add a difference:
+
+1. add a row to `DIFFERENCES` in `models.py`, with the page of the manual, or the vectors, that show
+   it;
+2. add a field of the same name to `models.pxi`;
+3. write a test that fails if two models are exchanged.
+
+{values}
+
+## Sources
+
+PRM is the Programmer's Reference Manual of that processor. "vectors" are tests that were recorded
+on a chip ([CONFORMANCE.md](CONFORMANCE.md)), by opcode.
+
+{sources}
+"""
+
+
 def markdown() -> str:
-    """docs/MODELS.md: `python -m pyx86emu.models > docs/MODELS.md` writes it, a test compares."""
-    lines = [
-        "# CPU models",
-        "",
-        "Written by `python -m pyx86emu.models > docs/MODELS.md`; do not edit: change "
-        "`pyx86emu/models.py`.",
-        "",
-        "A difference between processors is a field of the core's model struct. The decoder reads "
-        "it once per instruction, slow paths and",
-        "a few handlers off the fast path when they run. To add one: a row in `models.py`, a field "
-        "of the same name in `core/models.pxi`, a test.",
-        "",
-        f"The default is {MODELS[-1]}. An alias names the same model; any other name is a "
-        "ValueError that lists the choices.",
-        "",
-        "| model | aliases |",
-        "| --- | --- |",
-    ]
-    for model in MODELS:
-        lines.append(f"| {model} | {_aliases(model)} |")
-    lines += [
-        "",
-        f"| field | {' | '.join(MODELS)} | what it says | source |",
-        f"| --- |{' ---: |' * len(MODELS)} --- | --- |",
-    ]
-    for d in DIFFERENCES:
-        field, *values = _cells(d)
-        lines.append(f"| `{field}` | {' | '.join(values)} | {d.what} | {d.source} |")
-    return "\n".join(lines) + "\n"
+    """The text of docs/MODELS.md. `python -m pyx86emu.models > docs/MODELS.md` writes the file; a
+    test compares both."""
+    aliases = [[model, _aliases(model)] for model in MODELS]
+    values = [[f"`{name}`", *rest, d.what] for d in DIFFERENCES for name, *rest in (_cells(d),)]
+    sources = [[f"`{d.field}`", d.source] for d in DIFFERENCES]
+    return PAGE.format(
+        default=MODELS[-1],
+        aliases=_table(["model", "aliases"], aliases),
+        values=_table(["field", *MODELS, "meaning"], values, numbers=len(MODELS)),
+        sources=_table(["field", "source"], sources),
+    )
+
+
+def _table(head: list[str], rows: list[list[str]], numbers: int = 0) -> str:
+    """A Markdown table; the `numbers` columns after the first one are aligned to the right."""
+    marks = ["---", *["---:"] * numbers, *["---"] * (len(head) - 1 - numbers)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, marks, *rows))
 
 
 if __name__ == "__main__":

@@ -18,10 +18,13 @@ import pytest
 
 if TYPE_CHECKING:
     from pyx86emu import Machine, Vm
+    from tests.harness import MakeGuest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("PYX86EMU_SHARED") or ROOT.parent / "shared")
-sys.path.append(str(ROOT))  # helpers: `from tests.conformance import guest`
+sys.path.append(str(ROOT))  # helpers: `from tests.harness import Guest`
+# An `assert` in these says what it saw, as one in a test does.
+pytest.register_assert_rewrite("tests.harness", "tests.rows")
 CI = os.environ.get("CI") == "true"
 # Set by the Makefile for the builds in .build/; see CONTRIBUTING.md.
 BUILD = os.environ.get("PYX86EMU_BUILD") or "release"
@@ -96,6 +99,15 @@ def vm() -> Iterator[Callable[..., Vm]]:
 
     with ExitStack() as stack:
         yield lambda *args, **kwargs: stack.enter_context(Vm(*args, **kwargs))
+
+
+@pytest.fixture
+def make_guest() -> Iterator[MakeGuest]:
+    """Make guests as `Guest(...)` does; they are closed when the test ends."""
+    from tests.harness import Guest
+
+    with ExitStack() as stack:
+        yield lambda *args, **kwargs: stack.enter_context(Guest(*args, **kwargs))
 
 
 @pytest.fixture

@@ -1,13 +1,16 @@
 """Host instructions, counted by callgrind: per guest instruction of a kernel, per access of a path.
 
-They do not depend on the clock, nor on what else the machine does. What is expected stands in
-tests/counted.json. After a change that means to alter it, write it anew:
+They do not depend on the clock, nor on what else the machine does. tests/counted.json has what was
+recorded last, with one compiler. To compare a change with the commit before it, use one compiler:
 
-    python -m tests.counted --record
+    python -m tests.counted --record             # before: writes tests/counted.json
+    python -m tests.counted                      # after: status 1 if a row differs by more than 2 %
+    python -m tests.counted --against FILE       # the same, with a record from elsewhere
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -15,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
@@ -151,16 +154,42 @@ def total(dump: Path) -> int:
     return int(line.split()[1])
 
 
-def main(args: list[str]) -> int:
-    if args == ["--child"]:
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.counted",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--record", action="store_true", help="write tests/counted.json")
+    parser.add_argument("--against", type=Path, default=EXPECTED, help="the record to compare with")
+    parser.add_argument("--limit", type=float, default=2.0, help="percent a row may differ (2)")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args(arguments)
+    if asked.child:
         child()
-    elif args == ["--record"]:
+        return 0
+    if asked.record:
         record = {"python": python_version(), "counts": measure()}
         EXPECTED.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
-    else:
-        print(__doc__)
-        return 2
-    return 0
+        return 0
+    return compare(json.loads(asked.against.read_text("utf-8"))["counts"], measure(), asked.limit)
+
+
+def compare(before: dict[str, float], now: dict[str, float], limit: float) -> int:
+    """Print both, row by row; 1 if one differs by more than `limit` percent."""
+    status = 0
+    print(f"{'':24}{'before':>12}{'now':>12}{'percent':>10}")
+    for name in sorted(before.keys() | now.keys()):
+        if name not in before or name not in now:
+            print(f"{name:24}  only {'now' if name in now else 'before'}")
+            status = 1
+            continue
+        was, is_ = before[name], now[name]
+        percent = 100 * (is_ / was - 1) if was else 0.0
+        far = abs(percent) > limit and abs(is_ - was) > LEAST
+        print(f"{name:24}{was:12.3f}{is_:12.3f}{percent:+10.2f}{'  *' if far else ''}")
+        status |= far
+    return int(status)
 
 
 def python_version() -> str:
@@ -169,4 +198,4 @@ def python_version() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

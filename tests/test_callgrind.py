@@ -105,3 +105,14 @@ def test_a_count_that_grew_or_shrank_by_more_than_the_tolerance_is_told() -> Non
         "alu: 11.5 host instructions, 10.0 expected",
         "fib: 8.5 host instructions, 10.0 expected",
     ]
+
+
+def test_a_comparison_names_the_rows_that_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    before = {"same": 100.0, "slower": 100.0, "tiny": 0.5, "gone": 1.0}
+    now = {"same": 101.9, "slower": 102.1, "tiny": 0.55, "new": 1.0}
+
+    assert count.compare(before, now, 2.0) == 1
+
+    marked = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line[-1:] == "*"]
+    assert marked == ["slower"]
+    assert count.compare({"same": 100.0}, {"same": 101.9}, 2.0) == 0

@@ -1,4 +1,4 @@
-; alu: a loop of register arithmetic, one block. ECX is the number of turns.
+; alu: a loop of register arithmetic in one block, ECX times.
         bits    16
         org     7C00h
 

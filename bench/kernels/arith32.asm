@@ -1,5 +1,5 @@
-; arith32: 32-bit arithmetic with operand and address prefixes: a generator of random numbers
-; and a 64-bit sum in memory.
+; arith32: 32-bit arithmetic with operand and address size prefixes, ECX times: a random number
+; generator and a 64-bit sum in memory.
         bits    16
         org     7C00h
 

@@ -1,5 +1,5 @@
-; bytecode: an interpreter for a stack machine adds the numbers from 100 down to 1, ECX times.
-; Each operation ends in a jump through a table.
+; bytecode: an interpreter of a stack machine adds the numbers from 100 down to 1, ECX times. After
+; each operation it jumps through a table.
         bits    16
         org     7C00h
 
@@ -10,7 +10,7 @@ STACK   equ 6000h
         mov     sp, STACK
         cld
 turn:   mov     word [VARS], 0          ; the sum
-        mov     word [VARS + 2], 100    ; what is added
+        mov     word [VARS + 2], 100    ; the number to add
         mov     si, program
 next:   lodsb
         mov     bl, al

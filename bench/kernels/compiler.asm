@@ -1,7 +1,7 @@
-; compiler: a compiler such as people wrote for DOS, ECX times. It opens a source and reads it in
-; pieces, keeps names in a hashed table, parses by recursive descent, makes machine code, writes it
-; to a file as DOS would load it, and calls that. If the program does not return RIGHT, or
-; anything else fails, the kernel ends at once, and its instructions are too few.
+; compiler: a small compiler for DOS, which compiles a program and runs it, ECX times. It reads the
+; source in pieces, keeps names in a hash table, parses by recursive descent, writes the machine
+; code to a COM file, and calls that. If the program does not return RIGHT, or anything else fails,
+; the kernel ends at once. The benchmark then sees that it ran too few instructions.
 ;
 ;       program    = { statement }
 ;       statement  = "let" name "=" expression
@@ -12,42 +12,42 @@
 ;       expression = operand { operator operand }
 ;       operand    = number | name | "-" operand | "(" expression ")"
 ;
-; Values are signed words; what is not 0 is true. A variable begins with its first "let". "#" begins
-; a comment. The instructions are the 8086's, but for the two that count turns.
+; Values are signed words; 0 is false, anything else is true. The first "let" of a name makes the
+; variable. "#" starts a comment. All instructions are the 8086's, except two that count turns.
 ;
-; SI is at the next character of the source, DI where the next byte of code goes, BP belongs to the
-; count of turns; everything else is free in every routine.
+; In all routines SI = next character of the source, DI = where the next byte of code goes, BP =
+; turns left. All other registers may change.
         bits    16
         org     7C00h
 
-RIGHT   equ 13643                       ; what the program has to return
+RIGHT   equ 13643                       ; the result that the program must return
 
-RESULT  equ 600h                        ; what it did return last
+RESULT  equ 600h                        ; its last result
 DONE    equ 602h                        ; turns that returned RIGHT
 SOURCE  equ 604h                        ; handle of the source
-LIMIT   equ 606h                        ; behind the last character that was read
-TOKEN   equ 608h                        ; a sign, or one of
+LIMIT   equ 606h                        ; end of the characters read
+TOKEN   equ 608h                        ; a sign, or one of these:
 NAMED   equ 'a'
 NUMBER  equ '0'
 EOF     equ 1Ah
-VALUE   equ 60Ah                        ; of a number; of a name: its entry
-HEAP    equ 60Ch                        ; where the next entry goes
-VARIABLE equ 60Eh                       ; where the next variable goes
+VALUE   equ 60Ah                        ; value of a number; entry of a name
+HEAP    equ 60Ch                        ; place of the next entry
+VARIABLE equ 60Eh                       ; place of the next variable
 
-BUCKETS equ 1000h                       ; for each hash the first entry, or 0
+BUCKETS equ 1000h                       ; the first entry of each hash, or 0
 HASHES  equ 64
-ENTRIES equ 1100h                       ; of names, keywords among them
+ENTRIES equ 1100h                       ; entries of names and keywords
 LINK    equ 0                           ; the next entry with this hash, or 0
-MEANS   equ 2                           ; 0, a variable, or the routine of a keyword
+MEANS   equ 2                           ; 0: unknown; a variable, or a keyword's routine
 LENGTH  equ 4                           ; one byte
 NAME    equ 5
 INPUT   equ 2000h                       ; a piece of the source
 PIECE   equ 128
-CODE    equ 3000h                       ; machine code, to be written
+CODE    equ 3000h                       ; machine code before it is written to the file
 STACK   equ 6000h
 
-PROGRAM equ 2000h                       ; segment: 100h the file, as DOS would load it
-VARIABLES equ 1000h                     ; there, too; keywords are at 7C00h and above
+PROGRAM equ 2000h                       ; segment of the COM file, which starts at 100h
+VARIABLES equ 1000h                     ; in PROGRAM; a MEANS from 7C00h up is a routine
 
 VECTOR  equ 21h * 4
 FIRST   equ 5                           ; handles 0 to 4 are the console and others
@@ -57,14 +57,15 @@ CLOSE   equ 3Eh
 READ    equ 3Fh
 WRITE   equ 40h
 
-; Call DOS. INT 21h does the same, but Unicorn gives an INT to a hook of its host, and here is none.
+; Call DOS. This does what INT 21h does. Unicorn would pass an INT to a hook on the host; we have
+; none.
 %macro  dos 1
         mov     ah, %1
         pushf
         call    far [VECTOR]
 %endmacro
 
-; Make code of these instructions. AX, BX and CX are lost.
+; Append these instructions to the code. Clobbers AX BX CX.
 %macro  emit 1-*
         call    copy_code
         db      %%end - %%begin
@@ -96,7 +97,7 @@ turn:   call    compile
         jnz     turn
 fail:   hlt
 
-; Run the file that was written; AX is what it returns.
+; Run the file that was written. Out: AX = its result.
 run:    push    ds
         push    es
         mov     ax, PROGRAM
@@ -115,14 +116,14 @@ compile:
         dos     OPEN
         jc      fail
         mov     [SOURCE], ax
-        mov     si, INPUT               ; nothing is read yet
+        mov     si, INPUT               ; no characters are read yet
         mov     [LIMIT], si
         mov     di, CODE
         call    next
 .each:  call    statement
         cmp     byte [TOKEN], EOF
         jne     .each
-        emit    retf                    ; if there was no return
+        emit    retf                    ; for a program without "return"
         mov     bx, [SOURCE]
         dos     CLOSE
 
@@ -143,7 +144,8 @@ compile:
 
 ; -- statements -----------------------------------------------------------------------------------
 
-; The entry of a keyword tells the routine, which begins behind the keyword.
+; Every statement starts with a keyword, whose entry has its routine. That continues at the token
+; after the keyword.
 statement:
         cmp     byte [TOKEN], NAMED
         jne     fail
@@ -151,7 +153,7 @@ statement:
         mov     bx, [bx + MEANS]
         cmp     bx, 7C00h
         jb      fail
-        push    bx                      ; NEXT returns to it
+        push    bx                      ; next returns to the routine
         jmp     next
 
 let_:   cmp     byte [TOKEN], NAMED
@@ -183,14 +185,14 @@ if_:    call    condition
         cmp     word [bx + MEANS], else_
         jne     .end
         call    next
-        emit    {jmp near $ + 3}        ; to the end, from the first block
+        emit    {jmp near $ + 3}        ; from the first block over the second
         pop     bx
         push    di
         call    land
         call    block
 .end:   pop     bx
 
-; Let a jump end here. BX is behind it, where its distance is counted from.
+; Let a jump end here. In: BX = the end of the jump instruction, from where distances count.
 land:   mov     ax, di
         sub     ax, bx
         mov     [bx - 2], ax
@@ -212,9 +214,9 @@ return_:
         emit    retf
         ret
 
-else_:  jmp     fail                    ; without an if
+else_:  jmp     fail                    ; an "else" without "if"
 
-; Code that jumps if the expression is 0: to where, land says later.
+; Code that jumps if the expression is 0. land sets the destination later.
 condition:
         call    expression
         emit    {or ax, ax}, {jnz $ + 5}, {jmp near $ + 3}
@@ -233,7 +235,7 @@ block:  mov     al, '{'
 ; Code that leaves an expression in AX.
 expression:
         mov     dl, 0
-; The same, but end before an operator of a level below DL.
+; The same, but stop before an operator whose level is below DL.
 climb:  push    dx
         call    operand
         pop     dx
@@ -242,7 +244,7 @@ climb:  push    dx
         mov     cx, levels - signs
         mov     al, [TOKEN]
         repne scasb
-        xchg    bx, di                  ; BX is behind the sign
+        xchg    bx, di                  ; BX = after the sign in signs
         jne     .end
         dec     bx
         cmp     [bx + levels - signs], dl
@@ -254,7 +256,7 @@ climb:  push    dx
         pop     bx
         push    bx
         mov     dl, [bx + levels - signs]
-        inc     dx                      ; the same level belongs to the left
+        inc     dx                      ; operators of one level group from the left
         call    climb
         emit    {mov cx, ax}, {pop ax}
         pop     bx
@@ -300,7 +302,7 @@ operand:
         mov     [di - 2], ax
         jmp     next
 
-; Operators: sign, level, and the routine that makes code for AX = AX operator CX.
+; Operators: sign, level, and routine. The routine makes code for AX = AX operator CX.
 signs:  db      '&', '|', '<', '>', '=', '+', '-', '*', '/', '%'
 levels: db      0,   0,   1,   1,   1,   2,   2,   3,   3,   3
 operations:
@@ -328,7 +330,7 @@ divide: emit    cwd, {idiv cx}
 modulo: emit    cwd, {idiv cx}, {xchg ax, dx}
         ret
 
-; Copy what stands behind the call to where code goes: its length, then itself. Return behind it.
+; Append to the code the bytes after the call: a length byte, then the bytes. Return after them.
 copy_code:
         mov     bx, si
         pop     si
@@ -341,7 +343,7 @@ copy_code:
 
 ; -- tokens ---------------------------------------------------------------------------------------
 
-; The token has to be AL; find the one behind it.
+; Fail unless the token is AL, then find the next token.
 expect: cmp     al, [TOKEN]
         jne     fail
 
@@ -380,13 +382,13 @@ next:   mov     bx, classes
         xlatb
         cmp     al, DIGIT
         je      .digit
-        dec     si                      ; that one was too many
+        dec     si                      ; put back the character after the number
         mov     [VALUE], cx
         ret
 
 .name:  mov     byte [TOKEN], NAMED
         push    di
-        mov     di, [HEAP]              ; it may become an entry
+        mov     di, [HEAP]              ; write it where a new entry would go
         add     di, NAME
 .letter:
         mov     [di], ah
@@ -407,7 +409,7 @@ next:   mov     bx, classes
         pop     di
         ret
 
-; The next character of the source, in AL. AX is lost, no more.
+; Out: AL = next character of the source. Clobbers AX only.
 getc:   cmp     si, [LIMIT]
         je      .read
         lodsb
@@ -436,7 +438,7 @@ ten:    dw      10
 
 OTHER   equ 0
 BLANK   equ 1
-DIGIT   equ 2                           ; from here on: what a name may have
+DIGIT   equ 2                           ; DIGIT and up may be in a name
 LETTER  equ 3
 classes:
         times   EOF db BLANK
@@ -452,7 +454,7 @@ classes:
 
 ; -- names ----------------------------------------------------------------------------------------
 
-; Forget all names, then enter the keywords.
+; Remove all names, then enter the keywords.
 new_names:
         mov     di, BUCKETS
         mov     cx, HASHES
@@ -476,8 +478,8 @@ new_names:
         jb      .each
         ret
 
-; Find the name whose length and characters are where the next entry goes. If it is new, that is
-; its entry. BX: the entry. SI stays, the rest does not.
+; Find the name whose length and characters are at HEAP, in the place of the next entry. A new name
+; becomes that entry. Out: BX = the entry. Keeps SI and BP only.
 look_up:
         push    si
         mov     si, [HEAP]
@@ -488,7 +490,7 @@ look_up:
         mov     dx, si
         push    cx
         xor     bx, bx
-.hash:  lodsb                           ; of the length and the characters
+.hash:  lodsb                           ; hash the length and the characters
         rol     bl, 1
         xor     bl, al
         loop    .hash
@@ -497,7 +499,7 @@ look_up:
         shl     bx, 1
         add     bx, BUCKETS
         mov     ax, bx
-.chain: mov     bx, [bx + LINK]         ; a bucket has its link where entries have theirs
+.chain: mov     bx, [bx + LINK]         ; LINK is 0, so a bucket works like an entry
         test    bx, bx
         jz      .new
         push    cx
@@ -511,7 +513,7 @@ look_up:
 .new:   mov     bx, [HEAP]
         mov     di, ax
         mov     ax, bx
-        xchg    ax, [di]                ; the newest is the first of its bucket
+        xchg    ax, [di]                ; a new entry is the first of its bucket
         mov     [bx + LINK], ax
         mov     word [bx + MEANS], 0
         add     dx, cx

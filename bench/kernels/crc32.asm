@@ -1,5 +1,5 @@
-; crc32: the CRC-32 of 4 KiB, bit by bit, ECX times. The jump depends on data that nobody can
-; predict, the host neither.
+; crc32: the CRC-32 of 4 KiB, bit by bit, ECX times. One jump depends on random data, so no branch
+; predictor can predict it.
         bits    16
         org     7C00h
 

@@ -1,4 +1,4 @@
-; farcall: far calls, direct and through memory, to code that saves and reloads DS.
+; farcall: far calls, direct and through memory, to routines that save and load DS, ECX times.
         bits    16
         org     7C00h
 

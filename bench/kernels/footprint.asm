@@ -1,12 +1,12 @@
-; footprint: call EBX routines of 64 bytes each, which fill memory from 10000h on, ECX times.
-; EBX of 1024 makes 64 KiB of code, 10240 make 640 KiB. They are put there in the first run only.
+; footprint: calls EBX routines of 64 bytes each, ECX times. EBX = 1024 makes 64 KiB of code, 10240
+; makes 640 KiB. The first run copies the routines to 10000h and up.
         bits    16
         org     7C00h
 
 SIZE    equ 64
 STACK   equ 6000h
-READY   equ 600h                        ; the number of routines that are there
-POINTER equ 1000h                       ; offset (always 0) and segment of a routine
+READY   equ 600h                        ; number of routines copied
+POINTER equ 1000h                       ; far pointer to a routine, its offset is always 0
 
         mov     sp, STACK
         mov     ebp, ecx
@@ -45,7 +45,7 @@ routine:
         add     cx, 3
         jmp     .on
 .even:  sub     cx, 5
-        inc     ax                      ; both ways take as many instructions
+        inc     ax                      ; makes both branches equally long
 .on:    rol     ax, 1
         sub     cx, si
         and     si, 0FFFh

@@ -1,4 +1,4 @@
-; inssort: insertion sort of 200 words, ECX times.
+; inssort: insertion sort of 200 random words, ECX times.
         bits    16
         org     7C00h
 

@@ -1,5 +1,5 @@
-; irq: a counting loop of ECX turns, interrupted by the 8254 at 1 kHz. The number of interrupts
-; ends up at 600h.
+; irq: a loop of ECX turns, which the 8254 interrupts at 1 kHz. It leaves the number of interrupts
+; at 600h.
         bits    16
         org     7C00h
 
@@ -11,15 +11,15 @@ TIMER   equ 8 * 4                       ; IRQ 0 is vector 8
         mov     word [TICKS], 0
         mov     word [TIMER], tick
         mov     word [TIMER + 2], cs
-        mov     al, 11h                 ; 8259: edge, single ICW4
+        mov     al, 11h                 ; 8259: edge, ICW4 follows
         out     20h, al
-        mov     al, 8                   ; its first vector
+        mov     al, 8                   ; vector of IRQ 0
         out     21h, al
         mov     al, 4
         out     21h, al
         mov     al, 1                   ; 8086 mode
         out     21h, al
-        mov     al, 0FEh                ; only the timer
+        mov     al, 0FEh                ; enable the timer only
         out     21h, al
         mov     al, 34h                 ; 8254: counter 0, two bytes, mode 2
         out     43h, al

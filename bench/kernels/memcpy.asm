@@ -1,4 +1,4 @@
-; memcpy: 4096 bytes, words and doublewords by REP MOVS, ECX times.
+; memcpy: copies 4096 bytes, words and doublewords by REP MOVS, ECX times.
         bits    16
         org     7C00h
 

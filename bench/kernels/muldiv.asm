@@ -1,4 +1,4 @@
-; muldiv: MUL and DIV, each needing the result before it.
+; muldiv: MUL and DIV, each of which needs the result of the one before, ECX times.
         bits    16
         org     7C00h
 

@@ -1,4 +1,4 @@
-; poll: wait for bit 4 of port 61h (the refresh toggle) as delay loops do, ECX times around.
+; poll: reads bit 4 of port 61h (the refresh toggle) as delay loops do, ECX times.
         bits    16
         org     7C00h
 

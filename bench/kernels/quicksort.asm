@@ -1,4 +1,4 @@
-; quicksort: quicksort of 1000 words by recursion, ECX times.
+; quicksort: sorts 1000 random words by recursion, ECX times.
         bits    16
         org     7C00h
 
@@ -17,8 +17,8 @@ turn:   random_words
         jnz     turn
         hlt
 
-; Sort the words from SI to DI, both included. The last one is the pivot; what is smaller goes
-; below BX.
+; Sort the words from SI to DI, both included. The last word is the pivot. Smaller words move below
+; BX.
 sort:   cmp     si, di
         jae     .done
         mov     ax, [di]
@@ -34,7 +34,7 @@ sort:   cmp     si, di
 .stay:  add     si, 2
         cmp     si, di
         jb      .each
-        mov     cx, [bx]                ; the pivot goes between the parts
+        mov     cx, [bx]                ; swap: the pivot goes between the two parts
         mov     [bx], ax
         mov     [di], cx
         pop     si

@@ -1,5 +1,5 @@
-; search: find a word in 4 KiB of text (SCASB, CMPSB), then add the text up (LODSB), ECX times.
-; The text repeats "abcdefgh"; the word "hello" stands at its end only.
+; search: finds a word in 4 KiB of text (SCASB, CMPSB), then adds up the text (LODSB), ECX times.
+; The text repeats "abcdefgh"; the word "hello" is at its end only.
         bits    16
         org     7C00h
 

@@ -1,4 +1,4 @@
-; sieve: the primes below 16384, ECX times: REP STOSB, then byte stores and branches.
+; sieve: finds the primes below 16384 by REP STOSB, byte stores and branches, ECX times.
         bits    16
         org     7C00h
 

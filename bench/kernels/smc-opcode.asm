@@ -1,4 +1,4 @@
-; smc-opcode: every turn patches the opcode that it then runs: INC AX, DEC AX.
+; smc-opcode: each turn changes the next opcode, INC AX or DEC AX, and runs it, ECX times.
         bits    16
         org     7C00h
 

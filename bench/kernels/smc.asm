@@ -1,4 +1,4 @@
-; smc: every turn patches the immediate that it then runs.
+; smc: each turn changes the immediate of the next instruction and runs it, ECX times.
         bits    16
         org     7C00h
 

@@ -1,4 +1,4 @@
-; stos: 4096 bytes, words and doublewords by REP STOS, ECX times.
+; stos: stores 4096 bytes, words and doublewords by REP STOS, ECX times.
         bits    16
         org     7C00h
 

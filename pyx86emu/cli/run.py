@@ -1,4 +1,4 @@
-"""`run IMAGE`: boot an image, show what it shows, end with a status that tells how it went."""
+"""`run IMAGE`: boot an image, show its output, end with a status that says how the run ended."""
 
 import argparse
 import json
@@ -14,11 +14,11 @@ from .. import models
 from ..errors import DiskError, Pyx86Error
 from ..exits import ExitReason
 from ..pc.disks.image import Disk
+from ..pc.limits import Limits
 from ..pc.machine import Machine
 from . import options as arguments
 from . import output
-from .limits import QUIET, Limits
-from .options import STDIO
+from .options import QUIET, STDIO
 from .signals import Ending
 from .status import (
     HOST,
@@ -36,15 +36,15 @@ from .status import (
 if TYPE_CHECKING:
     from .. import Exit
 
-#: Guest seconds when nobody watches: output is piped.
+#: The default --timeout in guest seconds when the output is piped.
 PIPED_TIMEOUT = 60.0
-#: --type starts when the guest has been quiet for QUIET guest seconds, or at this one.
+#: --type starts after QUIET guest seconds without output, or at this guest second at the latest.
 TYPE_AT_LAST = 10.0
 
 
 @contextmanager
 def open_disk(options: argparse.Namespace) -> Iterator[Disk]:
-    """The image, or the sentence that says why not; also why changes cannot be written back."""
+    """The open image. UsageError: it cannot be opened. HostError: changes cannot be written."""
     try:
         disk = Disk(options.image, write_back=options.write_back)
     except OSError as error:
@@ -60,7 +60,7 @@ def open_disk(options: argparse.Namespace) -> Iterator[Disk]:
 
 
 def _close(disk: Disk) -> None:
-    """Write changes back, if that was asked for; HostError says how many are lost."""
+    """Close the image; --write-back writes changes first. HostError says how many are lost."""
     try:
         disk.close()
     except (OSError, DiskError) as error:
@@ -92,7 +92,7 @@ def make_machine(
 
 
 class Outputs:
-    """Where guest text goes, as it comes."""
+    """Where guest text goes, at the moment when it is sent."""
 
     def __init__(self, options: argparse.Namespace, on_terminal: bool) -> None:
         self.to_stdout = not options.json and not on_terminal
@@ -104,7 +104,7 @@ class Outputs:
             raise UsageError(f"-serial {options.serial}: {reason(error)}") from error
 
     def connect(self, m: Machine) -> None:
-        """Copy what the guest sends; the machine keeps its own record."""
+        """Copy what the guest sends. The machine also keeps it in its logs."""
         record = m.uart.output
         assert record is not None
 
@@ -185,7 +185,7 @@ def main(args: list[str]) -> int:
 
 
 def _keys(text: str | None, m: Machine) -> str:
-    """The text of --type, checked before the guest starts."""
+    """The text of --type, checked before the guest starts. UsageError: no key types some of it."""
     if not text:
         return ""
     keys = text.replace("\\n", "\n").replace("\\t", "\t").replace("\\e", "\x1b")
@@ -198,16 +198,16 @@ def _keys(text: str | None, m: Machine) -> str:
 
 
 def _outcome(m: Machine, options: argparse.Namespace, keys: str, terminal: bool) -> Outcome:
-    """Run to the end; what ends it from outside is an outcome too, so that results are written."""
+    """Run to the end. A signal or a host error is an outcome too, so results are still written."""
     try:
         if terminal:
             from .terminal import ScreenTerminal
 
-            exit = ScreenTerminal(m).run(options, keys)
+            exit = ScreenTerminal(m).run(limits_of(m, options), keys)
         elif (options.nographic or options.serial in STDIO) and not options.json:
             from .terminal import SerialTerminal
 
-            exit = SerialTerminal(m).run(options, keys)
+            exit = SerialTerminal(m).run(limits_of(m, options), keys)
         else:
             exit = _batch(m, options, keys)
     except KeyboardInterrupt as error:
@@ -228,21 +228,32 @@ def _cut_short(m: Machine, status: int, why: str, message: str) -> Outcome:
 
 def _batch(m: Machine, options: argparse.Namespace, keys: str) -> "Exit":
     """Type when the guest is ready, then run to the end."""
-    limits = Limits(m, options)
+    limits = limits_of(m, options)
     if keys:
         exit = wait_for_quiet(m, limits)
-        if exit.reason is not ExitReason.DEADLINE or limits.over():
+        if exit.reason is not ExitReason.DEADLINE or limits.over:
             return exit
         m.keyboard.type(keys)
     return limits.run()
 
 
+def limits_of(m: Machine, options: argparse.Namespace) -> Limits:
+    """--expect, --timeout, --wall and --max-instructions, counted from now on."""
+    return m.limits(
+        options.expect,
+        options.timeout,
+        wall=options.wall,
+        max_instructions=options.max_instructions,
+    )
+
+
 def wait_for_quiet(m: Machine, limits: Limits) -> "Exit":
-    """Run until the guest has nothing more to say and so may be waiting for a key."""
+    """Run until the guest has sent and drawn nothing for QUIET guest seconds, so that it may be
+    waiting for a key; at most until TYPE_AT_LAST."""
     seen, since = None, m.time
     while True:
         exit = limits.run(0.05)
-        if exit.reason is not ExitReason.DEADLINE or limits.over():
+        if exit.reason is not ExitReason.DEADLINE or limits.over:
             return exit
         now = (m.screen.version, m.serial_log.total, m.booted)
         if now != seen:
@@ -252,7 +263,7 @@ def wait_for_quiet(m: Machine, limits: Limits) -> "Exit":
 
 
 def exit_status(m: Machine, exit: "Exit", expecting: bool) -> int:
-    """The process's status for the way in which a run ended."""
+    """The exit status of the process, from the way in which the run ended."""
     if exit.reason is ExitReason.MATCH:
         return OK
     if m.exit_status is not None:
@@ -267,7 +278,7 @@ def exit_status(m: Machine, exit: "Exit", expecting: bool) -> int:
 
 
 def _explain(m: Machine, outcome: Outcome, options: argparse.Namespace) -> None:
-    """One sentence on standard error where something did not go as asked."""
+    """Write one sentence to standard error if the run did not end as asked."""
     status, text = outcome.status, outcome.message
     where = f"at {outcome.cs:04x}:{outcome.ip:04x}, {m.time:.3f} guest seconds"
     if status == NOT_MET:
@@ -277,7 +288,7 @@ def _explain(m: Machine, outcome: Outcome, options: argparse.Namespace) -> None:
     elif status == SHUTDOWN:
         text = f"the machine shut down: triple fault, or reset with -no-reboot ({where})"
     elif status == TIMEOUT:
-        text = f"stopped, time is up ({where}): give more with --timeout, --wall or the like"
+        text = f"stopped, time is up ({where}): raise --timeout, --wall or --max-instructions"
     elif status == INTERRUPTED:
         text = f"{text} ({where})"
     elif status != HOST:
@@ -287,7 +298,7 @@ def _explain(m: Machine, outcome: Outcome, options: argparse.Namespace) -> None:
 
 
 def _screenshot(m: Machine, path: str, outcome: Outcome) -> Outcome:
-    """Save the screen; the result has the status."""
+    """Save the screen. The returned outcome has status HOST if that fails."""
     try:
         m.screen.save(path)
     except OSError as error:
@@ -301,17 +312,10 @@ def _failed(outcome: Outcome, text: str) -> Outcome:
 
 
 def report(m: Machine, outcome: Outcome, changed: int, wall: float) -> dict[str, Any]:
-    """What `--json` prints."""
+    """What `--json` prints. `changed`: sectors of the disk, since the disk is closed by now."""
     return {
         **outcome._asdict(),
-        "instructions": m.vcpu.instructions,
-        "guest_seconds": m.time,
         "wall_seconds": round(wall, 6),
-        "guest_status": m.exit_status,
-        "screen": m.screen.text,
-        "serial": m.serial_text,
-        "serial_dropped": m.serial_dropped,
-        "debug": m.debug_text,
-        "debug_dropped": m.debug_dropped,
+        **m.report(),
         "disk_sectors_changed": changed,
     }

@@ -1,14 +1,15 @@
 """The user's terminal: draw the guest's screen with ANSI, give the guest its keys."""
 
-import argparse
 import sys
 from typing import TYPE_CHECKING
 
 from ..exits import ExitReason
+from ..pc.limits import Limits
 from ..pc.machine import Machine
 from ..pc.screen.text import CP437
 from . import output, tty
-from .limits import QUIET, Limits
+from .keys import names
+from .options import QUIET
 from .signals import Interrupted
 
 if TYPE_CHECKING:
@@ -16,50 +17,20 @@ if TYPE_CHECKING:
 
 FRAME = 1 / 30
 QUIT = 0x1D  # Ctrl-]
-#: The PC's colours count blue first, ANSI's red.
+#: ANSI numbers of the PC's colours. Bit 0 is blue on the PC and red in ANSI.
 ANSI = (0, 4, 2, 6, 1, 5, 3, 7)
-
-SEQUENCES = {
-    "[A": "up", "[B": "down", "[C": "right", "[D": "left", "[H": "home", "[F": "end",
-    "OA": "up", "OB": "down", "OC": "right", "OD": "left", "OH": "home", "OF": "end",
-    "[1~": "home", "[2~": "insert", "[3~": "delete", "[4~": "end", "[5~": "pageup",
-    "[6~": "pagedown", "[7~": "home", "[8~": "end",
-    "OP": "f1", "OQ": "f2", "OR": "f3", "OS": "f4", "[11~": "f1", "[12~": "f2", "[13~": "f3",
-    "[14~": "f4", "[15~": "f5", "[17~": "f6", "[18~": "f7", "[19~": "f8", "[20~": "f9",
-    "[21~": "f10", "[23~": "f11", "[24~": "f12", "[Z": "shift+tab",
-}  # fmt: skip
-
-
-def split_keys(data: bytes) -> list[str]:
-    """What the terminal sent, as texts for `keyboard.type`.
-
-    >>> split_keys(b"a\\x1b[A\\x1bx{")
-    ['a', '{up}', '{alt+x}', '{{']
-    """
-    text = data.decode("utf-8", "ignore")
-    keys = []
-    while text:
-        key, text = text[0], text[1:]
-        if key == "\x1b" and text:
-            found = next((s for s in sorted(SEQUENCES, key=len) if text.startswith(s)), None)
-            name = SEQUENCES[found] if found else f"alt+{text[0]}"
-            text = text[len(found) if found else 1 :]
-            keys.append(f"{{{name}}}")
-        else:
-            keys.append("{{" if key == "{" else key)
-    return keys
 
 
 def leave_if_asked(data: bytes) -> None:
-    """Interrupted if Ctrl-] was typed."""
+    """Raise Interrupted if Ctrl-] was typed."""
     if QUIT in data:
         raise Interrupted("ended by Ctrl-]")
 
 
 class ScreenTerminal:
-    """The guest's text screen on ours."""
+    """The guest's text screen, drawn on the user's terminal."""
 
-    #: The terminal's second screen, so that what stood on the first comes back.
+    #: Switch to the terminal's second screen; HIDDEN brings the first one back as it was.
     SHOWN = "\x1b[?1049h\x1b[0m\x1b[2J"
     HIDDEN = "\x1b[0m\x1b[?25h\x1b[?1049l"
 
@@ -70,15 +41,15 @@ class ScreenTerminal:
         self.version: int | None = None
         self.cursor: tuple[int, int] | None = None
 
-    def run(self, options: argparse.Namespace, keys: str) -> "Exit":
-        """Run until the guest or a limit ends it; then leave the last screen on the terminal."""
-        m, limits = self.m, Limits(self.m, options)
+    def run(self, limits: Limits, keys: str) -> "Exit":
+        """Run until the guest or a limit ends the run. Then print the last screen."""
+        m = self.m
         with tty.Tty(self.SHOWN, self.HIDDEN, self.redraw) as terminal:
             while True:
                 exit = limits.run(FRAME)
                 terminal.look()
                 self.draw()
-                if exit.reason is not ExitReason.DEADLINE or limits.over():
+                if exit.reason is not ExitReason.DEADLINE or limits.over:
                     break
                 if keys and m.booted and m.time > QUIET:
                     m.keyboard.type(keys)
@@ -88,23 +59,23 @@ class ScreenTerminal:
         return exit
 
     def take_keys(self, data: bytes | None) -> None:
-        """Type what came from the terminal."""
+        """Give the guest the keys that were typed on the terminal."""
         if not data:
             return
         leave_if_asked(data)
-        for key in split_keys(data):
+        for name in names(data):
             try:
-                self.m.keyboard.type(key)
+                self.m.keyboard.press(name)
             except ValueError:
                 output.send(b"\a")  # no such key on a PC keyboard
 
     def redraw(self) -> None:
-        """Forget what the terminal shows: draw all of it."""
+        """Draw the whole screen again, whatever the terminal shows."""
         self.shape = ()
         self.draw()
 
     def draw(self) -> None:
-        """Send the rows that have changed; all of them to a terminal that was resized."""
+        """Send the rows that have changed, or all rows after the terminal was resized."""
         screen = self.m.screen
         commands = []
         columns, lines = tty.size()
@@ -133,7 +104,7 @@ class ScreenTerminal:
 
 
 def ansi_row(row: bytes) -> str:
-    """One row of characters and attributes, with colours."""
+    """One row of characters and attributes as text with ANSI colours."""
     output = []
     colour = -1
     for char, attribute in zip(row[::2], row[1::2], strict=True):
@@ -146,20 +117,20 @@ def ansi_row(row: bytes) -> str:
 
 
 class SerialTerminal:
-    """Standard input goes to COM1; what COM1 sends is on standard output already."""
+    """Standard input goes to COM1. What COM1 sends goes to standard output by `run.Outputs`."""
 
     def __init__(self, m: Machine) -> None:
         self.m = m
 
-    def run(self, options: argparse.Namespace, keys: str) -> "Exit":
-        """Run until the guest or a limit ends it."""
-        m, limits = self.m, Limits(self.m, options)
+    def run(self, limits: Limits, keys: str) -> "Exit":
+        """Run until the guest or a limit ends the run."""
+        m = self.m
         open_input = True
         with tty.Tty() as terminal:
             while True:
                 exit = limits.run(FRAME)
                 terminal.look()
-                if exit.reason is not ExitReason.DEADLINE or limits.over():
+                if exit.reason is not ExitReason.DEADLINE or limits.over:
                     return exit
                 if keys and m.booted and m.time > QUIET:
                     m.keyboard.type(keys)

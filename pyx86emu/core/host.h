@@ -1,4 +1,4 @@
-/* What Cython cannot say: the tail call, unaligned memory, atomics. Nothing here knows x86. */
+/* The host's C lives here, where Cython has no words: tail calls, unaligned memory, atomics. It does not know x86. */
 #ifndef PYX86EMU_HOST_H
 #define PYX86EMU_HOST_H
 #include <stdint.h>
@@ -9,24 +9,25 @@
 #error "pyx86emu needs a little-endian host: registers are views of one another"
 #endif
 
-/* GO: continue with another op. A sibling call, or a return to the trampoline where the
-   compiler cannot promise one (-O0, -O1, sanitizers, coverage). */
+/* GO: continue with another op. A handler returns GO(c, nx), which the compiler turns into a jump
+   to the next handler (a sibling call). Where the compiler does not promise that (-O0, -O1,
+   sanitizers, coverage), GO returns the op to the loop trampoline() in run.pxi. */
 #ifdef NO_TAIL_CALLS
 #define GO(c, nx) (nx)
 #else
 #define GO(c, nx) ((nx)->fn((c), (nx)))
 #endif
 
-/* Bytes on both sides of a slot's memory that nobody may touch. Only in a test build: they cost a
-   slot two more mappings. */
+/* Bytes before and after a slot's memory that no access is allowed to touch. Only in a test build:
+   they cost two more mappings per slot. */
 #ifdef GUARD_PAGES
 #define GUARD 4096
 #else
 #define GUARD 0
 #endif
 
-/* Op slots in a chunk of a vCPU's pool of blocks, and chunks. Few in a test build, where every test
-   fills it. */
+/* Op slots in one chunk of memory for blocks, and the number of chunks a vCPU may have. A test build
+   has few, so that tests fill them. */
 #ifdef SMALL_POOL
 #define CHUNK 128
 #define MAX_CHUNKS 3
@@ -35,13 +36,16 @@
 #define MAX_CHUNKS 256
 #endif
 
-/* For the compiler: slow paths go to the end of a handler, and their registers are saved there. */
+/* Says that x is most often false. The compiler then moves the slow path to the end of the handler,
+   and saves registers only there. */
 #define RARELY(x) __builtin_expect(!!(x), 0)
 
-/* For the compiler: the address of something, so that tests of it against 0 fall away. */
+/* Says that p is not 0. The compiler then drops later tests of p against 0. */
 static inline uintptr_t THERE(uintptr_t p) { if (!p) __builtin_unreachable(); return p; }
 
-#define LOAD_FAILED (1ULL << 63) /* a load that did not happen: go on at c->go */
+#define LOAD_FAILED (1ULL << 63) /* a load failed: the handler returns c->run.go */
+
+#define FOREVER UINT64_MAX /* a time or a count that never comes */
 
 static inline uint32_t get16(uintptr_t p) { uint16_t v; memcpy(&v, (void *)p, 2); return v; }
 static inline uint32_t get32(uintptr_t p) { uint32_t v; memcpy(&v, (void *)p, 4); return v; }
@@ -60,7 +64,7 @@ static inline uint64_t at_and64(uint64_t *p, uint64_t v) { return __atomic_fetch
 static inline void at_put_floor(int64_t *p, int64_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
 static inline int64_t at_get_floor(int64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 static inline void at_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-/* p is aligned to size */
+/* Compare and swap; p is aligned to size. Returns 0 if the memory did not hold `old`. */
 static inline int at_cas(uintptr_t p, uint32_t old, uint32_t v, int size)
 {
     uint8_t o8 = (uint8_t)old;
@@ -72,7 +76,7 @@ static inline int at_cas(uintptr_t p, uint32_t old, uint32_t v, int size)
     return __atomic_compare_exchange_n((uint32_t *)p, &old, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-/* The number of the lowest 1; there is one. */
+/* The number of the lowest bit that is 1; v is not 0. */
 static inline int lowest_one(uint32_t v) { return __builtin_ctz(v); }
 
 /* The upper half of a product. */

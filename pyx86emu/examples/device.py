@@ -1,4 +1,4 @@
-"""A device of one's own: dice at port 301h, thrown by a boot sector that prints what it gets."""
+"""A device of your own: dice at port 301h. A boot sector throws them and prints the numbers."""
 
 from random import Random
 
@@ -9,7 +9,7 @@ BOOT = bytes.fromhex("b90600 ba0103 ec 0430 e6e9 e2f6 fa f4")
 
 
 class Dice(PioDevice):
-    """A random byte at offset 0; a write at offset 0 seeds it."""
+    """A number from 1 to 6 at offset 0; a write at offset 0 seeds the generator."""
 
     length = 1
 
@@ -24,7 +24,7 @@ class Dice(PioDevice):
 
 
 def main() -> str:
-    """Throw six times."""
+    """Run the guest, which throws six times, and return what it printed."""
     with Machine(BOOT) as m:
         m.attach(Dice(), port=0x301)
         m.run(timeout=5.0)

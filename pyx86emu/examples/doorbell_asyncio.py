@@ -1,4 +1,4 @@
-"""A doorbell in an event loop: the guest rings in a thread, asyncio hears it."""
+"""A doorbell in an event loop: the guest rings in a thread, and asyncio reads the eventfd."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ CODE = bytes.fromhex("e680 e2fc 4b 75f9 f4")
 
 
 async def main() -> int:
-    """Count the rings as they come; returns how many there were."""
+    """Count the rings while the guest runs; return the number of all."""
     loop = asyncio.get_running_loop()
     with Vm() as vm:
         ram = vm.add_memory(0, 0x10000)

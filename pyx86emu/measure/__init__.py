@@ -1,1 +1,1 @@
-"""The measurements behind `pyx86emu bench`: kernels, I/O paths, start-up. They print nothing."""
+"""The measurements of `pyx86emu bench`: time kernels, I/O paths and start-up. Print nothing."""

@@ -1,4 +1,4 @@
-"""The start-up measurement: processes, machines, memory, two threads, limits in real time."""
+"""The start-up measurement: time processes, machines, two threads, `run(wall=...)`; and memory."""
 
 import os
 import subprocess
@@ -20,14 +20,14 @@ from .engines import Ours
 from .kernels import KERNELS
 from .verdicts import Verdict
 
-#: cli; hlt: a boot sector that halts at once, for good.
+#: cli; hlt: a boot sector that halts at once and never continues.
 HALT = b"\xfa\xf4".ljust(510, b"\0") + b"\x55\xaa"
 
-#: Where the package lies.
+#: The directory that has the package.
 PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGE = os.sysconf("SC_PAGE_SIZE")
 KIB = 1024
-#: Machines of which the memory is measured.
+#: Machines whose memory is measured.
 CROWD = 100
 #: Seconds that each of two threads computes.
 THREAD_SECONDS = 0.2
@@ -43,7 +43,7 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Row:
-    """One figure. `ratio` is what `boot` and `threads` are held to."""
+    """One figure. The limits of `boot` and `threads` are for `ratio`."""
 
     name: str
     value: float
@@ -67,12 +67,12 @@ HEAD = f"{'start-up':<16}{'':>16}{'ratio':>8}"
 
 
 def processes(rounds: int) -> Iterator[Row]:
-    """`python -c pass`, and `python -m pyx86emu` on a boot sector that halts, in turns."""
+    """Time `python -c pass` and `python -m pyx86emu` on a boot sector that halts, alternately."""
     with TemporaryDirectory() as directory:
         image = os.path.join(directory, "halt.img")
         with open(image, "wb") as file:
             file.write(HALT)
-        # Compiled modules are found, as where the package was installed.
+        # Python finds compiled modules, as it does for an installed package.
         env = {**os.environ, "PYTHONPATH": PACKAGE, "PYTHONPYCACHEPREFIX": directory}
         env.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -94,12 +94,12 @@ def processes(rounds: int) -> Iterator[Row]:
         pairs = [pair() for _ in range(rounds)]
     yield Row("python", median(a for a, _ in pairs) * 1e3, "ms", "python -c pass")
     ratio = median(b / a for a, b in pairs)
-    what = "python -m pyx86emu, a boot sector that halts at once; to the row above"
+    what = "python -m pyx86emu on a boot sector that halts at once; ratio to the row above"
     yield Row("boot", median(b for _, b in pairs) * 1e3, "ms", what, ratio)
 
 
 def in_process(rounds: int) -> Iterator[Row]:
-    """How long a machine and a bare Vm take to be made."""
+    """Time how long making a machine and a bare Vm takes."""
 
     def milliseconds(make: Callable[[], Machine | Vm]) -> float:
         times = []
@@ -120,13 +120,13 @@ def in_process(rounds: int) -> Iterator[Row]:
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory."""
+    """Return the resident memory of this process in bytes."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * PAGE
 
 
 def halted_vm() -> Vm:
-    """A Vm with one page of RAM, of which it has run a HLT."""
+    """Return a Vm with one page of RAM, after it ran a HLT there."""
     vm = Vm()
     ram = vm.add_memory(0, PAGE)
     ram[0] = 0xF4
@@ -137,7 +137,7 @@ def halted_vm() -> Vm:
 
 
 def memory_per_vm(machines: int = CROWD) -> float:
-    """KiB that a Vm with one vCPU needs beyond its RAM."""
+    """Return the KiB that a Vm with one vCPU needs in addition to its RAM."""
     first = halted_vm()
     before = resident()
     crowd = [halted_vm() for _ in range(machines)]
@@ -148,14 +148,14 @@ def memory_per_vm(machines: int = CROWD) -> float:
 
 
 def memory_row() -> Row:
-    """Measured in a process of its own: what this one has freed would be used again."""
+    """Measure in a new process: this one would reuse memory that it has freed."""
     code = f"from {__name__} import memory_per_vm; print(memory_per_vm())"
     env = {**os.environ, "PYTHONPATH": PACKAGE}
     out = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True)
-    return Row("memory-per-vm", float(out.stdout), "KiB", "a Vm with a vCPU beyond its RAM")
+    return Row("memory-per-vm", float(out.stdout), "KiB", "a Vm with a vCPU, without its RAM")
 
 
-#: Boot sectors that never end, each of which could put off a look at the clock in another way.
+#: Boot sectors that never end. Each could delay the check of the clock in another way.
 ENDLESS = {
     "computes": "ebfe",
     "exits": "ba3412 ed ebfd",
@@ -168,9 +168,10 @@ CLOCKS: list[tuple[Literal["virtual", "host"], int]] = [("virtual", 0), ("virtua
 
 
 def wall_limit(rounds: int) -> Row:
-    """How late `run(wall=...)` ends, at worst, over guests, clocks and shifts.
+    """Measure how late `run(wall=...)` ends: the latest of all guests, clocks and shifts.
 
-    Of several runs of one guest the earliest counts: other work of this host makes some late.
+    Each guest runs several times and the earliest end counts, because other work of the host
+    delays some runs.
     """
     late = []
     for code in ENDLESS.values():
@@ -184,16 +185,16 @@ def wall_limit(rounds: int) -> Row:
                     m.run(wall=0.01)
                     times.append((perf_counter() - start - 0.01) * 1e3)
                 late.append(min(times))
-    return Row("wall-limit", max(late), "ms", "run(wall=0.01) of guests without an end: the latest")
+    return Row("wall-limit", max(late), "ms", "run(wall=0.01) of endless guests: the latest end")
 
 
 def gain(work: Callable[[int], object]) -> float:
-    """What two threads that do `work(0)` and `work(1)` get done, as a multiple of one."""
+    """Return the work that two threads do, `work(0)` and `work(1)`, as a multiple of one's."""
     return 2 * seconds_of(work, 1) / seconds_of(work, 2)
 
 
 def seconds_of(work: Callable[[int], object], count: int) -> float:
-    """Seconds until so many threads are through."""
+    """Return the seconds until `count` threads have done their work."""
     threads = [Thread(target=work, args=(number,)) for number in range(count)]
     start = perf_counter()
     for thread in threads:
@@ -204,7 +205,7 @@ def seconds_of(work: Callable[[int], object], count: int) -> float:
 
 
 def threads(rounds: int, scale: float) -> Row:
-    """Two machines in two threads, beside two threads of plain C in turns."""
+    """Compare two machines in two threads with two threads of plain C, alternately."""
     alu = KERNELS[0]
     seconds = THREAD_SECONDS * scale
     additions = int(seconds * 3e9)
@@ -216,12 +217,12 @@ def threads(rounds: int, scale: float) -> Row:
             (gain(lambda n: machines[n].run(turns)), gain(lambda _: _core.add_chain(additions)))
             for _ in range(rounds)
         ]
-    what = "two machines in two threads to one in one; to the same of plain C"
+    what = "two machines in two threads, compared with one; ratio to the same in plain C"
     return Row("threads", median(a for a, _ in pairs), "x", what, median(a / b for a, b in pairs))
 
 
 def rows(rounds: int, scale: float) -> Iterator[Row]:
-    """All figures, one by one."""
+    """Yield all figures, one by one."""
     yield from processes(2 * rounds + 1)
     yield from in_process(10 * rounds + 1)
     yield memory_row()
@@ -230,7 +231,7 @@ def rows(rounds: int, scale: float) -> Iterator[Row]:
 
 
 def verdicts(rows: list[Row]) -> Iterator[Verdict]:
-    """What was measured beside what it is held to."""
+    """Compare what was measured with its limits."""
     for row in rows:
         if row.name in LIMITS:
             limit, unit, most = LIMITS[row.name]

@@ -1,6 +1,6 @@
-"""Charts of a report: the doorbell as in 2009, MIPS beside the peers, cost by number of entries.
+"""The charts of a report: draw the doorbell rows, MIPS of ours and the peers, cost by entries.
 
-They are drawn from what `bench --json` prints. matplotlib is needed.
+A report is what `bench --json` prints. Drawing needs matplotlib.
 """
 
 import os
@@ -16,7 +16,7 @@ ENTRIES = (1, 1000, 1_000_000)
 
 
 def draw(report: Report, directory: str) -> list[str]:
-    """Draw what the report has; the result names the files."""
+    """Draw the charts that the report has figures for; return the names of the files."""
     from matplotlib import pyplot
 
     os.makedirs(directory, exist_ok=True)
@@ -35,7 +35,7 @@ def draw(report: Report, directory: str) -> list[str]:
 
 
 def doorbell(rows: list[Report], axes: Any) -> None:
-    """Rings a second of the five rows of 2009, then and now."""
+    """Draw the rings a second of the five rows of 2009, then and now."""
     now = {row["name"]: row["iops"] for row in rows}
     paths = list(YEAR_2009)
     bars(
@@ -52,7 +52,7 @@ def doorbell(rows: list[Report], axes: Any) -> None:
 
 
 def mips(rows: list[Report], axes: Any) -> None:
-    """Million instructions a second by kernel, beside the peers."""
+    """Draw the million instructions a second of each kernel, ours and the peers'."""
     names = [row["name"] for row in rows]
     series = {"pyx86emu": [row["mips"] for row in rows]}
     for peer in rows[0]["peers"]:
@@ -63,7 +63,7 @@ def mips(rows: list[Report], axes: Any) -> None:
 
 
 def entries(rows: list[Report], axes: Any) -> None:
-    """Nanoseconds a ring by number of registered entries."""
+    """Draw the nanoseconds a ring by the number of registered entries."""
     us = {row["name"]: row["rtt_us"] for row in rows}
     for bus, colour in (("pio", OURS), ("mmio", OTHERS[0])):
         cost = [us[f"ioeventfd-{bus}-{count}-entries"] * 1000 for count in ENTRIES]
@@ -77,7 +77,7 @@ def entries(rows: list[Report], axes: Any) -> None:
 def bars(
     axes: Any, names: list[str], series: dict[str, list[float]], colours: tuple[str, ...]
 ) -> None:
-    """Groups of bars on a logarithmic scale, one colour a series."""
+    """Draw groups of bars on a logarithmic scale, one colour a series."""
     width = 0.8 / len(series)
     for number, ((label, values), colour) in enumerate(zip(series.items(), colours, strict=False)):
         at = [place + number * width for place in range(len(names))]

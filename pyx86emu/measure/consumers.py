@@ -1,4 +1,4 @@
-"""Threads in Python beside the guest: one that drains an eventfd, one that is only busy."""
+"""Python threads that run while the guest does: one drains an eventfd, one only computes."""
 
 from os import eventfd_read
 from select import EPOLLIN, epoll
@@ -6,7 +6,7 @@ from threading import Thread
 
 
 class PythonDrainer:
-    """What `_core.Drainer` does, in a Python thread: it fights for the GIL and measures that."""
+    """The same as `_core.Drainer`, but a Python thread, so it also measures waits for the GIL."""
 
     def __init__(self, fd: int) -> None:
         self.count = 0
@@ -30,7 +30,7 @@ class PythonDrainer:
 
 
 class Spinner:
-    """A Python thread that computes all the time: whoever wants the GIL has to ask it."""
+    """A Python thread that always computes: other threads must wait for it to release the GIL."""
 
     def __enter__(self) -> "Spinner":
         self._running = True

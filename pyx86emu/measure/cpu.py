@@ -1,7 +1,7 @@
-"""The compute measurement: kernels on our core and on the peers, in turns; what they are held to.
+"""The compute measurement: time the kernels on our core and on the peers, and set their limits.
 
-MIPS are also given at 3.0 GHz: before and after each run of ours a chain of dependent additions
-tells the host's clock of that moment, and the figure is scaled by it.
+The engines run alternately. MIPS are also scaled to 3.0 GHz: a chain of dependent additions before
+and after each of our runs measures the host's clock rate at that moment.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,9 +17,9 @@ from .kernels import KERNELS, Kernel
 from .verdicts import Verdict
 
 CHAIN = 1 << 22
-"""Additions that tell the clock: about a millisecond."""
+"""Additions that measure the clock rate. They take about a millisecond."""
 
-#: At least so many times as quick as Unicorn.
+#: Limits: at least this many times as fast as Unicorn.
 TO_UNICORN = {
     "sieve": 7,
     "fib": 6,
@@ -31,7 +31,7 @@ TO_UNICORN = {
     "alu": 0.5,
     "muldiv": 0.45,
 }
-#: At least so many million instructions (iterations of a REP) a second, at 3.0 GHz.
+#: Limits: at least this many million instructions (iterations of a REP) a second, at 3.0 GHz.
 MIPS_AT_3GHZ = {
     "alu": 800,
     "crc32": 550,
@@ -47,7 +47,7 @@ HEAD = f"{'kernel':<16}{'MIPS':>9}{'at 3 GHz':>10}{'GHz':>6}  peers: MIPS (ours 
 
 
 def gigahertz() -> float:
-    """The host's clock now: one dependent addition a cycle."""
+    """Return the host's clock rate now: a dependent addition takes one cycle."""
     start = thread_time()
     _core.add_chain(CHAIN)
     return CHAIN / (thread_time() - start) / 1e9
@@ -55,11 +55,11 @@ def gigahertz() -> float:
 
 @dataclass
 class Row:
-    """One kernel: every list has one value a round."""
+    """One kernel. Each list has one value a round."""
 
     name: str
     instructions: int = 0
-    """Of one run of ours."""
+    """Instructions of one run of ours."""
     mips: list[float] = field(default_factory=list)
     ghz: list[float] = field(default_factory=list)
     peers: dict[str, list[float]] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class Row:
         return median(m * 3 / g for m, g in zip(self.mips, self.ghz, strict=True))
 
     def ratio(self, peer: str) -> float:
-        """Ours to the peer's, the median of the rounds."""
+        """Return our MIPS divided by the peer's, the median of the rounds."""
         return median(a / b for a, b in zip(self.mips, self.peers[peer], strict=True))
 
     def line(self) -> str:
@@ -96,7 +96,7 @@ class Row:
 
 
 def turns_for(engine: Engine, seconds: float) -> int:
-    """How many turns take at least about so long. Leaves the engine warm."""
+    """Return how many turns take about `seconds`. Leaves the engine warmed up."""
     turns = 1
     while (took := engine.run(turns)) < seconds / 8:
         turns *= 2
@@ -104,7 +104,7 @@ def turns_for(engine: Engine, seconds: float) -> int:
 
 
 def measure(kernel: Kernel, rounds: int, scale: float = 1.0) -> Row:
-    """Run one kernel on everything, in turns."""
+    """Run one kernel on all engines, alternately."""
     row = Row(kernel.name)
     makers = {} if kernel.chips else peers()
     others = {name: maker(kernel) for name, maker in makers.items()}
@@ -127,13 +127,13 @@ def measure(kernel: Kernel, rounds: int, scale: float = 1.0) -> Row:
 
 
 def rows(rounds: int, scale: float = 1.0, kernels: Iterable[Kernel] = KERNELS) -> Iterator[Row]:
-    """All kernels, one by one."""
+    """Yield the rows of all kernels, one by one."""
     for kernel in kernels:
         yield measure(kernel, rounds, scale)
 
 
 def verdicts(rows: Iterable[Row]) -> Iterator[Verdict]:
-    """What was measured beside what it is held to."""
+    """Compare what was measured with its limits."""
     for row in rows:
         if row.name in MIPS_AT_3GHZ:
             limit = MIPS_AT_3GHZ[row.name]

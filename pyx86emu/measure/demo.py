@@ -1,4 +1,4 @@
-"""The demo guest's control port, which times what the guest rings between two writes to it."""
+"""The demo guest's control port: time what the guest does between two writes to it."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -8,7 +8,7 @@ from .rows import Row
 
 
 class DemoControl(PioDevice, MmioDevice):
-    """The demo guest's control port: told the number of rings before each path, 0 after it."""
+    """The guest writes here how many signals it will send, and 0 when it has sent them."""
 
     name = "demo-control"
     length = 4

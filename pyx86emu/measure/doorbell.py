@@ -1,7 +1,7 @@
-"""The doorbell measurement: ring along each path, time it, check the count. Prints nothing.
+"""The doorbell measurement: ring by each path, time it, check the count. Prints nothing.
 
-A guest loop rings N times; the result is valid only if exactly N rings arrived. bench/README.md
-tells what each row means.
+A guest loop rings N times. The result is valid only if exactly N rings arrived. bench/README.md
+explains each row.
 """
 
 from collections.abc import Callable
@@ -18,14 +18,14 @@ from .consumers import PythonDrainer
 from .ring import PATHS, Bench, BusName, install
 from .rows import Row
 
-#: Rings of a run on a quick path, and on one that enters Python or the kernel each time.
+#: Rings of a run on a fast path, and on a path that enters Python or the kernel at each ring.
 MANY = 2_000_000
 FEW = 100_000
 
 
 @dataclass
 class Case:
-    """One row in the making: what rings, what tells the count, and the results so far."""
+    """One row while it is measured: how to ring, how to read the count, the results so far."""
 
     name: str
     rings: int
@@ -36,19 +36,19 @@ class Case:
     counts: list[int] = field(default_factory=list)
 
     def run(self) -> float:
-        """Ring once more; the result is the seconds a ring."""
+        """Run once more; return the seconds a ring."""
         self.times.append(self.ring(self.rings))
         self.counts.append(self.count())
         return self.times[-1] / self.rings
 
     def row(self) -> Row:
-        """The median of the runs, and the count that is worst."""
+        """Return the median time of the runs, and the count that differs most from the rings."""
         worst = max(self.counts, key=lambda got: abs(got - self.rings))
         return Row(self.name, self.rings, median_high(self.times), worst, self.extra())
 
 
 class Cases:
-    """All rows of the measurement, with their Vms, which stay open until the end."""
+    """All rows of the measurement with their Vms, which stay open until `close()`."""
 
     def __init__(self, scale: float) -> None:
         self._scale = scale
@@ -84,7 +84,7 @@ class Cases:
             case.run()
 
     def rows(self) -> list[Row]:
-        """What came out."""
+        """Return the results."""
         return [case.row() for case in self.cases]
 
     def add(
@@ -95,7 +95,7 @@ class Cases:
         count: Callable[[], int],
         extra: Callable[[], dict[str, Any]] = dict,
     ) -> None:
-        """Warm a case up and put it on the list."""
+        """Warm up a case and add it to the list."""
         case = Case(name, max(1, int(rings * self._scale)), ring, count, extra)
         case.ring(min(case.rings, 1000))
         case.count()
@@ -107,12 +107,12 @@ class Cases:
         return self._open.enter_context(Bench(bus, addr, value, chips=chips))
 
     def write_floor(self) -> None:
-        """`write(2)` on an eventfd in a C loop: the floor of every path that makes one a ring."""
+        """`write(2)` on an eventfd in a C loop: the least cost of a path that writes each ring."""
         bell = self.bench().vm.ioeventfd(0x520, 1)
         self.add("write-floor", FEW, partial(_core.write_floor, bell.fileno()), bell.read)
 
     def empty_loop(self) -> None:
-        """The loop without the ring: what may be subtracted, and is not."""
+        """The loop without the ring. Its time is not subtracted from other rows."""
         bench = self.bench()
         self.add("empty-loop", MANY, bench.ring, bench.turns)
 
@@ -132,14 +132,14 @@ class Cases:
         datamatch: int | None = None,
         coalesce: bool = True,
     ) -> None:
-        """An ioeventfd registered in some other way than the plain one."""
+        """An ioeventfd with other arguments than the one in PATHS."""
         addr = PATHS[f"ioeventfd-{bus}"][1]
         bench = self.bench(bus, addr, datamatch or 0)
         bell = bench.vm.ioeventfd(addr, length, bus=bus, datamatch=datamatch, coalesce=coalesce)
         self.add(name, rings, bench.ring, bell.read)
 
     def datamatch_values(self) -> None:
-        """256 datamatch values on one port; the guest writes the one registered last."""
+        """256 datamatch values on one port; the guest writes the value that was registered last."""
         addr = PATHS["ioeventfd-pio"][1]
         bench = self.bench("pio", addr, 255)
         others = bench.vm.ioeventfd(addr, 1, datamatch=0)
@@ -159,7 +159,7 @@ class Cases:
         self.add("ioeventfd-pio-256-ports", MANY, bench.ring, bell.read)
 
     def crowded(self, bus: BusName, entries: int) -> None:
-        """One entry among many, run in turn with one entry alone."""
+        """A Vm with many entries, compared with a Vm with one entry."""
         path = f"ioeventfd-{bus}"
         among = self.bench(*PATHS[path])
         others = self.others(entries)
@@ -172,13 +172,13 @@ class Cases:
         )
 
     def others(self, entries: int) -> int:
-        """How many entries a crowd of so many has beside the one that is rung."""
+        """Return how many entries a Vm with `entries` has in addition to the one that is rung."""
         return max(0, int((entries - 1) * min(self._scale, 1)))
 
     def beside_one(
         self, name: str, path: str, among: Bench, facts: dict[str, Any], *, coalesce: bool = True
     ) -> None:
-        """A path in `among`, a Vm with many entries, run in turn with one in a Vm of its own."""
+        """Run a path alternately in `among`, a Vm with many entries, and in a Vm with one entry."""
         alone = self.bench(*PATHS[path])
         count_alone = install(alone.vm, path, coalesce=coalesce)
         count_among = install(among.vm, path, coalesce=coalesce)
@@ -203,7 +203,10 @@ class Cases:
     def consumed(
         self, path: str, *, rings: int = MANY, in_python: bool = False, coalesce: bool = True
     ) -> None:
-        """A consumer thread drains the eventfd while the guest rings; its tail is told apart."""
+        """A consumer thread drains the eventfd while the guest rings.
+
+        The time that it needs after the last ring is a figure of its own, `tail_us`.
+        """
         bus, addr = PATHS[path]
         bench = self.bench(bus, addr)
         bell = bench.vm.ioeventfd(addr, 1, bus=bus, coalesce=coalesce)
@@ -233,7 +236,7 @@ class Cases:
 
 
 def crowd(vm: Vm, entries: int) -> float:
-    """Register `entries` more that share a descriptor, half of them under RAM; seconds it took."""
+    """Register `entries` that share a descriptor, half of them where RAM is; return the seconds."""
     if not entries:
         return 0.0
     shared = vm.ioeventfd(0, 1, bus="mmio")
@@ -249,7 +252,7 @@ def crowd(vm: Vm, entries: int) -> float:
 
 
 def all_rows(scale: float = 1.0, repeats: int = 5, make: type[Cases] = Cases) -> list[Row]:
-    """Measure every row. Each is run once a round, so that a busy moment hits all rows alike."""
+    """Measure every row. Each runs once a round, so other work of the host affects all rows."""
     cases = make(scale)
     try:
         for _ in range(repeats):

@@ -1,8 +1,8 @@
-"""What runs a kernel: ours, and the peers that are installed. Know no kernel, print nothing.
+"""The engines that run a kernel: ours, and the peers that are installed. They print nothing.
 
-An engine holds one kernel and stays warm; `run(turns)` takes it from its first instruction to its
-HLT and returns the seconds that the processor spent on it: what else the machine does in the
-meantime is not counted. Registers are set anew each time, memory is left as it was.
+An engine has one kernel. `run(turns)` runs it from its first instruction to its HLT and returns the
+CPU time of this thread in seconds, so other work of the host does not count. Each run sets the
+registers again. Memory, and code that the engine has translated, stay from run to run.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from .kernels import ENTRY, MEMORY, Kernel
 
 
 class Engine(Protocol):
-    """Something that runs one kernel. `seconds`: how long a run has to be, at least."""
+    """Runs one kernel. `seconds`: the least time that a run should take."""
 
     seconds: float
 
@@ -25,7 +25,7 @@ class Engine(Protocol):
 
 
 class Ours:
-    """A bare Vm. Every run must take the instructions that the kernel says."""
+    """A bare Vm. `run` raises RuntimeError if the kernel takes another number of instructions."""
 
     seconds = 0.15
 
@@ -36,7 +36,7 @@ class Ours:
         self.ram[ENTRY : ENTRY + len(kernel.code)] = kernel.code
         self.vcpu = self.vm.create_vcpu(model)
         self.instructions = 0
-        """Of the last run."""
+        """Instructions of the last run."""
         self._once = kernel.once
 
     def run(self, turns: int) -> float:
@@ -64,9 +64,9 @@ class Ours:
 
 
 class Unicorn:
-    """Unicorn's translator: 16-bit mode, no hooks, one emu_start from the first to the HLT."""
+    """Unicorn in 16-bit mode: no hooks, one emu_start from the first instruction to the HLT."""
 
-    seconds = 0.5  # less flatters self-modifying code: it gets slower the longer it runs
+    seconds = 0.5  # shorter runs would favour Unicorn: self-modifying code gets slower with time
 
     def __init__(self, kernel: Kernel) -> None:
         import unicorn
@@ -92,7 +92,7 @@ class Unicorn:
 
 
 def peers() -> dict[str, Callable[[Kernel], Engine]]:
-    """The peers that can be measured here, by name; each is called with a kernel."""
+    """Return the peers that can run here, by name. Call one with a kernel to make an engine."""
     from importlib.util import find_spec
 
     from .kvm import Kvm, usable

@@ -1,4 +1,4 @@
-"""Real guests: how quick the images in PYX86EMU_GUESTS boot. They are none of ours."""
+"""Real guests: time how the images in PYX86EMU_GUESTS boot. They are not part of the project."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -11,13 +11,13 @@ from ..errors import DiskError
 from ..pc.machine import Machine
 
 GUEST_SECONDS = 5.0
-#: Who sleeps most of the time measures the sleep.
+#: A guest with fewer instructions mostly waits, so its speed means nothing.
 ENOUGH = 1_000_000
 
 
 @dataclass(frozen=True)
 class Row:
-    """One image after so many guest seconds."""
+    """One image after GUEST_SECONDS of guest time."""
 
     name: str
     instructions: int
@@ -29,7 +29,7 @@ class Row:
 
 
 def rows() -> Iterator[Row]:
-    """Boot every image that fits a drive; those that only wait are left out."""
+    """Boot each image that fits a diskette drive; leave out guests that only wait."""
     directory = os.environ.get("PYX86EMU_GUESTS")
     for path in sorted(Path(directory).glob("*.img")) if directory else []:
         try:
@@ -46,7 +46,7 @@ def rows() -> Iterator[Row]:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """The figures as text."""
+    """Return the figures as text."""
     lines = [f"{'real guest':<28}{'instructions':>14}{'MIPS':>9}"]
     lines += [f"{row.name:<28}{row.instructions:>14,}{row.mips:>9,.0f}" for row in rows]
     return "\n".join(lines)

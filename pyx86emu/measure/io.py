@@ -1,7 +1,7 @@
-"""The I/O measurement: the doorbell rows, devices in the core, a busy Python thread, Unicorn.
+"""The I/O measurement: time the doorbell rows, devices in the core, a busy thread, and Unicorn.
 
-All rows take turns in one run, and `write-floor` is run again right before each of them: what they
-are held to are the medians of these ratios, so that a busy moment hits both.
+Each round runs all rows, and `write-floor` again right before each of them. The limits are for the
+median of the ratio of the two, because other work of the host slows both.
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from .rows import TO_FLOOR, Row
 from .unicorn_ring import usable
 from .verdicts import Verdict
 
-#: Rings beside a busy Python thread: now and then one waits five milliseconds or more for the GIL.
+#: Rings while a Python thread computes: some of them wait five milliseconds or more for the GIL.
 VERY_FEW = 1000
 
 IN_CORE = ("in-core-pic", "in-core-pit")
 
-#: At least so many times as quick as `write-floor`.
+#: Limits: at least this many times as fast as `write-floor`.
 TO_WRITE_FLOOR = {
     "doorbell-pio": 27.0,
     "doorbell-mmio": 20.0,
@@ -36,7 +36,7 @@ TO_WRITE_FLOOR = {
     "exit-mmio": 0.7,
     **dict.fromkeys(IN_CORE, 20.0),
 }
-#: Row, Unicorn's row, at least so many times as quick.
+#: Limits: row, Unicorn's row, at least this many times as fast.
 TO_UNICORN = (
     ("push-pio", "unicorn-python-hook", 4.0),
     ("ioeventfd-pio", "unicorn-c-hook", 20.0),
@@ -46,7 +46,7 @@ MILLION_MAY_COST = 2.0
 
 
 class IoCases(Cases):
-    """The doorbell rows, and the others."""
+    """The doorbell rows, and the rows that only this measurement has."""
 
     def __init__(self, scale: float) -> None:
         super().__init__(scale)
@@ -71,13 +71,16 @@ class IoCases(Cases):
         return rows
 
     def in_core(self, name: str, loop: str, port: int) -> None:
-        """A device in the core; what counts are the turns of the loop."""
+        """A device in the core. The turns of the loop are the count."""
         bench = self.bench(loop, port, 0xFF, chips=True)
         self.add(name, MANY, bench.ring, bench.turns)
 
     def million(self) -> None:
-        """Every path in one Vm with a million entries; of two of them the other way of ringing,
-        because the doorbell rows have the one already."""
+        """Every path in one Vm with a million entries.
+
+        The ioeventfd paths by PIO and MMIO run with `coalesce=False`: the doorbell rows have them
+        with `coalesce=True` already.
+        """
         among = self.bench()
         facts = {"entries": self.others(MILLION) + 1}
         crowd(among.vm, self.others(MILLION))
@@ -88,7 +91,7 @@ class IoCases(Cases):
             self.beside_one(name, path, among, facts, coalesce=not each)
 
     def busy(self, path: str) -> None:
-        """One of PATHS, while a Python thread computes."""
+        """Run one of PATHS while a Python thread computes."""
         bench = self.bench(*PATHS[path])
         count = install(bench.vm, path)
 
@@ -99,7 +102,7 @@ class IoCases(Cases):
         self.add(f"{path}-busy-thread", VERY_FEW, ring, count)
 
     def unicorn(self) -> None:
-        """Unicorn's hooks, in Python and in C; the one in C writes to an eventfd."""
+        """Unicorn with a hook in Python, and with a hook in C that writes to an eventfd."""
         maker = usable()
         if maker is None:
             return
@@ -112,7 +115,7 @@ class IoCases(Cases):
 
 
 def verdicts(rows: list[Row]) -> Iterator[Verdict]:
-    """What was measured beside what it is held to; the first row is `write-floor`."""
+    """Compare what was measured with its limits. The first row is `write-floor`."""
     by_name = {row.name: row for row in rows}
     for name, limit in TO_WRITE_FLOOR.items():
         yield Verdict(name, by_name[name].extra[TO_FLOOR], limit, "x write-floor")

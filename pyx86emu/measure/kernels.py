@@ -1,10 +1,10 @@
-"""The kernels: guest programs to be timed, and how many instructions each of them has to take.
+"""The kernels: guest programs to be timed. Say how many instructions each of them takes.
 
-The programs are bench/kernels/NAME.asm. They are loaded at 7C00h, find the number of turns in ECX,
-zero in the other registers, and end in HLT. An iteration of a REP and the delivery of an interrupt
-count as one instruction. The counts follow the listings, instruction by instruction; but a turn of
-the compiler, which would take a second compiler to tell, is a number that tests count by single
-steps here and by Unicorn.
+The programs are bench/kernels/NAME.asm. They are loaded at 7C00h, get the number of turns in ECX
+and zero in the other registers, and end in HLT. An iteration of a REP and the delivery of an
+interrupt count as one instruction. The counts follow the listings, instruction by instruction. The
+compiler is the exception: only another compiler could compute its count, so it is a constant, which
+tests check by single steps here and by Unicorn.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from os import path
 
 BIN = path.join(path.dirname(__file__), "bin")
 
-#: Where a kernel is loaded and begins, and how much memory it has.
+#: The address where a kernel is loaded and starts, and the size of its memory.
 ENTRY = 0x7C00
 MEMORY = 1 << 20
 
@@ -24,19 +24,19 @@ Count = Callable[[int], int]
 
 @dataclass(frozen=True)
 class Kernel:
-    """One program with its input; `count` tells the instructions, the HLT included."""
+    """One program with its input. `count` returns its instructions, including the HLT."""
 
     name: str
     count: Count
     program: str = ""
     ebx: int = 0
     chips: bool = False
-    """It talks to the 8259, the 8254 or port 61h: bare CPUs cannot run it."""
+    """It uses the 8259, the 8254 or port 61h, so an engine without chips cannot run it."""
     per_tick: int = 0
-    """Instructions on top for each interrupt; the program leaves their number at 600h."""
+    """More instructions for each interrupt. The program leaves the number of interrupts at 600h."""
 
     once: int = 0
-    """Instructions on top in the first run, which sets up memory."""
+    """More instructions in the first run, which sets up memory."""
 
     @property
     def code(self) -> bytes:
@@ -45,12 +45,12 @@ class Kernel:
 
 
 def linear(fixed: int, turn: int | Callable[[], int]) -> Count:
-    """So many instructions once, so many a turn."""
+    """Return a count of `fixed` instructions once and `turn` for each turn."""
     return lambda turns: fixed + turns * (turn if isinstance(turn, int) else turn())
 
 
 def random_words(n: int) -> list[int]:
-    """What the macro of this name fills the array with, in 3 + 4n instructions."""
+    """Return what the macro of this name puts into the array, in 3 + 4n instructions."""
     words, word = [], 1
     for _ in range(n):
         word = (word * 25173 + 13849) & 0xFFFF
@@ -60,7 +60,7 @@ def random_words(n: int) -> list[int]:
 
 @cache
 def crc32() -> int:
-    """5 a byte, 4 a bit, and 1 more for each bit that is set when it falls out."""
+    """5 a byte, 4 a bit, and 1 more for each bit that is 1 when it is shifted out."""
     text = b"".join(word.to_bytes(2, "little") for word in random_words(2048))
     crc, ones = 0xFFFFFFFF, 0
     for byte in text:
@@ -75,7 +75,7 @@ def crc32() -> int:
 @cache
 def sieve() -> int:
     limit, flags = 0x4000, bytearray(0x4000)
-    count = 6 + limit + 1  # up to REP STOSB, and what stands behind it
+    count = 6 + limit + 1  # up to REP STOSB, its iterations, and MOV SI,2
     for n in range(2, 0x80):
         count += 2
         if not flags[n]:
@@ -89,7 +89,7 @@ def sieve() -> int:
 
 @cache
 def fib(n: int = 18) -> int:
-    """The routine alone."""
+    """Count the routine, without the call."""
     return 3 if n < 2 else 13 + fib(n - 1) + fib(n - 2)
 
 
@@ -155,19 +155,19 @@ def quicksort() -> int:
     return 3 + 4 * len(words) + 3 + sort(0, len(words) - 1) + 2
 
 
-#: What the compiler takes for compiler.toy, and what that takes: a number found by counting.
+#: Instructions of the compiler for compiler.toy, and of the program that it makes: counted.
 COMPILER = 56_674
 
 
 def footprint(kib: int) -> Kernel:
-    """So many KiB of code."""
+    """Return the kernel that runs this many KiB of code."""
     routines = kib * 1024 // 64
     count = linear(5 + 1 + 1, 2 + 15 * routines + 2)
     once = 3 + 40 * routines
     return Kernel(f"footprint-{kib}K", count, "footprint", ebx=routines, once=once)
 
 
-#: KiB of code that are run again and again.
+#: KiB of code that a footprint kernel runs in each turn.
 FOOTPRINTS = (64, 128, 256, 384, 512, 640)
 
 KERNELS = (

@@ -1,4 +1,4 @@
-"""KVM as a peer: the fewest ioctls on /dev/kvm that run a real-mode kernel to its HLT."""
+"""KVM as a peer: run a real-mode kernel to its HLT by the fewest ioctls on /dev/kvm."""
 
 import ctypes
 import mmap
@@ -26,12 +26,12 @@ EXIT_HLT = 5
 
 
 def usable() -> bool:
-    """Whether this process may open /dev/kvm."""
+    """Return whether this process may open /dev/kvm."""
     return os.access("/dev/kvm", os.R_OK | os.W_OK)
 
 
 class Kvm:
-    """One kernel in a KVM guest with one vCPU and 1 MiB of RAM."""
+    """An engine: one kernel in a KVM guest with one vCPU and 1 MiB of RAM."""
 
     seconds = 0.1
 
@@ -39,7 +39,7 @@ class Kvm:
         self.ebx = kernel.ebx
         kvm = os.open("/dev/kvm", os.O_RDWR)
         self.vm = ioctl(kvm, KVM_CREATE_VM, 0)
-        ioctl(self.vm, KVM_SET_TSS_ADDR, 0x7000_0000)  # Intel hosts want three spare pages
+        ioctl(self.vm, KVM_SET_TSS_ADDR, 0x7000_0000)  # Intel hosts need three unused pages
         self.ram = mmap.mmap(-1, MEMORY)
         self.ram[ENTRY : ENTRY + len(kernel.code)] = kernel.code
         where = ctypes.addressof(ctypes.c_char.from_buffer(self.ram))

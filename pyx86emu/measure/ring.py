@@ -1,4 +1,4 @@
-"""Ways to ring: the paths, what has to be installed for each, and a guest loop that rings."""
+"""The paths of a ring: install what each path needs, and run a guest loop that rings."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -11,7 +11,7 @@ from ..vm import Vm
 
 BusName = Literal["pio", "mmio", "hypercall"]
 
-#: path -> bus, and the address that the demo guest rings
+#: path -> bus, and the address that the guest rings
 PATHS: dict[str, tuple[BusName, int]] = {
     "exit-mmio": ("mmio", 0xD0000),
     "exit-pio": ("pio", 0x500),
@@ -35,7 +35,7 @@ LOOP = {
 
 
 def install(vm: Vm, path: str, *, coalesce: bool = True) -> Callable[[], int]:
-    """Put the doorbell of a path in place; the result tells its rings since it was last asked."""
+    """Install the doorbell of a path; return what returns the rings since its last call."""
     bus, addr = PATHS[path]
     how = path.partition("-")[0]
     if how == "ioeventfd":
@@ -51,13 +51,13 @@ def install(vm: Vm, path: str, *, coalesce: bool = True) -> Callable[[], int]:
 
 
 def take(device: DoorbellDevice) -> int:
-    """The rings of a device since it was last asked."""
+    """Return the rings of a device since the last call."""
     count, device.rung = device.count, 0
     return count
 
 
 def run_pulled(vm: Vm, vcpu: "_core.Vcpu") -> "_core.Exit":
-    """Run until something else than a device access: the loop of those who pull on both buses."""
+    """Run until an exit that is no device access, and dispatch the accesses on both buses."""
     run, pio, mmio = vcpu.run, vm.pio.dispatch, vm.mmio.dispatch
     io_exit, mmio_exit = ExitReason.IO, ExitReason.MMIO
     while True:
@@ -71,7 +71,7 @@ def run_pulled(vm: Vm, vcpu: "_core.Vcpu") -> "_core.Exit":
 
 
 class Bench:
-    """A bare Vm with one ring loop in it, or one more loop in the Vm of another."""
+    """A bare Vm with a ring loop, or (`behind`) one more loop in the Vm of another Bench."""
 
     def __init__(
         self,
@@ -98,11 +98,11 @@ class Bench:
         self.vm.close()
 
     def turns(self) -> int:
-        """How often the loop of the last `ring` went round."""
+        """Return the turns of the loop in the last `ring`."""
         return self.asked - self.vcpu.regs.ecx
 
     def ring(self, n: int) -> float:
-        """Ring `n` times; the seconds it took."""
+        """Ring `n` times; return the seconds it took."""
         regs = self.vcpu.regs
         regs.cs, regs.ip = 0, self.code
         regs.ecx = self.asked = n

@@ -1,12 +1,12 @@
-"""Rows of the doorbell measurement: rings asked for, seconds, what arrived. And the rows of 2009.
+"""The rows of the doorbell measurement: hold rings, seconds and what arrived; and those of 2009.
 
-The figures of 2009 were measured on a hardware hypervisor; bench/README.md tells of them.
+The figures of 2009 were measured on a hypervisor on hardware. bench/README.md describes them.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
-#: path -> (what it was called in 2009, rings a second, microseconds)
+#: path -> (its name in 2009, rings a second, microseconds)
 YEAR_2009 = {
     "exit-mmio": ("qemu-mmio", 110_000, 9.09),
     "exit-pio": ("qemu-pio", 153_139, 6.53),
@@ -16,13 +16,13 @@ YEAR_2009 = {
 }
 
 
-#: The key of a row's ratio to `write-floor`.
+#: The key in `Row.extra` of the ratio to `write-floor`.
 TO_FLOOR = "to_write_floor"
 
 
 @dataclass
 class Row:
-    """One path measured: `rings` asked for, `count` arrived."""
+    """One measured path: the guest rang `rings` times in `seconds`, `count` rings arrived."""
 
     name: str
     rings: int

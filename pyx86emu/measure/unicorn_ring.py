@@ -1,4 +1,4 @@
-"""Unicorn's ways to ring: the same guest loop, and a hook on OUT in Python or in C."""
+"""Unicorn's ring: run the same guest loop with a hook on OUT, in Python or in C."""
 
 import ctypes
 from collections.abc import Callable
@@ -13,7 +13,7 @@ PORT = PATHS["ioeventfd-pio"][1]
 
 
 class UnicornRing:
-    """Unicorn with the ring loop of a port."""
+    """Unicorn with the ring loop for a port."""
 
     def __init__(self) -> None:
         import unicorn
@@ -24,12 +24,12 @@ class UnicornRing:
         self.count = 0
 
     def take(self) -> int:
-        """The rings of the Python hook since it was last asked."""
+        """Return the rings that the Python hook counted since the last call."""
         count, self.count = self.count, 0
         return count
 
     def hook_in_python(self) -> None:
-        """A method that counts is called at each OUT."""
+        """Call a method that counts at each OUT."""
         from unicorn import UC_HOOK_INSN
         from unicorn.x86_const import UC_X86_INS_OUT
 
@@ -39,7 +39,7 @@ class UnicornRing:
         self.count += 1
 
     def hook_in_c(self, fd: int) -> None:
-        """A C function that writes 1 to an eventfd is called at each OUT. No Python is run."""
+        """Call a C function that writes 1 to an eventfd at each OUT. No Python runs."""
         from unicorn import UC_HOOK_INSN
         from unicorn.unicorn_py3.unicorn import uclib
         from unicorn.x86_const import UC_X86_INS_OUT
@@ -54,7 +54,7 @@ class UnicornRing:
             raise RuntimeError(f"uc_hook_add failed with {status}")
 
     def ring(self, n: int) -> float:
-        """Ring `n` times; the seconds it took."""
+        """Ring `n` times; return the seconds it took."""
         from unicorn.x86_const import UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX
 
         for register, value in (
@@ -69,7 +69,7 @@ class UnicornRing:
 
 
 def usable() -> Callable[[], UnicornRing] | None:
-    """What makes one, if Unicorn is installed."""
+    """Return what makes a UnicornRing, or None if Unicorn is not installed."""
     from importlib.util import find_spec
 
     return UnicornRing if find_spec("unicorn") else None

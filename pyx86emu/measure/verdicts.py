@@ -1,4 +1,4 @@
-"""What a measurement is held to: a value, its limit, and whether it was met. Knows no benchmark."""
+"""Verdicts of a measurement: compare a value with its limit. They know no benchmark."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Verdict:
-    """One value beside its limit: at least that, or, with `most`, at most that."""
+    """A value and its limit, which is the least allowed value, or with `most` the greatest."""
 
     name: str
     value: float
@@ -25,9 +25,9 @@ class Verdict:
 
 
 def table(verdicts: Iterable[Verdict]) -> str:
-    """One line each, and a last one that counts."""
+    """Return one line a verdict, and a last line that says how many are met."""
     rows = list(verdicts)
-    lines = [f"{'held to':<52}{'measured':>12}{'limit':>14}  verdict"]
+    lines = [f"{'row':<52}{'measured':>12}{'limit':>14}  verdict"]
     for row in rows:
         limit = f"{'<=' if row.most else '>='} {_figure(row.limit)}"
         verdict = "ok" if row.ok else "MISSED"
@@ -38,5 +38,5 @@ def table(verdicts: Iterable[Verdict]) -> str:
 
 
 def _figure(value: float) -> str:
-    """Three digits, without an exponent."""
+    """Return three digits, without an exponent."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

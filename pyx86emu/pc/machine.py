@@ -1,62 +1,50 @@
-"""The PC: put the parts together, boot, run until something is seen. Knows who meets whom."""
+"""The machine: boot, run until something is seen, stop, reset, report. Connects all parts."""
 
 import re
 from collections import deque
-from collections.abc import Callable
 from datetime import datetime
-from operator import index
-from time import monotonic_ns
-from typing import Literal
+from os import register_at_fork
+from threading import RLock
+from typing import Any, Literal, TypeVar
+from weakref import WeakSet
 
 from .. import _core
 from ..bus import Attachment, Bus
-from ..clock import LAST as MAX_NS
-from ..device import MmioDevice, PioDevice
+from ..clock import LAST
+from ..device import Device, MmioDevice, PioDevice
 from ..errors import MachineError
 from ..exits import ExitReason
 from ..log import LIMIT, Log
-from ..memory import PAGE
 from ..owned import Single
 from ..vm import Vm
+from . import board
 from .devices import (
     DebugConsole,
-    DebugExit,
     Dma8237,
     FloppyController,
     Keyboard8042,
     PostPort,
     Rtc,
-    SystemControlA,
     TextVideo,
     Uart16550A,
 )
 from .disks.image import Disk, Source
-from .firmware import rom
+from .limits import Limits, moment, passed
+from .screen.display import DirtyLog
 from .screen.text import Screen
-
-KIB = 1 << 10
-BASE_MEMORY = 640 * KIB
-LEAST_MEMORY, MOST_MEMORY = 64 * KIB, 1 << 32
-EXTENDED = 1024 * KIB  # where memory goes on
-GRAPHICS_MEMORY = (0xA0000, 0x10000)  # mode 13h; kept for the guest, not shown
-TEXT_MEMORY = (0xB8000, 0x8000)
-ROM = 0xF0000
 
 #: The code that the BIOS writes to port 80h when it hands over to the boot sector.
 POST_BOOT = 0x09
-#: How often `run()` looks at screen and serial text, in guest nanoseconds.
+#: Guest nanoseconds from one search for `until` to the next.
 LOOK = 10_000_000
-#: `until` searches this much of the newest serial and debug text.
-TAIL = 64 * KIB
 
-#: Drive types of CMOS register 10h by cylinders and sectors a track.
-DRIVE_TYPES = {(40, 8): 1, (40, 9): 1, (80, 15): 2, (80, 9): 3, (80, 18): 4, (80, 36): 5}
+D = TypeVar("D", bound=Device)
 
 Boot = Source | Disk | None
 
 
 class Stats:
-    """What the guest did since its boot sector started."""
+    """How many exits the guest caused since its boot sector started."""
 
     def __init__(self) -> None:
         self.pio_exits = 0
@@ -69,29 +57,28 @@ class Stats:
         return f"<{self.pio_exits} PIO exits, {self.mmio_exits} MMIO exits>"
 
 
-class _BootPost(PostPort):
-    """The POST port; it calls `on_boot` when the BIOS hands over to the boot sector."""
+#: All machines. A forked child gives them new locks: the thread that held one is not in the child.
+_machines: "WeakSet[Machine]" = WeakSet()
 
-    name = "post"
 
-    def __init__(self, on_boot: Callable[[], object]) -> None:
-        self.on_boot = on_boot
-        super().__init__()
+def _after_fork() -> None:
+    for machine in _machines:
+        machine._stopping = RLock()
 
-    def pio_write(self, offset: int, size: int, value: int) -> None:
-        super().pio_write(offset, size, value)
-        if value == POST_BOOT:
-            self.on_boot()
+
+register_at_fork(after_in_child=_after_fork)
 
 
 class Machine(Single):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
-    `memory` is the RAM in bytes: at most 640 KiB from 0, what is above 1 MiB from 100000h.
-    64 KiB is the least, 4 GiB the most: more, 32 address lines cannot reach.
-    `clock` is "virtual" (one instruction is 1 << shift ns; every run is the same) or "host"
-    (timers follow the host's clock). Ports that nobody owns read FFh, as do holes in memory.
-    Of the serial and the debug text the newest `log_limit` bytes are kept, 16 MiB each.
+    `memory` is the size of the RAM in bytes, from 64 KiB to 4 GiB (32 address lines). At most
+    640 KiB of it is at address 0; the part above 1 MiB is at 100000h.
+    `clock` is "virtual" (an instruction takes 1 << shift ns, and every run is the same) or "host"
+    (timers follow the host's clock). Ports without a device and holes in memory read as FFh.
+    The newest `log_limit` bytes of serial text and of debug text are kept, by default 16 MiB each.
+
+    Any thread may call `stop()` and read the screen and the texts.
 
     >>> hello = bytes.fromhex("b0 48 e6 e9 f4")             # mov al,'H'; out 0E9h,al; hlt
     >>> with Machine(bytes.fromhex("fa") + hello) as m:     # cli: nothing ends this HLT
@@ -107,7 +94,7 @@ class Machine(Single):
         boot: Boot = None,
         *,
         model: str = "80486",
-        memory: int = 1024 * KIB,
+        memory: int = 1 << 20,
         clock: Literal["virtual", "host"] = "virtual",
         shift: int = 7,
         rtc_base: datetime | None = None,
@@ -116,7 +103,7 @@ class Machine(Single):
     ) -> None:
         if "vm" in self.__dict__:
             raise RuntimeError("a Machine is initialised once: make another one")
-        memory = _memory_size(memory)
+        ram = board.memory_size(memory)
         if not isinstance(model, str):
             raise TypeError(f"model must be a name such as '80486', not {type(model).__name__}")
         if rtc_base is not None and not isinstance(rtc_base, datetime):
@@ -124,10 +111,12 @@ class Machine(Single):
         self.no_reboot = _core.truth(no_reboot, "no_reboot")
         self.stats = Stats()
         self.exit_status: int | None = None
-        """What the guest wrote to isa-debug-exit, as (value << 1) | 1."""
+        """(value << 1) | 1 of what the guest wrote to isa-debug-exit; None before."""
         self.booted = False
-        """True once the BIOS has handed over to the boot sector."""
+        """True after the BIOS has started the boot sector."""
         self._stops: deque[ExitReason] = deque()
+        self._stopping = RLock()
+        _machines.add(self)
         self._reboot = False
         self._stop_at_boot = False
         self.disk = boot if isinstance(boot, Disk) else None
@@ -137,65 +126,43 @@ class Machine(Single):
             self.vcpu = vm.create_vcpu(model)
             if boot is not None and not isinstance(boot, Disk):
                 self.disk = Disk(boot)
-            self._add_memory(memory)
-            self._add_devices(rtc_base, log_limit)
-            self._set_cmos(memory)
+            self._build(ram, rtc_base, log_limit)
         except BaseException:
             self.close()
             raise
 
     # -- putting it together -----------------------------------------------------------
 
-    def _add_memory(self, memory: int) -> None:
-        vm = self.vm
-        vm.add_memory(0, min(memory, BASE_MEMORY))
-        vm.add_memory(*GRAPHICS_MEMORY)
-        text = vm.add_memory(*TEXT_MEMORY, dirty_log=True)
-        bios = rom("bios")
-        vm.add_memory(ROM, len(bios), readonly=True)
-        vm.write(ROM, bios)
-        if memory > EXTENDED:
-            vm.add_memory(EXTENDED, memory - EXTENDED)
-        self.video = TextVideo()
-        self.screen = Screen(vm, self.video, text)
-
-    def _add_devices(self, rtc_base: datetime | None, log_limit: int) -> None:
+    def _build(self, ram: int, rtc_base: datetime | None, log_limit: int) -> None:
+        text = board.add_memory(self.vm, ram)
         self.serial_log = Log(log_limit)
-        """What the guest sent over COM1; `total` counts it."""
-        self.debug = DebugConsole(limit=log_limit)
-        self.uart = Uart16550A(output=self.serial_log.write)
-        self.keyboard = Keyboard8042(a20=self._set_a20, reset=self._ask_reset)
-        self.rtc = Rtc() if rtc_base is None else Rtc(rtc_base)
-        self.dma = Dma8237(self.vm)
-        self.floppy = FloppyController(self.dma)
-        self.post = _BootPost(self._booting)
-        attach = self.attach
-        attach(self.dma, port=0x00)
-        attach(self.keyboard, port=0x60, gsi=1)
-        attach(self.rtc, port=0x70, gsi=8)
-        attach(self.post, port=0x80)
-        attach(SystemControlA(a20=self._set_a20, reset=self._ask_reset), port=0x92)
-        attach(self.debug, port=0xE9)
-        attach(DebugExit(self._guest_exit), port=0xF4)
-        attach(self.video, port=0x3C0)
-        attach(self.floppy, port=0x3F0, gsi=6)
-        attach(self.uart, port=0x3F8, gsi=4)
-        if self.disk is not None:
-            self.floppy.insert(0, self.disk)
+        """The bytes that the guest sent over COM1; `total` counts all of them."""
+        self._wires = board.Wires(
+            self.vm,
+            ram,
+            a20=self._set_a20,
+            reset=self._ask_reset,
+            post=self._post,
+            debug_exit=self._guest_exit,
+            serial=self.serial_log.write,
+            disks=(self.disk,),
+            rtc_base=rtc_base,
+            log_limit=log_limit,
+        )
+        board.build(self.attach, self._wires)
+        self.dma = self.part(Dma8237)
+        self.keyboard = self.part(Keyboard8042)
+        self.rtc = self.part(Rtc)
+        self.post = self.part(PostPort)
+        self.debug = self.part(DebugConsole)
+        self.video = self.part(TextVideo)
+        self.floppy = self.part(FloppyController)
+        self.uart = self.part(Uart16550A)
+        self.screen = Screen(self.vm, self.video, DirtyLog(text))
 
-    def _set_cmos(self, memory: int) -> None:
-        """What firmware looks up in the battery-backed RAM."""
-        extended = max(0, memory - EXTENDED) // KIB
-        base = min(memory, BASE_MEMORY) // KIB
-        drive = 4
-        if self.disk is not None:
-            cylinders, _, sectors = self.disk.geometry
-            drive = DRIVE_TYPES.get((cylinders, sectors), 4)
-        cmos = self.rtc.cmos
-        cmos[0x10] = drive << 4
-        cmos[0x14] = 0x21  # a floppy drive, a colour display
-        for register, value in ((0x15, base), (0x17, extended), (0x30, extended)):
-            cmos[register], cmos[register + 1] = min(value, 0xFFFF).to_bytes(2, "little")
+    def part(self, kind: type[D]) -> D:
+        """The device of this class on the board, `board.PC`. MachineError: there is none."""
+        return self._wires.part(kind)
 
     def attach(
         self,
@@ -206,7 +173,10 @@ class Machine(Single):
         gsi: int | None = None,
         pull: bool = False,
     ) -> Attachment:
-        """Attach a device at a port or a physical address; `gsi` is its interrupt line (0-15)."""
+        """Attach a device at a port or a physical address; `gsi` is its interrupt line, 0-15.
+
+        MachineError: both or none of `port` and `addr`. Other errors as for `Bus.attach`.
+        """
         if (port is None) == (addr is None):
             raise MachineError(f"attach '{device.name}' with either port= or addr=")
         if port is not None:
@@ -216,40 +186,40 @@ class Machine(Single):
 
     @property
     def pio(self) -> Bus:
-        """The ports: `m.vm.pio`."""
+        """The PIO bus: `m.vm.pio`."""
         return self.vm.pio
 
     @property
     def mmio(self) -> Bus:
-        """Device memory: `m.vm.mmio`."""
+        """The MMIO bus: `m.vm.mmio`."""
         return self.vm.mmio
 
     # -- what the outside sees -----------------------------------------------------------
 
     @property
     def serial(self) -> bytes:
-        """What the guest sent over COM1, without the oldest `serial_dropped` bytes."""
+        """The bytes that the guest sent over COM1, without the oldest `serial_dropped` ones."""
         return bytes(self.serial_log)
 
     @property
     def serial_text(self) -> str:
-        """The same as text."""
+        """The same as text: UTF-8 if it is valid UTF-8, else code page 437."""
         return self.serial_log.text()
 
     @property
     def serial_dropped(self) -> int:
-        """How many bytes, the oldest from COM1, are no longer kept; 0 up to `log_limit` bytes."""
+        """How many of the oldest bytes from COM1 are no longer kept: those above `log_limit`."""
         return self.serial_log.dropped
 
     @property
     def debug_text(self) -> str:
-        """What the guest wrote to the debug port E9h, as text, without the oldest `debug_dropped`
+        """The text that the guest wrote to the debug port E9h, without the oldest `debug_dropped`
         bytes."""
         return self.debug.log.text()
 
     @property
     def debug_dropped(self) -> int:
-        """How many bytes, the oldest from the debug port, are no longer kept."""
+        """How many of the oldest bytes from the debug port are no longer kept."""
         return self.debug.log.dropped
 
     @property
@@ -269,47 +239,57 @@ class Machine(Single):
     ) -> "_core.Exit":
         """Run the guest; the result says why it ended.
 
-        MATCH: the regular expression `until` (multi-line, a dot matches line ends too) is on the
-        screen or in the serial or debug text. DEADLINE: `timeout` guest seconds or `wall` seconds
-        are over. BUDGET: so many instructions are spent (`Vcpu.spent`). HLT: halted for good, which
-        is at once where nothing can end a HLT; with interrupts on, a `timeout` is waited for.
-        SHUTDOWN: triple fault or reset with `no_reboot`, or the guest ended the run with
-        `exit_status`. INTERNAL_ERROR: what this machine does not run. INTR: somebody kicked the
-        vCPU.
+        - MATCH: the regular expression `until` (multi-line, a dot also matches line ends) is on
+          the screen or in the serial or debug text.
+        - DEADLINE: `timeout` guest seconds or `wall` seconds have passed.
+        - BUDGET: `max_instructions` are spent (`Vcpu.spent`).
+        - HLT: the guest has halted for good. If nothing can end the HLT, the run ends at once; with
+          interrupts on and a `timeout`, it ends at the `timeout`.
+        - SHUTDOWN: a triple fault or reset with `no_reboot`, or the guest ended the run with
+          `exit_status`.
+        - INTERNAL_ERROR: the guest did what this machine does not support.
+        - INTR: `stop()` was called, or the vCPU was kicked.
 
-        Limits count from the call on. `wall` holds within 20 ms and the device calls of the
-        instruction in progress, whatever the guest does. ValueError: a limit that is negative or
-        NaN, or a time of 292 years or more; TypeError: a time that is no number,
-        `max_instructions` that is no integer.
+        Limits count from the call. `wall` is exact within 20 ms plus the device calls of the
+        instruction in progress, whatever the guest does. ValueError: a limit is negative or NaN, or
+        a time is 292 years or more. TypeError: a time is not a number, or `max_instructions` not an
+        integer.
         """
-        watch = _Watch(self, until)
-        clock = self.vm.clock
-        budget = None
-        if max_instructions is not None:
-            most = _core.whole(max_instructions, "max_instructions", 0, MAX_NS)
-            budget = self.vcpu.spent + most
-        deadline = _limit("timeout", timeout, clock.now)
-        wall_deadline = _limit("wall", wall, monotonic_ns)
+        limits = Limits(self, until, timeout, wall=wall, max_instructions=max_instructions)
+        return self._run_within(limits, limits.deadline)
+
+    def limits(
+        self,
+        until: str | re.Pattern[str] | None = None,
+        timeout: float | None = None,
+        *,
+        wall: float | None = None,
+        max_instructions: int | None = None,
+    ) -> Limits:
+        """Common limits of several runs, counted from now on. `m.limits(timeout=60).run(0.03)` runs
+        for 0.03 of those 60 guest seconds. Errors as for `run`."""
+        return Limits(self, until, timeout, wall=wall, max_instructions=max_instructions)
+
+    def _run_within(self, limits: Limits, deadline: int | None) -> "_core.Exit":
+        """Run until `deadline` or one of the limits."""
+        watch, now = limits.watch, self.vm.clock.now
         while True:
-            look = None if watch.pattern is None else clock.now() + LOOK
-            if look is not None and look > MAX_NS:
-                look = None  # the end of time
-            exit = self._run(budget, deadline, look, wall_deadline)
-            reason = self._stops.popleft() if self._stops else None
-            self._stops.clear()
-            if reason is not None:
-                self._forget_kick(exit)
+            look = None if watch.pattern is None else now() + LOOK
+            if look is not None and look > LAST:
+                look = None  # after the latest deadline
+            exit = self._run(limits.budget, deadline, look, limits.wall_deadline)
+            reason = self._take_stop(exit)
             if watch.seen():
                 return exit.because(ExitReason.MATCH)
             if reason is not None:
                 return exit.because(reason)
-            late = _passed(deadline, clock.now) or _passed(wall_deadline, monotonic_ns)
-            if exit.reason is not ExitReason.DEADLINE or late:
+            if exit.reason is not ExitReason.DEADLINE or limits.over or passed(deadline, now):
                 return exit
 
     def boot(self, timeout: float = 10.0) -> "_core.Exit":
-        """Run the BIOS until it hands over to the boot sector: MATCH when it does."""
-        _limit("timeout", timeout, monotonic_ns)
+        """Run the BIOS until it starts the boot sector, then end with MATCH. A later call runs for
+        0 seconds. `timeout` is in guest seconds. Errors as for `run`."""
+        moment("timeout", timeout, self.vm.clock.now)
         self._stop_at_boot = not self.booted
         try:
             return self.run(timeout=timeout if self._stop_at_boot else 0)
@@ -323,7 +303,7 @@ class Machine(Single):
         look: int | None,
         wall_deadline: int | None,
     ) -> "_core.Exit":
-        """Run until something else than a device access or a reset; all in absolute terms."""
+        """Run until an exit that is not a device access or a reset. All limits are absolute."""
         vcpu, run, stats = self.vcpu, self.vcpu.run_until, self.stats
         while True:
             left = None if budget is None else max(0, budget - vcpu.spent)
@@ -340,19 +320,33 @@ class Machine(Single):
                     self._forget_kick(exit)
                 self._reboot = False
                 if self.no_reboot:
-                    self._stops.append(ExitReason.SHUTDOWN)
-                    return exit
+                    return exit.because(ExitReason.SHUTDOWN)
                 self.reset()
+                with self._stopping:
+                    if self._stops:
+                        self.vcpu.kick()  # the kick may have been for the stop too
             else:
                 return exit
 
+    def _take_stop(self, exit: "_core.Exit") -> ExitReason | None:
+        """The reason of the first `stop()` since the last call; None if there was none."""
+        if not self._stops:
+            return None
+        with self._stopping:  # with the lock: its kick has also happened
+            reason = self._stops.popleft()
+            self._stops.clear()
+            self._forget_kick(exit)
+            if self._stops:
+                self.vcpu.kick()  # by a signal handler meanwhile: it is for the next run
+        return reason
+
     def _forget_kick(self, exit: "_core.Exit") -> None:
-        """We kicked, but the run ended for another reason first: the kick must not end the next."""
+        """Drop our kick if the run ended for another reason first: it must not end the next run."""
         if exit.reason is not ExitReason.INTR:
             self.vcpu.run(0)
 
     def _serve(self, bus: Bus, exit: "_core.Exit") -> None:
-        """An access that no device owns whole: byte by byte, as on an 8-bit bus."""
+        """Do an access. If no device owns all of it, split it into bytes, as on an 8-bit bus."""
         if bus.dispatch(exit):
             return
         addr, size = exit.addr, exit.size
@@ -362,12 +356,16 @@ class Machine(Single):
             exit.reply_one(bus.read(addr, size))
 
     def stop(self, reason: ExitReason = ExitReason.INTR) -> None:
-        """End `run()` soon, from a device, a timer or another thread. ValueError: no ExitReason."""
-        self._stops.append(ExitReason(reason))
-        self.vcpu.kick()
+        """End the current run soon, or if there is none, the next run at once. One call ends one
+        run. Devices, timers, signal handlers and any thread may call it. ValueError: `reason` is
+        not an ExitReason."""
+        reason = ExitReason(reason)
+        with self._stopping:
+            self._stops.append(reason)
+            self.vcpu.kick()
 
     def reset(self) -> None:
-        """The reset button: the vCPU and every device start again, memory keeps its contents."""
+        """The reset button: reset the vCPU and every device. Memory keeps its contents."""
         for bus in (self.pio, self.mmio):
             bus.reset()
         self.vcpu.reset()
@@ -376,7 +374,9 @@ class Machine(Single):
     def _set_a20(self, is_open: bool) -> None:
         self.vm.a20 = is_open
 
-    def _booting(self) -> None:
+    def _post(self, code: int) -> None:
+        if code != POST_BOOT:
+            return
         self.booted = True
         self.stats.clear()
         if self._stop_at_boot:
@@ -390,8 +390,29 @@ class Machine(Single):
         self.exit_status = status
         self.stop(ExitReason.SHUTDOWN)
 
+    def report(self) -> dict[str, Any]:
+        """A summary of the guest now, as plain values for JSON.
+
+        `instructions` (with the BIOS's), `guest_seconds` since power-on, `guest_status` (see
+        `exit_status`), the texts `screen`, `serial` and `debug`, `serial_dropped` and
+        `debug_dropped` in bytes, and `disk_sectors_changed`. The reason why a run ended is not
+        here: `run()` returns it.
+        """
+        return {
+            "instructions": self.vcpu.instructions,
+            "guest_seconds": self.time,
+            "guest_status": self.exit_status,
+            "screen": self.screen.text,
+            "serial": self.serial_text,
+            "serial_dropped": self.serial_dropped,
+            "debug": self.debug_text,
+            "debug_dropped": self.debug_dropped,
+            "disk_sectors_changed": 0 if self.disk is None else self.disk.changed,
+        }
+
     def close(self) -> None:
-        """Stop, release memory and descriptors, close the image if the machine opened it."""
+        """Release memory and descriptors; close the disk if the machine opened it. Errors as for
+        `Disk.close`."""
         try:
             self.vm.close()
         finally:
@@ -406,65 +427,3 @@ class Machine(Single):
 
     def __repr__(self) -> str:
         return f"<Machine {self.vcpu.model}, {self.disk or 'no disk'}, {self.time:.3f} s>"
-
-
-def _limit(what: str, seconds: float | None, now: Callable[[], int]) -> int | None:
-    """When so many seconds from `now` are over, in ns; None: never."""
-    if seconds is None:
-        return None
-    try:
-        if isinstance(seconds, (str, bytes, bytearray)):
-            raise TypeError
-        seconds = float(seconds)
-    except (TypeError, ValueError):
-        raise TypeError(f"{what}={seconds!r}: give a number of seconds, or None") from None
-    if not 0 <= seconds < MAX_NS / 1e9:
-        raise ValueError(f"{what}={seconds!r}: give seconds from 0 to {MAX_NS / 1e9:.1e}, or None")
-    return min(now() + int(seconds * 1e9), MAX_NS)
-
-
-def _passed(deadline: int | None, now: Callable[[], int]) -> bool:
-    return deadline is not None and now() >= deadline
-
-
-class _Watch:
-    """What else may end a run: text that appears."""
-
-    def __init__(self, machine: Machine, until: str | re.Pattern[str] | None) -> None:
-        self.machine = machine
-        self.pattern = _pattern(until)
-        self.looked_at: tuple[int, int, int] | None = None
-
-    def seen(self) -> bool:
-        """True if the pattern is in any text; looks only where something has changed."""
-        if self.pattern is None:
-            return False
-        m = self.machine
-        version = (m.screen.version, m.serial_log.total, m.debug.log.total)
-        if version == self.looked_at:
-            return False
-        self.looked_at = version
-        texts = (m.screen.text, m.serial_log.text(TAIL), m.debug.log.text(TAIL))
-        return any(self.pattern.search(text) for text in texts)
-
-
-def _pattern(until: str | re.Pattern[str] | None) -> re.Pattern[str] | None:
-    if until is None or (isinstance(until, re.Pattern) and isinstance(until.pattern, str)):
-        return until
-    if not isinstance(until, str):
-        raise TypeError(f"until={until!r}: give a regular expression as str, or compiled from one")
-    try:
-        return re.compile(until, re.M | re.S)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"until={until!r} is no regular expression ({error})") from error
-
-
-def _memory_size(memory: int) -> int:
-    """The RAM in bytes, whole pages."""
-    try:
-        return _core.whole(memory, "memory", LEAST_MEMORY, MOST_MEMORY) & -PAGE
-    except ValueError:
-        raise MachineError(
-            f"memory={index(memory):#x} is not what a PC can have: "
-            f"give at least {LEAST_MEMORY} bytes, at most {MOST_MEMORY} (4 GiB)"
-        ) from None

@@ -16,7 +16,7 @@ from pyx86emu import cli  # noqa: E402
 from pyx86emu.tools import conformance  # noqa: E402
 from pyx86emu.tools.conformance import FormatError, VectorSet  # noqa: E402
 
-VECTORS = Path(__file__).parents[1] / "conformance/data/vectors-386.npz"
+VECTORS = Path(__file__).parents[1] / "tools/data/vectors-386.npz"
 FORMS = "6601|67F6.4|660FC8"
 Arrays = dict[str, Any]
 

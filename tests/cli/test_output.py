@@ -15,7 +15,7 @@ from pyx86emu.cli import output
 from pyx86emu.cli.status import HostError
 from tests.cli.drive import HALT, SPIN, Image, command, pyx86emu, say, shell
 
-VECTORS = Path(__file__).parents[1] / "conformance/data/vectors-386.npz"
+VECTORS = Path(__file__).parents[1] / "tools/data/vectors-386.npz"
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 SERIAL = "baf803 b041 ee"  # mov dx,3F8h; mov al,'A'; out dx,al
 

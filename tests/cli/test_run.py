@@ -205,7 +205,7 @@ def test_a_signal_ends_a_run_and_what_was_asked_for_is_written(
     image: Image, tmp_path: Path, number: signal.Signals
 ) -> None:
     log, shot = tmp_path / "log", tmp_path / "shot.txt"
-    boot = image(WRITE + show("X") + UP + SPIN)
+    boot = image(WRITE + show("X") + UP + "fa" + SPIN)  # cli: it is not in an interrupt's handler
     asked_for = ("--json", "--write-back", "--screenshot", shot)
     run = Started(*command(boot, "-serial", f"file:{log}", "--timeout", 10**6, *asked_for))
     run.wait_for(log, 2)

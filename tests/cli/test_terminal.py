@@ -10,19 +10,13 @@ from pathlib import Path
 import pytest
 
 from pyx86emu.cli import tty
-from pyx86emu.cli.terminal import ansi_row, split_keys
+from pyx86emu.cli.terminal import ansi_row
 from tests.cli.drive import ECHO, HALT, SPIN, Image, Job, say, show
 
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
 # -- drawing --------------------------------------------------------------------------------------
-
-
-def test_keys_of_a_terminal_become_keys_of_a_pc() -> None:
-    assert split_keys(b"ab") == ["a", "b"]
-    assert split_keys(b"\x1b[A\x1b[5~\x1bOP") == ["{up}", "{pageup}", "{f1}"]
-    assert split_keys(b"\x1bx{\x1b") == ["{alt+x}", "{{", "\x1b"]
 
 
 def test_rows_are_drawn_with_colours() -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pyx86emu
 from pyx86emu import Disk, Doorbell, EventFd, Machine, MmioDevice, PioDevice, Vm, _core
+from pyx86emu.pc.board import PC
 from pyx86emu.pc.devices.dma import Dma8237
 from pyx86emu.pc.devices.floppy import FloppyController
 
@@ -32,7 +33,7 @@ WAITS = ("run", "step", "boot", "read")
 AMONG_PARTS = (
     "pio_read", "pio_write", "mmio_read", "mmio_write", "execute", "data_moved", "parameters_of",
     "lba", "step_to", "transfer_to_memory", "transfer_from_memory", "sectors_on_track", "Drive",
-    "eoi", "to_set1",
+    "eoi", "to_set1", "cmos", "add_memory", "build",
 )  # fmt: skip
 
 
@@ -172,7 +173,13 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     "Clock": (lambda: some_vm().clock,),
     "Timer": (lambda: some_vm().clock.call_after(1000, lambda: None),),
     "Machine": (some_machine, Machine),
+    "Limits": (lambda: some_machine().limits("x", 1.0),),
+    "Watch": (lambda: some_machine().limits("x").watch,),
+    "Wires": (lambda: some_machine()._wires,),
+    "Part": (lambda: PC[0],),
     "Screen": (lambda: some_machine().screen,),
+    "DirtyLog": (lambda: some_machine().screen._log,),
+    "Picture": (lambda: some_machine().screen.pixels,),
     "Disk": (lambda: Disk(bytes(720 * 512)), lambda: Disk("disk.img", write_back=True)),
     "Device": (Quiet,),
     "PioDevice": (Quiet,),
@@ -181,6 +188,7 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     "FloppyController": (lambda: FloppyController(None), lambda: some_machine().floppy),
     "FloppyChip": (lambda: some_machine().floppy,),
     "Keyboard8042": (lambda: some_machine().keyboard,),
+    "Chip8042": (lambda: some_machine().keyboard,),
     "Rtc": (lambda: some_machine().rtc,),
     "Uart16550A": (lambda: some_machine().uart,),
     "TextVideo": (lambda: some_machine().video,),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pyx86emu import Machine, MmioDevice, PioDevice
-from pyx86emu.pc.disks.image import LARGEST
+from pyx86emu.pc.disks.geometry import LARGEST
 
 from .alias import Aliased
 from .api import api

@@ -1,4 +1,5 @@
-; a20: the A20 gate, by port 92h and by the 8042, decides whether FFFF:0510 is 0000:0500.
+; a20: with the A20 gate closed FFFF:0510 is 0000:0500, with it open it is memory above 1 MiB. Port
+; 92h and the 8042 both set the gate.
 ; Run: python -m pyx86emu tests/guests/a20.bin -m 2M
 ; needs: memory=2M
 
@@ -22,7 +23,7 @@
         mov     word [es:510h], 0ABCDh
         cmp     word [500h], 0ABCDh
         require e, 'port 92h closes the gate: addresses wrap'
-        mov     al, 0D1h                ; 8042: output port, A20 on
+        mov     al, 0D1h                ; 8042: write the output port, A20 on
         call    command
         mov     al, 0DFh
         out     60h, al

@@ -1,4 +1,5 @@
-; absent: what nobody owns reads FFh and takes writes; a word on two devices is two bytes.
+; absent: a port or an address without a device reads FFh and ignores writes; ROM ignores writes. A
+; word across two devices is two byte accesses.
 ; Run: python -m pyx86emu tests/guests/absent.bin
 
         cpu     386
@@ -17,7 +18,7 @@
         in      eax, dx
         cmp     eax, 0FFFFFFFFh
         require e, 'a dword too'
-        mov     dx, 3FFh                ; the UART's scratch register, and nobody at 400h
+        mov     dx, 3FFh                ; the UART's scratch register; no device at 400h
         mov     ax, 125Ah
         out     dx, ax
         in      ax, dx

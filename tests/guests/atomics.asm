@@ -1,8 +1,8 @@
-; atomics: CMPXCHG, XADD and BSWAP, on registers and on memory, locked too.
+; atomics: CMPXCHG, XADD and BSWAP work on registers and memory, also with LOCK.
 ; Run: python -m pyx86emu tests/guests/atomics.bin
 ; models: 80486
 
-        cpu     pentium                 ; what nasm takes CMPXCHG for
+        cpu     pentium                 ; nasm wants it for CMPXCHG, which the 80486 has
 %include "guest.inc"
 
 at_     equ     9000h
@@ -21,7 +21,7 @@ at_     equ     9000h
         require nz, 'unequal: no ZF'
         cmp     eax, 55667788h
         require e, 'EAX gets the destination'
-        mov     ax, 7789h               ; flags are those of CMP AX,7788h
+        mov     ax, 7789h               ; the flags must be those of CMP AX,7788h
         cmpxchg [at_], bx
         pushf
         pop     dx

@@ -1,4 +1,5 @@
-; bios_break: keys that do something at once: Ctrl-Break, PrtSc, SysRq, Ins; the hook 4Fh.
+; bios_break: Ctrl-Break, PrtSc and SysRq call their interrupts; Ins toggles once while it is held;
+; a hook of INT 15h AH=4Fh can drop a key.
 ; Run: python -m pyx86emu tests/guests/bios_break.bin
 
         cpu     8086
@@ -35,18 +36,18 @@
         require e, 'INT 05h'
         cmp     word [sysreqs], 0101h
         require e, 'SysRq down and up'
-        mov     ah, 10h                 ; Ctrl-Break leaves 0000h, and nothing before it
+        mov     ah, 10h                 ; Ctrl-Break empties the buffer and stores 0000h
         int     16h
         cmp     ax, 0
         require e, '0000h'
-        mov     ah, 10h                 ; B was swallowed by 4Fh
+        mov     ah, 10h                 ; the hook of 4Fh dropped B
         int     16h
         cmp     ax, 2E63h
         require e, 'C'
         mov     ah, 01h
         int     16h
         require z, 'no more'
-        mov     al, 0E0h                ; Ins, repeated, toggles once
+        mov     al, 0E0h                ; Ins repeats, but toggles once
         call    play
         mov     al, 52h
         call    play
@@ -75,7 +76,7 @@ on_system:
         je      .done
         dec     byte [cs:sysreqs + 1]
 .done:  iret
-.key:   cmp     ax, 4F30h               ; B: not for the BIOS
+.key:   cmp     ax, 4F30h               ; B: CF=0, so the BIOS drops it
         jne     .old
         push    bp
         mov     bp, sp

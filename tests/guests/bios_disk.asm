@@ -1,4 +1,4 @@
-; bios_disk: INT 13h writes, reads, verifies, and says what it cannot do.
+; bios_disk: INT 13h writes, reads and verifies, and returns the right error for what it cannot do.
 ; Run: python -m pyx86emu tests/guests/bios_disk.bin
 
         cpu     8086
@@ -24,7 +24,7 @@
         cmp     ah, 1
         require be, '15h'
 
-        mov     di, 8000h               ; two sectors of a pattern across the heads: 0/9 and 1/1
+        mov     di, 8000h               ; a pattern for the last sector of head 0, first of 1
         mov     cx, 1024
         push    ds
         pop     es
@@ -50,7 +50,7 @@
         repe    cmpsw
         require e, 'same data'
 
-        mov     ax, 0203h               ; head 1, last sector: two more do not exist
+        mov     ax, 0203h               ; head 1, last sector: the other two do not exist
         mov     dh, 1
         call    chs.head
         require c, 'beyond'

@@ -1,4 +1,5 @@
-; bios_event: INT 15h AH=83h sets its flag in time, INT 1Ah AH=06h rings INT 4Ah; both by IRQ 8.
+; bios_event: INT 15h AH=83h sets its flag after the time asked for, the alarm of INT 1Ah AH=06h
+; calls INT 4Ah once; both use IRQ 8.
 ; Run: python -m pyx86emu tests/guests/bios_event.bin
 
         cpu     8086

@@ -1,4 +1,5 @@
-; bios_format: INT 13h AH=18h takes the medium's own geometry, 05h formats a track, 16h, 17h, INT 40h.
+; bios_format: INT 13h AH=18h accepts the geometry of the medium and no other, 05h formats a track,
+; 16h returns the change line, INT 40h is the diskette service.
 ; Run: python -m pyx86emu tests/guests/bios_format.bin
 
         cpu     8086
@@ -23,7 +24,7 @@
         cmp     ah, 0Ch
         require e, 'unknown medium'
 
-        push    ds                      ; C H R N of each sector of cylinder 7, head 1
+        push    ds                      ; C, H, R, N of each sector of cylinder 7, head 1
         pop     es
         mov     di, 8000h
         mov     cl, 1

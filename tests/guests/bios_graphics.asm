@@ -1,4 +1,5 @@
-; bios_graphics: INT 10h AH=0Ch 0Dh, characters and scrolling in CGA modes 4 and 6.
+; bios_graphics: in CGA modes 4 and 6 INT 10h writes and reads pixels (0Ch, 0Dh), draws characters
+; and scrolls.
 ; Run: python -m pyx86emu tests/guests/bios_graphics.bin
 
         cpu     8086
@@ -13,7 +14,7 @@
         int     10h
         cmp     ax, 2804h
         require e, 'mode 4, 40 columns'
-        mov     ax, 0C02h               ; 5, 11: second byte, odd line, six lines of 80 down
+        mov     ax, 0C02h               ; column 5, line 11: byte 1 of the sixth odd line
         mov     cx, 5
         mov     dx, 11
         int     10h

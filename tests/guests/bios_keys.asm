@@ -1,4 +1,5 @@
-; bios_keys: scan codes become keys. The 8042 (command D2h) plays the keyboard; INT 09h, INT 16h.
+; bios_keys: INT 09h turns scan codes into keys, which INT 16h returns. The codes come from the 8042
+; by command D2h.
 ; Run: python -m pyx86emu tests/guests/bios_keys.bin
 
         cpu     8086
@@ -31,7 +32,7 @@
         int     16h
         require z, 'no more'
 
-        mov     al, 2Ah                 ; shift state follows make and break
+        mov     al, 2Ah                 ; make and break change the shift state
         call    play
         mov     al, 1Dh
         call    play
@@ -49,7 +50,7 @@
         int     16h
         cmp     al, 0
         require e, 'all up'
-        mov     al, 0E0h                ; 84 keys: a grey arrow looks like the keypad's; F11 is none
+        mov     al, 0E0h                ; 84 keys: a grey arrow is the keypad's, there is no F11
         call    play
         mov     al, 48h
         call    play

@@ -1,4 +1,5 @@
-; bios_pages: INT 10h scrolls a window, writes on a page and shows it; 05 06 08 0A, 6845 cursor.
+; bios_pages: INT 10h scrolls a window (06h), shows a page (05h), writes and reads on it (0Ah, 08h),
+; and moves the cursor of the 6845.
 ; Run: python -m pyx86emu tests/guests/bios_pages.bin
 
         cpu     8086

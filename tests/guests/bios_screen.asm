@@ -1,4 +1,5 @@
-; bios_screen: INT 10h writes and scrolls like a teletype; 00 02 03 09 0E 0F.
+; bios_screen: INT 10h sets a mode (00h), returns it (0Fh), moves the cursor (02h, 03h), writes
+; characters (09h, 0Eh) and scrolls like a teletype.
 ; Run: python -m pyx86emu tests/guests/bios_screen.bin
 
         cpu     8086
@@ -31,7 +32,7 @@
         cmp     cx, 0607h
         require e, 'cursor shape'
 
-        mov     dx, 184Fh               ; teletype in the corner scrolls
+        mov     dx, 184Fh               ; a character in the corner scrolls
         call    locate
         mov     ax, 0E41h
         int     10h

@@ -1,4 +1,5 @@
-; bios_serial: INT 14h sends to itself (16550A loopback), times out, and says so without a port.
+; bios_serial: INT 14h sets up COM1, receives what it sends (16550A loopback), times out, and
+; returns an error for a port that is absent; INT 17h finds no printer.
 ; Run: python -m pyx86emu tests/guests/bios_serial.bin
 
         cpu     8086

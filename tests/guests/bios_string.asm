@@ -1,4 +1,5 @@
-; bios_string: INT 10h AH=13h in its four forms, 07h, mode 1, 1Ah and 12h.
+; bios_string: INT 10h AH=13h writes a string in its four forms, in mode 1; 07h scrolls down; 1Ah,
+; 12h and 11h return what the display is.
 ; Run: python -m pyx86emu tests/guests/bios_string.bin
 
         cpu     8086
@@ -12,7 +13,7 @@
         cmp     ax, 2801h
         require e, '40 columns'
 
-        mov     ax, 1300h               ; no move
+        mov     ax, 1300h               ; the cursor stays
         mov     bx, 002Fh
         mov     cx, 4
         mov     dx, 0326h
@@ -56,7 +57,7 @@
         cmp     word [es:23 * 80 + 2], 2E62h
         require e, 'AL=2'
 
-        mov     ax, 0702h               ; all down by two
+        mov     ax, 0702h               ; scroll everything down by two
         mov     bh, 07h
         xor     cx, cx
         mov     dx, 1827h

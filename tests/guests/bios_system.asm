@@ -1,4 +1,5 @@
-; bios_system: INT 11h, 12h, 15h, the data area, the fixed addresses; services by PUSHF and CALL FAR.
+; bios_system: INT 11h, 12h and 15h agree with the data area and the fixed addresses; a service can
+; be called by PUSHF and CALL FAR.
 ; Run: python -m pyx86emu tests/guests/bios_system.bin
 
         cpu     8086
@@ -50,7 +51,7 @@
         cmp     al, 1
         require be, 'A20'
 
-        mov     si, 1111h               ; by CALL FAR: registers come back, IF, too
+        mov     si, 1111h               ; CALL FAR: registers and IF come back unchanged
         mov     di, 2222h
         mov     bp, 3333h
         mov     bx, 0007h

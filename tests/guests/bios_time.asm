@@ -1,4 +1,5 @@
-; bios_time: INT 1Ah, the tick and midnight, INT 15h AH=86h against the tick, INT 1Ch.
+; bios_time: INT 1Ah sets and returns time, date and ticks, past midnight too; INT 15h AH=86h waits
+; as long as the ticks say; each tick calls INT 1Ch.
 ; Run: python -m pyx86emu tests/guests/bios_time.bin
 
         cpu     8086

@@ -1,4 +1,4 @@
-; clock: the RTC counts seconds by itself and its periodic interrupt comes over IRQ 8 at 1,024 Hz.
+; clock: the RTC counts seconds, and its periodic interrupt raises IRQ 8 at 1,024 Hz.
 ; Run: python -m pyx86emu tests/guests/clock.bin
 
         cpu     8086
@@ -39,7 +39,7 @@ cmos:   out     70h, al
 
 on_rtc: push    ax
         inc     word [cs:count]
-        mov     al, 0Ch                 ; or no other comes
+        mov     al, 0Ch                 ; the next interrupt needs this read
         out     70h, al
         in      al, 71h
         mov     al, 20h

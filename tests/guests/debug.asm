@@ -1,4 +1,5 @@
-; debug: breakpoints on code and data, what DR6 says, RF, and the bits of the debug registers that are fixed.
+; debug: breakpoints on code and data raise INT 1 and set DR6, RF skips a breakpoint once, and the
+; reserved bits of DR6 are fixed.
 ; Run: python -m pyx86emu tests/guests/debug.bin
 ; models: 80386 80486
 
@@ -22,7 +23,7 @@ data_   equ     9000h
         mov     dr1, eax
         mov     eax, data_ + 6
         mov     dr2, eax
-        mov     eax, 03500015h          ; 0: code; 1: a word stored; 2: a byte loaded or stored
+        mov     eax, 03500015h          ; DR0: code; DR1: word, store; DR2: byte, load or store
         mov     dr7, eax
         xor     bx, bx
 point:  inc     bx
@@ -66,7 +67,7 @@ point:  inc     bx
         pass
 
 none:   mov     al, 0
-came:   cmp     al, [why]               ; ZF: DR6 said just this
+came:   cmp     al, [why]               ; ZF=1: DR6 had exactly the bits of AL since the last call
         mov     byte [why], 0
         ret
 
@@ -80,7 +81,7 @@ on_debug:
         xor     eax, eax
         mov     dr6, eax
         pop     eax
-        push    dword 10002h            ; a frame of dwords has room for RF
+        push    dword 10002h            ; IRETD, as only 32-bit flags have RF
         push    dword 0
         push    dword [back]
         iretd

@@ -1,4 +1,5 @@
-; fault: what a program does wrong comes to it through its vectors: #DE, #UD, BOUND, INTO, single step.
+; fault: each exception calls its vector and pushes the right address: #DE, #UD, BOUND, INTO, single
+; step.
 ; Run: python -m pyx86emu tests/guests/fault.bin
 
         cpu     386
@@ -53,7 +54,7 @@ on_undefined:
         mov     bp, sp
         mov     ax, [bp + 2]
         mov     [from], ax
-        add     word [bp + 2], 2        ; over it
+        add     word [bp + 2], 2        ; skip UD2
         pop     bp
         inc     word [calls]
         iret

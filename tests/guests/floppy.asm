@@ -1,4 +1,5 @@
-; floppy: INT 13h writes a sector and reads it back; 08h tells a 40 x 2 x 9 drive's geometry.
+; floppy: INT 13h returns the geometry (08h), writes a sector, reads it back, and refuses a sector
+; past the track.
 ; Run: python -m pyx86emu tests/guests/floppy.bin
 
         cpu     8086
@@ -13,7 +14,7 @@
         require e, 'two heads'
         push    ds
         pop     es
-        mov     di, 1000h               ; a pattern
+        mov     di, 1000h               ; fill a sector with a pattern
         mov     cx, 256
 .fill:  mov     ax, cx
         xor     ax, 5AA5h
@@ -49,7 +50,7 @@
         repe    cmpsw
         require e, 'sector 1 is this boot sector'
         mov     ax, 0201h
-        mov     cx, 0013h               ; sector 19: no such
+        mov     cx, 0013h               ; sector 19 does not exist
         xor     dx, dx
         int     13h
         require c, 'a sector beyond the track is an error'

@@ -1,5 +1,5 @@
-; himem: FFFF:0010 is 100000h with A20 open and 0 with A20 closed, also for code; what was decoded at the one is not run
-; at the other.
+; himem: FFFF:0010 is 100000h with A20 open and 0 with A20 closed, also for code. Code that was
+; decoded at one address is not run at the other.
 ; Run: python -m pyx86emu tests/guests/himem.bin -m 2M
 ; needs: memory=2M
 ; models: 80286 80386 80486
@@ -7,7 +7,7 @@
         cpu     286
 %include "guest.inc"
 
-LOW     equ     8000h                   ; and FFFF:LOW+10h
+LOW     equ     8000h                   ; with A20 closed also at FFFF:LOW+10h
 
         begin
         cli
@@ -38,7 +38,7 @@ LOW     equ     8000h                   ; and FFFF:LOW+10h
         cmp     ax, 3
         require e, 'A20 closed: the same address is below 64 KiB'
 
-        xor     ax, ax                  ; closed: a store through the one changes code run through the other
+        xor     ax, ax                  ; closed: a store by one address changes code at the other
         out     92h, al
         call    0:LOW                   ; AX is 1
         mov     byte [es:LOW + 10h], 48h ; DEC AX
@@ -47,7 +47,7 @@ LOW     equ     8000h                   ; and FFFF:LOW+10h
         cmp     ax, -1
         require e, 'a store through the alias changes the code'
 
-        mov     al, 2                   ; open: one word across 1 MiB
+        mov     al, 2                   ; open: a word across 1 MiB
         out     92h, al
         mov     word [0], 0
         mov     byte [es:10h], 0

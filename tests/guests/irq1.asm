@@ -1,4 +1,4 @@
-; irq1: a guest that takes over IRQ 1 gets scan codes at port 60h, make and break, E0 prefixes too.
+; irq1: a guest with its own handler of IRQ 1 reads each scan code at port 60h: make, break, E0.
 ; Run: python -m pyx86emu tests/guests/irq1.bin --type 'a{left}'
 ; types: a{left}
 

@@ -1,4 +1,4 @@
-; patch: code that rewrites itself runs as rewritten, the very next byte too.
+; patch: code that a program changes runs as changed, even the next instruction.
 ; Run: python -m pyx86emu tests/guests/patch.bin
 
         cpu     386
@@ -11,19 +11,19 @@
         require e, 'the next instruction was patched'
         mov     cx, 1000
         xor     bx, bx
-.loop:  inc     word [.two + 1]         ; mov ax,n: n grows with every turn
+.loop:  inc     word [.two + 1]         ; MOV AX,n: n grows in each iteration
 .two:   mov     ax, 0
         add     bx, ax
         loop    .loop
         cmp     bx, 1000 * 1001 / 2 & 0FFFFh
         require e, 'an operand patched in a loop'
-        mov     di, 9000h               ; code written elsewhere by a string instruction, twice
+        mov     di, 9000h               ; code copied by a string instruction, then changed
         mov     si, .inc
         mov     cx, 2
         rep     movsb
         xor     ax, ax
         call    9000h
-        mov     byte [9000h], 48h       ; dec ax
+        mov     byte [9000h], 48h       ; DEC AX
         call    9000h
         call    9000h
         cmp     ax, -1

@@ -1,5 +1,6 @@
-; prefixes: an instruction has at most 10 bytes on the 80286 and 15 on later ones, prefixes included; a longer one is
-; interrupt 13, at its first byte. The 8086 and 80186 know no limit.
+; prefixes: an instruction with its prefixes has at most 10 bytes on the 80286 and 15 on later
+; models. A longer one raises interrupt 13, which returns to its first byte. The 8086 and 80186 have
+; no limit.
 ; Run: python -m pyx86emu tests/guests/prefixes.bin
 ; models: 8086 80186 80286 80386 80486
 
@@ -11,11 +12,11 @@ CODE    equ     9000h
         begin
         cli
         vector  13, on_fault
-        mov     bx, 0                   ; the limit
+        mov     bx, 0                   ; BX = the limit, 0: none
         push    sp
         pop     ax
         cmp     ax, sp
-        jne     known                   ; up to the 80186 the new SP is pushed
+        jne     known                   ; PUSH SP: the 8086 and 80186 push the new SP
         mov     bx, 10
         mov     ax, 3002h
         push    ax
@@ -50,7 +51,8 @@ unlimited:
         call    try
         pass
 
-try:                                    ; MOV AX,imm16 of DX bytes: its prefixes are DS: and ES: by turns
+; Run a MOV AX,imm16 of DX bytes. Its prefixes alternate between DS: and ES:.
+try:
         mov     di, CODE
         mov     cx, dx
         sub     cx, 3

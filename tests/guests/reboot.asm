@@ -1,11 +1,11 @@
-; reboot: a triple fault, then the 8042, then port 92h: each starts the machine again. CMOS RAM stays.
+; reboot: a triple fault, the 8042 and port 92h each reset the machine. CMOS RAM keeps its contents.
 ; Run: python -m pyx86emu tests/guests/reboot.bin
 
         cpu     286
 %include "guest.inc"
 
         begin
-        mov     al, 50h                 ; CMOS RAM that nobody uses: how often we came here
+        mov     al, 50h                 ; an unused byte of CMOS RAM counts the starts
         out     70h, al
         in      al, 71h
         inc     ax
@@ -24,7 +24,7 @@
         require e, 'four starts'
         pass
 
-triple: lidt    [empty]                 ; no vector at all: any interrupt is a triple fault
+triple: lidt    [empty]                 ; no vectors: any interrupt is a triple fault
         int     3
 empty:  dw      0, 0, 0
 

@@ -1,5 +1,6 @@
-; rep_irq: interrupts come between the iterations of a REP, which then goes on with all its prefixes, in whatever order
-; they stand: REP, ES: and LOCK on the 80186 and 80286; REP, ES:, 66h and 67h on later ones.
+; rep_irq: an interrupt between the iterations of a REP returns to the first prefix, so the REP
+; continues with all prefixes, in any order: REP, ES: and LOCK on the 80186 and 80286; REP, ES:, 66h
+; and 67h on later models.
 ; Run: python -m pyx86emu tests/guests/rep_irq.bin
 ; models: 80186 80286 80386 80486
 
@@ -9,7 +10,7 @@
 
 TIMES_  equ     4000                    ; iterations
 SOURCE  equ     2000h                   ; the segment that ES: names; DS is 0
-COPY    equ     4000h                   ; where in it the copy goes
+COPY    equ     4000h                   ; offset of the copy in it
 CODE    equ     9000h                   ; prefixes, MOVSW, RET
 
         begin
@@ -17,12 +18,12 @@ CODE    equ     9000h                   ; prefixes, MOVSW, RET
         vector  8, on_irq
         tick    257
         mov     bx, old_orders
-        mov     dx, 3                   ; prefixes a row
-        push    sp                      ; the 80186 pushes the new SP
+        mov     dx, 3                   ; number of prefixes in a row
+        push    sp                      ; only the 80186 pushes the new SP
         pop     ax
         cmp     ax, sp
         jne     next
-        mov     ax, 3002h               ; the 80286 keeps no IOPL
+        mov     ax, 3002h               ; only the 80286 clears IOPL
         push    ax
         popf
         pushf
@@ -43,7 +44,7 @@ again:  mov     si, bx
         rep     movsb
         mov     ax, 0C3A5h
         stosw
-        mov     ax, SOURCE              ; words that differ, and zeros where the copy goes
+        mov     ax, SOURCE              ; source: words that differ; destination: zeros
         mov     es, ax
         xor     di, di
 .fill:  mov     [es:di], di
@@ -61,7 +62,7 @@ again:  mov     si, bx
         require e, 'all iterations are done'
         cmp     word [wrong], 0
         require e, 'an interrupt returns to the first prefix'
-        mov     cx, si                  ; SI went over what was read
+        mov     cx, si                  ; SI = bytes read
         shr     cx, 1
         push    es
         pop     ds
@@ -107,7 +108,7 @@ orders:
         db      67h, 26h, 0F3h, 66h, 67h, 26h, 66h, 0F3h, 67h, 66h, 0F3h, 26h, 67h, 66h, 26h, 0F3h
 orders_end:
 old_orders:
-        db      0F3h, 26h, 0F0h, 0F3h, 0F0h, 26h, 26h, 0F3h, 0F0h, 26h, 0F0h, 0F3h, 0F0h, 0F3h, 26h, 0F0h
-        db      26h, 0F3h
+        db      0F3h, 26h, 0F0h, 0F3h, 0F0h, 26h, 26h, 0F3h, 0F0h
+        db      26h, 0F0h, 0F3h, 0F0h, 0F3h, 26h, 0F0h, 26h, 0F3h
 old_orders_end:
         finish

@@ -1,5 +1,5 @@
-; rep_lost: an 8086 that is interrupted between the iterations of a REP goes on with the last prefix only: REP ES: MOVSB
-; stops, ES: REP MOVSB reads from DS.
+; rep_lost: on an 8086 an interrupt between the iterations of a REP returns to the last prefix, so
+; the others are lost: REP ES: MOVSB stops, ES: REP MOVSB reads from DS.
 ; Run: python -m pyx86emu -cpu 8086 tests/guests/rep_lost.bin
 ; models: 8086
 
@@ -11,7 +11,7 @@
         cli
         vector  8, on_irq
         tick    239
-        mov     ax, 2000h               ; ES: is full of 55h, DS: of zeros
+        mov     ax, 2000h               ; memory at ES is full of 55h, at DS of zeros
         mov     es, ax
         xor     di, di
         mov     cx, 8000h

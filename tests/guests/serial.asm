@@ -1,4 +1,5 @@
-; serial: COM1 is a 16550A: scratch register, loopback, FIFO; IRQ 4 comes when the transmitter is empty.
+; serial: COM1 is a 16550A with scratch register, FIFO and loopback, and raises IRQ 4 when the
+; transmitter is empty.
 ; Run: python -m pyx86emu tests/guests/serial.bin
 ; sends: serial ok
 
@@ -21,7 +22,7 @@ COM1    equ     3F8h
         cmp     al, 0C0h
         require e, 'a 16550A says that its FIFO works'
         mov     dx, COM1 + 4
-        mov     al, 10h                 ; loop
+        mov     al, 10h                 ; loopback
         out     dx, al
         mov     dx, COM1
         mov     al, 'L'
@@ -35,7 +36,7 @@ COM1    equ     3F8h
         cmp     al, 'L'
         require e, 'and is the same byte'
         mov     dx, COM1 + 4
-        mov     al, 0Bh                 ; DTR RTS OUT2
+        mov     al, 0Bh                 ; DTR, RTS, OUT2
         out     dx, al
         cli
         mov     word [0Ch * 4], on_irq
@@ -44,7 +45,7 @@ COM1    equ     3F8h
         and     al, 0EFh
         out     21h, al
         mov     dx, COM1 + 1
-        mov     al, 2                   ; transmitter empty
+        mov     al, 2                   ; interrupt when the transmitter is empty
         out     dx, al
         sti
 .wait:  hlt

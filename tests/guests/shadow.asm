@@ -1,5 +1,5 @@
-; shadow: where a pending IRQ comes in: behind the instruction after STI, at once after POPF and IRET; HLT ends with it
-; and is not run again.
+; shadow: a pending IRQ is delivered one instruction after STI, but at once after POPF and IRET. It
+; ends a HLT and returns to the instruction after it.
 ; Run: python -m pyx86emu tests/guests/shadow.bin
 ; models: 8086 80186 80286 80386 80486
 
@@ -25,7 +25,7 @@ s2:     cli
         cmp     word [from], s2
         require e, 'HLT in the shadow: the return address is behind it'
         sti
-        hlt                             ; nothing is pending: it waits
+        hlt                             ; no IRQ is pending: it waits
 s3:     cli
         cmp     word [from], s3
         require e, 'HLT waits, and the return address is behind it'

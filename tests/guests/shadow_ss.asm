@@ -9,7 +9,7 @@
         begin
         cli
         vector  8, on_irq
-        tick    67                      ; often, and at every place of this loop
+        tick    67                      ; often, so that every place in the loop is hit
         mov     ax, ss
         mov     word [irqs], 0
         sti

@@ -1,13 +1,13 @@
-; smc: code that was run and then changed, by every way a processor can store, runs as changed.
+; smc: code that was run and then changed runs as changed, for each way a processor stores.
 ; Run: python -m pyx86emu tests/guests/smc.bin
 ; models: 8086 80186 80286 80386 80486
 
         cpu     8086
 %include "guest.inc"
 
-CODE    equ     90FFh                   ; INC AX, RET across two 256-byte pages
+CODE    equ     90FFh                   ; INC AX; RET, across two 256-byte pages
 
-; check 'how': the stores before it have made INC BX of INC AX.
+; check 'how': the stores before it must have changed INC AX to INC BX.
 %macro  check   1
         call    judge
         require e, %1
@@ -18,7 +18,7 @@ CODE    equ     90FFh                   ; INC AX, RET across two 256-byte pages
         call    prepare
         mov     byte [CODE], 43h
         check   'MOV'
-        mov     ax, 900h                ; 0900:00FF is CODE
+        mov     ax, 900h                ; 0900:00FF is CODE, too
         mov     es, ax
         mov     byte [es:00FFh], 43h
         check   'other segment'
@@ -74,7 +74,8 @@ CODE    equ     90FFh                   ; INC AX, RET across two 256-byte pages
         check   'POP m'
         pass
 
-judge:  xor     ax, ax                  ; ZF: CODE is INC BX; then it is INC AX again, and has been run
+; ZF=1: CODE is INC BX. Then change it back to INC AX and run that.
+judge:  xor     ax, ax
         xor     bx, bx
         call    CODE
         cmp     bx, 1

@@ -1,4 +1,5 @@
-; system: the bits of CR0 and MSW; ESC and WAIT without a coprocessor, by EM, MP and TS.
+; system: LMSW, SMSW, CLTS and MOV CR0 set and return the bits of MSW; without a coprocessor ESC and
+; WAIT raise #NM as EM, MP and TS say.
 ; Run: python -m pyx86emu tests/guests/system.bin
 ; models: 80286 80386 80486
 
@@ -11,7 +12,7 @@
         smsw    ax
         and     ax, 0Fh
         require z, 'PE MP EM TS are 0'
-        mov     bx, 0                   ; the values 0, 2 .. 14 of MP EM TS
+        mov     bx, 0                   ; BX = MP, EM, TS: 0, 2 .. 14
 next:   mov     ax, bx
         lmsw    ax
         smsw    ax
@@ -20,7 +21,7 @@ next:   mov     ax, bx
         require e, 'LMSW sets MP EM TS'
         mov     bp, 0
         db      0D9h, 0D0h              ; FNOP
-        mov     ax, 0                   ; ESC faults with EM or TS
+        mov     ax, 0                   ; ESC: #NM if EM or TS
         test    bl, 12
         jz      .esc
         inc     ax
@@ -28,7 +29,7 @@ next:   mov     ax, bx
         require e, 'ESC: EM or TS'
         mov     bp, 0
         wait
-        mov     ax, 0                   ; WAIT with MP and TS
+        mov     ax, 0                   ; WAIT: #NM if MP and TS
         mov     cl, bl
         and     cl, 10
         cmp     cl, 10
@@ -76,7 +77,7 @@ later:  mov     eax, cr0
         require e, 'CR2 keeps 32 bits'
         pass
 
-on_nm:  push    bp                      ; over the instruction: ESC has two bytes, WAIT one
+on_nm:  push    bp                      ; skip the instruction: FNOP has two bytes, WAIT one
         mov     bp, sp
         push    bx
         mov     bx, [bp + 2]

@@ -1,4 +1,5 @@
-; tick: IRQ 0 wakes a HLT 18.2 times a second, INT 08h counts it at 40:6C, INT 1Ch is called.
+; tick: IRQ 0 ends a HLT 18.2 times a second; INT 08h counts it at 40:6C and calls INT 1Ch. A faster
+; channel 0 interrupts once a period.
 ; Run: python -m pyx86emu tests/guests/tick.bin
 
         cpu     8086
@@ -19,7 +20,7 @@
         cmp     word [calls], 5
         require ae, 'INT 1Ch is called with every tick'
 
-        mov     al, 0FFh                ; all masked but the timer
+        mov     al, 0FFh                ; mask all IRQs except the timer
         out     0A1h, al
         mov     al, 0FEh
         out     21h, al

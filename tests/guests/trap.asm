@@ -1,5 +1,5 @@
-; trap: with TF set INT 1 comes behind each instruction and each iteration of a REP, not behind INT, nor behind a
-; load of SS; an interrupt clears IF and TF, and saves them.
+; trap: with TF set INT 1 comes after each instruction and each iteration of a REP, but not after
+; INT and not after a load of SS. An interrupt saves IF and TF, then clears them.
 ; Run: python -m pyx86emu tests/guests/trap.bin
 ; models: 8086 80186 80286 80386 80486
 
@@ -14,23 +14,23 @@
         pop     ax
         or      ah, 1                   ; TF
         push    ax
-        popf                            ; the first to be trapped is the next one
+        popf                            ; the next instruction is the first to be trapped
         nop
 t1:     mov     cx, 3
 t2:     rep     lodsb
 t3:     int     80h
-t4:     nop                             ; IRET gives TF back: trapped again
+t4:     nop                             ; IRET restores TF: this one is trapped
 t5:     mov     ax, ss
-t6:     mov     ss, ax                  ; not behind this one
+t6:     mov     ss, ax                  ; no trap after this one
         nop
 t7:     push    ss
-t8:     pop     ss                      ; nor this
+t8:     pop     ss                      ; no trap after this one
         nop
 t9:     pushf
 t10:    pop     ax
 t11:    and     ah, 0FEh
 t12:    push    ax
-t13:    popf                            ; TF was set before it
+t13:    popf                            ; clears TF, which was set before it: trapped
 t14:    nop
 
         mov     di, log

@@ -1,9 +1,10 @@
-; undefined: what no 386 or 486 knows, LOADALL with it, and LOCK where nothing can be locked are interrupt 6, which
-; returns to the first byte; nothing else happens.
+; undefined: an opcode that neither the 386 nor the 486 defines (LOADALL is one), and LOCK before an
+; instruction that cannot be locked, raise interrupt 6, which returns to the first byte. Nothing
+; else happens.
 ; Run: python -m pyx86emu tests/guests/undefined.bin
 ; models: 80386 80486
-; Not here: C6 and 8F /1 to /7, which QEMU takes for MOV and POP (Intel's map has /0 only), and LOCK before MOV, BT and
-; INT, which it runs (386 PRM, LOCK: #UD).
+; Not tested, because QEMU differs: C6 and 8F /1 to /7, which QEMU runs as MOV and POP (Intel's map
+; has /0 only); LOCK before MOV, BT and INT, which QEMU runs (386 PRM, LOCK: #UD).
 
         cpu     386
 %include "guest.inc"
@@ -23,7 +24,7 @@ next:   lodsb
         mov     [row], si
         mov     di, CODE
         rep     movsb
-        mov     al, 0CCh                ; INT3 behind it says that it was run
+        mov     al, 0CCh                ; INT3 after it: reached if the opcode was run
         mov     cx, 8
         rep     stosb
         mov     bx, 9100h
@@ -66,7 +67,7 @@ hex:    aam     16
 run:    db      ' is run', 13, 10, 0
 from:   dw      0
 row:    dw      0
-table:  row_    0Fh, 04h                ; nothing
+table:  row_    0Fh, 04h                ; not defined
         row_    0Fh, 05h                ; LOADALL of the 80286
         row_    0Fh, 07h                ; LOADALL of the 80386
         row_    0Fh, 0Ah

@@ -1,5 +1,5 @@
-; wrap: IP past FFFFh. The 8086 and 80186 go on at offset 0, even inside an instruction; on later models the fetch is
-; interrupt 13, and so is a word at FFFFh.
+; wrap: when IP passes FFFFh, the 8086 and 80186 continue at offset 0, even inside an instruction.
+; On later models the fetch raises interrupt 13, and so does a word at FFFFh.
 ; Run: python -m pyx86emu tests/guests/wrap.bin
 ; models: 8086 80186 80286 80386 80486
 ; qemu: no, it has no limit of 64 KiB in real mode. Intel: interrupt 13 (386 PRM 14.7)
@@ -14,13 +14,14 @@ BASE equ     2000h
         vector  13, on_fault
         mov     ax, BASE
         mov     es, ax
-        mov     word [es:0FFFEh], 0B090h        ; NOP; MOV AL,imm8 whose immediate is at 0, or not there; RETF
+        ; NOP; MOV AL,imm8; RETF. The immediate is at offset 0, after the end of the segment.
+        mov     word [es:0FFFEh], 0B090h
         mov     word [es:0], 0CB5Ah
         mov     si, 1                           ; ES:SI-2 is a word at FFFFh
         push    sp
         pop     ax
         cmp     ax, sp
-        je      faulting                        ; later than the 80186
+        je      faulting                        ; PUSH SP pushed the old SP: an 80286 or later
 
         mov     al, 0
         call    BASE:0FFFEh
@@ -57,7 +58,7 @@ passed: pass
 load:   mov     ax, [es:si - 2]
         retf
 
-on_fault:                               ; back to the caller, whose SP was BP
+on_fault:                               ; return from the far call; BP = SP before it
         pop     word [from]
         mov     sp, bp
         sub     sp, 4

@@ -1,5 +1,5 @@
 """`python -m tests.shim.limits`: hostile guests against a limit in real time, on a clock that moves
-a millisecond with each look. Run by tests/test_limits.py, with fake_clock.c loaded first.
+a millisecond with each look. Run by tests/core/test_limits.py, with fake_clock.c loaded first.
 
 A run with `wall=0.05` may look 50 times. So what a guest, a device or a timer does between two
 looks is counted, whatever this machine's speed.

@@ -282,8 +282,9 @@ cdef int irqchip_ack(IrqChip* chip) noexcept nogil:
     return vector
 
 
-cdef uint32_t irqchip_read(IrqChip* chip, uint32_t port) noexcept nogil:
+cdef uint32_t irqchip_read(void* state, uint32_t port, uint64_t now) noexcept nogil:
     """A byte from 20h 21h A0h A1h 4D0h 4D1h; it changes the pair when it answers a poll."""
+    cdef IrqChip* chip = <IrqChip*>state
     cdef bint slave = port & 0x80 != 0
     cdef Pic* p = &chip.slave if slave else &chip.master
     cdef bint polled = p.poll
@@ -300,13 +301,15 @@ cdef uint32_t irqchip_read(IrqChip* chip, uint32_t port) noexcept nogil:
     return value
 
 
-cdef inline void irqchip_write(IrqChip* chip, uint32_t port, uint32_t value) noexcept nogil:
+cdef inline bint irqchip_write(void* state, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
     """A byte to 20h 21h A0h A1h 4D0h 4D1h. The mask of a chip that is asked for nothing masks nothing."""
+    cdef IrqChip* chip = <IrqChip*>state
     cdef Pic* p = &chip.slave if port & 0x80 else &chip.master
     if port & 1 and port < 0x100 and not p.icw_next and not pic_requests(p):
         p.imr = <uint8_t>value
     else:
         irqchip_command(chip, port, value)
+    return 0
 
 
 cdef void irqchip_command(IrqChip* chip, uint32_t port, uint32_t value) noexcept nogil:

@@ -305,15 +305,16 @@ cdef void pit_reset(Pit* pit, uint64_t now) noexcept nogil:
         pit.channel[channel].rises = 0
 
 
-cdef inline uint32_t pit_read(Pit* pit, uint32_t port, uint64_t now) noexcept nogil:
+cdef inline uint32_t pit_read(void* state, uint32_t port, uint64_t now) noexcept nogil:
     """A byte from 40h-43h. Nothing drives the bus when the control port is read."""
     if port & 3 == 3:
         return 0xFF
-    return pit_read_count(pit_at(pit, port & 3, now))
+    return pit_read_count(pit_at(<Pit*>state, port & 3, now))
 
 
-cdef inline void pit_write(Pit* pit, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
-    """A byte to 40h-43h."""
+cdef inline bint pit_write(void* state, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
+    """A byte to 40h-43h. 1: OUT of channel 0 may rise at another time now."""
+    cdef Pit* pit = <Pit*>state
     cdef int channel
     if port & 3 != 3:
         pit_write_count(pit_at(pit, port & 3, now), <uint8_t>value)
@@ -325,6 +326,7 @@ cdef inline void pit_write(Pit* pit, uint32_t port, uint32_t value, uint64_t now
         pit_control(pit_at(pit, value >> 6 & 3, now), <uint8_t>value)
     else:
         pit_latch(pit_at(pit, value >> 6 & 3, now), True, False)
+    return pit_programs_0(port, value)
 
 
 cdef inline bint pit_programs_0(uint32_t port, uint32_t value) noexcept nogil:
@@ -350,9 +352,9 @@ cdef void pit_set_gate(Pit* pit, int channel, bint level, uint64_t now) noexcept
         pit_drive(c, True)
 
 
-cdef uint64_t pit_next_rise(Pit* pit, int channel, uint64_t now) noexcept nogil:
-    """The first nanosecond after now at which OUT rises, UINT64_MAX if it never will."""
-    cdef PitChannel c = pit_at(pit, channel, now)[0]
+cdef uint64_t pit_next_rise(void* state, uint64_t now) noexcept nogil:
+    """The first nanosecond after now at which OUT of channel 0 rises, UINT64_MAX if it never will."""
+    cdef PitChannel c = pit_at(<Pit*>state, 0, now)[0]
     cdef uint64_t ticks = pit_ticks_to_change(&c)
     if ticks != UINT64_MAX and c.out:
         pit_advance(&c, ticks)
@@ -360,21 +362,24 @@ cdef uint64_t pit_next_rise(Pit* pit, int channel, uint64_t now) noexcept nogil:
     return UINT64_MAX if ticks == UINT64_MAX else pit_time(c.tick + ticks)
 
 
-cdef uint32_t pit_edges(Pit* pit, uint64_t now) noexcept nogil:
-    """Rising edges of channel 0's OUT since the last call; each is told once."""
-    cdef PitChannel* c = pit_at(pit, 0, now)
+cdef uint32_t pit_rises(void* state, uint64_t now) noexcept nogil:
+    """Rising edges of OUT of channel 0 since the last call; each is returned once."""
+    cdef PitChannel* c = pit_at(<Pit*>state, 0, now)
     cdef uint32_t rises = c.rises
     c.rises = 0
     return rises
 
 
-cdef inline uint32_t port61_read(Pit* pit, uint64_t now) noexcept nogil:
+cdef inline uint32_t port61_read(void* state, uint32_t port, uint64_t now) noexcept nogil:
     """Port 61h: gate and speaker bits, refresh toggle, OUT of channel 2."""
+    cdef Pit* pit = <Pit*>state
     cdef uint32_t refresh = pit_tick(now) // PIT_REFRESH & 1
     return pit.port61 | refresh << 4 | <uint32_t>pit_out(pit, 2, now) << 5
 
 
-cdef void port61_write(Pit* pit, uint32_t value, uint64_t now) noexcept nogil:
+cdef bint port61_write(void* state, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
     """Port 61h: bit 0 is the gate of channel 2."""
+    cdef Pit* pit = <Pit*>state
     pit.port61 = value & 3
     pit_set_gate(pit, 2, value & 1, now)
+    return 0

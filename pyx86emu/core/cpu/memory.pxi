@@ -1,12 +1,17 @@
-# Guest memory: granule tables and the accesses they cannot answer. Knows pages, not what devices mean.
-
-# A real-mode base is a multiple of 16, so whatever leaves the segment, the granule or the slot crosses a paragraph.
+# Guest memory is loaded and stored here: through the granule tables, or by the slow path. io/bus.pxi knows the devices.
 #
-# The hottest handlers leave what is not plain to a function of its own, to which they jump: a call would make them
-# save registers before they know.
+# The fast path is one table entry and one test. An entry of c.run.rd or c.run.wr is the host address minus the guest
+# address of a granule, or 0. Segment bases and granules are multiples of 16 bytes. So an access that crosses the end of
+# its segment, granule or slot also crosses a multiple of 16, and the fast path tests only that.
+#
+# The slow path serves all other accesses, in this order: the end of the segment, breakpoints on data, then each part
+# within a page of 4 KiB by itself: RAM with its code and dirty log, or the bus.
+#
+# In the hottest handlers the slow path is a function of its own to which the handler jumps. If it were called, the
+# handler would have to save registers on its fast path too.
 
 cdef inline uintptr_t plain_at(CPU* c, int seg, uint32_t ea, int size) noexcept nogil:
-    """Where the host has seg:ea, if nothing needs to be looked at before it is read; else 0."""
+    """The host address of seg:ea, if it can be read at once; 0: take the slow path."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
     cdef uintptr_t p = c.run.rd[pa >> 8]
     if RARELY(p == 0 or (size > 1 and (pa & 15) > <uint32_t>(16 - size))):
@@ -29,7 +34,7 @@ cdef inline uint64_t ld(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept 
 
 
 cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """Store and go on: the last act of an instruction."""
+    """Store and go on to the next op. This must be the last thing that an instruction does."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
     cdef uintptr_t p = c.run.wr[pa >> 8]
     if size == 1:
@@ -48,8 +53,8 @@ cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) no
 
 
 cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """Store in the middle of an instruction: 0 means it faulted, go on at c.run.go; else look at c.run.attn at the
-    end."""
+    """Store in the middle of an instruction. 0: it has faulted, and the handler returns c.run.go. Else the handler must
+    test c.run.attn at its end, as done() does."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
     cdef uintptr_t p = c.run.wr[pa >> 8]
     if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
@@ -63,8 +68,8 @@ cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) 
     return 1
 
 
-cdef inline bint beside_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept nogil:
-    """Done at once: a store to RAM in a granule that holds our code, but not to a byte of it."""
+cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept nogil:
+    """Store to RAM in a granule with code, if no byte of the store is code. 0: not such a store; nothing is done."""
     cdef uint32_t g = pa >> 8, a
     cdef uintptr_t p = c.run.rd[g]
     if p == 0 or (pa & 15) > <uint32_t>(16 - size) or c.vm.mem.attr[g] or c.vm.ncpus != 1:
@@ -82,12 +87,12 @@ cdef inline bint beside_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept
 
 
 cdef Op* slow_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """What is still common: a doorbell rung again, a store beside code."""
+    """Stores that are still frequent: the same ring again, and a store next to code. The rest goes to slowest_store."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
     if c.run.holes[pa >> 8] == 0:
         if (pa & 15) + size > 16 or not rings_again(&c.rings, BUS_MMIO, bus_address(c, pa), size, cut(v, size)):
             return slowest_store(c, o, seg, ea, v, size)
-    elif not beside_code(c, pa, v, size):
+    elif not store_near_code(c, pa, v, size):
         return slowest_store(c, o, seg, ea, v, size)
     o = o + 1
     return GO(c, o)
@@ -96,10 +101,10 @@ cdef Op* slow_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) n
 cdef Op* slowest_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     cdef uint32_t pa = c.arch.sb[seg] + ea
     if c.run.holes[pa >> 8] == 0 and (pa & 15) + size <= 16:
-        bus_write(c, o, BUS_MMIO, bus_address(c, pa), size, cut(v, size))   # nothing to cut, no way to fault
+        bus_write(c, o, BUS_MMIO, bus_address(c, pa), size, cut(v, size))   # in one part, and it cannot fault
     elif not slow_put(c, o, seg, ea, v, size):
         return c.run.go
-    if c.run.attn == ATTN_SMC:                       # this block is stale
+    if c.run.attn == ATTN_SMC:                       # this block is stale: go on in a new one
         c.run.attn = 0
         leave_after(c, o)
         return jump(c)
@@ -110,7 +115,7 @@ cdef Op* slowest_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size
 
 
 cdef inline bint overruns(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
-    """Does the access leave the segment's 64 KiB on a model that faults then? If so the fault is taken."""
+    """Does the access cross the end of the segment, on a model that faults then? If so, the fault is delivered."""
     if ea + size <= 0x10000:
         return 0
     if c.m.wraps:
@@ -138,7 +143,7 @@ cdef uint64_t slow_load(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept 
 
 cdef bint slow_put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     cdef uint32_t base = c.arch.sb[seg]
-    if beside_code(c, base + ea, v, size):
+    if store_near_code(c, base + ea, v, size):
         return 1
     if ea + size > 0x10000 and c.m.wraps:
         phys_store(c, o, base + ea, v & 255, 1)
@@ -156,7 +161,8 @@ cdef inline uint32_t bus_address(CPU* c, uint32_t pa) noexcept nogil:
 
 
 cdef uint64_t phys_load(CPU* c, Op* o, uint32_t pa, int size) noexcept nogil:
-    """Cut at 4 KiB boundaries: each part is RAM or one bus fragment, in ascending order."""
+    """Load from a physical address. The access is divided at 4 KiB boundaries; each part is in RAM or one fragment on
+    the bus, lowest address first."""
     cdef uint64_t v = 0, part
     cdef int at = 0, n, i
     if c.run.ram[pa >> 8] and (pa & 255) + size <= 256:
@@ -195,7 +201,7 @@ cdef void phys_store(CPU* c, Op* o, uint32_t pa, uint32_t v, int size) noexcept 
 
 
 cdef void ram_store(CPU* c, Op* o, uint32_t pa, uint64_t v, int n) noexcept nogil:
-    """Bytes of one page of RAM that may hold code or have its dirty log armed."""
+    """Store bytes to one page of RAM, which may have code or a dirty log."""
     cdef int i
     cdef uintptr_t p = c.run.ram[pa >> 8] + pa
     if (pa & 255) + n <= 256 and n == 4:
@@ -209,7 +215,7 @@ cdef void ram_store(CPU* c, Op* o, uint32_t pa, uint64_t v, int n) noexcept nogi
 
 
 cdef void wrote(CPU* c, Op* o, uint32_t pa, int n) noexcept nogil:
-    """n bytes at pa (one page) changed: set dirty bits, drop blocks decoded from them."""
+    """n bytes at pa, in one page, were stored: set the dirty bit and drop the blocks decoded from them."""
     cdef Mem* mem = c.vm.mem
     cdef uint32_t g = pa >> 8, last = (pa + n - 1) >> 8
     if mem.attr[g] & ATTR_LOG:
@@ -219,113 +225,3 @@ cdef void wrote(CPU* c, Op* o, uint32_t pa, int n) noexcept nogil:
             code_written(c, o, g, pa & 255 if g == pa >> 8 else 0,
                          256 if g != last else ((pa + n - 1) & 255) + 1)
         g += 1
-
-
-# -- tables -----------------------------------------------------------------------------------------------
-
-cdef Slot* slot_at(VM* vm, uint64_t addr) noexcept nogil:
-    cdef int i
-    for i in range(vm.nslots):
-        if vm.slots[i].addr <= addr and addr - vm.slots[i].addr < vm.slots[i].size:
-            return &vm.slots[i]
-    return NULL
-
-
-cdef uint32_t granule_address(VM* vm, uint32_t g) noexcept nogil:
-    return bus_mask(vm, g << 8)
-
-
-cdef inline uint32_t bus_mask(VM* vm, uint32_t pa) noexcept nogil:
-    return pa & 0xFFFFF if not vm.a20 else pa
-
-
-cdef void reopen(VM* vm, uint32_t g) noexcept nogil:
-    """Set wr[] of the granule and its aliases to what code and dirty log leave possible."""
-    cdef Mem* mem = vm.mem
-    cdef uint32_t a = g
-    cdef bint shut = mem.code[mem.canon[g]] != 0
-    while True:
-        shut = shut or mem.attr[a] & ATTR_LOG
-        a = mem.alias[a]
-        if a == g:
-            break
-    while True:
-        mem.wr[a] = 0 if shut or mem.attr[a] & ATTR_ROM else mem.rd[a]
-        a = mem.alias[a]
-        if a == g:
-            break
-
-
-cdef void log_page(CPU* c, uint32_t g) noexcept nogil:
-    """The first write to a page whose log is armed: set its bit (and those of its aliases), disarm."""
-    cdef VM* vm = c.vm
-    cdef Mem* mem = vm.mem
-    cdef uint32_t a = g, page, i, first
-    cdef Slot* s
-    lock_from_core(c)
-    while True:
-        if mem.attr[a] & ATTR_LOG:
-            s = slot_at(vm, granule_address(vm, a))
-            page = <uint32_t>((granule_address(vm, a) - s.addr) >> 12)
-            s.dirty[page >> 3] |= 1 << (page & 7)
-            first = a & ~15U
-            for i in range(first, first + 16):
-                mem.attr[i] &= ~ATTR_LOG
-            for i in range(first, first + 16):
-                reopen(vm, i)
-        a = mem.alias[a]
-        if a == g:
-            break
-    pthread_mutex_unlock(&vm.writers)
-
-
-cdef void rebuild_tables(VM* vm) noexcept nogil:
-    """Everything from the slots and A20; the caller holds the writers' lock, no block is alive any more."""
-    cdef Mem* mem = vm.mem
-    cdef uint32_t g, h, addr
-    cdef Slot* s
-    cdef Slot* t
-    cdef int i
-    cdef uintptr_t host
-    for g in range(GRANULES):
-        mem.alias[g] = g
-        mem.canon[g] = g
-    for g in range(GRANULES):
-        addr = granule_address(vm, g)
-        s = slot_at(vm, addr)
-        mem.attr[g] = 0
-        mem.code[g] = 0
-        if s == NULL:
-            mem.wr[g] = 0
-            mem.rd[g] = 0
-            continue
-        host = <uintptr_t>s.host + (addr - s.addr)
-        mem.attr[g] = (ATTR_ROM if s.readonly else 0)
-        if s.dirty != NULL and not s.readonly and not s.dirty[(addr - s.addr) >> 15] >> ((addr - s.addr) >> 12 & 7) & 1:
-            mem.attr[g] |= ATTR_LOG
-        mem.rd[g] = host - (g << 8)
-        h = g
-        if addr != g << 8:
-            h = addr >> 8                        # seen through a closed A20
-        for i in range(vm.nslots):
-            t = &vm.slots[i]
-            if t != s and <uintptr_t>t.host <= host < <uintptr_t>t.host + t.size:
-                if (t.addr + (host - <uintptr_t>t.host)) >> 8 < h:
-                    h = <uint32_t>((t.addr + (host - <uintptr_t>t.host)) >> 8)
-        if h < g:
-            mem.canon[g] = mem.canon[h]
-            mem.alias[g] = mem.alias[h]
-            mem.alias[h] = g
-    for g in range(GRANULES):
-        if mem.rd[g]:
-            reopen(vm, g)
-
-
-cdef void arm_log(VM* vm, Slot* s) noexcept nogil:
-    """Every page of the slot is clean again: the next write to it must be seen."""
-    cdef Mem* mem = vm.mem
-    cdef uint32_t g
-    for g in range(GRANULES):
-        if mem.rd[g] and slot_at(vm, granule_address(vm, g)) == s and not s.readonly:
-            mem.attr[g] |= ATTR_LOG
-            reopen(vm, g)

@@ -1,4 +1,5 @@
-# Written by make_grid.py; do not edit: instances of the templates, and their tables.
+# The instances of the handler templates live here, and their tables.
+# Written by make_grid.py: edit that, not this.
 
 cdef Op* add8_rr(CPU* c, Op* o) noexcept nogil:
     return alu_rr(c, o, ADD, 1, LIVE)
@@ -3891,17 +3892,17 @@ cdef Op* shr32_ri_p5(CPU* c, Op* o) noexcept nogil:
 cdef Op* shl8_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHL, 1, 0, 0)
 
-cdef Op* shl16_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHL, 2, 0, 0)
-
-cdef Op* shl32_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHL, 4, 0, 0)
-
 cdef Op* shl8_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHL, 1, 1, 0)
 
+cdef Op* shl16_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 2, 0, 0)
+
 cdef Op* shl16_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHL, 2, 1, 0)
+
+cdef Op* shl32_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 4, 0, 0)
 
 cdef Op* shl32_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHL, 4, 1, 0)
@@ -3909,17 +3910,17 @@ cdef Op* shl32_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
 cdef Op* shr8_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHR, 1, 0, 0)
 
-cdef Op* shr16_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHR, 2, 0, 0)
-
-cdef Op* shr32_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHR, 4, 0, 0)
-
 cdef Op* shr8_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHR, 1, 1, 0)
 
+cdef Op* shr16_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 2, 0, 0)
+
 cdef Op* shr16_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHR, 2, 1, 0)
+
+cdef Op* shr32_xor_rr_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 4, 0, 0)
 
 cdef Op* shr32_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHR, 4, 1, 0)
@@ -3927,17 +3928,17 @@ cdef Op* shr32_xor_rr_p3(CPU* c, Op* o) noexcept nogil:
 cdef Op* shl8_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHL, 1, 0, 1)
 
-cdef Op* shl16_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHL, 2, 0, 1)
-
-cdef Op* shl32_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHL, 4, 0, 1)
-
 cdef Op* shl8_xor_ri_p3(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHL, 1, 1, 1)
 
+cdef Op* shl16_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 2, 0, 1)
+
 cdef Op* shl16_xor_ri_p3(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHL, 2, 1, 1)
+
+cdef Op* shl32_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHL, 4, 0, 1)
 
 cdef Op* shl32_xor_ri_p3(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHL, 4, 1, 1)
@@ -3945,17 +3946,17 @@ cdef Op* shl32_xor_ri_p3(CPU* c, Op* o) noexcept nogil:
 cdef Op* shr8_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHR, 1, 0, 1)
 
-cdef Op* shr16_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHR, 2, 0, 1)
-
-cdef Op* shr32_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
-    return shift_xor(c, o, SHR, 4, 0, 1)
-
 cdef Op* shr8_xor_ri_p3(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHR, 1, 1, 1)
 
+cdef Op* shr16_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 2, 0, 1)
+
 cdef Op* shr16_xor_ri_p3(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHR, 2, 1, 1)
+
+cdef Op* shr32_xor_ri_p2(CPU* c, Op* o) noexcept nogil:
+    return shift_xor(c, o, SHR, 4, 0, 1)
 
 cdef Op* shr32_xor_ri_p3(CPU* c, Op* o) noexcept nogil:
     return shift_xor(c, o, SHR, 4, 1, 1)
@@ -4347,8 +4348,6 @@ cdef Fn UNARY_M[4][3]
 cdef Fn SHIFT_RI[8][3]
 cdef Fn SHIFT_RI_DEAD[8][3]
 cdef Fn SHIFT_RC[8][3]
-cdef Fn SHIFT_XOR_RR[4][3]
-cdef Fn SHIFT_XOR_RI[4][3]
 cdef Fn MOV_RR[1][3]
 cdef Fn MOV_RI[1][3]
 cdef Fn MOV_RM[1][3]
@@ -4828,30 +4827,6 @@ cdef void fill_grid() noexcept nogil:
     SHIFT_RC[7][0] = sar8_rc
     SHIFT_RC[7][1] = sar16_rc
     SHIFT_RC[7][2] = sar32_rc
-    SHIFT_XOR_RR[0][0] = shl8_xor_rr_p2
-    SHIFT_XOR_RR[0][1] = shl16_xor_rr_p2
-    SHIFT_XOR_RR[0][2] = shl32_xor_rr_p2
-    SHIFT_XOR_RR[1][0] = shl8_xor_rr_p3
-    SHIFT_XOR_RR[1][1] = shl16_xor_rr_p3
-    SHIFT_XOR_RR[1][2] = shl32_xor_rr_p3
-    SHIFT_XOR_RR[2][0] = shr8_xor_rr_p2
-    SHIFT_XOR_RR[2][1] = shr16_xor_rr_p2
-    SHIFT_XOR_RR[2][2] = shr32_xor_rr_p2
-    SHIFT_XOR_RR[3][0] = shr8_xor_rr_p3
-    SHIFT_XOR_RR[3][1] = shr16_xor_rr_p3
-    SHIFT_XOR_RR[3][2] = shr32_xor_rr_p3
-    SHIFT_XOR_RI[0][0] = shl8_xor_ri_p2
-    SHIFT_XOR_RI[0][1] = shl16_xor_ri_p2
-    SHIFT_XOR_RI[0][2] = shl32_xor_ri_p2
-    SHIFT_XOR_RI[1][0] = shl8_xor_ri_p3
-    SHIFT_XOR_RI[1][1] = shl16_xor_ri_p3
-    SHIFT_XOR_RI[1][2] = shl32_xor_ri_p3
-    SHIFT_XOR_RI[2][0] = shr8_xor_ri_p2
-    SHIFT_XOR_RI[2][1] = shr16_xor_ri_p2
-    SHIFT_XOR_RI[2][2] = shr32_xor_ri_p2
-    SHIFT_XOR_RI[3][0] = shr8_xor_ri_p3
-    SHIFT_XOR_RI[3][1] = shr16_xor_ri_p3
-    SHIFT_XOR_RI[3][2] = shr32_xor_ri_p3
     MOV_RR[0][0] = mov_rr8
     MOV_RR[0][1] = mov_rr16
     MOV_RR[0][2] = mov_rr32
@@ -5817,6 +5792,54 @@ cdef void fill_fused() noexcept nogil:
     fuses(SHIFT_RI[SHR][2], PREDICATE[0][3], shr32_ri_p3)
     fuses(SHIFT_RI[SHR][2], PREDICATE[0][4], shr32_ri_p4)
     fuses(SHIFT_RI[SHR][2], PREDICATE[0][5], shr32_ri_p5)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][0], 1, shl8_xor_rr_p2)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][0], 1, shl8_xor_rr_p2)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][0], 1, shl8_xor_rr_p3)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][0], 1, shl8_xor_rr_p3)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][1], 1, shl16_xor_rr_p2)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][1], 1, shl16_xor_rr_p2)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][1], 1, shl16_xor_rr_p3)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][1], 1, shl16_xor_rr_p3)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][2], 1, shl32_xor_rr_p2)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][2], 1, shl32_xor_rr_p2)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][2], 1, shl32_xor_rr_p3)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][2], 1, shl32_xor_rr_p3)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][0], 1, shr8_xor_rr_p2)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][0], 1, shr8_xor_rr_p2)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][0], 1, shr8_xor_rr_p3)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][0], 1, shr8_xor_rr_p3)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][1], 1, shr16_xor_rr_p2)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][1], 1, shr16_xor_rr_p2)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][1], 1, shr16_xor_rr_p3)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][1], 1, shr16_xor_rr_p3)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][2], 1, shr32_xor_rr_p2)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][2], 1, shr32_xor_rr_p2)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][2], 1, shr32_xor_rr_p3)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][2], 1, shr32_xor_rr_p3)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][0], 0, shl8_xor_ri_p2)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][0], 0, shl8_xor_ri_p2)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][0], 0, shl8_xor_ri_p3)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][0], 0, shl8_xor_ri_p3)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][1], 0, shl16_xor_ri_p2)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][1], 0, shl16_xor_ri_p2)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][1], 0, shl16_xor_ri_p3)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][1], 0, shl16_xor_ri_p3)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][2], 0, shl32_xor_ri_p2)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][2], 0, shl32_xor_ri_p2)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][2], 0, shl32_xor_ri_p3)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][2], 0, shl32_xor_ri_p3)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][0], 0, shr8_xor_ri_p2)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][0], 0, shr8_xor_ri_p2)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][0], 0, shr8_xor_ri_p3)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][0], 0, shr8_xor_ri_p3)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][1], 0, shr16_xor_ri_p2)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][1], 0, shr16_xor_ri_p2)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][1], 0, shr16_xor_ri_p3)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][1], 0, shr16_xor_ri_p3)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][2], 0, shr32_xor_ri_p2)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][2], 0, shr32_xor_ri_p2)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][2], 0, shr32_xor_ri_p3)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][2], 0, shr32_xor_ri_p3)
 
 
 fill_grid()

@@ -1,13 +1,13 @@
-# IN and OUT. Both jump to what is not their shortest way: a call in the middle would cost them saved registers.
+# IN and OUT: go to the chip, or to the bus. Both jump there: a call in the middle would cost them saved registers.
+#
+# A byte to or from a port of a chip in the core may take a short way, see chips/access.pxi. Everything else is found by
+# the bus, which decides also between a chip and an ioeventfd at one port: where there is an ioeventfd, OUT goes there.
 
 cdef inline Op* port_in(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
-    cdef int kind = c.vm.chip_ports[port] if size == 1 and port < CHIP_PORTS else 0
-    if kind == RANGE_PIT:
-        return in_pit(c, o, port)
-    if kind == RANGE_PORT61:
-        return in_port61(c, o, port)
-    if kind == RANGE_PIC:
-        return in_pic(c, o, port)
+    cdef PortFn way = c.chips.in_[port] if size == 1 and port < SHORT_PORTS else NULL
+    # What is run again to have its logged answer is run by itself.
+    if way != NULL and not RARELY(c.run.stepping):
+        return way(c, o, port)
     return in_bus(c, o, port, size)
 
 
@@ -21,17 +21,13 @@ cdef Op* in_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
 
 
 cdef inline Op* port_out(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
-    cdef int kind
+    cdef PortFn way
     if rings_again(&c.rings, BUS_PIO, port, size, reg(c, 0, size)):
         o = o + 1
         return GO(c, o)
-    kind = c.vm.chip_ports[port] if size == 1 and port < CHIP_PORTS else 0
-    if kind and not io_port(c.vm.iotable, port):
-        if kind == RANGE_PIC:
-            return out_pic(c, o, port)
-        if kind == RANGE_PIT:
-            return out_pit(c, o, port)
-        return out_port61(c, o, port)
+    way = c.chips.out[port] if size == 1 and port < SHORT_PORTS else NULL
+    if way != NULL and not io_port(c.vm.iotable, port):
+        return way(c, o, port)
     return out_bus(c, o, port, size)
 
 
@@ -41,51 +37,6 @@ cdef Op* out_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
         return leave_after(c, o)
     o = o + 1
     return GO(c, o)
-
-
-# A byte from and to a device in the core, by the only vCPU. IN has no other read, so that it needs no log; what is run
-# again to have its logged answer is run by itself.
-
-cdef inline Op* in_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
-    if RARELY(c.run.stepping):
-        return in_bus(c, o, port, 1)
-    P8(c, O_AL)[0] = <uint8_t>chip_read_byte(c.vm, kind, port, virtual_ns(c, o))
-    if kind == RANGE_PIC:
-        return behind_chip(c, o, kind, 0)
-    o = o + 1
-    return GO(c, o)
-
-
-cdef inline Op* out_chip(CPU* c, Op* o, uint32_t port, int kind) noexcept nogil:
-    return behind_chip(c, o, kind, chip_write_byte(c.vm, kind, port, P8(c, O_AL)[0], virtual_ns(c, o)))
-
-
-cdef inline Op* behind_chip(CPU* c, Op* o, int kind, bint moved) noexcept nogil:
-    if RARELY(chip_look(c, o, kind, moved)):
-        c.run.attn |= ATTN_LOOK
-    if RARELY(c.run.attn or c.threads.request):
-        return leave_after(c, o)
-    o = o + 1
-    return GO(c, o)
-
-
-cdef Op* in_pic(CPU* c, Op* o, uint32_t port) noexcept nogil:
-    return in_chip(c, o, port, RANGE_PIC)
-
-cdef Op* in_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
-    return in_chip(c, o, port, RANGE_PIT)
-
-cdef Op* in_port61(CPU* c, Op* o, uint32_t port) noexcept nogil:
-    return in_chip(c, o, port, RANGE_PORT61)
-
-cdef Op* out_pic(CPU* c, Op* o, uint32_t port) noexcept nogil:
-    return out_chip(c, o, port, RANGE_PIC)
-
-cdef Op* out_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
-    return out_chip(c, o, port, RANGE_PIT)
-
-cdef Op* out_port61(CPU* c, Op* o, uint32_t port) noexcept nogil:
-    return out_chip(c, o, port, RANGE_PORT61)
 
 
 cdef Op* in8_i(CPU* c, Op* o) noexcept nogil:

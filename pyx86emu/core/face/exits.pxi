@@ -1,4 +1,4 @@
-# Exit: why run() returned, as a value that anybody can make. A read of the core carries the Vcpu that takes its answer.
+# Exit: why run() returned, as a value that anybody can make. A read carries what takes its answer.
 
 cdef object REASONS = {int(r): r for r in ExitReason}
 cdef object IO_REASON = ExitReason.IO
@@ -45,8 +45,9 @@ cdef class Exit:
     cdef readonly object message
     cdef readonly uint32_t dr6
     cdef readonly uint32_t pc
-    cdef object answer                           # who takes it: a Vcpu, a function, or None
-    cdef uint64_t serial                         # of the Vcpu at this exit: it moves on with the next run
+    cdef object answer                           # a function that takes it, the Vcpu of `cpu`, or None
+    cdef CPU* cpu                                # the vCPU of the core that takes it, or NULL
+    cdef uint64_t serial                         # of `cpu` at this exit: the next run has another one
 
     @property
     def port(self):
@@ -70,8 +71,8 @@ cdef class Exit:
             raw = (exact(value, "the answer") & ((1 << 8 * most) - 1)).to_bytes(most, "little")
         if not self.waits():                     # asked last: a value may have called Python
             raise RuntimeError(f"{self!r} waits for no answer: reply to a read, before the next run() or reset()")
-        if type(self.answer) is Vcpu:
-            self.answer_core((<Vcpu>self.answer).c, raw)
+        if self.cpu != NULL:
+            self.answer_core(raw)
         else:
             self.answer(raw)
 
@@ -80,9 +81,10 @@ cdef class Exit:
         cdef bint access = self.reason is IO_REASON or self.reason is MMIO_REASON
         if self.answer is None or not (access and not self.write or self.reason is HYPERCALL_REASON):
             return False
-        return type(self.answer) is not Vcpu or self.serial == (<Vcpu>self.answer).serial
+        return self.cpu == NULL or self.serial == self.cpu.exits.serial
 
-    cdef int answer_core(self, CPU* c, bytes raw) except -1:
+    cdef int answer_core(self, bytes raw) except -1:
+        cdef CPU* c = self.cpu
         if self.reason is HYPERCALL_REASON:
             c.arch.r[AX] = int.from_bytes(raw, "little")
         elif c.reads.ins_count:
@@ -96,17 +98,14 @@ cdef class Exit:
         """Answer the first element of a read only. REP INS stores it and asks for the next one by another exit, at
         its own time: for devices whose answer depends on when they are asked. Raises as reply() does."""
         cdef int count = self.count
-        cdef CPU* c
         self.count = 1
         try:
             self.reply(value)
         except BaseException:
             self.count = count
             raise
-        if type(self.answer) is Vcpu:
-            c = (<Vcpu>self.answer).c
-            if c.reads.ins_count > 1:
-                c.reads.ins_count = 1
+        if self.cpu != NULL and self.cpu.reads.ins_count > 1:
+            self.cpu.reads.ins_count = 1
 
     def because(self, reason):
         """This exit with another reason: what a machine around the vCPU makes of it. It waits for no answer."""
@@ -196,8 +195,8 @@ cdef int fill_access(Exit e, dict given, object sizes) except -1:
     e.size, e.count = size, whole(given.pop("count", 1), "count", 1, MOST_ELEMENTS)
     if raw is not None:
         if len(raw) != size or e.count != 1:
-            raise ValueError(f"{len(raw)} bytes of data for size={size}, count={e.count}: a write has one element, make "
-                             "an Exit for each")
+            raise ValueError(f"{len(raw)} bytes of data for size={size}, count={e.count}: a write has one element, "
+                             "make an Exit for each")
         e.write, e.value = True, int.from_bytes(raw, "little")
     if answer is not None:
         if not callable(answer):

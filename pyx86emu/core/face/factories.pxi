@@ -15,6 +15,7 @@ cdef dict MADE_BY = {
     IoEventFd: "Vm.ioeventfd()",
     MemorySlot: "Vm.add_memory()",
     Registers: "Vm.create_vcpu(), as Vcpu.regs",
+    SlotBuffer: "MemorySlot.writing()",
     Vcpu: "Vm.create_vcpu()",
 }
 

@@ -1,13 +1,8 @@
 # fork(): in a child, free the Vms of the parent's threads, pending rings and held locks.
 
-import weakref as _weakref
-
-live_vms = _weakref.WeakSet()
-
-
 def _after_fork():
     """In a forked child: what was pending belongs to the parent, and its threads are not here."""
-    cdef Vm vm
+    cdef VmTables vm
     for each in live_vms:
         vm = each
         for i in range(vm.vm.ncpus):
@@ -21,7 +16,7 @@ def _after_fork():
         for vcpu in vm._vcpus:
             (<Vcpu>vcpu).forked()
         pthread_mutex_init(&vm.vm.writers, NULL)
-        pthread_mutex_init(&vm.vm.chip_lock, NULL)
+        pthread_mutex_init(&vm.vm.chips.lock, NULL)
         vm.vm.stopping = 0
         vm.closing = False
         if vm._irqfds is not None:               # their thread watches for the parent

@@ -3,9 +3,6 @@
 import os
 import warnings
 
-cdef class Vm
-
-
 cdef str io_bus_name(int bus):
     return "pio" if bus == BUS_PIO else "mmio" if bus == BUS_MMIO else "hypercall"
 
@@ -48,37 +45,13 @@ cdef object io_descriptor_error(int error, object fd):
     return OSError(-error, f"{os.strerror(-error)} while duplicating descriptor {fd!r}")
 
 
-cdef object not_copied(object self, str owned):
-    """The exception for copy and pickle: two objects would close one descriptor, or free one memory."""
-    name = type(self).__name__
-    return TypeError(f"{name} objects cannot be copied or pickled, since each owns {owned}: make another {name}, "
-                     "or pass this one on")
-
-
 cdef object io_take_count(int fd):
     """Read an eventfd without waiting, whether it is a blocking one or not: 0 when it is empty."""
     cdef uint64_t count = 0
-    cdef io_iovec part
-    cdef io_pollfd p
-    cdef long n
-    cdef int error = 0
-    part.iov_base = &count
-    part.iov_len = 8
+    cdef int error
     with nogil:
-        n = io_syscall(IO_SYS_PREADV2, <long>fd, &part, <long>1, <long>-1, <long>-1,
-                       <long>IO_RWF_NOWAIT)
-        if n < 0:
-            error = io_errno
-        if error != 0 and error != IO_EAGAIN and error != IO_EBADF:
-            # A kernel before 5.8. Another reader may come between these lines; then this one waits.
-            p.fd = fd
-            p.events = IO_POLLIN
-            p.revents = 0
-            error = IO_EAGAIN
-            if io_poll(&p, 1, 0) == 1 and p.revents & IO_POLLIN:
-                n = io_read(fd, &count, 8)
-                error = 0 if n == 8 else io_errno
-    if error != 0 and error != IO_EAGAIN:
+        error = eventfd_take(fd, &count)
+    if error != 0:
         raise OSError(error, f"{os.strerror(error)} while reading eventfd {fd}")
     return count
 
@@ -185,7 +158,7 @@ cdef class IoEventFd:
     leaving a `with` block, removes it. `hits` and `last_value` keep their last state afterwards. Any thread
     may call everything here at any time, also while vCPUs run.
     """
-    cdef readonly Vm vm
+    cdef readonly VmTables vm
     cdef IoEntry *entry
     cdef Sink *sink
     cdef int own                            # the eventfd made for fd=None, or -1
@@ -311,7 +284,7 @@ cdef class IoEventFd:
         return f"<IoEventFd {where}, {to}, hits {self.hits}>"
 
 
-cdef IoEventFd io_face(Vm vm):
+cdef IoEventFd io_face(VmTables vm):
     """A face without an entry, made before the writer lock is taken. Under the lock no Python object may be allocated:
     that can run the garbage collector and a finalizer that takes the lock too."""
     cdef IoEventFd face = IoEventFd.__new__(IoEventFd)
@@ -376,7 +349,7 @@ cdef enum:
 
 # -- Under the writer lock: C only, see io_face --
 
-cdef int io_insert(Vm vm, IoKey *k, bint coalesce, int fd, Sink *bell, IoEventFd face, IoKey *other) noexcept:
+cdef int io_insert(VmTables vm, IoKey *k, bint coalesce, int fd, Sink *bell, IoEventFd face, IoKey *other) noexcept:
     """Register an entry for `bell` or, if that is NULL, for eventfd `fd`. 0, IO_CLOSED, or an errno below 0; with
     -EEXIST `other` becomes the entry that stands there."""
     cdef IoTable *t = vm.iotable
@@ -403,7 +376,7 @@ cdef int io_insert(Vm vm, IoKey *k, bint coalesce, int fd, Sink *bell, IoEventFd
     return error
 
 
-cdef bint io_remove(Vm vm, IoEntry *e) noexcept:
+cdef bint io_remove(VmTables vm, IoEntry *e) noexcept:
     """0: it is not registered."""
     if not io_holds(vm.iotable, e):
         return 0
@@ -413,7 +386,7 @@ cdef bint io_remove(Vm vm, IoEntry *e) noexcept:
     return 1
 
 
-cdef int io_remove_key(Vm vm, IoKey *k, int fd, Sink *bell, IoEventFd face) noexcept:
+cdef int io_remove_key(VmTables vm, IoKey *k, int fd, Sink *bell, IoEventFd face) noexcept:
     """Remove the entry with these properties that rings `bell` or eventfd `fd`. 0, IO_CLOSED, or an errno below 0;
     -ENOENT is always about the entry."""
     cdef Sink *sink = bell
@@ -433,7 +406,7 @@ cdef int io_remove_key(Vm vm, IoKey *k, int fd, Sink *bell, IoEventFd face) noex
     return 0
 
 
-cdef IoEntry **io_all(Vm vm, uint64_t *count, bint *failed) noexcept:
+cdef IoEntry **io_all(VmTables vm, uint64_t *count, bint *failed) noexcept:
     """Every entry, held once more for the caller, in no order."""
     cdef IoEntry **entries
     cdef uint64_t i
@@ -454,7 +427,7 @@ cdef IoEntry **io_all(Vm vm, uint64_t *count, bint *failed) noexcept:
 
 # -- What Vm calls --
 
-cdef object ioeventfd_assign(Vm vm, object addr, object length, object bus, object datamatch, object fd,
+cdef object ioeventfd_assign(VmTables vm, object addr, object length, object bus, object datamatch, object fd,
                              bint coalesce, object flags):
     """Vm.ioeventfd(): register an entry and return its face.
 
@@ -515,7 +488,7 @@ cdef object ioeventfd_assign(Vm vm, object addr, object length, object bus, obje
     return face
 
 
-cdef object ioeventfd_deassign(Vm vm, object addr, object length, object bus, object datamatch, object fd,
+cdef object ioeventfd_deassign(VmTables vm, object addr, object length, object bus, object datamatch, object fd,
                                object flags):
     """Remove an entry by its properties, through any descriptor of its eventfd (spec section 6)."""
     cdef IoKey k
@@ -540,7 +513,7 @@ cdef object ioeventfd_deassign(Vm vm, object addr, object length, object bus, ob
     return face
 
 
-cdef tuple ioeventfd_list(Vm vm):
+cdef tuple ioeventfd_list(VmTables vm):
     """Vm.ioeventfds: a face for every entry, in the order of registration."""
     cdef IoEntry **entries
     cdef IoEventFd face

@@ -1,6 +1,6 @@
 # What Vm calls for irqfds: convert and test the arguments, keep what vCPUs must know. irqfd.py does the rest.
 
-cdef int irq_gsi(Vm vm, object gsi) except -1:
+cdef int irq_gsi(VmTables vm, object gsi) except -1:
     """An interrupt line of this Vm. OSError EINVAL: there is no such line."""
     vm.initialised()
     if not vm.vm.irqchip_on:
@@ -11,7 +11,7 @@ cdef int irq_gsi(Vm vm, object gsi) except -1:
     return line
 
 
-cdef object irqfd_assign(Vm vm, object gsi, object fd, object resample):
+cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
     """Vm.irqfd()."""
     cdef int line, number
     vm.open()
@@ -29,7 +29,7 @@ cdef object irqfd_assign(Vm vm, object gsi, object fd, object resample):
     return vm._irqfds.add(line, number, identity, bell)
 
 
-cdef object irqfd_deassign(Vm vm, object gsi, object fd):
+cdef object irqfd_deassign(VmTables vm, object gsi, object fd):
     """Vm.irqfd_deassign()."""
     line = exact(gsi, "gsi")
     identity = eventfd_identity(io_number(fd))
@@ -37,7 +37,7 @@ cdef object irqfd_deassign(Vm vm, object gsi, object fd):
         vm._irqfds.deassign(line, identity)
 
 
-cdef int irqfds_changed(Vm vm, dict entries) except -1:
+cdef int irqfds_changed(VmTables vm, dict entries) except -1:
     """Set what the vCPUs look at: how many irqfds may end a HLT, and the lines whose EOI an irqfd waits for. Nothing
     here releases the GIL, so of two calls the later one decides."""
     cdef uint32_t lines = 0

@@ -10,7 +10,7 @@ cdef class RangeTable:
     """
 
     cdef readonly tuple items
-    cdef Vm vm                                   # its vCPUs look in `items` without the GIL; None: there are none
+    cdef VmTables vm                             # its vCPUs look in `items` without the GIL; None: there are none
     cdef int bus
 
     def __cinit__(self):
@@ -33,7 +33,7 @@ cdef class RangeTable:
             r = <Range>each
             if r.start < end:
                 raise ValueError("ranges are sorted and do not overlap")
-            if in_core(r.kind) and range_at(<PyObject*>old, r.start, 1) != <PyObject*>r:
+            if r.kind == RANGE_CHIP and range_at(<PyObject*>old, r.start, 1) != <PyObject*>r:
                 raise ValueError("what the core answers stays in its own table")
             end = r.end
         status = self.put(old, new)
@@ -103,20 +103,15 @@ cdef class RangeTable:
         return True
 
 
-# -- the core's own ---------------------------------------------------------------------------------------
-
-cdef inline bint in_core(int kind) noexcept:
-    return kind == RANGE_PIC or kind == RANGE_PIT or kind == RANGE_PORT61
-
-
-cdef Range chip_range(Vm vm, uint64_t port, uint64_t count, int kind, str name):
-    """The ports of a chip; their offsets are the ports themselves."""
-    cdef Range r = Range.__new__(Range, port, port + count, 0, 8, vm._chip_read, vm._chip_write, name)
-    r.kind = kind
-    return r
-
-
-cdef RangeTable new_table(Vm vm, int bus):
+cdef RangeTable table_of(VmTables vm, int bus):
+    """The table of a bus of a Vm, empty."""
     cdef RangeTable table = RangeTable.__new__(RangeTable)
     table.vm, table.bus = vm, bus
     return table
+
+
+cdef Range chip_range(object read, object write, Chip* chip, Span* span, int row):
+    """Ports of a chip. The host calls read(port, size) and write(port, size, value)."""
+    cdef Range r = Range.__new__(Range, span.base, span.base + span.length, 0, 8, read, write, chip.name.decode())
+    r.kind, r.row = RANGE_CHIP, row
+    return r

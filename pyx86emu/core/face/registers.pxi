@@ -11,6 +11,14 @@ cdef dict REGISTERS = {                          # name: (kind, place, size)
 }
 
 
+cdef int mine(CPU* c, str what) except -1:
+    """RuntimeError if another thread runs this vCPU."""
+    if c.threads.runner and c.threads.runner != PyThread_get_thread_ident():
+        raise RuntimeError(f"another thread runs this vCPU: kick() it and wait until its run() has returned, "
+                           f"then {what}")
+    return 0
+
+
 cdef class Registers:
     """The registers of a vCPU as attributes: al ah ax eax ... cs ds es fs gs ss ip eip flags eflags cr0 dr0.
 
@@ -22,7 +30,13 @@ cdef class Registers:
     value that is no integer.
     """
 
-    cdef Vcpu vcpu
+    cdef CPU* c                                  # of `vcpu`
+    cdef object vcpu
+
+    cdef CPU* cpu(self) except NULL:
+        if self.vcpu is None:
+            raise RuntimeError("the vCPU of these registers has gone")
+        return self.c
 
     def __dir__(self):
         return sorted(REGISTERS)
@@ -32,7 +46,7 @@ cdef class Registers:
         return "<" + " ".join(f"{n}={getattr(self, n):x}" for n in names) + ">"
 
     def __getattr__(self, name):
-        cdef CPU* c = self.vcpu.c
+        cdef CPU* c = self.cpu()
         try:
             kind, at, size = REGISTERS[name]
         except KeyError:
@@ -50,13 +64,13 @@ cdef class Registers:
         return c.system.cr[<int>at] if kind == 4 else c.system.dr[<int>at]
 
     def __setattr__(self, name, value):
-        cdef CPU* c = self.vcpu.c
+        cdef CPU* c = self.cpu()
         cdef uint32_t v
         if name not in REGISTERS:
             raise AttributeError(f"no register {name!r}: choose from {' '.join(sorted(REGISTERS))}")
         kind, at, size = REGISTERS[name]
         v = whole(value, name, 0, 0xFFFF if kind == 2 else (1 << 8 * size) - 1)
-        self.vcpu.mine("write its registers")
+        mine(c, "write its registers")
         if c.reads.pending or c.reads.finish:
             raise RuntimeError("a read of the guest waits for its answer: call run() first (kick() to stop after it)")
         if c.python.in_device:

@@ -4,10 +4,6 @@ cdef enum:
     PAGE = 4096
 
 
-cdef object os_error(int number, str text):
-    return OSError(number, text)
-
-
 cdef object host_memory(uint64_t size):
     """Zeros for a slot, at a page of their own. In a build with guard pages the pages before and after them
     are not accessible: an access of the guest outside its slot ends the process."""
@@ -37,12 +33,15 @@ cdef object window(object buffer):
 cdef int borrow(object data, Py_buffer* view) except -1:
     """The bytes of anything bytes-like, as one piece, until PyBuffer_Release."""
     try:
-        PyObject_GetBuffer(data, view, PyBUF_SIMPLE)
+        PyObject_GetBuffer(data, view, PyBUF_ND | PyBUF_FORMAT)
     except TypeError:
         raise TypeError(f"memory is written from bytes or from a buffer, not from {type(data).__name__}") from None
     except (ValueError, BufferError) as error:
         raise BufferError(f"memory is written from bytes in one piece: copy this {type(data).__name__} first "
                           f"({error})") from None
+    if view.format != NULL and strchr(view.format, c'O') != NULL:    # its bytes are pointers of the host
+        PyBuffer_Release(view)
+        raise TypeError(f"memory is written from bytes, not from Python objects in a {type(data).__name__}")
     return 0
 
 
@@ -50,15 +49,18 @@ cdef class MemorySlot:
     """Guest-physical memory of a Vm, made by `Vm.add_memory`.
 
     `slot[a:b]` are the bytes at guest-physical addresses a to b-1, `slot[a:b] = data` replaces them (never
-    resizes), `slot[a]` is one byte. `memoryview(slot)` and `numpy.frombuffer(slot, numpy.uint8)` see all of it,
-    from offset 0. Stores through such a view cannot be seen: while one is alive that may write, entering run() forgets
-    decoded code, and so does the release of one. So for single stores `slot[a:b] = data` is faster.
+    resizes), `slot[a]` is one byte. `data` is anything bytes-like in one piece, as bytes or a numpy array.
+    `slot.array` is all of it as a numpy array to read, `with slot.writing() as array` one to write; both begin at
+    offset 0. So does `memoryview(slot)`. Stores through a view cannot be seen: while one is alive that may write,
+    entering run() forgets decoded code, and so does the release of one. So for single stores `slot[a:b] = data` is
+    faster.
     `addr` and `size` are in bytes, `vm` is None once it is deleted; its bytes stay. Any thread may call anything here.
     TypeError: an address that is no integer, data that is no buffer; IndexError: an address outside the slot;
-    ValueError: a step, data of another length, or a byte outside 0 to 255. (KVM_SET_USER_MEMORY_REGION.)
+    ValueError: a step, data of another length, or a byte outside 0 to 255; BufferError: data in pieces.
+    (KVM_SET_USER_MEMORY_REGION.)
     """
 
-    cdef readonly Vm vm
+    cdef readonly VmTables vm
     cdef readonly uint64_t addr
     cdef readonly uint64_t size
     cdef readonly bint readonly
@@ -130,14 +132,15 @@ cdef class MemorySlot:
     def __delitem__(self, key):
         raise TypeError("a memory slot keeps its size: store zeros")
 
-    def __getbuffer__(self, Py_buffer* view, int flags):
+    cdef int show(self, Py_buffer* view, int flags, object exporter, bint readonly) except -1:
+        """Fill in a buffer of `exporter`: all bytes of the slot."""
         self.shape[0] = self.size
         self.strides[0] = 1
         view.buf = self.host
-        view.obj = self
+        view.obj = exporter
         view.len = self.size
         view.itemsize = 1
-        view.readonly = 0
+        view.readonly = readonly
         view.format = NULL
         if flags & PyBUF_FORMAT:
             view.format = b"B"
@@ -146,6 +149,10 @@ cdef class MemorySlot:
         view.strides = self.strides
         view.suboffsets = NULL
         view.internal = NULL
+        return 0
+
+    def __getbuffer__(self, Py_buffer* view, int flags):
+        self.show(view, flags, self, 0)
         # memoryview() does not ask for a writable buffer but uses one; it is known by PyBUF_INDIRECT. Others that do
         # not ask for one only read.
         if flags & PyBUF_WRITABLE or flags & PyBUF_INDIRECT == PyBUF_INDIRECT:
@@ -157,10 +164,51 @@ cdef class MemorySlot:
             self.machine.views -= 1
             drop_code(self.machine)
 
+    @property
+    def array(self):
+        """The memory as a read-only numpy array of uint8, not copied: element n is the byte at `addr + n`.
+
+        It shows what the guest stores, also while it runs, and stays when the slot is deleted or the Vm closed. Runs
+        are not slower for it. Each access makes a new array: keep it in a variable. The first imports numpy. To
+        write: `slot[a:b] = data`, or `writing()`.
+
+        >>> from pyx86emu import Vm
+        >>> with Vm() as vm:
+        ...     ram = vm.add_memory(0x10000, 0x1000)
+        ...     ram[0x10002:0x10005] = b"abc"
+        ...     ram.array[:6].tolist()
+        [0, 0, 97, 98, 99, 0]
+        """
+        import numpy
+        return numpy.ndarray(self.size, numpy.uint8, slot_buffer(self))
+
+    def writing(self):
+        """A `with` block in which the memory is a numpy array of uint8 to write, not copied: element n is the byte at
+        `addr + n`.
+
+        A running guest sees each store at once, but what it has decoded as code it keeps; leaving the block, also by
+        an exception, makes all vCPUs of the Vm decode again. In the block each run() that begins decodes again, too.
+        A ROM slot can be written, stores set no dirty bits. After the block the array can only be read.
+
+        A part of the array (`array[4:8]`) that is kept after the block can still be written: until it and the array
+        are gone, each run() that begins decodes again. What is made of the array by other means (a memoryview of it, a
+        view of another class) is not noticed: stores through it after the block need `Vm.code_changed`.
+
+        >>> from pyx86emu import Vm
+        >>> with Vm() as vm:
+        ...     screen = vm.add_memory(0xB8000, 0x8000)
+        ...     with screen.writing() as cells:
+        ...         cells[0:4000:2] = ord(".")
+        ...         cells[1:4000:2] = 7
+        ...     screen[0xB8000:0xB8004].hex()
+        '2e072e07'
+        """
+        return slot_buffer(self)
+
     def delete(self):
         """Take the slot out of the guest's address space; the bytes stay readable here. OSError EINVAL: it is deleted
         already."""
-        cdef Vm vm = self.owned()
+        cdef VmTables vm = self.owned()
         cdef int status
         vm.stop()
         status = slot_remove(vm.vm, <PyObject*>self)
@@ -173,10 +221,10 @@ cdef class MemorySlot:
     def move(self, addr):
         """The same memory at another page-aligned address. OSError EINVAL, EEXIST as for add_memory; EINVAL
         also when it is deleted."""
-        cdef Vm vm = self.owned()
+        cdef VmTables vm = self.owned()
         cdef Slot other
         cdef int status
-        cdef uint64_t at = vm.check_place(exact(addr, "addr"), self.size, <PyObject*>self)
+        cdef uint64_t at = check_place(vm.vm, exact(addr, "addr"), self.size, <PyObject*>self)
         vm.stop()
         status = slot_move(vm.vm, <PyObject*>self, at, &other)
         if status == CHANGED:
@@ -187,7 +235,7 @@ cdef class MemorySlot:
         if status == TAKEN:
             raise overlap(at, self.size, &other)
 
-    cdef Vm owned(self):
+    cdef VmTables owned(self):
         if self.vm is None:
             raise self.gone()
         return self.vm
@@ -198,7 +246,7 @@ cdef class MemorySlot:
     def dirty(self):
         """One bit a 4 KiB page written by the guest since the last call, lowest page in bit 0 of byte 0; clears
         it. OSError ENOENT without dirty_log, or when it is deleted (KVM_GET_DIRTY_LOG)."""
-        cdef Vm vm = self.vm
+        cdef VmTables vm = self.vm
         cdef Py_ssize_t n = (self.size // PAGE + 7) // 8
         cdef bytes out = PyBytes_FromStringAndSize(NULL, n)
         cdef uint8_t* bits = out
@@ -210,6 +258,104 @@ cdef class MemorySlot:
         if status != CHANGED:
             raise os_error(errno.ENOENT, f"{self!r} has no dirty log: add it with dirty_log=True")
         return out
+
+    def dirty_pages(self):
+        """The same log as a numpy array of bool, an element for each 4 KiB page, lowest page first; clears it as
+        `dirty()` does. OSError ENOENT as for `dirty()`.
+
+        >>> from pyx86emu import Vm
+        >>> with Vm() as vm:
+        ...     ram = vm.add_memory(0, 0x4000, dirty_log=True)
+        ...     ram[0x100:0x106] = bytes.fromhex("a20020 a20030")     # mov [2000h],al; mov [3000h],al
+        ...     vcpu = vm.create_vcpu()
+        ...     vcpu.regs.cs, vcpu.regs.ip = 0, 0x100
+        ...     ended = vcpu.run(2)
+        ...     pages = ram.dirty_pages()
+        ...     pages.tolist(), ram.array.reshape(-1, 4096)[pages].shape
+        ([False, False, True, True], (2, 4096))
+        """
+        import numpy                             # before the log is taken: it may fail
+        bits = numpy.frombuffer(self.dirty(), numpy.uint8)
+        return numpy.unpackbits(bits, count=self.size // PAGE, bitorder="little").view(numpy.bool_)
+
+
+cdef SlotBuffer slot_buffer(MemorySlot slot):
+    cdef SlotBuffer made = SlotBuffer.__new__(SlotBuffer)
+    made.slot = slot
+    slot.machine.refs += 1
+    made.machine = slot.machine
+    return made
+
+
+@cython.final
+cdef class SlotBuffer:
+    """The memory of a slot as numpy's arrays hold it: read-only but in its `with` block. Made by
+    `MemorySlot.writing()`; a block is entered once, any thread may do so. RuntimeError: it was entered already."""
+
+    cdef MemorySlot slot
+    cdef VM* machine                             # the slot's, also where the garbage collector takes the slot first
+    cdef bint entered
+    cdef bint open                               # in the block: new arrays may write
+    cdef bint counted                            # among the writable views of the Vm
+    cdef object whole                            # weak references: an array keeps what it shows, and no garbage
+    cdef object given                            # collector looks into arrays
+
+    def __dealloc__(self):
+        if self.machine != NULL:
+            self.uncount()
+            free_vm(self.machine)
+
+    def __reduce_ex__(self, protocol):
+        raise not_copied(self, "memory of a Vm")
+
+    def __repr__(self):
+        return f"<SlotBuffer of {self.slot!r}{', open' if self.open else ''}>"
+
+    def __getbuffer__(self, Py_buffer* view, int flags):
+        if flags & PyBUF_WRITABLE and not self.open:
+            raise BufferError("this array can only be read: store with slot[a:b] = data, or in `with slot.writing()`")
+        self.slot.show(view, flags, self, not self.open)
+
+    cdef void uncount(self) noexcept:
+        """No array writes any more."""
+        if self.counted:
+            self.counted = 0
+            self.machine.views -= 1
+            drop_code(self.machine)
+
+    def __enter__(self):
+        import numpy
+        from weakref import ref
+        if self.entered:
+            raise RuntimeError("a block of writing() is entered once: call writing() again")
+        self.entered = self.open = self.counted = 1
+        self.machine.views += 1
+        try:
+            # The caller gets a part of a hidden array, since numpy lets the parts of that refer to the hidden one,
+            # too: its reference count at the end of the block shows whether such a part is left.
+            whole = numpy.ndarray(self.slot.size, numpy.uint8, self)
+            given = whole[:]
+            self.whole, self.given = ref(whole), ref(given)
+        except BaseException:
+            self.open = 0
+            self.uncount()
+            raise
+        return given
+
+    def __exit__(self, *exc):
+        if not self.open:
+            raise RuntimeError("this block of writing() is not open")
+        self.open = 0
+        whole, given = self.whole(), self.given()
+        for array in (whole, given):
+            if array is not None:
+                array.flags.writeable = False
+        del array
+        # `whole` here, and the base of `given`.
+        if whole is None or Py_REFCNT(<PyObject*>whole) <= 1 + (given is not None):
+            self.uncount()
+        else:
+            drop_code(self.machine)
 
 
 cdef tuple ends(object key):
@@ -229,3 +375,14 @@ cdef object overlap(uint64_t addr, uint64_t size, Slot* other):
     return os_error(errno.EEXIST, f"memory slot {addr:#x}-{addr + size - 1:#x} overlaps "
                                   f"{shown_slot(other.addr, other.size, other.readonly)}: delete that one or choose "
                                   "another address")
+
+
+cdef uint64_t check_place(VM* vm, object addr, object size, PyObject* moved) except? 0:
+    """`addr` of a slot, from exact ints."""
+    cdef Slot other
+    if size <= 0 or addr < 0 or addr % PAGE or size % PAGE or addr + size > 1 << 52:
+        raise os_error(errno.EINVAL, f"memory slot {shown(addr)}, {shown(size)} bytes: address and size must be "
+                                     "multiples of 4096, the size not 0, the end not beyond 2**52")
+    if slot_fits(vm, addr, size, moved, &other) == TAKEN:
+        raise overlap(addr, size, &other)
+    return addr

@@ -1,37 +1,6 @@
-# The tables of a VM: make them, change them while every vCPU is outside, free them. Knows order, not devices.
+# The tables of a VM: change them while every vCPU is outside. Knows order, not devices.
 #
 # All of this runs with the GIL, what changes something between Vm.stop() and Vm.resume(): see there.
-
-cdef VM* new_vm() except NULL:
-    cdef VM* vm = <VM*>calloc(1, sizeof(VM))
-    if vm == NULL:
-        raise MemoryError("no memory for a Vm")
-    vm.mem = <Mem*>calloc(1, sizeof(Mem))
-    vm.iotable = iotable_new()
-    if vm.mem == NULL or vm.iotable == NULL:
-        free_vm(vm)
-        raise MemoryError("no memory for a Vm")
-    pthread_mutex_init(&vm.writers, NULL)
-    pthread_mutex_init(&vm.chip_lock, NULL)
-    vm.refs = 1
-    vm.a20 = 1
-    vm.epoch = 1
-    vm.timer = FOREVER
-    vm.pit_edge = FOREVER
-    rebuild_tables(vm)
-    return vm
-
-
-cdef void free_vm(VM* vm) noexcept:
-    """Drop one reference; the last of a Vm, its vCPUs and its memory slots frees the tables."""
-    vm.refs -= 1
-    if vm.refs > 0:
-        return
-    if vm.iotable != NULL:
-        iotable_free(vm.iotable)
-    free(vm.mem)
-    free(vm)
-
 
 cdef enum:                       # what a change of a table came to
     CHANGED = 0
@@ -108,7 +77,7 @@ cdef int put_a20(VM* vm, bint up) noexcept nogil:
     """CHANGED, or TAKEN: a vCPU without the line keeps it closed."""
     cdef int i
     for i in range(vm.ncpus):
-        if up and vm.cpu[i] != NULL and vm.cpu[i].m.address_lines == 20:
+        if up and vm.cpu[i] != NULL and vm.cpu[i].m.address_bits == 20:
             return TAKEN
     vm.a20 = up
     return CHANGED
@@ -178,3 +147,87 @@ cdef void drop_code(VM* vm) noexcept nogil:
     for i in range(vm.ncpus):
         if vm.cpu[i] != NULL:
             want(vm.cpu[i], REQ_DROP)
+
+
+# All Vms that there are: after a fork each has something to forget.
+import weakref as _weakref
+
+live_vms = _weakref.WeakSet()
+
+
+cdef class VmTables:
+    """What memory slots, vCPUs, ioeventfds and irqfds know of their Vm: its tables, and when these may change. Made
+    as a Vm."""
+
+    cdef VM* vm
+    cdef IoTable* iotable                    # of an open Vm; NULL after close()
+    cdef list _slots
+    cdef list _vcpus
+    cdef object _timer
+    cdef object _irqfds
+    cdef bint made                           # Vm.__init__ has been called
+    cdef bint closed
+    cdef bint closing                        # a thread is in close()
+    cdef object __weakref__
+
+    def __cinit__(self, *args, **kwargs):
+        self.vm = new_vm()
+        self.iotable = self.vm.iotable
+        self.vm.owner = <PyObject*>self
+        self._slots = []
+        self._vcpus = []
+        live_vms.add(self)
+
+    def __dealloc__(self):
+        if self.vm != NULL:
+            self.vm.owner = NULL
+            self.vm.ranges[BUS_PIO] = self.vm.ranges[BUS_MMIO] = NULL
+            free_vm(self.vm)
+
+    cdef int initialised(self) except -1:
+        if not self.made:
+            raise RuntimeError("this Vm is not initialised: a subclass must call Vm.__init__()")
+        return 0
+
+    cdef int open(self) except -1:
+        self.initialised()
+        if self.closed:
+            raise os_error(errno.EBADF, "this Vm is closed")
+        return 0
+
+    # The tables (slots, A20, ranges of the buses) change between stop() and resume(), with the GIL. So whoever has the
+    # GIL may read them, and a vCPU that is inside the core, too. Three rules:
+    #  - Between stop() and resume() stand only C values and functions that are `noexcept nogil`. Where Python
+    #    allocates, calls or raises, the garbage collector may run a finalizer that uses this Vm: it would wait for
+    #    its own thread.
+    #  - Numbers are converted and objects made before; what is no longer needed is released afterwards.
+    #  - stop() releases the GIL. So what was looked at before is looked at again, by the function that makes the
+    #    change; it returns a status, and the exception is made after resume().
+
+    cdef int stop(self) noexcept:
+        """Every vCPU is out of the core and stays there; the tables may be changed."""
+        with nogil:
+            pthread_mutex_lock(&self.vm.writers)
+            stop_all(self.vm)
+        return 0
+
+    cdef int resume(self, bint rebuild) noexcept:
+        """`rebuild`: the slots or A20 have changed."""
+        if rebuild:
+            rebuild_tables(self.vm)
+            resume_all(self.vm)
+        else:
+            at_put32(&self.vm.stopping, 0)
+        pthread_mutex_unlock(&self.vm.writers)
+        return 0
+
+    cdef void lock_writers(self) noexcept:
+        with nogil:
+            pthread_mutex_lock(&self.vm.writers)
+
+    cdef void unlock_writers(self) noexcept:
+        pthread_mutex_unlock(&self.vm.writers)
+
+    cdef void quiesce(self) noexcept:
+        with nogil:
+            wait_for_others(self.vm, NULL)

@@ -6,85 +6,6 @@ cdef dict MESSAGES = {
 }
 
 
-cdef CPU* new_cpu(VM* vm, str model) except NULL:
-    cdef CPU* c = <CPU*>calloc(1, sizeof(CPU))
-    if c == NULL:
-        raise MemoryError("no memory for a vCPU")
-    c.blocks.hash = <Op**>calloc(HASH, sizeof(Op*))
-    forget_calls(c)
-    c.blocks.codemap = <uint8_t*>calloc(GRANULES * 32 + 1, 1)       # two bytes are read at once
-    c.blocks.list = <Block**>calloc(GRANULES, sizeof(Block*))
-    c.blocks.dirty_code = <uint64_t*>calloc(GRANULES // 64, 8)
-    c.blocks.pool = <Op**>calloc(MAX_CHUNKS, sizeof(Op*))
-    if (c.blocks.hash == NULL or c.blocks.codemap == NULL or c.blocks.list == NULL or c.blocks.dirty_code == NULL
-            or c.blocks.pool == NULL):
-        free_cpu(c)
-        raise MemoryError("no memory for a vCPU")
-    c.vm = vm
-    vm.refs += 1
-    c.no = MAX_VCPUS                             # in no table yet
-    c.run.ram = vm.mem.rd
-    c.run.look = FOREVER
-    c.reads.asked_tag = FOREVER
-    c.run.wall = FOREVER
-    pthread_mutex_init(&c.threads.wait_lock, NULL)
-    pthread_cond_init(&c.threads.wait_cond, NULL)
-    load_model(&c.m, model)
-    reset_cpu(c)
-    return c
-
-
-cdef void free_cpu(CPU* c) noexcept:
-    cdef int i
-    for i in range(c.blocks.pools):
-        free(c.blocks.pool[i])
-    free(c.blocks.pool)
-    free(c.blocks.hash)
-    free(c.blocks.codemap)
-    free(c.blocks.list)
-    free(c.blocks.dirty_code)
-    free(c)
-
-
-cdef void reset_cpu(CPU* c) noexcept nogil:
-    """The state after RESET (80386 PRM 10.1); decoded blocks and counts stay."""
-    memset(c.arch.r, 0, sizeof(c.arch.r))
-    memset(c.arch.sb, 0, sizeof(c.arch.sb))
-    memset(c.system.cr, 0, sizeof(c.system.cr))
-    memset(c.system.dr, 0, sizeof(c.system.dr))
-    set_dr(c, 6, 0)
-    set_dr(c, 7, 0)
-    c.system.cr[0] = c.m.cr0_reset
-    c.arch.sb[CS] = 0xF0000
-    c.arch.ip = 0xFFF0
-    c.arch.rest = c.m.flags_ones
-    fl_arith_bits(c, 0)
-    c.system.idt_base = 0
-    c.system.idt_limit = 0x3FF
-    c.system.gdt_base = 0
-    c.system.gdt_limit = 0xFFFF
-    c.events.shadow = FOREVER
-    c.events.trap_shadow = FOREVER
-    c.events.rep_left = FOREVER
-    c.events.inject = -1
-    c.events.nmi = 0
-    c.events.nmi_masked = 0
-    c.events.halted = 0
-    c.events.dead = 0
-    c.reads.pending = 0
-    c.reads.finish = 0
-    c.events.delivering = 0
-    c.events.trap_due = 0
-    c.debug.due = 0
-    c.events.carry = 0
-    c.exits.count = 0
-    c.exits.pos = 0
-    forget_batch(c)
-    c.debug.resume = 0
-    c.python.moved = 0
-    c.reads.log_tag = FOREVER
-
-
 cdef class Vcpu:
     """A vCPU, made by `Vm.create_vcpu`. It runs in the thread that calls run(), without the GIL. `model` is its
     name in pyx86emu.models, `regs` its registers, `vm` its Vm.
@@ -95,34 +16,33 @@ cdef class Vcpu:
     """
 
     cdef CPU* c
-    cdef readonly Vm vm
+    cdef readonly VmTables vm
     cdef readonly str model
     cdef readonly Registers regs
-    cdef unsigned long owner                     # the thread that is in run(), 0: none. The GIL guards it
     cdef int waiters
-    cdef uint64_t serial
 
-    def __cinit__(self, Vm vm not None, str model not None):
+    def __cinit__(self, VmTables vm not None, str model not None):
         cdef CPU* other
-        cdef int lines = fields(model)["address_lines"], i
+        cdef int lines = fields(model)["address_bits"], i
         cdef bint full, closed, differs = 0
         self.vm = vm
         self.model = model
         self.c = new_cpu(vm.vm, model)
         self.regs = Registers.__new__(Registers)
+        self.regs.c = self.c
         self.regs.vcpu = self
         vm.stop()                                # releases the GIL: look at everything after it. C only from here
         closed = vm.closed
         full = vm.vm.ncpus == MAX_VCPUS
         for i in range(vm.vm.ncpus):
             other = vm.vm.cpu[i]
-            differs = differs or (other != NULL and (other.m.address_lines == 20) != (lines == 20))
+            differs = differs or (other != NULL and (other.m.address_bits == 20) != (lines == 20))
         if not (closed or full or differs):
             self.c.no = vm.vm.ncpus
             vm.vm.cpu[vm.vm.ncpus] = self.c
             vm.vm.ncpus += 1
             if vm.vm.ncpus > 1:
-                share_chips(vm.vm)
+                share_chips(vm.vm.chips)
             if lines == 20:
                 vm.vm.a20 = 0
         vm.resume(lines == 20)
@@ -203,14 +123,14 @@ cdef class Vcpu:
 
     cdef int wait_for_owner(self, uint64_t wall) except -1:
         """0: real time is up, and the other thread still runs."""
-        if self.owner == PyThread_get_thread_ident():
+        if self.c.threads.runner == PyThread_get_thread_ident():
             raise RuntimeError("run() from a device of the same vCPU: return from the device first")
         return self.await_owner(wall)
 
     cdef int await_owner(self, uint64_t wall) except -1:
         self.waiters += 1
         try:
-            while self.owner:
+            while self.c.threads.runner:
                 if wall != FOREVER and <uint64_t>host_ns() >= wall:
                     return 0
                 with nogil:
@@ -225,7 +145,8 @@ cdef class Vcpu:
         cdef Exit e = Exit.__new__(Exit)
         cdef ExitRec* r
         e.answer = self
-        e.serial = self.serial
+        e.cpu = c
+        e.serial = c.exits.serial
         if c.exits.pos < c.exits.count:
             r = &c.exits.item[c.exits.pos]
             c.exits.pos += 1
@@ -311,7 +232,7 @@ cdef class Vcpu:
         points = [whole(at, "breakpoint", 0, 0xFFFFFFFF) for at in islice(breakpoints, 65)]
         if len(points) > 64:
             raise ValueError("more than 64 breakpoints: at most 64 fit")
-        self.mine("change its breakpoints")
+        mine(c, "change its breakpoints")
         for i in range(len(points)):
             c.debug.breakpoint[<int>i] = points[i]
         c.debug.breaks = len(points)
@@ -322,16 +243,16 @@ cdef class Vcpu:
     def reset(self):
         """The state after RESET: F000:FFF0, pending exits and interrupts dropped. While it runs it
         happens after the instruction, from another thread soon."""
-        if self.owner:
+        if self.c.threads.runner:
             want(self.c, REQ_RESET)
             return
         reset_cpu(self.c)
-        self.serial += 1                         # an exit that waited for an answer is void
+        self.c.exits.serial += 1                 # an exit that waited for an answer is void
 
     cdef int forked(self) except -1:
         """In the child: a thread that was inside run() is not here."""
-        if self.owner and self.owner != PyThread_get_thread_ident():
-            self.owner = 0
+        if self.c.threads.runner and self.c.threads.runner != PyThread_get_thread_ident():
+            self.c.threads.runner = 0
             self.c.threads.inside = 0
             self.c.python.gil = 0
             self.c.python.thread = NULL
@@ -347,19 +268,12 @@ cdef class Vcpu:
             pthread_mutex_init(&self.c.threads.wait_lock, NULL)      # another thread may have held the old one
         return 0
 
-    cdef int mine(self, str what) except -1:
-        """RuntimeError if another thread runs this vCPU."""
-        if self.owner and self.owner != PyThread_get_thread_ident():
-            raise RuntimeError(f"another thread runs this vCPU: kick() it and wait until its run() has returned, "
-                               f"then {what}")
-        return 0
-
     cdef int shut(self) except -1:
         """For close(): wait until the vCPU has left the core. A device that blocks keeps it waiting; Ctrl-C ends the
         wait."""
-        if self.owner:
+        if self.c.threads.runner:
             want(self.c, REQ_KICK)
-        if self.owner != PyThread_get_thread_ident():
+        if self.c.threads.runner != PyThread_get_thread_ident():
             self.await_owner(FOREVER)
         with nogil:
             rings_flush(&self.c.rings)
@@ -380,9 +294,9 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
     cdef CPU* c = self.c
     cdef uint64_t limit = FOREVER
     cdef object raised
-    if self.owner and not self.wait_for_owner(wall):
+    if self.c.threads.runner and not self.wait_for_owner(wall):
         return late_exit(self)
-    self.owner = PyThread_get_thread_ident()
+    self.c.threads.runner = PyThread_get_thread_ident()
     try:
         if most != FOREVER:
             limit = c.run.retired + most
@@ -391,7 +305,7 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
         c.debug.singlestep |= step
         if self.vm.closed:
             raise os_error(errno.EBADF, "this Vm is closed")
-        self.serial += 1
+        c.exits.serial += 1
         if c.exits.pos == c.exits.count:
             c.exits.pos = 0
             c.exits.count = 0
@@ -422,7 +336,7 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
         if c.threads.request & REQ_RESET:
             want(c, at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_RESET)
             reset_cpu(c)
-            self.serial += 1                 # the exit that is being returned can no longer be answered
-        self.owner = 0
+            c.exits.serial += 1              # the exit that is being returned can no longer be answered
+        self.c.threads.runner = 0
         if self.waiters:
             wake(c)

@@ -1,6 +1,6 @@
 # Vm: the Python face of memory, buses and lines. Knows tables, not opcodes.
 
-cdef class Vm:
+cdef class Vm(VmTables):
     """A virtual machine: memory slots, two buses, ioeventfds, interrupt lines; vCPUs run in it.
 
     `accel` is "interp". `irqchip=True` puts the 8259 pair (20h, A0h) and the 8254 (40h, 61h) into the core, as
@@ -13,28 +13,12 @@ cdef class Vm:
     After fork() the child goes on with its own copy of memory; both processes ring the same eventfds.
     """
 
-    cdef VM* vm
-    cdef IoTable* iotable
-    cdef list _slots
-    cdef list _vcpus
     cdef RangeTable pio                      # who answers the ports, and the addresses outside memory
     cdef RangeTable mmio
-    cdef public object _timer
-    cdef object _irqfds
-    cdef bint made                           # __init__ has been called
-    cdef bint closed
-    cdef bint closing                        # a thread is in close()
-    cdef object __weakref__
 
     def __cinit__(self, *args, **kwargs):
-        self.vm = new_vm()
-        self.iotable = self.vm.iotable
-        self.vm.owner = <PyObject*>self
-        self._slots = []
-        self._vcpus = []
-        self.pio = new_table(self, BUS_PIO)
-        self.mmio = new_table(self, BUS_MMIO)
-        live_vms.add(self)
+        self.pio = table_of(self, BUS_PIO)
+        self.mmio = table_of(self, BUS_MMIO)
 
     def __init__(self, accel="interp", irqchip=False, *, shift=7, clock="virtual"):
         if self.made:
@@ -55,24 +39,7 @@ cdef class Vm:
         self.vm.host_base = host_ns()
         if with_irqchip:
             self.vm.irqchip_on = 1
-            irqchip_reset(&self.vm.chip)
-            pit_reset(&self.vm.pit, 0)
-            chips = (
-                chip_range(self, 0x20, 2, RANGE_PIC, "the interrupt controller"),
-                chip_range(self, 0x40, 4, RANGE_PIT, "the interval timer"),
-                chip_range(self, 0x61, 1, RANGE_PORT61, "system control port B"),
-                chip_range(self, 0xA0, 2, RANGE_PIC, "the interrupt controller"),
-                chip_range(self, 0x4D0, 2, RANGE_PIC, "the interrupt controller"),
-            )
-            if self.pio.put(self.pio.items, chips) != CHANGED:
-                self.open()
-            mark_chip_ports(self.vm)
-
-    def __dealloc__(self):
-        if self.vm != NULL:
-            self.vm.owner = NULL
-            self.vm.ranges[BUS_PIO] = self.vm.ranges[BUS_MMIO] = NULL
-            free_vm(self.vm)
+            self.add_chips()
 
     def __enter__(self):
         self.open()
@@ -117,7 +84,7 @@ cdef class Vm:
         size = len(owner) if size is None else exact(size, "size")
         if owner is not None and size > len(owner):
             raise os_error(errno.EINVAL, f"the buffer has {len(owner)} bytes, the slot asks for {shown(size)}")
-        self.check_place(addr, size, NULL)
+        check_place(self.vm, addr, size, NULL)
         if owner is None:
             owner = host_memory(size)
         slot = MemorySlot.__new__(MemorySlot)
@@ -150,42 +117,6 @@ cdef class Vm:
         if status == FULL:
             raise os_error(errno.EINVAL, f"a Vm has at most {MAX_SLOTS} memory slots: make them larger")
         raise overlap(slot.addr, slot.size, &other)
-
-    cdef uint64_t check_place(self, object addr, object size, PyObject* moved) except? 0:
-        """`addr` of a slot, from exact ints."""
-        cdef Slot other
-        if size <= 0 or addr < 0 or addr % PAGE or size % PAGE or addr + size > 1 << 52:
-            raise os_error(errno.EINVAL, f"memory slot {shown(addr)}, {shown(size)} bytes: address and size must be "
-                                         "multiples of 4096, the size not 0, the end not beyond 2**52")
-        if slot_fits(self.vm, addr, size, moved, &other) == TAKEN:
-            raise overlap(addr, size, &other)
-        return addr
-
-    # The tables (slots, A20, ranges of the buses) change between stop() and resume(), with the GIL. So whoever has the
-    # GIL may read them, and a vCPU that is inside the core, too. Three rules:
-    #  - Between stop() and resume() stand only C values and functions that are `noexcept nogil`. Where Python
-    #    allocates, calls or raises, the garbage collector may run a finalizer that uses this Vm: it would wait for
-    #    its own thread.
-    #  - Numbers are converted and objects made before; what is no longer needed is released afterwards.
-    #  - stop() releases the GIL. So what was looked at before is looked at again, by the function that makes the
-    #    change; it returns a status, and the exception is made after resume().
-
-    cdef int stop(self) noexcept:
-        """Every vCPU is out of the core and stays there; the tables may be changed."""
-        with nogil:
-            pthread_mutex_lock(&self.vm.writers)
-            stop_all(self.vm)
-        return 0
-
-    cdef int resume(self, bint rebuild) noexcept:
-        """`rebuild`: the slots or A20 have changed."""
-        if rebuild:
-            rebuild_tables(self.vm)
-            resume_all(self.vm)
-        else:
-            at_put32(&self.vm.stopping, 0)
-        pthread_mutex_unlock(&self.vm.writers)
-        return 0
 
     @property
     def slots(self):
@@ -310,17 +241,6 @@ cdef class Vm:
         """The entries, in the order they were added."""
         return ioeventfd_list(self)
 
-    cdef void lock_writers(self) noexcept:
-        with nogil:
-            pthread_mutex_lock(&self.vm.writers)
-
-    cdef void unlock_writers(self) noexcept:
-        pthread_mutex_unlock(&self.vm.writers)
-
-    cdef void quiesce(self) noexcept:
-        with nogil:
-            wait_for_others(self.vm, NULL)
-
     # -- devices ----------------------------------------------------------------------------------------------
 
     def _device_line(self, gsi):
@@ -337,53 +257,70 @@ cdef class Vm:
             return self.mmio
         raise ValueError(f"there is no bus {bus!r} for devices: use 'pio' or 'mmio'")
 
+    cdef int add_chips(self) except -1:
+        """Switch the chips on and give them their ports. OSError EBADF: the Vm is closed."""
+        cdef Chips* chips = self.vm.chips
+        cdef Chip* chip
+        cdef list found = []
+        cdef tuple ranges
+        cdef int i, k
+        chips_reset(chips)
+        for i in range(CHIPS):
+            chip = &chips.chip[i]
+            for k in range(chip.spans):
+                found.append(chip_range(self._chip_read, self._chip_write, chip, &chip.span[k], i))
+        ranges = tuple(sorted(found, key=attrgetter("start")))
+        if self.pio.put(self.pio.items, ranges) != CHANGED:
+            self.open()
+        if not self.vm.host_clock:
+            open_short_ways(chips)
+        return 0
+
     def _chip_read(self, port, size):
         """Read a port of the in-core chips from the host, None where there is none."""
-        cdef uint64_t first = natural(port, "port"), v = 0, now
-        cdef int n = whole(size, "size", 1, 8), i, kind = self.chip_at(first, n)
-        if kind < 0:
+        cdef uint64_t first = natural(port, "port"), v
+        cdef int n = whole(size, "size", 1, 8)
+        cdef Chip* chip = self.chip_at(first, n)
+        if chip == NULL:
             return None
         self.lock_chips()
-        now = self.now()
-        for i in range(n):
-            v |= <uint64_t>chip_read_byte(self.vm, kind, <uint32_t>first + i, now) << 8 * i
+        v = chip_get(chip, <uint32_t>first, n, self.now())
         self.unlock_chips()
         return v
 
     def _chip_write(self, port, size, value):
         """Write a port of the in-core chips from the host; False where there is none."""
-        cdef uint64_t first = natural(port, "port"), v = natural(value, "value"), now
-        cdef int n = whole(size, "size", 1, 8), i, kind = self.chip_at(first, n)
-        if kind < 0:
+        cdef uint64_t first = natural(port, "port"), v = natural(value, "value")
+        cdef int n = whole(size, "size", 1, 8)
+        cdef Chip* chip = self.chip_at(first, n)
+        if chip == NULL:
             return False
         self.lock_chips()
-        now = self.now()
-        for i in range(n):
-            chip_write_byte(self.vm, kind, <uint32_t>first + i, v >> 8 * i & 255, now)
+        chip_put(self.vm.chips, chip, <uint32_t>first, n, v, self.now())
         self.unlock_chips()
         return True
 
-    cdef int chip_at(self, uint64_t port, int size) noexcept:
-        """Which of our chips has these ports, -1: none."""
+    cdef Chip* chip_at(self, uint64_t port, int size) noexcept:
+        """The chip that has all these ports, or NULL."""
         cdef PyObject* r = range_at(self.vm.ranges[BUS_PIO], port, size)
-        return kind_of(r) if r != NULL and in_core(kind_of(r)) else -1
+        return &self.vm.chips.chip[row_of(r)] if r != NULL and kind_of(r) == RANGE_CHIP else NULL
 
     cdef int lock_chips(self) noexcept:
-        """Lock PIC and PIT. The caller keeps the GIL and obeys the rules of stop() until unlock_chips().
+        """Lock the chips. The caller keeps the GIL and obeys the rules of stop() until unlock_chips().
 
         A vCPU that no thread runs, or this thread itself, is outside and cannot come in while the GIL is ours. One that
         another thread runs may be in the chips at this moment, without a lock: stop it once, and it takes one.
         """
-        cdef unsigned long runs = (<Vcpu>self._vcpus[0]).owner if self._vcpus else 0
-        if not self.vm.chips_shared and runs and runs != PyThread_get_thread_ident():
+        cdef unsigned long runs = self.vm.cpu[0].threads.runner if self.vm.cpu[0] != NULL else 0
+        if not self.vm.chips.shared and runs and runs != PyThread_get_thread_ident():
             self.stop()
-            share_chips(self.vm)
+            share_chips(self.vm.chips)
             self.resume(False)
-        pthread_mutex_lock(&self.vm.chip_lock)   # its holders wait for nothing, not for the GIL either
+        pthread_mutex_lock(&self.vm.chips.lock)  # its holders wait for nothing, not for the GIL either
         return 0
 
     cdef void unlock_chips(self) noexcept:
-        pthread_mutex_unlock(&self.vm.chip_lock)
+        pthread_mutex_unlock(&self.vm.chips.lock)
         self.chip_changed()
 
     cdef void chip_changed(self) noexcept:
@@ -396,7 +333,7 @@ cdef class Vm:
         cdef int line = irq_gsi(self, gsi)
         cdef bint up = truth(level, "level")
         self.lock_chips()
-        irqchip_set_line(&self.vm.chip, line, up)
+        irqchip_set_line(&self.vm.chips.irqchip, line, up)
         self.unlock_chips()
 
     def irqfd(self, gsi, fd, resample=None):
@@ -417,7 +354,7 @@ cdef class Vm:
         """A line up and down: what a write to an irqfd does."""
         cdef int line = irq_gsi(self, gsi)
         self.lock_chips()
-        irqchip_pulse(&self.vm.chip, line)
+        irqchip_pulse(&self.vm.chips.irqchip, line)
         self.unlock_chips()
 
     # -- time -----------------------------------------------------------------------------------------------
@@ -457,17 +394,6 @@ cdef class Vm:
 
     # -- the end --------------------------------------------------------------------------------------------
 
-    cdef int initialised(self) except -1:
-        if not self.made:
-            raise RuntimeError("this Vm is not initialised: a subclass must call Vm.__init__()")
-        return 0
-
-    cdef int open(self) except -1:
-        self.initialised()
-        if self.closed:
-            raise os_error(errno.EBADF, "this Vm is closed")
-        return 0
-
     def close(self):
         """Kick the vCPUs, wait until they have left, drop ioeventfds, devices and slots. Twice is fine; while another
         thread closes the Vm it returns at once. Views of memory stay valid.
@@ -504,3 +430,23 @@ cdef class Vm:
         for slot in slots:
             (<MemorySlot>slot).vm = None
         timer, self._timer = self._timer, None
+
+
+cdef void call_timer(CPU* c, uint64_t now) noexcept with gil:
+    """Call Python's timer, unless another thread has moved it meanwhile: vm.timer is set with the GIL only."""
+    cdef object vm = <object>c.vm.owner
+    if c.vm.timer > now:
+        return
+    try:
+        PyErr_CheckSignals()                     # before the timer is spent: a handler that raises must not lose it
+        if c.vm.timer > now:
+            return                               # the signal handler has moved it
+        c.vm.timer = FOREVER
+        callback = (<VmTables>vm)._timer
+        (<VmTables>vm)._timer = None
+        if callback is not None:
+            callback()
+    except BaseException as e:
+        keep_exception(c, e)
+    if c.vm.timer <= now:
+        c.vm.timer = now + 1

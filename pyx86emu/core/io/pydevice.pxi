@@ -6,10 +6,6 @@ cdef extern from "Python.h" nogil:
     Py_ssize_t PyTuple_GET_SIZE(PyObject*)
 
 
-cdef inline uint64_t ones(int size) noexcept nogil:
-    return 0xFFFFFFFFFFFFFFFFULL if size >= 8 else (1ULL << 8 * size) - 1
-
-
 # -- the record -------------------------------------------------------------------------------------------
 
 @cython.final
@@ -29,6 +25,7 @@ cdef class Range:
     cdef uint64_t base
     cdef int max_size
     cdef int kind                                # RANGE_*
+    cdef int row                                 # of a chip: which one
     cdef object reader
     cdef object writer
 
@@ -122,6 +119,11 @@ cdef inline int kind_of(PyObject* r) noexcept nogil:
     return (<Range>r).kind
 
 
+@cython.nonecheck(False)
+cdef inline int row_of(PyObject* r) noexcept nogil:
+    return (<Range>r).row
+
+
 cdef inline PyObject* answering(VM* vm, int bus, uint64_t addr, int size) noexcept nogil:
     """The Range whose device the core asks itself, or NULL: the access exits."""
     cdef PyObject* r = range_at(vm.ranges[bus], addr, size)
@@ -132,22 +134,6 @@ cdef inline PyObject* answering(VM* vm, int bus, uint64_t addr, int size) noexce
 
 # Ranges come and go only under the GIL (see Vm.stop()): the one that was found is still good if the GIL was ours all
 # the time, else it is looked up again.
-
-cdef inline void ask_device(CPU* c, Op* o) noexcept nogil:
-    """Go outside to call a device. It sees the state in which the instruction of `o` begins, in blocks as in steps."""
-    c.python.io_time = now_ns(c, o)
-    c.python.io_retired = retired_at(c, o)
-    c.arch.ip = o.ip
-    c.python.in_device = 1
-    go_outside(c)
-
-
-cdef inline void device_asked(CPU* c) noexcept nogil:
-    come_inside(c)
-    c.python.in_device = 0
-    if RARELY(c.run.wall != FOREVER) and late(c):
-        want(c, REQ_INTR)                        # leave after this instruction: the run loop then ends run()
-
 
 cdef bint push_write(CPU* c, Op* o, PyObject* r, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
     """0: the device has gone while we waited for the GIL."""

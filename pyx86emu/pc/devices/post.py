@@ -1,4 +1,4 @@
-"""The POST port: remember the codes by which firmware tells how far it came.
+"""The POST port: record the codes by which firmware reports its progress.
 
 | port | access |                                        |
 | ---- | ------ | -------------------------------------- |
@@ -7,13 +7,14 @@
 """
 
 from collections import deque
+from collections.abc import Callable
 
 from ..._core import whole
 from ...device import PioDevice
 
 
 class PostPort(PioDevice):
-    """Port 80h: the last code and the ones before it.
+    """Port 80h: the last code, and the newest `keep` codes. Each is also given to `on_code`.
 
     >>> post = PostPort()
     >>> post.pio_write(0, 1, 0x01); post.pio_write(0, 1, 0x55)
@@ -24,7 +25,8 @@ class PostPort(PioDevice):
     name = "post"
     max_size = 1
 
-    def __init__(self, keep: int = 256) -> None:
+    def __init__(self, keep: int = 256, on_code: Callable[[int], object] | None = None) -> None:
+        self.on_code = on_code
         self.history: deque[int] = deque(maxlen=whole(keep, "keep", 0, 1 << 20))
         self.reset()
 
@@ -38,3 +40,5 @@ class PostPort(PioDevice):
     def pio_write(self, offset: int, size: int, value: int) -> None:
         self.code = value
         self.history.append(value)
+        if self.on_code is not None:
+            self.on_code(value)

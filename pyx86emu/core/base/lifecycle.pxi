@@ -1,0 +1,120 @@
+# The structs of VMs and vCPUs begin and end here: allocate, set to the state after RESET, free.
+
+cdef VM* new_vm() except NULL:
+    cdef VM* vm = <VM*>calloc(1, sizeof(VM))
+    if vm == NULL:
+        raise MemoryError("no memory for a Vm")
+    vm.mem = <Mem*>calloc(1, sizeof(Mem))
+    vm.iotable = iotable_new()
+    vm.chips = chips_new()
+    if vm.mem == NULL or vm.iotable == NULL or vm.chips == NULL:
+        free_vm(vm)
+        raise MemoryError("no memory for a Vm")
+    pthread_mutex_init(&vm.writers, NULL)
+    vm.refs = 1
+    vm.a20 = 1
+    vm.epoch = 1
+    vm.timer = FOREVER
+    rebuild_tables(vm)
+    return vm
+
+
+cdef void free_vm(VM* vm) noexcept:
+    """Drop one reference. A Vm, its vCPUs and its memory slots each hold one; the last one frees the tables."""
+    vm.refs -= 1
+    if vm.refs > 0:
+        return
+    if vm.iotable != NULL:
+        iotable_free(vm.iotable)
+    for bus in range(2):
+        free(vm.ranges[bus])
+    free(vm.chips)
+    free(vm.mem)
+    free(vm)
+
+
+cdef CPU* new_cpu(VM* vm, str model) except NULL:
+    cdef CPU* c = <CPU*>calloc(1, sizeof(CPU))
+    if c == NULL:
+        raise MemoryError("no memory for a vCPU")
+    c.blocks.hash = <Op**>calloc(HASH, sizeof(Op*))
+    forget_calls(c)
+    c.blocks.codemap = <uint8_t*>calloc(GRANULES * 32 + 1, 1)       # +1: two bytes are read at once
+    c.blocks.list = <Block**>calloc(GRANULES, sizeof(Block*))
+    c.blocks.dirty_code = <uint64_t*>calloc(GRANULES // 64, 8)
+    c.blocks.pool = <Op**>calloc(MAX_CHUNKS, sizeof(Op*))
+    if (c.blocks.hash == NULL or c.blocks.codemap == NULL or c.blocks.list == NULL or c.blocks.dirty_code == NULL
+            or c.blocks.pool == NULL):
+        free_cpu(c)
+        raise MemoryError("no memory for a vCPU")
+    c.vm = vm
+    c.chips = vm.chips
+    vm.refs += 1
+    c.no = MAX_VCPUS                             # not yet in vm.cpu
+    c.run.ram = vm.mem.rd
+    c.run.look = FOREVER
+    c.reads.asked_tag = FOREVER
+    c.run.wall = FOREVER
+    pthread_mutex_init(&c.threads.wait_lock, NULL)
+    pthread_cond_init(&c.threads.wait_cond, NULL)
+    load_model(&c.m, model)
+    reset_cpu(c)
+    return c
+
+
+cdef void free_cpu(CPU* c) noexcept:
+    cdef int i
+    for i in range(c.blocks.pools):
+        free(c.blocks.pool[i])
+    free(c.blocks.pool)
+    free(c.blocks.hash)
+    free(c.blocks.codemap)
+    free(c.blocks.list)
+    free(c.blocks.dirty_code)
+    free(c)
+
+
+cdef void reset_cpu(CPU* c) noexcept nogil:
+    """Set the state after RESET (80386 PRM 10.1). Decoded blocks and the count of instructions stay."""
+    memset(c.arch.r, 0, sizeof(c.arch.r))
+    memset(c.arch.sb, 0, sizeof(c.arch.sb))
+    memset(c.system.cr, 0, sizeof(c.system.cr))
+    memset(c.system.dr, 0, sizeof(c.system.dr))
+    set_dr(c, 6, 0)
+    set_dr(c, 7, 0)
+    c.system.cr[0] = c.m.cr0_reset
+    c.arch.sb[CS] = 0xF0000
+    c.arch.ip = 0xFFF0
+    c.arch.rest = c.m.flags_ones
+    fl_arith_bits(c, 0)
+    c.system.idt_base = 0
+    c.system.idt_limit = 0x3FF
+    c.system.gdt_base = 0
+    c.system.gdt_limit = 0xFFFF
+    c.events.shadow = FOREVER
+    c.events.trap_shadow = FOREVER
+    c.events.rep_left = FOREVER
+    c.events.inject = -1
+    c.events.nmi = 0
+    c.events.nmi_masked = 0
+    c.events.halted = 0
+    c.events.dead = 0
+    c.reads.pending = 0
+    c.reads.finish = 0
+    c.events.delivering = 0
+    c.events.trap_due = 0
+    c.debug.due = 0
+    c.events.carry = 0
+    c.exits.count = 0
+    c.exits.pos = 0
+    c.reads.ins_count = 0
+    c.reads.ins_pos = 0
+    c.debug.resume = 0
+    c.python.moved = 0
+    c.reads.log_tag = FOREVER
+
+
+cdef void forget_calls(CPU* c) noexcept nogil:
+    cdef int i
+    for i in range(CALLS):
+        c.blocks.calls[i] = &NO_CALL

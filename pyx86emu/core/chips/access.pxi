@@ -1,0 +1,135 @@
+# A vCPU at a chip in the core: read or write it, then look whether an interrupt or a deadline has come nearer.
+#
+# The long way is part of the bus: any size, any vCPU. The short way is a handler a port, which IN and OUT of a byte jump
+# to; it exists only where nobody else can be at the chips (see chips.pxi) and guest time does not come from the host.
+
+# -- the long way
+
+cdef void chip_write(CPU* c, Op* o, int row, uint32_t port, int size, uint64_t value) noexcept nogil:
+    cdef Chips* chips = c.chips
+    cdef Chip* chip = &chips.chip[row]
+    cdef uint64_t now = now_ns(c, o) if chip.timed else 0
+    cdef bint moved
+    lock_chips(chips)
+    moved = chip_put(chips, chip, port, size, value, now)
+    unlock_chips(chips)
+    if chip.interrupts:
+        look_for_eoi(c, o)
+    if has_to_look(c, moved):
+        if c.no == 0:
+            c.run.attn |= ATTN_LOOK
+        else:
+            want(c.vm.cpu[0], REQ_INTR)
+
+
+cdef uint64_t chip_read(CPU* c, Op* o, int row, uint32_t port, int size) noexcept nogil:
+    cdef Chips* chips = c.chips
+    cdef Chip* chip = &chips.chip[row]
+    cdef uint64_t v, now = now_ns(c, o)
+    cdef bint was = chips.irqchip.intr
+    lock_chips(chips)
+    v = chip_get(chip, port, size, now)
+    unlock_chips(chips)
+    if chip.interrupts:                          # the poll command acknowledges
+        look_for_eoi(c, o)
+        if chips.irqchip.intr and not was:
+            want(c.vm.cpu[0], REQ_INTR)
+    return v
+
+
+cdef inline bint has_to_look(CPU* c, bint moved) noexcept nogil:
+    """After an access: does the first vCPU have to look? At an earlier deadline, or at an interrupt that it could
+    take."""
+    return moved or c.chips.irqchip.intr and (c.no != 0 or c.arch.rest & F_IF)
+
+
+# -- the short way. IN has no other read, so that it needs no log.
+
+cdef inline Op* after_chip(CPU* c, Op* o, bint moved) noexcept nogil:
+    if RARELY(has_to_look(c, moved)):
+        c.run.attn |= ATTN_LOOK
+    if RARELY(c.run.attn or c.threads.request):
+        return leave_after(c, o)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* in_pic(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    P8(c, O_AL)[0] = <uint8_t>irqchip_read(&c.chips.irqchip, port, 0)
+    look_for_eoi(c, o)
+    return after_chip(c, o, 0)
+
+
+cdef Op* out_pic(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    irqchip_write(&c.chips.irqchip, port, P8(c, O_AL)[0], 0)
+    look_for_eoi(c, o)
+    return after_chip(c, o, 0)
+
+
+cdef Op* in_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    P8(c, O_AL)[0] = <uint8_t>pit_read(&c.chips.pit, port, virtual_ns(c, o))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* out_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    cdef uint64_t now = virtual_ns(c, o)
+    cdef bint moved = 0
+    if pit_write(&c.chips.pit, port, P8(c, O_AL)[0], now):
+        moved = chip_follow(c.chips, &c.chips.chip[CHIP_PIT], now)
+    return after_chip(c, o, moved)
+
+
+cdef Op* in_port61(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    P8(c, O_AL)[0] = <uint8_t>port61_read(&c.chips.pit, port, virtual_ns(c, o))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* out_port61(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    port61_write(&c.chips.pit, port, P8(c, O_AL)[0], virtual_ns(c, o))
+    return after_chip(c, o, 0)
+
+
+cdef void open_short_ways(Chips* chips) noexcept nogil:
+    """For the only vCPU of a new Vm with virtual time."""
+    short_way(chips, CHIP_PIC, in_pic, out_pic)
+    short_way(chips, CHIP_PIT, in_pit, out_pit)
+    short_way(chips, CHIP_PORT61, in_port61, out_port61)
+
+
+# -- the end of an interrupt
+
+cdef inline void look_for_eoi(CPU* c, Op* o) noexcept nogil:
+    """An EOI (or an automatic one) may drop a line that an irqfd holds for its resample eventfd."""
+    if RARELY(c.chips.irqchip.eoi_lines):
+        take_eoi(c, o)
+
+
+cdef void take_eoi(CPU* c, Op* o) noexcept nogil:
+    cdef Chips* chips = c.chips
+    cdef uint32_t ended
+    lock_chips(chips)
+    ended = chips.irqchip.eoi_lines & c.vm.resampled
+    chips.irqchip.eoi_lines = 0
+    unlock_chips(chips)
+    if not ended:
+        return
+    if o == NULL:                                # between two instructions
+        go_outside(c)
+        tell_eoi(c, ended)
+        come_inside(c)
+        return
+    ask_device(c, o)                             # a signal handler or a finalizer may look at this vCPU there
+    tell_eoi(c, ended)
+    device_asked(c)
+    if c.python.touched or c.python.raised != NULL:
+        c.python.touched = 0
+        want(c, REQ_INTR)                        # leave after this instruction
+
+
+cdef void tell_eoi(CPU* c, uint32_t lines) noexcept with gil:
+    try:
+        (<Vm><object>c.vm.owner)._irqfds.eoi(lines)
+    except BaseException as e:
+        keep_exception(c, e)

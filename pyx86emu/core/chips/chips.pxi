@@ -1,0 +1,200 @@
+# The chips of a Vm that live in the core: a table, what comes next, and who may be at them. Know rows, not vCPUs.
+#
+# A new chip is a file of its own in this folder, a row here (chips_new) and its state in Chips. That is enough for IN,
+# OUT, REP INS, the host's reads and writes, the lock, and a line that rises at a time of its own. One that guests poll
+# all the time may get a short way too: two handlers in access.pxi.
+#
+# Who may be at the chips. As long as one vCPU and its own thread are all that use them, no lock is taken:
+#
+#   who                                   when the chips are not shared                        once they are shared
+#   the only vCPU, inside the core        no lock; a byte may take the short way               the lock, the long way
+#   its own thread, in a device or timer  the lock: its vCPU is outside and cannot interfere   the lock
+#   a thread while no vCPU runs           the lock: it has the GIL, so no vCPU can come in     the lock
+#   another thread while the vCPU runs    shares them first (Vm.lock_chips)                    the lock
+#   a second vCPU                         shares them when it is made                          the lock, the long way
+#
+# Sharing is for good. Every vCPU is kept outside meanwhile, so `shared` and the short ways never change for one that
+# is inside. Who holds the lock waits for nothing, not for the GIL either.
+
+ctypedef uint32_t (*ChipRead)(void* state, uint32_t port, uint64_t now) noexcept nogil
+ctypedef bint (*ChipWrite)(void* state, uint32_t port, uint32_t value, uint64_t now) noexcept nogil
+ctypedef uint64_t (*ChipNext)(void* state, uint64_t now) noexcept nogil
+ctypedef uint32_t (*ChipRises)(void* state, uint64_t now) noexcept nogil
+ctypedef Op* (*PortFn)(CPU*, Op*, uint32_t port) noexcept nogil
+
+cdef enum:                       # the rows
+    CHIP_PIC = 0
+    CHIP_PIT = 1
+    CHIP_PORT61 = 2
+    CHIPS = 3
+
+cdef enum:
+    CHIP_SPANS = 3
+    SHORT_PORTS = 1024           # what the ISA bus decodes: ports that may have a short way
+
+cdef struct Span:
+    uint16_t base
+    uint16_t length
+
+# A row belongs to a Vm, not to the module, since it points to its Vm's state.
+cdef struct Chip:
+    const char* name             # who has the ports: "range ... overlaps ..."
+    Span span[CHIP_SPANS]        # its ports
+    int spans
+    bint timed                   # a write uses `now`: only then the host's clock is asked for it
+    bint interrupts              # the controller itself: any access may raise INTR or end an interrupt
+    void* state
+    ChipRead read                # a byte; the caller has the lock, if the chips are shared
+    ChipWrite write              # a byte; returns 1: `next_event` may be another one now
+    ChipNext next_event          # guest ns at which its line rises next, FOREVER: never. NULL: it has no line
+    ChipRises rises              # how often it rose since the last call
+    int gsi                      # which line
+    uint64_t due                 # `next_event` as last asked
+
+cdef struct Chips:
+    Chip chip[CHIPS]
+    uint64_t due                 # the first of the rows' own
+    bint shared
+    pthread_mutex_t lock
+    PortFn in_[SHORT_PORTS]      # the short way of a byte to and from each port; NULL: ask the bus
+    PortFn out[SHORT_PORTS]
+    IrqChip irqchip
+    Pit pit
+
+
+cdef Chips* chips_new() noexcept nogil:
+    """The table of a new Vm; NULL: no memory. Its chips are off: no port is theirs and nothing is due."""
+    cdef Chips* chips = <Chips*>calloc(1, sizeof(Chips))
+    cdef Chip* chip
+    if chips == NULL:
+        return NULL
+    pthread_mutex_init(&chips.lock, NULL)
+    chips.due = FOREVER
+
+    chip = add_chip(chips, CHIP_PIC, b"the interrupt controller", &chips.irqchip, irqchip_read, irqchip_write)
+    chip.interrupts = 1
+    add_span(chip, 0x20, 2)
+    add_span(chip, 0xA0, 2)
+    add_span(chip, 0x4D0, 2)
+
+    chip = add_chip(chips, CHIP_PIT, b"the interval timer", &chips.pit, pit_read, pit_write)
+    chip.timed = 1
+    chip.next_event = pit_next_rise
+    chip.rises = pit_rises
+    chip.gsi = 0
+    add_span(chip, 0x40, 4)
+
+    chip = add_chip(chips, CHIP_PORT61, b"system control port B", &chips.pit, port61_read, port61_write)
+    chip.timed = 1
+    add_span(chip, 0x61, 1)
+    return chips
+
+
+cdef Chip* add_chip(Chips* chips, int row, const char* name, void* state, ChipRead read, ChipWrite write) noexcept nogil:
+    cdef Chip* chip = &chips.chip[row]
+    chip.name = name
+    chip.state = state
+    chip.read = read
+    chip.write = write
+    chip.due = FOREVER
+    return chip
+
+
+cdef void add_span(Chip* chip, int base, int length) noexcept nogil:
+    chip.span[chip.spans].base = <uint16_t>base
+    chip.span[chip.spans].length = <uint16_t>length
+    chip.spans += 1
+
+
+cdef void chips_reset(Chips* chips) noexcept nogil:
+    """Power-on."""
+    irqchip_reset(&chips.irqchip)
+    pit_reset(&chips.pit, 0)
+
+
+# -- an access, under the lock
+
+cdef uint64_t chip_get(Chip* chip, uint32_t port, int size, uint64_t now) noexcept nogil:
+    """Read `size` bytes, the lowest port first."""
+    cdef uint64_t v = 0
+    cdef int i
+    for i in range(size):
+        v |= <uint64_t>chip.read(chip.state, port + i, now) << 8 * i
+    return v
+
+
+cdef bint chip_put(Chips* chips, Chip* chip, uint32_t port, int size, uint64_t value, uint64_t now) noexcept nogil:
+    """Write `size` bytes, the lowest port first. 1: something is due earlier now."""
+    cdef bint moved = 0
+    cdef int i
+    for i in range(size):
+        if chip.write(chip.state, port + i, value >> 8 * i & 255, now):
+            moved |= chip_follow(chips, chip, now)
+    return moved
+
+
+# -- what comes next
+
+cdef bint chip_follow(Chips* chips, Chip* chip, uint64_t now) noexcept nogil:
+    """The chip's line up to now, and when it will rise next. 1: something is due earlier now."""
+    cdef uint64_t was = chips.due
+    cdef int i
+    if chip.rises(chip.state, now):
+        irqchip_pulse(&chips.irqchip, chip.gsi)
+    chip.due = chip.next_event(chip.state, now)
+    chips.due = chip.due
+    for i in range(CHIPS):
+        if chips.chip[i].due < chips.due:
+            chips.due = chips.chip[i].due
+    return chips.due < was
+
+
+cdef void chips_serve(Chips* chips, uint64_t now) noexcept nogil:
+    """By the first vCPU, once `due` has come."""
+    cdef int i
+    lock_chips(chips)
+    for i in range(CHIPS):
+        if chips.chip[i].due <= now:
+            chip_follow(chips, &chips.chip[i], now)
+    unlock_chips(chips)
+
+
+cdef int chips_acknowledge(Chips* chips) noexcept nogil:
+    """INTA: the vector of the interrupt that the first vCPU takes."""
+    cdef int vector
+    lock_chips(chips)
+    vector = irqchip_ack(&chips.irqchip)
+    unlock_chips(chips)
+    return vector
+
+
+# -- sharing
+
+cdef void short_way(Chips* chips, int row, PortFn in_, PortFn out) noexcept nogil:
+    """Bytes of a chip's ports go to these, without lock and search. Only for a new Vm: its ranges never move, and no
+    other may overlap them."""
+    cdef Chip* chip = &chips.chip[row]
+    cdef int i, port
+    for i in range(chip.spans):
+        for port in range(chip.span[i].base, chip.span[i].base + chip.span[i].length):
+            if port < SHORT_PORTS:
+                chips.in_[port] = in_
+                chips.out[port] = out
+
+
+cdef void share_chips(Chips* chips) noexcept nogil:
+    """The caller keeps every vCPU outside."""
+    chips.shared = 1
+    memset(chips.in_, 0, sizeof(chips.in_))
+    memset(chips.out, 0, sizeof(chips.out))
+
+
+cdef inline void lock_chips(Chips* chips) noexcept nogil:
+    """By a vCPU inside the core, which stays there until it has unlocked."""
+    if RARELY(chips.shared):
+        pthread_mutex_lock(&chips.lock)
+
+
+cdef inline void unlock_chips(Chips* chips) noexcept nogil:
+    if RARELY(chips.shared):
+        pthread_mutex_unlock(&chips.lock)

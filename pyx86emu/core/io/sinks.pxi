@@ -1,0 +1,253 @@
+# Where rings go: eventfds and Doorbells are signalled here. The only file that writes to a descriptor.
+
+cdef extern from "<fcntl.h>" nogil:
+    int io_fcntl "fcntl"(int fd, int command, ...)
+    int io_open "open"(const char *path, int flags, ...)
+    int IO_F_GETFD "F_GETFD"
+    int IO_F_GETFL "F_GETFL"
+    int IO_F_DUPFD_CLOEXEC "F_DUPFD_CLOEXEC"
+    int IO_O_NONBLOCK "O_NONBLOCK"
+    int IO_O_CLOEXEC "O_CLOEXEC"
+    int IO_O_RDONLY "O_RDONLY"
+
+cdef extern from "<unistd.h>" nogil:
+    ssize_t io_read "read"(int fd, void *buffer, size_t size)
+    ssize_t io_write "write"(int fd, const void *buffer, size_t size)
+    ssize_t io_readlink "readlink"(const char *path, char *buffer, size_t size)
+    int io_close "close"(int fd)
+    long io_syscall "syscall"(long number, ...)
+
+cdef extern from "<sys/syscall.h>" nogil:
+    long IO_SYS_PREADV2 "SYS_preadv2"
+
+cdef extern from "<sys/eventfd.h>" nogil:
+    int io_eventfd "eventfd"(unsigned int value, int flags)
+    int IO_EFD_CLOEXEC "EFD_CLOEXEC"
+    int IO_EFD_NONBLOCK "EFD_NONBLOCK"
+
+cdef extern from "<sys/uio.h>" nogil:
+    struct io_iovec "iovec":
+        void *iov_base
+        size_t iov_len
+
+cdef extern from "<poll.h>" nogil:
+    struct io_pollfd "pollfd":
+        int fd
+        short events
+        short revents
+    int io_poll "poll"(io_pollfd *fds, unsigned long count, int timeout)
+    short IO_POLLIN "POLLIN"
+    short IO_POLLOUT "POLLOUT"
+
+cdef extern from "<stdio.h>" nogil:
+    int io_snprintf "snprintf"(char *buffer, size_t size, const char *format, ...)
+
+cdef extern from "<stdlib.h>" nogil:
+    unsigned long long io_strtoull "strtoull"(const char *text, char **end, int base)
+
+cdef extern from "<string.h>" nogil:
+    char *io_strstr "strstr"(const char *text, const char *part)
+    int io_memcmp "memcmp"(const void *a, const void *b, size_t size)
+
+cdef enum:
+    IO_LOCK_TRIES = 1000
+    IO_RWF_NOWAIT = 8
+
+cdef enum:
+    SINK_EVENTFD = 0
+    SINK_BELL = 1
+
+cdef struct Sink:
+    # Where rings go. `refs` counts holders: each table that lists it, Doorbells, faces, bells that notify.
+    uint64_t refs
+    int kind
+    int fd                                  # SINK_EVENTFD: our own duplicate
+    bint blocking                           # O_NONBLOCK was clear when it was registered
+    int number                              # the caller's number for it (a bell's notify: fileno())
+    uint64_t busy                           # held over the room test and the write, if blocking
+    uint64_t pending                        # SINK_BELL: rings since the last drain
+    uint64_t drained                        # SINK_BELL: rings drained so far; only touched under the GIL
+    Sink *notify                            # SINK_BELL: rung when `pending` leaves 0
+    # Below: what one table knows of it, under that table's writer lock. Bells are not listed.
+    int64_t id                              # eventfd-id in fdinfo, -1: this kernel tells none
+    uint64_t entries
+    uint32_t cached                         # how many places of IoTable.numbers lead here
+    Sink *next
+
+
+cdef int io_fdinfo(int fd, const char *field, int base, uint64_t *value) noexcept nogil:
+    """One number of /proc/self/fdinfo. -ENOENT: this kernel has none of that name; another errno below 0: the file
+    could not be read."""
+    cdef char path[40]
+    cdef char text[1024]
+    cdef char *end
+    cdef const char *at
+    cdef ssize_t n
+    cdef int info, error
+    io_snprintf(path, sizeof(path), b"/proc/self/fdinfo/%d", fd)
+    info = io_open(path, IO_O_RDONLY | IO_O_CLOEXEC)
+    if info < 0:
+        return -io_errno
+    n = io_read(info, text, sizeof(text) - 1)
+    error = io_errno
+    io_close(info)
+    if n < 0:
+        return -error
+    text[n] = 0
+    at = io_strstr(text, field)
+    if at == NULL:
+        return -IO_ENOENT
+    while at[0] != 0 and at[0] != c":":
+        at += 1
+    if at[0] == 0:
+        return -IO_ENOENT
+    value[0] = io_strtoull(at + 1, &end, base)
+    return 0 if end != at + 1 else -IO_ENOENT
+
+
+cdef int io_eventfd_id(int fd, int64_t *id) noexcept nogil:
+    """What the kernel calls this eventfd, the same through every descriptor; -1: this kernel has no ids. Returns 0, or
+    an errno below 0: if the id cannot be read now (no descriptor is free), the eventfd is refused. Without an id it
+    would be registered a second time later."""
+    cdef int error = io_fdinfo(fd, b"eventfd-id", 10, <uint64_t *>id)
+    if error == -IO_ENOENT:
+        id[0] = -1
+        error = 0
+    return error
+
+
+cdef bint io_room_for_one(int fd) noexcept nogil:
+    cdef io_pollfd p
+    p.fd = fd
+    p.events = IO_POLLOUT
+    p.revents = 0
+    return io_poll(&p, 1, 0) == 1 and (p.revents & IO_POLLOUT) != 0
+
+
+cdef void sink_write_blocking(Sink *s, uint64_t n) noexcept nogil:
+    """Add to an eventfd whose write could sleep: never write more than there is room for.
+
+    O_NONBLOCK belongs to the open file, which others share, so it is not ours to set. Near the
+    maximum rings go in one by one, each behind POLLOUT; what finds no room is dropped. `busy` keeps
+    two vCPUs from filling the last place together. It is given up rather than waited for: its
+    holder may have been another thread when the process forked.
+    """
+    cdef uint64_t count
+    cdef uint64_t one = 1
+    cdef int tries = 0
+    while io_exchange(&s.busy, 1) != 0 and tries < IO_LOCK_TRIES:
+        tries += 1
+        sched_yield()
+    if (n > 1 and io_fdinfo(s.fd, b"eventfd-count", 16, &count) == 0
+            and count < 1ULL << 63 and n < 1ULL << 32):     # the counter sticks at 2^64 - 2
+        io_write(s.fd, &n, 8)
+    else:
+        while n != 0 and io_room_for_one(s.fd) and io_write(s.fd, &one, 8) == 8:
+            n -= 1
+    io_publish(&s.busy, 0)
+
+
+cdef void sink_write(Sink *s, uint64_t n) noexcept nogil:
+    """Add n to an eventfd's counter. Never sleeps, never fails: at the maximum rings are dropped, as KVM does."""
+    cdef uint64_t step = n
+    if s.blocking:
+        sink_write_blocking(s, n)
+        return
+    while n != 0:
+        if step > n:
+            step = n
+        if io_write(s.fd, &step, 8) == 8:
+            n -= step
+        elif io_errno == IO_EAGAIN and step > 1:
+            step >>= 1                      # both ways of ringing must end at the same count
+        elif io_errno != IO_EINTR:
+            return
+
+
+cdef void sink_signal(Sink *s, uint64_t n) noexcept nogil:
+    if s.kind == SINK_BELL:
+        if io_fetch_add(&s.pending, n) == 0 and s.notify != NULL:
+            sink_write(s.notify, 1)
+    else:
+        sink_write(s, n)
+
+
+cdef void sink_drop(Sink *s) noexcept nogil:
+    """Give up one reference; the last one closes the duplicate."""
+    if s == NULL or io_fetch_add(&s.refs, <uint64_t>-1) != 1:
+        return
+    if s.kind == SINK_BELL:
+        sink_drop(s.notify)
+    else:
+        io_close(s.fd)
+    free(s)
+
+
+cdef int io_check_eventfd(int fd) noexcept nogil:
+    """0, or what spec section 3 says of a descriptor that is no eventfd."""
+    cdef char path[40]
+    cdef char text[32]
+    cdef ssize_t n
+    if io_fcntl(fd, IO_F_GETFD) < 0:
+        return -IO_EBADF
+    io_snprintf(path, sizeof(path), b"/proc/self/fd/%d", fd)
+    n = io_readlink(path, text, sizeof(text))
+    if n < 0:                               # closed since F_GETFD
+        return -IO_EBADF if io_errno == IO_ENOENT else -io_errno
+    if n != 20 or io_memcmp(text, b"anon_inode:[eventfd]", 20) != 0:
+        return -IO_EINVAL
+    return 0
+
+
+cdef Sink *sink_new(int fd, int number, int *error) noexcept nogil:
+    """A sink that owns `fd`, held once; NULL: see *error (then `fd` is still the caller's)."""
+    cdef Sink *s = <Sink *>calloc(1, sizeof(Sink))
+    if s == NULL:
+        error[0] = -IO_ENOMEM
+        return NULL
+    s.refs = 1
+    s.fd = fd
+    s.number = number
+    s.blocking = not io_fcntl(fd, IO_F_GETFL) & IO_O_NONBLOCK
+    error[0] = io_eventfd_id(fd, &s.id)
+    if error[0] != 0:
+        free(s)
+        return NULL
+    return s
+
+
+cdef Sink *sink_open(int fd, int *error) noexcept nogil:
+    """A sink with a duplicate of the caller's eventfd. The duplicate is what gets checked: a number may
+    be closed and given away by another thread at any time."""
+    cdef int own = io_fcntl(fd, IO_F_DUPFD_CLOEXEC, 0)
+    cdef Sink *s = NULL
+    if own < 0:
+        error[0] = -io_errno
+        return NULL
+    error[0] = io_check_eventfd(own)
+    if error[0] == 0:
+        s = sink_new(own, fd, error)
+    if s == NULL:
+        io_close(own)
+    return s
+
+
+cdef int eventfd_take(int fd, uint64_t *count) noexcept nogil:
+    """Read an eventfd without waiting, whether it is a blocking one or not: 0 or an errno; empty is a count of 0."""
+    cdef io_iovec part
+    cdef io_pollfd p
+    cdef int error = 0
+    count[0] = 0
+    part.iov_base = count
+    part.iov_len = 8
+    if io_syscall(IO_SYS_PREADV2, <long>fd, &part, <long>1, <long>-1, <long>-1, <long>IO_RWF_NOWAIT) < 0:
+        error = io_errno
+    if error != 0 and error != IO_EAGAIN and error != IO_EBADF:
+        # A kernel before 5.8. Another reader may come between these lines; then this one waits.
+        p.fd = fd
+        p.events = IO_POLLIN
+        p.revents = 0
+        error = IO_EAGAIN
+        if io_poll(&p, 1, 0) == 1 and p.revents & IO_POLLIN:
+            error = 0 if io_read(fd, count, 8) == 8 else io_errno
+    return 0 if error == IO_EAGAIN else error

@@ -1,0 +1,322 @@
+"""The 82077AA's interface: registers, phases, interrupt. Does not know what commands do.
+
+| offset | on a PC | access | meaning                                               |
+| ------ | ------- | ------ | ----------------------------------------------------- |
+| 0, 1   | 3F0h    | read   | FFh: status registers A and B are absent in AT mode   |
+| 2      | 3F2h    | r/w    | DOR: drive, /RESET, DMA and IRQ gate, motors          |
+| 3      | 3F3h    | r/w    | TDR: tape drive, kept                                 |
+| 4      | 3F4h    | read   | MSR: main status                                      |
+| 4      | 3F4h    | write  | DSR: data rate, software reset                        |
+| 5      | 3F5h    | r/w    | FIFO: commands, results, data without DMA             |
+| 7      | 3F7h    | read   | DIR: bit 7 = the disk was changed                     |
+| 7      | 3F7h    | write  | CCR: data rate                                        |
+
+IRQ 6, DMA channel 2.
+
+| phase     | how it ends                                                                   |
+| --------- | ----------------------------------------------------------------------------- |
+| idle      | the first byte of a command                                                   |
+| command   | its last parameter                                                            |
+| execution | the command's work, `delay` later; without DMA the guest moves each data byte |
+| result    | the guest has read the last result byte                                       |
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+from ...._core import whole
+from ....clock import Timer
+from ....device import PioDevice
+from .drive import USED, Drive, FloppyDisk
+
+DOR, TDR, MSR, FIFO, DIR = 2, 3, 4, 5, 7
+DSR, CCR = 4, 7
+
+DOR_RUN = 0x04
+DOR_GATE = 0x08
+
+MSR_RQM = 0x80
+MSR_DIO = 0x40
+MSR_NON_DMA = 0x20
+MSR_BUSY = 0x10
+
+DSR_RESET = 0x80
+DIR_CHANGED = 0x80
+
+ST0_INVALID = 0x80
+
+CONFIG_IMPLIED_SEEK = 0x40
+CONFIG_NO_FIFO = 0x20
+CONFIG_THRESHOLD = 0x0F
+
+IDLE, COMMAND, EXECUTION, RESULT = range(4)
+TO_GUEST, FROM_GUEST = range(2)
+
+#: How many drives a command can select, with two bits.
+MOST_DRIVES = 4
+
+
+class FloppyChip(PioDevice):
+    """Ports, phases and drives; a subclass adds the commands."""
+
+    name = "floppy"
+    length = 8
+    max_size = 1
+    ranges = ((0, 6), (7, 1))
+
+    def __init__(self, drives: int) -> None:
+        self.drives = [Drive() for _ in range(whole(drives, "drives", 1, MOST_DRIVES))]
+        #: Guest nanoseconds from the last byte of a command to its interrupt.
+        self.delay = 50_000
+        self._timer: Timer | None = None
+        self._reset_timer: Timer | None = None
+        self._seek_timers: dict[int, Timer] = {}
+        self.interrupting = False
+        self.level = False
+        self.locked = False
+        self.reset()
+
+    def reset(self) -> None:
+        """The RESET pin. Disks stay in their drives."""
+        self.dor = 0
+        self.tdr = 0
+        self.rate = 2
+        self.locked = False
+        self.specify = (0, 0)
+        self.perpendicular = 0
+        self._software_reset()
+
+    def insert(self, unit: int, disk: FloppyDisk) -> None:
+        """Put a disk into drive `unit`. The change line shows it to the guest.
+
+        ValueError: there is no such drive. TypeError: `disk` is not a disk, or `unit` is
+        not an integer.
+        """
+        for part in USED:
+            if not hasattr(disk, part):
+                raise TypeError(
+                    f"cannot insert {type(disk).__name__}, it has no {part}: give a Disk"
+                )
+        drive = self._unit(unit)
+        drive.disk = disk
+        drive.changed = True
+
+    def eject(self, unit: int) -> FloppyDisk | None:
+        """Take the disk out of drive `unit`. Returns the disk, or None if the drive was empty.
+
+        ValueError: there is no such drive. TypeError: `unit` is not an integer.
+        """
+        drive = self._unit(unit)
+        disk, drive.disk = drive.disk, None
+        drive.changed = True
+        return disk
+
+    def _unit(self, unit: int) -> Drive:
+        return self.drives[whole(unit, "unit", 0, len(self.drives) - 1)]
+
+    # -- reset and interrupt -------------------------------------------------------
+
+    @property
+    def non_dma(self) -> bool:
+        """The ND bit of SPECIFY: the guest moves the data through the FIFO."""
+        return bool(self.specify[1] & 1)
+
+    def _software_reset(self) -> None:
+        for timer in (self._timer, self._reset_timer, *self._seek_timers.values()):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._reset_timer = None
+        self._seek_timers.clear()
+        self.phase = IDLE
+        self.command = 0
+        self.parameters: list[int] = []
+        self.expected = 0
+        self.result = b""
+        self.result_at = 0
+        self.pcn = [0] * 4
+        self.seeking = 0  # MSR bits 0-3: from SEEK to SENSE INTERRUPT
+        self.seek_targets: dict[int, tuple[int, int, int]] = {}  # unit: cylinder, PCN, ST0
+        self.seek_ends: list[int] = []  # ST0 of ended seeks, in order
+        self.reset_senses = 0  # drives that became ready after a reset and are not yet sensed
+        self.direction = TO_GUEST
+        self.data = bytearray()
+        self.data_at = 0
+        self.data_ready = False
+        if not self.locked:
+            self.configuration = CONFIG_NO_FIFO
+            self.precompensation = 0
+        self.configuration &= ~CONFIG_IMPLIED_SEEK
+        self._interrupt(False)
+
+    def _leave_reset(self) -> None:
+        """In polling mode, the default, all four drives appear to become ready after a reset."""
+        self.reset_senses = 4
+        self._reset_timer = self.clock.call_after(self.delay, self._reset_done, "floppy.reset")
+
+    def _reset_done(self) -> None:
+        self._interrupt(True)
+
+    def _interrupt(self, on: bool) -> None:
+        self.interrupting = on
+        self._update()
+
+    def _update(self) -> None:
+        level = self.interrupting and bool(self.dor & DOR_GATE)
+        if level != self.level:
+            self.level = level
+            self.irq(level)
+
+    # -- the guest ---------------------------------------------------------------
+
+    def pio_read(self, offset: int, size: int) -> int:
+        if offset == MSR:
+            return self._main_status()
+        if offset == FIFO:
+            return self._read_fifo()
+        if offset == DOR:
+            return self.dor
+        if offset == TDR:
+            return self.tdr
+        if offset == DIR:
+            drive = self._drive(self.dor & 3)
+            return DIR_CHANGED if drive is not None and drive.changed else 0
+        return 0xFF
+
+    def pio_write(self, offset: int, size: int, value: int) -> None:
+        if offset == FIFO:
+            self._write_fifo(value)
+        elif offset == DOR:
+            self._write_dor(value)
+        elif offset == DSR:
+            self.rate = value & 3
+            if value & DSR_RESET:
+                self._software_reset()
+                if self.dor & DOR_RUN:
+                    self._leave_reset()
+        elif offset == CCR:
+            self.rate = value & 3
+        elif offset == TDR:
+            self.tdr = value & 3
+
+    def _write_dor(self, value: int) -> None:
+        was_running = self.dor & DOR_RUN
+        self.dor = value
+        if not value & DOR_RUN:
+            self._software_reset()
+        elif not was_running:
+            self._leave_reset()
+        self._update()
+
+    def _main_status(self) -> int:
+        if not self.dor & DOR_RUN:
+            return 0
+        value = self.seeking
+        if self.phase in (IDLE, COMMAND):
+            value |= MSR_RQM
+        elif self.phase == RESULT:
+            value |= MSR_RQM | MSR_DIO
+        elif self.data_ready:
+            value |= MSR_RQM | (MSR_DIO if self.direction == TO_GUEST else 0)
+        if self.phase == EXECUTION and self.non_dma:
+            value |= MSR_NON_DMA
+        if self.phase != IDLE:
+            value |= MSR_BUSY
+        return value
+
+    def _read_fifo(self) -> int:
+        if self.phase == RESULT:
+            self._interrupt(False)
+            value = self.result[self.result_at]
+            self.result_at += 1
+            if self.result_at == len(self.result):
+                self.phase = IDLE
+                self._tell_seeks()
+            return value
+        if self.phase == EXECUTION and self.data_ready and self.direction == TO_GUEST:
+            value = self.data[self.data_at]
+            self._byte_moved()
+            return value
+        return 0xFF
+
+    def _write_fifo(self, value: int) -> None:
+        if not self.dor & DOR_RUN:
+            return
+        if self.phase == IDLE:
+            self._begin(value)
+        elif self.phase == COMMAND:
+            self.parameters.append(value)
+            if len(self.parameters) == self.expected:
+                self.execute()
+        elif self.phase == EXECUTION and self.data_ready and self.direction == FROM_GUEST:
+            self.data[self.data_at] = value
+            self._byte_moved()
+
+    # -- command phase -------------------------------------------------------------
+
+    def _begin(self, command: int) -> None:
+        self.command = command
+        self.parameters = []
+        expected = self.parameters_of(command)
+        if expected is None:
+            self._results(ST0_INVALID)
+            return
+        self.expected = expected
+        self.phase = COMMAND
+        if not expected:
+            self.execute()
+
+    @abstractmethod
+    def parameters_of(self, command: int) -> int | None:
+        """The number of parameter bytes of a command; None if the command is invalid."""
+
+    @abstractmethod
+    def execute(self) -> None:
+        """Begin `command`, whose parameters are complete."""
+
+    @abstractmethod
+    def data_moved(self) -> None:
+        """The guest has moved the last byte that `_offer` asked for."""
+
+    def _results(self, *values: int) -> None:
+        self.result = bytes(values)
+        self.result_at = 0
+        self.phase = RESULT
+
+    def _done(self) -> None:
+        """End a command that has no result phase."""
+        self.phase = IDLE
+        self._tell_seeks()
+
+    def _later(self, fn: Callable[[], None], name: str) -> None:
+        self.phase = EXECUTION
+        self._timer = self.clock.call_after(self.delay, fn, name)
+
+    def _drive(self, unit: int) -> Drive | None:
+        return self.drives[unit] if unit < len(self.drives) else None
+
+    def _tell_seeks(self) -> None:
+        """Interrupt now for a seek that ended during a command, or together with another seek."""
+        if self.seek_ends and not self.reset_senses:
+            self._interrupt(True)
+
+    # -- data through the FIFO ---------------------------------------------------------
+
+    def _offer(self, direction: int, data: bytearray) -> None:
+        self.direction = direction
+        self.data = data
+        self.data_at = 0
+        self.data_ready = True
+        self._interrupt(True)
+
+    def _byte_moved(self) -> None:
+        """Interrupt for each byte, or with the FIFO enabled for each burst."""
+        self.data_at += 1
+        self._interrupt(False)
+        if self.data_at == len(self.data):
+            self.data_ready = False
+            self.data_moved()
+            return
+        fifo = not self.configuration & CONFIG_NO_FIFO
+        burst = (self.configuration & CONFIG_THRESHOLD) + 1 if fifo else 1
+        if self.data_at % burst == 0:
+            self._interrupt(True)
