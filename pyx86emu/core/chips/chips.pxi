@@ -124,7 +124,8 @@ cdef inline uint64_t chip_get(Chip* chip, uint32_t port, int size, uint64_t now)
     return v
 
 
-cdef inline bint chip_put(Chips* chips, Chip* chip, uint32_t port, int size, uint64_t value, uint64_t now) noexcept nogil:
+cdef inline bint chip_put(Chips* chips, Chip* chip, uint32_t port, int size, uint64_t value,
+                          uint64_t now) noexcept nogil:
     """Write `size` bytes, the lowest port first. 1: something is due earlier now."""
     cdef bint moved = 0
     cdef int i
