@@ -136,6 +136,22 @@ class Vm(VmTables):
 
 @final
 class Exit:
+    def __new__(
+        cls,
+        reason: ExitReason,
+        *,
+        port: int | None = None,
+        addr: int | None = None,
+        size: int | None = None,
+        count: int = 1,
+        data: Buffer | None = None,
+        answer: Callable[[bytes], object] | None = None,
+        cs: int = 0,
+        ip: int = 0,
+        message: str | None = None,
+        dr6: int = 0,
+        pc: int = 0,
+    ) -> Self: ...
     @property
     def reason(self) -> ExitReason: ...
     @property

@@ -19,7 +19,6 @@ from pyx86emu import (
     Disk,
     Doorbell,
     EventFd,
-    Exit,
     IoEventFd,
     Machine,
     MemorySlot,
@@ -53,7 +52,6 @@ def test_a_half_made_object_raises_and_never_ends_the_process(cls: type) -> None
 @pytest.mark.parametrize(
     ("cls", "maker"),
     [
-        (Exit, "Vcpu.run"),
         (IoEventFd, "Vm.ioeventfd"),
         (MemorySlot, "Vm.add_memory"),
         (_core.Registers, "Vm.create_vcpu"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyx86emu import ExitReason, Machine, MmioDevice, PioDevice
-from tests.harness import CODE, MODELS, Guest, MakeGuest, program
+from pyx86emu.models import MODELS
+from tests.harness import CODE, Guest, MakeGuest, program
 
 
 @pytest.mark.parametrize("before", range(1, 40))

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pyx86emu import ExitReason
-from tests.harness import BUDGET, CODE, MODELS, STACK, Guest, MakeGuest, program
+from pyx86emu.models import MODELS
+from tests.harness import BUDGET, CODE, STACK, Guest, MakeGuest, program
 
 HANDLER = 0x3000
 VECTOR = 0x40

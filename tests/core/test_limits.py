@@ -216,7 +216,9 @@ def test_text_is_looked_for_at_the_end_of_time_too(machine: MakeMachine) -> None
     assert m.run(until="never", max_instructions=1000).reason is ExitReason.HLT
 
 
-@pytest.mark.parametrize("seconds", ["1", b"1", 1j, [1], object()], ids=str)
+@pytest.mark.parametrize(
+    "seconds", ["1", b"1", 1j, [1], object()], ids=lambda it: type(it).__name__
+)
 @pytest.mark.parametrize("limit", ["timeout", "wall"])
 def test_a_time_that_is_no_number_is_refused(
     machine: MakeMachine, limit: str, seconds: object

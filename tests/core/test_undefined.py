@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from pyx86emu import Vcpu
-from tests.harness import HANDLERS, MODELS, Guest
+from pyx86emu.models import MODELS
+from tests.harness import HANDLERS, Guest
 
 REGS = range(8)
 #: ModRM bytes with every reg field: [BX], and a register. (SP is left alone.)

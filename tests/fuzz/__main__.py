@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 import pyx86emu
-from tests.harness import MODELS
+from pyx86emu.models import MODELS
 
 from .cases import KINDS, Case, by_share, images
 from .hunt import Summary, hunt

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pyx86emu import Machine, MmioDevice, PioDevice
+from pyx86emu.models import MODELS
 from pyx86emu.pc.disks.geometry import LARGEST
-from tests.harness import MODELS
 
 from .alias import Aliased
 from .api import api

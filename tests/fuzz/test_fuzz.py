@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pyx86emu import Machine, Screen, Vm
+from pyx86emu.models import MODELS
 from pyx86emu.pc.devices import TextVideo, Uart16550A
 from tests.fuzz import api as hostile_calls
 from tests.fuzz import crowd as crowds
@@ -38,7 +39,6 @@ from tests.fuzz.meddle import Meddled, Meddler
 from tests.fuzz.ports import ports
 from tests.fuzz.rewrite import Rewritten
 from tests.fuzz.world import World
-from tests.harness import MODELS
 
 
 @pytest.mark.parametrize("model", MODELS)

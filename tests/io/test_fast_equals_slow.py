@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyx86emu import Doorbell, Exit, ExitReason, MmioDevice, PioDevice
-from tests.harness import CODE, HANDLERS, MODELS, Guest, program
+from pyx86emu.models import MODELS
+from tests.harness import CODE, HANDLERS, Guest, program
 
 REGISTERS = (
     *("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eip", "eflags"),

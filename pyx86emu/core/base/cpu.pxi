@@ -226,6 +226,7 @@ cdef struct ExitState:           # exits of the running instruction that run() h
     ExitRec item[EXITS]
     int count
     int pos
+    uint64_t serial              # counts runs and resets: an Exit from before the last one waits for no answer
 
 cdef struct LockedState:         # a locked instruction between its load and its store
     uint32_t value               # what it read
@@ -348,6 +349,9 @@ cdef inline void put_reg(CPU* c, uint32_t off, int size, uint32_t v) noexcept no
         P16(c, off)[0] = <uint16_t>v
     else:
         P32(c, off)[0] = v
+
+cdef inline uint64_t ones(int size) noexcept nogil:
+    return 0xFFFFFFFFFFFFFFFFULL if size >= 8 else (1ULL << 8 * size) - 1
 
 cdef inline uint32_t cut(uint32_t v, int size) noexcept nogil:
     """The lowest `size` bytes of v."""

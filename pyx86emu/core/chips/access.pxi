@@ -6,9 +6,8 @@
 
 # -- the long way
 
-cdef void chip_write(CPU* c, Op* o, int row, uint32_t port, int size, uint64_t value) noexcept nogil:
+cdef void chip_write(CPU* c, Op* o, Chip* chip, uint32_t port, int size, uint64_t value) noexcept nogil:
     cdef Chips* chips = c.chips
-    cdef Chip* chip = &chips.chip[row]
     cdef uint64_t now = now_ns(c, o) if chip.timed else 0
     cdef bint moved
     lock_chips(chips)
@@ -23,9 +22,8 @@ cdef void chip_write(CPU* c, Op* o, int row, uint32_t port, int size, uint64_t v
             want(c.vm.cpu[0], REQ_INTR)
 
 
-cdef uint64_t chip_read(CPU* c, Op* o, int row, uint32_t port, int size) noexcept nogil:
+cdef uint64_t chip_read(CPU* c, Op* o, Chip* chip, uint32_t port, int size) noexcept nogil:
     cdef Chips* chips = c.chips
-    cdef Chip* chip = &chips.chip[row]
     cdef uint64_t v, now = now_ns(c, o)
     cdef bint was = chips.irqchip.intr
     lock_chips(chips)

@@ -90,7 +90,7 @@ cdef class RangeTable:
     cdef bint serve(self, Exit exit) except -1:
         cdef PyObject* found
         cdef Range r
-        if exit.reason != EXIT_IO and exit.reason != EXIT_MMIO:
+        if exit.reason is not IO_REASON and exit.reason is not MMIO_REASON:
             return False
         found = self.owner(exit.addr, exit.size)
         if found == NULL:
@@ -103,17 +103,15 @@ cdef class RangeTable:
         return True
 
 
-# -- the core's own ---------------------------------------------------------------------------------------
-
-cdef Range chip_range(uint64_t port, uint64_t count, int row, object read, object write, str name):
-    """The ports of a chip; their offsets are the ports themselves."""
-    cdef Range r = Range.__new__(Range, port, port + count, 0, 8, read, write, name)
-    r.kind = RANGE_CHIP
-    r.row = row
-    return r
-
-
-cdef RangeTable new_table(VmTables vm, int bus):
+cdef RangeTable table_of(VmTables vm, int bus):
+    """The table of a bus of a Vm, empty."""
     cdef RangeTable table = RangeTable.__new__(RangeTable)
     table.vm, table.bus = vm, bus
     return table
+
+
+cdef Range chip_range(object read, object write, Chip* chip, Span* span, int row):
+    """Ports of a chip. The host calls read(port, size) and write(port, size, value)."""
+    cdef Range r = Range.__new__(Range, span.base, span.base + span.length, 0, 8, read, write, chip.name.decode())
+    r.kind, r.row = RANGE_CHIP, row
+    return r

@@ -1,6 +1,5 @@
 # Vm: the Python face of memory, buses and lines. Knows tables, not opcodes.
 
-
 cdef class Vm(VmTables):
     """A virtual machine: memory slots, two buses, ioeventfds, interrupt lines; vCPUs run in it.
 
@@ -18,8 +17,8 @@ cdef class Vm(VmTables):
     cdef RangeTable mmio
 
     def __cinit__(self, *args, **kwargs):
-        self.pio = new_table(self, BUS_PIO)
-        self.mmio = new_table(self, BUS_MMIO)
+        self.pio = table_of(self, BUS_PIO)
+        self.mmio = table_of(self, BUS_MMIO)
 
     def __init__(self, accel="interp", irqchip=False, *, shift=7, clock="virtual"):
         if self.made:
@@ -259,19 +258,19 @@ cdef class Vm(VmTables):
         raise ValueError(f"there is no bus {bus!r} for devices: use 'pio' or 'mmio'")
 
     cdef int add_chips(self) except -1:
-        """Switch the chips on and give them their ports."""
+        """Switch the chips on and give them their ports. OSError EBADF: the Vm is closed."""
         cdef Chips* chips = self.vm.chips
         cdef Chip* chip
-        cdef int i, k
         cdef list found = []
+        cdef tuple ranges
+        cdef int i, k
         chips_reset(chips)
         for i in range(CHIPS):
             chip = &chips.chip[i]
             for k in range(chip.spans):
-                found.append(chip_range(chip.span[k].base, chip.span[k].length, i, self._chip_read, self._chip_write,
-                                        chip.name.decode()))
-        found.sort(key=attrgetter("start"))
-        if self.pio.put(self.pio.items, tuple(found)) != CHANGED:
+                found.append(chip_range(self._chip_read, self._chip_write, chip, &chip.span[k], i))
+        ranges = tuple(sorted(found, key=attrgetter("start")))
+        if self.pio.put(self.pio.items, ranges) != CHANGED:
             self.open()
         if not self.vm.host_clock:
             open_short_ways(chips)

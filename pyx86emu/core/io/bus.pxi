@@ -12,7 +12,7 @@ cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t va
         add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
         return
     if kind_of(r) == RANGE_CHIP:
-        chip_write(c, o, row_of(r), <uint32_t>addr, size, value)
+        chip_write(c, o, &c.chips.chip[row_of(r)], <uint32_t>addr, size, value)
     elif not push_write(c, o, r, bus, addr, size, value):
         add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
     if c.threads.request or c.python.touched:
@@ -40,7 +40,7 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
             c.run.go = leave_at(c, o)
             return v
     else:
-        v = chip_read(c, o, row_of(r), <uint32_t>addr, size)
+        v = chip_read(c, o, &c.chips.chip[row_of(r)], <uint32_t>addr, size)
     log_read(c, bus, addr, size, v)
     if c.threads.request or c.python.touched:               # something happened meanwhile: finish this one alone
         c.python.touched = 0

@@ -6,10 +6,6 @@ cdef extern from "Python.h" nogil:
     Py_ssize_t PyTuple_GET_SIZE(PyObject*)
 
 
-cdef inline uint64_t ones(int size) noexcept nogil:
-    return 0xFFFFFFFFFFFFFFFFULL if size >= 8 else (1ULL << 8 * size) - 1
-
-
 # -- the record -------------------------------------------------------------------------------------------
 
 @cython.final

@@ -72,7 +72,7 @@ cdef void begin_batch(CPU* c, int count, int size) noexcept nogil:
 cdef inline bint next_of_batch(CPU* c, int size, uint64_t* value) noexcept nogil:
     """The next element of an answered batch; 0: there is none."""
     if c.reads.ins_size != size:
-        forget_batch(c)                          # its first elements made another instruction of this one
+        forget_batch(c)                          # its elements have changed this instruction to another size
     if c.reads.ins_pos >= c.reads.ins_count:
         return 0
     value[0] = 0
