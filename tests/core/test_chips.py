@@ -1,4 +1,4 @@
-"""The table of chips: a port in the core answers alike, whoever asks and by whichever instruction."""
+"""The table of chips: a port in the core answers alike, whoever asks and how."""
 
 from __future__ import annotations
 
