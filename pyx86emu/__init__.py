@@ -1,7 +1,7 @@
 """pyx86emu: a real-mode x86 machine to pip install, with KVM's way of doing I/O.
 
-The hypervisor side is here at once: `Vm` and what it makes. The machine side (`Machine`,
-`Disk`, `Screen`) is imported when it is first asked for.
+`Vm` and what it makes are imported with the package. `Machine`, `Disk`, `Screen`, `EventFd` and
+`IrqFd` are imported on their first use.
 """
 
 from typing import TYPE_CHECKING
@@ -59,7 +59,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import the machine side on its first use."""
+    """Import a name of `_LATER` on its first use. AttributeError: there is no such name."""
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -15,7 +15,7 @@ class _HasFileno(Protocol):
     def fileno(self) -> int: ...
 
 EventFdLike: TypeAlias = int | _HasFileno | Doorbell | None
-#: On Python 3.11 the types of numpy do not say that an array is a buffer.
+#: On Python 3.11 the types of numpy do not declare that an array is a buffer.
 _Bytes: TypeAlias = Buffer | NDArray[Any]
 BusName: TypeAlias = Literal["pio", "mmio", "hypercall"]
 
@@ -119,17 +119,7 @@ class Vm(VmTables):
     @property
     def ioeventfds(self) -> tuple[IoEventFd, ...]: ...
     def _device_line(self, gsi: int | None) -> int | None: ...
-    def _attach(
-        self,
-        bus: str,
-        base: int,
-        length: int,
-        read: Callable[[int, int], int] | None,
-        write: Callable[[int, int, int], None] | None,
-        max_size: int,
-    ) -> object: ...
-    def _detach(self, token: object) -> None: ...
-    def _chip_ports(self) -> list[tuple[int, int, str]]: ...
+    def ranges(self, bus: str) -> RangeTable: ...
     def _chip_read(self, port: int, size: int) -> int | None: ...
     def _chip_write(self, port: int, size: int, value: int) -> bool: ...
     def _pulse(self, gsi: int) -> None: ...
@@ -146,6 +136,22 @@ class Vm(VmTables):
 
 @final
 class Exit:
+    def __new__(
+        cls,
+        reason: ExitReason,
+        *,
+        port: int | None = None,
+        addr: int | None = None,
+        size: int | None = None,
+        count: int = 1,
+        data: Buffer | None = None,
+        answer: Callable[[bytes], object] | None = None,
+        cs: int = 0,
+        ip: int = 0,
+        message: str | None = None,
+        dr6: int = 0,
+        pc: int = 0,
+    ) -> Self: ...
     @property
     def reason(self) -> ExitReason: ...
     @property
@@ -177,15 +183,16 @@ class Exit:
     def because(self, reason: ExitReason) -> Exit: ...
 
 @final
-class Owner:
+class Range:
     def __new__(
         cls,
         start: int,
         end: int,
         base: int,
-        most: int,
+        max_size: int,
         read: Callable[[int, int], int],
         write: Callable[[int, int, int], None],
+        name: str = "",
         holder: Any = None,
     ) -> Self: ...
     @property
@@ -193,16 +200,19 @@ class Owner:
     @property
     def end(self) -> int: ...
     @property
+    def name(self) -> str: ...
+    @property
     def holder(self) -> Any: ...
+    def open(self, pull: bool) -> None: ...
     def read(self, addr: int, size: int) -> int: ...
     def write(self, addr: int, size: int, value: int) -> None: ...
 
-class Dispatcher:
-    def __new__(cls, *args: object, **kwargs: object) -> Self: ...
+@final
+class RangeTable:
     @property
-    def _owners(self) -> tuple[Owner, ...]: ...
-    def _replace(self, old: tuple[Owner, ...], new: tuple[Owner, ...]) -> bool: ...
-    def find(self, addr: int, size: int) -> Owner | None: ...
+    def items(self) -> tuple[Range, ...]: ...
+    def replace(self, old: tuple[Range, ...], new: tuple[Range, ...]) -> bool: ...
+    def find(self, addr: int, size: int) -> Range | None: ...
     def dispatch(self, exit: Exit) -> bool: ...
 
 class Registers:

@@ -7,7 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-from ._core import Dispatcher, Owner, exact, truth, whole
+from ._core import Range, RangeTable, exact, truth, whole
 from .errors import BusError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _ABSENT = object()
 class Attachment:
     """A device at its place on a bus."""
 
-    __slots__ = ("_tokens", "base", "bus", "device", "length", "name", "ranges")
+    __slots__ = ("base", "bus", "device", "length", "name", "ranges")
 
     def __init__(
         self,
@@ -43,7 +43,6 @@ class Attachment:
         self.ranges = ranges
         self.length = max(end for _, end in ranges) - base
         self.name = name
-        self._tokens: list[object] = []
 
     def detach(self) -> None:
         """Take the device off the bus; its addresses are free again. When it returns, no vCPU
@@ -56,19 +55,26 @@ class Attachment:
         return f"<{self.name} at {self.bus.kind} {where}>"
 
 
-class Bus(Dispatcher):
+class Bus:
     """One address space and the devices on it.
 
     A fragment belongs to a device only if it lies wholly in one of its ranges. Any thread may
     attach, detach, read and write at any time, also a device.
     """
 
+    __slots__ = {
+        "__dict__": None,
+        "__weakref__": None,
+        # Not a method of Python's: an exit would cost a call more.
+        "dispatch": RangeTable.dispatch.__doc__,
+    }
+    dispatch: "Callable[[_core.Exit], bool]"
+
     def __init__(
         self,
         vm: "_core.Vm",
         kind: Literal["pio", "mmio"],
         clock: "Clock",
-        taken: Iterable[tuple[int, int, str]] = (),
     ) -> None:
         if "_kind" in self.__dict__:
             raise RuntimeError("a Bus is initialised once, by its Vm")
@@ -77,7 +83,8 @@ class Bus(Dispatcher):
         self._kind: Literal["pio", "mmio"] = kind
         self._vm = vm
         self._clock = clock
-        self._taken = [(base, base + length, name) for base, length, name in taken]
+        self._table = vm.ranges(kind)
+        self.dispatch = self._table.dispatch
 
     def attach(
         self,
@@ -105,35 +112,24 @@ class Bus(Dispatcher):
         spans = self._spans(device, name, exact(base, f"the base of '{name}'"), length)
         line = self._vm._device_line(gsi)
         attachment = Attachment(self, device, exact(base, "base"), spans, name)
-        owners = [
-            Owner(start, end, attachment.base, most, read, write, attachment)
+        ranges = [
+            Range(start, end, attachment.base, most, read, write, f"'{name}'", attachment)
             for start, end in spans
         ]
         before = {each: getattr(device, each, _ABSENT) for each in ("clock", "irq")}
-        self._claim(owners)
+        self._claim(ranges)
         try:
             device.clock = self._clock
             if line is not None:
                 device.irq = partial(self._vm.irq_line, line)
             device.reset()
-            for start, end in () if pull else spans:
-                offset = start - attachment.base
-                token = self._vm._attach(
-                    self._kind,
-                    start,
-                    end - start,
-                    _shifted_read(read, offset),
-                    _shifted_write(write, offset),
-                    most,
-                )
-                attachment._tokens.append(token)
+            for each in ranges:
+                each.open(pull)
         except BaseException:
             self._remove(attachment)
-            for each, value in before.items():
-                _put_back(device, each, value)
+            for what, value in before.items():
+                _put_back(device, what, value)
             raise
-        if self.find(owners[0].start, 1) is not owners[0]:
-            self._remove(attachment)  # detached while it was attached: the tokens came too late
         return attachment
 
     def detach(self, device: "PioDevice | MmioDevice") -> None:
@@ -177,9 +173,8 @@ class Bus(Dispatcher):
 
     def _read(self, addr: int, size: int) -> int | None:
         """None: no device owns the whole access."""
-        if (owner := self.find(addr, size)) is not None:
-            return owner.read(addr, size)
-        return self._vm._chip_read(addr, size) if self._kind == "pio" else None
+        owner = self._table.find(addr, size)
+        return None if owner is None else owner.read(addr, size)
 
     def write(self, addr: int, size: int, value: int) -> None:
         """Write `size` bytes (1 to 8) as the guest would; bytes without a device are dropped.
@@ -195,10 +190,11 @@ class Bus(Dispatcher):
 
     def _write(self, addr: int, size: int, value: int) -> bool:
         """False: no device owns the whole access."""
-        if (owner := self.find(addr, size)) is not None:
-            owner.write(addr, size, value)
-            return True
-        return self._kind == "pio" and self._vm._chip_write(addr, size, value)
+        owner = self._table.find(addr, size)
+        if owner is None:
+            return False
+        owner.write(addr, size, value)
+        return True
 
     def reset(self) -> None:
         """Reset every device on this bus."""
@@ -208,7 +204,7 @@ class Bus(Dispatcher):
     @property
     def _attached(self) -> Iterable[Attachment]:
         """Each once, in the order of their first addresses."""
-        return dict.fromkeys(owner.holder for owner in self._owners)
+        return dict.fromkeys(each.holder for each in self._table.items if each.holder is not None)
 
     def _access(self, addr: int, size: int) -> tuple[int, int]:
         last = SPACE[self._kind] - 1
@@ -263,47 +259,35 @@ class Bus(Dispatcher):
                 f"range {_span(start, end)} of '{name}' is outside the {self._kind} bus: "
                 f"attach it within {_span(0, SPACE[self._kind])}"
             )
-        for taken_start, taken_end, owner in self._taken:
-            if start < taken_end and taken_start < end:
-                raise self._overlap(name, start, end, owner, taken_start, taken_end)
 
-    def _claim(self, owners: list[Owner]) -> None:
+    def _claim(self, ranges: list[Range]) -> None:
         """Take the addresses, all of them or (BusError) none. There is no lock: the first thread
         gets them, the others try again."""
         while True:
-            old = self._owners
+            old = self._table.items
             new = list(old)
-            for owner in owners:
-                at = bisect_left(new, owner.start, key=_start)
+            for each in ranges:
+                at = bisect_left(new, each.start, key=_start)
                 for other in new[max(at - 1, 0) : at + 1]:
-                    if owner.start < other.end and other.start < owner.end:
-                        who = f"'{other.holder.name}'"
-                        if other.holder is owner.holder:
-                            who = "another of its ranges"
-                        raise self._overlap(
-                            owner.holder.name, owner.start, owner.end, who, other.start, other.end
-                        )
-                new.insert(at, owner)
-            if self._replace(old, tuple(new)):
+                    if each.start < other.end and other.start < each.end:
+                        raise self._overlap(each, other)
+                new.insert(at, each)
+            if self._table.replace(old, tuple(new)):
                 return
 
-    def _overlap(
-        self, name: str, start: int, end: int, owner: str, taken_start: int, taken_end: int
-    ) -> BusError:
-        other = "port" if self._kind == "pio" else "address"
+    def _overlap(self, mine: Range, other: Range) -> BusError:
+        who = "another of its ranges" if mine.holder is other.holder else other.name
         return BusError(
-            f"range {_span(start, end)} of '{name}' overlaps {owner} "
-            f"({_span(taken_start, taken_end)}): attach one of them at another {other}"
+            f"range {_span(mine.start, mine.end)} of {mine.name} overlaps {who} "
+            f"({_span(other.start, other.end)}): attach one of them at another "
+            f"{'port' if self._kind == 'pio' else 'address'}"
         )
 
     def _remove(self, attachment: Attachment) -> None:
-        # The core first: the next attachment must find the addresses free there.
-        for token in list(attachment._tokens):
-            self._vm._detach(token)
         while True:
-            old = self._owners
-            new = tuple(owner for owner in old if owner.holder is not attachment)
-            if len(new) == len(old) or self._replace(old, new):
+            old = self._table.items
+            new = tuple(each for each in old if each.holder is not attachment)
+            if len(new) == len(old) or self._table.replace(old, new):
                 return
 
     def __repr__(self) -> str:
@@ -331,14 +315,3 @@ def _put_back(device: object, name: str, before: object) -> None:
 
 def _span(start: int, end: int) -> str:
     return f"{start:#x}-{end - 1:#x}" if end - start != 1 else f"{start:#x}"
-
-
-def _shifted_read(read: Read, offset: int) -> Read:
-    """The core counts from the start of a range, a device from its own offset 0."""
-    return (lambda delta, size: read(offset + delta, size)) if offset else read
-
-
-def _shifted_write(write: Write, offset: int) -> Write:
-    if not offset:
-        return write
-    return lambda delta, size, value: write(offset + delta, size, value)

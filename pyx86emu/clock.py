@@ -1,4 +1,4 @@
-"""The guest's clock: call functions when their guest time has come. Does not know who waits."""
+"""The guest's clock: call functions at a guest time. Does not know what they are for."""
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
@@ -9,7 +9,7 @@ from ._core import whole
 
 #: The latest deadline, in nanoseconds: 292 years of guest time.
 LAST = (1 << 63) - 1
-#: No deadline equals it: what the core waits for is not known.
+#: In place of a deadline: it is unknown which one the core has. No deadline equals it.
 UNKNOWN = -1
 
 
@@ -23,7 +23,7 @@ class TimeSource(Protocol):
 
 
 class Timer:
-    """One function that waits for its time; `cancel()` takes it back. For any thread."""
+    """One function that waits for its guest time. Any thread may call any method."""
 
     __slots__ = ("_clock", "_serial", "deadline", "name")
 
@@ -39,8 +39,11 @@ class Timer:
         return self._serial in self._clock._waiting
 
     def cancel(self) -> bool:
-        """Forget the function. True: it will not be called. False: its call had begun, perhaps on
-        another thread, or the timer was cancelled before; harmless."""
+        """Cancel the call of the function.
+
+        True: the function will not be called. False, and nothing changes: the call has begun,
+        perhaps on another thread, or the timer was cancelled before.
+        """
         clock = self._clock
         if clock._waiting.pop(self._serial, None) is None:
             return False
@@ -48,8 +51,8 @@ class Timer:
         return True
 
     def state(self) -> tuple[str, int] | None:
-        """(name, deadline), of which its owner can make it again; None: it is over. ValueError: it
-        has no name."""
+        """(name, deadline in ns): from these its owner can make the timer again. None if the timer
+        no longer waits. ValueError: the timer has no name."""
         if not self.pending:
             return None
         if not self.name:
@@ -65,12 +68,12 @@ class Clock:
     """Guest time in nanoseconds and any number of timers on it.
 
     Timers are called in the order of their deadlines, equal deadlines in the order in which they
-    were made. A timer made by a called function waits for the core's next look at the time, so a
-    function that always asks for "now" cannot stop the machine. What a function raises comes out
-    of `run()`; the other timers stay.
+    were made. A timer that a called function makes is called at the core's next look at the time,
+    at the earliest: a function that always sets a timer for "now" cannot stop the machine. An
+    exception from a function comes out of `run()`; the other timers stay.
 
-    A timer's name says what it is for: a function cannot be saved, a name and a deadline can. Each
-    owner names its timers so that it finds the function again ("rtc", "floppy.seek0").
+    A timer's name says what it is for. A function cannot be saved; a name and a deadline can. Each
+    owner chooses names by which it finds the function again ("rtc", "floppy.seek0").
 
     Every method may be called by any thread, also by a finalizer or a signal handler. The functions
     are called by the thread that runs the first vCPU, each once.
@@ -86,16 +89,16 @@ class Clock:
     a microsecond has passed
     """
 
-    # Threads. There is no lock: between any two lines below the garbage collector may run a
-    # finalizer that sets a timer, in the thread that would hold the lock, or that waits for another
-    # thread that wants it. Each step is one operation of CPython's on exact integers and tuples of
-    # them, which no other thread and no finalizer can interrupt; between two steps anything may
-    # happen.
+    # Threads. There is no lock, because it could deadlock: between any two lines below the garbage
+    # collector may run a finalizer. That finalizer may set a timer in the thread that holds the
+    # lock, or wait for another thread that wants the lock. Instead, each step is one operation of
+    # CPython on exact integers and tuples of them, which no other thread and no finalizer can
+    # interrupt. Between two steps anything may happen.
     #
-    # `_waiting` decides. The thread that pops a serial number from it owns that timer's call: one
-    # pop succeeds, so a timer is called once or cancelled. `_heap` only orders the numbers. It may
-    # keep those of timers that are over; they are dropped when they come first. A number goes into
-    # `_waiting` first, then into `_heap`; each change of either is followed by `_arm`.
+    # `_waiting` decides. The thread that pops a serial number from it owns that timer's call. Only
+    # one pop succeeds, so a timer is either called once or cancelled. `_heap` only orders the
+    # numbers. It may keep numbers of timers that are over; each is dropped when it comes first. A
+    # number goes into `_waiting` first, then into `_heap`. `_arm` follows each change of either.
 
     def __init__(self, vm: TimeSource) -> None:
         if "_heap" in self.__dict__:
@@ -104,7 +107,7 @@ class Clock:
         self._waiting: dict[int, tuple[int, Callable[[], object], str]] = {}
         self._heap: list[tuple[int, int]] = []
         self._serial = count()
-        #: The deadline that the core has, in a new list each time: `_arm` compares identities.
+        #: The deadline that the core has, in a new list each time: `_arm` compares identity.
         self._armed: list[int | None] = [None]
 
     def now(self) -> int:
@@ -112,23 +115,23 @@ class Clock:
         return self._vm.time
 
     def call_at(self, ns: int, fn: Callable[[], object], name: str = "") -> Timer:
-        """Call `fn` once guest time has reached `ns`; a time that is over, or less than 0, means
-        at once. TypeError: `ns` is no integer, `fn` cannot be called, `name` is no str. ValueError:
-        `ns` is beyond 292 years (2**63 - 1)."""
+        """Call `fn` when guest time reaches `ns` nanoseconds; at once if that time is over or less
+        than 0. TypeError: `ns` is not an integer, `fn` cannot be called, or `name` is not a str.
+        ValueError: `ns` is more than 2**63 - 1 (292 years)."""
         if type(ns) is not int or not -LAST <= ns <= LAST:
             ns = whole(ns, "a timer's guest time in ns", -LAST, LAST)
         return self._start(max(0, ns), fn, name)
 
     def call_after(self, ns: int, fn: Callable[[], object], name: str = "") -> Timer:
-        """Call `fn` when `ns` nanoseconds of guest time have passed; less than 0 means at once.
-        Errors as for `call_at`, but a sum beyond its limit is that limit."""
+        """Call `fn` after `ns` nanoseconds of guest time; at once if `ns` is less than 0. Errors as
+        for `call_at`; if now + `ns` is more than 2**63 - 1, the deadline is 2**63 - 1."""
         if type(ns) is not int or not -LAST <= ns <= LAST:
             ns = whole(ns, "a timer's delay in ns", -LAST, LAST)
         return self._start(min(max(0, self._vm.time + ns), LAST), fn, name)
 
     @property
     def timers(self) -> list[tuple[str, int]]:
-        """(name, deadline) of those that wait, in the order in which they will be called."""
+        """(name, deadline in ns) of each waiting timer, in the order in which they are called."""
         waiting = self._waiting.copy()
         order = sorted((deadline, serial) for serial, (deadline, _, _) in waiting.items())
         return [(waiting[serial][2], deadline) for deadline, serial in order]
@@ -145,7 +148,7 @@ class Clock:
         return Timer(self, deadline, serial, name)
 
     def _first(self) -> tuple[int, int] | None:
-        """Deadline and serial number of the timer that is next."""
+        """Deadline and serial number of the next timer; None if no timer waits."""
         heap = self._heap
         try:
             while heap:
@@ -154,20 +157,21 @@ class Clock:
                     return first
                 dropped = heappop(heap)
                 if dropped[1] in self._waiting:
-                    # Another thread dropped `first`; this timer still waits. A thread that does
-                    # not see it now sets a later deadline; our caller sets the right one.
+                    # Another thread dropped `first`, so this is another timer, and it still waits.
+                    # A thread that misses it meanwhile sets a later deadline; our caller then
+                    # sets the right one.
                     heappush(heap, dropped)
         except IndexError:
             pass  # another thread dropped the last one
         return None
 
     def _arm(self) -> None:
-        """Tell the core the earliest deadline, if it is another one than before.
+        """Give the core the earliest deadline, if it has changed.
 
-        Two threads may overtake each other between `_armed` and `set_timer`. So each thread looks
-        again after `set_timer`: if `_armed` is another list, it is unknown which deadline came
-        last, and the thread calls `set_timer` once more. The last thread to do so finds its own
-        list in `_armed`, with the earliest deadline in it.
+        One thread may overtake another between `_armed` and `set_timer`. So each thread looks
+        again after `set_timer`. If `_armed` is another list by then, it is unknown which deadline
+        reached the core last, and the thread calls `set_timer` once more. The last thread to do so
+        finds its own list in `_armed`, with the earliest deadline in it.
         """
         overtaken = False
         while True:
@@ -179,12 +183,13 @@ class Clock:
             try:
                 self._vm.set_timer(deadline, self._fire)
             except BaseException:
-                self._armed = [UNKNOWN]  # the next caller tells the core
+                self._armed = [UNKNOWN]  # so the next caller sets the timer
                 raise
             overtaken = self._armed is not mine
 
     def _fire(self) -> None:
-        """Call what is due. The core's timer is spent by now, also when a function raises."""
+        """Call the functions that are due, then set the core's timer, which has fired and is no
+        longer set. It is set also when a function raises."""
         self._armed = [UNKNOWN]
         now = self._vm.time
         newer = next(self._serial)
@@ -192,28 +197,28 @@ class Clock:
         try:
             while (first := self._first()) and first[0] <= now and first[1] < newer:
                 timer = self._waiting.pop(first[1], None)
-                if timer is not None:  # else another thread has just cancelled it
+                if timer is not None:  # None: another thread has just cancelled it
                     timer[1]()
                     if pressed is not None and pressed():
-                        break  # the run is to end; the others are called when the next one begins
+                        break  # the run must end: the next run calls the others
         finally:
             self._arm()
 
     def _forget(self) -> None:
-        """A timer was cancelled."""
-        # A device that sets and cancels a timer for every byte must not fill the heap.
+        """A timer was cancelled: keep the heap small, and set the core's timer again."""
+        # Otherwise a device that sets and cancels a timer for every byte would fill the heap.
         if len(self._heap) > 64 + 2 * len(self._waiting):
             self._rebuild()
         self._arm()
 
     def _rebuild(self) -> None:
-        """Begin a heap without the timers that are over."""
+        """Make a new heap without the timers that are over."""
         known = self._waiting.copy()
         heap = [(deadline, serial) for serial, (deadline, _, _) in known.items()]
         heapify(heap)
         self._heap = heap
-        # A timer that was made after the copy may be in the old heap only. It was in `_waiting`
-        # before that; a number that is in the heap twice does no harm.
+        # A timer that was made after the copy may be in the old heap only. It is in `_waiting`,
+        # where its number went first. A number may be in the heap twice.
         for serial, (deadline, _, _) in self._waiting.copy().items():
             if serial not in known:
                 heappush(heap, (deadline, serial))

@@ -1,4 +1,4 @@
-"""What a device author subclasses: offsets in, values out. Knows no bus and no address."""
+"""Base classes of devices: answer offsets with values. Know no bus and no address."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,11 @@ from .clock import Clock, Timer
 
 
 def _unconnected(level: bool) -> None:
-    """The interrupt line of a device that nobody connected."""
+    """The interrupt line of a device without one: does nothing."""
 
 
 class _NoTime:
-    """Time before a device is attached: it stands still."""
+    """The guest time of a device that is not attached: always 0."""
 
     time = 0
 
@@ -19,7 +19,7 @@ class _NoTime:
 
 
 class _NoClock(Clock):
-    """The clock of a device that is not attached: nobody can wait for it."""
+    """The clock of a device that is not attached: it takes no timers."""
 
     def _start(self, deadline: int, fn: Callable[[], object], name: str) -> Timer:
         raise RuntimeError(
@@ -30,24 +30,26 @@ class _NoClock(Clock):
 class Device:
     """A part of the machine: state, an interrupt line, a clock.
 
-    Whoever attaches a device hands in `clock` and, where it has a line, `irq`, then calls
+    Attaching a device sets `clock` and, if the device has an interrupt line, `irq`, then calls
     `reset()`. `irq(True)` raises the line, `irq(False)` lowers it.
 
-    Its methods and timers are called by the thread that runs the guest, one at a time (with several
-    vCPUs: by the thread of the one that asks). The host calls what a device offers to it, such as
-    `type()` of the keyboard or `receive()` of the serial port, from that thread or while the guest
-    does not run. Other threads use `clock.call_after(0, function)`, which calls it there.
+    The thread that runs the guest calls the methods and timers, one at a time. With several vCPUs,
+    it is the thread of the vCPU that makes the access. Methods for the host, such as `type()` of
+    the keyboard or `receive()` of the serial port, must be called by that thread, or while the
+    guest does not run. Any other thread uses `clock.call_after(0, function)`: the thread that runs
+    the guest then calls the function.
     """
 
-    #: How messages call it; a subclass that names nothing gets its class name in lower case.
+    #: Its name in messages. The default of a subclass is its class name in lower case.
     name: str = "device"
-    #: The interrupt line.
+    #: Sets the level of the interrupt line.
     irq: Callable[[bool], None] = staticmethod(_unconnected)
-    #: Guest time.
+    #: Guest time in nanoseconds, and timers.
     clock: Clock = _NoClock(_NoTime())
-    #: Size of the one range of a device that has no `ranges` of its own.
+    #: Length of the only range, in bytes, unless the subclass defines `ranges`.
     length: int = 1
-    #: The widest access the device takes; the bus splits wider ones, lowest address first.
+    #: The widest access that the device takes, in bytes. The bus splits wider ones, lowest address
+    #: first.
     max_size: int = 4
 
     def __init_subclass__(cls) -> None:
@@ -57,11 +59,11 @@ class Device:
 
     @property
     def ranges(self) -> tuple[tuple[int, int], ...]:
-        """The offsets that the device answers, as (offset, length)."""
+        """The offsets that the device answers, as (offset, length in bytes) each."""
         return ((0, self.length),)
 
     def reset(self) -> None:
-        """Forget everything, as the RESET pin does."""
+        """Clear all state, as the RESET pin does."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} '{self.name}'>"
@@ -78,11 +80,14 @@ class PioDevice(Device):
     """
 
     def pio_read(self, offset: int, size: int) -> int:
-        """What the guest's IN of `size` bytes at `offset` gives; not driven: all ones."""
+        """Return what the guest's IN of `size` bytes at `offset` reads.
+
+        By default all ones, as from a bus that no device drives.
+        """
         return (1 << 8 * size) - 1
 
     def pio_write(self, offset: int, size: int, value: int) -> None:
-        """The guest's OUT of `size` bytes at `offset`."""
+        """The guest's OUT of `value`, `size` bytes, at `offset`. By default ignored."""
 
 
 class MmioDevice(Device):
@@ -101,8 +106,11 @@ class MmioDevice(Device):
     """
 
     def mmio_read(self, offset: int, size: int) -> int:
-        """What the guest's load of `size` bytes at `offset` gives; not driven: all ones."""
+        """Return what the guest's load of `size` bytes at `offset` reads.
+
+        By default all ones, as from a bus that no device drives.
+        """
         return (1 << 8 * size) - 1
 
     def mmio_write(self, offset: int, size: int, value: int) -> None:
-        """The guest's store of `size` bytes at `offset`."""
+        """The guest's store of `value`, `size` bytes, at `offset`. By default ignored."""

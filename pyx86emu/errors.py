@@ -1,8 +1,8 @@
-"""Host misuse, as exceptions. What a guest does wrong is an Exit, never one of these."""
+"""Exceptions: say that the host misuses the API. Guest errors come back as an `Exit` instead."""
 
 
 class Pyx86Error(Exception):
-    """Base of the package's own errors; operating-system errors stay OSError."""
+    """Base of the package's own errors. Operating-system errors stay OSError."""
 
 
 class BusError(Pyx86Error, ValueError):
@@ -10,8 +10,8 @@ class BusError(Pyx86Error, ValueError):
 
 
 class DiskError(Pyx86Error, ValueError):
-    """An image that cannot be a disk."""
+    """An image that cannot be a disk, a sector outside the disk, or a disk that is closed."""
 
 
 class MachineError(Pyx86Error, ValueError):
-    """A machine that cannot be put together as asked."""
+    """A machine that cannot be built or used as asked."""

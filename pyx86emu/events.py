@@ -17,12 +17,13 @@ MOST = 2**64 - 2
 class EventFd(Descriptor):
     """An eventfd(2): a counter with a descriptor, for `Vm.ioeventfd(fd=...)` and `Vm.irqfd()`.
 
-    It begins at `value`, 0 to 2**64 - 2 (ValueError; TypeError where that is no integer). With
-    `blocking=True`, `read()` waits until the counter is not 0, and `write()` until there is room.
-    With `semaphore=True`, `read()` takes 1 at a time. Any thread may call any method.
+    The counter starts at `value`, 0 to 2**64 - 2. ValueError: out of range; TypeError: not an
+    integer. With `blocking=True`, `read()` waits until the counter is above 0, and `write()` waits
+    until there is room. With `semaphore=True`, `read()` takes 1 at a time. Any thread may call any
+    method.
 
-    It cannot be copied: `os.dup(event.fileno())` gives another descriptor of the same counter.
-    One that is dropped without `close()` is closed with a ResourceWarning.
+    An EventFd cannot be copied: `os.dup(event.fileno())` gives another descriptor of the same
+    counter. If it is dropped without `close()`, it is closed with a ResourceWarning.
 
     >>> with EventFd() as event:
     ...     event.write()
@@ -45,19 +46,20 @@ class EventFd(Descriptor):
             flags |= os.EFD_NONBLOCK
         self._fd = os.eventfd(0, flags)
         try:
-            self.write(value)  # eventfd(2) itself takes 32 bits
+            self.write(value)  # since eventfd(2) takes an initial value of only 32 bits
         except BaseException:
             self._release()
             raise
 
     def fileno(self) -> int:
-        """The descriptor; -1 once it is closed."""
+        """The descriptor; -1 after `close()`."""
         return self._fd
 
     def read(self) -> int:
-        """Take what was counted; 0 when that is nothing (unless `blocking`).
+        """Return the count and set it to 0. With `semaphore`: return 1 and subtract 1.
 
-        OSError EBADF: it is closed.
+        If the count is 0, return 0 at once; with `blocking`, wait instead. OSError EBADF: the
+        EventFd is closed.
         """
         try:
             return int.from_bytes(os.read(self._open(), 8), sys.byteorder)
@@ -65,11 +67,11 @@ class EventFd(Descriptor):
             return 0
 
     def write(self, n: int = 1) -> None:
-        """Count up by `n`, 0 to 2**64 - 2.
+        """Add `n`, 0 to 2**64 - 2, to the counter.
 
-        BlockingIOError: the counter would go beyond 2**64 - 2, and nothing was added (with
-        `blocking` it waits instead). OSError EBADF: it is closed. TypeError: `n` is no integer;
-        ValueError: it is out of range.
+        BlockingIOError: the sum would be more than 2**64 - 2, and nothing was added; with
+        `blocking`, the call waits instead. OSError EBADF: the EventFd is closed. TypeError: `n` is
+        not an integer; ValueError: `n` is out of range.
         """
         data = whole(n, "n", 0, MOST).to_bytes(8, sys.byteorder)
         try:
@@ -85,7 +87,7 @@ class EventFd(Descriptor):
         return self._fd
 
     def close(self) -> None:
-        """Close the descriptor. Entries registered with it go on: they hold their own."""
+        """Close the descriptor. Entries made with it stay active: each has its own descriptor."""
         self._release()
 
     def __enter__(self) -> "EventFd":

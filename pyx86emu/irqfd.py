@@ -1,8 +1,8 @@
 """irqfds: eventfds that raise interrupt lines. A thread watches them; it knows lines, not vCPUs.
 
-There is no lock. A finalizer or a signal handler may come in between any two lines and call
-everything here again on the same thread, and would wait for itself. Each step that must not be seen
-half done is one call of a dict instead, which nothing interrupts.
+There is no lock. A finalizer or a signal handler may run between any two lines, on the same thread,
+and call any function here. With a lock it would wait for its own thread forever. Instead, each step
+that must not be seen half done is one operation on a dict, which nothing can interrupt.
 """
 
 import contextlib
@@ -16,26 +16,8 @@ import weakref
 from collections.abc import Callable
 from typing import NoReturn, Protocol
 
-#: Edge-triggered: a count that was there before has raised the line and stays.
+#: Edge-triggered. A count from before the registration has raised the line and stays unread.
 EVENTS = select.EPOLLIN | select.EPOLLET
-
-
-def _info(fd: int, name: str) -> str | None:
-    """A line of /proc/self/fdinfo; None: this kernel has none of that name."""
-    with open(f"/proc/self/fdinfo/{fd}") as info:
-        return next((line.split()[1] for line in info if line.startswith(name)), None)
-
-
-def eventfd_identity(fd: int) -> str:
-    """Tell one eventfd from another: what the kernel calls it. OSError EBADF, EINVAL."""
-    try:
-        if os.readlink(f"/proc/self/fd/{fd}") != "anon_inode:[eventfd]":
-            raise OSError(
-                errno.EINVAL, f"descriptor {fd} is no eventfd: make one with os.eventfd()"
-            )
-        return _info(fd, "eventfd-id") or f"fd {fd}"
-    except FileNotFoundError:
-        raise OSError(errno.EBADF, f"descriptor {fd} is not open") from None
 
 
 class Lines(Protocol):
@@ -47,7 +29,7 @@ class Lines(Protocol):
 
 
 class Bell(Protocol):
-    """A resample eventfd: it is signalled without waiting and without failing."""
+    """A resample eventfd. To signal it takes no waiting and raises nothing."""
 
     def _notify(self) -> None: ...
 
@@ -59,11 +41,11 @@ class IrqFd:
     _owner: "IrqFds"
     gsi: int
     fd: int
-    identity: str
+    identity: int
     resample: Bell | None
 
     def __init__(
-        self, owner: "IrqFds", gsi: int, fd: int, identity: str, resample: Bell | None
+        self, owner: "IrqFds", gsi: int, fd: int, identity: int, resample: Bell | None
     ) -> None:
         if hasattr(self, "_owner"):
             raise RuntimeError("an IrqFd is initialised once: Vm.irqfd() makes another one")
@@ -72,13 +54,13 @@ class IrqFd:
             object.__setattr__(self, name, value)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"an IrqFd does not change its {name}: make another one")
+        raise AttributeError(f"the {name} of an IrqFd cannot be changed: make another one")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"an IrqFd keeps its {name}")
+        raise AttributeError(f"the {name} of an IrqFd cannot be deleted")
 
     def deassign(self) -> None:
-        """Raise the line no more. Twice is fine, as with KVM."""
+        """The eventfd no longer raises the line. A second call does nothing, as with KVM."""
         self._owner.remove(self)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
@@ -91,16 +73,28 @@ class IrqFd:
 
 
 class IrqFds:
-    """The irqfds of one Vm and the thread that waits for them. `take` empties an eventfd."""
+    """The irqfds of one Vm and the thread that waits for them.
 
-    def __init__(self, lines: Lines, take: Callable[[int], int]) -> None:
-        self._stop: list[int] = []  # the one who pops the descriptor ends the thread
+    `take(fd)` reads an eventfd and returns its count, `count(fd)` returns it and leaves it,
+    `identity(fd)` is the kernel's name of the eventfd.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        take: Callable[[int], int],
+        count: Callable[[int], int],
+        identity: Callable[[int], int],
+    ) -> None:
+        self._stop: list[int] = []  # whoever pops the descriptor ends the thread
         self._lines = lines
         self._take = take
-        self._entries: dict[IrqFd, None] = {}  # the one who pops an entry removes it
-        self._by_identity: dict[str, IrqFd] = {}
+        self._count = count
+        self._identity = identity
+        self._entries: dict[IrqFd, None] = {}  # whoever pops an entry removes it
+        self._by_identity: dict[int, IrqFd] = {}
         self._adding: dict[IrqFd, None] = {}  # not in epoll yet
-        self._kept: dict[IrqFd, int] = {}  # counts that were there before, and stay
+        self._kept: dict[IrqFd, int] = {}  # counts from before, which stay unread
         self._closed = False
         self._epoll = select.epoll()
         stop = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -118,7 +112,9 @@ class IrqFds:
             self._stop.clear()
             os.close(stop)
             if isinstance(error, RuntimeError):
-                raise OSError(errno.EAGAIN, "no thread to watch irqfds could be started") from error
+                raise OSError(
+                    errno.EAGAIN, "cannot start the thread that watches irqfds: end other threads"
+                ) from error
             raise
         except BaseException:  # Ctrl-C while the thread started
             self._end()
@@ -126,7 +122,7 @@ class IrqFds:
 
     def __del__(self) -> None:
         if "_thread" not in self.__dict__:
-            return  # never begun
+            return  # __init__ did not get far
         try:
             if self._stop and self._entries:
                 warnings.warn(
@@ -138,8 +134,8 @@ class IrqFds:
         finally:
             self._end()
 
-    def add(self, gsi: int, fd: int, identity: str, resample: Bell | None) -> IrqFd:
-        """Watch an eventfd. OSError EBUSY: it raises a line already; EBADF: the Vm is closed."""
+    def add(self, gsi: int, fd: int, identity: int, resample: Bell | None) -> IrqFd:
+        """Watch an eventfd. OSError EBUSY: it already raises a line; EBADF: the Vm is closed."""
         entry = IrqFd(self, gsi, fd, identity, resample)
         try:
             self._adding[entry] = None
@@ -158,14 +154,16 @@ class IrqFds:
             self.remove(other)
             other = self._by_identity.setdefault(entry.identity, entry)
         if other is not entry:
-            raise OSError(errno.EBUSY, f"eventfd {entry.fd} raises a line already: deassign that")
-        count = int(_info(entry.fd, "eventfd-count") or "0", 16)
+            raise OSError(
+                errno.EBUSY, f"eventfd {entry.fd} raises a line already: deassign it first"
+            )
+        count = self._count(entry.fd)
         if count:
             self._kept[entry] = count
         self._lines._irqfds_changed(self._entries)
         if not self._closed:
             self._register(entry.fd)
-        if self._closed:  # looked at last: close() removes what it finds
+        if self._closed:  # tested last: close() removes only the entries that it finds
             raise OSError(errno.EBADF, "this Vm is closed")
         if count:
             self._raise(entry)
@@ -173,33 +171,33 @@ class IrqFds:
     def _register(self, fd: int) -> None:
         try:
             self._epoll.register(fd, EVENTS)
-        except FileExistsError:  # left from an entry whose number named something else for a while
+        except FileExistsError:  # left by an entry whose number meant another file for a while
             self._epoll.modify(fd, EVENTS)
 
-    def deassign(self, gsi: int, identity: str) -> None:
-        """Remove by eventfd and line; what is unknown is no error (KVM_IRQFD_FLAG_DEASSIGN)."""
+    def deassign(self, gsi: int, identity: int) -> None:
+        """Remove the entry of this eventfd and line, if there is one (KVM_IRQFD_FLAG_DEASSIGN)."""
         entry = self._by_identity.get(identity)
         if entry is not None and entry.gsi == gsi:
             self.remove(entry)
 
     def remove(self, entry: IrqFd) -> None:
-        """Forget one entry; it may be gone already."""
+        """Remove one entry, if it is still there."""
         try:
             del self._entries[entry]
         except KeyError:
             return
         self._kept.pop(entry, None)
-        active = self._by_identity.get(entry.identity) is entry  # not one that was refused
+        active = self._by_identity.get(entry.identity) is entry  # False for one that was refused
         if active:
             try:
                 with contextlib.suppress(OSError, ValueError):  # ValueError: epoll is closed
-                    if eventfd_identity(entry.fd) == entry.identity:
+                    if self._identity(entry.fd) == entry.identity:
                         self._epoll.unregister(entry.fd)
             finally:
                 self._by_identity.pop(entry.identity, None)
         self._lines._irqfds_changed(self._entries)
         if active and entry.resample is not None and not self._resampled(entry.gsi):
-            self._lines.irq_line(entry.gsi, False)  # no irqfd is left that would lower it
+            self._lines.irq_line(entry.gsi, False)  # no other irqfd is left to lower it
 
     def _resampled(self, gsi: int) -> bool:
         return any(e.resample is not None and e.gsi == gsi for e in list(self._entries))
@@ -212,7 +210,7 @@ class IrqFds:
                 entry.resample._notify()
 
     def close(self) -> None:
-        """End the thread and forget everything."""
+        """Remove all entries and end the thread."""
         self._closed = True
         for entry in list(self._entries):
             self.remove(entry)
@@ -221,9 +219,9 @@ class IrqFds:
             self._thread.join()
 
     def forked(self) -> None:
-        """In a child of fork(): the thread is not here, and what epoll watches is the parent's."""
+        """In a child of fork(): the thread is not here, and epoll watches files of the parent."""
         if self._thread.is_alive():
-            return  # the thread is here: this is no child
+            return  # the thread runs: this process is not a child
         self._closed = True
         self._epoll.close()
         for stop in self._stop:
@@ -237,10 +235,12 @@ class IrqFds:
             os.eventfd_write(self._stop.pop(), 1)
 
     def _holds(self, entry: IrqFd) -> bool:
-        """Is its descriptor still the eventfd it was? Numbers and ids are reused; epoll knows.
-        The list in fdinfo is read, since a call of epoll would arm the event again."""
+        """Is its descriptor still the same eventfd? Numbers and ids are reused, but epoll knows.
+
+        What epoll watches is read from fdinfo, since a call of epoll would arm the event again.
+        """
         try:
-            if eventfd_identity(entry.fd) != entry.identity:
+            if self._identity(entry.fd) != entry.identity:
                 return False
             with open(f"/proc/self/fdinfo/{self._epoll.fileno()}") as info:
                 lines = [line.split() for line in info]
@@ -255,23 +255,23 @@ class IrqFds:
             self._lines.irq_line(entry.gsi, True)
 
     def _serve(self, events: list[tuple[int, int]]) -> None:
-        # Not `_entries`: an entry that is being refused may have the same descriptor.
+        # Not from `_entries`: an entry that is about to be refused may have the same descriptor.
         by_fd = {entry.fd: entry for entry in list(self._by_identity.values())}
         for fd, _ in events:
             entry = by_fd.get(fd)
             if entry is None:
                 continue
-            with contextlib.suppress(OSError):  # closed meanwhile, or the number of another file
+            with contextlib.suppress(OSError):  # closed meanwhile, or now another file
                 kept = self._kept.pop(entry, 0)
-                if kept and int(_info(fd, "eventfd-count") or "0", 16) == kept:
+                if kept and self._count(fd) == kept:
                     continue
-                self._epoll.modify(fd, EVENTS)  # fails if this is not the file that is watched
+                self._epoll.modify(fd, EVENTS)  # raises if this is not the watched file
                 if self._take(fd):
                     self._raise(entry)
 
 
 def _watch(ref: "weakref.ref[IrqFds]", epoll: select.epoll, stop: int) -> None:
-    """The thread. It does not keep the Vm alive, and waits until it is told to end."""
+    """The thread: serve events until `stop` is signalled. It does not keep the Vm alive."""
     events: list[tuple[int, int]] = []
     while all(fd != stop for fd, _ in events):
         events = epoll.poll()

@@ -2,17 +2,19 @@
 
 from ._core import whole
 
-#: How many bytes a log keeps, unless it is told otherwise.
+#: How many bytes a log keeps by default.
 LIMIT = 16 << 20
 LARGEST = (1 << 63) - 1
 
 
 class Log:
-    """The newest `limit` bytes of what `write()` was given. `bytes(log)` gives them, `len(log)`
-    says how many there are, `total` how many there have ever been, `dropped` how many of those are
-    no longer here. The vCPU's thread writes; any thread may read.
+    """The newest `limit` bytes of those that were written.
 
-    TypeError: `limit` is no integer; ValueError: less than 0.
+    `bytes(log)` returns them and `len(log)` their number. `total` counts all bytes ever written,
+    `dropped` those of them that are no longer kept. The thread that runs the guest writes; any
+    thread may read.
+
+    TypeError: `limit` is not an integer; ValueError: it is less than 0.
 
     >>> log = Log(limit=4)
     >>> log.write(b"hello")
@@ -23,19 +25,19 @@ class Log:
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = whole(limit, "the limit of a log in bytes", 0, LARGEST)
         self._data = bytearray()
-        self._cut = 0  # how many bytes were taken off its front
-        # Cut in pieces: what a byte costs does not depend on how many are kept.
+        self._cut = 0  # how many bytes were taken off the start
+        # Old bytes are dropped many at a time: so the cost of a byte does not depend on the limit.
         self._room = self.limit + max(self.limit // 4, 4096)
 
     def write(self, data: bytes) -> None:
-        """Add `data` and drop what is older than the limit."""
+        """Add `data` and drop the oldest bytes above the limit."""
         kept = self._data
         kept += data
         if len(kept) > self._room:
             self._drop()
 
     def append(self, byte: int) -> None:
-        """The same for one byte."""
+        """Add one byte, as `write()` does."""
         kept = self._data
         kept.append(byte)
         if len(kept) > self._room:
@@ -48,22 +50,22 @@ class Log:
 
     @property
     def total(self) -> int:
-        """How many bytes there have ever been."""
+        """How many bytes were ever written."""
         return self._cut + len(self._data)
 
     @property
     def dropped(self) -> int:
-        """How many bytes, the oldest, are no longer here."""
+        """How many bytes, the oldest ones, are no longer kept."""
         return self.total - len(self)
 
     def tail(self, n: int) -> bytes:
-        """The newest `n` bytes, or all where there are fewer."""
+        """The newest `n` bytes, or all if there are fewer."""
         data = self._data
         return bytes(data[max(0, len(data) - min(n, self.limit)) :])
 
     def text(self, n: int | None = None) -> str:
-        """All, or the newest `n` bytes, as text: UTF-8 where it is, else code page 437; line ends
-        as \\n. A character whose first bytes were dropped is left out."""
+        """All, or the newest `n` bytes, as text: UTF-8 if they are valid UTF-8, else code page 437.
+        Line ends are \\n. A character whose first bytes were dropped is left out."""
         data = self.tail(self.limit if n is None else n)
         start = 0
         if len(data) < self.total:

@@ -1,15 +1,15 @@
-"""Guest memory with holes: where there is none, loads float and stores are lost, as on the bus."""
+"""Guest memory with holes: read and write where some may be missing, as a bus does."""
 
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Protocol
 
-#: Slots begin and end at multiples of it.
+#: Bytes in a page. Memory slots begin and end at multiples of it.
 PAGE = 4096
 
 
 class Memory(Protocol):
-    """Guest memory by physical address: the Vm. ValueError where there is none."""
+    """Guest memory by physical address: the Vm. ValueError: there is no memory at an address."""
 
     def read(self, addr: int, size: int, /) -> bytes: ...
 
@@ -17,9 +17,9 @@ class Memory(Protocol):
 
 
 def load(memory: Memory, addr: int, size: int, hole: int = 0xFF) -> bytes:
-    """`size` bytes at `addr`, with `hole` for those that are not there. Raises nothing.
+    """Read `size` bytes at `addr`; each byte without memory reads as `hole`. Raises nothing.
 
-    For reads at an address from the guest, which may be any.
+    For an address that comes from the guest, which may be any.
     """
     try:
         return memory.read(addr, size)
@@ -28,7 +28,7 @@ def load(memory: Memory, addr: int, size: int, hole: int = 0xFF) -> bytes:
 
 
 def store(memory: Memory, addr: int, data: bytes) -> None:
-    """Write `data` at `addr` as far as there is memory. Raises nothing."""
+    """Write `data` at `addr`; bytes without memory are lost. Raises nothing."""
     try:
         memory.write(addr, data)
     except ValueError:
@@ -37,7 +37,7 @@ def store(memory: Memory, addr: int, data: bytes) -> None:
 
 
 def _pages(addr: int, size: int) -> Iterator[tuple[int, int]]:
-    """Address and size of the parts of a range that lie in one page each."""
+    """Cut a range at page borders: address and size of each part."""
     at, end = addr, addr + size
     while at < end:
         n = min(end, (at // PAGE + 1) * PAGE) - at

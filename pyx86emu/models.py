@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 MODELS = ("8086", "80186", "80286", "80386", "80486")
-"""The models, oldest first; their index is the *level* that opcodes are gated by."""
+"""The models, oldest first. The index is the *level*: an opcode exists from some level on."""
 
 ALIASES = {"8088": "8086", "80188": "80186", "286": "80286", "386": "80386", "486": "80486"}
 
@@ -99,7 +99,7 @@ DIFFERENCES = (
 
 
 def canonical(name: str) -> str:
-    """The model's name as MODELS has it; ValueError names the choices."""
+    """The name in MODELS of a model or alias. ValueError: there is none; the message lists them."""
     model = ALIASES.get(name, name)
     if model not in MODELS:
         raise ValueError(
@@ -110,7 +110,7 @@ def canonical(name: str) -> str:
 
 
 def fields(name: str) -> dict[str, int]:
-    """The core's model struct for `name`, by field."""
+    """The fields of the core's model struct for `name`. ValueError as for `canonical`."""
     at = MODELS.index(canonical(name))
     return {d.field: d.values[at] for d in DIFFERENCES}
 
@@ -120,12 +120,12 @@ def _aliases(model: str) -> str:
 
 
 def _cells(d: Difference) -> list[str]:
-    """Name, and its value per model: masks in hexadecimal."""
+    """The field's name, then its value for each model; masks in hexadecimal."""
     return [d.field, *(str(v) if v < 256 else f"{v:X}h" for v in d.values)]
 
 
 def text() -> str:
-    """The same for a terminal: what `-cpu help` prints."""
+    """The models and their differences for a terminal: what `-cpu help` prints."""
     rows = [["model", *MODELS, ""], ["aliases", *map(_aliases, MODELS), ""]]
     rows += [[*_cells(d), f"{d.what} ({d.source})"] for d in DIFFERENCES]
     lines = (
@@ -170,7 +170,8 @@ on a chip ([CONFORMANCE.md](CONFORMANCE.md)), by opcode.
 
 
 def markdown() -> str:
-    """docs/MODELS.md: `python -m pyx86emu.models > docs/MODELS.md` writes it, a test compares."""
+    """The text of docs/MODELS.md. `python -m pyx86emu.models > docs/MODELS.md` writes the file; a
+    test compares both."""
     aliases = [[model, _aliases(model)] for model in MODELS]
     values = [[f"`{name}`", *rest, d.what] for d in DIFFERENCES for name, *rest in (_cells(d),)]
     sources = [[f"`{d.field}`", d.source] for d in DIFFERENCES]
@@ -183,7 +184,7 @@ def markdown() -> str:
 
 
 def _table(head: list[str], rows: list[list[str]], numbers: int = 0) -> str:
-    """A table of Markdown; `numbers` columns after the first are aligned to the right."""
+    """A Markdown table; the `numbers` columns after the first one are aligned to the right."""
     marks = ["---", *["---:"] * numbers, *["---"] * (len(head) - 1 - numbers)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, marks, *rows))
 

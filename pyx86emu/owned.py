@@ -1,4 +1,4 @@
-"""Owners of descriptors: they refuse to be copied, and close what was forgotten, with a warning."""
+"""Owners of descriptors: refuse copies; close a dropped descriptor, with a warning."""
 
 import os
 import warnings
@@ -7,7 +7,9 @@ from typing import NoReturn, SupportsIndex
 
 
 class Single:
-    """What must exist once: closing a second copy would close a descriptor that is reused by then.
+    """An object that must not be copied.
+
+    The second copy to be closed would close a descriptor that is in use for another file by then.
 
     >>> import copy
     >>> class Door(Single):
@@ -31,8 +33,8 @@ class Single:
 class Descriptor(Single):
     """One descriptor. If its owner is dropped without close(), it is closed with a ResourceWarning.
 
-    That works at any moment: before `__init__` has run, after it has failed, at the end of the
-    interpreter, and in a forked child, whose descriptors are its own.
+    That works at any time: before `__init__` has run, after it has failed, when the interpreter
+    ends, and in a forked child, which has its own copies of the descriptors.
     """
 
     _fd = -1
@@ -44,7 +46,7 @@ class Descriptor(Single):
             os.close(fd)
 
     def _forgotten(self) -> str:
-        """What the warning says."""
+        """The text of the warning."""
         return f"unclosed {self!r}: use it in a with statement, or close() it"
 
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
@@ -53,7 +55,7 @@ class Descriptor(Single):
         try:
             try:
                 text = self._forgotten()
-            except Exception:  # half made, or an attribute has been set to nonsense
+            except Exception:  # __init__ has failed, or an attribute was overwritten
                 text = f"unclosed {type(self).__name__}: close() it"
             _warn(text, ResourceWarning, source=self)
         finally:

@@ -1,6 +1,6 @@
-"""State: what it takes to make a part as it was, in plain values (seam D). Knows no part.
+"""State: save and restore a part as plain values (seam D). Knows no part.
 
-A timer's state is (name, deadline): its function is code, which the part finds by the name.
+A timer's state is (name, deadline in ns). Its function is code; the part finds it by the name.
 """
 
 from typing import Protocol, TypeVar
@@ -25,18 +25,18 @@ T = TypeVar("T")
 
 
 class Stateful(Protocol):
-    """A part whose state can be taken and given back, by the thread that runs the guest."""
+    """A part whose state can be saved and restored. Only the thread that runs the guest does it."""
 
     def state(self) -> State:
-        """The part as it is now; nothing changes. The values are copies."""
+        """The state of the part now, as copies. The part does not change."""
 
     def load(self, state: State) -> None:
-        """Be as the part was that gave `state`. ValueError: no state of this kind of part; then
-        nothing has changed."""
+        """Restore a state that `state()` returned. ValueError: it is not a state of this kind of
+        part, and nothing has changed."""
 
 
 def take(state: State, name: str, kind: type[T]) -> T:
-    """A value of a state, which must have this type.
+    """The value called `name`. ValueError: there is none, or its type is not `kind`.
 
     >>> take({"index": 5}, "index", int)
     5
@@ -51,12 +51,15 @@ def take(state: State, name: str, kind: type[T]) -> T:
 
 
 def take_whole(state: State, name: str, least: int, most: int) -> int:
-    """An integer of a state, from `least` to `most`."""
+    """The integer called `name`. ValueError: there is none, or it is not in `least` to `most`."""
     return whole(take(state, name, int), f"{name} of a state", least, most)
 
 
 def take_timer(state: State, name: str, timer: str) -> int | None:
-    """The deadline of a timer, which must have the name `timer`; None: it does not wait."""
+    """The deadline in ns of the timer that `name` holds; None if it does not wait.
+
+    ValueError: there is none, or the timer's own name is not `timer`.
+    """
     if isinstance(state, dict) and name in state and state[name] is None:
         return None
     pair = take(state, name, tuple)

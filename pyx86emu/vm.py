@@ -30,7 +30,7 @@ class Vm(_core.Vm):
         super().__init__(accel, irqchip, shift=shift, clock=clock)
         self.clock = Clock(self)
         """The guest's time, and timers on it."""
-        self.pio = Bus(self, "pio", self.clock, self._chip_ports())
+        self.pio = Bus(self, "pio", self.clock)
         """The ports."""
         self.mmio = Bus(self, "mmio", self.clock)
         """Guest-physical addresses outside RAM."""

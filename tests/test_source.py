@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import pairwise
@@ -283,6 +284,24 @@ def a_todo_names_its_issue(tree: Tree) -> list[str]:
     return tree.lines([tree.pyx, *tree.core, *tree.python], pattern)
 
 
+# -- tests ----------------------------------------------------------------------------------------
+
+# Who may let time pass, and how often. A test waits for what has happened: tests/harness.py has
+# wait_until, advance, entered and meanwhile.
+SLEEPS = {
+    "tests/harness.py": 1,  # the turns of wait_until
+    "tests/fuzz/test_fuzz.py": 2,  # plants that hang
+}
+
+
+@rule
+def no_test_waits_for_a_time(tree: Tree) -> list[str]:
+    pattern = re.compile(r"\bsleep\(|\bimport\b.*\bsleep\b|\bthreading\.Timer\(")
+    lines = tree.lines(tree.tests, pattern)
+    counts = Counter(line.split(":")[0] for line in lines)
+    return [line for line in lines if counts[line.split(":")[0]] != SLEEPS.get(line.split(":")[0])]
+
+
 # -- the core --------------------------------------------------------------------------------------
 
 
@@ -498,6 +517,7 @@ BREAKS = (
         CORE + "base/threads.pxi",
         "\ncdef int nothing(CPU* c,\n                 Op* o) nogil:\n    return 0\n",
     ),
+    Break(no_test_waits_for_a_time, "tests/io/test_bus.py", f"\nthreading.Timer{'('}1, print)\n"),
     Break(the_core_has_no_global_variables, CORE + "run.pxi", "\ncdef int counter = 0\n"),
     Break(the_core_has_no_global_variables, CORE + "run.pxi", "\ncdef uint8_t table[16]\n"),
     Break(files_stay_short, CORE + "run.pxi", "# ...\n" * LIMIT),

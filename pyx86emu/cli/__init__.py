@@ -1,4 +1,4 @@
-"""The command line: choose the verb, turn what went wrong into one sentence and a status."""
+"""The command line: choose the verb; report an error as one sentence and an exit status."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ A real-mode PC that boots floppy images, with KVM's way of doing I/O.
 
 {chr(10).join(f"  {verb:13}{what}" for verb, what in VERBS.items())}
 
-`pyx86emu VERB --help` lists the options of each, `pyx86emu --version` the version."""
+`pyx86emu VERB --help` lists the options of a verb, `pyx86emu --version` prints the version."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         return _status(argv)
     _open_standard_descriptors()
     status = _status(sys.argv[1:])
-    for number in ENDING:  # while Python ends, none of them may change the status
+    for number in ENDING:  # while Python ends, no signal may change the status
         signal.signal(number, signal.SIG_IGN)
     return status
 
@@ -65,7 +65,8 @@ def _refused(text: str, status: int) -> int:
 
 
 def _open_standard_descriptors() -> None:
-    """Keep 0, 1 and 2 from becoming an image's: what writes to 2 would write into it."""
+    """Open 0, 1 and 2 if they are closed. Otherwise an opened image could get number 2, and what is
+    written to standard error would be written into it."""
     with suppress(OSError):
         while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
             pass

@@ -16,17 +16,17 @@ from .values import factor, whole
 Say = Callable[[str], object]
 R = TypeVar("R", cpu.Row, boot.Row)
 Part = tuple[dict[str, Any], list[Verdict]]
-"""What a part gives: its JSON, and its verdicts."""
+"""The result of a part: its JSON, and its verdicts."""
 
 
 def main(args: list[str]) -> int:
     """`pyx86emu bench`."""
     parser = Parser(
         "bench",
-        "Measure this machine: kernels, ways of doing I/O, start-up, beside the peers that are "
-        "installed (Unicorn, /dev/kvm), with verdicts.",
-        "Exit statuses: 0 every value that is held to a limit meets it; 8 one does not; 70 rings "
-        "were lost; 74 standard output or a chart cannot be written; 130 Ctrl-C.",
+        "Measure this machine: kernels, ways of doing I/O, start-up, together with the other "
+        "emulators that are installed (Unicorn, /dev/kvm). Then compare values with their limits.",
+        "Exit statuses: 0 every value with a limit meets it; 8 one does not; 70 rings were lost; "
+        "74 standard output or a chart cannot be written; 130 Ctrl-C.",
     )
     choices = [*PARTS, "doorbell", "all"]
     parser.add_argument("what", nargs="?", default="all", choices=choices, help="what to measure")
@@ -37,11 +37,11 @@ def main(args: list[str]) -> int:
         help="draw charts into this directory (doorbell: into this file.png); needs matplotlib",
     )
     parser.add_argument(
-        "--repeats", metavar="N", type=whole(1), help="runs a row: their median counts"
+        "--repeats", metavar="N", type=whole(1), help="runs per row, of which the median is shown"
     )
-    parser.add_argument("--quick", action="store_true", help="a tenth of the time, and less exact")
+    parser.add_argument("--quick", action="store_true", help="take a tenth of the time; less exact")
     parser.add_argument(
-        "--scale", metavar="F", type=factor, default=1.0, help="factor on the length of each run"
+        "--scale", metavar="F", type=factor, default=1.0, help="make each run F times as long"
     )
     options = parser.parse(args)
     repeats = options.repeats or (1 if options.quick else 5)
@@ -69,12 +69,12 @@ def main(args: list[str]) -> int:
             raise HostError(f"cannot write --plot {options.plot}: {reason(error)}") from error
     missed = [verdict.name for verdict in held if not verdict.ok]
     if missed:
-        output.complain(f"pyx86emu: missed: {', '.join(missed)}")
+        output.complain(f"pyx86emu: limits not met: {', '.join(missed)}")
     return NOT_MET if missed else OK
 
 
 def _shown(head: str, rows: Iterable[R], say: Say) -> list[R]:
-    """All rows, each said as soon as it is there."""
+    """All rows. Each is printed as soon as it is measured."""
     say(head)
     kept: list[R] = []
     for row in rows:
@@ -96,7 +96,7 @@ def _cpu(repeats: int, scale: float, say: Say) -> Part:
 
 
 def _io(repeats: int, scale: float, say: Say) -> Part:
-    # A million entries are held to the median of eleven pairs.
+    # The limit of the rows with a million entries is for the median of eleven pairs.
     rows = all_rows(scale, max(repeats, 11) if scale >= 1 else repeats, io.IoCases)
     say(bench_doorbell.table(rows))
     return {"rows": bench_doorbell.dicts(rows)}, list(io.verdicts(rows))

@@ -1,4 +1,4 @@
-"""`bench doorbell`: print what each way of ringing costs, beside the figures of 2009."""
+"""`bench doorbell`: print the cost of each way to ring, next to the figures of 2009."""
 
 import json
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def dicts(rows: list[Row]) -> list[dict[str, object]]:
 
 
 def _ratio(row: Row, floor: Row) -> float:
-    """To `write-floor`: what was measured in pairs, else the two medians."""
+    """The rate relative to `write-floor`: as measured in pairs, else from the two medians."""
     measured: float | None = row.extra.get(TO_FLOOR)
     return row.iops / floor.iops if measured is None else measured
 
@@ -43,7 +43,7 @@ def table(rows: list[Row]) -> str:
     return "\n".join([HEAD, *(_line(row, rows[0]) for row in rows)])
 
 
-#: What a row tells elsewhere in its line.
+#: Extra values that a row shows elsewhere in its line, or not at all.
 HIDDEN = ("entries", TO_FLOOR)
 
 HEAD = (
@@ -70,7 +70,7 @@ def _plain(value: object) -> str:
 
 
 def draw(rows: list[Row], path: str) -> None:
-    """Microseconds a ring, logarithmic, ours beside 2009's."""
+    """Draw microseconds per ring, logarithmic, with the figures of 2009."""
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(9, 0.28 * len(rows) + 1.2))

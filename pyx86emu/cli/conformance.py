@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ..tools.conformance import VectorSet
 
 EPILOG = """\
-Each test is one instruction that a real chip executed. It is run three ways: by a single step;
-twice as a cached block; and with an instruction behind it that rewrites its flags unread. A test
-passes if it passes in all of them. "defined" compares the flags that the manual defines, "all"
-every flag.
+Each test is one instruction that a real chip executed. It is run in three ways: by a single step;
+twice as a cached block; and followed by an instruction that rewrites its flags before they are
+read. A test passes if it passes in all of them. "defined" compares the flags that the manual
+defines, "all" compares every flag.
 
 exit statuses: 0 every test passes with defined flags; 8 not all do; 2 usage;
 74 standard output cannot be written; 130 Ctrl-C
@@ -38,7 +38,7 @@ def main(args: list[str]) -> int:
         "--model",
         metavar="M",
         type=model,
-        help="CPU model (default: the chip of the set; 386: the 80486)",
+        help="CPU model (default: the chip of the set; for a 386 set: 80486)",
     )
     forms_help = "only this form, or a regex; may be repeated"
     add("--form", metavar="F", type=_form, action="append", help=forms_help)
@@ -93,7 +93,7 @@ def _add(total: dict[str, int], row: dict[str, int]) -> None:
 def _sets(
     paths: list[Path], chosen: str | None, forms: list[tuple[str, str]]
 ) -> list[tuple[Path, VectorSet, str]]:
-    """Read and choose before anything is run; UsageError says what cannot be done."""
+    """Read all sets and select the tests before any is run. UsageError: what cannot be done."""
     from ..tools.conformance import VectorSet, find_sets
 
     pattern = "|".join(pattern for _, pattern in forms)
@@ -103,7 +103,7 @@ def _sets(
             v = VectorSet.load(path)
             runs_on = chosen or v.model
             if runs_on is None:
-                raise UsageError(f"{path} does not say which chip it is of: name a --model")
+                raise UsageError(f"{path} does not name a known chip: choose a model, --model M")
             if pattern:
                 v = v.select(v.of_forms(pattern).nonzero()[0])
             sets.append((path, v, runs_on))
@@ -111,13 +111,13 @@ def _sets(
         raise UsageError(str(error)) from error
     if not any(len(v) for _, v, _ in sets):
         names = " ".join(name for name, _ in forms)
-        wanted = f"--form {names} matches none" if forms else "there are none"
+        wanted = f"--form {names} matches none" if forms else "the sets are empty"
         raise UsageError(f"no tests: {wanted} (forms are named like 00, F6.7 or 660FA5)")
     return [found for found in sets if len(found[1])]
 
 
 def _form(text: str) -> tuple[str, str]:
-    """A form and its regex. A plain name means itself: the point of F6.7 is a point."""
+    """A form and its regex. A plain name matches only itself: the point in F6.7 is a point."""
     regex(text, 0)
     plain = re.fullmatch(r"[0-9A-Fa-f]+(\.[0-7])?", text)
     return text, re.escape(text.upper()) if plain else f"(?:{text})"

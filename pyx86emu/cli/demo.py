@@ -47,13 +47,13 @@ def signal_all() -> tuple[list[Row], Machine]:
     m.attach(control, port=control.PORT, pull=True)
     m.boot()
     run_pulled(m.vm, m.vcpu)
-    for row in control.rows:  # a device that is served from exits counts them
+    for row in control.rows:  # a device that is served by exits counts them
         row.extra["exits"] = row.count if row.name.startswith("exit-") else 0
     return control.rows, m
 
 
 def table(rows: list[Row]) -> str:
-    """The figures, with those of 2009."""
+    """The rows as text, with the figures of 2009."""
     return "\n".join([HEAD, *map(_line, rows)])
 
 

@@ -1,4 +1,4 @@
-"""Keys of a terminal: read the bytes that it sends for them. Knows names, not scan codes."""
+"""Keys of a terminal: turn the bytes that it sends into names. Knows no scan codes."""
 
 import re
 
@@ -18,7 +18,7 @@ BY_NUMBER = {
 #: The second number is 1 plus these bits.
 MODIFIERS = ((4, "ctrl"), (2, "alt"), (1, "shift"))
 
-# A sequence or a character; one ESC more before either is the Alt key.
+# A sequence or a character. Another ESC before it means the Alt key.
 _KEY = re.compile(
     r"(?P<meta>\x1b(?=\x1b))?\x1b"
     r"(?:\[(?P<numbers>[0-?]*)[ -/]*(?P<end>[@-~])|O(?P<letter>[A-DFHP-S]))"
@@ -31,7 +31,7 @@ _NUMBERS = re.compile(r"([0-9]{0,6})(?:;([0-9]{1,3}))?")
 def names(data: bytes) -> list[str]:
     """What was typed, as names for `keyboard.press`: keys and chords.
 
-    A character that no key types stands for itself. Sequences that are no keys are left out.
+    A character that no key types is its own name. Sequences that mean no key are left out.
 
     >>> names(b"aB\\x1b[A\\x1b[1;5C\\x1bx{\\r\\x03")
     ['a', 'shift+b', 'up', 'ctrl+right', 'alt+x', 'shift+[', 'enter', 'ctrl+c']
@@ -50,7 +50,7 @@ def names(data: bytes) -> list[str]:
 
 
 def _sequence(numbers: str, end: str) -> str | None:
-    """The key of ESC [ numbers end; None: it is no key."""
+    """The name of the key that sends ESC [ numbers end; None if no key does."""
     match = _NUMBERS.fullmatch(numbers)
     if match is None:
         return None

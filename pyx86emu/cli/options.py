@@ -16,7 +16,7 @@ MIB = 1 << 20
 UNITS = {"": MIB, "k": 1 << 10, "m": MIB, "g": 1 << 30}
 #: What QEMU calls standard input and output.
 STDIO = ("stdio", "mon:stdio")
-#: A guest that has been quiet for so many guest seconds may be waiting for a key (--type).
+#: After so many guest seconds without output, the guest may be waiting for a key (--type).
 QUIET = 0.5
 DEFAULT_SHIFT = 7
 LARGEST_SHIFT = 10
@@ -28,12 +28,12 @@ exit statuses: 0 halted for good, or --expect met; odd: the guest's own, by isa-
 the reader of a pipe has gone); 124 timeout or --max-instructions; 130 Ctrl-C,
 Ctrl-], Ctrl-\\, or a signal.
 
-On a terminal the guest's screen is drawn and keys go to the guest; Ctrl-] or Ctrl-C ends it, Ctrl-Z
-suspends it. In a pipe, or with -nographic, standard output is what the guest sends over COM1 and
-port E9h. However a run ends, --screenshot, --json and --write-back still write what they should.
+On a terminal the guest's screen is drawn and keys go to the guest; Ctrl-] or Ctrl-C ends the run,
+Ctrl-Z suspends it. In a pipe, or with -nographic, standard output is what the guest sends over COM1
+and port E9h. --screenshot, --json and --write-back write their output however the run ends.
 """
 
-#: What QEMU has and this machine does not, and what to use.
+#: Options that QEMU has and this machine does not, and what to use instead.
 FOREIGN = {
     "-accel": "there is one way to run a guest, the interpreter: leave it out",
     "-boot": "there is one drive to boot from: give its image, -fda FILE",
@@ -55,7 +55,7 @@ FOREIGN = {
 
 
 def parser() -> Parser:
-    """The options; QEMU's spelling where QEMU has the same."""
+    """The parser of all options. They are spelt as in QEMU where QEMU has the same."""
     p = Parser("run", "Boot a boot sector or a floppy image.", EPILOG, FOREIGN)
     add = p.add_argument
     add("image", nargs="?", metavar="IMAGE", help="boot sector or floppy image")
@@ -85,7 +85,7 @@ def parser() -> Parser:
 
 
 def read(args: Sequence[str]) -> argparse.Namespace:
-    """The options, checked; UsageError says in a sentence what cannot be done."""
+    """The checked options. UsageError: one sentence that says what cannot be done."""
     options = parser().parse(args)
     if options.cpu == "help":
         return options
@@ -107,7 +107,7 @@ def read(args: Sequence[str]) -> argparse.Namespace:
 
 
 def serial_file(options: argparse.Namespace) -> str | None:
-    """The path of `-serial file:PATH`."""
+    """The path of `-serial file:PATH`; None for another `-serial`, or without."""
     where = options.serial or ""
     return where[5:] if where.startswith("file:") else None
 
@@ -130,7 +130,7 @@ def rtc_base(text: str) -> datetime:
     if text in ("utc", "localtime"):
         now = datetime.now(UTC if text == "utc" else None)
         return now.replace(tzinfo=None)
-    # A PC's clock knows two centuries.
+    # A PC's clock has dates from 1900 to 2099.
     pattern = r"(19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2})?"
     try:
         if re.fullmatch(pattern, text):
@@ -169,11 +169,11 @@ def _shift(text: str) -> int:
 def _suboption(option: str, text: str, key: str) -> str:
     name, equals, value = text.partition("=")
     if name != key or not equals or not value:
-        raise UsageError(f"{option} {text}: only {option} {key}=... is understood")
+        raise UsageError(f"{option} {text}: write {option} {key}=VALUE")
     return value
 
 
 def _check_file(option: str, path: str, image: str) -> None:
     check_file(option, path)
     if os.path.exists(path) and os.path.exists(image) and os.path.samefile(path, image):
-        raise UsageError(f"{option} {path}: that is the image, which it would replace")
+        raise UsageError(f"{option} {path}: that would overwrite the disk image, name another file")

@@ -1,6 +1,6 @@
 """Output: write all of it, or say in one sentence why that cannot be done.
 
-Nothing stays in Python's buffers. So nothing can fail once more when Python ends and flushes them.
+Nothing stays in Python's buffers. So there is no second error when Python ends and flushes them.
 """
 
 import os
@@ -16,13 +16,13 @@ class Sink(Protocol):
     """A binary file without a buffer."""
 
     def write(self, data: bytes | memoryview, /) -> int | None:
-        """How much was written; None where the file would block."""
+        """How many bytes were written; None if the file would block."""
 
     def fileno(self) -> int: ...
 
 
 def write_all(sink: Sink, data: bytes) -> None:
-    """Write every byte, in as many writes as it takes; OSError where one fails."""
+    """Write every byte, with as many writes as needed. OSError: a write fails."""
     rest: bytes | memoryview = data
     while (written := sink.write(rest)) != len(rest):
         if written is None:  # another program has made this descriptor non-blocking
@@ -34,25 +34,26 @@ def write_all(sink: Sink, data: bytes) -> None:
 
 
 def send(data: bytes) -> None:
-    """Write the guest's bytes to standard output; HostError says why that cannot be done."""
+    """Write the guest's bytes to standard output. HostError: the reason why that cannot be done."""
     stream = sys.stdout
     if stream is None:
         raise HostError("cannot write to standard output: it is closed")
     try:
         _put(stream, data)
     except BrokenPipeError as error:
-        raise HostError("") from error  # the reader of our output has gone: say nothing
+        raise HostError("") from error  # the reader of the pipe has closed it: print nothing
     except OSError as error:
         raise HostError(f"cannot write to standard output: {reason(error)}") from error
 
 
 def say(text: str = "") -> None:
-    """Write a line, or lines, of text to standard output. What it cannot show becomes "?"."""
+    """Write one or more lines of text to standard output. A character that its encoding lacks is
+    written as "?"."""
     send(_encoded(sys.stdout, text + "\n"))
 
 
 def complain(text: str) -> None:
-    """Write a line to standard error; if that fails, only the exit status says it."""
+    """Write a line to standard error. If that fails, only the exit status shows the error."""
     stream = sys.stderr
     try:
         if stream is not None:
@@ -62,12 +63,12 @@ def complain(text: str) -> None:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """True for a terminal, False for what is closed or something else."""
+    """True for a terminal; False for another file, or one that is closed."""
     return stream is not None and stream.isatty()
 
 
 def printable(text: str) -> bytes:
-    """The text as standard output shows it; one "?" for each character that it cannot show."""
+    """The text in the encoding of standard output, with "?" for each character that it lacks."""
     return _encoded(sys.stdout, text)
 
 
@@ -76,7 +77,7 @@ def _encoded(stream: TextIO | None, text: str) -> bytes:
 
 
 def _put(stream: TextIO, data: bytes) -> None:
-    stream.flush()  # what others printed stands before it
+    stream.flush()  # what other code has printed comes first
     buffer = getattr(stream, "buffer", None)
     if buffer is None:  # a text stream of the program that called us
         stream.write(data.decode(getattr(stream, "encoding", None) or "utf-8", "replace"))
@@ -85,7 +86,8 @@ def _put(stream: TextIO, data: bytes) -> None:
 
 
 def check_file(option: str, path: str) -> None:
-    """UsageError for a file that cannot be written; for use before a long run. Changes nothing."""
+    """Check that a file can be written, before a long run. UsageError: it cannot be. The check
+    changes nothing."""
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
@@ -102,7 +104,7 @@ def check_file(option: str, path: str) -> None:
         if stat.S_ISDIR(mode):
             why = "that is a directory"
         elif stat.S_ISFIFO(mode) and not _is_read(path):
-            why = "that is a FIFO that nobody reads, start its reader first"
+            why = "that is a FIFO without a reader, start its reader first"
         else:
             why = _unwritable(path, os.W_OK)
     if why:
@@ -110,7 +112,7 @@ def check_file(option: str, path: str) -> None:
 
 
 def _is_read(fifo: str) -> bool:
-    """Would opening it not wait?"""
+    """True if the FIFO has a reader, so that opening it does not wait."""
     try:
         os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
     except OSError:
@@ -119,7 +121,7 @@ def _is_read(fifo: str) -> bool:
 
 
 def check_directory(option: str, path: str) -> None:
-    """The same for a directory, which is made later if it is not there."""
+    """The same for a directory. If it does not exist, it is made later."""
     at = os.path.abspath(path)
     while not os.path.lexists(at):
         at = os.path.dirname(at)

@@ -9,9 +9,9 @@ from .status import UsageError
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse that refuses by UsageError, takes no abbreviations and prints what can be printed.
+    """argparse that raises UsageError, takes no abbreviations and writes its help by `output`.
 
-    `foreign` has options of other programs (QEMU) and what to use here.
+    `foreign`: options of other programs (QEMU), each with what to use here.
     """
 
     def __init__(
@@ -32,23 +32,23 @@ class Parser(argparse.ArgumentParser):
         )
 
     def add_argument(self, *args: Any, **kwargs: Any) -> argparse.Action:
-        """As argparse's; the names are kept for `parse`."""
+        """As in argparse; `parse` also needs the names."""
         action = super().add_argument(*args, **kwargs)
         self.known.update(dict.fromkeys(action.option_strings, action))
         return action
 
     def parse(self, args: Sequence[str]) -> argparse.Namespace:
-        """The options of a command line; UsageError names the word that is wrong."""
+        """The options of a command line. UsageError: names the wrong word."""
         options, rest = self.parse_known_args(self._whole_names(args))
         if rest:
             raise UsageError(f"one argument too many: {rest[0]!r}{self._hint}")
         return options
 
     def _whole_names(self, args: Sequence[str]) -> list[str]:
-        """The same words with each value joined to its option: then argparse guesses nothing.
+        """The same words, with each value joined to its option.
 
-        It takes -hda for -h with a value, -disp for any option that begins so, and a value that
-        begins with a dash for an option.
+        Otherwise argparse guesses: -hda would be -h with a value, -disp any option that begins so,
+        and a value that begins with a dash an option.
         """
         words = list(args)
         result: list[str] = []
@@ -90,7 +90,7 @@ class Parser(argparse.ArgumentParser):
         return f": `{self.prog} --help` lists the options"
 
     def print_help(self, file: object = None) -> None:
-        """Write the help to standard output, as all that is written there."""
+        """Write the help to standard output, by `output` as all other text."""
         output.send(output.printable(self.format_help()))
 
     def error(self, message: str) -> NoReturn:

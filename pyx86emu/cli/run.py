@@ -1,4 +1,4 @@
-"""`run IMAGE`: boot an image, show what it shows, end with a status that tells how it went."""
+"""`run IMAGE`: boot an image, show its output, end with a status that says how the run ended."""
 
 import argparse
 import json
@@ -36,15 +36,15 @@ from .status import (
 if TYPE_CHECKING:
     from .. import Exit
 
-#: Guest seconds when nobody watches: output is piped.
+#: The default --timeout in guest seconds when the output is piped.
 PIPED_TIMEOUT = 60.0
-#: --type starts when the guest has been quiet for QUIET guest seconds, or at this one.
+#: --type starts after QUIET guest seconds without output, or at this guest second at the latest.
 TYPE_AT_LAST = 10.0
 
 
 @contextmanager
 def open_disk(options: argparse.Namespace) -> Iterator[Disk]:
-    """The image, or the sentence that says why not; also why changes cannot be written back."""
+    """The open image. UsageError: it cannot be opened. HostError: changes cannot be written."""
     try:
         disk = Disk(options.image, write_back=options.write_back)
     except OSError as error:
@@ -60,7 +60,7 @@ def open_disk(options: argparse.Namespace) -> Iterator[Disk]:
 
 
 def _close(disk: Disk) -> None:
-    """Write changes back, if that was asked for; HostError says how many are lost."""
+    """Close the image; --write-back writes changes first. HostError says how many are lost."""
     try:
         disk.close()
     except (OSError, DiskError) as error:
@@ -92,7 +92,7 @@ def make_machine(
 
 
 class Outputs:
-    """Where guest text goes, as it comes."""
+    """Where guest text goes, at the moment when it is sent."""
 
     def __init__(self, options: argparse.Namespace, on_terminal: bool) -> None:
         self.to_stdout = not options.json and not on_terminal
@@ -104,7 +104,7 @@ class Outputs:
             raise UsageError(f"-serial {options.serial}: {reason(error)}") from error
 
     def connect(self, m: Machine) -> None:
-        """Copy what the guest sends; the machine keeps its own record."""
+        """Copy what the guest sends. The machine also keeps it in its logs."""
         record = m.uart.output
         assert record is not None
 
@@ -185,7 +185,7 @@ def main(args: list[str]) -> int:
 
 
 def _keys(text: str | None, m: Machine) -> str:
-    """The text of --type, checked before the guest starts."""
+    """The text of --type, checked before the guest starts. UsageError: no key types some of it."""
     if not text:
         return ""
     keys = text.replace("\\n", "\n").replace("\\t", "\t").replace("\\e", "\x1b")
@@ -198,7 +198,7 @@ def _keys(text: str | None, m: Machine) -> str:
 
 
 def _outcome(m: Machine, options: argparse.Namespace, keys: str, terminal: bool) -> Outcome:
-    """Run to the end; what ends it from outside is an outcome too, so that results are written."""
+    """Run to the end. A signal or a host error is an outcome too, so results are still written."""
     try:
         if terminal:
             from .terminal import ScreenTerminal
@@ -248,7 +248,8 @@ def limits_of(m: Machine, options: argparse.Namespace) -> Limits:
 
 
 def wait_for_quiet(m: Machine, limits: Limits) -> "Exit":
-    """Run until the guest has nothing more to say and so may be waiting for a key."""
+    """Run until the guest has sent and drawn nothing for QUIET guest seconds, so that it may be
+    waiting for a key; at most until TYPE_AT_LAST."""
     seen, since = None, m.time
     while True:
         exit = limits.run(0.05)
@@ -262,7 +263,7 @@ def wait_for_quiet(m: Machine, limits: Limits) -> "Exit":
 
 
 def exit_status(m: Machine, exit: "Exit", expecting: bool) -> int:
-    """The process's status for the way in which a run ended."""
+    """The exit status of the process, from the way in which the run ended."""
     if exit.reason is ExitReason.MATCH:
         return OK
     if m.exit_status is not None:
@@ -277,7 +278,7 @@ def exit_status(m: Machine, exit: "Exit", expecting: bool) -> int:
 
 
 def _explain(m: Machine, outcome: Outcome, options: argparse.Namespace) -> None:
-    """One sentence on standard error where something did not go as asked."""
+    """Write one sentence to standard error if the run did not end as asked."""
     status, text = outcome.status, outcome.message
     where = f"at {outcome.cs:04x}:{outcome.ip:04x}, {m.time:.3f} guest seconds"
     if status == NOT_MET:
@@ -287,7 +288,7 @@ def _explain(m: Machine, outcome: Outcome, options: argparse.Namespace) -> None:
     elif status == SHUTDOWN:
         text = f"the machine shut down: triple fault, or reset with -no-reboot ({where})"
     elif status == TIMEOUT:
-        text = f"stopped, time is up ({where}): give more with --timeout, --wall or the like"
+        text = f"stopped, time is up ({where}): raise --timeout, --wall or --max-instructions"
     elif status == INTERRUPTED:
         text = f"{text} ({where})"
     elif status != HOST:
@@ -297,7 +298,7 @@ def _explain(m: Machine, outcome: Outcome, options: argparse.Namespace) -> None:
 
 
 def _screenshot(m: Machine, path: str, outcome: Outcome) -> Outcome:
-    """Save the screen; the result has the status."""
+    """Save the screen. The returned outcome has status HOST if that fails."""
     try:
         m.screen.save(path)
     except OSError as error:
@@ -311,7 +312,7 @@ def _failed(outcome: Outcome, text: str) -> Outcome:
 
 
 def report(m: Machine, outcome: Outcome, changed: int, wall: float) -> dict[str, Any]:
-    """What `--json` prints. `changed`: of the disk, which is closed by now."""
+    """What `--json` prints. `changed`: sectors of the disk, since the disk is closed by now."""
     return {
         **outcome._asdict(),
         "wall_seconds": round(wall, 6),

@@ -1,26 +1,26 @@
-"""Signals that end a run: the first one unwinds it, and what was asked for is still written."""
+"""Signals that end a run: raise an exception at the first, so that results are still written."""
 
 import signal
 import threading
 from types import FrameType
 
-#: Ctrl-C, Ctrl-\, `kill`, a terminal that has gone.
+#: Ctrl-C, Ctrl-\, `kill`, a terminal that was closed.
 ENDING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 3
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user or a signal ended the run; the text says how."""
+    """The user or a signal ended the run; the message says how."""
 
 
 class Ending:
-    """A context in which the first ending signal raises Interrupted, and each one after `again()`.
+    """A context manager in which the first signal of ENDING raises Interrupted.
 
-    The next PATIENCE of them change nothing, so that the terminal is given back and files are
-    closed; one more raises again, for what hangs.
+    The next PATIENCE signals change nothing, so that the terminal is restored and files are closed.
+    One more raises again, in case that hangs. After `again()`, the next signal raises.
 
-    A signal that was ignored when the program started stays ignored, as nohup and a shell's
-    background jobs want it. Outside the main thread, where no handler can be set, it does nothing.
+    A signal that was ignored when the program started stays ignored: nohup and background jobs of a
+    shell need that. Outside the main thread no handler can be set, so the context does nothing.
     """
 
     def __init__(self) -> None:
@@ -39,11 +39,11 @@ class Ending:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def again(self) -> None:
-        """The run has been unwound: the next signal ends what has still to be written."""
+        """The run has ended. The next signal raises, and so ends the writing of results."""
         self._ignored = 0
 
     def no_more(self) -> None:
-        """From now on the next signals change nothing: files are closed, which takes no time."""
+        """Only files are left to close, which is quick: the next PATIENCE signals do nothing."""
         self._ignored = PATIENCE
 
     def _heard(self, number: int, frame: FrameType | None) -> None:

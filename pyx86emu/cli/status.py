@@ -1,4 +1,4 @@
-"""Exit statuses and refusals. Odd statuses are the guest's (isa-debug-exit), even ones ours."""
+"""Exit statuses and errors: end a command. Odd statuses are the guest's (isa-debug-exit)."""
 
 OK = 0
 USAGE = 2
@@ -12,13 +12,14 @@ INTERRUPTED = 130
 
 
 class UsageError(Exception):
-    """What the user typed cannot be done; the message is one sentence that says what can."""
+    """What the user typed cannot be done. The message is one sentence that says what can."""
 
 
 class HostError(Exception):
-    """What the host did not do: write, read, give memory. One sentence; empty: say nothing."""
+    """The host failed to write, read or give memory. The message is one sentence; if it is empty,
+    nothing is printed."""
 
 
 def reason(error: OSError) -> str:
-    """Why the operating system refused, without Python's "[Errno ...]"."""
+    """The operating system's reason, without Python's "[Errno ...]"."""
     return error.strerror or str(error)

@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 FRAME = 1 / 30
 QUIT = 0x1D  # Ctrl-]
-#: The PC's colours count blue first, ANSI's red.
+#: ANSI numbers of the PC's colours. Bit 0 is blue on the PC and red in ANSI.
 ANSI = (0, 4, 2, 6, 1, 5, 3, 7)
 
 
 def leave_if_asked(data: bytes) -> None:
-    """Interrupted if Ctrl-] was typed."""
+    """Raise Interrupted if Ctrl-] was typed."""
     if QUIT in data:
         raise Interrupted("ended by Ctrl-]")
 
 
 class ScreenTerminal:
-    """The guest's text screen on ours."""
+    """The guest's text screen, drawn on the user's terminal."""
 
-    #: The terminal's second screen, so that what stood on the first comes back.
+    #: Switch to the terminal's second screen; HIDDEN brings the first one back as it was.
     SHOWN = "\x1b[?1049h\x1b[0m\x1b[2J"
     HIDDEN = "\x1b[0m\x1b[?25h\x1b[?1049l"
 
@@ -42,7 +42,7 @@ class ScreenTerminal:
         self.cursor: tuple[int, int] | None = None
 
     def run(self, limits: Limits, keys: str) -> "Exit":
-        """Run until the guest or a limit ends it; then leave the last screen on the terminal."""
+        """Run until the guest or a limit ends the run. Then print the last screen."""
         m = self.m
         with tty.Tty(self.SHOWN, self.HIDDEN, self.redraw) as terminal:
             while True:
@@ -59,7 +59,7 @@ class ScreenTerminal:
         return exit
 
     def take_keys(self, data: bytes | None) -> None:
-        """Type what came from the terminal."""
+        """Give the guest the keys that were typed on the terminal."""
         if not data:
             return
         leave_if_asked(data)
@@ -70,12 +70,12 @@ class ScreenTerminal:
                 output.send(b"\a")  # no such key on a PC keyboard
 
     def redraw(self) -> None:
-        """Forget what the terminal shows: draw all of it."""
+        """Draw the whole screen again, whatever the terminal shows."""
         self.shape = ()
         self.draw()
 
     def draw(self) -> None:
-        """Send the rows that have changed; all of them to a terminal that was resized."""
+        """Send the rows that have changed, or all rows after the terminal was resized."""
         screen = self.m.screen
         commands = []
         columns, lines = tty.size()
@@ -104,7 +104,7 @@ class ScreenTerminal:
 
 
 def ansi_row(row: bytes) -> str:
-    """One row of characters and attributes, with colours."""
+    """One row of characters and attributes as text with ANSI colours."""
     output = []
     colour = -1
     for char, attribute in zip(row[::2], row[1::2], strict=True):
@@ -117,13 +117,13 @@ def ansi_row(row: bytes) -> str:
 
 
 class SerialTerminal:
-    """Standard input goes to COM1; what COM1 sends is on standard output already."""
+    """Standard input goes to COM1. What COM1 sends goes to standard output by `run.Outputs`."""
 
     def __init__(self, m: Machine) -> None:
         self.m = m
 
     def run(self, limits: Limits, keys: str) -> "Exit":
-        """Run until the guest or a limit ends it."""
+        """Run until the guest or a limit ends the run."""
         m = self.m
         open_input = True
         with tty.Tty() as terminal:

@@ -1,4 +1,4 @@
-"""The terminal as a device: set it, restore it, stop and go on, read keys, know its size."""
+"""The terminal as a device: set and restore it, suspend and continue, read keys, give its size."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ from types import FrameType
 from . import output
 from .status import HostError, reason
 
-#: A terminal that does not say how large it is (a serial line, `stty rows 0`) is taken for a VT100.
+#: The size of a VT100, for a terminal that reports no size (a serial line, `stty rows 0`).
 COLUMNS, LINES = 80, 24
 
 
@@ -28,10 +28,10 @@ def size() -> tuple[int, int]:
 
 
 class Tty:
-    """A context with keys one by one and unechoed; Ctrl-C, Ctrl-Z and Ctrl-\\ still are signals.
+    """A context manager: keys arrive at once and without echo; Ctrl-C, Ctrl-Z, Ctrl-\\ are signals.
 
-    `shown` is drawn when the context is entered, and again after Ctrl-Z and `fg`; `hidden` when it
-    is left, for whatever reason. Where standard input is no terminal, only these two are drawn.
+    `shown` is written on entry, and again after Ctrl-Z and `fg`. `hidden` is written on exit, also
+    after an exception. If standard input is not a terminal, only these two are written.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Tty:
         self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> "Tty":
-        # A terminal that has gone gives no attributes.
+        # A terminal that was closed has no attributes.
         with suppress(termios.error):
             if self._fd >= 0:
                 self._attributes = termios.tcgetattr(self._fd)
@@ -67,22 +67,22 @@ class Tty:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def look(self) -> None:
-        """Do what Ctrl-Z or `fg` asked for. Called at each frame: a handler must not draw."""
+        """Do what Ctrl-Z or `fg` asked for. Called at each frame, as a handler must not draw."""
         if self._asked is None:
             return
         self._give_back()
         if self._asked == signal.SIGTSTP:
             handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGTSTP)  # here we stop, until SIGCONT
+            os.kill(os.getpid(), signal.SIGTSTP)  # the process stops here until SIGCONT
             signal.signal(signal.SIGTSTP, handler)
-        # After SIGSTOP the terminal was not given back, and may show anything.
+        # After SIGSTOP the terminal was not restored and may show anything: set and draw all again.
         self._asked = None
         self._take()
         if self.redraw is not None:
             self.redraw()
 
     def read(self) -> bytes | None:
-        """What was typed, without waiting for it; None at the end of the input."""
+        """What was typed so far, without waiting; None at the end of the input."""
         if sys.stdin is None:
             return None
         fd = sys.stdin.fileno()
@@ -93,9 +93,9 @@ class Tty:
         try:
             return os.read(fd, 4096) or None
         except BlockingIOError:
-            return b""  # another process was faster
+            return b""  # another process has read it first
         except OSError as error:
-            if error.errno == errno.EIO:  # the terminal has gone, or we are in the background
+            if error.errno == errno.EIO:  # the terminal was closed, or this is a background process
                 return None
             raise HostError(f"cannot read standard input: {reason(error)}") from error
 
@@ -109,7 +109,7 @@ class Tty:
             assert isinstance(raw[0], int) and isinstance(raw[3], int)
             raw[0] &= ~(termios.ICRNL | termios.IXON)
             raw[3] &= ~(termios.ICANON | termios.ECHO)
-            # First, before anything is drawn: it stops us here while we are in the background.
+            # Before anything is written: this call stops the process while it is in the background.
             self._set(raw)
         if self.shown:
             output.send(self.shown)
@@ -117,7 +117,7 @@ class Tty:
     def _give_back(self) -> None:
         if self._attributes is not None:
             self._set(self._attributes)
-        # If it cannot be drawn, nothing else can be done for it.
+        # If it cannot be written, nothing else can be done.
         with suppress(HostError):
             if self.hidden:
                 output.send(self.hidden)
@@ -128,5 +128,5 @@ class Tty:
                 termios.tcsetattr(self._fd, termios.TCSANOW, attributes)  # type: ignore[arg-type]
                 return
             except termios.error as error:
-                if error.args[0] != errno.EINTR:  # a terminal that has gone needs nothing
+                if error.args[0] != errno.EINTR:  # a terminal that was closed needs nothing
                     return

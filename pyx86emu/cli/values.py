@@ -1,6 +1,6 @@
-"""Values that are typed: one reader for each kind. Each takes what its refusal says, no more.
+"""Values of options: read and check each kind. A reader takes exactly what its error says.
 
-`int`, `float` and `\\d` also take digits of other scripts, "1_000", " 5", "nan" and "1e400".
+`int`, `float` and `\\d` would take more: digits of other scripts, "1_000", " 5", "nan", "1e400".
 """
 
 import re
@@ -14,7 +14,7 @@ DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
 
 
 def whole(low: int = 0, high: int = 10**18 - 1) -> Callable[[str], int]:
-    """A reader of whole numbers from `low` to `high`.
+    """A reader of whole numbers from `low` to `high`. Every reader raises ArgumentTypeError.
 
     >>> whole()("640"), whole(high=10)("7")
     (640, 7)
@@ -50,7 +50,7 @@ def factor(text: str) -> float:
 
 
 def model(text: str) -> str:
-    """A CPU model, by its name in MODELS."""
+    """A CPU model, by its name in MODELS or an alias."""
     try:
         return models.canonical(text)
     except ValueError as error:
@@ -58,7 +58,7 @@ def model(text: str) -> str:
 
 
 def regex(text: str, flags: int = re.M | re.S) -> re.Pattern[str]:
-    """A regular expression for what is on a screen: many lines, and a dot is any character."""
+    """A regular expression for the text of a screen: multi-line, and a dot matches line ends."""
     try:
         return re.compile(text, flags)
     except (re.error, RecursionError, OverflowError) as error:

@@ -1,4 +1,4 @@
-/* What Cython cannot say: the tail call, unaligned memory, atomics. Nothing here knows x86. */
+/* The host's C lives here, where Cython has no words: tail calls, unaligned memory, atomics. It does not know x86. */
 #ifndef PYX86EMU_HOST_H
 #define PYX86EMU_HOST_H
 #include <stdint.h>
@@ -9,24 +9,25 @@
 #error "pyx86emu needs a little-endian host: registers are views of one another"
 #endif
 
-/* GO: continue with another op. A sibling call, or a return to the trampoline where the
-   compiler cannot promise one (-O0, -O1, sanitizers, coverage). */
+/* GO: continue with another op. A handler returns GO(c, nx), which the compiler turns into a jump
+   to the next handler (a sibling call). Where the compiler does not promise that (-O0, -O1,
+   sanitizers, coverage), GO returns the op to the loop trampoline() in run.pxi. */
 #ifdef NO_TAIL_CALLS
 #define GO(c, nx) (nx)
 #else
 #define GO(c, nx) ((nx)->fn((c), (nx)))
 #endif
 
-/* Bytes on both sides of a slot's memory that nobody may touch. Only in a test build: they cost a
-   slot two more mappings. */
+/* Bytes before and after a slot's memory that no access is allowed to touch. Only in a test build:
+   they cost two more mappings per slot. */
 #ifdef GUARD_PAGES
 #define GUARD 4096
 #else
 #define GUARD 0
 #endif
 
-/* Op slots in a chunk of a vCPU's pool of blocks, and chunks. Few in a test build, where every test
-   fills it. */
+/* Op slots in one chunk of memory for blocks, and the number of chunks a vCPU may have. A test build
+   has few, so that tests fill them. */
 #ifdef SMALL_POOL
 #define CHUNK 128
 #define MAX_CHUNKS 3
@@ -35,13 +36,14 @@
 #define MAX_CHUNKS 256
 #endif
 
-/* For the compiler: slow paths go to the end of a handler, and their registers are saved there. */
+/* Says that x is most often false. The compiler then moves the slow path to the end of the handler,
+   and saves registers only there. */
 #define RARELY(x) __builtin_expect(!!(x), 0)
 
-/* For the compiler: the address of something, so that tests of it against 0 fall away. */
+/* Says that p is not 0. The compiler then drops later tests of p against 0. */
 static inline uintptr_t THERE(uintptr_t p) { if (!p) __builtin_unreachable(); return p; }
 
-#define LOAD_FAILED (1ULL << 63) /* a load that did not happen: go on at c->go */
+#define LOAD_FAILED (1ULL << 63) /* a load failed: the handler returns c->run.go */
 
 #define FOREVER UINT64_MAX /* a time or a count that never comes */
 
@@ -50,19 +52,27 @@ static inline uint32_t get32(uintptr_t p) { uint32_t v; memcpy(&v, (void *)p, 4)
 static inline void put16(uintptr_t p, uint32_t v) { uint16_t w = (uint16_t)v; memcpy((void *)p, &w, 2); }
 static inline void put32(uintptr_t p, uint32_t v) { memcpy((void *)p, &v, 4); }
 
-static inline uint32_t at_or32(uint32_t *p, uint32_t v) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }
-static inline uint32_t at_swap32(uint32_t *p, uint32_t v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
+/* Words that several threads read and write. All of these are in one order for all threads, but for load and
+   publish: whoever loads what was published sees what was stored before, and no more is promised. */
+static inline uint64_t at_load64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void at_publish64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static inline uint32_t at_get32(uint32_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
-static inline void at_put32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
 static inline uint64_t at_get64(uint64_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
+static inline void at_put32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
 static inline void at_put64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
-static inline uint64_t at_add64(uint64_t *p, uint64_t v) { return __atomic_add_fetch(p, v, __ATOMIC_SEQ_CST); }
+/* These return what was there before. */
+static inline uint32_t at_swap32(uint32_t *p, uint32_t v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
+static inline uint64_t at_swap64(uint64_t *p, uint64_t v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
+static inline uint32_t at_add32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); }
+static inline uint64_t at_add64(uint64_t *p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); }
+static inline uint32_t at_or32(uint32_t *p, uint32_t v) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }
 static inline uint64_t at_or64(uint64_t *p, uint64_t v) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }
 static inline uint64_t at_and64(uint64_t *p, uint64_t v) { return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST); }
+/* The floor of a vCPU is read at each block entry, where order does not matter. */
 static inline void at_put_floor(int64_t *p, int64_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
 static inline int64_t at_get_floor(int64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 static inline void at_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-/* p is aligned to size */
+/* Compare and swap; p is aligned to size. Returns 0 if the memory did not hold `old`. */
 static inline int at_cas(uintptr_t p, uint32_t old, uint32_t v, int size)
 {
     uint8_t o8 = (uint8_t)old;
@@ -74,7 +84,7 @@ static inline int at_cas(uintptr_t p, uint32_t old, uint32_t v, int size)
     return __atomic_compare_exchange_n((uint32_t *)p, &old, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-/* The number of the lowest 1; there is one. */
+/* The number of the lowest bit that is 1; v is not 0. */
 static inline int lowest_one(uint32_t v) { return __builtin_ctz(v); }
 
 /* The upper half of a product. */
@@ -86,17 +96,4 @@ static inline int64_t host_ns(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
-
-
-/* ioeventfd */
-#ifndef PYX86EMU_IO_WORDS
-#define PYX86EMU_IO_WORDS
-#include <stdint.h>
-static inline uint64_t io_load(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-static inline void io_publish(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-static inline uint64_t io_fetch_add(uint64_t *p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
-static inline uint32_t io_fetch_add32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
-static inline uint64_t io_exchange(uint64_t *p, uint64_t v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
-#endif
-/* end of ioeventfd */
 #endif

@@ -1,5 +1,5 @@
-# Observers of a running guest will live here: block, access and interrupt events, in C buffers of a fixed size.
+# Observers of a running guest will live here: they record blocks, accesses and interrupts in C buffers of a fixed size.
 #
-# Nothing yet. They will be switched on by a mask in the vCPU: while it is set, decoded blocks begin with an op that
-# reports (cpu/decode asks for it), and the pages of a watchpoint are closed in the tables of base/granules, so that
-# only accesses to them take the long way. While it is 0 no op does anything for them.
+# The file is empty so far. A mask in the vCPU will switch observers on. While it is set, a decoded block begins with an
+# op that records it (cpu/decode emits the op), and the pages of a watchpoint have 0 in the tables of base/granules, so
+# that only accesses to these pages take the slow path. While the mask is 0, observers cost no op anything.

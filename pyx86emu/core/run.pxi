@@ -1,22 +1,29 @@
-# The run loop: slices, what is due between them, and why a run ends.
+# The run loop lives here: it runs slices, does what is due between them, and says why a run ends.
+#
+# Each turn of run_core() does one thing and then starts again: serve a request, deliver an interrupt, wait in HLT,
+# execute one instruction, or run a slice. A slice runs decoded blocks: begin() sets c.run.left, trampoline() runs ops,
+# and finish_slice() adds what was executed to c.run.retired. A block that is longer than the rest of the slice is not
+# entered; its instructions are executed one by one (step_one). So every stop is exact.
 
 cdef enum:
-    SLICE = 4096                 # instructions; also the longest delay of an added-up ring
+    SLICE = 4096                 # instructions; also the longest time that a counted ring waits
 
 cdef Op* step_end(CPU* c, Op* o) noexcept nogil:
-    """After an instruction that is run by itself."""
+    """The last op of an instruction that is executed by itself."""
     c.arch.ip = o.fip
     return NULL
 
 
 cdef inline void trampoline(CPU* c, Op* o) noexcept nogil:
+    """Execute ops until one leaves its block. With tail calls (GO in host.h) this loop makes one turn for many ops."""
     while o != NULL:
         o = o.fn(c, o)
 
 
 cdef uintptr_t* code_as_asked(CPU* c) noexcept nogil:
-    """A table of memory where the instruction at CS:IP is as it was when it asked a device; the caller frees it. NULL:
-    it is so anyway (or no memory is left)."""
+    """An instruction has read a device and is executed again to use the answer, but the device may have overwritten it.
+    Returns a memory table in which the bytes at CS:IP are those from before the read; the caller frees it. NULL: they
+    have not changed, or no memory is left."""
     cdef uint32_t pa, g
     cdef uint32_t granule[3]
     cdef uintptr_t* table
@@ -40,7 +47,7 @@ cdef uintptr_t* code_as_asked(CPU* c) noexcept nogil:
         k = 0
         while k < n and granule[k] != g:
             k += 1
-        if k == n:                               # 16 bytes lie in three granules at most, if the segment wraps
+        if k == n:                               # a granule that is not copied yet; at most 3, if the segment wraps
             bytes_ = <uint8_t*>table + sizeof(c.vm.mem.rd) + n * 256
             memset(bytes_, 0, 256)
             if c.run.ram[g]:
@@ -53,7 +60,8 @@ cdef uintptr_t* code_as_asked(CPU* c) noexcept nogil:
 
 
 cdef void step_one(CPU* c) noexcept nogil:
-    """One instruction (one iteration of a REP), uncached. The raised floor keeps it from entering a block."""
+    """Execute one instruction (one iteration of a REP) that is decoded for this only. The floor is raised meanwhile, so
+    that a jump does not enter a block."""
     cdef Dec d
     cdef Op* first = c.blocks.scratch + 1
     cdef Op* o
@@ -69,7 +77,7 @@ cdef void step_one(CPU* c) noexcept nogil:
         if kept != NULL:
             d.ram = kept
     d.o = first
-    d.room = 9                                   # of 10: a header goes before
+    d.room = 9                                   # of 10 slots: the first is for a block header
     d.base = c.arch.sb[CS]
     d.ip = c.arch.ip
     d.seg = -1
@@ -94,13 +102,13 @@ cdef void step_one(CPU* c) noexcept nogil:
     c.run.stepping = 0
     finish_slice(c)
     if carried and c.events.rep_left == c.run.retired:
-        c.events.carry = 1                              # for its next iteration
+        c.events.carry = 1                              # the next iteration needs the same prefixes
     if d.ip == 0x10000 and c.arch.ip == 0 and not d.jumps and not c.m.wraps and not c.events.no_trap:
-        c.arch.ip = 0x10000                           # off the end of the segment: the next fetch faults
+        c.arch.ip = 0x10000                           # beyond the end of the segment: the next fetch faults
 
 
 cdef inline uint64_t ticks_until(CPU* c, uint64_t now, uint64_t deadline) noexcept nogil:
-    """Instructions from now to the first one at or after `deadline`."""
+    """How many instructions until guest time is at or after `deadline`."""
     if deadline <= now:
         return 0
     if deadline == FOREVER:
@@ -133,7 +141,8 @@ cdef int acknowledge(CPU* c) noexcept nogil:
 
 
 cdef void requests(CPU* c) noexcept nogil:
-    """What other threads asked for. The floor goes down before the word is taken, so that none is lost."""
+    """Serve the requests of other threads. The floor is lowered first and the bits are taken after that, so that a
+    request which comes in between raises the floor again and is not lost."""
     cdef uint32_t asked
     if at_get_floor(&c.run.floor):
         at_put_floor(&c.run.floor, 0)
@@ -156,7 +165,7 @@ cdef void requests(CPU* c) noexcept nogil:
 
 
 cdef bint wait_for_event(CPU* c, uint64_t ns) noexcept nogil:
-    """HLT: sleep until another thread asks for something, at most `ns` host nanoseconds."""
+    """HLT: wait outside until another thread makes a request, at most `ns` host nanoseconds."""
     cdef timespec until = host_time_in(ns)
     go_outside(c)
     let_gil_go(c)
@@ -171,7 +180,8 @@ cdef bint wait_for_event(CPU* c, uint64_t ns) noexcept nogil:
 
 
 cdef bint someone_may_wake(CPU* c) noexcept nogil:
-    """A halted vCPU: can anything outside end its HLT? With IF=0 no irqfd can."""
+    """Can another thread end the HLT of this vCPU? An irqfd can if IF is set; another vCPU can if it is in run() and is
+    not asleep itself."""
     cdef int i
     if c.vm.waiters and c.arch.rest & F_IF:
         return 1
@@ -183,8 +193,8 @@ cdef bint someone_may_wake(CPU* c) noexcept nogil:
 
 
 cdef uint64_t sleep_in_hlt(CPU* c, uint64_t now, uint64_t until, uint64_t most) noexcept nogil:
-    """A halted vCPU: jump to the next event, wait for it, or find that there is none. Returns the host ns it waited:
-    about `most` at most, and not beyond c.run.wall."""
+    """HLT: let guest time jump to the next event, or wait for it. If there can be none, c.run.why becomes EXIT_HLT.
+    Returns the host ns that it waited: about `most` at most, and not beyond c.run.wall."""
     cdef uint64_t next_ = next_deadline(c), ns
     cdef int64_t began
     if not c.vm.irqchip_on:
@@ -207,7 +217,7 @@ cdef uint64_t sleep_in_hlt(CPU* c, uint64_t now, uint64_t until, uint64_t most) 
     if not c.vm.host_clock and c.no == 0 and next_ != FOREVER:
         c.run.idle += ticks_until(c, now, next_)
         return 0
-    if c.vm.host_clock and next_ <= now:         # due: the next turn serves it
+    if c.vm.host_clock and next_ <= now:         # it is due: the next turn of the run loop serves it
         at_put32(&c.threads.asleep, 0)
         return 0
     began = host_ns()
@@ -228,13 +238,14 @@ cdef inline bint first_runs(CPU* c) noexcept nogil:
 
 
 cdef inline uint64_t budget_ns(CPU* c, uint64_t left) noexcept nogil:
-    """Host ns that a halted vCPU may wait instead of `left` instructions. Waiting costs budget at the rate of guest
-    time, so that a limit on instructions always ends run()."""
+    """How many host ns a halted vCPU may wait instead of executing `left` instructions. One host ns of waiting costs as
+    much budget as one ns of guest time. So a limit on instructions always ends run()."""
     return left << c.vm.shift if left < 1ULL << 40 else FOREVER
 
 
 cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
-    """Run until c.run.why says why not, or exits are queued. `limit`: retired count; `until`: guest ns."""
+    """Run until c.run.why has a reason to stop, or exits are queued. `limit`: stop when so many instructions are
+    retired; `until`: stop at this guest time, in ns."""
     cdef uint64_t now, span, next_, signals = 0, turns = 0, jumps = 0, waited = 0, room
     cdef uint64_t began = c.run.retired, most = limit - began, soon = min(until, c.run.look)
     cdef Op* o
@@ -253,13 +264,13 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if late(c) and (completed or not (c.reads.pending or c.reads.finish)):
             c.run.why = EXIT_DEADLINE
             break
-        if c.reads.pending or c.reads.finish:                # an instruction is half done: before anything else
+        if c.reads.pending or c.reads.finish:    # an instruction is half done: finish it before anything else
             completed = 1
-            if c.debug.due:                      # an element of a batch has been stepped
+            if c.debug.due:                      # an element of a REP INS batch has been stored
                 c.debug.due = 0
                 c.run.why = EXIT_DEBUG
                 break
-            if c.reads.ins_pos and c.run.retired >= limit: # but a batch of REP INS may take several budgets
+            if c.reads.ins_pos and c.run.retired >= limit:  # a batch of REP INS may take several budgets
                 c.run.why = EXIT_INTR if c.threads.kicked else EXIT_BUDGET
                 c.threads.kicked = 0
                 break
@@ -273,7 +284,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
                 c.reads.refetch = refetch
                 trap_step(c)
                 if not (c.reads.pending or c.reads.finish):
-                    forget_batch(c)              # a fault may have cut it short
+                    forget_batch(c)              # of REP INS: a fault may have ended it early
                 if c.debug.singlestep and (c.run.retired != next_ or not (c.reads.pending or c.reads.finish)):
                     debug_stop(c)
             continue
@@ -290,9 +301,9 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             break
         now = clock_now(c)
         if c.no == 0:
-            io_publish(&c.vm.ticks, now >> c.vm.shift)
+            at_publish64(&c.vm.ticks, now >> c.vm.shift)
         elif not c.vm.host_clock and not first_runs(c):
-            # Guest time stands still. What this vCPU does itself counts, or a limit would never come.
+            # Guest time stands still. So what this vCPU itself does counts as time, or `until` would never be reached.
             if alone == FOREVER:
                 alone = now
             now = max(now, alone + (c.run.retired - began << c.vm.shift) + waited)
@@ -307,10 +318,10 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if now >= soon and (now >= until or not (c.events.halted and c.run.retired == began and not stirred)):
             c.run.why = EXIT_DEADLINE
             break
-        served = 0                               # a timer that always asks for "now" must not stop the guest
+        served = 0                               # a timer that is always due at once must not stop the guest
         turns += 1
         if turns & 15 == 0 and <uint64_t>host_ns() > signals:
-            if signals:                          # about every 5 ms: Ctrl-C, and others may have the GIL
+            if signals:                          # about every 5 ms: handle Ctrl-C, and release the GIL
                 go_outside(c)
                 let_gil_go(c)
                 check_signals(c)
@@ -329,7 +340,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         lines = line_up(c)
         if interruptible and c.arch.rest & F_IF:
             if c.events.intr_window:
-                c.run.why = EXIT_IRQ_WINDOW
+                c.run.why = EXIT_IRQ_WINDOW_OPEN
                 break
             if c.events.inject >= 0 or lines:
                 if c.events.inject >= 0:
@@ -342,12 +353,12 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         if c.events.halted:
             if not (c.debug.singlestep and not c.vm.irqchip_on):
                 room = budget_ns(c, limit - c.run.retired)
-                # Nothing has happened since run() began: `look` does not end the wait, only `deadline` does.
+                # While nothing has happened in this run(), only `until` ends the wait. Later c.run.look does too.
                 next_ = until if c.run.retired == began and not stirred else soon
                 waited += sleep_in_hlt(c, now, next_, room - waited if room > waited else 0)
-                jumps += 1                       # or a HLT that only jumps could last for ever
+                jumps += 1                       # a jump of time costs no budget, so count the jumps: HLT must end
                 if waited:
-                    turns |= 15                  # a wait is long: look for signals at once
+                    turns |= 15                  # the wait may have been long: handle signals in this turn
                 if c.run.why == EXIT_NONE and (jumps > most or waited >= room):
                     c.run.why = EXIT_BUDGET
                 continue
@@ -377,36 +388,36 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
         c.run.left -= o.n
         trampoline(c, o)
         finish_slice(c)
-        go_where_told(c)
+        apply_moved(c)
     rings_new_slice(&c.rings)
     go_outside(c)
 
 
 cdef void trap_step(CPU* c) noexcept nogil:
-    """One instruction, and the single-step trap after it if TF was set before it."""
+    """Execute one instruction. If TF was set before it, INT 1 comes after it."""
     cdef bint trap = c.arch.rest & F_TF != 0, breakpoints = breakpoints_on(c)
     cdef uint64_t was = c.run.retired
     c.events.no_trap = 0
     if breakpoints:
-        c.arch.rest &= ~<uint32_t>F_RF                # it held for this instruction
+        c.arch.rest &= ~<uint32_t>F_RF                # RF holds off a breakpoint for one instruction only
     step_one(c)
-    go_where_told(c)
+    apply_moved(c)
     if breakpoints and c.events.rep_left == c.run.retired:
-        c.arch.rest |= F_RF                           # which goes on
+        c.arch.rest |= F_RF                           # the same instruction goes on: a REP
     if (trap and c.run.retired != was and not c.events.no_trap and c.run.why == EXIT_NONE and not c.reads.finish
             and c.events.trap_shadow != c.run.retired):
         c.events.trap_due |= DR6_BS
 
 
 cdef void debug_stop(CPU* c) noexcept nogil:
-    """The host's single step: Exit(DEBUG), after the exits of the instruction itself."""
+    """The host's single step: Exit(DEBUG) comes after the exits of the instruction itself."""
     c.events.halted = 0
     c.debug.dr6 = 0xFFFF4FF0U
     c.debug.due = 1
 
 
 cdef bint at_breakpoint(CPU* c) noexcept nogil:
-    """Does a breakpoint of the host's stop here? One that has just stopped lets its instruction run."""
+    """Does a breakpoint of the host stop the vCPU here? It stops once; the next run() executes the instruction."""
     cdef uint32_t at = c.arch.sb[CS] + c.arch.ip
     cdef int i
     if c.debug.resume == c.run.retired + 1:

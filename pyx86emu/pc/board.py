@@ -1,7 +1,7 @@
-"""The board: the PC as rows of parts, its memory map, what its CMOS says. Builds, never runs.
+"""The board: the PC as rows of parts, its memory map, its CMOS contents. Builds, never runs.
 
-A device more is a row more in `PC`. A row says how its part is made, out of the `Wires`, and where
-it is attached; `Machine.part(Kind)` then finds it.
+To add a device, add a row to `PC`. The row says how its part is made from the `Wires`, and where it
+is attached. `Machine.part(Kind)` then finds it.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,22 +38,23 @@ D = TypeVar("D", bound=Device)
 KIB = 1 << 10
 BASE_MEMORY = 640 * KIB
 LEAST_MEMORY, MOST_MEMORY = 64 * KIB, 1 << 32
-EXTENDED = 1024 * KIB  # where memory goes on
+EXTENDED = 1024 * KIB  # memory above the ROM starts here
 GRAPHICS_MEMORY = (0xA0000, 0x10000)  # mode 13h; kept for the guest, not shown
 TEXT_MEMORY = (0xB8000, 0x8000)
 ROM = 0xF0000
 
-#: Drive types of CMOS register 10h by cylinders and sectors a track.
+#: Drive types of CMOS register 10h, by cylinders and sectors per track.
 DRIVE_TYPES = {(40, 8): 1, (40, 9): 1, (80, 15): 2, (80, 9): 3, (80, 18): 4, (80, 36): 5}
 DRIVE_1_44M = 4
 
 
 class Wires:
-    """What parts are connected to, besides their bus, their interrupt line and the clock.
+    """What parts are connected to, in addition to their bus, their interrupt line and the clock.
 
-    `a20` and `reset` are lines of the processor, `post` takes each POST code, `debug_exit` the
-    status with which the guest ends the run, `serial` what it sends over COM1. `disks` are those in
-    drives A and B. `ram` is the size of the memory in bytes, for the CMOS.
+    `a20` and `reset` are lines of the processor. `post` takes each POST code, `debug_exit` the
+    status with which the guest ends the run, `serial` the bytes that the guest sends over COM1.
+    `disks`: the disks in drives A and B. `ram`: the size of the memory in bytes, for the CMOS.
+    `rtc_base`: the date at power-on. `log_limit`: how many bytes of debug text are kept.
     """
 
     def __init__(
@@ -80,11 +81,11 @@ class Wires:
         self.disks = disks
         self.rtc_base = rtc_base
         self.log_limit = log_limit
-        #: What the rows have made so far: a part may be wired to one of an earlier row.
+        #: The parts made so far: a part may be connected to a part of an earlier row.
         self.parts: list[Device] = []
 
     def part(self, kind: type[D]) -> D:
-        """The part of this class. MachineError: there is none, or none yet."""
+        """The part of this class. MachineError: there is none, or it is not made yet."""
         for each in self.parts:
             if isinstance(each, kind):
                 return each
@@ -95,7 +96,7 @@ class Wires:
 
 
 class Part(NamedTuple):
-    """A device of the PC, at a port or a physical address, with its interrupt line."""
+    """A device of the PC: at a port or a physical address, with its interrupt line (GSI 0-15)."""
 
     make: Callable[[Wires], PioDevice | MmioDevice]
     port: int | None = None
@@ -131,7 +132,7 @@ def _floppy(wires: Wires) -> FloppyController:
     return floppy
 
 
-#: The parts, by port. The chips in the core are not among them: the 8259s, the 8254, port 61h.
+#: The parts, by port. Not here, since they are in the core: the 8259s, the 8254 and port 61h.
 PC = (
     Part(lambda wires: Dma8237(wires.memory), port=0x00),
     Part(lambda wires: Keyboard8042(wires.a20, wires.reset), port=0x60, gsi=1),
@@ -158,7 +159,8 @@ def build(attach: Attach, wires: Wires, rows: Sequence[Part] | None = None) -> N
 
 
 def memory_size(memory: int) -> int:
-    """The RAM in bytes, whole pages. TypeError: no integer; MachineError: no PC has that much."""
+    """The RAM in bytes, rounded down to whole pages. TypeError: `memory` is not an integer.
+    MachineError: it is less than 64 KiB or more than 4 GiB."""
     try:
         return whole(memory, "memory", LEAST_MEMORY, MOST_MEMORY) & -PAGE
     except ValueError:
@@ -169,7 +171,8 @@ def memory_size(memory: int) -> int:
 
 
 def add_memory(vm: "Vm", ram: int) -> "_core.MemorySlot":
-    """RAM, graphics and text memory, the BIOS; the result is the text memory, with a dirty log."""
+    """Add RAM, graphics memory, text memory and the BIOS. Returns the slot of the text memory,
+    which has a dirty log."""
     vm.add_memory(0, min(ram, BASE_MEMORY))
     vm.add_memory(*GRAPHICS_MEMORY)
     text = vm.add_memory(*TEXT_MEMORY, dirty_log=True)
@@ -182,7 +185,7 @@ def add_memory(vm: "Vm", ram: int) -> "_core.MemorySlot":
 
 
 def cmos(ram: int, disk: FloppyDisk | None) -> dict[int, int]:
-    """What firmware looks up in the battery-backed RAM, by register.
+    """What firmware reads from the battery-backed RAM: register -> value.
 
     >>> {hex(register): hex(value) for register, value in cmos(1 << 20, None).items()}
     ... # doctest: +NORMALIZE_WHITESPACE

@@ -1,4 +1,4 @@
-"""Limits: say when a run is over. Know time, instructions and text, not what runs."""
+"""Limits: say when a run is over. Know time, instructions and text, not the guest."""
 
 import re
 from collections.abc import Callable
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from .. import _core
     from .machine import Machine
 
-#: `until` searches this much of the newest serial and debug text.
+#: `until` searches only this many of the newest bytes of serial and debug text.
 TAIL = 64 << 10
 
 
 class Limits:
-    """The limits of several runs of one machine, which count from here on: `Machine.limits()`.
+    """Common limits of several runs of a machine, from now on. Made by `Machine.limits()`.
 
-    `run(seconds)` runs within them, for so many guest seconds at most; `over` is True when
-    `timeout` or `wall` have passed. Only the thread that runs the guest uses it.
+    `run(seconds)` runs within them, for at most `seconds` of guest time. `over` is True when
+    `timeout` or `wall` has passed. Only the thread that runs the guest uses it.
 
     >>> from pyx86emu import Machine
     >>> with Machine(bytes.fromhex("ebfe")) as m:           # jmp $
@@ -45,7 +45,7 @@ class Limits:
         self._machine = machine
         self._now = now = machine.vm.clock.now
         self.watch = Watch(until, machine.screen, (machine.serial_log, machine.debug.log))
-        #: The instruction, guest nanosecond and nanosecond of the host at which it is over.
+        #: The ends: instructions spent, guest time in ns, host time in ns; None: no limit.
         self.budget: int | None = None
         if max_instructions is not None:
             most = whole(max_instructions, "max_instructions", 0, LAST)
@@ -54,8 +54,10 @@ class Limits:
         self.wall_deadline = moment("wall", wall, monotonic_ns)
 
     def run(self, seconds: float | None = None) -> "_core.Exit":
-        """`Machine.run` within the limits, and for `seconds` of guest time at most; DEADLINE when
-        these or `timeout` or `wall` are over. Errors as for `Machine.run`."""
+        """Run as `Machine.run` does, within the limits and for at most `seconds` of guest time.
+
+        DEADLINE: `seconds`, `timeout` or `wall` has passed. Errors as for `Machine.run`.
+        """
         deadline = moment("seconds", seconds, self._now)
         if deadline is None or (self.deadline is not None and self.deadline < deadline):
             deadline = self.deadline
@@ -63,12 +65,15 @@ class Limits:
 
     @property
     def over(self) -> bool:
-        """True when `timeout` or `wall` have passed."""
+        """True when `timeout` or `wall` has passed."""
         return passed(self.deadline, self._now) or passed(self.wall_deadline, monotonic_ns)
 
 
 def moment(what: str, seconds: float | None, now: Callable[[], int]) -> int | None:
-    """When so many seconds from `now` are over, in ns; None: never."""
+    """The time in ns that is `seconds` after `now`; None if `seconds` is None, for no limit.
+
+    TypeError, ValueError: `seconds` is not a number, or out of range; `what` is its name.
+    """
     if seconds is None:
         return None
     try:
@@ -83,12 +88,12 @@ def moment(what: str, seconds: float | None, now: Callable[[], int]) -> int | No
 
 
 def passed(deadline: int | None, now: Callable[[], int]) -> bool:
-    """Whether `now` is there; None is never."""
+    """True if `now` has reached `deadline`; never for None."""
     return deadline is not None and now() >= deadline
 
 
 class Watch:
-    """Waits for text on a display or in logs."""
+    """Look for a pattern in the text of a display and of logs."""
 
     def __init__(
         self, until: str | re.Pattern[str] | None, display: Display, logs: tuple[Log, ...]
@@ -99,7 +104,7 @@ class Watch:
         self._looked_at: tuple[int, ...] = ()
 
     def seen(self) -> bool:
-        """True if the pattern is in any text; looks only where something has changed."""
+        """True if the pattern is in any of the texts. Searches only texts that have changed."""
         if self.pattern is None:
             return False
         version = (self._display.version, *(log.total for log in self._logs))
@@ -107,7 +112,7 @@ class Watch:
             return False
         texts = (self._display.text, *(log.text(TAIL) for log in self._logs))
         if any(self.pattern.search(text) for text in texts):
-            self._looked_at = ()  # the next run finds it again
+            self._looked_at = ()  # so that the next run finds it again
             return True
         self._looked_at = version
         return False

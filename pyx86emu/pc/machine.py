@@ -1,4 +1,4 @@
-"""The machine: boot, run until something is seen, stop, reset, report. Knows who meets whom."""
+"""The machine: boot, run until something is seen, stop, reset, report. Connects all parts."""
 
 import re
 from collections import deque
@@ -35,7 +35,7 @@ from .screen.text import Screen
 
 #: The code that the BIOS writes to port 80h when it hands over to the boot sector.
 POST_BOOT = 0x09
-#: How often `run()` looks at screen and serial text, in guest nanoseconds.
+#: Guest nanoseconds from one search for `until` to the next.
 LOOK = 10_000_000
 
 D = TypeVar("D", bound=Device)
@@ -44,7 +44,7 @@ Boot = Source | Disk | None
 
 
 class Stats:
-    """What the guest did since its boot sector started."""
+    """How many exits the guest caused since its boot sector started."""
 
     def __init__(self) -> None:
         self.pio_exits = 0
@@ -57,7 +57,7 @@ class Stats:
         return f"<{self.pio_exits} PIO exits, {self.mmio_exits} MMIO exits>"
 
 
-#: All of them, for a forked child: a thread that held a lock is not there.
+#: All machines. A forked child gives them new locks: the thread that held one is not in the child.
 _machines: "WeakSet[Machine]" = WeakSet()
 
 
@@ -72,11 +72,13 @@ register_at_fork(after_in_child=_after_fork)
 class Machine(Single):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
-    `memory` is the RAM in bytes: at most 640 KiB from 0, what is above 1 MiB from 100000h.
-    64 KiB is the least, 4 GiB the most: more, 32 address lines cannot reach.
-    `clock` is "virtual" (one instruction is 1 << shift ns; every run is the same) or "host"
-    (timers follow the host's clock). Ports that nobody owns read FFh, as do holes in memory.
-    Of the serial and the debug text the newest `log_limit` bytes are kept, 16 MiB each.
+    `memory` is the size of the RAM in bytes, from 64 KiB to 4 GiB (32 address lines). At most
+    640 KiB of it is at address 0; the part above 1 MiB is at 100000h.
+    `clock` is "virtual" (an instruction takes 1 << shift ns, and every run is the same) or "host"
+    (timers follow the host's clock). Ports without a device and holes in memory read as FFh.
+    The newest `log_limit` bytes of serial text and of debug text are kept, by default 16 MiB each.
+
+    Any thread may call `stop()` and read the screen and the texts.
 
     >>> hello = bytes.fromhex("b0 48 e6 e9 f4")             # mov al,'H'; out 0E9h,al; hlt
     >>> with Machine(bytes.fromhex("fa") + hello) as m:     # cli: nothing ends this HLT
@@ -109,9 +111,9 @@ class Machine(Single):
         self.no_reboot = _core.truth(no_reboot, "no_reboot")
         self.stats = Stats()
         self.exit_status: int | None = None
-        """What the guest wrote to isa-debug-exit, as (value << 1) | 1."""
+        """(value << 1) | 1 of what the guest wrote to isa-debug-exit; None before."""
         self.booted = False
-        """True once the BIOS has handed over to the boot sector."""
+        """True after the BIOS has started the boot sector."""
         self._stops: deque[ExitReason] = deque()
         self._stopping = RLock()
         _machines.add(self)
@@ -134,7 +136,7 @@ class Machine(Single):
     def _build(self, ram: int, rtc_base: datetime | None, log_limit: int) -> None:
         text = board.add_memory(self.vm, ram)
         self.serial_log = Log(log_limit)
-        """What the guest sent over COM1; `total` counts it."""
+        """The bytes that the guest sent over COM1; `total` counts all of them."""
         self._wires = board.Wires(
             self.vm,
             ram,
@@ -159,7 +161,7 @@ class Machine(Single):
         self.screen = Screen(self.vm, self.video, DirtyLog(text))
 
     def part(self, kind: type[D]) -> D:
-        """The device of this class on the board (`board.PC`). MachineError: there is none."""
+        """The device of this class on the board, `board.PC`. MachineError: there is none."""
         return self._wires.part(kind)
 
     def attach(
@@ -171,7 +173,10 @@ class Machine(Single):
         gsi: int | None = None,
         pull: bool = False,
     ) -> Attachment:
-        """Attach a device at a port or a physical address; `gsi` is its interrupt line (0-15)."""
+        """Attach a device at a port or a physical address; `gsi` is its interrupt line, 0-15.
+
+        MachineError: both or none of `port` and `addr`. Other errors as for `Bus.attach`.
+        """
         if (port is None) == (addr is None):
             raise MachineError(f"attach '{device.name}' with either port= or addr=")
         if port is not None:
@@ -181,40 +186,40 @@ class Machine(Single):
 
     @property
     def pio(self) -> Bus:
-        """The ports: `m.vm.pio`."""
+        """The PIO bus: `m.vm.pio`."""
         return self.vm.pio
 
     @property
     def mmio(self) -> Bus:
-        """Device memory: `m.vm.mmio`."""
+        """The MMIO bus: `m.vm.mmio`."""
         return self.vm.mmio
 
     # -- what the outside sees -----------------------------------------------------------
 
     @property
     def serial(self) -> bytes:
-        """What the guest sent over COM1, without the oldest `serial_dropped` bytes."""
+        """The bytes that the guest sent over COM1, without the oldest `serial_dropped` ones."""
         return bytes(self.serial_log)
 
     @property
     def serial_text(self) -> str:
-        """The same as text."""
+        """The same as text: UTF-8 if it is valid UTF-8, else code page 437."""
         return self.serial_log.text()
 
     @property
     def serial_dropped(self) -> int:
-        """How many bytes, the oldest from COM1, are no longer kept; 0 up to `log_limit` bytes."""
+        """How many of the oldest bytes from COM1 are no longer kept: those above `log_limit`."""
         return self.serial_log.dropped
 
     @property
     def debug_text(self) -> str:
-        """What the guest wrote to the debug port E9h, as text, without the oldest `debug_dropped`
+        """The text that the guest wrote to the debug port E9h, without the oldest `debug_dropped`
         bytes."""
         return self.debug.log.text()
 
     @property
     def debug_dropped(self) -> int:
-        """How many bytes, the oldest from the debug port, are no longer kept."""
+        """How many of the oldest bytes from the debug port are no longer kept."""
         return self.debug.log.dropped
 
     @property
@@ -234,18 +239,21 @@ class Machine(Single):
     ) -> "_core.Exit":
         """Run the guest; the result says why it ended.
 
-        MATCH: the regular expression `until` (multi-line, a dot matches line ends too) is on the
-        screen or in the serial or debug text. DEADLINE: `timeout` guest seconds or `wall` seconds
-        are over. BUDGET: so many instructions are spent (`Vcpu.spent`). HLT: halted for good, which
-        is at once where nothing can end a HLT; with interrupts on, a `timeout` is waited for.
-        SHUTDOWN: triple fault or reset with `no_reboot`, or the guest ended the run with
-        `exit_status`. INTERNAL_ERROR: what this machine does not run. INTR: `stop()`, or somebody
-        kicked the vCPU.
+        - MATCH: the regular expression `until` (multi-line, a dot also matches line ends) is on
+          the screen or in the serial or debug text.
+        - DEADLINE: `timeout` guest seconds or `wall` seconds have passed.
+        - BUDGET: `max_instructions` are spent (`Vcpu.spent`).
+        - HLT: the guest has halted for good. If nothing can end the HLT, the run ends at once; with
+          interrupts on and a `timeout`, it ends at the `timeout`.
+        - SHUTDOWN: a triple fault or reset with `no_reboot`, or the guest ended the run with
+          `exit_status`.
+        - INTERNAL_ERROR: the guest did what this machine does not support.
+        - INTR: `stop()` was called, or the vCPU was kicked.
 
-        Limits count from the call on. `wall` holds within 20 ms and the device calls of the
-        instruction in progress, whatever the guest does. ValueError: a limit that is negative or
-        NaN, or a time of 292 years or more; TypeError: a time that is no number,
-        `max_instructions` that is no integer.
+        Limits count from the call. `wall` is exact within 20 ms plus the device calls of the
+        instruction in progress, whatever the guest does. ValueError: a limit is negative or NaN, or
+        a time is 292 years or more. TypeError: a time is not a number, or `max_instructions` not an
+        integer.
         """
         limits = Limits(self, until, timeout, wall=wall, max_instructions=max_instructions)
         return self._run_within(limits, limits.deadline)
@@ -258,8 +266,8 @@ class Machine(Single):
         wall: float | None = None,
         max_instructions: int | None = None,
     ) -> Limits:
-        """The same limits for several runs, counted from now on: `m.limits(timeout=60).run(0.03)`
-        runs for 0.03 guest seconds of those 60. Errors as for `run`."""
+        """Common limits of several runs, counted from now on. `m.limits(timeout=60).run(0.03)` runs
+        for 0.03 of those 60 guest seconds. Errors as for `run`."""
         return Limits(self, until, timeout, wall=wall, max_instructions=max_instructions)
 
     def _run_within(self, limits: Limits, deadline: int | None) -> "_core.Exit":
@@ -268,7 +276,7 @@ class Machine(Single):
         while True:
             look = None if watch.pattern is None else now() + LOOK
             if look is not None and look > LAST:
-                look = None  # the end of time
+                look = None  # after the latest deadline
             exit = self._run(limits.budget, deadline, look, limits.wall_deadline)
             reason = self._take_stop(exit)
             if watch.seen():
@@ -279,7 +287,8 @@ class Machine(Single):
                 return exit
 
     def boot(self, timeout: float = 10.0) -> "_core.Exit":
-        """Run the BIOS until it hands over to the boot sector: MATCH when it does."""
+        """Run the BIOS until it starts the boot sector, then end with MATCH. A later call runs for
+        0 seconds. `timeout` is in guest seconds. Errors as for `run`."""
         moment("timeout", timeout, self.vm.clock.now)
         self._stop_at_boot = not self.booted
         try:
@@ -294,7 +303,7 @@ class Machine(Single):
         look: int | None,
         wall_deadline: int | None,
     ) -> "_core.Exit":
-        """Run until something else than a device access or a reset; all in absolute terms."""
+        """Run until an exit that is not a device access or a reset. All limits are absolute."""
         vcpu, run, stats = self.vcpu, self.vcpu.run_until, self.stats
         while True:
             left = None if budget is None else max(0, budget - vcpu.spent)
@@ -315,29 +324,29 @@ class Machine(Single):
                 self.reset()
                 with self._stopping:
                     if self._stops:
-                        self.vcpu.kick()  # one kick may have been for both
+                        self.vcpu.kick()  # the kick may have been for the stop too
             else:
                 return exit
 
     def _take_stop(self, exit: "_core.Exit") -> ExitReason | None:
-        """The reason of the first `stop()` since the last look, if there was one."""
+        """The reason of the first `stop()` since the last call; None if there was none."""
         if not self._stops:
             return None
-        with self._stopping:  # now its kick has happened, too
+        with self._stopping:  # with the lock: its kick has also happened
             reason = self._stops.popleft()
             self._stops.clear()
             self._forget_kick(exit)
             if self._stops:
-                self.vcpu.kick()  # a signal handler's, meanwhile: it is for the next run
+                self.vcpu.kick()  # by a signal handler meanwhile: it is for the next run
         return reason
 
     def _forget_kick(self, exit: "_core.Exit") -> None:
-        """We kicked, but the run ended for another reason first: the kick must not end the next."""
+        """Drop our kick if the run ended for another reason first: it must not end the next run."""
         if exit.reason is not ExitReason.INTR:
             self.vcpu.run(0)
 
     def _serve(self, bus: Bus, exit: "_core.Exit") -> None:
-        """An access that no device owns whole: byte by byte, as on an 8-bit bus."""
+        """Do an access. If no device owns all of it, split it into bytes, as on an 8-bit bus."""
         if bus.dispatch(exit):
             return
         addr, size = exit.addr, exit.size
@@ -347,15 +356,16 @@ class Machine(Single):
             exit.reply_one(bus.read(addr, size))
 
     def stop(self, reason: ExitReason = ExitReason.INTR) -> None:
-        """End the run in progress soon; if there is none, the next one at once. One call ends one
-        run. For devices, timers, signal handlers and any thread. ValueError: no ExitReason."""
+        """End the current run soon, or if there is none, the next run at once. One call ends one
+        run. Devices, timers, signal handlers and any thread may call it. ValueError: `reason` is
+        not an ExitReason."""
         reason = ExitReason(reason)
         with self._stopping:
             self._stops.append(reason)
             self.vcpu.kick()
 
     def reset(self) -> None:
-        """The reset button: the vCPU and every device start again, memory keeps its contents."""
+        """The reset button: reset the vCPU and every device. Memory keeps its contents."""
         for bus in (self.pio, self.mmio):
             bus.reset()
         self.vcpu.reset()
@@ -381,11 +391,12 @@ class Machine(Single):
         self.stop(ExitReason.SHUTDOWN)
 
     def report(self) -> dict[str, Any]:
-        """What there is to say about the guest now, as plain values for JSON.
+        """A summary of the guest now, as plain values for JSON.
 
-        `instructions` (the BIOS's included), `guest_seconds` since power-on, `guest_status`
-        (`exit_status`), the texts `screen`, `serial` and `debug`, of the last two how many bytes
-        were dropped, and `disk_sectors_changed`. Why a run ended is what `run()` returned.
+        `instructions` (with the BIOS's), `guest_seconds` since power-on, `guest_status` (see
+        `exit_status`), the texts `screen`, `serial` and `debug`, `serial_dropped` and
+        `debug_dropped` in bytes, and `disk_sectors_changed`. The reason why a run ended is not
+        here: `run()` returns it.
         """
         return {
             "instructions": self.vcpu.instructions,
@@ -400,7 +411,8 @@ class Machine(Single):
         }
 
     def close(self) -> None:
-        """Stop, release memory and descriptors, close the image if the machine opened it."""
+        """Release memory and descriptors; close the disk if the machine opened it. Errors as for
+        `Disk.close`."""
         try:
             self.vm.close()
         finally:

@@ -1,1 +1,1 @@
-"""Tools: programs about machines. They never import each other."""
+"""Tools: programs that use machines. They never import each other."""

@@ -1,6 +1,6 @@
 """Single-instruction CPU vectors: read a set, run it on a model, judge it. Prints nothing.
 
-docs/CONFORMANCE.md has the format of the files. Needs numpy, which nothing else here imports.
+docs/CONFORMANCE.md describes the format of the files. Needs numpy; nothing else here imports it.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ REGISTERS32 = tuple(name if len(name) == 2 and name[1] == "s" else "e" + name fo
 SS, SP, IP, FLAGS = (REGISTERS.index(name) for name in ("ss", "sp", "ip", "flags"))
 FLAG_LETTERS = {0x800: "O", 0x400: "D", 0x80: "S", 0x40: "Z", 0x10: "A", 4: "P", 1: "C"}
 
-#: How each test is run: its single step; twice as a cached block; the same with an instruction
-#: behind it that rewrites the flags before anybody reads them.
+#: How each test is run: by a single step; twice as a cached block; the same, followed by an
+#: instruction that rewrites the flags before they are read.
 WAYS: tuple[str, ...] = _core.VECTOR_WAYS
 
-#: The set of a chip is run on the model of that name, but for these.
+#: A set is run on the model named like its chip, with these exceptions.
 MODEL_OF_CHIP = {"386": "80486"}
 
-#: Memory of a test: one megabyte, and the 64 KiB above that an open A20 line leads to.
+#: Bytes of memory of a test: 1 MiB, and the 64 KiB above it that need an open A20 line.
 MEMORY = 0x110000
 
 
 class FormatError(ValueError):
-    """The file is not a set of vectors; the message says what is wrong with it."""
+    """The file is not a set of vectors. The message says what is wrong with it."""
 
 
 def owners(off: Array) -> Array:
-    """Which part each element belongs to, from the parts' offsets."""
+    """The number of the part to which each element belongs, from the offsets of the parts."""
     sizes: Array = np.diff(off.astype(np.int64))
     return np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)
 
 
 def find_sets(path: Path) -> list[Path]:
-    """The sets that a path means: a file, an unpacked set, or every `.npz` below a directory.
+    """The sets at a path: a file, an unpacked set, or every `.npz` below a directory.
 
-    Raises FileNotFoundError if there is none.
+    FileNotFoundError: there is none.
     """
     if path.is_file() or (path / "regs0.npy").is_file():
         return [path]
@@ -67,7 +67,7 @@ def find_sets(path: Path) -> list[Path]:
 
 
 class VectorSet:
-    """The tests of one chip. Attributes are the arrays of the file; see docs/CONFORMANCE.md."""
+    """The tests of one chip. The arrays of the file are attributes: see docs/CONFORMANCE.md."""
 
     PER_TEST = ("index", "regs0", "regs1", "fmask", "vector")
     PARTS = (
@@ -85,7 +85,10 @@ class VectorSet:
 
     @classmethod
     def load(cls, path: Path) -> VectorSet:
-        """Read a `.npz` file, or map an unpacked set: a directory with one `.npy` per array."""
+        """Read a `.npz` file, or map an unpacked set: a directory with one `.npy` per array.
+
+        FormatError: it is not a set of vectors. OSError: it cannot be read.
+        """
         arrays: dict[str, Array]
         try:
             if path.is_dir():
@@ -99,7 +102,7 @@ class VectorSet:
                 meta = json.loads(bytes(arrays.pop("meta", np.frombuffer(b"{}", np.uint8))))
         except (OSError, MemoryError):
             raise
-        except Exception as error:  # what reads a damaged archive raises nearly everything
+        except Exception as error:  # a damaged archive raises nearly any exception
             raise FormatError(f"{path} is no set of vectors: {error}") from error
         if not isinstance(meta, dict) or meta.get("format") != 1:
             raise FormatError(f"{path}: its meta array must say format 1")
@@ -110,7 +113,7 @@ class VectorSet:
 
     @property
     def model(self) -> str | None:
-        """The CPU model that the set is for, by its meta array."""
+        """The CPU model for the set, by its meta array; None if that names no known chip."""
         chip = str(self.meta.get("cpu", ""))
         try:
             return canonical(MODEL_OF_CHIP.get(chip, chip))
@@ -128,29 +131,29 @@ class VectorSet:
         return len(self.regs0)
 
     def part(self, i: int, *names: str) -> tuple[Array, ...]:
-        """The elements of test `i` in arrays of one variable-length part."""
+        """The elements of test `i` in arrays of one variable-length part, such as "ram0_addr"."""
         off = self.arrays[names[0].split("_")[0] + "_off"]
         return tuple(self.arrays[name][int(off[i]) : int(off[i + 1])] for name in names)
 
     @cached_property
     def form_of(self) -> Array:
-        """The number of each test's form."""
+        """The number of each test's form, [tests]."""
         return owners(self.form_start)
 
     def of_forms(self, pattern: str) -> Array:
-        """Whether each test's form matches the regular expression, wholly."""
+        """bool [tests]: the regular expression matches the whole name of the test's form."""
         found = np.array([re.fullmatch(pattern, form) is not None for form in self.forms], bool)
         picked: Array = found[self.form_of]
         return picked
 
     def any_in_test(self, off: Array, bad: Array) -> Array:
-        """Per test: is anything true among its elements?"""
+        """bool [tests]: `bad` is true for an element of the test. `off`: where each test begins."""
         total = np.concatenate(([0], np.cumsum(bad)))
         hit: Array = total[off[1:].astype(np.int64)] > total[off[:-1].astype(np.int64)]
         return hit
 
     def select(self, rows: Array) -> VectorSet:
-        """A smaller set with these rows (ascending)."""
+        """A set with only these rows, which must be in ascending order."""
         rows = np.asarray(rows, np.int64)
         out = {name: self.arrays[name][rows] for name in self.PER_TEST}
         for off_name, members in self.PARTS:
@@ -167,9 +170,10 @@ class VectorSet:
 
     @cached_property
     def check(self) -> tuple[Array, Array, Array, Array]:
-        """Every byte to look at afterwards: off, address, value, mask.
+        """Every byte to compare after a test: arrays of offsets by test, address, value, mask.
 
-        First the bytes that must have changed (ram1), then the listed ones that must not have.
+        In each test first the final bytes (ram1), then the other initial bytes (ram0), which must
+        keep their values.
         """
         own0, own1 = owners(self.ram0_off), owners(self.ram1_off)
         kept = ~np.isin(own0 << 32 | self.ram0_addr, own1 << 32 | self.ram1_addr)
@@ -184,13 +188,13 @@ class VectorSet:
         )
 
 
-# -- what a file must hold, so that no test reaches outside its memory -----------------------------
+# -- what a file must hold, so that no test leaves its memory --------------------------------------
 
 TYPES = {"off": "u4", "addr": "u4", "val": "u1", "mask": "u1"}
 
 
 def _complete(arrays: dict[str, Array]) -> None:
-    """Fill in what is for people only."""
+    """Fill in optional arrays: index, vector, name. They are only shown."""
     n = len(arrays["regs0"]) if "regs0" in arrays and arrays["regs0"].ndim else 0
     arrays.setdefault("index", np.zeros(n, np.uint16))
     arrays.setdefault("vector", np.full(n, -1, np.int16))
@@ -199,7 +203,7 @@ def _complete(arrays: dict[str, Array]) -> None:
 
 
 def _wrong(arrays: dict[str, Array]) -> str | None:
-    """What is wrong with the arrays of a file, if anything."""
+    """What is wrong with the arrays of a file; None if nothing is."""
     needed = ["form_name", "form_start", *VectorSet.PER_TEST]
     needed += [name for off, members in VectorSet.PARTS for name in (off, *members)]
     if missing := [name for name in needed if name not in arrays]:
@@ -208,7 +212,7 @@ def _wrong(arrays: dict[str, Array]) -> str | None:
     if regs0.dtype not in (np.uint16, np.uint32) or regs0.ndim != 2 or regs0.shape[1] != 14:
         return f"regs0 is {regs0.dtype} {regs0.shape}: it must be uint16 or uint32 [tests, 14]"
     if regs1.dtype != regs0.dtype or regs1.shape != regs0.shape:
-        return "regs1 is not shaped as regs0"
+        return "regs1 does not have the type and shape of regs0"
     n = len(regs0)
     for name in ("index", "fmask", "vector"):
         if arrays[name].shape != (n,) or arrays[name].dtype.kind not in "iu":
@@ -244,16 +248,16 @@ def _is_offsets(off: Array, parts: int, total: int) -> bool:
 
 @dataclass
 class Outcome:
-    """What a model made of a set, in one way of running it."""
+    """The results of a set on a model, in one of WAYS."""
 
     regs: Array
     ram: Array  # parallel to VectorSet.check
-    error: Array  # 1: could not be run; 2: a cached block makes something else of it than a step
+    error: Array  # 1: could not be run; 2: the result of a cached block differs from that of a step
     seconds: float = 0.0  # of the compiled loop
 
 
 def run(v: VectorSet, model: str, way: int = 0) -> Outcome:
-    """Run every test in compiled code; `way` is an index into WAYS."""
+    """Run every test in compiled code; `way` indexes WAYS. ValueError: `model` is unknown."""
     off, addr, _, _ = v.check
     out = Outcome(np.zeros_like(v.regs0), np.zeros(len(addr), np.uint8), np.zeros(len(v), np.uint8))
     if not len(v):
@@ -275,7 +279,8 @@ def run_all_ways(v: VectorSet, model: str) -> list[Outcome]:
 
 @dataclass
 class Verdict:
-    """Per test: what is wrong. `good` is the pass mark; `exact` wants undefined flags too."""
+    """What is wrong with each test, as bool [tests]. `good`: it passes. `exact`: also the undefined
+    flags and masked bits are equal."""
 
     regs: Array
     ip: Array
@@ -304,7 +309,7 @@ def judge(v: VectorSet, out: Outcome) -> Verdict:
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """What holds in every way of running: a test is good if it is good in all of them."""
+    """The verdicts of several ways as one: a test is good if it is good in all of them."""
     first, *others = verdicts
     for verdict in others:
         wrong = {kind: getattr(first, kind) | getattr(verdict, kind) for kind in Verdict.KINDS}
@@ -314,13 +319,13 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def failures(v: VectorSet, verdict: Verdict) -> dict[str, int]:
-    """How many tests fail, by form; forms without a failure are left out."""
+    """How many tests fail, by form, only for forms with failures."""
     counts = np.bincount(v.form_of[~verdict.good], minlength=len(v.forms))
     return {form: int(n) for form, n in zip(v.forms, counts, strict=True) if n}
 
 
 def counts(v: VectorSet, verdict: Verdict) -> dict[str, dict[str, int]]:
-    """By form: how many tests there are, and how many pass with defined and with all flags."""
+    """By form: how many tests there are, how many pass with defined flags, how many with all."""
     out = {}
     for k, form in enumerate(v.forms):
         rows = slice(int(v.form_start[k]), int(v.form_start[k + 1]))
@@ -338,14 +343,14 @@ def _flags(value: int) -> str:
 
 
 def explain(v: VectorSet, out: Outcome, i: int) -> str:
-    """One test: its code, the state before, and what is not as expected."""
+    """One test as text: its code, the state before, and each difference from what was expected."""
     (code,) = v.part(i, "code")
     (name,) = v.part(i, "name")
     vector = f"  vector {int(v.vector[i])}" if v.vector[i] >= 0 else ""
     form = v.forms[int(v.form_of[i])]
     text = name.tobytes().decode(errors="replace")
     lines = [f"{form} #{int(v.index[i])}  {code.tobytes().hex(' ')}  {text}"]
-    lines[0] += vector + ("", "  COULD NOT BE RUN", "  UNLIKE STEPPING")[int(out.error[i])]
+    lines[0] += vector + ("", "  COULD NOT BE RUN", "  DIFFERS FROM A STEP")[int(out.error[i])]
     width = 8 if v.registers is REGISTERS32 else 4
     before = [f"{r}={int(x):0{width}x}" for r, x in zip(v.registers, v.regs0[i], strict=True)]
     lines += ["  before  " + " ".join(before[:8]), "          " + " ".join(before[8:])]
@@ -376,7 +381,7 @@ def explain(v: VectorSet, out: Outcome, i: int) -> str:
 def table(
     v: VectorSet, outcomes: Sequence[Outcome], *, failing: bool = False, samples: int = 0
 ) -> str:
-    """The board: a line per form, with some failing tests below it, and the total."""
+    """The results as text: a line per form, up to `samples` failures below it, the total."""
     verdicts = [judge(v, out) for out in outcomes]
     verdict = worst(verdicts)
     columns = ("tests", "defined", "all", *Verdict.KINDS)
@@ -404,14 +409,14 @@ def table(
 def _sample(
     v: VectorSet, outcomes: Sequence[Outcome], verdicts: Sequence[Verdict], i: int
 ) -> list[str]:
-    """A failing test, as it came out in the first way in which it fails."""
+    """A failing test, with its results in the first way in which it fails."""
     way = next(k for k, verdict in enumerate(verdicts) if not verdict.good[i])
     text = explain(v, outcomes[way], i)
     return [f"    {WAYS[way]}:", *(f"    {line}" for line in text.splitlines())]
 
 
 def percent(part: int, whole: int) -> str:
-    """A share in per cent, rounded down: 100 means all.
+    """A share in per cent, rounded down, so that 100 means all.
 
     >>> percent(96_599, 96_600), percent(96_600, 96_600)
     ('99.998', '100.000')

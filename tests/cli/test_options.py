@@ -46,7 +46,7 @@ from tests.cli.drive import HALT, Image, pyx86emu
         (["--type", "{nokey}", "boot.img"], "--type: no key is called 'nokey'"),
         (["--screenshot", "a.gif", "boot.img"], "--screenshot a.gif: name a file in .txt or .png"),
         (["-rtc", "base=noon", "boot.img"], "-rtc base=noon: give utc, localtime or a date"),
-        (["-icount", "7", "boot.img"], "-icount 7: only -icount shift=... is understood"),
+        (["-icount", "7", "boot.img"], "-icount 7: write -icount shift=VALUE"),
         (["boot.img", "-fda", "boot.img"], "two images, IMAGE and -fda FILE: give one"),
         (["-fda", "boot.img", "-fda", "boot.img"], "two images, IMAGE and -fda FILE: give one"),
         (["-fda", ""], "no image to boot"),
@@ -256,7 +256,7 @@ def test_what_is_documented_is_taken() -> None:
 # -- files ----------------------------------------------------------------------------------------
 
 
-FIFO = "that is a FIFO that nobody reads, start its reader first"
+FIFO = "that is a FIFO without a reader, start its reader first"
 
 
 def test_a_file_that_cannot_be_written_is_refused_before_the_guest_starts(
@@ -275,7 +275,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_guest_starts(
         ("-serial", f"{tmp_path}/fifo.png", FIFO),
         ("--screenshot", f"{tmp_path}/{long}", "File name too long"),
         ("-serial", "/nowhere/x.log", "there is no directory /nowhere"),
-        ("-serial", f"{boot}", "that is the image, which it would replace"),
+        ("-serial", f"{boot}", "that would overwrite the disk image, name another file"),
     ):
         value = f"file:{path}" if option == "-serial" else path
         assert cli.main([str(boot), option, value, "--json"]) == 2

@@ -27,8 +27,8 @@ def vm() -> Vm:
     return vm
 
 
-def owner() -> _core.Owner:
-    return _core.Owner(0, 4, 0, 4, lambda offset, size: 0, lambda offset, size, value: None)
+def range_() -> _core.Range:
+    return _core.Range(0, 4, 0, 4, lambda offset, size: 0, lambda offset, size, value: None)
 
 
 #: A real object of every class of the core.
@@ -40,9 +40,9 @@ REAL: dict[type, Callable[[], Any]] = {
     _core.SlotBuffer: lambda: vm().slots[0].writing(),
     _core.Registers: lambda: vm().create_vcpu().regs,
     Vcpu: lambda: vm().create_vcpu(),
-    _core.Dispatcher: _core.Dispatcher,
     _core.Drainer: lambda: _core.Drainer(EVENTFD),
-    _core.Owner: owner,
+    _core.Range: range_,
+    _core.RangeTable: lambda: vm().pio._table,
     _core.Vm: lambda: _core.Vm(irqchip=True),
     _core.VmTables: _core.VmTables,
 }

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyx86emu import ExitReason, Machine, MmioDevice, PioDevice
-from tests.fuzz.cases import MODELS
-from tests.harness import CODE, Guest, MakeGuest, program
+from tests.harness import CODE, MODELS, Guest, MakeGuest, program
 
 
 @pytest.mark.parametrize("before", range(1, 40))

@@ -14,8 +14,8 @@ from random import Random
 import pyx86emu._core
 from tests.differential.ours import DATA, DATA_SIZE, MEMORY, NAMES, Ours
 from tests.differential.streams import SEGMENTS, make_block
+from tests.harness import MODELS
 
-from .cases import MODELS
 from .world import LIMIT, World
 
 WORLDS, STEP = 100, 10

@@ -24,7 +24,6 @@ from tests.fuzz.api import CALLS, Child, abuse
 from tests.fuzz.apitargets import Target, targets
 from tests.fuzz.cases import (
     KINDS,
-    MODELS,
     Case,
     alias,
     by_share,
@@ -39,6 +38,7 @@ from tests.fuzz.meddle import Meddled, Meddler
 from tests.fuzz.ports import ports
 from tests.fuzz.rewrite import Rewritten
 from tests.fuzz.world import World
+from tests.harness import MODELS
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import gc
 import math
+import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -16,21 +17,11 @@ from typing import Any
 import pytest
 
 from pyx86emu import BusError, Vm
-from pyx86emu._core import Dispatcher, Owner
 from pyx86emu.bus import Attachment, Bus
-from tests.harness import Running
+from tests.harness import Liar, Running, vcpu
 from tests.io.test_bus import OUT_IN, Gap, Recorder, run
 
 MakeVm = Callable[..., Vm]
-
-
-@pytest.fixture
-def quick_switches() -> Iterator[None]:
-    """Let threads change places as often as Python can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 # -- attaching: all of it or nothing ---------------------------------------------------------------
@@ -43,11 +34,10 @@ class Overlapping(Recorder):
 
 
 def nothing_is_attached(bus: Bus, device: Recorder) -> bool:
-    """Neither on the bus nor in the core, and the device is what it was."""
-    vm = bus._vm
+    """The addresses are free, and the device is what it was."""
     for port in range(0x300, 0x308):
-        vm._detach(vm._attach(bus.kind, port, 1, device.pio_read, device.pio_write, 1))
-    return not bus._owners and not {"clock", "irq"} & vars(device).keys()
+        bus.attach(Recorder(), port, 1).detach()
+    return not list(bus._attached) and not {"clock", "irq"} & vars(device).keys()
 
 
 @pytest.mark.parametrize("pull", [False, True])
@@ -105,15 +95,12 @@ def test_of_two_threads_one_gets_the_place(vm: MakeVm, quick_switches: None) -> 
 
 def test_attach_detach_and_reset_from_many_threads(vm: MakeVm, quick_switches: None) -> None:
     v = vm()
-    ram = v.add_memory(0, 0x10000)
-    ram[0x1000:0x1007] = bytes.fromhex("ba0003 ec ee ebfc")
-    vcpu = v.create_vcpu()
-    vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
+    looping = vcpu(v, "ba0003 ec ee ebfc")
     over = threading.Event()
 
     def guest() -> None:
         while not over.is_set():
-            vcpu.run(20_000)
+            looping.run(20_000)
 
     def host(n: int) -> None:
         for k in range(400):
@@ -129,15 +116,78 @@ def test_attach_detach_and_reset_from_many_threads(vm: MakeVm, quick_switches: N
             attachment.detach()
             attachment.detach()
 
-    running = Running(guest)
+    guest_runs = Running(guest)
     for thread in [Running(partial(host, n)) for n in range(3)]:
         thread.result(60)
     over.set()
-    vcpu.kick()
-    running.result(60)
+    looping.kick()
+    guest_runs.result(60)
 
-    assert not v.pio._owners
     assert nothing_is_attached(v.pio, Recorder())
+
+
+@pytest.mark.parametrize("pull", [False, True])
+def test_a_device_is_not_asked_while_it_is_being_reset(vm: MakeVm, pull: bool) -> None:
+    class Curious(Recorder):
+        """Looks in its reset what the others see of it."""
+
+        def reset(self) -> None:
+            seen.append(v.pio.read(0x300, 1))
+            seen.append(len(run(v, OUT_IN)[1]))
+
+    v, device, seen = vm(), Curious(), list[int]()
+
+    v.pio.attach(device, 0x300, pull=pull)
+
+    assert seen == [0xFF, 2]
+    assert not device.log
+    assert v.pio.read(0x300, 1) == 0x11
+
+
+WITHOUT_MEMORY = """
+from _testcapi import remove_mem_hooks, set_nomemory
+from pyx86emu import PioDevice, Vm
+class Two(PioDevice):
+    ranges = ((0, 1), (4, 1))
+def fails(n, call):
+    'Does `call` fail if its n-th allocation does?'
+    set_nomemory(n, n + 1)
+    try:
+        call()
+    except MemoryError:
+        return True
+    finally:
+        remove_mem_hooks()
+    return False
+vm = Vm()
+table = vm.pio._table
+vm.pio.attach(Two(), 0x300).detach()
+n = 1
+while fails(n, lambda: vm.pio.attach(Two(), 0x300)):
+    assert not table.items, n
+    n += 1
+assert n > 20 and len(table.items) == 2, n
+n = 1
+while fails(n, lambda: vm.pio._remove(table.items[0].holder)):
+    assert len(table.items) == 2, n
+    n += 1
+assert n > 1 and not table.items, n
+"""
+
+
+@pytest.mark.release
+def test_an_attach_that_has_no_memory_leaves_nothing_attached() -> None:
+    """Each of Python's allocations fails in turn."""
+    pytest.importorskip("_testcapi")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_MEMORY],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def raising(error: Exception) -> Recorder:
@@ -169,16 +219,19 @@ def test_what_the_device_had_before_is_put_back(vm: MakeVm) -> None:
     assert (device.clock, device.irq) == (other.clock, mine.append)
 
 
-def test_a_range_that_the_core_refuses_undoes_the_ones_before(vm: MakeVm) -> None:
-    v, device = vm(), Gap()
-    token = v._attach("pio", 0x64, 1, device.pio_read, device.pio_write, 1)
+def test_of_a_device_whose_last_range_is_taken_nothing_is_attached(vm: MakeVm) -> None:
+    v, device, other = vm(), Gap(), Recorder()
+    v.pio.attach(other, 0x64, 1)
 
-    with pytest.raises(BusError, match="range 0x64-0x64 overlaps 0x64-0x64 on the pio bus"):
+    with pytest.raises(BusError, match=r"range 0x64 of 'gap' overlaps 'recorder' \(0x64\)"):
         v.pio.attach(device, 0x60)
 
-    v._detach(token)
+    _, left = run(v, "e660 f4")
+    assert not device.log
+    assert len(left) == 1
+    v.pio.detach(other)
     v.pio.attach(device, 0x60)
-    assert len(v.pio._owners) == 2
+    assert repr(v.pio) == "<pio bus: gap>"
 
 
 def test_a_device_that_takes_no_clock_is_not_attached(vm: MakeVm) -> None:
@@ -238,7 +291,7 @@ def test_a_closed_vm_takes_no_device(vm: MakeVm) -> None:
             v.pio.attach(Recorder(), 0x400, pull=pull)
         assert error.value.errno == errno.EBADF
     attachment.detach()
-    assert not v.pio._owners
+    assert not list(v.pio._attached)
 
 
 # -- what is asked for ----------------------------------------------------------------------------
@@ -249,15 +302,6 @@ class Odd:
 
     def __index__(self) -> int:
         return 0x300
-
-    def __lt__(self, other: object) -> bool:
-        return True
-
-    __le__ = __gt__ = __ge__ = __lt__
-
-
-class Liar(int):
-    """An int that is always inside."""
 
     def __lt__(self, other: object) -> bool:
         return True
@@ -350,11 +394,13 @@ def test_an_access_of_the_host_is_one_that_a_bus_has(
     v, device = vm(irqchip=True), Recorder()
     v.pio.attach(device, 0x300)
 
-    for call in (v.pio.read, v.pio.find, v._chip_read, v.pio._owners[0].read):
+    mine = v.pio._table.find(0x300, 1)
+    assert mine is not None
+    for call in (v.pio.read, v.pio._table.find, v._chip_read, mine.read):
         if call == v.pio.read or addr != 0x10000:
             with pytest.raises(error):
                 call(addr, size)
-    for call in (v.pio.write, v._chip_write, v.pio._owners[0].write):
+    for call in (v.pio.write, v._chip_write, mine.write):
         if call == v.pio.write or addr != 0x10000:
             with pytest.raises(error):
                 call(addr, size, 0)
@@ -383,50 +429,3 @@ def test_ports_beyond_the_last_read_as_ffh(vm: MakeVm) -> None:
 
     assert v.pio.read(0xFFFE, 8) == 0xFFFFFFFFFFFF4433
     v.pio.write(0xFFFE, 4, 0x12345678)
-
-
-def test_the_core_refuses_what_a_bus_would(vm: MakeVm) -> None:
-    v, device = vm(), Recorder()
-    read, write = device.pio_read, device.pio_write
-    v._attach("mmio", 0xD0000, 0x100, read, write, 4)
-    refused: list[tuple[type[Exception], tuple[Any, ...]]] = [
-        (BusError, ("mmio", 0xD00FF, 1, read, write, 4)),
-        (BusError, ("mmio", 0xCFFFF, 2, None, None, 4)),
-        (BusError, ("mmio", 0xC0000, 1 << 32, read, write, 4)),
-        (BusError, ("mmio", 5, 0, read, write, 4)),
-        (BusError, ("mmio", (1 << 64) - 1, 2, read, write, 4)),
-        (ValueError, ("mmio", -1, 2, read, write, 4)),
-        (ValueError, ("mmio", 5, 1 << 64, read, write, 4)),
-        (ValueError, ("isa", 5, 1, read, write, 4)),
-        (ValueError, ("pio", 5, 1, read, write, 5)),
-        (TypeError, ("pio", 5, 1, read, None, 4)),
-        (TypeError, ("pio", 5, 1, None, write, 4)),
-        (TypeError, ("pio", 5, 1, 7, write, 4)),
-        (TypeError, ("pio", 5.0, 1, read, write, 4)),
-    ]
-
-    for error, arguments in refused:
-        with pytest.raises(error):
-            v._attach(*arguments)
-    for token in (None, object(), (read, write), 5):
-        v._detach(token)
-
-
-def test_owners_are_sorted_and_apart() -> None:
-    bus = Dispatcher()
-    first, second = (Owner(at, at + 4, at, 4, int, int) for at in (0, 4))
-    overlap = Owner(3, 5, 3, 4, int, int)
-
-    for new in ((second, first), (first, overlap), (first, first)):
-        with pytest.raises(ValueError, match="sorted and do not overlap"):
-            bus._replace((), new)
-    for junk in ((None,), (5,)):
-        with pytest.raises(TypeError):
-            bus._replace((), junk)  # type: ignore[arg-type]
-    assert not bus._replace((first,), ())
-    with pytest.raises(ValueError, match="max_size=0"):
-        Owner(0, 4, 0, 0, int, int)
-    with pytest.raises(BusError):
-        Owner(4, 4, 0, 4, int, int)
-    with pytest.raises(TypeError):
-        Owner.__new__(Owner)  # type: ignore[call-arg]

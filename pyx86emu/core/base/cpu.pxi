@@ -1,4 +1,17 @@
-# The state of one vCPU, one decoded op and one block live here; what they do lives elsewhere.
+# The state of one vCPU lives here: registers, decoded code, and everything that handlers use.
+#
+# The words that all files of the core use:
+#
+#   handler  a C function that executes one step of an instruction. It gets the vCPU `c` and its op `o`, and returns
+#            the op to go on with, or NULL: the block is left, and c.arch.ip says where to go on.
+#   op       one decoded step: a handler and its operands. An instruction is one op, or a few.
+#   block    the ops of consecutive instructions, decoded once and kept. blocks.pxi finds and links them.
+#   granule  256 bytes of guest-physical memory, the unit of the memory tables.
+#   slice    at most 4096 instructions, between two turns of the run loop (run.pxi). c.run.left counts the instructions
+#            that remain of it. A whole block is charged when it is entered; a handler that leaves the block early gives
+#            back the instructions that were not executed.
+#   retired  how many instructions the vCPU has completed. It is exact between two slices; within one, retired_at()
+#            computes it.
 
 cdef struct CPU
 cdef struct Op
@@ -6,13 +19,14 @@ cdef struct VM
 
 ctypedef Op* (*Fn)(CPU*, Op*) noexcept nogil
 
-# A chained block is gone to without a look, a guess only if its key is right.
+# t0 and t1 are links to other blocks. Direct successors are followed unchecked; a guess is followed only if the
+# block's key matches.
 cdef struct Op:                  # 48 bytes; operands are byte offsets into CPU, so AL and AH need no special case
     Fn fn
-    Op* t0                       # chained block when the branch is not taken, or the only one; of a CALL a guess
-    Op* t1                       # chained block when it is taken; of an indirect or far jump and INT a guess
+    Op* t0                       # block after a branch that is not taken, or the only successor; of a CALL a guess
+    Op* t1                       # block after a branch that is taken; of an indirect or far jump and INT a guess
     uint16_t dst
-    uint16_t src                 # of a predicate: how many instructions it is about
+    uint16_t src                 # of a predicate: how many instructions depend on it
     uint16_t base                # effective address = base + index + disp, modulo 64 KiB
     uint16_t index
     uint32_t imm
@@ -25,28 +39,28 @@ cdef struct Op:                  # 48 bytes; operands are byte offsets into CPU,
     uint8_t seg
 
 cdef struct Block:               # lies in the op slot before the block's first op
-    uint32_t key                 # CS << 16 | IP: an alias of the same bytes is another block
+    uint32_t key                 # CS << 16 | IP: the same bytes at another CS:IP are another block
     uint32_t lo                  # guest-physical bytes [lo, hi) it was decoded from
     uint32_t hi
     uint16_t cap                 # ops that fit
     uint16_t stale
     Block* next[2]               # next in the list of each granule
     int16_t gran[2]              # canonical granules, -1: none
-    uint16_t fluid[4]            # immediates read when used: size << 12 | offset from lo; 0: none
+    uint16_t fluid[4]            # immediates that are read from memory when they are used: size << 12 | offset from lo
 
-cdef struct Decoded:             # what the decoder says of a block
+cdef struct Decoded:             # what the decoder returns about a block
     uint32_t hi                  # offset after its last byte
-    int fluid                    # immediates that are read when they are used
+    int fluid                    # how many immediates are read from memory when they are used
     uint32_t fluid_at[4]
     uint32_t fluid_size[4]
 
 cdef enum:
-    HASH = 4096
-    BLOCK_OPS = 32
-    CALLS = 16
-    LOG_READS = 80
-    ASKED_CODE = 16
-    EXITS = 160
+    HASH = 4096                  # places in the hash table of blocks
+    BLOCK_OPS = 32               # a block with so many ops ends
+    CALLS = 16                   # CALLs that are kept to predict their returns
+    LOG_READS = 80               # answers kept for one instruction
+    ASKED_CODE = 16              # code bytes kept when a device is read
+    EXITS = 160                  # exits of one instruction
 
 cdef struct LoggedRead:
     uint64_t addr
@@ -66,16 +80,16 @@ cdef struct ExitRec:
 
 cdef enum:                       # c.threads.request: asked by other threads
     REQ_KICK = 1
-    REQ_INTR = 2                 # look at the interrupt lines
-    REQ_CODE = 4                 # another vCPU wrote to our code
-    REQ_SYNC = 8                 # somebody waits for us to pass a block end
+    REQ_INTR = 2                 # return to the run loop, which checks interrupts and limits
+    REQ_CODE = 4                 # another vCPU or the host wrote to code of this one
+    REQ_SYNC = 8                 # another thread waits until this vCPU has passed the end of a block
     REQ_DROP = 16                # drop every block
-    REQ_RESET = 32               # a device on our own thread asked for a reset
+    REQ_RESET = 32               # a device that this vCPU called asked for a reset
 
-cdef enum:                       # c.run.attn: asked by the running instruction itself
-    ATTN_SMC = 1
-    ATTN_EXIT = 2
-    ATTN_LOOK = 4
+cdef enum:                       # c.run.attn: why the block must be left after the running instruction
+    ATTN_SMC = 1                 # it has changed the running block (self-modifying code)
+    ATTN_EXIT = 2                # it has queued an exit
+    ATTN_LOOK = 4                # the run loop has something to do
 
 cdef enum:                       # c.python.moved
     MOVED_CS = 1
@@ -85,33 +99,34 @@ cdef enum:                       # c.debug.singlestep
     STEP_ALWAYS = 1
     STEP_ONCE = 2
 
-cdef enum:                       # KVM's exit reasons, and ours
-    EXIT_NONE = 0
+cdef enum:                       # the names and numbers of ExitReason (a test compares them), and two more
+    EXIT_NONE = 0                # the vCPU runs on
     EXIT_IO = 2
     EXIT_HYPERCALL = 3
     EXIT_DEBUG = 4
     EXIT_HLT = 5
     EXIT_MMIO = 6
-    EXIT_IRQ_WINDOW = 7
+    EXIT_IRQ_WINDOW_OPEN = 7
     EXIT_SHUTDOWN = 8
     EXIT_INTR = 10
-    EXIT_INTERNAL = 17
+    EXIT_INTERNAL_ERROR = 17
     EXIT_BUDGET = 0x1000
     EXIT_DEADLINE = 0x1001
-    EXIT_RAISE = 0x2000          # a device raised; never seen outside
+    EXIT_RAISE = 0x2000          # run() raises an exception instead of returning an Exit
 
-cdef enum:                       # c.run.error: why EXIT_INTERNAL; vcpu.pxi has the words
+cdef enum:                       # c.run.error: the cause of EXIT_INTERNAL_ERROR; face/vcpu.pxi has the messages
     ERR_NONE = 0
     ERR_PE = 1
     ERR_FETCH = 2
 
 # The state of a vCPU, by sections. A saved state is `arch`, `system`, `events` and, in the middle of an instruction,
-# `locked`, `reads` and `exits`. `run`, `blocks`, `threads` and `python` are made again from nothing; `debug` is the
-# host's. `arch` and the first fields of `run` are within 128 bytes of the start, where an address takes one byte.
+# `locked`, `reads` and `exits`. `run`, `blocks`, `threads` and `python` are built again from nothing; `debug` belongs
+# to the host. `arch` and the first fields of `run` are within 128 bytes of the start of CPU, where the host's
+# instructions need only one byte for the offset.
 
 cdef struct ArchState:           # what every instruction may use. Operands are byte offsets into CPU: r must stay first
     uint32_t r[8]                # EAX ECX EDX EBX ESP EBP ESI EDI
-    uint32_t zero                # the register of "no base" and "no index"
+    uint32_t zero                # always 0: the register of "no base" and "no index"
     uint32_t ip                  # valid outside blocks only
     uint32_t sb[8]               # segment bases: ES CS SS DS FS GS, and 0 for tables
     int32_t res                  # lazy flags, see flags.pxi
@@ -119,30 +134,30 @@ cdef struct ArchState:           # what every instruction may use. Operands are 
     uint32_t cfw
     uint32_t rest                # the flags that are not lazy
 
-cdef struct RunState:            # how far the guest may go, and what its handlers may touch
+cdef struct RunState:            # limits of the run, memory tables, and scratch values of the running instruction
     int64_t left                 # instructions until the slice ends
-    int64_t floor                # 0, or INT64_MAX: somebody wants this vCPU to stop
-    # Four tables by granule (256 bytes of the guest's address): host address minus guest address, 0 means "ask".
-    # The first two say where an access may go without a check; the last two say what an access that was stopped
-    # there finds. While breakpoints on data are on, `rd` and `wr` are all 0, so that each access is checked.
+    int64_t floor                # 0, or INT64_MAX: a request waits, and the next entry of a block is refused
+    # Four tables, indexed by granule. An entry is the host address minus the guest address, or 0. `rd` and `wr` serve
+    # the fast path: 0 means that the access takes the slow path. The slow path uses `ram` and `holes`. While there are
+    # breakpoints on data, `rd` and `wr` are all 0, so that each access is checked.
     uintptr_t* rd                # loads: RAM and ROM
     uintptr_t* wr                # stores: RAM, except code, ROM and pages whose dirty bit must be set
     uintptr_t* ram               # RAM and ROM, whatever breakpoints there are
-    uintptr_t* holes             # 0: no memory, a store goes to the bus at once. With breakpoints nothing is 0
-    Op* go                       # where a failed load goes on
-    uint32_t ea                  # effective address of a 67h form, or of a read-modify-write
-    uint32_t tmp                 # memory operand of two-op forms
-    uint32_t tmp2
-    uint32_t skip                # all ones: the predicated instructions that follow do not count; else 0
-    uint32_t attn                # ATTN_*: asked by the running instruction itself
+    uintptr_t* holes             # 0: no memory, a store goes to the bus at once. With breakpoints on data: never 0
+    Op* go                       # what a handler returns after a load or store that failed
+    uint32_t ea                  # effective address with prefix 67h, or of a read-modify-write
+    uint32_t tmp                 # memory operand of an instruction of several ops
+    uint32_t tmp2                # second one: a selector, or an immediate that is read when it is used
+    uint32_t skip                # all ones: the predicated instructions that follow change nothing; else 0
+    uint32_t attn                # ATTN_*: why the block must be left after the running instruction
     uint64_t slice_end           # retired count at which left is 0
     uint64_t retired
-    uint64_t idle                # ticks that HLT skipped
-    uint64_t look                # guest ns at which run() returns so that its caller may look; FOREVER: none
+    uint64_t idle                # guest time that HLT skipped, counted in instructions
+    uint64_t look                # guest ns at which run() returns so that its caller may check something; FOREVER: none
     uint64_t wall                # host ns at which run() ends; FOREVER: none
     int why                      # EXIT_*: why the run ends
     int error
-    bint stepping                # one instruction is being run by itself
+    bint stepping                # one instruction is executed by itself
 
 cdef struct SystemState:         # registers that only system instructions use
     uint32_t idt_base
@@ -153,104 +168,105 @@ cdef struct SystemState:         # registers that only system instructions use
     uint32_t dr[8]
     uint32_t tr[8]
 
-cdef struct EventState:          # interrupts and what the last instruction leaves for the next; KVM's vcpu_events
+cdef struct EventState:          # interrupts, and what an instruction leaves for the next one; KVM's vcpu_events
     int inject                   # interrupt vector to deliver, -1: none
     bint nmi
     bint nmi_masked
     bint halted
     bint dead                    # shutdown
     bint intr_window
-    bint delivering              # interrupt `vector` is being delivered: its entry is read by an exit
+    bint delivering              # interrupt `vector` is half delivered: reading its entry has made an exit
     int vector
-    uint64_t shadow              # no interrupts when this many are retired
-    uint64_t trap_shadow         # nor traps
+    uint64_t shadow              # no interrupt is taken when this many instructions are retired; FOREVER: no shadow
+    uint64_t trap_shadow         # the same for INT 1 from TF or a breakpoint
     bint no_trap                 # the instruction suppresses the single-step trap
     uint32_t trap_due            # INT 1 comes next: the bits of DR6 that say why
-    uint64_t rep_left            # retired when a REP was left between two iterations
-    uint16_t rep_last            # its last prefix
-    int carry_seg                # prefixes that a long run left for the next instruction
-    int carry_rep
-    int carry
+    uint64_t rep_left            # `retired` when a REP was last left between two iterations
+    uint16_t rep_last            # IP of its last prefix
+    int carry_seg                # 8086: the segment prefix of a long run of prefixes, for the instruction after it
+    int carry_rep                # the same for REP
+    int carry                    # 1: the next instruction has these two
 
 cdef struct BlockState:          # decoded code, see blocks.pxi
     Op** hash
-    Op* calls[CALLS]             # the last ones, a ring: their t0 is where a RET goes on most often
+    Op* calls[CALLS]             # the last CALLs, a circular list: t0 of each is the block that its RET went to last
     uint32_t depth               # where the next CALL goes in `calls`
-    uint8_t* codemap             # one bit a byte, canonical addresses
-    Block** list                 # per canonical granule
-    uint64_t* dirty_code         # granules that other vCPUs wrote to
-    Op** pool
-    int pools
-    int pool_used
-    uint32_t generation
-    uint32_t hot_at[64]          # addresses whose bytes the guest rewrote while they were code, and how often
-    uint32_t hot_hits[64]
-    bint hot                     # one of them often
-    Op scratch[10]
+    uint8_t* codemap             # by canonical address, one bit per byte: 1 if a block was decoded from it
+    Block** list                 # by canonical granule: the blocks with bytes in it
+    uint64_t* dirty_code         # one bit per canonical granule: another vCPU or the host wrote to code in it
+    Op** pool                    # chunks of memory for blocks
+    int pools                    # chunks there are
+    int pool_used                # op slots used in the last one
+    uint32_t generation          # counts how often all blocks were dropped
+    uint32_t rewritten_at[64]    # addresses whose bytes the guest rewrote while they were code,
+    uint32_t rewrites[64]        # and how often
+    bint rewritten_often         # at least one of them was rewritten often
+    Op scratch[10]               # the ops of an instruction that is executed by itself
 
 cdef struct ReadState:           # device reads of the running instruction, and REP INS
     LoggedRead log[LOG_READS]
-    int log_n
+    int log_n                    # answers in the log, and how many of them this try has used
     int log_pos
-    uint64_t log_tag
-    int answers                  # log entries there were when the last read exit was made
+    uint64_t log_tag             # `retired` of the instruction that the log belongs to
+    int answers                  # answers in the log when the last read made an exit
     int asked_bus
     int asked_size
     uint64_t asked_addr
-    bint pending                 # the last exit is a read without its answer
-    bint finish                  # an instruction is half done: run it before anything else
-    uint8_t asked_code[ASKED_CODE]      # the instruction that asked, and at which count: a device may store into it
-    uint64_t asked_tag
-    bint refetch                 # it is to be finished with those bytes
-    uint8_t ins_data[1024]
-    int ins_count                # elements of REP INS that were answered, and how many are stored
+    bint pending                 # the last exit is a read, and it has no answer yet
+    bint finish                  # an instruction is half done: execute it again before anything else
+    uint8_t asked_code[ASKED_CODE]      # the instruction that last read a device: the device may store into its bytes
+    uint64_t asked_tag           # `retired` at that read
+    bint refetch                 # that instruction is to be finished, with the bytes of asked_code
+    uint8_t ins_data[1024]       # the answers of one exit of REP INS
+    int ins_count                # elements in it, and how many of them are stored
     int ins_pos
-    int ins_size                 # of an element
+    int ins_size                 # bytes of an element
 
 cdef struct ExitState:           # exits of the running instruction that run() has not returned yet
     ExitRec item[EXITS]
     int count
     int pos
+    uint64_t serial              # counts runs and resets: an Exit from before the last one waits for no answer
 
 cdef struct LockedState:         # a locked instruction between its load and its store
     uint32_t value               # what it read
-    uint32_t saved[8]            # registers before it, to try it again
+    uint32_t saved[8]            # registers and flags before it, for a second try
     int32_t saved_res
     uint32_t saved_aux
     uint32_t saved_cfw
 
 cdef struct DebugState:          # what the host asked for with debug() and step()
     uint32_t singlestep          # STEP_ALWAYS: debug() asked for it; STEP_ONCE: step() runs
-    bint due
-    uint32_t dr6
+    bint due                     # Exit(DEBUG) is to be returned
+    uint32_t dr6                 # with this value of DR6
     int breaks
-    uint32_t breakpoint[64]
-    uint64_t resume              # the breakpoint at this count (plus one) has stopped already
+    uint32_t breakpoint[64]      # linear addresses
+    uint64_t resume              # `retired` + 1 at the last stop: a breakpoint stops there only once
 
-cdef struct ThreadState:         # what other threads want of this vCPU, and where it stands; see threads.pxi
+cdef struct ThreadState:         # requests of other threads, and whether this vCPU is inside the core; see threads.pxi
     uint32_t request             # REQ_*
-    bint kicked
-    uint32_t waiting
-    uint32_t asleep              # in HLT without a deadline of its own: will wake nobody else
+    bint kicked                  # run() is to return EXIT_INTR
+    uint32_t waiting             # a thread waits for wait_cond
+    uint32_t asleep              # in HLT without a deadline of its own, so that it cannot wake another vCPU
     uint64_t in_core             # 0: outside; else the epoch seen at the last block end
-    uint64_t waited              # host ns in HLT, for another thread
-    uint32_t inside              # a thread is in run(): for other vCPUs
-    unsigned long runner         # that thread, 0: none. The GIL guards it
+    uint64_t waited              # host ns spent waiting in HLT
+    uint32_t inside              # a thread is in run(); read by other vCPUs
+    unsigned long runner         # that thread, 0: none. Changed only with the GIL
     pthread_mutex_t wait_lock
     pthread_cond_t wait_cond
 
 cdef struct PythonState:         # calls of Python from the core, and what a device changed in them
     PyObject* raised             # the exception that run() raises
-    uint64_t io_time             # guest time and `retired` at the access that a Python device answers now
+    uint64_t io_time             # guest time and `retired` at the access that a Python device is handling
     uint64_t io_retired
-    bint touched                 # the device has changed what blocks rely on: leave after its instruction
-    uint32_t moved               # MOVED_CS, MOVED_IP: the device has set where the guest goes on
+    bint touched                 # the device has changed what blocks rely on: leave the block after this instruction
+    uint32_t moved               # MOVED_CS, MOVED_IP: the device has set CS or IP, for after this instruction
     uint32_t moved_cs            # a segment base, as sb[CS]
     uint32_t moved_ip
     bint in_device
     bint gil                     # the thread that runs this vCPU has the GIL
-    bint called                  # and somebody in Python was called in this slice
-    PyThreadState* thread        # what run() gets it back with, when it has let it go
+    bint called                  # a Python function was called in this slice
+    PyThreadState* thread        # for taking the GIL again; NULL while it is held
 
 cdef struct CPU:
     ArchState arch               # must stay first
@@ -264,7 +280,7 @@ cdef struct CPU:
     DebugState debug
     ThreadState threads
     PythonState python
-    Rings rings                  # doorbells that were rung and are not yet written
+    Rings rings                  # rings that are counted but not yet written to their eventfds
     VM* vm
     Chips* chips                 # the Vm's
     int no                       # index in the Vm
@@ -285,7 +301,7 @@ cdef enum:
     DS = 3
     FS = 4
     GS = 5
-    O_AL = 0
+    O_AL = 0                     # byte offsets into CPU
     O_CL = 4
     O_AH = 1
 
@@ -303,10 +319,12 @@ cdef enum:
     F_ARITH = 0x8D5
 
 
-# Stands in c.blocks.calls where no CALL was yet.
+# The entry of c.blocks.calls where no CALL has been stored.
 cdef Op NO_CALL
 memset(&NO_CALL, 0, sizeof(Op))
 
+
+# A register operand is a byte offset into CPU. P8, P16 and P32 make a pointer of it.
 
 cdef inline uint8_t* P8(CPU* c, uint32_t off) noexcept nogil:
     return <uint8_t*>c + off
@@ -332,11 +350,16 @@ cdef inline void put_reg(CPU* c, uint32_t off, int size, uint32_t v) noexcept no
     else:
         P32(c, off)[0] = v
 
+cdef inline uint64_t ones(int size) noexcept nogil:
+    return 0xFFFFFFFFFFFFFFFFULL if size >= 8 else (1ULL << 8 * size) - 1
+
 cdef inline uint32_t cut(uint32_t v, int size) noexcept nogil:
+    """The lowest `size` bytes of v."""
     return v & 0xFF if size == 1 else (v & 0xFFFF if size == 2 else v)
 
 
 cdef inline int32_t sign(uint32_t a, int size) noexcept nogil:
+    """`a`, a number of `size` bytes, sign-extended."""
     if size == 1:
         return <int8_t>a
     if size == 2:
@@ -345,21 +368,23 @@ cdef inline int32_t sign(uint32_t a, int size) noexcept nogil:
 
 
 cdef inline uint32_t EA(CPU* c, Op* o) noexcept nogil:
+    """The effective address of `o`, a 16-bit one."""
     return (<uint32_t>P16(c, o.base)[0] + P16(c, o.index)[0] + o.disp) & 0xFFFF
 
 cdef inline int before(Op* o) noexcept nogil:
-    """Instructions of the block before the one of `o`."""
+    """How many instructions of the block come before the one of `o`."""
     return 0 if o.k == 0 else o.n
 
 cdef inline Op* first_of(Op* o) noexcept nogil:
     return o - o.k
 
 cdef inline uint64_t retired_at(CPU* c, Op* o) noexcept nogil:
-    """Instructions retired when the one of `o` begins."""
+    """How many instructions are retired when the one of `o` begins."""
     return c.run.slice_end - <uint64_t>(c.run.left + first_of(o).n - before(o))
 
 
 cdef void begin(CPU* c, int64_t instructions) noexcept nogil:
+    """Begin a slice of so many instructions. finish_slice() adds those that were executed to `retired`."""
     c.run.left = instructions
     c.run.slice_end = c.run.retired + <uint64_t>instructions
 
@@ -369,19 +394,19 @@ cdef inline void finish_slice(CPU* c) noexcept nogil:
 
 
 cdef inline Op* leave_at(CPU* c, Op* o) noexcept nogil:
-    """Stop before the instruction of `o`."""
+    """Leave the block before the instruction of `o`. This instruction and the rest of the block are not charged."""
     c.arch.ip = o.ip
     c.run.left += first_of(o).n - before(o)
     return NULL
 
 cdef inline Op* leave_after(CPU* c, Op* o) noexcept nogil:
-    """Stop behind the instruction of `o`."""
+    """Leave the block after the instruction of `o`. The rest of the block is not charged."""
     c.arch.ip = o.fip
     c.run.left += first_of(o).n - before(o) - 1
     return NULL
 
 cdef inline Op* enter(CPU* c, Op* nx) noexcept nogil:
-    """The only way into a block: charge it, or stop in front of it."""
+    """The only way into a block: charge its instructions to the slice, or stop before it."""
     c.run.left -= nx.n
     if c.run.left < at_get_floor(&c.run.floor):
         c.run.left += nx.n
@@ -390,7 +415,7 @@ cdef inline Op* enter(CPU* c, Op* nx) noexcept nogil:
     return GO(c, nx)
 
 cdef inline Op* done(CPU* c, Op* o) noexcept nogil:
-    """The op is complete; look whether it asked to stop here."""
+    """Return this from the last op of an instruction: it leaves the block if c.run.attn asks for that."""
     if c.run.attn:
         return leave_after(c, o)
     return o + 1

@@ -1,8 +1,13 @@
-# Lazy flags: the only file that computes CF PF AF ZF SF OF.
+# Lazy flags live here: the only file that computes CF PF AF ZF SF OF.
 #
-# res: the result, sign-extended. aux: bit 31 carry out, bit 30 carry into the top bit, AF in bit 27, 19 or 3
-# by size, bits 0 and 1 correct SF and PF where POPF set what no result has. cfw: bit 31 is CF, a word of its
-# own because INC and DEC leave CF alone.
+# Most flags are overwritten before anything reads them. So an instruction stores three words, and a flag is computed
+# from them when something reads it:
+#
+#   res  the last result, sign-extended. It gives ZF, SF and PF.
+#   aux  bit 31: carry out of the top bit. Bit 30: carry into the top bit. The two give OF.
+#        Bit 3, 19 or 27, for operands of 4, 2 or 1 bytes (bit 3 also for single flags): AF.
+#        Bits 0 and 1 invert SF and PF: POPF can set combinations that no result has.
+#   cfw  bit 31: CF. It has a word of its own because INC and DEC leave CF unchanged.
 
 cdef uint8_t PARITY[256]
 
@@ -79,7 +84,7 @@ cdef inline void fl_set_cf(CPU* c, uint32_t cf) noexcept nogil:
 
 
 cdef inline void fl_result(CPU* c, uint32_t r, int size, uint32_t cf, uint32_t of, uint32_t af) noexcept nogil:
-    """SF ZF PF from the result, the others as told (each 0 or 1)."""
+    """SF ZF PF from the result; CF OF AF are given, each 0 or 1."""
     put_res(c, r, size)
     c.arch.aux = of << 30 | af << 3
     c.arch.cfw = cf << 31
@@ -92,13 +97,13 @@ cdef inline void fl_cf_of(CPU* c, uint32_t cf, uint32_t of) noexcept nogil:
 
 
 cdef inline uint32_t fl_all(CPU* c) noexcept nogil:
-    """EFLAGS."""
+    """The value of EFLAGS."""
     return (c.arch.rest | fl_cf(c) | fl_pf(c) << 2 | fl_af(c) << 4 | fl_zf(c) << 6 | fl_sf(c) << 7
             | fl_of(c) << 11)
 
 
 cdef inline void fl_arith_bits(CPU* c, uint32_t f) noexcept nogil:
-    """The six arithmetic flags from a FLAGS image."""
+    """Set the six arithmetic flags from a value of FLAGS."""
     cdef uint32_t sf = f >> 7 & 1, pf = f >> 2 & 1
     if f & F_ZF:
         c.arch.res = 0
@@ -111,7 +116,8 @@ cdef inline void fl_arith_bits(CPU* c, uint32_t f) noexcept nogil:
 
 
 cdef inline void fl_load(CPU* c, uint32_t f, uint32_t writable) noexcept nogil:
-    """POPF, IRET, the host: bits outside `writable` keep their value."""
+    """Set the flags for POPF, IRET, SAHF or the host. Bits outside `writable` keep their value. The arithmetic flags
+    are always set, but OF only if it is in `writable`."""
     c.arch.rest = ((c.arch.rest & ~writable) | (f & writable)) & ~<uint32_t>F_ARITH
     if writable & F_OF:
         fl_arith_bits(c, f)
@@ -120,7 +126,7 @@ cdef inline void fl_load(CPU* c, uint32_t f, uint32_t writable) noexcept nogil:
 
 
 cdef inline bint fl_cond(CPU* c, int cc) noexcept nogil:
-    """The condition of Jcc, SETcc: Intel's number without the negation bit."""
+    """Is the condition of a Jcc or SETcc true? cc is Intel's number without its lowest bit, which negates."""
     if cc == 0:
         return fl_of(c)
     if cc == 1:
@@ -144,14 +150,14 @@ cdef inline uint32_t either(uint32_t mask, uint32_t a, uint32_t b) noexcept nogi
 
 
 cdef inline void fl_unless(CPU* c, uint32_t skip, uint32_t res, uint32_t aux, uint32_t cfw) noexcept nogil:
-    """Back to these flags if `skip` is all ones; 0: keep what is there."""
+    """If `skip` is all ones, put these flags back. If it is 0, keep the present ones."""
     c.arch.res = <int32_t>either(skip, res, c.arch.res)
     c.arch.aux = either(skip, aux, c.arch.aux)
     c.arch.cfw = either(skip, cfw, c.arch.cfw)
 
 
 cdef inline void fl_logic_unless(CPU* c, uint32_t skip, uint32_t r, int size) noexcept nogil:
-    """fl_logic; if `skip` is all ones, r is the result that the flags are of already."""
+    """fl_logic if `skip` is 0. If it is all ones, keep the flags; r must then be the result that they belong to."""
     put_res(c, r, size)
     c.arch.aux &= skip
     c.arch.cfw &= skip

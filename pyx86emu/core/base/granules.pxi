@@ -1,6 +1,11 @@
-# The tables over guest memory are built here: per granule of 256 bytes, what slots, A20, code and dirty log allow.
+# The tables of guest memory live here: built from memory slots, A20, decoded code and the dirty log.
+#
+# An entry is for one granule of 256 bytes. Several granules may show the same host memory: two slots have one buffer,
+# or the A20 line is closed. Such granules are linked in a ring (`alias`) and share one number (`canon`), which marks of
+# code use.
 
 cdef Slot* slot_at(VM* vm, uint64_t addr) noexcept nogil:
+    """The memory slot with this address, or NULL."""
     cdef int i
     for i in range(vm.nslots):
         if vm.slots[i].addr <= addr and addr - vm.slots[i].addr < vm.slots[i].size:
@@ -17,7 +22,7 @@ cdef inline uint32_t bus_mask(VM* vm, uint32_t pa) noexcept nogil:
 
 
 cdef void rebuild_tables(VM* vm) noexcept nogil:
-    """Everything from the slots and A20; the caller holds the writers' lock, no block is alive any more."""
+    """Build all tables from the slots and A20. The caller holds the writers' lock, and no block is used any more."""
     cdef Mem* mem = vm.mem
     cdef uint32_t g, h, addr
     cdef Slot* s
@@ -43,7 +48,7 @@ cdef void rebuild_tables(VM* vm) noexcept nogil:
         mem.rd[g] = host - (g << 8)
         h = g
         if addr != g << 8:
-            h = addr >> 8                        # seen through a closed A20
+            h = addr >> 8                        # the granule that a closed A20 line shows here
         for i in range(vm.nslots):
             t = &vm.slots[i]
             if t != s and <uintptr_t>t.host <= host < <uintptr_t>t.host + t.size:
@@ -59,7 +64,7 @@ cdef void rebuild_tables(VM* vm) noexcept nogil:
 
 
 cdef void reopen(VM* vm, uint32_t g) noexcept nogil:
-    """Set wr[] of the granule and its aliases to what code and dirty log leave possible."""
+    """Set wr[] of the granule and its aliases: 0 if a store must be noticed for decoded code or the dirty log."""
     cdef Mem* mem = vm.mem
     cdef uint32_t a = g
     cdef bint shut = mem.code[mem.canon[g]] != 0
@@ -76,7 +81,7 @@ cdef void reopen(VM* vm, uint32_t g) noexcept nogil:
 
 
 cdef void arm_log(VM* vm, Slot* s) noexcept nogil:
-    """Every page of the slot is clean again: the next write to it must be seen."""
+    """Every page of the slot is clean: the next store to each must take the slow path."""
     cdef Mem* mem = vm.mem
     cdef uint32_t g
     for g in range(GRANULES):
@@ -86,7 +91,7 @@ cdef void arm_log(VM* vm, Slot* s) noexcept nogil:
 
 
 cdef void log_page(CPU* c, uint32_t g) noexcept nogil:
-    """The first write to a page whose log is armed: set its bit (and those of its aliases), disarm."""
+    """The first store to a clean page: set its dirty bit and those of its aliases. Further stores are fast again."""
     cdef VM* vm = c.vm
     cdef Mem* mem = vm.mem
     cdef uint32_t a = g, page, i, first

@@ -1,4 +1,4 @@
-# VMs and vCPUs begin and end here: allocated, set to the state after RESET, freed.
+# The structs of VMs and vCPUs begin and end here: allocate, set to the state after RESET, free.
 
 cdef VM* new_vm() except NULL:
     cdef VM* vm = <VM*>calloc(1, sizeof(VM))
@@ -20,14 +20,12 @@ cdef VM* new_vm() except NULL:
 
 
 cdef void free_vm(VM* vm) noexcept:
-    """Drop one reference; the last of a Vm, its vCPUs and its memory slots frees the tables."""
+    """Drop one reference. A Vm, its vCPUs and its memory slots each hold one; the last one frees the tables."""
     vm.refs -= 1
     if vm.refs > 0:
         return
     if vm.iotable != NULL:
         iotable_free(vm.iotable)
-    for bus in range(2):
-        free(vm.ranges[bus])
     free(vm.chips)
     free(vm.mem)
     free(vm)
@@ -39,7 +37,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
         raise MemoryError("no memory for a vCPU")
     c.blocks.hash = <Op**>calloc(HASH, sizeof(Op*))
     forget_calls(c)
-    c.blocks.codemap = <uint8_t*>calloc(GRANULES * 32 + 1, 1)       # two bytes are read at once
+    c.blocks.codemap = <uint8_t*>calloc(GRANULES * 32 + 1, 1)       # +1: two bytes are read at once
     c.blocks.list = <Block**>calloc(GRANULES, sizeof(Block*))
     c.blocks.dirty_code = <uint64_t*>calloc(GRANULES // 64, 8)
     c.blocks.pool = <Op**>calloc(MAX_CHUNKS, sizeof(Op*))
@@ -50,7 +48,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     c.vm = vm
     c.chips = vm.chips
     vm.refs += 1
-    c.no = MAX_VCPUS                             # in no table yet
+    c.no = MAX_VCPUS                             # not yet in vm.cpu
     c.run.ram = vm.mem.rd
     c.run.look = FOREVER
     c.reads.asked_tag = FOREVER
@@ -75,7 +73,7 @@ cdef void free_cpu(CPU* c) noexcept:
 
 
 cdef void reset_cpu(CPU* c) noexcept nogil:
-    """The state after RESET (80386 PRM 10.1); decoded blocks and counts stay."""
+    """Set the state after RESET (80386 PRM 10.1). Decoded blocks and the count of instructions stay."""
     memset(c.arch.r, 0, sizeof(c.arch.r))
     memset(c.arch.sb, 0, sizeof(c.arch.sb))
     memset(c.system.cr, 0, sizeof(c.system.cr))
@@ -118,3 +116,38 @@ cdef void forget_calls(CPU* c) noexcept nogil:
     cdef int i
     for i in range(CALLS):
         c.blocks.calls[i] = &NO_CALL
+
+
+cdef void fork_vm(VM* vm, unsigned long me) noexcept nogil:
+    """In the child of a fork, where the only thread is `me`: no other holds a lock, or changes the tables."""
+    cdef int i
+    for i in range(vm.ncpus):
+        if vm.cpu[i] != NULL:
+            fork_cpu(vm.cpu[i], vm.cpu[i].threads.runner and vm.cpu[i].threads.runner != me)
+    pthread_mutex_init(&vm.writers, NULL)
+    pthread_mutex_init(&vm.chips.lock, NULL)
+    vm.stopping = 0
+
+
+cdef void fork_cpu(CPU* c, bint left) noexcept nogil:
+    """Pending rings are the parent's to signal. `left`: the thread that was in run() is not here."""
+    rings_forked(&c.rings)
+    c.threads.in_core = 0
+    c.threads.waiting = 0
+    pthread_mutex_init(&c.threads.wait_lock, NULL)
+    pthread_cond_init(&c.threads.wait_cond, NULL)
+    if not left:
+        return
+    c.threads.runner = 0
+    c.threads.inside = 0
+    c.threads.asleep = 0
+    c.python.gil = 0
+    c.python.thread = NULL
+    c.python.in_device = 0
+    c.python.moved = 0
+    c.python.touched = 0
+    c.python.called = 0
+    c.run.stepping = 0
+    c.debug.singlestep &= ~<uint32_t>STEP_ONCE
+    if not c.debug.singlestep:
+        c.debug.due = 0

@@ -1,4 +1,5 @@
-# The model struct: one field per row of models.py. The decoder and slow paths read it, fast handlers never.
+# The model struct lives here: the differences between processors, one field per row of models.py, which explains each.
+# The decoder and slow paths read it; fast handlers never do.
 
 cdef struct Model:
     int level
@@ -37,6 +38,6 @@ cdef struct Model:
 
 
 cdef int load_model(Model* m, str name) except -1:
-    cdef Model out = fields(name)            # a missing or extra row is an error here
+    cdef Model out = fields(name)            # raises if models.py has a row too few or too many
     m[0] = out
     return 0

@@ -1,11 +1,12 @@
-# Numbers from Python: convert an argument to an exact integer first, test its range afterwards. Every public
-# function does it this way.
+# Numbers from Python are converted here: first to an exact int, then the range is tested. Every public function keeps
+# this order.
 #
-# A value that is tested as a Python object and converted later can lie (an int subclass with its own comparisons),
-# wrap silently (numpy integers do) or lose its fraction. After whole() nothing of the caller's object is left.
+# The other order is not safe. A subclass of int may compare as it likes, a numpy integer wraps silently, and a float
+# loses its fraction. whole() returns a plain int that has nothing of the caller's object.
 
 cpdef object exact(object value, str what):
-    """An int of no subclass. TypeError for floats, strings and all that is no integer; `what` names it in the message.
+    """`value` as a plain int, not of a subclass. TypeError: a float, a string or anything else that is not an integer.
+    `what` names the argument in the message.
 
     >>> exact(True, "base")
     1
@@ -16,11 +17,11 @@ cpdef object exact(object value, str what):
         number = PyNumber_Index(value)
     except TypeError:
         raise TypeError(f"{what} must be an integer, not {type(value).__name__}") from None
-    return int.__index__(number)                 # of a subclass: a copy without its methods
+    return int.__index__(number)                 # a copy without the methods of a subclass
 
 
 cdef str shown(object number, str form="#x"):
-    """An exact int in a message; a huge one by its size. `form` "d" for what is counted."""
+    """An exact int as text for a message. Above 64 bits only its size is given. `form`: "d" for a count."""
     bits = number.bit_length()
     if bits > 64:
         return f"an integer of {bits} bits"
@@ -28,7 +29,7 @@ cdef str shown(object number, str form="#x"):
 
 
 cpdef object whole(object value, str what, object least, object most):
-    """`value` as an int from `least` to `most`; `what` is its name. TypeError: no integer; ValueError: outside.
+    """`value` as an int from `least` to `most`; `what` names it. TypeError: not an integer. ValueError: out of range.
 
     >>> whole(5, "port", 0, 0xFFFF)
     5
@@ -37,14 +38,14 @@ cpdef object whole(object value, str what, object least, object most):
 
 
 cdef object within(object number, str what, object least, object most):
-    """The same for an exact int."""
+    """As whole(), for an exact int."""
     if not least <= number <= most:
         raise ValueError(f"{what} is {shown(number)}: give {shown(least)} to {shown(most)}")
     return number
 
 
 cpdef bint truth(object value, str what) except -1:
-    """`value` as a flag; `what` names it. ValueError: an object that cannot say whether it is true.
+    """`value` as a flag; `what` names it. ValueError: bool() of it overflows.
 
     >>> truth([], "readonly")
     False
@@ -55,17 +56,17 @@ cpdef bint truth(object value, str what) except -1:
         raise ValueError(f"{what}={type(value).__name__} is neither true nor false") from None
 
 
-cdef uint64_t LAST_TIME = 0x7FFFFFFFFFFFFFFFULL  # ns: 292 years. No sum of two times leaves 64 bits
+cdef uint64_t LAST_TIME = 0x7FFFFFFFFFFFFFFFULL  # ns: 292 years. The sum of two times fits in 64 bits
 
 
 cdef uint64_t moment(object value, str what) except? 0xFFFFFFFFFFFFFFFF:
-    """A time in ns; a negative one has passed, as 0 has."""
+    """`value` as a time in ns. A negative time counts as 0: both have passed."""
     cdef object number = exact(value, what)
     return 0 if number < 0 else within(number, what, 0, LAST_TIME)
 
 
 cdef uint64_t natural(object value, str what) except? 0:
-    """`value` as a number of 64 bits. TypeError: no integer; ValueError: negative or wider."""
+    """`value` as an unsigned number of 64 bits. TypeError: not an integer. ValueError: negative or too large."""
     number = exact(value, what)
     try:
         return number

@@ -1,10 +1,15 @@
-# Several vCPUs over one Vm: who is inside the core, and how a writer waits until nobody can see the old state.
+# The threads of a Vm meet here: vCPUs enter and leave the core, and a thread that changes tables waits for them.
 #
-# A vCPU is OUTSIDE (in_core == 0) in a Python device, waiting for the GIL or a lock, waiting in HLT, or not
-# running; else in_core is the epoch it saw at its last block end. Pending rings are flushed before it goes out.
+# A vCPU is outside (in_core is 0) while it is in a Python device, waits for the GIL, for a lock or in HLT, or does not
+# run. Otherwise it is inside, and may use the tables of its Vm without a lock; in_core is then the epoch of the Vm that
+# it saw at its last block end. Before a vCPU goes outside it writes its pending rings.
+#
+# A thread that changes tables holds the lock `writers`. Then it either waits until each vCPU has passed a block end
+# (wait_for_others), so that none can still use an old pointer, or it keeps all vCPUs outside (stop_all, resume_all).
 
-# The GIL. It is kept for the slice behind a call into Python, and let go if the next one has none: a guest that
-# exits all the time does not hand it over and back. A vCPU never waits for anything while it has it.
+# The GIL. A vCPU keeps it for the slice after a call into Python. If that slice has no such call, the vCPU releases it
+# before the next one. So a guest that exits all the time does not release and take it each time. While a vCPU has the
+# GIL it waits for nothing.
 
 cdef void let_gil_go(CPU* c) noexcept nogil:
     if c.python.gil:
@@ -13,7 +18,8 @@ cdef void let_gil_go(CPU* c) noexcept nogil:
 
 
 cdef bint take_gil(CPU* c) noexcept nogil:
-    """Before a call into Python, outside: whoever has the GIL may be waiting for this vCPU. 1: we had it already."""
+    """Take the GIL before a call into Python. The vCPU must be outside: the thread that has the GIL may wait for it.
+    Returns 1 if it had the GIL already."""
     c.python.called = 1
     if c.python.thread == NULL:
         return 1
@@ -24,15 +30,15 @@ cdef bint take_gil(CPU* c) noexcept nogil:
 
 
 cdef inline bint late(CPU* c) noexcept nogil:
-    """Is the limit in real time reached? Asked in each turn of the run loop and after each call of a device, so that no
-    guest and no clock can put it off."""
+    """Is the limit in real time reached? Each turn of the run loop asks this, and each call of a device. So neither a
+    busy guest nor a slow guest clock can delay it."""
     return c.run.wall != FOREVER and <uint64_t>host_ns() >= c.run.wall
 
 
 cdef inline void go_outside(CPU* c) noexcept nogil:
     rings_flush(&c.rings)
-    c.rings.again_how = 0                        # its entry may go now
-    io_publish(&c.threads.in_core, 0)
+    c.rings.again_how = 0                        # the entry that it stands for may be removed from now on
+    at_publish64(&c.threads.in_core, 0)
 
 
 cdef void come_inside(CPU* c) noexcept nogil:
@@ -63,7 +69,8 @@ cdef inline void device_asked(CPU* c) noexcept nogil:
 
 
 cdef void lock_from_core(CPU* c) noexcept nogil:
-    """The writers' lock, taken by a running vCPU: whoever holds it may be waiting for this vCPU."""
+    """Take the writers' lock from inside the core. If another thread holds it, wait outside: it may wait for this
+    vCPU."""
     if pthread_mutex_trylock(&c.vm.writers) == 0:
         return
     go_outside(c)
@@ -73,8 +80,8 @@ cdef void lock_from_core(CPU* c) noexcept nogil:
 
 
 cdef void wait_for_others(VM* vm, CPU* me) noexcept nogil:
-    """Until every other vCPU has passed a block end or is outside. The caller holds the writers' lock."""
-    cdef uint64_t now = at_add64(&vm.epoch, 1), seen
+    """Wait until every other vCPU has passed a block end or is outside. The caller holds the writers' lock."""
+    cdef uint64_t now = at_add64(&vm.epoch, 1) + 1, seen
     cdef int i
     for i in range(vm.ncpus):
         if vm.cpu[i] == NULL or vm.cpu[i] == me:
@@ -90,7 +97,7 @@ cdef void wait_for_others(VM* vm, CPU* me) noexcept nogil:
 
 
 cdef void stop_all(VM* vm) noexcept nogil:
-    """Every vCPU outside, and kept there until resume_all; the caller holds the writers' lock."""
+    """Wait until every vCPU is outside, and keep it there until resume_all. The caller holds the writers' lock."""
     cdef int i
     at_put32(&vm.stopping, 1)
     for i in range(vm.ncpus):
@@ -102,7 +109,7 @@ cdef void stop_all(VM* vm) noexcept nogil:
 
 
 cdef void resume_all(VM* vm) noexcept nogil:
-    """After a change of the tables: every decoded block is void."""
+    """Let the vCPUs inside again, after the tables were changed. Each drops all its blocks first."""
     cdef int i
     for i in range(vm.ncpus):
         if vm.cpu[i] != NULL:
@@ -111,7 +118,7 @@ cdef void resume_all(VM* vm) noexcept nogil:
 
 
 cdef void want(CPU* c, uint32_t what) noexcept nogil:
-    """Ask a vCPU, from any thread, to look up at its next block end."""
+    """Make a request to a vCPU, from any thread. It is served at the vCPU's next block end."""
     at_or32(&c.threads.request, what)
     at_put_floor(&c.run.floor, 0x7FFFFFFFFFFFFFFF)
     if at_get32(&c.threads.waiting):
@@ -119,14 +126,14 @@ cdef void want(CPU* c, uint32_t what) noexcept nogil:
 
 
 cdef void wake(CPU* c) noexcept nogil:
-    """Whoever waits for this vCPU, or sleeps in its HLT, looks again."""
+    """Wake the threads that wait for this vCPU, and the one that sleeps in its HLT."""
     pthread_mutex_lock(&c.threads.wait_lock)
     pthread_cond_broadcast(&c.threads.wait_cond)
     pthread_mutex_unlock(&c.threads.wait_lock)
 
 
 cdef timespec host_time_in(uint64_t ns) noexcept nogil:
-    """What the host's clock will say then: pthread_cond_timedwait wants that."""
+    """The host's time in `ns` from now, as pthread_cond_timedwait needs it."""
     cdef timespec t
     clock_gettime(CLOCK_REALTIME, &t)
     t.tv_nsec += <long>(ns % 1000000000)
@@ -138,7 +145,7 @@ cdef timespec host_time_in(uint64_t ns) noexcept nogil:
 
 
 cdef void doze(CPU* c) noexcept nogil:
-    """Until wake(c), at most 5 ms: what is waited for may have come before."""
+    """Wait for wake(c), at most 5 ms: the wake may have come before the wait began."""
     cdef timespec until = host_time_in(5000000)
     pthread_mutex_lock(&c.threads.wait_lock)
     pthread_cond_timedwait(&c.threads.wait_cond, &c.threads.wait_lock, &until)
@@ -153,7 +160,7 @@ cdef void check_signals(CPU* c) noexcept with gil:
 
 
 cdef void keep_exception(CPU* c, object e) noexcept:
-    """run() raises the first one."""
+    """Keep an exception for run(), which raises the first one that was kept."""
     if c.python.raised == NULL:
         Py_INCREF(e)
         c.python.raised = <PyObject*>e

@@ -1,4 +1,4 @@
-# What the vCPUs of a Vm share lives here: memory slots, the tables over them, the ranges of devices.
+# The state of a VM lives here, which all its vCPUs share: memory slots, their tables, the ranges of devices, the chips.
 
 cdef enum:
     GRANULES = 4352              # of 256 bytes: everything real mode can address, FFFF:FFFF included
@@ -11,44 +11,30 @@ cdef struct Slot:                # a memory slot
     uint64_t addr
     uint64_t size
     uint8_t* host
-    uint8_t* dirty               # one bit a page, or NULL
+    uint8_t* dirty               # one bit per page of 4 KiB, or NULL
     bint readonly
-    PyObject* face               # the MemorySlot: says which slot this is
+    PyObject* face               # the MemorySlot object of this slot
 
 cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm see it
-    uintptr_t rd[GRANULES]       # host address minus guest address; 0: not plain memory
-    uintptr_t wr[GRANULES]       # 0 also for ROM, code and armed dirty logging
+    uintptr_t rd[GRANULES]       # host address minus guest address; 0: neither RAM nor ROM
+    uintptr_t wr[GRANULES]       # the same for stores; 0 also for ROM, decoded code and clean pages of a dirty log
     uint64_t code[GRANULES]      # by canonical granule: which vCPUs have decoded code here
-    uint16_t canon[GRANULES]     # the granule that stands for this backing memory
-    uint16_t alias[GRANULES]     # ring of granules with the same backing
-    uint8_t attr[GRANULES]
-    uintptr_t closed[GRANULES]   # all 0: every access takes a look
-    uintptr_t filled[GRANULES]   # no 0, once somebody uses it: no hole is a short way
+    uint16_t canon[GRANULES]     # canonical granule: one for all that show the same host memory
+    uint16_t alias[GRANULES]     # next granule that shows the same host memory, in a ring
+    uint8_t attr[GRANULES]       # ATTR_*
+    uintptr_t closed[GRANULES]   # `rd` and `wr` of a vCPU with breakpoints on data: all 0, so each access is checked
+    uintptr_t filled[GRANULES]   # `holes` of such a vCPU: no entry is 0 once it is used
 
-cdef struct Range:               # a device on a bus
-    uint64_t lo
-    uint64_t hi                  # last address
-    int kind
-    int16_t max_size
-    int16_t chip                 # RANGE_CHIP: which row of the table
-    PyObject* token              # the pair of bound methods, kept by Vm._tokens as long as the range is here; or NULL
-    PyObject* read               # of the token; NULL: its owner pulls
-    PyObject* write
+cdef enum:                       # who answers a Range; an access to one up to RANGE_PULL is an exit
+    RANGE_CLAIMED = 0            # nothing yet: its device is being attached
+    RANGE_PULL = 1               # its device, when dispatch() is called with the exit
+    RANGE_CHIP = 2               # a chip in the core
+    RANGE_PUSH = 3               # its device, called by the core
 
-cdef struct Ranges:              # sorted, without overlaps
-    int count
-    int room
-    Range item[1]
-
-cdef enum:
-    RANGE_PYTHON = 0
-    RANGE_PULL = 1
-    RANGE_CHIP = 2
-
-cdef struct VM:                  # what the vCPUs of a Vm share without the GIL
+cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     Mem* mem
     IoTable* iotable
-    Ranges* ranges[2]
+    PyObject* ranges[2]          # of each bus a tuple of Range, kept alive by the RangeTable of the Vm
     Slot slots[MAX_SLOTS]
     int nslots
     CPU* cpu[MAX_VCPUS]
@@ -58,14 +44,14 @@ cdef struct VM:                  # what the vCPUs of a Vm share without the GIL
     bint host_clock
     int shift                    # one instruction is 1 << shift nanoseconds
     uint64_t epoch               # see threads.pxi
-    uint32_t stopping            # a writer wants every vCPU outside the core
+    uint32_t stopping            # a thread that changes tables keeps every vCPU outside
     pthread_mutex_t writers      # held while tables change
     Chips* chips                 # always there; on its ports with irqchip_on
     uint64_t timer               # guest ns of Python's timer, UINT64_MAX: none
-    int64_t host_base
-    uint64_t ticks               # time of the first vCPU, for the others
+    int64_t host_base            # host ns at which guest time was 0
+    uint64_t ticks               # guest time of the first vCPU, in instructions, for the others
     uint32_t resampled           # lines whose EOI an irqfd waits for
-    uint32_t waiters             # irqfds: something outside may end a HLT
-    int views                    # of memory, writable, alive
+    uint32_t waiters             # registered irqfds: another thread may end a HLT
+    int views                    # writable views of memory that are alive
     PyObject* owner              # the Vm object, borrowed
     int refs

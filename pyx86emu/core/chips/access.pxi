@@ -1,7 +1,8 @@
 # A vCPU at a chip in the core: read or write it, then look whether an interrupt or a deadline has come nearer.
 #
-# The long way is part of the bus: any size, any vCPU. The short way is a handler a port, which IN and OUT of a byte jump
-# to; it exists only where nobody else can be at the chips (see chips.pxi) and guest time does not come from the host.
+# The long way is part of the bus: any size, any vCPU. The short way is a handler a port, which IN and OUT of a byte
+# jump to. It exists only where nobody else can be at the chips (see chips.pxi) and guest time does not come from the
+# host.
 
 # -- the long way
 
@@ -115,19 +116,12 @@ cdef void take_eoi(CPU* c, Op* o) noexcept nogil:
         return
     if o == NULL:                                # between two instructions
         go_outside(c)
-        tell_eoi(c, ended)
+        irqfds_eoi(c, ended)
         come_inside(c)
         return
     ask_device(c, o)                             # a signal handler or a finalizer may look at this vCPU there
-    tell_eoi(c, ended)
+    irqfds_eoi(c, ended)
     device_asked(c)
     if c.python.touched or c.python.raised != NULL:
         c.python.touched = 0
         want(c, REQ_INTR)                        # leave after this instruction
-
-
-cdef void tell_eoi(CPU* c, uint32_t lines) noexcept with gil:
-    try:
-        (<Vm><object>c.vm.owner)._irqfds.eoi(lines)
-    except BaseException as e:
-        keep_exception(c, e)

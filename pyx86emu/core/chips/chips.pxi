@@ -90,7 +90,8 @@ cdef Chips* chips_new() noexcept nogil:
     return chips
 
 
-cdef Chip* add_chip(Chips* chips, int row, const char* name, void* state, ChipRead read, ChipWrite write) noexcept nogil:
+cdef Chip* add_chip(Chips* chips, int row, const char* name, void* state, ChipRead read,
+                    ChipWrite write) noexcept nogil:
     cdef Chip* chip = &chips.chip[row]
     chip.name = name
     chip.state = state
@@ -123,7 +124,8 @@ cdef inline uint64_t chip_get(Chip* chip, uint32_t port, int size, uint64_t now)
     return v
 
 
-cdef inline bint chip_put(Chips* chips, Chip* chip, uint32_t port, int size, uint64_t value, uint64_t now) noexcept nogil:
+cdef inline bint chip_put(Chips* chips, Chip* chip, uint32_t port, int size, uint64_t value,
+                          uint64_t now) noexcept nogil:
     """Write `size` bytes, the lowest port first. 1: something is due earlier now."""
     cdef bint moved = 0
     cdef int i

@@ -1,4 +1,15 @@
-# Basic blocks: build, find, chain, invalidate. Knows ops as storage, not what they compute.
+# Blocks live here: they are built, found, linked and invalidated. The file does not know what an op computes.
+#
+# A block is a run of ops with a header in the op slot before them. Its key is CS << 16 | IP, as ops contain values of
+# IP. Each vCPU has its own blocks:
+#
+#   c.blocks.hash  a table of the blocks used last, found by key
+#   c.blocks.list  by granule, a list of all blocks with bytes in it. find() searches it if another block has the hash
+#                  place, and a store searches it for the blocks that it changes
+#   t0, t1         links in the last op of a block to the blocks that follow it
+#
+# A block whose bytes were overwritten is stale. It is taken off its lists, but links and hash still lead to it. Its
+# first op is then stale_block(), which decodes it again in the same place. So a block need not know the links to it.
 
 cdef inline Block* header(Op* first) noexcept nogil:
     return <Block*>(first - 1)
@@ -9,7 +20,7 @@ cdef inline Op** slot_of(CPU* c, uint32_t key) noexcept nogil:
 
 
 cdef inline Op* jump(CPU* c) noexcept nogil:
-    """Go on at CS:IP by way of the hash: behind a change of CS, or of the running block."""
+    """Go on at CS:IP and find the block by the hash: after a change of CS or of the running block."""
     cdef uint32_t key = c.arch.sb[CS] << 12 | c.arch.ip
     cdef Op* nx = slot_of(c, key)[0]
     if RARELY(nx == NULL or header(nx).key != key or c.arch.ip > 0xFFFF):
@@ -22,24 +33,25 @@ cdef Op* jump_slow(CPU* c) noexcept nogil:
 
 
 cdef inline Op* look_up(CPU* c, Op** kept) noexcept nogil:
-    """Find the block at CS:IP and go on there; it is kept in t0 or t1 of an op, or NULL."""
+    """Find the block at CS:IP and go on there. If `kept` is not NULL, it is t0 or t1 of an op, and is set to the
+    block."""
     cdef uint32_t was = c.blocks.generation
     cdef Op* nx = find(c)
     if nx == NULL:
         return NULL
-    if kept != NULL and was == c.blocks.generation:     # else the op is gone with the pool
+    if kept != NULL and was == c.blocks.generation:     # else all blocks were dropped, and the op with them
         kept[0] = nx
     return enter(c, nx)
 
 
 cdef Op* link(CPU* c, Op* o, int taken) noexcept nogil:
-    """The end of a block whose successor is not chained yet."""
+    """The end of a block whose link is not set yet: find the next block and set the link."""
     c.arch.ip = o.tip if taken else o.fip
     return look_up(c, &o.t1 if taken else &o.t0)
 
 
 cdef inline Op* follow(CPU* c, Op* o) noexcept nogil:
-    """Leave the block at its end."""
+    """Go on with the instruction after the block."""
     cdef Op* nx = o.t0
     if nx == NULL:
         return link(c, o, 0)
@@ -47,41 +59,45 @@ cdef inline Op* follow(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* take(CPU* c, Op* o) noexcept nogil:
-    """Leave the block by its branch."""
+    """Go on at the target of the block's branch."""
     cdef Op* nx = o.t1
     if nx == NULL:
         return link(c, o, 1)
     return enter(c, nx)
 
 
-# An indirect or far jump most often goes where it went the last time, and that can be tested while the address is still
-# being loaded: t1 is that block.
+# An indirect or far jump most often goes to where it went the last time. t1 is that block: a guess, followed if the key
+# matches. The host can begin to execute it while the guest's address is still being loaded.
 
-cdef inline Op* take_again(CPU* c, Op* o, uint32_t ip) noexcept nogil:
-    """Go on at CS:ip."""
+cdef inline Op* take_guess(CPU* c, Op* o, uint32_t ip) noexcept nogil:
+    """Go on at CS:ip. The guess is t1 of `o`."""
     cdef Op* nx = o.t1
     if RARELY(nx == NULL or header(nx).key != (c.arch.sb[CS] << 12 | ip)):
-        return take_anew(c, o, ip)
+        return take_slow(c, o, ip)
     return enter(c, nx)
 
 
-cdef Op* take_anew(CPU* c, Op* o, uint32_t ip) noexcept nogil:
+cdef Op* take_slow(CPU* c, Op* o, uint32_t ip) noexcept nogil:
     c.arch.ip = ip
     return look_up(c, &o.t1)
 
 
-# Prediction of returns: a CALL is remembered, and its t0 is the block behind it once a RET has come there. A RET that
-# goes elsewhere finds its way by the hash. Ops stay where they are until drop_blocks(); one that was decoded anew
-# may be no CALL any more, but its t0 is a block or NULL all the same, and the key tells whether it is the right one. If
-# it is a Jcc now its t0 is followed without a look: so it is only set to the block behind it in the same segment.
+# Prediction of returns. A CALL stores its op in c.blocks.calls. The first RET to the instruction after the CALL sets t0
+# of that op to the block there; later RETs follow this guess if the key matches. A RET to another place uses the hash.
+#
+# Ops stay in place until drop_blocks(), but a stale block may be decoded to other ops. So the op in c.blocks.calls may
+# no longer be a CALL. Its t0 is still a block or NULL, and the comparison of keys keeps a RET right. If the op is now a
+# Jcc, its t0 is followed unchecked. So a RET only sets t0 to the block after the op in the same segment, which is right
+# for a Jcc too.
 
 cdef inline void called(CPU* c, Op* o) noexcept nogil:
+    """Store the op of a CALL or INT, for its return."""
     c.blocks.calls[c.blocks.depth] = o
     c.blocks.depth = (c.blocks.depth + 1) % CALLS
 
 
 cdef inline Op* return_to(CPU* c, uint32_t ip) noexcept nogil:
-    """Go on at CS:ip, both popped."""
+    """Go on at CS:ip, which were popped."""
     cdef uint32_t depth = (c.blocks.depth - 1) % CALLS
     cdef Op* call = c.blocks.calls[depth]
     cdef Op* nx = call.t0
@@ -99,7 +115,8 @@ cdef Op* return_slow(CPU* c, Op* call, uint32_t ip) noexcept nogil:
 
 
 cdef Op* end_block(CPU* c, Op* o) noexcept nogil:
-    """Not an instruction: the block is full, go on behind it. `n` counts all instructions before."""
+    """The last op of a block that ends without a jump: go on after it. It is not an instruction; `n` counts all
+    instructions of the block."""
     cdef Op* nx = o.t0
     if nx != NULL:
         return enter(c, nx)
@@ -107,8 +124,8 @@ cdef Op* end_block(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* find(CPU* c) noexcept nogil:
-    """The first op of the block at CS:IP, built if need be; NULL: the block cannot be cached (or is no code),
-    the run loop goes step by step."""
+    """The first op of the block at CS:IP, which is built if there is none. NULL: no block can be kept here, because its
+    code is not in memory or no host memory is left. The run loop then executes single instructions."""
     cdef uint32_t key, pa
     cdef Op* first
     cdef Block* b
@@ -159,15 +176,15 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     used = decode_block(c, b, first)
     if used == 0:
         return NULL
-    b.cap = used if used > 7 else 7              # room to decode another instruction here later
+    b.cap = used if used > 7 else 7              # a stale block must have room for another long instruction
     c.blocks.pool_used += 1 + b.cap
     slot_of(c, key)[0] = first
     return first
 
 
 cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
-    """Decode at the block's key into `first`, mark the code and list the block; 0: not possible here.
-    The marks come before the bytes are read, so that no store between is lost."""
+    """Decode at the block's key into `first`, mark the code and list the block. Returns the number of ops; 0: not
+    possible here. Each granule is claimed before its bytes are read, so that no store in between is missed."""
     cdef uint32_t ip = b.key & 0xFFFF, base = b.key >> 16 << 4, pa = base + ip
     cdef uint32_t g = pa >> 8
     cdef int used, i
@@ -181,7 +198,7 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
         b.lo = pa
         b.hi = base + d.hi
         if (b.hi - 1) >> 8 != g and claim(c, g + 1):
-            continue                             # read again what may have changed before
+            continue                             # bytes may have changed before this claim: read them again
         b.stale = 0
         mark(c, b.lo, b.hi, 1)
         memset(b.fluid, 0, sizeof(b.fluid))
@@ -190,7 +207,8 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
             b.fluid[i] = <uint16_t>(d.fluid_size[i] << 12 | (d.fluid_at[i] - b.lo))
         if c.vm.ncpus == 1:
             break
-        at_fence()                               # another vCPU stores first and looks at the marks then
+        # Another vCPU stores first and reads the marks after that. So set the marks first and read the bytes again.
+        at_fence()
         if same_bytes(c, first, b.cap, base, ip):
             break
     enlist(c, b, 0, c.vm.mem.canon[g])
@@ -203,7 +221,7 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
 
 
 cdef bint same_bytes(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip) noexcept nogil:
-    """Does decoding once more give the same ops?"""
+    """Does a second decoding give the same ops? If not, another vCPU has stored there meanwhile."""
     cdef Op again[BLOCK_OPS + 6]
     cdef Decoded d
     cdef int i, used = decode_ops(c, again, cap, base, ip, &d)
@@ -217,7 +235,7 @@ cdef bint same_bytes(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip) noe
 
 
 cdef bint claim(CPU* c, uint32_t g) noexcept nogil:
-    """Stores to the granule must come to the slow path from now on. 0: they did before."""
+    """From now on stores to the granule take the slow path, because this vCPU has code there. 0: they did already."""
     cdef Mem* mem = c.vm.mem
     cdef uint64_t mine = 1ULL << c.no, was
     if mem.code[mem.canon[g]] & mine:
@@ -228,13 +246,13 @@ cdef bint claim(CPU* c, uint32_t g) noexcept nogil:
     if was == 0 and mem.rd[g]:
         reopen(c.vm, g)
         if c.vm.ncpus > 1:
-            wait_for_others(c.vm, c)             # one may still hold the old pointer
+            wait_for_others(c.vm, c)             # another vCPU may still use the old pointer
     pthread_mutex_unlock(&c.vm.writers)
     return 1
 
 
 cdef void unclaim(CPU* c, uint32_t g) noexcept nogil:
-    """Back to plain stores if no block of ours is left in the granule."""
+    """Let stores to the granule be fast again, if this vCPU has no block left in it."""
     cdef Mem* mem = c.vm.mem
     cdef int n = mem.canon[g]
     cdef uint64_t mine = 1ULL << c.no
@@ -253,11 +271,11 @@ cdef inline uint32_t canonical_address(CPU* c, uint32_t pa) noexcept nogil:
 
 
 cdef void mark(CPU* c, uint32_t lo, uint32_t hi, bint code) noexcept nogil:
-    """The bytes [lo, hi) are code, or no longer."""
+    """Mark the bytes [lo, hi) as code, or as no longer code."""
     cdef uint32_t a, n
     cdef uint64_t bits
     cdef uint64_t* word
-    while lo < hi:                               # 64 bytes have their bits in one word
+    while lo < hi:                               # the bits of 64 bytes are in one word
         n = 64 - (lo & 63)
         if n > hi - lo:
             n = hi - lo
@@ -268,21 +286,21 @@ cdef void mark(CPU* c, uint32_t lo, uint32_t hi, bint code) noexcept nogil:
         lo += n
 
 
-cdef inline uint32_t hot_slot(uint32_t a) noexcept nogil:
+cdef inline uint32_t rewritten_slot(uint32_t a) noexcept nogil:
     return (a ^ a >> 6) & 63
 
 
-cdef inline bint hot(CPU* c, uint32_t a) noexcept nogil:
-    """Was code at this canonical address rewritten again and again?"""
-    return c.blocks.hot_at[hot_slot(a)] == a and c.blocks.hot_hits[hot_slot(a)] >= 3
+cdef inline bint rewritten(CPU* c, uint32_t a) noexcept nogil:
+    """Was code at this canonical address rewritten at least three times?"""
+    return c.blocks.rewritten_at[rewritten_slot(a)] == a and c.blocks.rewrites[rewritten_slot(a)] >= 3
 
 
 cdef bint fluid(CPU* c, uint32_t pa, uint32_t size) noexcept nogil:
-    """Are these bytes, an immediate, rewritten so often that reading them at each use is cheaper than decoding
-    anew? Not if a block has them as something else too, or they cross a granule."""
+    """Is this immediate rewritten so often that reading it from memory at each use is cheaper than decoding it again?
+    Not if it crosses a granule, or if another block has decoded its bytes as something else."""
     cdef uint32_t a = canonical_address(c, pa), n = a >> 8
     cdef Block* b = c.blocks.list[n]
-    if not hot(c, a) or (pa & 255) + size > 256:
+    if not rewritten(c, a) or (pa & 255) + size > 256:
         return 0
     while b != NULL:
         if overlaps(c, b, n, a & 255, (a & 255) + size) and not has_fluid(b, pa, size):
@@ -292,7 +310,7 @@ cdef bint fluid(CPU* c, uint32_t pa, uint32_t size) noexcept nogil:
 
 
 cdef bint has_fluid(Block* b, uint32_t pa, uint32_t size) noexcept nogil:
-    """Is the very same immediate one that this block reads when it is used?"""
+    """Does this block read the same immediate from memory when it is used?"""
     cdef int i
     for i in range(4):
         if b.fluid[i] == (size << 12 | (pa - b.lo)):
@@ -301,17 +319,17 @@ cdef bint has_fluid(Block* b, uint32_t pa, uint32_t size) noexcept nogil:
 
 
 cdef void count_rewrite(CPU* c, uint32_t a) noexcept nogil:
-    cdef uint32_t at = hot_slot(a)
-    if c.blocks.hot_at[at] != a:
-        c.blocks.hot_at[at] = a
-        c.blocks.hot_hits[at] = 0
-    c.blocks.hot_hits[at] += 1
-    if c.blocks.hot_hits[at] == 3:
-        c.blocks.hot = 1
+    cdef uint32_t at = rewritten_slot(a)
+    if c.blocks.rewritten_at[at] != a:
+        c.blocks.rewritten_at[at] = a
+        c.blocks.rewrites[at] = 0
+    c.blocks.rewrites[at] += 1
+    if c.blocks.rewrites[at] == 3:
+        c.blocks.rewritten_often = 1
 
 
 cdef void enlist(CPU* c, Block* b, int i, int g) noexcept nogil:
-    if i == 1 and b.gran[0] == g:                # two aliases of one granule side by side
+    if i == 1 and b.gran[0] == g:                # the next granule shows the same memory
         b.gran[1] = -1
         b.next[1] = NULL
         return
@@ -330,11 +348,12 @@ cdef void delist(CPU* c, Block* b, int g) noexcept nogil:
 
 
 cdef Op* stale_block(CPU* c, Op* o) noexcept nogil:
-    """First op of a block whose bytes have changed: decode into the same storage, charge anew."""
+    """The first op of a block whose bytes have changed: give back what the block was charged, decode it again into the
+    same memory, and enter it."""
     cdef Block* b = header(o)
     c.run.left += o.n
     if decode_block(c, b, o) == 0:
-        o.fn = stale_block                       # chains still lead here: try again then
+        o.fn = stale_block                       # links still lead here, and the next one tries again
         c.arch.ip = b.key & 0xFFFF
         slot_of(c, b.key)[0] = NULL
         return NULL
@@ -343,7 +362,7 @@ cdef Op* stale_block(CPU* c, Op* o) noexcept nogil:
 
 
 cdef void invalidate(CPU* c, Block* b) noexcept nogil:
-    """Out of both lists; chains and hash keep pointing at its first op, which decodes anew."""
+    """Make a block stale: take it off both lists. Links and hash still lead to its first op, which decodes it again."""
     cdef Op* first = <Op*>b + 1
     first.fn = stale_block
     b.stale = 1
@@ -354,16 +373,17 @@ cdef void invalidate(CPU* c, Block* b) noexcept nogil:
 
 
 cdef void code_written(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noexcept nogil:
-    """Bytes [lo, hi) of granule g changed and somebody has code in it."""
+    """Bytes [lo, hi) of granule g were stored, and at least one vCPU has code in the granule. This vCPU drops its
+    blocks with these bytes now; each other one gets a note, which it reads at its next block end."""
     cdef Mem* mem = c.vm.mem
     cdef int n = mem.canon[g], i
     cdef uint64_t who
     if c.vm.ncpus > 1:
-        at_fence()                               # the store is visible before the marks are looked at
+        at_fence()                               # store first, then read the marks: see decode_block
     who = at_get64(&mem.code[n])
     if who >> c.no & 1:
         if c.blocks.list[n] == NULL:
-            unclaim(c, g)                        # code no longer: left claimed in case it was to be decoded anew
+            unclaim(c, g)                        # its last block was not decoded again: open it
         elif touches(c, n, lo, hi):
             drop_overlap(c, o, g, lo, hi)
     if who & ~(1ULL << c.no):
@@ -374,6 +394,7 @@ cdef void code_written(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
 
 
 cdef bint touches(CPU* c, int n, uint32_t lo, uint32_t hi) noexcept nogil:
+    """Is one of the bytes [lo, hi) of granule n marked as code?"""
     cdef uint32_t i
     cdef uint8_t* marks = c.blocks.codemap + n * 32
     for i in range(lo, hi):
@@ -383,7 +404,7 @@ cdef bint touches(CPU* c, int n, uint32_t lo, uint32_t hi) noexcept nogil:
 
 
 cdef void drop_overlap(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noexcept nogil:
-    """Our own blocks that hold a byte of [lo, hi) in granule g."""
+    """Invalidate this vCPU's blocks that have one of the bytes [lo, hi) of granule g."""
     cdef int n = c.vm.mem.canon[g]
     cdef Block* b = c.blocks.list[n]
     cdef Block* nx
@@ -414,7 +435,7 @@ cdef bint overlaps(CPU* c, Block* b, int n, uint32_t lo, uint32_t hi) noexcept n
 
 
 cdef void drop_noted(CPU* c) noexcept nogil:
-    """Blocks in granules that other vCPUs or the host wrote to."""
+    """Invalidate all blocks in the granules that other vCPUs or the host wrote to."""
     cdef int w, bit, n
     cdef uint64_t bits, zero = 0
     for w in range(GRANULES // 64):
@@ -428,7 +449,7 @@ cdef void drop_noted(CPU* c) noexcept nogil:
 
 
 cdef void drop_blocks(CPU* c) noexcept nogil:
-    """Forget every block; the marks of this vCPU go with them. Only between blocks."""
+    """Drop every block of this vCPU and its marks of code. Only while no block is executed."""
     cdef Mem* mem = c.vm.mem
     cdef int g
     cdef uint64_t mine = 1ULL << c.no

@@ -1,36 +1,42 @@
-# The decoder: from bytes to ops and blocks of them. forms.pxi and opcodes.pxi say which. Executes nothing.
+# The decoder lives here: it turns guest bytes into ops, and ops into blocks. It executes nothing.
+#
+# decode_ops() decodes a block, and decode_one() one instruction: the prefixes here, then the opcode in opcodes.pxi,
+# which calls an operand form in forms.pxi. The form reads ModR/M, displacement and immediate with the functions of this
+# file, and emits ops. A struct Dec says what was decoded so far.
 
 cdef struct Dec:
     CPU* c
-    uintptr_t* ram               # where the bytes are: c.run.ram, but for an instruction that is finished
+    uintptr_t* ram               # where the bytes are: c.run.ram, or the table of code_as_asked() in run.pxi
     Op* o                        # ops of this instruction
-    int room                     # so many fit, at least 1; what is beyond goes to `spare`
-    int used
+    int room                     # so many ops fit, at least 1; ops beyond that go to `spare`
+    int used                     # ops that were emitted, also those beyond `room`
     Op spare
     uint32_t base                # of the code segment
-    uint32_t start
-    uint32_t ip                  # next byte
+    uint32_t start               # IP of the instruction
+    uint32_t ip                  # IP of the next byte
     int seg                      # override, -1: none
     int rep                      # S_REP, S_REPNE or 0
-    bint lock
-    bint lock_ok                 # the form knows LOCK
+    bint lock                    # there is a LOCK prefix
+    bint lock_ok                 # the instruction may have one
     int os                       # operand size, 2 or 4
     int ads                      # address size, 2 or 4
     bint over                    # a byte was beyond the segment
-    bint hole                    # a byte was not in memory
+    bint hole                    # a byte was not in RAM or ROM
     bint wrapped                 # 8086: the bytes go on at offset 0
-    bint ends                    # nothing may follow in the block
-    bint jumps
-    int mod
+    bint ends                    # the instruction must be the last one of its block
+    bint jumps                   # it sets IP itself
+    int mod                      # fields of the ModR/M byte
     int reg
     int rm
-    int ea_seg
+    int ea_seg                   # its memory operand: base + (index << scale) + disp
     uint32_t ea_base
     uint32_t ea_index
     uint32_t ea_scale
     uint32_t ea_disp
-    Decoded block
+    Decoded block                # what decode_ops() returns
 
+
+# Byte offsets into CPU of fields that ops use as if they were registers.
 
 cdef inline uint16_t O_ZERO(CPU* c) noexcept nogil:
     return <uint16_t>(<uint8_t*>&c.arch.zero - <uint8_t*>c)
@@ -45,10 +51,12 @@ cdef inline uint16_t O_TMP2(CPU* c) noexcept nogil:
     return <uint16_t>(<uint8_t*>&c.run.tmp2 - <uint8_t*>c)
 
 cdef inline int si_(int size) noexcept nogil:
-    return size >> 1                             # 1 2 4 -> 0 1 2
+    """Index of an operand size in the tables of handlers: 1 2 4 are 0 1 2."""
+    return size >> 1
 
 
 cdef uint32_t fetch8(Dec* d) noexcept nogil:
+    """The next byte of code. If there is none, d.over or d.hole is set."""
     cdef uint32_t pa
     if d.ip > 0xFFFF:
         if not d.c.m.wraps:
@@ -84,6 +92,7 @@ cdef uint32_t fetch_s8(Dec* d) noexcept nogil:
 
 
 cdef Op* emit(Dec* d, Fn fn) noexcept nogil:
+    """Add an op without operands to the instruction."""
     cdef Op* o = d.o + d.used if d.used < d.room else &d.spare
     memset(o, 0, sizeof(Op))
     o.fn = fn
@@ -94,10 +103,12 @@ cdef Op* emit(Dec* d, Fn fn) noexcept nogil:
 
 
 cdef inline uint16_t reg_at(int n, int size) noexcept nogil:
+    """The byte offset into CPU of general register n. Of byte registers 4 to 7 are AH CH DH BH."""
     return <uint16_t>((n & 3) * 4 + (n >> 2) if size == 1 else n * 4)
 
 
 cdef void modrm(Dec* d) noexcept nogil:
+    """Read the ModR/M byte, and of a memory operand SIB byte and displacement."""
     cdef uint32_t m = fetch8(d)
     d.mod = m >> 6
     d.reg = m >> 3 & 7
@@ -170,7 +181,7 @@ cdef Op* emit_ea(Dec* d, Fn fn) noexcept nogil:
 
 
 cdef Op* emit_mem(Dec* d, Fn fn) noexcept nogil:
-    """An op with the memory operand of the ModR/M byte; 67h puts the op before it that finds the address."""
+    """An op with the memory operand of the ModR/M byte. With prefix 67h another op before it computes the address."""
     cdef Op* o
     if d.ads == 4:
         emit_ea(d, ea32)
@@ -186,11 +197,12 @@ cdef Op* emit_mem(Dec* d, Fn fn) noexcept nogil:
 
 
 cdef inline bint has(Dec* d, int level) noexcept nogil:
+    """Is the model at least the 80186 (1), 80286 (2), 80386 (3), 80486 (4)?"""
     return d.c.m.level >= level
 
 
 cdef int decode_one(Dec* d) noexcept nogil:
-    """One instruction at d.ip into d.o. The ops' common fields are filled here."""
+    """Decode the instruction at d.ip into d.o, and set the fields that all its ops have. Returns d.used."""
     cdef int i, level = d.c.m.level, prefixes = 0
     cdef uint32_t op
     cdef Op* o
@@ -255,13 +267,13 @@ cdef int decode_one(Dec* d) noexcept nogil:
 
 
 cdef bint patched(Dec* d, int fluid_before) noexcept nogil:
-    """Has this instruction bytes that are often rewritten, other than immediates that are read when they are used?"""
+    """Has this instruction bytes that are often rewritten? Immediates that are read when they are used do not count."""
     cdef uint32_t pa
     cdef int i
-    if not d.c.blocks.hot:
+    if not d.c.blocks.rewritten_often:
         return 0
     for pa in range(d.base + d.start, d.base + d.ip):
-        if hot(d.c, canonical_address(d.c, pa)):
+        if rewritten(d.c, canonical_address(d.c, pa)):
             for i in range(fluid_before, d.block.fluid):
                 if d.block.fluid_at[i] <= pa < d.block.fluid_at[i] + d.block.fluid_size[i]:
                     break
@@ -271,7 +283,7 @@ cdef bint patched(Dec* d, int fluid_before) noexcept nogil:
 
 
 cdef inline void decode_next(Dec* d, Op* o, int room) noexcept nogil:
-    """One instruction without prefixes from before."""
+    """Decode the next instruction. Prefixes that an earlier run of prefixes left do not apply to it."""
     d.o = o
     d.room = room
     d.seg = -1
@@ -280,8 +292,8 @@ cdef inline void decode_next(Dec* d, Op* o, int room) noexcept nogil:
 
 
 cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit) noexcept nogil:
-    """The instruction before `next_` ends the block. If it is a Jcc over little that can be predicated: do that,
-    the number of instructions; else 0."""
+    """The op before `next_` ends the block. If it is a Jcc that jumps over a few instructions which can be predicated,
+    replace it by a predicate (see predicate.pxi) and add them to the block. Returns how many they are, or 0."""
     cdef Op* jcc = next_ - 1
     cdef Trait* t = trait_of(jcc.fn)
     cdef int condition = t.condition, n = 0, fluid_before = d.block.fluid
@@ -309,11 +321,11 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit) noexcept nogil:
 
 
 cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Decoded* out) noexcept nogil:
-    """Decode a block at base:ip into `first`. 0: not to be cached here."""
+    """Decode a block at base:ip into `first`, at most `cap` ops. Returns how many; 0: no block can be kept here."""
     cdef Dec dec
     cdef Dec* d = &dec
     cdef int used = 0, count = 0, i, fluid_before
-    cdef bint open_ = 1                          # the last whole instruction goes on to the next
+    cdef bint open_ = 1                          # the last instruction does not end the block
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
     d.c = c
     d.ram = c.run.ram
@@ -327,7 +339,7 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
         if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
                 or used + d.used + (0 if d.ends else 1) > cap or (used and patched(d, fluid_before))):
             d.block.fluid = fluid_before
-            break                                # what is patched begins a block, so that less is decoded again
+            break                                # rewritten code begins a block, so that less is decoded again
         for i in range(d.used):
             first[used].n = <uint8_t>count
             first[used].k = <uint8_t>used

@@ -1,7 +1,7 @@
-# Operand forms: which ops an instruction becomes. opcodes.pxi names them; nothing is executed here.
+# Operand forms live here: each makes the ops of an instruction. Names end in operands: e r/m, g register, i immediate.
 
 cdef uint16_t operand(Dec* d, int size) noexcept nogil:
-    """Where the r/m operand can be read: its register, or c.run.tmp with a load before."""
+    """Where an op can read the r/m operand: its register, or c.run.tmp after an op that loads it."""
     if d.mod == 3:
         return reg_at(d.rm, size)
     emit_mem(d, LOAD_TMP[0][si_(size)])
@@ -9,7 +9,7 @@ cdef uint16_t operand(Dec* d, int size) noexcept nogil:
 
 
 cdef Op* modify(Dec* d, Fn fn, int size, bint lockable) noexcept nogil:
-    """An op that reads and writes r/m: the register form `fn`, between load and store for memory."""
+    """An op that reads and writes r/m: the register form `fn`; for memory on c.run.tmp, between a load and a store."""
     cdef Op* o
     cdef Op* back
     cdef bint locked = d.lock and lockable
@@ -82,7 +82,7 @@ cdef void alu_ge(Dec* d, int op, int size) noexcept nogil:
 
 
 cdef bint fluid_operand(Dec* d, int size) noexcept nogil:
-    """If the immediate here is one that the guest keeps rewriting: an op that reads it to c.run.tmp2."""
+    """If the guest often rewrites the immediate here, emit an op that reads it from memory to c.run.tmp2. Else 0."""
     cdef uint32_t pa = d.base + d.ip
     cdef Op* o
     if d.ip + size > 0x10000 or d.block.fluid == 4 or d.ram != d.c.run.ram or not fluid(d.c, pa, size):
@@ -107,7 +107,7 @@ cdef void alu_ai(Dec* d, int op, int size) noexcept nogil:
 
 
 cdef void alu_ei(Dec* d, int op, int size, bint short_) noexcept nogil:
-    """The ModR/M byte is read already."""
+    """The ModR/M byte was read before."""
     cdef Op* o
     cdef bint locked = d.lock and op != CMP and op != TEST
     if not locked and fluid_operand(d, 1 if short_ else size):
@@ -150,7 +150,7 @@ cdef void unary_reg(Dec* d, int op, int n) noexcept nogil:
 
 
 cdef void read_e(Dec* d, Fn fn, int size) noexcept nogil:
-    """MUL and the like: o.src is the r/m operand; o.imm says REP on a model where that matters."""
+    """MUL, DIV: o.src is the r/m operand. o.imm: there is REP, on a model where it negates the result."""
     cdef uint16_t at = operand(d, size)
     cdef Op* o = emit(d, fn)
     o.src = at
@@ -176,7 +176,7 @@ cdef void group3(Dec* d, int size) noexcept nogil:
 
 
 cdef Op* to_reg(Dec* d, Fn fn, int from_, int size) noexcept nogil:
-    """r <- r/m, the two of different sizes or the operation not worth a memory form."""
+    """r <- r/m, for operands of two sizes and for operations that have no memory form."""
     cdef uint16_t at
     cdef Op* o
     modrm(d)
@@ -193,7 +193,7 @@ cdef void imul_gei(Dec* d, bint short_) noexcept nogil:
 
 
 cdef void shift_e(Dec* d, int size, int how) noexcept nogil:
-    """how: 1 by one, 2 by CL, 3 by an immediate byte (fetched here)."""
+    """Shift r/m. how: 1 by one, 2 by CL, 3 by an immediate byte."""
     cdef Op* o
     cdef uint32_t n = 1
     cdef int op
@@ -250,7 +250,7 @@ cdef void mov_ei(Dec* d, int size) noexcept nogil:
     cdef Op* o
     modrm(d)
     if d.reg != 0 and d.c.m.level > 0:
-        fetch_v(d, size)                         # it counts for the length of the instruction
+        fetch_v(d, size)                         # the immediate is part of the instruction's length
         ud(d)
         return
     if d.mod == 3:
@@ -286,7 +286,7 @@ cdef void mov_moffs(Dec* d, int size, bint store) noexcept nogil:
 
 
 cdef void xchg_eg(Dec* d, int size) noexcept nogil:
-    """XCHG with memory is locked whether it says so or not."""
+    """XCHG with memory is locked, with or without the prefix."""
     cdef Op* o
     cdef bint said = d.lock
     modrm(d)
@@ -312,7 +312,7 @@ cdef void modify_eg(Dec* d, Fn fn, int size) noexcept nogil:
 
 
 cdef void mov_es(Dec* d) noexcept nogil:
-    """MOV r/m16, Sreg: to memory always 16 bits."""
+    """MOV r/m16, Sreg: a store is always of 16 bits."""
     cdef Op* o
     modrm(d)
     if d.c.m.level == 0:
@@ -348,7 +348,7 @@ cdef void lea(Dec* d) noexcept nogil:
         if d.c.m.level > 0:
             ud(d)
         else:
-            o = emit(d, lea16)                   # 8086: whatever address was computed last
+            o = emit(d, lea16)                   # 8086: the address that was computed last
             o.dst = reg_at(d.reg, 2)
         return
     if d.ads == 4:
@@ -360,7 +360,7 @@ cdef void lea(Dec* d) noexcept nogil:
 
 
 cdef void far_pointer(Dec* d, int seg) noexcept nogil:
-    """LES and its kin."""
+    """LES LDS LSS LFS LGS."""
     cdef Op* o
     modrm(d)
     if d.mod == 3 and d.c.m.level > 0:
@@ -490,7 +490,7 @@ cdef void pop_e(Dec* d) noexcept nogil:
 
 
 cdef void branch(Dec* d, Fn fn, uint32_t offset, int cc) noexcept nogil:
-    """A relative jump; cc: its condition for the case that it leaves the segment, -1: none."""
+    """A relative jump. cc: Jcc's condition, 16 for LOOP and JCXZ, -1 for none; needed if the target is above FFFFh."""
     cdef uint32_t to = d.ip + offset
     cdef Op* o
     if d.os == 2:
@@ -506,7 +506,7 @@ cdef void branch(Dec* d, Fn fn, uint32_t offset, int cc) noexcept nogil:
             o.fn = jcc_out
             o.imm = cc
         else:
-            o.imm = 1                            # LOOP and JCXZ look at it
+            o.imm = 1                            # LOOP and JCXZ fault if they jump
 
 
 cdef void branch_cc(Dec* d, int cc, uint32_t offset) noexcept nogil:
@@ -532,7 +532,7 @@ cdef void interrupt(Dec* d, int vector) noexcept nogil:
 
 
 cdef void group5(Dec* d, int size) noexcept nogil:
-    """FE and FF. FE /2-7 on the 8086 work on a byte and something stale: decoded as their FF forms."""
+    """FE and FF. FE /2-7 on the 8086 use a byte and an old value from inside the chip: decoded as the FF forms."""
     cdef uint16_t at
     cdef Op* o
     cdef int r

@@ -1,15 +1,19 @@
-# Faults, INT and interrupt delivery in real mode: push FLAGS CS IP, clear IF and TF, load the vector.
+# Faults, INT and interrupts are delivered here as in real mode (80386 PRM, chapter 14): push FLAGS CS IP, clear IF and
+# TF, load CS:IP from the vector table.
+#
+# Reading the vector table may make an exit, if the table is not in RAM. Then nothing else has happened yet, and the
+# delivery is done again when the answer is there.
 
 cdef Op* fault(CPU* c, Op* o, int vector) noexcept nogil:
-    """The instruction of `o` faults: nothing of it is visible, it costs one instruction."""
+    """The instruction of `o` faults. It must not have changed anything before. The fault counts as one instruction."""
     c.events.no_trap = 1
     deliver(c, o, vector, o.fip if vector == 0 and c.m.de_next else o.ip, &NO_CALL)
     return NULL
 
 
 cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back, Op* call) noexcept nogil:
-    """Enter the handler of `vector`, which returns to `back`, behind `call`, as its IRET will expect; the block gets
-    back what it did not run beyond `o`. 0: a read of the table exits first and `o` will be run again."""
+    """Set CS:IP to the guest's handler of `vector`, which will return to `back`, and leave the block after `o`. `call`
+    is kept to predict the IRET. 0: a read of the table has made an exit, and `o` will be executed again."""
     cdef uint64_t ip, cs
     cdef uint32_t sp = c.arch.r[SP] & 0xFFFF
     while <uint32_t>vector * 4 + 3 > c.system.idt_limit:
@@ -17,7 +21,7 @@ cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back, Op* call) noexcept n
             return shutdown(c, o)
         vector = 8 if vector == 13 else 13
         back = o.ip
-    # Reads come first: they may exit, and then nothing must have happened yet.
+    # Reads first: they may exit, and until then nothing may have changed.
     ip = phys_load(c, o, (c.system.idt_base + <uint32_t>vector * 4) & 0xFFFFF, 2)
     if ip == LOAD_FAILED:
         return 0
@@ -25,7 +29,7 @@ cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back, Op* call) noexcept n
     if cs == LOAD_FAILED:
         return 0
     if not c.m.wraps and sp & 1 and sp < 6:
-        return shutdown(c, o)                    # the frame does not fit, nor would that of #SS or #DF
+        return shutdown(c, o)                    # the frame does not fit, and those of #SS and #DF would not fit either
     push_frame(c, o, fl_all(c), c.arch.sb[CS] >> 4, back)
     leave_after(c, o)
     c.arch.rest &= ~<uint32_t>(F_IF | F_TF | F_RF)
@@ -44,7 +48,7 @@ cdef void push_frame(CPU* c, Op* o, uint32_t flags, uint32_t cs, uint32_t ip) no
 
 
 cdef bint shutdown(CPU* c, Op* o) noexcept nogil:
-    """A fault that cannot be delivered, twice: the processor stops until it is reset."""
+    """A fault that cannot be delivered, and neither can #DF: the processor stops until it is reset."""
     leave_after(c, o)
     c.arch.ip = o.ip
     c.events.dead = 1
@@ -53,16 +57,16 @@ cdef bint shutdown(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* software_int(CPU* c, Op* o, int vector) noexcept nogil:
-    """INT n, INT3, INTO, INT1: a trap, so it returns behind the instruction. Ends its block."""
+    """INT n, INT3, INTO, INT1: the return address is that of the next instruction. Ends its block."""
     c.events.no_trap = 1
     if not deliver(c, o, vector, o.fip, o) or c.run.attn or c.run.why:
         return NULL
-    return take_again(c, o, c.arch.ip)
+    return take_guess(c, o, c.arch.ip)
 
 
 cdef inline void set_shadow(CPU* c, Op* o, bint traps) noexcept nogil:
-    """STI, MOV SS, POP SS: no interrupt before the next instruction is done; one in the shadow does not renew it.
-    `traps`: a load of SS holds off INT 1 too."""
+    """STI, MOV SS, POP SS: no interrupt is taken before the next instruction is complete. If that one is of these too,
+    it does not start another shadow. `traps`: INT 1 is held off as well, by a load of SS."""
     cdef uint64_t now = retired_at(c, o)
     if c.events.shadow != now:
         c.events.shadow = now + 1
@@ -76,7 +80,7 @@ cdef inline bint line_up(CPU* c) noexcept nogil:
 
 
 cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
-    """Deliver an interrupt between two instructions; it costs one. 0: its vector is read by an exit first."""
+    """Deliver an interrupt between two instructions. It counts as one. 0: reading its vector has made an exit."""
     cdef Op* o = c.blocks.scratch + 1
     cdef uint32_t back = c.arch.ip
     memset(o, 0, sizeof(Op))
@@ -93,17 +97,17 @@ cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
     c.events.delivering = not deliver(c, o, vector, back, &NO_CALL)
     c.run.stepping = 0
     finish_slice(c)
-    go_where_told(c)
+    apply_moved(c)
     return not c.events.delivering
 
 
-cdef inline void go_where_told(CPU* c) noexcept nogil:
-    """After an instruction: go on at the CS and IP that a device set while it answered it."""
+cdef inline void apply_moved(CPU* c) noexcept nogil:
+    """After an instruction: if a device that it accessed has set CS or IP, go on there."""
     if RARELY(c.python.moved) and not (c.reads.pending or c.reads.finish):
-        moved(c)
+        apply_moved_slow(c)
 
 
-cdef void moved(CPU* c) noexcept nogil:
+cdef void apply_moved_slow(CPU* c) noexcept nogil:
     if c.python.moved & MOVED_CS:
         c.arch.sb[CS] = c.python.moved_cs
     if c.python.moved & MOVED_IP:
@@ -115,19 +119,21 @@ cdef void moved(CPU* c) noexcept nogil:
 
 
 cdef void take_trap(CPU* c) noexcept nogil:
-    """INT 1 between two instructions; DR6 says why. Its handler may use the debug registers."""
+    """Deliver INT 1 between two instructions. DR6 gets the reason. GD is cleared, so that the guest's handler may use
+    the debug registers."""
     c.system.dr[6] |= c.events.trap_due
     c.system.dr[7] &= ~<uint32_t>DR7_GD
     c.events.trap_due = 0
     take_interrupt(c, 1)
 
 
-cdef Op* guarded(CPU* c, Op* o) noexcept nogil:
-    """MOV DR while DR7 has GD."""
+cdef Op* general_detect(CPU* c, Op* o) noexcept nogil:
+    """MOV to or from a debug register while DR7 has GD: #DB, with BD in DR6."""
     c.system.dr[6] |= DR6_BD
     c.system.dr[7] &= ~<uint32_t>DR7_GD
     return fault(c, o, 1)
 
 
-cdef inline bint wanted(CPU* c) noexcept nogil:
+cdef inline bint interrupt_waits(CPU* c) noexcept nogil:
+    """With IF set, has the run loop something to deliver: an interrupt, an NMI, or the exit of the interrupt window?"""
     return line_up(c) or c.events.inject >= 0 or c.events.nmi or c.events.intr_window

@@ -1,7 +1,11 @@
-"""Writes ops_grid.pxi: a line for each instance of the handler templates, and their tables.
+"""The generator of ops_grid.pxi: it writes instances of the handler templates, and their tables.
 
-Run it after you change a table here: `python pyx86emu/core/cpu/make_grid.py`. A test compares the
-output.
+A template is an inline function of ops_*.pxi or predicate.pxi with parameters such as operation and
+operand size. An instance is a handler that calls a template with constants. The decoder finds an
+instance in a table, by operation and size.
+
+Run it after you change something here: `python pyx86emu/core/cpu/make_grid.py`. A test compares the
+output with ops_grid.pxi.
 """
 
 from itertools import product
@@ -29,7 +33,7 @@ PLAIN = [
     "predicated_mov_rr",
     "predicated_mov_ri",
 ]
-#: Compare and branch in one: which operations of a form, and the conditions that follow them.
+#: An operation and the Jcc after it as one op: by template, the operations.
 FUSED = {
     "alu_rr": ("ADD", "SUB", "AND", "OR", "CMP", "TEST"),
     "alu_ri": ("ADD", "SUB", "AND", "CMP", "TEST"),
@@ -39,7 +43,7 @@ FUSED = {
     "unary_r": ("INC", "DEC"),
     "shift_ri": ("SHL", "SHR"),
 }
-#: The same with a predicate.
+#: The same with a predicate after the operation.
 FUSED_PREDICATE: dict[str, tuple[str, ...]] = {
     "alu_rr": ("CMP", "TEST"),
     "alu_ri": ("CMP", "TEST"),
@@ -51,7 +55,7 @@ STRING = ("MOVS", "STOS", "LODS", "CMPS", "SCAS", "INS", "OUTS")
 
 
 class Grid:
-    """The lines of the file: instances first, tables last."""
+    """The lines of ops_grid.pxi: instances first, tables last."""
 
     def __init__(self) -> None:
         self.handlers: list[str] = []
@@ -60,10 +64,12 @@ class Grid:
         self.traits: list[str] = []
 
     def handler(self, name: str, call: str) -> str:
+        """Add an instance; return its name."""
         self.handlers.append(f"cdef Op* {name}(CPU* c, Op* o) noexcept nogil:\n    return {call}\n")
         return name
 
     def table(self, name: str, rows: list[list[str]]) -> None:
+        """Add a table of handlers."""
         self.tables.append(f"cdef Fn {name}[{len(rows)}][{len(rows[0])}]")
         for i, row in enumerate(rows):
             self.fill += [f"    {name}[{i}][{j}] = {handler}" for j, handler in enumerate(row)]
@@ -80,7 +86,7 @@ class Grid:
         ]
 
     def flagged(self, operations: tuple[str, ...], template: str) -> None:
-        """Two instances of each: its flags are computed, or nobody will read them."""
+        """Two instances of each: one computes its flags, one is for flags that nothing reads."""
         stem = template.rsplit("_", 1)[1]
         if template.startswith("predicated"):
             stem += "_predicated"
@@ -89,21 +95,21 @@ class Grid:
         self.table(template.upper(), live)
         self.table(f"{template.upper()}_DEAD", dead)
 
-    def fused(self, forms: dict[str, tuple[str, ...]], behind: str) -> None:
-        """An instance for each condition of the Jcc or predicate behind it."""
+    def fused(self, forms: dict[str, tuple[str, ...]], second: str) -> None:
+        """One instance for each condition of the Jcc or predicate after the operation."""
         for template, operations in forms.items():
             stem = template.rsplit("_", 1)[1]
             conditions = SHIFT_CONDITIONS if template == "shift_ri" else CONDITIONS
             for op, (i, s), cc in product(operations, enumerate(SIZES), conditions):
                 name = self.handler(
-                    f"{op.lower()}{8 * s}_{stem}_{behind[0]}{cc:x}",
-                    f"{template}_{behind}(c, o, {op}, {s}, {cc >> 1}, {cc & 1})",
+                    f"{op.lower()}{8 * s}_{stem}_{second[0]}{cc:x}",
+                    f"{template}_{second}(c, o, {op}, {s}, {cc >> 1}, {cc & 1})",
                 )
                 live = f"{template.upper()}[{op}][{i}]"
-                self.traits.append(f"    fuses({live}, {behind.upper()}[0][{cc}], {name})")
+                self.traits.append(f"    fuses({live}, {second.upper()}[0][{cc}], {name})")
 
     def three(self) -> None:
-        """SHL or SHR, a predicate on its carry, and XOR of the same register."""
+        """One instance for SHL or SHR, a predicate on its carry, and XOR of the same register."""
         for i, form in enumerate(("rr", "ri")):
             for op, (j, s), cc in product(("SHL", "SHR"), enumerate(SIZES), (2, 3)):
                 name = self.handler(
@@ -153,7 +159,8 @@ def grid() -> str:
         g.table(name.upper(), [row])
     return "\n".join(
         [
-            "# Written by make_grid.py; do not edit: instances of the templates, and their tables.",
+            "# The instances of the handler templates live here, and their tables.",
+            "# Written by make_grid.py: edit that, not this.",
             "",
             "\n".join(g.handlers),
             "",

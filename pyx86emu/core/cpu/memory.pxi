@@ -1,12 +1,17 @@
-# Guest memory: granule tables and the accesses they cannot answer. Knows pages, not what devices mean.
-
-# A real-mode base is a multiple of 16, so whatever leaves the segment, the granule or the slot crosses a paragraph.
+# Guest memory is loaded and stored here: through the granule tables, or by the slow path. io/bus.pxi knows the devices.
 #
-# The hottest handlers leave what is not plain to a function of its own, to which they jump: a call would make them
-# save registers before they know.
+# The fast path is one table entry and one test. An entry of c.run.rd or c.run.wr is the host address minus the guest
+# address of a granule, or 0. Segment bases and granules are multiples of 16 bytes. So an access that crosses the end of
+# its segment, granule or slot also crosses a multiple of 16, and the fast path tests only that.
+#
+# The slow path serves all other accesses, in this order: the end of the segment, breakpoints on data, then each part
+# within a page of 4 KiB by itself: RAM with its code and dirty log, or the bus.
+#
+# In the hottest handlers the slow path is a function of its own to which the handler jumps. If it were called, the
+# handler would have to save registers on its fast path too.
 
 cdef inline uintptr_t plain_at(CPU* c, int seg, uint32_t ea, int size) noexcept nogil:
-    """Where the host has seg:ea, if nothing needs to be looked at before it is read; else 0."""
+    """The host address of seg:ea, if it can be read at once; 0: take the slow path."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
     cdef uintptr_t p = c.run.rd[pa >> 8]
     if RARELY(p == 0 or (size > 1 and (pa & 15) > <uint32_t>(16 - size))):
@@ -24,21 +29,21 @@ cdef inline uint64_t ld(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept 
     """Load 1, 2 or 4 bytes at seg:ea, or LOAD_FAILED."""
     cdef uintptr_t p = plain_at(c, seg, ea, size)
     if RARELY(p == 0):
-        return slow_load(c, o, seg, ea, size)
+        return load_any(c, o, seg, ea, size)
     return get(p, size)
 
 
 cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """Store and go on: the last act of an instruction."""
+    """Store and go on to the next op. This must be the last thing that an instruction does."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
     cdef uintptr_t p = c.run.wr[pa >> 8]
     if size == 1:
         if RARELY(p == 0):
-            return slow_store(c, o, seg, ea, v, 1)
+            return store_common(c, o, seg, ea, v, 1)
         (<uint8_t*>(p + pa))[0] = <uint8_t>v
     else:
         if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
-            return slow_store(c, o, seg, ea, v, size)
+            return store_common(c, o, seg, ea, v, size)
         if size == 2:
             put16(p + pa, v)
         else:
@@ -48,12 +53,12 @@ cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) no
 
 
 cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """Store in the middle of an instruction: 0 means it faulted, go on at c.run.go; else look at c.run.attn at the
-    end."""
+    """Store in the middle of an instruction. 0: it has faulted, and the handler returns c.run.go. Else the handler must
+    test c.run.attn at its end, as done() does."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
     cdef uintptr_t p = c.run.wr[pa >> 8]
     if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
-        return slow_put(c, o, seg, ea, v, size)
+        return put_any(c, o, seg, ea, v, size)
     if size == 1:
         (<uint8_t*>(p + pa))[0] = <uint8_t>v
     elif size == 2:
@@ -63,8 +68,8 @@ cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) 
     return 1
 
 
-cdef inline bint beside_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept nogil:
-    """Done at once: a store to RAM in a granule that holds our code, but not to a byte of it."""
+cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept nogil:
+    """Store to RAM in a granule with code, if no byte of the store is code. 0: not such a store; nothing is done."""
     cdef uint32_t g = pa >> 8, a
     cdef uintptr_t p = c.run.rd[g]
     if p == 0 or (pa & 15) > <uint32_t>(16 - size) or c.vm.mem.attr[g] or c.vm.ncpus != 1:
@@ -81,25 +86,26 @@ cdef inline bint beside_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept
     return 1
 
 
-cdef Op* slow_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """What is still common: a doorbell rung again, a store beside code."""
+cdef Op* store_common(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """Stores that are still frequent: the same ring again, and a store next to code. The rest goes to store_any."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
     if c.run.holes[pa >> 8] == 0:
         if (pa & 15) + size > 16 or not rings_again(&c.rings, BUS_MMIO, bus_address(c, pa), size, cut(v, size)):
-            return slowest_store(c, o, seg, ea, v, size)
-    elif not beside_code(c, pa, v, size):
-        return slowest_store(c, o, seg, ea, v, size)
+            return store_any(c, o, seg, ea, v, size)
+    elif not store_near_code(c, pa, v, size):
+        return store_any(c, o, seg, ea, v, size)
     o = o + 1
     return GO(c, o)
 
 
-cdef Op* slowest_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+cdef Op* store_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """st() wherever it may go."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
     if c.run.holes[pa >> 8] == 0 and (pa & 15) + size <= 16:
-        bus_write(c, o, BUS_MMIO, bus_address(c, pa), size, cut(v, size))   # nothing to cut, no way to fault
-    elif not slow_put(c, o, seg, ea, v, size):
+        bus_write(c, o, BUS_MMIO, bus_address(c, pa), size, cut(v, size))   # in one part, and it cannot fault
+    elif not put_any(c, o, seg, ea, v, size):
         return c.run.go
-    if c.run.attn == ATTN_SMC:                       # this block is stale
+    if c.run.attn == ATTN_SMC:                       # this block is stale: go on in a new one
         c.run.attn = 0
         leave_after(c, o)
         return jump(c)
@@ -110,7 +116,7 @@ cdef Op* slowest_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size
 
 
 cdef inline bint overruns(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
-    """Does the access leave the segment's 64 KiB on a model that faults then? If so the fault is taken."""
+    """Does the access cross the end of the segment, on a model that faults then? If so, the fault is delivered."""
     if ea + size <= 0x10000:
         return 0
     if c.m.wraps:
@@ -119,7 +125,8 @@ cdef inline bint overruns(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcep
     return 1
 
 
-cdef uint64_t slow_load(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
+cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
+    """ld() wherever it may come from."""
     cdef uint64_t a, b
     cdef uint32_t base = c.arch.sb[seg]
     if ea + size > 0x10000 and c.m.wraps:        # 8086: a word wraps in its segment, byte by byte
@@ -136,9 +143,10 @@ cdef uint64_t slow_load(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept 
     return phys_load(c, o, base + ea, size)
 
 
-cdef bint slow_put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+cdef bint put_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """put() wherever it may go: next to code, over the end of the segment, to ROM or a device."""
     cdef uint32_t base = c.arch.sb[seg]
-    if beside_code(c, base + ea, v, size):
+    if store_near_code(c, base + ea, v, size):
         return 1
     if ea + size > 0x10000 and c.m.wraps:
         phys_store(c, o, base + ea, v & 255, 1)
@@ -156,7 +164,8 @@ cdef inline uint32_t bus_address(CPU* c, uint32_t pa) noexcept nogil:
 
 
 cdef uint64_t phys_load(CPU* c, Op* o, uint32_t pa, int size) noexcept nogil:
-    """Cut at 4 KiB boundaries: each part is RAM or one bus fragment, in ascending order."""
+    """Load from a physical address. The access is divided at 4 KiB boundaries; each part is in RAM or one fragment on
+    the bus, lowest address first."""
     cdef uint64_t v = 0, part
     cdef int at = 0, n, i
     if c.run.ram[pa >> 8] and (pa & 255) + size <= 256:
@@ -195,7 +204,7 @@ cdef void phys_store(CPU* c, Op* o, uint32_t pa, uint32_t v, int size) noexcept 
 
 
 cdef void ram_store(CPU* c, Op* o, uint32_t pa, uint64_t v, int n) noexcept nogil:
-    """Bytes of one page of RAM that may hold code or have its dirty log armed."""
+    """Store bytes to one page of RAM, which may have code or a dirty log."""
     cdef int i
     cdef uintptr_t p = c.run.ram[pa >> 8] + pa
     if (pa & 255) + n <= 256 and n == 4:
@@ -209,7 +218,7 @@ cdef void ram_store(CPU* c, Op* o, uint32_t pa, uint64_t v, int n) noexcept nogi
 
 
 cdef void wrote(CPU* c, Op* o, uint32_t pa, int n) noexcept nogil:
-    """n bytes at pa (one page) changed: set dirty bits, drop blocks decoded from them."""
+    """n bytes at pa, in one page, were stored: set the dirty bit and drop the blocks decoded from them."""
     cdef Mem* mem = c.vm.mem
     cdef uint32_t g = pa >> 8, last = (pa + n - 1) >> 8
     if mem.attr[g] & ATTR_LOG:

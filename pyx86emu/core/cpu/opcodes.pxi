@@ -1,10 +1,13 @@
-# The opcode grid: one line per opcode in numeric order, with Intel's operand codes. It says which handler and which
-# operand form; nothing is executed here. Every arm compares one local with a constant, so that C gets a switch.
+# The opcode grid lives here: one line per opcode, in numeric order, names its operand form and its handler.
+#
+# The comment of a line is the opcode, the mnemonic and Intel's operand codes (80386 PRM, appendix A): E is r/m, G a
+# register, I an immediate; b a byte, v a word or dword. So `grep '# D4'` finds AAM. Nothing is executed here. Every arm
+# compares one local with a constant, so that the C compiler makes a switch of it.
 
 cdef void opcode(Dec* d, uint32_t byte) noexcept nogil:
     cdef uint32_t op = byte
     cdef int v = d.os
-    if d.c.m.level == 0:                                      # 8086: what later models use were aliases
+    if d.c.m.level == 0:                                      # 8086: opcodes of later models repeat others
         if op >> 4 == 6:
             op |= 0x10
         elif op == 0xC0 or op == 0xC1 or op == 0xC8 or op == 0xC9:
@@ -274,7 +277,7 @@ cdef void opcode(Dec* d, uint32_t byte) noexcept nogil:
 
 
 cdef void escape(Dec* d) noexcept nogil:
-    """ESC: without a coprocessor only the operand's address matters."""
+    """ESC without a coprocessor. Before the 80386 a memory operand is read."""
     modrm(d)
     emit(d, esc)
     if d.mod != 3 and not has(d, 3):
@@ -431,7 +434,7 @@ cdef void group7(Dec* d) noexcept nogil:
 
 
 cdef void mov_special(Dec* d, Fn fn, uint32_t allowed) noexcept nogil:
-    """MOV CRn, DRn, TRn: `allowed` has a bit per register; mod is taken as 3."""
+    """MOV to and from CRn, DRn, TRn. `allowed` has a bit for each register that exists. mod is ignored: always 3."""
     cdef Op* o
     cdef uint32_t m = fetch8(d)
     d.reg = m >> 3 & 7

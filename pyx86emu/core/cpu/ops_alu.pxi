@@ -1,5 +1,8 @@
-# ADD OR ADC SBB AND SUB XOR CMP TEST, INC DEC NOT NEG: templates whose constants gcc folds; ops_grid.pxi has
-# one line per instance.
+# The arithmetic group lives here: ADD OR ADC SBB AND SUB XOR CMP TEST, INC DEC NOT NEG, for all operands.
+#
+# The functions are templates. ops_grid.pxi calls each with constants for operation and size, one line per instance, and
+# the C compiler makes a handler of each. Names end in the operands, destination first: r register, i immediate, m
+# memory.
 
 cdef enum:
     ADD = 0
@@ -17,13 +20,13 @@ cdef enum:
     NEG = 3
 
 
-cdef enum:                       # for the templates: compute the flags, or nobody reads them (peephole.pxi)
+cdef enum:                       # for the templates: compute the flags, or not, as nothing reads them (peephole.pxi)
     DEAD = 0
     LIVE = 1
 
 
 cdef inline uint32_t alu(CPU* c, int op, uint32_t a, uint32_t b, int size, bint flags) noexcept nogil:
-    """The operation and its flags."""
+    """The result of an operation. `flags`: set the flags too."""
     cdef uint64_t r
     if op == OR:
         r = a | b
@@ -71,11 +74,14 @@ cdef inline Op* alu_rm(CPU* c, Op* o, int op, int size, bint flags) noexcept nog
 
 
 cdef Op* alu_rm_slow(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
-    cdef uint64_t b = slow_load(c, o, o.seg, EA(c, o), size)
+    cdef uint64_t b = load_any(c, o, o.seg, EA(c, o), size)
     if b == LOAD_FAILED:
         return c.run.go
     return alu_rm_of(c, o, op, <uint32_t>b, size, flags)
 
+
+# An operation with memory has three functions: one that reads at once if it can, one that takes the slow path, and one
+# that computes (_of).
 
 cdef inline Op* alu_rm_of(CPU* c, Op* o, int op, uint32_t b, int size, bint flags) noexcept nogil:
     cdef uint32_t r = alu(c, op, reg(c, o.dst, size), b, size, flags)
@@ -95,7 +101,7 @@ cdef inline Op* alu_m(CPU* c, Op* o, int op, uint32_t b, int size) noexcept nogi
 
 cdef Op* alu_m_slow(CPU* c, Op* o, int op, uint32_t b, int size) noexcept nogil:
     cdef uint32_t ea = EA(c, o)
-    cdef uint64_t a = slow_load(c, o, o.seg, ea, size)
+    cdef uint64_t a = load_any(c, o, o.seg, ea, size)
     if a == LOAD_FAILED:
         return c.run.go
     return alu_m_of(c, o, op, ea, <uint32_t>a, b, size)
@@ -148,9 +154,11 @@ cdef inline Op* unary_m(CPU* c, Op* o, int op, int size) noexcept nogil:
     return st(c, o, o.seg, ea, unary(c, op, <uint32_t>a, size, LIVE), size)
 
 
-# -- with the Jcc behind it, which is the next op -------------------------------------------------------------
+# -- an operation and the Jcc after it as one op ----------------------------------------------------------------
 
-# The condition is found before the register is written: behind it the compiler would have to read the flags again.
+# The peephole makes these. The Jcc stays as the next op, which keeps the links to the next blocks. The condition is
+# computed before the register is written. In the other order the compiler would have to load the flags again: for all
+# it knows, the store has changed them.
 
 cdef inline Op* branch_if(CPU* c, Op* o, bint taken) noexcept nogil:
     o = o + 1
@@ -176,7 +184,7 @@ cdef inline Op* alu_ri_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate)
 
 
 cdef inline Op* compared(CPU* c, Op* o, int op, uint32_t a, uint32_t b, int size, int cc, bint negate) noexcept nogil:
-    """CMP and TEST."""
+    """CMP or TEST, then the Jcc."""
     alu(c, op, a, b, size, LIVE)
     return branch_if(c, o, fl_cond(c, cc) != negate)
 
@@ -184,7 +192,7 @@ cdef inline Op* compared(CPU* c, Op* o, int op, uint32_t a, uint32_t b, int size
 cdef inline Op* alu_rm_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
     cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
     if RARELY(p == 0):
-        return alu_rm_slow(c, o, op, size, LIVE)     # the Jcc by itself
+        return alu_rm_slow(c, o, op, size, LIVE)     # the Jcc is then executed by itself
     return compared(c, o, op, reg(c, o.dst, size), get(p, size), size, cc, negate)
 
 

@@ -1,4 +1,7 @@
-# Where execution goes on: Jcc LOOP JMP CALL RET INT IRET HLT. All of these end their block.
+# Instructions that change the flow live here: Jcc LOOP JMP CALL RET INT IRET BOUND HLT. All but BOUND end their block.
+#
+# Each ends with a function of blocks.pxi that finds the next block: follow (the next instruction), take (the target),
+# take_guess (an indirect or far target) or return_to.
 
 cdef inline Op* jcc(CPU* c, Op* o, int cc, bint negate) noexcept nogil:
     if fl_cond(c, cc) != negate:
@@ -7,7 +10,7 @@ cdef inline Op* jcc(CPU* c, Op* o, int cc, bint negate) noexcept nogil:
 
 
 cdef Op* jcc_out(CPU* c, Op* o) noexcept nogil:
-    """Jcc with a 32-bit target beyond 64 KiB: #GP if it is taken; o.imm is the condition."""
+    """Jcc with a target above FFFFh (prefix 66h): #GP if it is taken. o.imm is the condition."""
     if fl_cond(c, o.imm >> 1) ^ (o.imm & 1):
         return fault(c, o, 13)
     return follow(c, o)
@@ -18,7 +21,7 @@ cdef Op* jmp_rel(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* fault_gp(CPU* c, Op* o) noexcept nogil:
-    """Decoded as #GP: a branch, an address or a code fetch beyond 64 KiB, or too many prefixes."""
+    """The decoder emits this for #GP: a target, an address or a fetch above FFFFh, or a too long instruction."""
     return fault(c, o, 13)
 
 cdef Op* fault_ss(CPU* c, Op* o) noexcept nogil:
@@ -31,7 +34,7 @@ cdef Op* fault_ud(CPU* c, Op* o) noexcept nogil:
 cdef inline Op* loop_if(CPU* c, Op* o, bint again) noexcept nogil:
     if not again:
         return follow(c, o)
-    if o.imm:                                    # 66h: the target is beyond 64 KiB
+    if o.imm:                                    # prefix 66h, and the target is above FFFFh
         return fault(c, o, 13)
     return take(c, o)
 
@@ -68,12 +71,12 @@ cdef Op* jecxz(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* go_to(CPU* c, Op* o, uint32_t ip) noexcept nogil:
-    """An indirect or far jump, the pushes done."""
+    """The end of an indirect or far jump or CALL, after its pushes, which may have set c.run.attn."""
     if RARELY(c.run.attn):
         leave_after(c, o)
         c.arch.ip = ip
         return NULL
-    return take_again(c, o, ip)
+    return take_guess(c, o, ip)
 
 
 cdef Op* call16_rel(CPU* c, Op* o) noexcept nogil:
@@ -209,7 +212,7 @@ cdef inline Op* iret(CPU* c, Op* o, int size) noexcept nogil:
     c.events.nmi_masked = 0
     fl_load(c, <uint32_t>flags,
             c.m.flags_writable if size == 2 else c.m.eflags_writable | F_RF)
-    if c.arch.rest & F_TF or c.events.nmi or (c.arch.rest & F_IF and wanted(c)):
+    if c.arch.rest & F_TF or c.events.nmi or (c.arch.rest & F_IF and interrupt_waits(c)):
         leave_after(c, o)
         c.arch.ip = <uint32_t>ip
         return NULL
@@ -233,7 +236,7 @@ cdef Op* into(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* bound(CPU* c, Op* o, int size) noexcept nogil:
-    """BOUND r, m&m: #5 if the signed index is outside; the return address is BOUND itself."""
+    """BOUND r, m&m: #BR if the signed index is out of bounds. The return address is that of BOUND itself."""
     cdef uint32_t ea = EA(c, o), second = ea + size
     cdef uint64_t lo, hi
     cdef int32_t i = sign(reg(c, o.dst, size), size)
@@ -266,11 +269,12 @@ cdef Op* hlt(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* no_code(CPU* c, Op* o) noexcept nogil:
-    """The bytes of this instruction are not in RAM or ROM."""
+    """The decoder emits this for an instruction whose bytes are not in RAM or ROM."""
     return internal_error(c, o, ERR_FETCH)
 
 
 cdef Op* internal_error(CPU* c, Op* o, int what) noexcept nogil:
-    c.run.why = EXIT_INTERNAL
+    """End run() with EXIT_INTERNAL_ERROR before the instruction of `o`: the machine cannot execute it."""
+    c.run.why = EXIT_INTERNAL_ERROR
     c.run.error = what
     return leave_at(c, o)

@@ -1,4 +1,5 @@
-# Written by make_grid.py; do not edit: instances of the templates, and their tables.
+# The instances of the handler templates live here, and their tables.
+# Written by make_grid.py: edit that, not this.
 
 cdef Op* add8_rr(CPU* c, Op* o) noexcept nogil:
     return alu_rr(c, o, ADD, 1, LIVE)

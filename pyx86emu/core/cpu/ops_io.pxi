@@ -84,7 +84,7 @@ cdef Op* vmcall(CPU* c, Op* o) noexcept nogil:
         e = iotable_find(c.vm.iotable, BUS_HYPERCALL, c.arch.r[AX], 4, c.arch.r[BX])
         if e == NULL:
             return hypercall_exit(c, o)
-        rings_ring(&c.rings, e, 4, c.arch.r[BX])
+        rings_add(&c.rings, e, 4, c.arch.r[BX])
     o = o + 1
     return GO(c, o)
 

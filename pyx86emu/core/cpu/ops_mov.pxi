@@ -1,5 +1,13 @@
-# Data movement: MOV XCHG LEA, segment loads, far pointers, extensions, and the ops that carry a memory
-# operand through c.run.tmp so that a register form serves it.
+# Data movement lives here: MOV XCHG LEA, segment loads, far pointers, extensions, bits, and the ops for c.run.tmp.
+#
+# Only frequent instructions have a form of their own for a memory operand. All others use their register form on
+# c.run.tmp, a field of CPU with a byte offset like a register:
+#
+#   reads memory (MUL m)    load_tmp, register form
+#   writes memory (SETcc m) register form, store_tmp
+#   both (SHL m)            load_tmp, register form, store_back; with LOCK: lock_load, register form, lock_store
+#
+# With prefix 67h, ea32 comes first and computes the address to c.run.ea.
 
 cdef inline Op* mov_rr(CPU* c, Op* o, int size) noexcept nogil:
     put_reg(c, o.dst, size, reg(c, o.src, size))
@@ -23,7 +31,7 @@ cdef inline Op* mov_rm(CPU* c, Op* o, int size) noexcept nogil:
 
 
 cdef Op* mov_rm_slow(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint64_t v = slow_load(c, o, o.seg, EA(c, o), size)
+    cdef uint64_t v = load_any(c, o, o.seg, EA(c, o), size)
     if v == LOAD_FAILED:
         return c.run.go
     put_reg(c, o.dst, size, <uint32_t>v)
@@ -47,10 +55,10 @@ cdef inline Op* xchg_rr(CPU* c, Op* o, int size) noexcept nogil:
     return GO(c, o)
 
 
-# -- memory operands by way of c.run.tmp --------------------------------------------------------------------------
+# -- memory operands in c.run.tmp -----------------------------------------------------------------------------------
 
 cdef inline Op* load_tmp(CPU* c, Op* o, int size) noexcept nogil:
-    """First op of a pair: the operand to c.run.tmp, its address to c.run.ea for a store that follows."""
+    """The first op: the operand to c.run.tmp, and its address to c.run.ea, for store_back."""
     cdef uint32_t ea = EA(c, o)
     cdef uintptr_t p = plain_at(c, o.seg, ea, size)
     if RARELY(p == 0):
@@ -63,7 +71,7 @@ cdef inline Op* load_tmp(CPU* c, Op* o, int size) noexcept nogil:
 
 cdef Op* load_tmp_slow(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint32_t ea = EA(c, o)
-    cdef uint64_t v = slow_load(c, o, o.seg, ea, size)
+    cdef uint64_t v = load_any(c, o, o.seg, ea, size)
     if v == LOAD_FAILED:
         return c.run.go
     c.run.tmp = <uint32_t>v
@@ -73,17 +81,17 @@ cdef Op* load_tmp_slow(CPU* c, Op* o, int size) noexcept nogil:
 
 
 cdef inline Op* store_tmp(CPU* c, Op* o, int size) noexcept nogil:
-    """Last op of a pair: c.run.tmp to memory."""
+    """The last op of an instruction that only writes: c.run.tmp to memory."""
     return st(c, o, o.seg, EA(c, o), c.run.tmp, size)
 
 
 cdef inline Op* store_back(CPU* c, Op* o, int size) noexcept nogil:
-    """Last op of three: c.run.tmp to where load_tmp found it, whatever the registers are now."""
+    """The last of three ops: c.run.tmp to the address of load_tmp. The registers may have changed since then."""
     return st(c, o, o.seg, c.run.ea, c.run.tmp, size)
 
 
 cdef inline Op* lock_load(CPU* c, Op* o, int size) noexcept nogil:
-    """As load_tmp under LOCK: remembers what a second try needs."""
+    """As load_tmp, with LOCK: keeps the value, the registers and the flags, for lock_store."""
     cdef uint32_t ea = EA(c, o)
     cdef uint64_t v = ld(c, o, o.seg, ea, size)
     if RARELY(v == LOAD_FAILED):
@@ -99,7 +107,9 @@ cdef inline Op* lock_load(CPU* c, Op* o, int size) noexcept nogil:
 
 
 cdef inline Op* lock_store(CPU* c, Op* o, int size) noexcept nogil:
-    """As store_back under LOCK: if another vCPU was faster, the three ops are done again."""
+    """As store_back, with LOCK: a compare-and-swap, if there are several vCPUs. If another vCPU has stored there since
+    lock_load, registers and flags are restored and the three ops are executed again. Memory that is misaligned, ROM or
+    a device gets a plain store."""
     cdef uint32_t pa = c.arch.sb[o.seg] + c.run.ea
     cdef uintptr_t p
     if c.vm.ncpus == 1 or pa & (size - 1):
@@ -118,7 +128,7 @@ cdef inline Op* lock_store(CPU* c, Op* o, int size) noexcept nogil:
 
 
 cdef Op* ea32(CPU* c, Op* o) noexcept nogil:
-    """67h: the 32-bit effective address to c.run.ea; beyond the segment it faults whatever the size."""
+    """Prefix 67h: the 32-bit effective address to c.run.ea. It faults if it is above FFFFh, for any operand size."""
     cdef uint32_t ea = P32(c, o.base)[0] + (P32(c, o.index)[0] << o.dst) + o.imm
     if ea > 0xFFFF:
         return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
@@ -128,7 +138,7 @@ cdef Op* ea32(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* ea32_free(CPU* c, Op* o) noexcept nogil:
-    """67h for LEA and bit strings, which have no limit here."""
+    """Prefix 67h for LEA and bit strings: an address above FFFFh does not fault yet."""
     c.run.ea = P32(c, o.base)[0] + (P32(c, o.index)[0] << o.dst) + o.imm
     o = o + 1
     return GO(c, o)
@@ -141,10 +151,10 @@ cdef Op* ea16_free(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* fluid_imm(CPU* c, Op* o, int size) noexcept nogil:
-    """First op of a pair: an immediate that the guest keeps rewriting, at guest address o.imm, to c.run.tmp2."""
+    """An immediate that the guest often rewrites, at guest address o.imm, to c.run.tmp2. The next op uses it."""
     cdef uintptr_t p = c.run.ram[o.imm >> 8] + o.imm
     if size == 1:
-        c.run.tmp2 = <uint32_t><int32_t>(<int8_t*>p)[0]      # some forms extend the sign
+        c.run.tmp2 = <uint32_t><int32_t>(<int8_t*>p)[0]      # some forms use it sign-extended
     elif size == 2:
         c.run.tmp2 = get16(p)
     else:
@@ -182,7 +192,7 @@ cdef Op* mov_ss(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* mov_cs(CPU* c, Op* o) noexcept nogil:
-    """8086: MOV CS works and the next byte is fetched from the new segment."""
+    """8086: MOV CS is valid, and the next instruction is fetched from the new segment."""
     c.arch.sb[CS] = <uint32_t>P16(c, o.src)[0] << 4
     c.arch.ip = o.fip
     return jump(c)
@@ -217,13 +227,13 @@ cdef Op* load_far32(CPU* c, Op* o) noexcept nogil:
 cdef Op* lseg16(CPU* c, Op* o) noexcept nogil:
     """LES LDS LFS LGS LSS after load_far; o.src is the segment's number."""
     P16(c, o.dst)[0] = <uint16_t>c.run.tmp
-    c.arch.sb[o.src] = (c.run.tmp2 & 0xFFFF) << 4      # 8086, register operand: whatever is there
+    c.arch.sb[o.src] = (c.run.tmp2 & 0xFFFF) << 4      # 8086, register operand: the pointer loaded last
     o = o + 1
     return GO(c, o)
 
 cdef Op* lseg32(CPU* c, Op* o) noexcept nogil:
     P32(c, o.dst)[0] = c.run.tmp
-    c.arch.sb[o.src] = (c.run.tmp2 & 0xFFFF) << 4      # 8086, register operand: whatever is there
+    c.arch.sb[o.src] = (c.run.tmp2 & 0xFFFF) << 4      # 8086, register operand: the pointer loaded last
     o = o + 1
     return GO(c, o)
 
@@ -317,13 +327,13 @@ cdef Op* bswap(CPU* c, Op* o) noexcept nogil:
     return GO(c, o)
 
 cdef Op* bswap16(CPU* c, Op* o) noexcept nogil:
-    """Undefined by the manual; the register's low word becomes 0."""
+    """BSWAP with a 16-bit operand is undefined (80486 PRM, BSWAP). Here the low word of the register becomes 0."""
     P16(c, o.dst)[0] = 0
     o = o + 1
     return GO(c, o)
 
 cdef Op* setcc(CPU* c, Op* o) noexcept nogil:
-    """o.imm is the condition's number."""
+    """SETcc. o.imm is Intel's number of the condition."""
     P8(c, o.dst)[0] = fl_cond(c, o.imm >> 1) ^ (o.imm & 1)
     o = o + 1
     return GO(c, o)
@@ -345,7 +355,7 @@ cdef Op* sahf(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* cmpxchg(CPU* c, Op* o, int size) noexcept nogil:
-    """The destination is written in both outcomes."""
+    """CMPXCHG. For memory a store always follows, so that the destination is written in both cases, as on the chip."""
     cdef uint32_t acc = reg(c, 0, size), d = reg(c, o.dst, size)
     fl_arith(c, acc, d, <uint64_t>acc - d, size)
     if acc == d:
@@ -374,7 +384,8 @@ cdef enum:
 
 
 cdef inline Op* bit_test(CPU* c, Op* o, uint32_t at, int size) noexcept nogil:
-    """BT BTS BTR BTC by o.tip: CF is the old bit, the other flags stay. 80386: OF is that of a rotation to the bit."""
+    """BT BTS BTR BTC, as o.tip says. CF is the old bit, and the other flags stay. 80386: OF is that of ROR by the bit's
+    number."""
     cdef uint32_t v = reg(c, o.dst, size), bit, w = 8 * size
     at &= w - 1
     bit = 1U << at
@@ -407,7 +418,8 @@ cdef Op* bit32_i(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* bit_address(CPU* c, Op* o, int size) noexcept nogil:
-    """BT m, r: the register is a signed bit offset; c.run.ea moves to the word it means. o.imm: 16-bit address."""
+    """BT m, r: the register is a signed bit offset. c.run.ea becomes the address of the word with this bit. o.imm: the
+    address has 16 bits."""
     cdef int32_t at = sign(reg(c, o.src, size), size)
     c.run.ea += <uint32_t>(at >> (5 if size == 4 else 4)) * size
     if o.imm:
@@ -426,7 +438,7 @@ cdef Op* bit_address32(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* bit_scan(CPU* c, Op* o, bint reverse, int size) noexcept nogil:
-    """BSF, BSR. Source 0: ZF, and the destination stays."""
+    """BSF, BSR. If the source is 0, ZF is set and the destination stays."""
     cdef uint32_t v = reg(c, o.src, size), i
     if v == 0:
         fl_result(c, 0, size, 0, 0, 0)

@@ -1,12 +1,16 @@
-# MUL IMUL DIV IDIV and the decimal adjustments. Memory operands come through c.run.tmp.
+# Multiplication, division and decimal adjustment live here: MUL IMUL DIV IDIV, AAA AAS DAA DAS AAM AAD.
+#
+# Memory operands are in c.run.tmp (see ops_mov.pxi). Intel leaves many flags undefined here. They are set as the
+# SingleStepTests vectors of each chip show them; models.py names the vectors.
 
 cdef inline void fl_product(CPU* c, uint32_t high, bint wide, int size) noexcept nogil:
-    """CF and OF: the upper half is needed. The rest is undefined; it follows the upper half."""
+    """CF and OF are `wide`: the product does not fit in the lower half. The others are undefined; SF ZF PF are those of
+    the upper half."""
     fl_result(c, high, size, wide, wide, c.m.mul_af)
 
 
 cdef inline void fl_signed_product(CPU* c, uint64_t p, bint wide, int size) noexcept nogil:
-    """IMUL. The 8086 adds the sign of the lower half to the upper one, to see if that makes 0."""
+    """IMUL. The 8086 adds the sign bit of the lower half to the upper half; its flags are those of this addition."""
     cdef uint32_t high = cut(<uint32_t>(p >> 8 * size), size), sum_
     if not c.m.imul_adds:
         fl_product(c, high, wide, size)
@@ -124,7 +128,8 @@ cdef inline Op* quotient(CPU* c, Op* o, uint32_t q, uint32_t r, int size) noexce
     return GO(c, o)
 
 
-# The flags after a division. Both chips do it bit by bit, shift and compare, and leave what an inner step set.
+# The flags after a division. The 8086 and the 80286 divide bit by bit, with a shift and a compare for each, and leave
+# the flags as one of these steps has set them.
 
 cdef enum:
     DIV_8086 = 1                                 # of the model's div_flags; 0: a division changes no flag
@@ -132,9 +137,10 @@ cdef enum:
 
 
 cdef void fl_compares(CPU* c, uint64_t n, uint32_t d, int size) noexcept nogil:
-    """8086: the last compare that was needed (none is after a bit fell out of the shift), CF from the quotient."""
+    """8086: the flags are those of the last compare. A step whose shift moves out a 1 needs no compare. CF is the
+    inverse of the quotient's top bit."""
     cdef uint32_t w = 8 * size, a = <uint32_t>(n >> w), low = cut(<uint32_t>n, size), compared = a, q = 0, out, i
-    if a >= d:                                   # the quotient will not fit: #DE at once
+    if a >= d:                                   # the quotient does not fit: #DE at once
         fl_arith(c, a, d, <uint64_t>a - d, size)
         return
     for i in range(w):
@@ -152,12 +158,12 @@ cdef void fl_compares(CPU* c, uint64_t n, uint32_t d, int size) noexcept nogil:
 
 
 cdef inline void fl_remainder(CPU* c, uint32_t r, bint carry, int size) noexcept nogil:
-    """80286: the remainder is looked at last; CF and OF are the carry of the last step."""
+    """80286: SF ZF PF are those of the remainder; CF and OF are the carry of the last step."""
     fl_result(c, r, size, carry, carry, 1)
 
 
 cdef void fl_overflow(CPU* c, uint64_t n, uint32_t d, int size) noexcept nogil:
-    """DIV faults. 80286: it notices after as many compares as the quotient has bits."""
+    """DIV faults. The 80286 finds the overflow only after as many compares as the quotient has bits."""
     cdef uint32_t w = 8 * size, a = <uint32_t>(n >> w), low = cut(<uint32_t>n, size), out = 0, i
     if not c.m.de_flags:
         return
@@ -174,8 +180,9 @@ cdef void fl_overflow(CPU* c, uint64_t n, uint32_t d, int size) noexcept nogil:
 
 
 cdef bint fl_signed_overflow(CPU* c, int64_t n, int32_t d, int size, uint32_t* left) noexcept nogil:
-    """IDIV overflows: does it fault? The 80286 divides to the end and looks at what it got, a bit that left the shift
-    forgotten: a quotient of 80h (8000h) passes where a negative one is due. `left`: the remainder then."""
+    """IDIV overflows. Returns whether it faults. The 80286 divides to the end, ignores a bit that the shift moved out,
+    and tests the result only then. So it does not fault if the result is negative and the quotient is 80h (8000h).
+    `left` becomes the remainder in this case."""
     cdef uint32_t w = 8 * size, a = cut(<uint32_t>(n >> w), size), low = cut(<uint32_t>n, size), q = 0, i
     cdef uint64_t r
     cdef bint add = (n < 0) != (d < 0)
@@ -192,14 +199,14 @@ cdef bint fl_signed_overflow(CPU* c, int64_t n, int32_t d, int size, uint32_t* l
         if carry_of(r, size) == (d < 0):
             a = cut(<uint32_t>r, size)
             q |= 1
-    r = step(a, d, add, size)                    # once more, for a remainder that is the divisor
+    r = step(a, d, add, size)                    # one more: the remainder may equal the divisor
     left[0] = a if cut(<uint32_t>r, size) else 0
     fl_remainder(c, left[0], carry_of(r, size), size)
     return not (c.m.idiv_misses and add and q == 1U << (w - 1) and left[0] == a)
 
 
 cdef inline uint64_t step(uint32_t a, int32_t d, bint add, int size) noexcept nogil:
-    """A step of a signed division: what brings a partial remainder nearer to 0."""
+    """One step of a signed division: add or subtract the divisor, to bring the partial remainder nearer to 0."""
     return <uint64_t>a + cut(d, size) if add else <uint64_t>a - cut(d, size)
 
 
@@ -270,7 +277,7 @@ cdef Op* aam(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* aad(CPU* c, Op* o) noexcept nogil:
-    """AAD Ib: AL = AH * base + AL, AH = 0. The flags are those of the addition, on the 80286 with CF as OF."""
+    """AAD Ib: AL = AH * base + AL, AH = 0. The flags are those of the addition, but on the 80286 OF equals CF."""
     cdef uint32_t al = P8(c, O_AL)[0], add = (P8(c, O_AH)[0] * o.imm) & 255
     cdef uint32_t r = al + add
     P16(c, 0)[0] = r & 255
@@ -282,13 +289,13 @@ cdef Op* aad(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline uint32_t adjusted_of(uint32_t al, uint32_t by, bint sub) noexcept nogil:
-    """OF of AL + `by` or AL - `by`. The chips add or subtract both sixes at once."""
+    """OF of AL + `by` or AL - `by`. The chips add or subtract 6 and 60h together, as one number."""
     cdef uint32_t r = al - by if sub else al + by
     return ((al ^ r) & (al ^ by if sub else by ^ r)) >> 7 & 1
 
 
 cdef inline Op* ascii_adjust(CPU* c, Op* o, bint sub) noexcept nogil:
-    """AAA, AAS. From the 80286 on the carry out of AL reaches AH."""
+    """AAA, AAS. From the 80286 on a carry out of AL goes into AH."""
     cdef uint32_t ax = P16(c, 0)[0], al = ax & 255, adjust = (al & 15) > 9 or fl_af(c), r
     if adjust:
         if c.m.bcd_8086:

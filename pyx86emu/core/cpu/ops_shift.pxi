@@ -1,4 +1,4 @@
-# Shifts and rotates. One bit at a time is the definition; the closed forms give the same.
+# Shifts and rotates live here. A shift by n is defined as n shifts by one bit; the formulas here give the same.
 
 cdef enum:
     ROL = 0
@@ -12,7 +12,7 @@ cdef enum:
 
 
 cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size, bint flags, bint small) noexcept nogil:
-    """`a` shifted by n > 0, and the flags. OF is what the last single-bit step leaves. `small`: n is below 32."""
+    """`a` shifted by n > 0, and the flags. OF is that of the last shift by one bit. `small`: n is below 32."""
     cdef uint32_t w = 8 * size, k, r, cf
     cdef uint64_t wide
     if op == ROL:
@@ -65,7 +65,7 @@ cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size, bin
         cf = <uint32_t>wide & 1
         if flags:
             fl_result(c, r, size, cf, 0, c.m.sar_af)
-    else:                                        # SETMO: all ones, flags as OR leaves them
+    else:                                        # SETMO (8086, undocumented): all ones, flags as of OR
         r = cut(0xFFFFFFFFU, size)
         if flags:
             fl_logic(c, r, size)
@@ -73,13 +73,13 @@ cdef inline uint32_t shift(CPU* c, int op, uint32_t a, uint32_t n, int size, bin
 
 
 cdef inline uint32_t beyond(CPU* c, uint32_t n, int size) noexcept nogil:
-    """The count to take for one of more than the width: all bits are gone. 80386: 16 and 24 leave a byte's CF as
-    8 does."""
+    """SHL and SHR by more than the width: a count that shifts out all bits. 80386: with 16 and 24, CF of a byte is that
+    of a shift by 8."""
     return 8 if size == 1 and c.m.shift8_again and not n & 7 else 63
 
 
 cdef inline Op* shift_ri(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
-    """By a constant that the decoder has masked; 0 is decoded as no operation."""
+    """By a constant. The decoder has masked it, and emits no shift if it is 0."""
     put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), o.imm, size, flags, 1))
     o = o + 1
     return GO(c, o)
@@ -93,7 +93,7 @@ cdef inline Op* shift_ri_jcc(CPU* c, Op* o, int op, int size, int cc, bint negat
 
 
 cdef inline Op* shift_rc(CPU* c, Op* o, int op, int size) noexcept nogil:
-    """By CL under the model's mask."""
+    """By CL. o.imm is the model's mask of the count."""
     cdef uint32_t n = P8(c, O_CL)[0] & o.imm
     if n:
         put_reg(c, o.dst, size, shift(c, op, reg(c, o.dst, size), n, size, LIVE, 0))
@@ -102,7 +102,8 @@ cdef inline Op* shift_rc(CPU* c, Op* o, int op, int size) noexcept nogil:
 
 
 cdef inline Op* double_shift(CPU* c, Op* o, bint right, uint32_t n, int size) noexcept nogil:
-    """SHLD, SHRD: bits come in from the second register; after 16 from `again`, which most chips have as the first."""
+    """SHLD, SHRD: bits come in from the second register. With a 16-bit operand, from the 17th bit on they come from
+    `again`: on most chips the first operand, on the others (shld_again) the second register once more."""
     cdef uint32_t w = 8 * size, a = reg(c, o.dst, size), b = reg(c, o.src, size), r, cf
     cdef uint64_t again = b if c.m.shld_again else a
     cdef uint64_t wide

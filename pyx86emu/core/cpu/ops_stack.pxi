@@ -1,4 +1,5 @@
-# PUSH POP and their kin. Memory is written before SP moves, so that a fault leaves no trace.
+# Stack instructions live here: PUSH POP PUSHA POPA PUSHF POPF ENTER LEAVE. Memory is written before SP changes, so that
+# an instruction that faults has changed nothing.
 
 cdef inline Op* push(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
     cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF, pa = c.arch.sb[SS] + sp
@@ -16,7 +17,7 @@ cdef inline Op* push(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
 
 cdef Op* push_slow(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
     cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF
-    if not slow_put(c, o, SS, sp, v, size):
+    if not put_any(c, o, SS, sp, v, size):
         return c.run.go
     P16(c, 4 * SP)[0] = <uint16_t>sp
     if c.run.attn:
@@ -26,7 +27,7 @@ cdef Op* push_slow(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
 
 
 cdef inline bint push_more(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
-    """One of several pushes, or one before a jump: 0 means it faulted, go on at c.run.go."""
+    """One of several pushes, or one before a jump. 0: it has faulted, and the handler returns c.run.go."""
     cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF
     if not put(c, o, SS, sp, v, size):
         return 0
@@ -35,7 +36,7 @@ cdef inline bint push_more(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
 
 
 cdef inline bint pushes_fault(CPU* c, Op* o, int count, int size) noexcept nogil:
-    """Would one of `count` pushes straddle the end of the segment? Then none is done."""
+    """Would one of `count` pushes cross the end of the segment? Then the fault is delivered before the first push."""
     cdef uint32_t sp = P16(c, 4 * SP)[0]
     cdef int i
     if c.m.wraps or (sp & (size - 1)) == 0:
@@ -49,7 +50,7 @@ cdef inline bint pushes_fault(CPU* c, Op* o, int count, int size) noexcept nogil
 
 
 cdef inline uint64_t pop(CPU* c, Op* o, uint32_t at, int size) noexcept nogil:
-    """The value `at` bytes above SP; SP stays."""
+    """The value `at` bytes above SP. SP does not change."""
     return ld(c, o, SS, (<uint32_t>P16(c, 4 * SP)[0] + at) & 0xFFFF, size)
 
 
@@ -86,7 +87,7 @@ cdef inline Op* pop_r(CPU* c, Op* o, int size) noexcept nogil:
 
 
 cdef Op* pop_r_slow(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint64_t v = slow_load(c, o, SS, P16(c, 4 * SP)[0], size)
+    cdef uint64_t v = load_any(c, o, SS, P16(c, 4 * SP)[0], size)
     if v == LOAD_FAILED:
         return c.run.go
     P16(c, 4 * SP)[0] += size
@@ -103,7 +104,7 @@ cdef Op* pop32_r(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* pop_m(CPU* c, Op* o, int size) noexcept nogil:
-    """POP m. An address by ESP uses the new ESP: the decoder has added the size to its displacement."""
+    """POP m. An address with ESP as base uses the new ESP: the decoder has added the size to the displacement."""
     cdef uint64_t v = pop(c, o, 0, size)
     cdef uint32_t ea = EA(c, o)
     if RARELY(v == LOAD_FAILED):
@@ -158,7 +159,7 @@ cdef Op* pop32_ss(CPU* c, Op* o) noexcept nogil:
     return pop_ss(c, o, 4)
 
 cdef Op* pop_cs(CPU* c, Op* o) noexcept nogil:
-    """8086 only."""
+    """POP CS, on the 8086 only."""
     if not pop_segment(c, o, 2):
         return c.run.go
     c.arch.ip = o.fip
@@ -183,7 +184,7 @@ cdef Op* pusha32(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* popa(CPU* c, Op* o, int size) noexcept nogil:
-    """All reads first: they may exit. The SP slot is read and dropped."""
+    """All reads come first, because they may exit. The value for SP is read and not used."""
     cdef uint32_t v[8]
     cdef uint64_t w
     cdef int i
@@ -214,8 +215,8 @@ cdef Op* pushf32(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* flags_loaded(CPU* c, Op* o) noexcept nogil:
-    """After POPF or STI: an interrupt or a trap may be due now. Ends its block."""
-    if c.arch.rest & F_TF or (c.arch.rest & F_IF and wanted(c)):
+    """The end of POPF, and of its block: an interrupt or INT 1 may be due now."""
+    if c.arch.rest & F_TF or (c.arch.rest & F_IF and interrupt_waits(c)):
         return leave_after(c, o)
     return follow(c, o)
 
@@ -239,8 +240,8 @@ cdef Op* popf32(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* enter_frame(CPU* c, Op* o, int size) noexcept nogil:
-    """ENTER imm16, imm8. The display's reads are done before any push: they may exit. A read of what this
-    very instruction pushes sees the pushed value, as if the order were the chip's."""
+    """ENTER imm16, imm8. The chip reads and pushes in turn. Here all reads come before the first push, because they may
+    exit. A read of bytes that the instruction itself pushes gets the pushed value, so that the result is the same."""
     cdef int level = o.tip & 31, i, k, b
     cdef uint32_t display[32]
     cdef uint32_t sp = P16(c, 4 * SP)[0], bp = P16(c, 4 * BP)[0], frame = (sp - size) & 0xFFFF, at, d
@@ -260,7 +261,7 @@ cdef inline Op* enter_frame(CPU* c, Op* o, int size) noexcept nogil:
         for k in range(i):
             for b in range(size):
                 d = (at + b - frame + size * k) & 0xFFFF
-                if d < <uint32_t>size:           # a byte of what is pushed k-th
+                if d < <uint32_t>size:           # this byte is one of the k-th push
                     v = v & ~(<uint64_t>0xFF << 8 * b) | <uint64_t>(display[k] >> 8 * d & 0xFF) << 8 * b
         display[i] = <uint32_t>v
     push_more(c, o, c.arch.r[BP], size)

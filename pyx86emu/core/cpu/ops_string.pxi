@@ -1,10 +1,15 @@
-# String instructions. One iteration is the definition; runs over plain RAM go in one piece.
-# o.imm: REP, REPNE and 67h flags; o.seg: the source segment. An iteration counts as one instruction.
+# String instructions live here: MOVS STOS LODS CMPS SCAS INS OUTS, alone and with REP.
+#
+# iteration() is the definition: one element. With REP, bulk() executes many elements at once, if they are in one piece
+# of RAM and the result is the same. Each iteration counts as one instruction. Between two of them a REP may stop: at
+# the end of the slice, for a request, or for something that the iteration itself has caused.
+#
+# o.imm: S_REP, S_REPNE and S_A32. o.seg: the source segment.
 
 cdef enum:
     S_REP = 1                    # F3
     S_REPNE = 2                  # F2
-    S_A32 = 4
+    S_A32 = 4                    # prefix 67h
     S_MOVS = 0
     S_STOS = 1
     S_LODS = 2
@@ -39,8 +44,8 @@ cdef inline bint string_store(CPU* c, Op* o, uint32_t ea, uint32_t v, int size) 
     return put(c, o, ES, ea, v, size)
 
 
-cdef bint half_done(CPU* c, Op* o, int si, int di, int cx) noexcept nogil:
-    """80286: a word at FFFFh faults with the pointers moved and CX counted down already."""
+cdef bint fault_half_done(CPU* c, Op* o, int si, int di, int cx) noexcept nogil:
+    """80286: #GP for a word at FFFFh. The pointers and CX have changed already."""
     P16(c, 4 * SI)[0] += <uint16_t>si
     P16(c, 4 * DI)[0] += <uint16_t>di
     if o.imm & (S_REP | S_REPNE):
@@ -50,16 +55,16 @@ cdef bint half_done(CPU* c, Op* o, int si, int di, int cx) noexcept nogil:
 
 
 cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
-    """One iteration without the count. 0: it did not happen, go on at c.run.go."""
+    """One iteration, without counting CX. 0: it has not happened, and the handler returns c.run.go."""
     cdef uint32_t si = index_reg(c, o, SI), di = index_reg(c, o, DI)
     cdef int by = -size if c.arch.rest & F_DF else size
     cdef uint64_t a, b
     cdef bint half = c.m.string_half and size == 2
     if what == S_MOVS:
         if half and si == 0xFFFF:
-            return half_done(c, o, by, 0, 1)
+            return fault_half_done(c, o, by, 0, 1)
         if half and di == 0xFFFF:
-            return half_done(c, o, by, by, 2)
+            return fault_half_done(c, o, by, by, 2)
         a = string_load(c, o, o.seg, si, size)
         if a == LOAD_FAILED or not string_store(c, o, di, <uint32_t>a, size):
             return 0
@@ -67,13 +72,13 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
         step_reg(c, o, DI, by)
     elif what == S_STOS:
         if half and di == 0xFFFF:
-            return half_done(c, o, 0, by, 2)
+            return fault_half_done(c, o, 0, by, 2)
         if not string_store(c, o, di, reg(c, 0, size), size):
             return 0
         step_reg(c, o, DI, by)
     elif what == S_LODS:
         if half and si == 0xFFFF:
-            return half_done(c, o, by, 0, 1)
+            return fault_half_done(c, o, by, 0, 1)
         a = string_load(c, o, o.seg, si, size)
         if RARELY(a == LOAD_FAILED):
             return 0
@@ -81,9 +86,9 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
         step_reg(c, o, SI, by)
     elif what == S_CMPS:
         if half and di == 0xFFFF:
-            return half_done(c, o, 0, by, 0)
+            return fault_half_done(c, o, 0, by, 0)
         if half and si == 0xFFFF:
-            return half_done(c, o, by, by, 1)
+            return fault_half_done(c, o, by, by, 1)
         a = string_load(c, o, o.seg, si, size)
         if RARELY(a == LOAD_FAILED):
             return 0
@@ -95,7 +100,7 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
         step_reg(c, o, DI, by)
     elif what == S_SCAS:
         if half and di == 0xFFFF:
-            return half_done(c, o, 0, by, 1)
+            return fault_half_done(c, o, 0, by, 1)
         b = string_load(c, o, ES, di, size)
         if RARELY(b == LOAD_FAILED):
             return 0
@@ -103,7 +108,7 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
         step_reg(c, o, DI, by)
     elif what == S_OUTS:
         if half and si == 0xFFFF:
-            return half_done(c, o, by, 0, 1)
+            return fault_half_done(c, o, by, 0, 1)
         a = string_load(c, o, o.seg, si, size)
         if RARELY(a == LOAD_FAILED):
             return 0
@@ -111,7 +116,7 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
         bus_write(c, o, BUS_PIO, P16(c, 4 * DX)[0], size, a)
     else:
         if half and di == 0xFFFF:
-            return half_done(c, o, 0, by, 2)
+            return fault_half_done(c, o, 0, by, 2)
         if di > <uint32_t>(0x10000 - size) and not c.m.wraps:
             c.run.go = fault(c, o, 13)
             return 0
@@ -123,34 +128,25 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
 
 
 cdef uint64_t ins_value(CPU* c, Op* o, int size) noexcept nogil:
-    """What INS reads: the next element of an answered batch, or the port."""
-    cdef uint64_t v = 0
+    """The value that INS reads: the next answer of a REP INS batch, or that of the port. LOAD_FAILED: an exit, which
+    asks for a batch if the port has no device and there is REP."""
+    cdef uint64_t v
     cdef int n
     cdef uint32_t port = P16(c, 4 * DX)[0]
-    cdef Range* r
-    if c.reads.ins_size != size:
-        forget_batch(c)                          # its first elements made another instruction of this one
-    if c.reads.ins_pos < c.reads.ins_count:
-        memcpy(&v, c.reads.ins_data + c.reads.ins_pos * size, size)
-        c.reads.ins_pos += 1
+    if next_of_batch(c, size, &v):
         return v
-    if o.imm & (S_REP | S_REPNE):
-        r = range_at(c.vm, BUS_PIO, port, size)
-        if r == NULL or r.kind == RANGE_PULL:
-            n = ins_batch(c, o, size)
-            add_exit(c, o, EXIT_IO, port, size, n, 0, 0)
-            memset(c.reads.ins_data, 0, sizeof(c.reads.ins_data))
-            c.reads.ins_count = n
-            c.reads.ins_pos = 0
-            c.reads.ins_size = size
-            c.reads.pending = 1
-            c.run.go = leave_at(c, o)
-            return LOAD_FAILED
+    if o.imm & (S_REP | S_REPNE) and answering(c.vm, BUS_PIO, port, size) == NULL:
+        n = ins_batch(c, o, size)
+        add_exit(c, o, EXIT_IO, port, size, n, 0, 0)
+        begin_batch(c, n, size)
+        c.run.go = leave_at(c, o)
+        return LOAD_FAILED
     return bus_read(c, o, BUS_PIO, port, size)
 
 
 cdef int ins_batch(CPU* c, Op* o, int size) noexcept nogil:
-    """Elements of one exit, as KVM counts them: CX, a page of data, bytes left in the destination page."""
+    """How many elements one exit of REP INS asks for. As in KVM: at most CX, 1024 bytes of data, and as many as there
+    are bytes left in the page of ES:DI. Here also at most the rest of the slice; one, if the destination is not RAM."""
     cdef uint32_t di = index_reg(c, o, DI), pa = c.arch.sb[ES] + di
     cdef uint64_t n = index_reg(c, o, CX), page
     page = (pa & 0xFFF) if c.arch.rest & F_DF else 0x1000 - (pa & 0xFFF)
@@ -167,7 +163,7 @@ cdef int ins_batch(CPU* c, Op* o, int size) noexcept nogil:
 
 cdef inline uint32_t elements(uintptr_t* table, uint32_t base, uint32_t at, uint32_t n, uint32_t size,
                               bint down) noexcept nogil:
-    """How many of n elements, up or down from base:at, lie in the segment and in one piece of host memory."""
+    """How many of n elements, up or down from base:at, are in the segment and in one piece of host memory."""
     cdef uint32_t pa = base + at, g, room
     cdef uintptr_t p
     if at > 0x10000 - size:
@@ -183,7 +179,7 @@ cdef inline uint32_t elements(uintptr_t* table, uint32_t base, uint32_t at, uint
         return 0
     if down:
         room = (pa & 255) + 1
-        while room < n * size and table[g - 1] == p:     # an element below is in the segment: g is not 0
+        while room < n * size and table[g - 1] == p:     # g is not 0: the segment goes on below
             g -= 1
             room += 256
     else:
@@ -195,8 +191,8 @@ cdef inline uint32_t elements(uintptr_t* table, uint32_t base, uint32_t at, uint
 
 
 cdef inline uint32_t bulk(CPU* c, Op* o, int what, int size) noexcept nogil:
-    """Do as many iterations as need no look in between, and say how many; 0: go one by one. Of LODS, CMPS and SCAS
-    those that another one follows, so that AL and the flags are left to that."""
+    """Execute as many iterations as can be done at once, and return how many; 0: go on one by one. Of LODS, CMPS and
+    SCAS the last one is never among them: it is executed by iteration(), which sets AL or the flags."""
     cdef uint32_t n = P16(c, 4 * CX)[0], si = P16(c, 4 * SI)[0], di = P16(c, 4 * DI)[0]
     cdef uint32_t from_ = c.arch.sb[o.seg] + si, to = c.arch.sb[ES] + di
     cdef bint down = c.arch.rest & F_DF != 0
@@ -234,14 +230,15 @@ cdef inline uint32_t bulk(CPU* c, Op* o, int what, int size) noexcept nogil:
 
 
 cdef inline bint copy(uint8_t* dst, uint8_t* src, uint32_t n, int size, bint down) noexcept nogil:
-    """n elements up or down from dst and src, as one by one would; 0: not done, elements overlap themselves."""
+    """Copy n elements, up or down from dst and src. The result is that of copying one by one. 0: not done, because
+    source and destination of an element overlap."""
     cdef int64_t back = (<int64_t>n - 1) * size * down, ahead = dst - src, i
     cdef int64_t by = -size if down else size
     if down:
         ahead = -ahead
     if ahead <= 0 or ahead >= <int64_t>n * size:
         memmove(dst - back, src - back, n * size)
-    elif ahead >= size:                          # what was written is read again further on
+    elif ahead >= size:                          # a later element reads what an earlier one has written
         for i in range(n):
             memcpy(dst + i * by, src + i * by, size)
     else:
@@ -255,14 +252,15 @@ cdef inline void fill(uint8_t* low, uint32_t v, uint32_t n, int size) noexcept n
         memset(low, v & 255, n)
         return
     memcpy(low, &v, size)
-    while done_ < whole:                         # twice as much with each copy
+    while done_ < whole:                         # each copy doubles what is filled
         memcpy(low + done_, low, done_ if done_ <= whole - done_ else whole - done_)
         done_ *= 2
 
 
 cdef inline uint32_t scan(uintptr_t b, uintptr_t a, uint32_t with_, uint32_t n, int size, int32_t by,
                           bint differ) noexcept nogil:
-    """How many of n elements at b in a row equal those at a (a = 0: `with_`), or differ from them."""
+    """How many of n elements at b are equal to those at a, up to the first that is not. a = 0: compare them with
+    `with_`. `differ`: count those that are not equal."""
     cdef uint32_t i, v = cut(with_, size)
     cdef void* found
     if size == 1 and by == 1 and a == 0 and differ:
@@ -288,7 +286,7 @@ cdef inline Op* string(CPU* c, Op* o, int what, int size) noexcept nogil:
 
 
 cdef Op* leave_rep(CPU* c, Op* o) noexcept nogil:
-    """Stop between two iterations; the REP goes on where it began."""
+    """Leave the block between two iterations. IP stays at the first prefix of the REP, which goes on from there."""
     leave_after(c, o)
     c.arch.ip = o.ip
     c.events.rep_left = c.run.slice_end - <uint64_t>c.run.left
@@ -297,7 +295,7 @@ cdef Op* leave_rep(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
-    """The block paid for one iteration; each further one is charged before it begins."""
+    """REP. One iteration was charged with the block; each further one is charged before it begins."""
     cdef bint buffered, together
     if index_reg(c, o, CX) == 0:
         o = o + 1
@@ -305,14 +303,14 @@ cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
     while True:
         together = what != S_INS and what != S_OUTS and bulk(c, o, what, size) != 0
         if together and what != S_MOVS and what != S_STOS:
-            c.run.left -= 1                          # no stop before the one that AL and the flags are left to
+            c.run.left -= 1                          # do not stop before the iteration that sets AL or the flags
             continue
         if not together:
             if not iteration(c, o, what, size):
                 return c.run.go
             step_reg(c, o, CX, -1)
         if what == S_INS and c.reads.ins_count and c.reads.ins_pos == c.reads.ins_count:
-            forget_batch(c)                      # it is stored: the REP itself goes on at the next run
+            forget_batch(c)                      # the batch is stored; the REP asks for the next one later
             return leave_rep(c, o)
         if index_reg(c, o, CX) == 0:
             break

@@ -1,4 +1,4 @@
-# Flags, descriptor tables, control and debug registers, identification: what an operating system touches.
+# System instructions live here: single flags, descriptor tables, control and debug registers, CPUID, ESC and WAIT.
 
 cdef Op* nop(CPU* c, Op* o) noexcept nogil:
     o = o + 1
@@ -35,11 +35,11 @@ cdef Op* cli(CPU* c, Op* o) noexcept nogil:
     return GO(c, o)
 
 cdef Op* sti(CPU* c, Op* o) noexcept nogil:
-    """The next instruction runs before any interrupt, unless IF was set already."""
+    """If IF was clear, no interrupt is taken before the next instruction is complete."""
     if not c.arch.rest & F_IF:
         set_shadow(c, o, 0)
     c.arch.rest |= F_IF
-    if wanted(c):
+    if interrupt_waits(c):
         return leave_after(c, o)
     return follow(c, o)
 
@@ -52,7 +52,7 @@ cdef Op* wait(CPU* c, Op* o) noexcept nogil:
     return GO(c, o)
 
 cdef Op* esc(CPU* c, Op* o) noexcept nogil:
-    """ESC without a coprocessor: #NM if CR0 has EM or TS, else nothing."""
+    """ESC without a coprocessor: #NM if CR0 has EM or TS, else no operation."""
     if c.m.esc_nm and c.system.cr[0] & 12:
         return fault(c, o, 7)
     o = o + 1
@@ -60,7 +60,7 @@ cdef Op* esc(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* load_table(CPU* c, Op* o, bint idt) noexcept nogil:
-    """LGDT, LIDT: six bytes; o.imm masks the base to 24 bits without 66h."""
+    """LGDT, LIDT: six bytes. o.imm is a mask of the base: 24 bits without prefix 66h."""
     cdef uint32_t ea = EA(c, o)
     cdef uint64_t limit = ld(c, o, o.seg, ea, 2), base
     if RARELY(limit == LOAD_FAILED):
@@ -91,7 +91,7 @@ cdef inline Op* store_table(CPU* c, Op* o, uint32_t limit, uint32_t base) noexce
     cdef uint32_t ea = EA(c, o)
     if ea + 6 > 0x10000:
         return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
-    if c.m.level == 2:                           # 80286: the sixth byte is ones
+    if c.m.level == 2:                           # 80286: the sixth byte is FFh
         base |= 0xFF000000U
     if not put(c, o, o.seg, ea, limit, 2) or not put(c, o, o.seg, ea + 2, base, 4):
         return c.run.go
@@ -117,7 +117,7 @@ cdef Op* smsw32(CPU* c, Op* o) noexcept nogil:
     return GO(c, o)
 
 cdef Op* lmsw(CPU* c, Op* o) noexcept nogil:
-    """LMSW sets MP EM TS; PE would begin protected mode, which this machine does not run."""
+    """LMSW sets MP EM TS. PE would switch to protected mode, which this machine does not have."""
     cdef uint32_t v = P16(c, o.src)[0]
     if v & 1:
         return internal_error(c, o, ERR_PE)
@@ -149,17 +149,17 @@ cdef Op* mov_to_cr(CPU* c, Op* o) noexcept nogil:
     return GO(c, o)
 
 cdef Op* mov_from_dr(CPU* c, Op* o) noexcept nogil:
-    """Without CR4.DE, DR4 and DR5 are DR6 and DR7."""
+    """DR4 and DR5 are DR6 and DR7: there is no CR4.DE."""
     if c.system.dr[7] & DR7_GD:
-        return guarded(c, o)
+        return general_detect(c, o)
     P32(c, o.dst)[0] = c.system.dr[o.imm | 2 if o.imm >= 4 else o.imm]
     o = o + 1
     return GO(c, o)
 
 cdef Op* mov_to_dr(CPU* c, Op* o) noexcept nogil:
-    """Ends its block: the next instruction may have a breakpoint."""
+    """Leaves its block, because the next instruction may have a breakpoint now."""
     if c.system.dr[7] & DR7_GD:
-        return guarded(c, o)
+        return general_detect(c, o)
     set_dr(c, o.imm | 2 if o.imm >= 4 else o.imm, P32(c, o.src)[0])
     return leave_after(c, o)
 
@@ -190,7 +190,7 @@ cdef Op* cpuid(CPU* c, Op* o) noexcept nogil:
     return GO(c, o)
 
 cdef Op* rdtsc(CPU* c, Op* o) noexcept nogil:
-    """Guest time in nanoseconds."""
+    """RDTSC counts guest time in nanoseconds."""
     cdef uint64_t t = now_ns(c, o)
     c.arch.r[AX] = <uint32_t>t
     c.arch.r[DX] = <uint32_t>(t >> 32)
@@ -199,7 +199,7 @@ cdef Op* rdtsc(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* prefix_run(CPU* c, Op* o) noexcept nogil:
-    """8086: a long run of prefixes counts as an instruction; what they said is kept for the next."""
+    """8086: fifteen prefixes count as an instruction of their own. Segment and REP are kept for the next one."""
     c.events.carry = 1
     c.events.carry_seg = <int>(o.imm & 255) - 1
     c.events.carry_rep = <int>(o.imm >> 8)

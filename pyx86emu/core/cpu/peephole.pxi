@@ -1,42 +1,54 @@
-# What a whole block allows: flags that nobody reads are not computed, compare and branch become one op. Single
-# steps do without, and give the same.
+# The peephole lives here: it goes over the ops of a new block once, and replaces some by faster ones.
 #
-# A block can be left at its end and wherever an op reaches memory or a device, may fault or ends it; there every
-# flag is read. Ops that do none of this have a trait, the others have none.
+#   dead flags  if all flags of an op are overwritten before anything can read them, they are not computed
+#   fusion      an operation and the Jcc or predicate after it become one op
+#
+# Anything may read the flags where the block can be left: at its end, and at an op that accesses memory or a device or
+# may fault. An op at which the block is not left has a trait: the flags it sets, overwrites and reads. An op without a
+# trait reads all flags. Single steps do not use the peephole, and must give the same results.
+
+# Ops side by side that become one. What a row saves is counted (tests/counted.py): host instructions per guest
+# instruction of a kernel of the bench, without the row and with it. make_grid.py makes the handlers and the rows
+# (fill_fused).
+#
+#   ops                                                 handlers        saves
+#   CMP TEST ADD SUB AND OR INC DEC SHL SHR, Jcc        *_jcc           inssort 20.3 -> 18.6, sieve 14.7 -> 13.2
+#   CMP TEST SHL SHR, predicate                         *_predicate     crc32 17.6 -> 16.6
+#   SHL SHR, predicate of CF, XOR of the same register  shift_xor       crc32 16.6 -> 13.5
 
 cdef enum:
     FL_CF = 1
     FL_REST = 2                  # OF SF ZF AF PF
     FL_ALL = 3
     TRAITS = 1024
-    OF_PREDICATE = 16            # what the condition of a predicate is more than that of its Jcc
+    OF_PREDICATE = 16            # Trait.condition of a predicate is the condition of its Jcc plus this
     NO_CONDITION = 32
-    MOST_THREES = 48
+    MOST_THREES = 48             # places in THREES
 
 cdef struct Trait:
     Fn fn
-    Fn dead                      # the same without its flags, or NULL
-    uint8_t sets                 # flags it computes: all dead, and `dead` will do
-    uint8_t kills                # flags whose old value it makes useless
-    uint8_t reads                # flags it needs, or another may once it has left the block
-    uint8_t condition            # of a Jcc, of a predicate, or NO_CONDITION
-    Fn* fused                    # by condition: with the Jcc or predicate behind it, or NULL
-    Fn predicated                # the same behind a predicate, or NULL
+    Fn dead                      # the same operation without its flags, or NULL
+    uint8_t sets                 # flags it computes; `dead` may replace it if nothing reads any of them
+    uint8_t kills                # flags that it always overwrites
+    uint8_t reads                # flags that it needs, or that may be read because the block can be left here
+    uint8_t condition            # of a Jcc; of a predicate, plus OF_PREDICATE; else NO_CONDITION
+    Fn* fused                    # by condition: the same operation with the Jcc or predicate after it, or NULL
+    Fn predicated                # the same operation after a predicate, or NULL
 
-cdef Trait TRAIT[TRAITS]         # hashed by fn; a NULL fn ends the search
+cdef Trait TRAIT[TRAITS]         # a hash table by fn; a NULL fn ends the search
 
-cdef struct Three:               # an op, a predicate, and the one instruction that it predicates, on the same register
+cdef struct Three:               # an op, a predicate, and the one instruction that is predicated: one register
     Fn first
     Fn third
     uint8_t condition            # of the predicate
-    uint8_t other                # the third reads a register: another one
-    Fn all_                      # all three as one
+    uint8_t other                # the third reads a register, which must not be the same one
+    Fn all_                      # the handler that does all three
 
-cdef Three THREES[MOST_THREES + 1]      # a NULL ends them
+cdef Three THREES[MOST_THREES + 1]      # a NULL `first` ends the list
 
 
 cdef Trait* trait_of(Fn fn) noexcept nogil:
-    """The trait of `fn`, or the free place where it would be."""
+    """The trait of `fn`. If it has none, the free place of the table for it, with a NULL fn."""
     cdef uintptr_t i = (<uintptr_t>fn >> 4) * 0x9E3779B1U >> 7
     while TRAIT[i % TRAITS].fn != NULL and TRAIT[i % TRAITS].fn != fn:
         i += 1
@@ -54,20 +66,21 @@ cdef Trait* trait(Fn fn, uint8_t sets, uint8_t kills, uint8_t reads) noexcept no
 
 
 cdef Trait* predicated(Fn fn, Fn with_predicate) noexcept nogil:
-    """What leaves the old flags in place if it is skipped cannot make them useless."""
+    """`with_predicate` is `fn` after a predicate. It overwrites no flags for certain: if it is skipped, they stay."""
     cdef Trait* t = trait_of(fn)
     t.predicated = with_predicate
     return trait(with_predicate, t.sets, 0, t.reads)
 
 
-cdef void fuses(Fn fn, Fn behind, Fn both) noexcept nogil:
+cdef void fuses(Fn fn, Fn second, Fn both) noexcept nogil:
+    """`both` does the same as `fn` and then `second`, a Jcc or a predicate."""
     cdef Trait* t = trait_of(fn)
     if t.fn == NULL:
-        t = trait(fn, FL_ALL, 0, FL_ALL)         # a memory operand: its load may leave the block
+        t = trait(fn, FL_ALL, 0, FL_ALL)         # it has a memory operand, and the block may be left at its load
     if t.fused == NULL:
         t.fused = <Fn*>calloc(NO_CONDITION, sizeof(Fn))
     if t.fused != NULL:
-        t.fused[trait_of(behind).condition] = both
+        t.fused[trait_of(second).condition] = both
 
 
 cdef void fuses_three(Fn first, Fn predicate_, Fn third, bint other, Fn all_) noexcept nogil:
@@ -97,7 +110,7 @@ cdef void fill_traits() noexcept nogil:
             trait(UNARY_R[op][i], sets, sets, 0).dead = UNARY_R_DEAD[op][i]
             predicated(UNARY_R[op][i], PREDICATED_UNARY_R[op][i]).dead = PREDICATED_UNARY_R_DEAD[op][i]
     for op in range(ROL, SAR + 1):
-        kills = FL_ALL if op >= SHL else 0       # rotates leave some alone
+        kills = FL_ALL if op >= SHL else 0       # rotates keep some flags
         reads = FL_CF if op == RCL or op == RCR else 0
         for i in range(3):
             trait(SHIFT_RI[op][i], FL_ALL, kills, reads).dead = SHIFT_RI_DEAD[op][i]
@@ -118,7 +131,7 @@ cdef void fill_traits() noexcept nogil:
 
 
 cdef Fn three(Op* o, int condition) noexcept nogil:
-    """The handler for `o`, the predicate of this condition after it, and the instruction that it predicates; NULL: there
+    """The handler that does `o`, the predicate of this condition after it, and the predicated instruction. NULL: there
     is none."""
     cdef Three* t = THREES
     if o[1].src != 1 or o[2].dst != o.dst:
@@ -132,7 +145,7 @@ cdef Fn three(Op* o, int condition) noexcept nogil:
 
 
 cdef void peephole(Op* first, int used) noexcept nogil:
-    """Go over the ops of a block from its end."""
+    """Go over the ops of a block from the last to the first. `live` are the flags that may be read after the op."""
     cdef uint8_t live = FL_ALL
     cdef Op* o = first + used
     cdef Trait* t

@@ -1,23 +1,29 @@
-# Predication: a Jcc over a few register instructions becomes an op that says whether they count, and they are done
-# either way. The host has nothing to guess, and the block goes on.
+# Predication lives here: a Jcc that jumps over one to three register instructions does not end its block.
+#
+# The Jcc becomes a predicate, an op that sets c.run.skip: all ones if the Jcc would jump, else 0. The instructions
+# after it are executed in both cases; where `skip` is all ones they keep the old register and the old flags. So an
+# unpredictable branch of the guest does not cost the host a misprediction.
 
 cdef enum:
-    MOST_PREDICATED = 3          # more of them in vain cost as much as a wrong guess now and then
+    MOST_PREDICATED = 3          # to execute more for nothing costs as much as an occasional misprediction
 
 
 cdef inline Op* predicate(CPU* c, Op* o, int cc, bint negate) noexcept nogil:
-    """A Jcc whose target is behind the next o.src instructions."""
+    """A Jcc whose target is after the next o.src instructions."""
     return predicate_on(c, o, skip_if(c, cc, negate))
 
 
 cdef inline uint32_t skip_if(CPU* c, int cc, bint negate) noexcept nogil:
+    """All ones if the condition is true, else 0."""
     cdef uint32_t condition = fl_cond(c, cc)
     return condition - 1 if negate else 0 - condition
 
 
 cdef inline Op* predicate_on(CPU* c, Op* o, uint32_t skip) noexcept nogil:
+    # Skipped instructions are charged but do not retire. `retired` is slice_end - left, so correct slice_end: the next
+    # entry of a block needs `left` and would have to wait for this result.
     c.run.skip = skip
-    c.run.slice_end -= o.src & skip                  # not `left`, which the next block entry waits for
+    c.run.slice_end -= o.src & skip
     o = o + 1
     return GO(c, o)
 
@@ -70,10 +76,10 @@ cdef inline Op* predicated_mov_ri(CPU* c, Op* o, int size) noexcept nogil:
     return GO(c, o)
 
 
-# -- with the predicate behind it, which is the next op --------------------------------------------------------
+# -- an operation and the predicate after it as one op ------------------------------------------------------------
 
 cdef inline Op* alu_rr_predicate(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
-    """CMP and TEST."""
+    """CMP or TEST, then the predicate."""
     alu(c, op, reg(c, o.dst, size), reg(c, o.src, size), size, LIVE)
     return predicate_on(c, o + 1, skip_if(c, cc, negate))
 
@@ -91,8 +97,8 @@ cdef inline Op* shift_ri_predicate(CPU* c, Op* o, int op, int size, int cc, bint
 
 
 cdef inline Op* shift_xor(CPU* c, Op* o, int op, int size, bint negate, bint immediate) noexcept nogil:
-    """SHL or SHR, a predicate on its carry, XOR of the same register with an immediate or another one: the step of
-    every CRC and shift register, without a way through memory for the bit in its middle."""
+    """SHL or SHR, a predicate on its carry, and XOR of the same register with an immediate or another register: the
+    step of a CRC. Between the shift and the XOR the value stays in a register of the host."""
     cdef uint32_t dst = o.dst, mask = cut(o[2].imm, size) if immediate else reg(c, o[2].src, size), r, skip
     r = shift(c, op, reg(c, dst, size), o.imm, size, LIVE, 1)
     skip = skip_if(c, 1, negate)

@@ -1,4 +1,5 @@
-# Classes that only the core makes: calling one raises a TypeError that says what to call instead.
+# Classes that only the core makes: calling one raises a TypeError that says what to call instead. And Exit, which is
+# whole or not made at all.
 #
 # An object made by Python would be full of NULL pointers, and __init__ cannot prevent that: `C.__new__(C)` and
 # copy.copy() do not call it. So tp_new is replaced, and tp_vectorcall, which would bypass it, is cleared. The core's
@@ -11,7 +12,6 @@ cdef extern from "Python.h":
         void* tp_vectorcall
 
 cdef dict MADE_BY = {
-    Exit: "Vcpu.run()",
     IoEventFd: "Vm.ioeventfd()",
     MemorySlot: "Vm.add_memory()",
     Registers: "Vm.create_vcpu(), as Vcpu.regs",
@@ -27,8 +27,16 @@ cdef object refuse_new(type cls, PyObject* args, PyObject* kwargs):
             raise TypeError(f"{base.__name__} objects are made by {MADE_BY[base]}")
 
 
+cdef object new_exit(type cls, PyObject* args, PyObject* kwargs):
+    """tp_new of Exit, which can be made by hand. No Exit is half made."""
+    return exit_by_hand(<tuple>args, {} if kwargs == NULL else dict(<dict>kwargs))
+
+
 for _class in MADE_BY:
     (<PyTypeObject*><PyObject*>_class).tp_new = refuse_new
     (<PyTypeObject*><PyObject*>_class).tp_vectorcall = NULL
     PyType_Modified(_class)
 del _class
+(<PyTypeObject*><PyObject*>Exit).tp_new = new_exit
+(<PyTypeObject*><PyObject*>Exit).tp_vectorcall = NULL
+PyType_Modified(Exit)

@@ -42,7 +42,32 @@ cdef object io_descriptor_error(int error, object fd):
                                   "Doorbell() to count without a descriptor")
     if error == -IO_ENOMEM:
         return MemoryError("no memory for another eventfd")
-    return OSError(-error, f"{os.strerror(-error)} while duplicating descriptor {fd!r}")
+    return OSError(-error, f"{os.strerror(-error)}: descriptor {fd!r}")
+
+
+cdef object io_identity(int fd):
+    """What the kernel calls an eventfd, the same through every descriptor; below 0 if it has no name for it: then only
+    the number is known. OSError EBADF, EINVAL."""
+    cdef int64_t id = -1
+    cdef int error
+    with nogil:
+        error = io_check_eventfd(fd)
+        if error == 0:
+            error = io_eventfd_id(fd, &id)
+    if error != 0:
+        raise io_descriptor_error(error, fd)
+    return id if id >= 0 else -1 - fd
+
+
+cdef object io_count(int fd):
+    """What an eventfd has counted, unread; 0 if this kernel does not say. OSError: it is not open."""
+    cdef uint64_t count = 0
+    cdef int error
+    with nogil:
+        error = io_fdinfo(fd, b"eventfd-count", 16, &count)
+    if error != 0 and error != -IO_ENOENT:
+        raise io_descriptor_error(error, fd)
+    return count
 
 
 cdef object io_take_count(int fd):
@@ -105,7 +130,7 @@ cdef class Doorbell:
     @property
     def count(self):
         """All rings so far; those of a running vCPU's current slice may be missing."""
-        return self.sink.drained + io_load(&self.sink.pending)
+        return self.sink.drained + at_load64(&self.sink.pending)
 
     def ring(self, n=1):
         """Ring `n` times. ValueError: `n` is negative, or has more than 64 bits."""
@@ -116,7 +141,7 @@ cdef class Doorbell:
 
     def drain(self):
         """The rings since the last drain."""
-        cdef uint64_t n = io_exchange(&self.sink.pending, 0)
+        cdef uint64_t n = at_swap64(&self.sink.pending, 0)
         self.sink.drained += n
         return n
 
@@ -145,7 +170,7 @@ cdef Doorbell io_doorbell(Sink *s):
     """A Doorbell object for a bell that an entry rings."""
     cdef Doorbell bell = Doorbell.__new__(Doorbell)
     sink_drop(bell.sink)
-    io_fetch_add(&s.refs, 1)
+    at_add64(&s.refs, 1)
     bell.sink = s
     bell.made = True
     return bell
@@ -204,12 +229,12 @@ cdef class IoEventFd:
     @property
     def hits(self):
         """Writes that matched; those of a running vCPU's current slice may be missing."""
-        return io_load(&self.entry.hits)
+        return at_load64(&self.entry.hits)
 
     @property
     def last_value(self):
         """The value of the last write that matched; None before the first."""
-        return io_load(&self.entry.last_value) if io_load(&self.entry.hits) != 0 else None
+        return at_load64(&self.entry.last_value) if at_load64(&self.entry.hits) != 0 else None
 
     @property
     def registered(self):
@@ -296,8 +321,8 @@ cdef void io_show(IoEventFd face, IoEntry *e) noexcept:
     """Let a face show an entry. The caller holds the writer lock, or a reference that it gives away."""
     face.entry = e
     face.sink = e.target
-    io_fetch_add32(&e.refs, 1)
-    io_fetch_add(&e.target.refs, 1)
+    at_add32(&e.refs, 1)
+    at_add64(&e.target.refs, 1)
 
 
 cdef object io_not_found(int bus, object addr, object length, bint wildcard, object datamatch):
@@ -313,7 +338,7 @@ cdef uint64_t io_u64(object value, str name) except? 0:
     return number
 
 
-cdef struct IoKey:                          # what tells one entry from another
+cdef struct IoKey:                          # what an entry is known by
     int bus
     uint64_t addr
     uint64_t length
@@ -420,8 +445,8 @@ cdef IoEntry **io_all(VmTables vm, uint64_t *count, bint *failed) noexcept:
         return NULL
     iotable_list(vm.iotable, entries)
     for i in range(count[0]):
-        io_fetch_add32(&entries[i].refs, 1)
-        io_fetch_add(&entries[i].target.refs, 1)
+        at_add32(&entries[i].refs, 1)
+        at_add64(&entries[i].target.refs, 1)
     return entries
 
 

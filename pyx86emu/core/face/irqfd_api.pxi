@@ -17,10 +17,11 @@ cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
     vm.open()
     line = irq_gsi(vm, gsi)
     number = io_number(fd)
-    identity = eventfd_identity(number)
+    identity = io_identity(number)
     bell = None if resample is None else Doorbell(resample)
     if vm._irqfds is None:
-        made = IrqFds(vm, io_take_count)             # releases the GIL: look again at what others may change
+        made = IrqFds(vm, io_take_count, io_count, io_identity)
+        # That has released the GIL: look again at what others may have changed.
         if vm.closed or vm._irqfds is not None:
             made.close()
         else:
@@ -32,7 +33,7 @@ cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
 cdef object irqfd_deassign(VmTables vm, object gsi, object fd):
     """Vm.irqfd_deassign()."""
     line = exact(gsi, "gsi")
-    identity = eventfd_identity(io_number(fd))
+    identity = io_identity(io_number(fd))
     if vm._irqfds is not None:
         vm._irqfds.deassign(line, identity)
 
@@ -47,3 +48,11 @@ cdef int irqfds_changed(VmTables vm, dict entries) except -1:
     vm.vm.resampled = lines
     vm.vm.waiters = len(entries)
     return 0
+
+
+cdef void irqfds_eoi(CPU* c, uint32_t lines) noexcept with gil:
+    """The guest has ended interrupts whose lines irqfds hold: lower them, and signal the resample eventfds."""
+    try:
+        (<VmTables><object>c.vm.owner)._irqfds.eoi(lines)
+    except BaseException as e:
+        keep_exception(c, e)

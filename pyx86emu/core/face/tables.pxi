@@ -11,52 +11,6 @@ cdef enum:                       # what a change of a table came to
     CLOSED = 5
 
 
-cdef int range_add(VM* vm, int bus, Range* mine, Range* other) noexcept nogil:
-    """CHANGED, NO_MEMORY, or TAKEN: it overlaps `other`."""
-    cdef Ranges* all_ = vm.ranges[bus]
-    cdef int n = 0 if all_ == NULL else all_.count, room, at = 0, hi = n, mid
-    while at < hi:                               # `at`: the first one that begins after it
-        mid = (at + hi) >> 1
-        if all_.item[mid].lo <= mine.lo:
-            at = mid + 1
-        else:
-            hi = mid
-    if at > 0 and all_.item[at - 1].hi >= mine.lo:
-        other[0] = all_.item[at - 1]
-        return TAKEN
-    if at < n and all_.item[at].lo <= mine.hi:
-        other[0] = all_.item[at]
-        return TAKEN
-    if all_ == NULL or n == all_.room:
-        room = 2 * n + 8
-        all_ = <Ranges*>realloc(all_, sizeof(Ranges) + room * sizeof(Range))
-        if all_ == NULL:
-            return NO_MEMORY
-        all_.count = n
-        all_.room = room
-        vm.ranges[bus] = all_
-    memmove(&all_.item[at + 1], &all_.item[at], (n - at) * sizeof(Range))
-    all_.item[at] = mine[0]
-    all_.count = n + 1
-    return CHANGED
-
-
-cdef int range_remove(VM* vm, PyObject* token) noexcept nogil:
-    """CHANGED, or UNKNOWN: no bus has it. It allocates nothing, so a failed attach can always be undone."""
-    cdef Ranges* all_
-    cdef int bus, i
-    for bus in range(2):
-        all_ = vm.ranges[bus]
-        if all_ == NULL:
-            continue
-        for i in range(all_.count):
-            if all_.item[i].token == token:
-                all_.count -= 1
-                memmove(&all_.item[i], &all_.item[i + 1], (all_.count - i) * sizeof(Range))
-                return CHANGED
-    return UNKNOWN
-
-
 cdef Slot* slot_of_face(VM* vm, PyObject* face) noexcept nogil:
     cdef int i
     for i in range(vm.nslots):
@@ -227,6 +181,7 @@ cdef class VmTables:
     def __dealloc__(self):
         if self.vm != NULL:
             self.vm.owner = NULL
+            self.vm.ranges[BUS_PIO] = self.vm.ranges[BUS_MMIO] = NULL
             free_vm(self.vm)
 
     cdef int initialised(self) except -1:

@@ -1,109 +1,9 @@
-# Vcpu and Exit: where Python meets the run loop, and where Python exceptions are born.
-
-cdef object REASONS = {int(r): r for r in ExitReason}
-cdef object IO_REASON = ExitReason.IO
-cdef object MMIO_REASON = ExitReason.MMIO
+# Vcpu: where Python meets the run loop, and where Python exceptions are born.
 
 cdef dict MESSAGES = {
     ERR_PE: "the guest switches to protected mode (PE=1), which this machine does not run",
     ERR_FETCH: "the guest executes outside RAM and ROM",
 }
-
-
-@cython.final
-@cython.freelist(16)
-cdef class Exit:
-    """Why run() returned, and what the guest wanted. A value: only reply_one() changes it, `count` becomes 1. Any
-    thread may look at it; reply() and reply_one() are for the thread that calls run().
-
-    `reason`; for IO `port`, for MMIO `addr`, for HYPERCALL `addr` is the number; `size` in bytes, `count` of
-    elements (REP INS), `write`, `value` (little-endian), `data` (bytes); `cs`, `ip` of the instruction;
-    `message` for INTERNAL_ERROR; `dr6` and `pc` (linear) for DEBUG. A HYPERCALL has its number in `addr`, EBX in
-    `value`. (struct kvm_run.)
-    """
-
-    cdef readonly object reason
-    cdef readonly uint64_t addr
-    cdef readonly int size
-    cdef readonly int count
-    cdef readonly bint write
-    cdef readonly uint64_t value
-    cdef readonly uint32_t cs
-    cdef readonly uint32_t ip
-    cdef readonly object message
-    cdef readonly uint32_t dr6
-    cdef readonly uint32_t pc
-    cdef Vcpu vcpu
-    cdef uint64_t serial
-
-    @property
-    def port(self):
-        """The port of an IO exit."""
-        return self.addr
-
-    @property
-    def data(self):
-        """The bytes written, in memory order; b"" for reads."""
-        return (<object>self.value).to_bytes(8, "little")[: self.size] if self.write else b""
-
-    def reply(self, value):
-        """Answer an IN or an MMIO read: an int, of which the lowest bits count, or bytes in memory order (size * count
-        of them; what is missing reads 0, what is too much is dropped). For HYPERCALL the answer becomes EAX.
-        RuntimeError: nothing to answer, or run() or reset() was called since; TypeError: neither int nor bytes.
-        """
-        cdef CPU* c
-        cdef bytes raw
-        cdef bint asks = self.reason == EXIT_HYPERCALL or (
-            not self.write and (self.reason == EXIT_IO or self.reason == EXIT_MMIO))
-        most = self.size * self.count
-        if PyObject_CheckBuffer(value) and hasattr(value, "__len__"):      # numbers of numpy are buffers, too
-            raw = memoryview(value).tobytes()[:most].ljust(most, b"\0")
-        else:
-            raw = (exact(value, "the answer") & ((1 << 8 * most) - 1)).to_bytes(most, "little")
-        if not asks or self.vcpu is None or self.serial != self.vcpu.serial:
-            raise RuntimeError(f"{self!r} waits for no answer: reply to a read, before the next run() or reset()")
-        c = self.vcpu.c
-        if self.reason == EXIT_HYPERCALL:
-            c.arch.r[AX] = int.from_bytes(raw, "little")
-        elif c.reads.ins_count:
-            memcpy(c.reads.ins_data, <const char*>raw, most)
-        else:
-            c.reads.log_n = c.reads.answers
-            log_read(c, BUS_PIO if self.reason == EXIT_IO else BUS_MMIO, self.addr, self.size,
-                     int.from_bytes(raw, "little"))
-
-    def reply_one(self, value):
-        """Answer the first element of a read only. REP INS stores it and asks for the next one by another exit, at
-        its own time: for devices whose answer depends on when they are asked. Raises as reply() does."""
-        cdef int count = self.count
-        self.count = 1
-        try:
-            self.reply(value)
-        except BaseException:
-            self.count = count
-            raise
-        if self.vcpu.c.reads.ins_count > 1:
-            self.vcpu.c.reads.ins_count = 1
-
-    def because(self, reason):
-        """This exit with another reason: what a machine around the vCPU makes of it."""
-        cdef Exit e = Exit.__new__(Exit)
-        reason = ExitReason(reason)
-        e.reason, e.addr, e.size, e.count, e.write = reason, self.addr, self.size, self.count, self.write
-        e.value, e.cs, e.ip, e.message = self.value, self.cs, self.ip, self.message
-        e.dr6, e.pc = self.dr6, self.pc
-        return e
-
-    def __repr__(self):
-        name = self.reason.name
-        if self.reason == EXIT_IO or self.reason == EXIT_MMIO:
-            where = f"port={self.addr:#x}" if self.reason == EXIT_IO else f"addr={self.addr:#x}"
-            what = f"value={self.value:#x}" if self.write else f"read count={self.count}"
-            return f"Exit({name} {where} size={self.size} {what} at {self.cs:04x}:{self.ip:04x})"
-        if self.reason == EXIT_HYPERCALL:
-            return f"Exit({name} number={self.addr:#x} at {self.cs:04x}:{self.ip:04x})"
-        words = f": {self.message}" if self.message else ""
-        return f"Exit({name} at {self.cs:04x}:{self.ip:04x}{words})"
 
 
 cdef class Vcpu:
@@ -120,7 +20,6 @@ cdef class Vcpu:
     cdef readonly str model
     cdef readonly Registers regs
     cdef int waiters
-    cdef uint64_t serial
 
     def __cinit__(self, VmTables vm not None, str model not None):
         cdef CPU* other
@@ -155,13 +54,11 @@ cdef class Vcpu:
         vm._vcpus.append(self)
 
     def __dealloc__(self):
+        cdef VM* vm
         if self.c == NULL:
             return
+        vm = self.c.vm
         Py_XDECREF(self.c.python.raised)
-        self.vm_gone()
-
-    cdef void vm_gone(self) noexcept:
-        cdef VM* vm = self.c.vm
         if self.c.no < MAX_VCPUS:
             vm.cpu[self.c.no] = NULL
         free_cpu(self.c)
@@ -222,13 +119,6 @@ cdef class Vcpu:
             wall = moment(wall_deadline, "wall_deadline")
         return go(self, most, until, look_at, wall, 0)
 
-    cdef int answer(self) except -1:
-        """A read without an answer reads 0."""
-        cdef CPU* c = self.c
-        if c.reads.log_n == c.reads.answers and (c.events.delivering or not c.reads.ins_count):
-            log_read(c, c.reads.asked_bus, c.reads.asked_addr, c.reads.asked_size, 0)
-        return 0
-
     cdef int wait_for_owner(self, uint64_t wall) except -1:
         """0: real time is up, and the other thread still runs."""
         if self.c.threads.runner == PyThread_get_thread_ident():
@@ -252,8 +142,9 @@ cdef class Vcpu:
         cdef CPU* c = self.c
         cdef Exit e = Exit.__new__(Exit)
         cdef ExitRec* r
-        e.vcpu = self
-        e.serial = self.serial
+        e.answer = self
+        e.cpu = c
+        e.serial = c.exits.serial
         if c.exits.pos < c.exits.count:
             r = &c.exits.item[c.exits.pos]
             c.exits.pos += 1
@@ -270,7 +161,7 @@ cdef class Vcpu:
         e.reason = REASONS[c.run.why]
         e.cs = c.arch.sb[CS] >> 4
         e.ip = c.arch.ip & 0xFFFF
-        if c.run.why == EXIT_INTERNAL:
+        if c.run.why == EXIT_INTERNAL_ERROR:
             e.message = f"{MESSAGES[c.run.error]} at {e.cs:04x}:{e.ip:04x}"
         elif c.run.why == EXIT_DEBUG:
             e.dr6 = c.debug.dr6
@@ -354,26 +245,7 @@ cdef class Vcpu:
             want(self.c, REQ_RESET)
             return
         reset_cpu(self.c)
-        self.serial += 1                         # an exit that waited for an answer is void
-
-    cdef int forked(self) except -1:
-        """In the child: a thread that was inside run() is not here."""
-        if self.c.threads.runner and self.c.threads.runner != PyThread_get_thread_ident():
-            self.c.threads.runner = 0
-            self.c.threads.inside = 0
-            self.c.python.gil = 0
-            self.c.python.thread = NULL
-            self.c.python.in_device = 0
-            self.c.python.moved = 0
-            self.c.python.touched = 0
-            self.c.run.stepping = 0
-            self.c.threads.asleep = 0
-            self.c.python.called = 0
-            self.c.debug.singlestep &= ~<uint32_t>STEP_ONCE
-            if not self.c.debug.singlestep:
-                self.c.debug.due = 0
-            pthread_mutex_init(&self.c.threads.wait_lock, NULL)      # another thread may have held the old one
-        return 0
+        self.c.exits.serial += 1                 # an exit that waited for an answer is void
 
     cdef int shut(self) except -1:
         """For close(): wait until the vCPU has left the core. A device that blocks keeps it waiting; Ctrl-C ends the
@@ -412,13 +284,13 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
         c.debug.singlestep |= step
         if self.vm.closed:
             raise os_error(errno.EBADF, "this Vm is closed")
-        self.serial += 1
+        c.exits.serial += 1
         if c.exits.pos == c.exits.count:
             c.exits.pos = 0
             c.exits.count = 0
             c.run.why = EXIT_NONE
             if c.reads.pending:
-                self.answer()
+                answer_nothing(c)
             if self.vm.vm.views:
                 want(c, REQ_DROP)
             c.threads.inside = 1
@@ -443,7 +315,7 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
         if c.threads.request & REQ_RESET:
             want(c, at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_RESET)
             reset_cpu(c)
-            self.serial += 1                 # the exit that is being returned can no longer be answered
+            c.exits.serial += 1              # the exit that is being returned can no longer be answered
         self.c.threads.runner = 0
         if self.waiters:
             wake(c)

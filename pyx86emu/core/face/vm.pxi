@@ -1,6 +1,5 @@
 # Vm: the Python face of memory, buses and lines. Knows tables, not opcodes.
 
-
 cdef class Vm(VmTables):
     """A virtual machine: memory slots, two buses, ioeventfds, interrupt lines; vCPUs run in it.
 
@@ -14,10 +13,12 @@ cdef class Vm(VmTables):
     After fork() the child goes on with its own copy of memory; both processes ring the same eventfds.
     """
 
-    cdef dict _tokens                        # of the ranges, by address: so the garbage collector sees their methods
+    cdef RangeTable pio                      # who answers the ports, and the addresses outside memory
+    cdef RangeTable mmio
 
     def __cinit__(self, *args, **kwargs):
-        self._tokens = {}
+        self.pio = table_of(self, BUS_PIO)
+        self.mmio = table_of(self, BUS_MMIO)
 
     def __init__(self, accel="interp", irqchip=False, *, shift=7, clock="virtual"):
         if self.made:
@@ -248,95 +249,32 @@ cdef class Vm(VmTables):
         self.open()
         return None if gsi is None else irq_gsi(self, gsi)
 
-    def _attach(self, bus, base, length, read, write, max_size):
-        """A range of a bus for methods read(delta, size) and write(delta, size, value), called by the core; None, None:
-        accesses exit. Returns a token for _detach. BusError: it overlaps another range, or is none; ValueError: bus,
-        max_size; TypeError: methods that cannot be called; OSError EBADF: the Vm is closed."""
-        cdef Range mine, other
-        cdef int status, number
-        cdef tuple token
-        memset(&mine, 0, sizeof(mine))
-        self.open()
-        if bus not in ("pio", "mmio"):
-            raise ValueError(f"there is no bus {bus!r} for devices: use 'pio' or 'mmio'")
-        number = BUS_PIO if bus == "pio" else BUS_MMIO
-        mine.lo = natural(base, "base")
-        mine.hi = natural(length, "length")
-        if mine.hi == 0 or mine.lo + (mine.hi - 1) < mine.lo:
-            raise BusError(f"no range of {shown(mine.hi)} bytes begins at {shown(mine.lo)}: give it a length that fits")
-        mine.hi += mine.lo - 1
-        max_size = exact(max_size, "max_size")
-        if max_size not in (1, 2, 4, 8):
-            raise ValueError(f"max_size={shown(max_size, 'd')}: a device takes 1, 2, 4 or 8 bytes at a time")
-        mine.max_size = max_size
-        if read is None and write is None:
-            mine.kind = RANGE_PULL
-        elif callable(read) and callable(write):
-            mine.kind = RANGE_PYTHON
-            mine.read, mine.write = <PyObject*>read, <PyObject*>write
-        else:
-            raise TypeError("a range is answered by two functions, read and write, or by None and None")
-        token = (read, write)                    # a new object, whatever is in it
-        mine.token = <PyObject*>token
-        key = <uintptr_t>mine.token
-        self._tokens[key] = token                # before the core has it: it must not go
-        status = self.add_range(number, &mine, &other)
-        if status == CHANGED:
-            return token
-        self._tokens.pop(key, None)
-        if status == TAKEN:
-            raise BusError(f"range {mine.lo:#x}-{mine.hi:#x} overlaps {other.lo:#x}-{other.hi:#x} on the {bus} bus: "
-                           "detach that one first")
-        self.open()
-        raise MemoryError("no memory for a device range")
-
-    def _detach(self, token):
-        """When this returns, the methods are called no more. Harmless for a range that has gone."""
-        self.stop()
-        range_remove(self.vm, <PyObject*>token)
-        self.resume(False)
-        self._tokens.pop(<uintptr_t><PyObject*>token, None)
-
-    cdef int add_range(self, int bus, Range* mine, Range* other) noexcept:
-        cdef int status
-        self.stop()
-        status = CLOSED if self.closed else range_add(self.vm, bus, mine, other)
-        self.resume(False)
-        return status
+    def ranges(self, bus):
+        """The table of the ranges of a bus, "pio" or "mmio". ValueError: another bus."""
+        if bus == "pio":
+            return self.pio
+        if bus == "mmio":
+            return self.mmio
+        raise ValueError(f"there is no bus {bus!r} for devices: use 'pio' or 'mmio'")
 
     cdef int add_chips(self) except -1:
-        """Switch the chips on and give them their ports."""
+        """Switch the chips on and give them their ports. OSError EBADF: the Vm is closed."""
         cdef Chips* chips = self.vm.chips
         cdef Chip* chip
-        cdef Range mine, other
+        cdef list found = []
+        cdef tuple ranges
         cdef int i, k
         chips_reset(chips)
-        memset(&mine, 0, sizeof(mine))
-        mine.kind = RANGE_CHIP
-        mine.max_size = 1
         for i in range(CHIPS):
             chip = &chips.chip[i]
-            mine.chip = i
             for k in range(chip.spans):
-                mine.lo = chip.span[k].base
-                mine.hi = mine.lo + chip.span[k].length - 1
-                if self.add_range(BUS_PIO, &mine, &other) != CHANGED:
-                    raise MemoryError("no memory for the ports of the interrupt chips")
+                found.append(chip_range(self._chip_read, self._chip_write, chip, &chip.span[k], i))
+        ranges = tuple(sorted(found, key=attrgetter("start")))
+        if self.pio.put(self.pio.items, ranges) != CHANGED:
+            self.open()
         if not self.vm.host_clock:
             open_short_ways(chips)
         return 0
-
-    def _chip_ports(self):
-        """(first port, length, whose they are) of all ports that the core answers itself, sorted."""
-        cdef Chip* chip
-        cdef int i, k
-        cdef list found = []
-        if self.vm.irqchip_on:
-            for i in range(CHIPS):
-                chip = &self.vm.chips.chip[i]
-                for k in range(chip.spans):
-                    found.append((chip.span[k].base, chip.span[k].length, chip.name.decode()))
-        return sorted(found)
 
     def _chip_read(self, port, size):
         """Read a port of the in-core chips from the host, None where there is none."""
@@ -364,8 +302,8 @@ cdef class Vm(VmTables):
 
     cdef Chip* chip_at(self, uint64_t port, int size) noexcept:
         """The chip that has all these ports, or NULL."""
-        cdef Range* r = range_at(self.vm, BUS_PIO, port, size)
-        return &self.vm.chips.chip[r.chip] if r != NULL and r.kind == RANGE_CHIP else NULL
+        cdef PyObject* r = range_at(self.vm.ranges[BUS_PIO], port, size)
+        return &self.vm.chips.chip[row_of(r)] if r != NULL and kind_of(r) == RANGE_CHIP else NULL
 
     cdef int lock_chips(self) noexcept:
         """Lock the chips. The caller keeps the GIL and obeys the rules of stop() until unlock_chips().
@@ -464,8 +402,7 @@ cdef class Vm(VmTables):
         `time`, `a20`, `irq_line` and `set_timer` still answer, and what removes something finds nothing."""
         cdef IoTable* empty
         cdef IoTable* table
-        cdef Ranges* ranges[2]
-        cdef int bus
+        cdef tuple ports, addresses, none = ()
         if self.closing or self.closed and self.iotable == NULL:
             return
         self.closed = self.closing = True
@@ -482,19 +419,16 @@ cdef class Vm(VmTables):
             self.iotable = NULL
             self.vm.iotable = empty
             self.vm.nslots = 0
-            for bus in range(2):
-                ranges[bus] = self.vm.ranges[bus]
-                self.vm.ranges[bus] = NULL
+            ports, addresses = self.pio.items, self.mmio.items      # released last: that may call Python
+            self.pio.put_in_core(none)
+            self.mmio.put_in_core(none)
             self.resume(True)
             iotable_free(table)
-            for bus in range(2):
-                free(ranges[bus])
         finally:
             self.closing = False
         slots, self._slots = self._slots, []
         for slot in slots:
             (<MemorySlot>slot).vm = None
-        tokens, self._tokens = self._tokens, {}
         timer, self._timer = self._timer, None
 
 

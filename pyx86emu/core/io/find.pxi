@@ -15,7 +15,7 @@ cdef enum:
     IO_SINK_CHAINS = 256
 
 cdef enum:                                  # the low bits of IoBucket.what; the rest is a pointer
-    IO_WHAT_BUS = 3                         # bus + 1; a pointer of 0 beside it: the address is free again
+    IO_WHAT_BUS = 3                         # bus + 1; with a pointer of 0 the address is free again
     IO_WHAT_NODE = 4
     IO_WHAT_TAGS = 7
 
@@ -94,7 +94,7 @@ cdef inline int io_length_index(int length) noexcept nogil:
 cdef IoEntry *io_find_value(IoTable *t, int bus, uint64_t addr, int length,
                             uint64_t value) noexcept nogil:
     """The datamatch entry with exactly this key: the cost does not depend on how many values one address has."""
-    cdef IoValues *v = <IoValues *><uintptr_t>io_load(&t.values)
+    cdef IoValues *v = <IoValues *><uintptr_t>at_load64(&t.values)
     cdef uint64_t i
     cdef uint64_t word
     cdef IoEntry *e
@@ -102,7 +102,7 @@ cdef IoEntry *io_find_value(IoTable *t, int bus, uint64_t addr, int length,
         return NULL
     i = io_mix_value(bus, addr, length, value) >> v.shift
     while True:
-        word = io_load(&v.slot[i])
+        word = at_load64(&v.slot[i])
         if word == 0:
             return NULL
         if word != 1:
@@ -115,14 +115,14 @@ cdef IoEntry *io_find_value(IoTable *t, int bus, uint64_t addr, int length,
 
 cdef inline IoBucket *io_bucket(IoTable *t, int bus, uint64_t addr) noexcept nogil:
     """The bucket of an address, freed or not; NULL: never used since the table last grew."""
-    cdef IoIndex *x = <IoIndex *><uintptr_t>io_load(&t.index)
+    cdef IoIndex *x = <IoIndex *><uintptr_t>at_load64(&t.index)
     cdef uint64_t i
     cdef uint64_t what
     if x == NULL:
         return NULL
     i = io_mix(addr + (<uint64_t>bus << 62)) >> x.shift
     while True:
-        what = io_load(&x.bucket[i].what)
+        what = at_load64(&x.bucket[i].what)
         if what == 0:
             return NULL
         if x.bucket[i].addr == addr and (what & IO_WHAT_BUS) == <uint64_t>(bus + 1):
@@ -139,14 +139,14 @@ cdef IoEntry *io_probe(IoTable *t, int bus, uint64_t addr, int size, uint64_t va
     cdef int k
     if b == NULL:
         return NULL
-    what = io_load(&b.what)
+    what = at_load64(&b.what)
     if what & IO_WHAT_NODE:
         node = <IoNode *><uintptr_t>(what & ~<uint64_t>IO_WHAT_TAGS)
         k = io_length_index(size)
-        e = <IoEntry *><uintptr_t>io_load(&node.wild[k])
+        e = <IoEntry *><uintptr_t>at_load64(&node.wild[k])
         if e != NULL:
             return e if e.length == size else NULL
-        if io_load(&node.values[k]) == 0:
+        if at_load64(&node.values[k]) == 0:
             return NULL
         return io_find_value(t, bus, addr, size, value)
     e = <IoEntry *><uintptr_t>(what & ~<uint64_t>IO_WHAT_TAGS)
@@ -159,7 +159,7 @@ cdef IoEntry *io_probe(IoTable *t, int bus, uint64_t addr, int size, uint64_t va
 
 cdef inline bint io_port(IoTable *t, uint64_t port) noexcept nogil:
     """Has this port an entry?"""
-    return port < IO_PORTS and io_load(&t.ports[port >> 6]) >> (port & 63) & 1
+    return port < IO_PORTS and at_load64(&t.ports[port >> 6]) >> (port & 63) & 1
 
 
 cdef inline IoEntry *iotable_find(IoTable *t, int bus, uint64_t addr, int size,
@@ -169,8 +169,8 @@ cdef inline IoEntry *iotable_find(IoTable *t, int bus, uint64_t addr, int size,
         if not io_port(t, addr):
             return NULL
     elif bus == BUS_MMIO:
-        if io_load(&t.pages[addr >> 12] if addr < IO_MMIO_TOP else &t.high) == 0:
+        if at_load64(&t.pages[addr >> 12] if addr < IO_MMIO_TOP else &t.high) == 0:
             return NULL
-    elif io_load(&t.hypercalls) == 0:
+    elif at_load64(&t.hypercalls) == 0:
         return NULL
     return io_probe(t, bus, addr, size, value)

@@ -154,7 +154,7 @@ cdef IoTable *iotable_new() noexcept nogil:
 
 
 cdef void io_entry_drop(IoEntry *e) noexcept nogil:
-    if io_fetch_add32(&e.refs, <uint32_t>-1) == 1:
+    if at_add32(&e.refs, <uint32_t>-1) == 1:
         free(e)
 
 
@@ -245,7 +245,7 @@ cdef bint io_reserve_address(IoTable *t) noexcept nogil:
                     k = (k + 1) & x.mask
                 x.bucket[k] = b[0]
     t.buckets_used = t.addresses
-    io_publish(&t.index, <uintptr_t>x)
+    at_publish64(&t.index, <uintptr_t>x)
     io_retire(t, 0, old)
     return True
 
@@ -254,7 +254,7 @@ cdef void io_put_value(IoValues *v, IoEntry *e) noexcept nogil:
     cdef uint64_t i = io_mix_value(e.bus, e.addr, e.length, e.datamatch) >> v.shift
     while v.slot[i] != 0:
         i = (i + 1) & v.mask
-    io_publish(&v.slot[i], <uintptr_t>e)
+    at_publish64(&v.slot[i], <uintptr_t>e)
 
 
 cdef bint io_reserve_values(IoTable *t) noexcept nogil:
@@ -277,7 +277,7 @@ cdef bint io_reserve_values(IoTable *t) noexcept nogil:
             if old.slot[i] > 1:
                 io_put_value(v, <IoEntry *><uintptr_t>old.slot[i])
     t.values_used = t.value_count
-    io_publish(&t.values, <uintptr_t>v)
+    at_publish64(&t.values, <uintptr_t>v)
     io_retire(t, 0, old)
     return True
 
@@ -290,7 +290,7 @@ cdef void io_filter(IoTable *t, int bus, uint64_t addr, bint on) noexcept nogil:
         if addr < IO_PORTS:                 # entries above exist and never ring (spec A16, P20)
             word = &t.ports[addr >> 6]
             bit = 1ULL << (addr & 63)
-            io_publish(word, word[0] | bit if on else word[0] & ~bit)
+            at_publish64(word, word[0] | bit if on else word[0] & ~bit)
         return
     if bus == BUS_HYPERCALL:
         word = &t.hypercalls
@@ -298,7 +298,7 @@ cdef void io_filter(IoTable *t, int bus, uint64_t addr, bint on) noexcept nogil:
         word = &t.pages[addr >> 12]
     else:
         word = &t.high
-    io_publish(word, word[0] + 1 if on else word[0] - 1)
+    at_publish64(word, word[0] + 1 if on else word[0] - 1)
 
 
 cdef IoEntry *io_collider(IoTable *t, int bus, uint64_t addr, int length, bint wildcard,
@@ -367,12 +367,12 @@ cdef void io_node_add(IoTable *t, IoNode *node, IoEntry *e) noexcept nogil:
     cdef int k = io_length_index(e.length)
     node.entries += 1
     if e.wildcard:
-        io_publish(&node.wild[k], <uintptr_t>e)
+        at_publish64(&node.wild[k], <uintptr_t>e)
     else:
         io_put_value(<IoValues *><uintptr_t>t.values, e)
         t.value_count += 1
         t.values_used += 1
-        io_publish(&node.values[k], node.values[k] + 1)
+        at_publish64(&node.values[k], node.values[k] + 1)
 
 
 cdef int iotable_add(IoTable *t, int bus, uint64_t addr, int length, bint wildcard, uint64_t datamatch,
@@ -423,15 +423,15 @@ cdef int iotable_add(IoTable *t, int bus, uint64_t addr, int length, bint wildca
             return -IO_ENOMEM
         io_node_add(t, node, first)
         io_node_add(t, node, e)
-        io_publish(&b.what, <uintptr_t>node | IO_WHAT_NODE | <uint64_t>(bus + 1))
+        at_publish64(&b.what, <uintptr_t>node | IO_WHAT_NODE | <uint64_t>(bus + 1))
     elif node != NULL:
         io_node_add(t, node, e)
     else:
-        io_publish(&b.what, <uintptr_t>e | <uint64_t>(bus + 1))
+        at_publish64(&b.what, <uintptr_t>e | <uint64_t>(bus + 1))
         t.addresses += 1
         io_filter(t, bus, addr, True)
     if target.kind == SINK_BELL:
-        io_fetch_add(&target.refs, 1)
+        at_add64(&target.refs, 1)
     else:
         target.entries += 1
     t.entries += 1
@@ -450,17 +450,17 @@ cdef void iotable_take(IoTable *t, IoEntry *e) noexcept nogil:
         k = io_length_index(e.length)
         node.entries -= 1
         if e.wildcard:
-            io_publish(&node.wild[k], 0)
+            at_publish64(&node.wild[k], 0)
         else:
             v = <IoValues *><uintptr_t>t.values
             i = io_mix_value(e.bus, e.addr, e.length, e.datamatch) >> v.shift
             while v.slot[i] != <uintptr_t>e:
                 i = (i + 1) & v.mask
-            io_publish(&node.values[k], node.values[k] - 1)
-            io_publish(&v.slot[i], 1)
+            at_publish64(&node.values[k], node.values[k] - 1)
+            at_publish64(&v.slot[i], 1)
             t.value_count -= 1
     if node == NULL or node.entries == 0:
-        io_publish(&b.what, b.what & IO_WHAT_BUS)
+        at_publish64(&b.what, b.what & IO_WHAT_BUS)
         io_filter(t, e.bus, e.addr, False)
         t.addresses -= 1
         io_retire(t, 0, node)

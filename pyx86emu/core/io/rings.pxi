@@ -4,7 +4,7 @@
 cdef enum:
     IO_RINGS = 16                           # entries that one slice remembers
 
-cdef struct Ring:
+cdef struct RingCount:
     uint64_t serial
     uint64_t count                          # rung, not yet signalled
     IoEntry *entry                          # valid while count is not 0
@@ -18,7 +18,7 @@ cdef struct Rings:                          # one per vCPU; all zero is the star
     uint64_t again_addr                     # the table. Bus and size (0: none), address, and the value if it matters
     uint64_t again_value
     bint again_any
-    Ring ring[IO_RINGS]
+    RingCount item[IO_RINGS]
 
 
 cdef void rings_flush(Rings *r) noexcept nogil:
@@ -29,45 +29,45 @@ cdef void rings_flush(Rings *r) noexcept nogil:
         return
     r.pending = False
     for i in range(r.n):
-        count = r.ring[i].count
+        count = r.item[i].count
         if count != 0:
-            r.ring[i].count = 0
-            io_fetch_add(&r.ring[i].entry.hits, count)
-            sink_signal(r.ring[i].entry.target, count)
+            r.item[i].count = 0
+            at_add64(&r.item[i].entry.hits, count)
+            sink_signal(r.item[i].entry.target, count)
 
 
-cdef void rings_ring_at_once(Rings *r, IoEntry *e) noexcept nogil:
+cdef void rings_signal(Rings *r, IoEntry *e) noexcept nogil:
     """The first ring of an entry in a slice, or one that is not to be added up: nothing overtakes it."""
     rings_flush(r)
     if e.coalesce:
         if r.n == IO_RINGS:
             r.n = 0
-        r.ring[r.n].serial = e.serial
-        r.ring[r.n].count = 0
-        r.ring[r.n].entry = e
+        r.item[r.n].serial = e.serial
+        r.item[r.n].count = 0
+        r.item[r.n].entry = e
         r.last = r.n
         r.n += 1
-    io_fetch_add(&e.hits, 1)
+    at_add64(&e.hits, 1)
     sink_signal(e.target, 1)
 
 
-cdef void rings_ring(Rings *r, IoEntry *e, int size, uint64_t value) noexcept nogil:
+cdef void rings_add(Rings *r, IoEntry *e, int size, uint64_t value) noexcept nogil:
     """One hit: `value` was written to `e`, `size` bytes of it."""
     cdef uint32_t i
-    io_publish(&e.last_value, value)
+    at_publish64(&e.last_value, value)
     r.again_how = 0
     if not e.coalesce:
-        rings_ring_at_once(r, e)
+        rings_signal(r, e)
         return
     i = 0
-    while i < r.n and r.ring[i].serial != e.serial:
+    while i < r.n and r.item[i].serial != e.serial:
         i += 1
     if i < r.n:
         r.last = i
-        r.ring[i].count += 1
+        r.item[i].count += 1
         r.pending = True
     else:
-        rings_ring_at_once(r, e)
+        rings_signal(r, e)
     r.again_addr = e.addr
     r.again_value = value
     r.again_any = e.wildcard
@@ -76,13 +76,13 @@ cdef void rings_ring(Rings *r, IoEntry *e, int size, uint64_t value) noexcept no
 
 cdef inline bint rings_again(Rings *r, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
     """Done, if this rings what the last ring of the slice rang."""
-    cdef Ring *last
+    cdef RingCount *last
     if r.again_addr != addr or r.again_how != <uint32_t>(size << 8 | bus):
         return False
     if not r.again_any and r.again_value != value:
         return False
-    last = &r.ring[r.last]
-    io_publish(&last.entry.last_value, value)
+    last = &r.item[r.last]
+    at_publish64(&last.entry.last_value, value)
     last.count += 1
     r.pending = True
     return True

@@ -69,7 +69,7 @@ cdef struct Sink:
     uint64_t drained                        # SINK_BELL: rings drained so far; only touched under the GIL
     Sink *notify                            # SINK_BELL: rung when `pending` leaves 0
     # Below: what one table knows of it, under that table's writer lock. Bells are not listed.
-    int64_t id                              # eventfd-id in fdinfo, -1: this kernel tells none
+    int64_t id                              # eventfd-id in fdinfo, -1: this kernel has none
     uint64_t entries
     uint32_t cached                         # how many places of IoTable.numbers lead here
     Sink *next
@@ -128,14 +128,14 @@ cdef void sink_write_blocking(Sink *s, uint64_t n) noexcept nogil:
     """Add to an eventfd whose write could sleep: never write more than there is room for.
 
     O_NONBLOCK belongs to the open file, which others share, so it is not ours to set. Near the
-    maximum rings go in one by one, each behind POLLOUT; what finds no room is dropped. `busy` keeps
-    two vCPUs from filling the last place together. It is given up rather than waited for: its
-    holder may have been another thread when the process forked.
+    maximum rings go in one by one, each after POLLOUT; what finds no room is dropped. `busy` keeps
+    two vCPUs from filling the last place together. Nobody waits for it for long: its holder may
+    have been another thread when the process forked.
     """
     cdef uint64_t count
     cdef uint64_t one = 1
     cdef int tries = 0
-    while io_exchange(&s.busy, 1) != 0 and tries < IO_LOCK_TRIES:
+    while at_swap64(&s.busy, 1) != 0 and tries < IO_LOCK_TRIES:
         tries += 1
         sched_yield()
     if (n > 1 and io_fdinfo(s.fd, b"eventfd-count", 16, &count) == 0
@@ -144,7 +144,7 @@ cdef void sink_write_blocking(Sink *s, uint64_t n) noexcept nogil:
     else:
         while n != 0 and io_room_for_one(s.fd) and io_write(s.fd, &one, 8) == 8:
             n -= 1
-    io_publish(&s.busy, 0)
+    at_publish64(&s.busy, 0)
 
 
 cdef void sink_write(Sink *s, uint64_t n) noexcept nogil:
@@ -166,7 +166,7 @@ cdef void sink_write(Sink *s, uint64_t n) noexcept nogil:
 
 cdef void sink_signal(Sink *s, uint64_t n) noexcept nogil:
     if s.kind == SINK_BELL:
-        if io_fetch_add(&s.pending, n) == 0 and s.notify != NULL:
+        if at_add64(&s.pending, n) == 0 and s.notify != NULL:
             sink_write(s.notify, 1)
     else:
         sink_write(s, n)
@@ -174,7 +174,7 @@ cdef void sink_signal(Sink *s, uint64_t n) noexcept nogil:
 
 cdef void sink_drop(Sink *s) noexcept nogil:
     """Give up one reference; the last one closes the duplicate."""
-    if s == NULL or io_fetch_add(&s.refs, <uint64_t>-1) != 1:
+    if s == NULL or at_add64(&s.refs, <uint64_t>-1) != 1:
         return
     if s.kind == SINK_BELL:
         sink_drop(s.notify)

@@ -1,4 +1,4 @@
-# What the doorbell measurement needs in C: the floor (a loop of write(2)) and a consumer thread.
+# The C side of the measurements lives here: it times write(2) and additions, empties eventfds in a thread, hooks OUT.
 
 cdef extern from "<pthread.h>" nogil:
     ctypedef unsigned long pthread_t
@@ -20,8 +20,8 @@ cdef extern from "<unistd.h>" nogil:
 
 
 def write_floor(fd, n):
-    """Seconds that n times write(2) of 1 to eventfd `fd` take in a loop without the GIL: what no path that writes
-    each ring can beat. OSError if a write fails."""
+    """Seconds for n write(2) of the value 1 to eventfd `fd`, in a loop without the GIL. A path that writes each ring to
+    its eventfd cannot be faster. OSError: a write fails."""
     cdef uint64_t one = 1, i, times = whole(n, "the number of writes", 0, 1 << 26)
     cdef int number = io_number(fd)
     cdef int64_t began
@@ -60,11 +60,11 @@ cdef void* drain_loop(void* p) noexcept nogil:
 
 
 cdef class Drainer:
-    """A C thread that empties a non-blocking eventfd and adds up what it read; it needs no GIL.
-    OSError: the descriptor cannot be watched, or there is no thread."""
+    """A C thread that reads a non-blocking eventfd whenever it is not 0, and adds up the values. It needs no GIL.
+    OSError: the descriptor cannot be watched, or the thread cannot be created."""
 
     cdef Drain d
-    cdef bint watching                           # d.epoll is ours
+    cdef bint watching                           # d.epoll is open
     cdef bint running
 
     def __init__(self, fd):
@@ -112,13 +112,13 @@ cdef class Drainer:
 
 
 def add_chain(n):
-    """Seconds that a chain of n additions takes, each of which needs the one before it: a cycle each. What the host's
-    clock is at this moment."""
+    """Seconds for n additions, each of which needs the result of the one before it, so that each takes one cycle of the
+    host. This shows how fast the host's clock runs at this moment."""
     cdef uint64_t a = 1, b = 1, i, turns = whole(n, "the number of additions", 0, 1 << 36) >> 3
     cdef int64_t began
     with nogil:
         began = host_ns()
-        for i in range(turns):  # Fibonacci numbers: no compiler makes fewer additions of them
+        for i in range(turns):  # Fibonacci numbers: a compiler cannot drop an addition
             a += b
             b += a
             a += b
@@ -132,11 +132,11 @@ def add_chain(n):
 
 
 cdef void write_at_out(void* uc, uint32_t port, int size, uint32_t value, void* user) noexcept nogil:
-    """A hook on OUT as other emulators call it: write 1 to the eventfd whose number is `user`."""
+    """A hook on OUT with the signature that another emulator calls: write 1 to the eventfd whose number is `user`."""
     cdef uint64_t one = 1
     io_write(<int><size_t>user, &one, 8)
 
 
 def out_hook_address():
-    """Where `write_at_out` lies, for ctypes."""
+    """The address of `write_at_out`, for ctypes."""
     return <size_t>&write_at_out

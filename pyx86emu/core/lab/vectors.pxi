@@ -1,4 +1,8 @@
-# Single-instruction vectors in bulk: what a conformance run needs, without Python in the loop.
+# The conformance vectors are run here: tests of one instruction each, many in one call, without Python in between.
+#
+# A test gives registers and bytes of memory before one instruction, and those after it. It can be run in three ways: by
+# a single step; from cached blocks with a HLT after the instruction; or the same with CMP AX,AX before the HLT, so that
+# nothing reads the instruction's flags and the peephole may leave them out. The last two must agree with the first.
 
 ctypedef fused vector_regs:
     uint16_t
@@ -34,7 +38,7 @@ cdef void get_vector_regs(CPU* c, vector_regs* r) noexcept nogil:
 
 
 cdef void answer_ones(CPU* c) noexcept nogil:
-    """Every port reads ones; what is written goes nowhere."""
+    """Answer the queued exits: every port reads ones, and writes are ignored."""
     if c.reads.ins_count:
         memset(c.reads.ins_data, 0xFF, sizeof(c.reads.ins_data))
     elif c.reads.pending:
@@ -44,7 +48,7 @@ cdef void answer_ones(CPU* c) noexcept nogil:
 
 
 cdef bint vector_step(CPU* c) noexcept nogil:
-    """One whole instruction, all iterations of a REP. 0: it could not be run."""
+    """Execute one whole instruction, with all iterations of a REP. 0: it could not be executed."""
     cdef uint32_t ip = c.arch.ip, cs = c.arch.sb[CS]
     cdef int n
     for n in range(70000):
@@ -74,27 +78,28 @@ cdef enum:
 VECTOR_WAYS = ("stepped", "cached", "flags rewritten")
 
 cdef uint8_t FOLLOWERS[3]
-FOLLOWERS[:] = [0x39, 0xC0, 0xF4]                # CMP AX,AX (rewrites all six flags, and nothing else); HLT
+FOLLOWERS[:] = [0x39, 0xC0, 0xF4]                # CMP AX,AX (sets all six flags and changes nothing else); HLT
 
 
 cdef struct Test:
     uint8_t* ram
     uint32_t mask                # of addresses
     uint32_t before[14]
-    uint32_t listed
+    uint32_t listed              # how many bytes are set before the instruction
     const uint32_t* listed_addr
     const uint8_t* listed_val
-    uint32_t checked
+    uint32_t checked             # how many bytes are compared after it
     const uint32_t* checked_addr
-    uint8_t* found               # what the checked bytes are afterwards
+    uint8_t* found               # the values of these bytes
     uint32_t after[14]
-    uint32_t at                  # address of what follows the instruction,
-    uint32_t length              # its bytes
-    int more                     # and its instructions
+    uint32_t at                  # address of the followers, the instructions after the tested one,
+    uint32_t length              # how many bytes they have
+    int more                     # and how many they are
 
 
 cdef void begin_test(CPU* c, Test* t) noexcept nogil:
-    """Its bytes into memory, which is zero, and its registers into a vCPU that has nothing else to do."""
+    """Write the bytes of the test and of the followers to memory, which is zero, and load the registers. Nothing of an
+    earlier test is left in the vCPU."""
     cdef uint32_t k
     for k in range(t.listed):
         t.ram[t.listed_addr[k] & t.mask] = t.listed_val[k]
@@ -114,7 +119,7 @@ cdef void begin_test(CPU* c, Test* t) noexcept nogil:
 
 
 cdef void end_test(CPU* c, Test* t, bint wild) noexcept nogil:
-    """Zero what was touched (anything, if it ran wild), forget what was decoded."""
+    """Set the bytes of the test to zero again. `wild`: the guest may have written anywhere, so clear all memory."""
     cdef uint32_t k
     if wild:
         memset(t.ram, 0, 0x110000)
@@ -133,12 +138,13 @@ cdef void keep_result(CPU* c, Test* t) noexcept nogil:
         t.found[k] = t.ram[t.checked_addr[k] & t.mask]
 
 
-cdef bint same_result(CPU* c, Test* t, bint aside) noexcept nogil:
-    """Is it what keep_result() kept? `aside`: but for the bytes that follow, and what they do."""
+cdef bint same_result(CPU* c, Test* t, bint followed) noexcept nogil:
+    """Is the result the one that keep_result() kept? `followed`: the followers were executed too; leave out their bytes
+    and their effect."""
     cdef uint32_t now[14]
     cdef uint32_t k
     get_vector_regs(c, <uint32_t*>now)
-    if aside and t.length:
+    if followed and t.length:
         if not (c.events.halted or c.run.why == EXIT_HLT) or t.more == 2 and now[13] & F_ARITH != (F_ZF | F_PF):
             return 0
         now[12] -= t.length
@@ -149,13 +155,13 @@ cdef bint same_result(CPU* c, Test* t, bint aside) noexcept nogil:
             return 0
     for k in range(t.checked):
         if t.ram[t.checked_addr[k] & t.mask] != t.found[k] and not (
-                aside and (t.checked_addr[k] - t.at & t.mask) < t.length):
+                followed and (t.checked_addr[k] - t.at & t.mask) < t.length):
             return 0
     return 1
 
 
 cdef void run_blocks(CPU* c, uint64_t most) noexcept nogil:
-    """At most so many instructions, by the run loop."""
+    """Execute at most so many instructions with the run loop."""
     cdef uint64_t limit = c.run.retired + most
     while c.run.why == EXIT_NONE:
         run_core(c, limit, FOREVER)
@@ -164,7 +170,7 @@ cdef void run_blocks(CPU* c, uint64_t most) noexcept nogil:
 
 
 cdef void run_steps(CPU* c, uint64_t most) noexcept nogil:
-    """The same by single steps, as far as a HLT."""
+    """Execute at most so many instructions by single steps, up to a HLT."""
     cdef uint64_t limit = c.run.retired + most
     while c.run.why == EXIT_NONE and c.run.retired < limit and not c.events.halted and not c.events.dead:
         c.run.attn = 0
@@ -178,7 +184,7 @@ cdef void run_steps(CPU* c, uint64_t most) noexcept nogil:
 
 
 cdef int run_test(CPU* c, Test* t, int way) noexcept nogil:
-    """0; 1: the instruction could not be run; 2: `way` makes something else of it than stepping."""
+    """Run one test. Returns 0; 1: the instruction could not be executed; 2: `way` gives another result than a step."""
     cdef uint64_t start = c.run.retired, spent, most
     cdef int turn
     cdef bint equal = 1
@@ -201,9 +207,9 @@ cdef int run_test(CPU* c, Test* t, int way) noexcept nogil:
         t.more = 2 if way == REWRITTEN else 1
         spent += t.more
     most = spent
-    if t.length and not t.after[13] & F_TF:      # the HLT ends it: room for a block that a fault leaves
+    if t.length and not t.after[13] & F_TF:      # the HLT ends the run; a whole block must fit even if it faults
         most += 64
-    for turn in range(2):                        # the blocks that the first turn has built serve the second
+    for turn in range(2):                        # the second turn uses the blocks that the first has built
         start = c.run.retired
         begin_test(c, t)
         run_blocks(c, most)
@@ -212,14 +218,15 @@ cdef int run_test(CPU* c, Test* t, int way) noexcept nogil:
             break
         end_test(c, t, 0)
     if not equal:
-        return run_anew(c, t, most, c.run.retired - start)
+        return compare_with_steps(c, t, most, c.run.retired - start)
     forget_blocks(c)
     return 0
 
 
-cdef int run_anew(CPU* c, Test* t, uint64_t most, uint64_t spent) noexcept nogil:
-    """The instruction may read, overwrite or be overwritten by what follows it (or a trap comes in between): do blocks
-    and single steps agree on that? Then what stepping made of the instruction alone stands."""
+cdef int compare_with_steps(CPU* c, Test* t, uint64_t most, uint64_t spent) noexcept nogil:
+    """The result differs. The cause may be that the instruction reads or overwrites a follower, that a follower
+    overwrites it, or that a trap comes in between. So execute the same by single steps, with the followers. If blocks
+    and steps agree, the result is that of the instruction alone."""
     cdef uint64_t start
     cdef bint equal
     keep_result(c, t)
@@ -238,7 +245,7 @@ cdef int run_anew(CPU* c, Test* t, uint64_t most, uint64_t spent) noexcept nogil
 
 
 cdef void forget_blocks(CPU* c) noexcept nogil:
-    """What drop_blocks() does, for the few blocks of one test: the next one has other bytes there."""
+    """Drop all blocks, because the next test has other bytes. This is faster than drop_blocks() for a few blocks."""
     cdef int at = 0
     cdef Block* b
     cdef Op* first
@@ -262,7 +269,7 @@ cdef void forget_blocks(CPU* c) noexcept nogil:
 
 cdef int check_offsets(const uint32_t[::1] off, const uint32_t[::1] addr, Py_ssize_t most, Py_ssize_t n,
                        uint32_t mask) except -1:
-    """A vector set is a file that somebody gives us: nothing in it may reach beyond RAM or its own arrays."""
+    """Check the offsets of a vector set. It is a file from outside, so none may point beyond RAM or its own arrays."""
     cdef Py_ssize_t i
     if off.shape[0] != n + 1 or off[n] > most:
         raise ValueError(f"a set of {n} tests needs {n + 1} offsets that end within its {most} bytes")
@@ -278,13 +285,13 @@ cdef int check_offsets(const uint32_t[::1] off, const uint32_t[::1] addr, Py_ssi
 def run_vectors(str model, const vector_regs[:, ::1] regs0, const uint32_t[::1] ram0_off, const uint32_t[::1] ram0_addr,
                 const uint8_t[::1] ram0_val, const uint32_t[::1] check_off, const uint32_t[::1] check_addr,
                 vector_regs[:, ::1] regs_out, uint8_t[::1] ram_out, uint8_t[::1] error, way=0):
-    """Run single-instruction tests on a fresh vCPU of `model`: for each, write its bytes, load its registers,
-    execute one instruction, store registers and the bytes to check, zero what was touched.
+    """Run single-instruction tests on a new vCPU of `model`. For each: write its bytes, load its registers, execute one
+    instruction, store the registers and the bytes to check, set the used memory to zero.
 
     Shapes: regs0 and regs_out (tests, 14) as ax bx cx dx cs ss ds es sp bp si di ip flags; ram0_off and check_off
-    (tests + 1,). `way`: 0 steps; 1 runs it from cached blocks, twice, a HLT behind it; 2 the same with a CMP before
-    the HLT, so that nobody reads the flags. error (tests,) becomes 1 where the instruction could not be run, 2 where
-    the blocks make something else of it than single steps do: then the blocks' result is stored.
+    (tests + 1,). `way`: 0 steps; 1 runs it twice from cached blocks, with a HLT after it; 2 does the same with a CMP
+    before the HLT, so that nothing reads the flags. error (tests,) becomes 1 where the instruction could not be
+    executed, 2 where blocks give another result than single steps: then the result of the blocks is stored.
     """
     cdef Vm vm = Vm()
     cdef Py_ssize_t i, n = regs0.shape[0]

@@ -14,8 +14,8 @@ from ...log import LIMIT, Log
 
 
 class DebugConsole(PioDevice):
-    """Port E9h: `log` keeps the newest `limit` bytes written; `output`, if there is one, gets
-    each byte as it comes, on the thread that runs the guest.
+    """Port E9h: `log` keeps the newest `limit` bytes that the guest wrote. `output`, if given, is
+    called with each byte at once, by the thread that runs the guest.
 
     >>> console = DebugConsole()
     >>> for byte in b"hello":
@@ -29,12 +29,12 @@ class DebugConsole(PioDevice):
 
     def __init__(self, output: Callable[[bytes], object] | None = None, limit: int = LIMIT) -> None:
         self.output = output
-        # A reset keeps the log: it belongs to the host, it is no state of the device.
+        # A reset keeps the log: it belongs to the host and is not state of the device.
         self.log = Log(limit)
 
     @property
     def data(self) -> bytes:
-        """What the guest wrote, without what `log.dropped` counts."""
+        """The newest bytes that the guest wrote; `log.dropped` counts those that are not kept."""
         return bytes(self.log)
 
     def pio_read(self, offset: int, size: int) -> int:

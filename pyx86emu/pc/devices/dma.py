@@ -46,8 +46,8 @@ MODE_DECREMENT = 0x20
 class Dma8237(PioDevice):
     """Channels 0-3 of a PC. A device that owns a channel calls the two transfer methods.
 
-    A channel counts to the end of its 64 KiB page and goes on at the page's start: the page
-    register does not count.
+    At the end of its 64 KiB page a channel continues at the start of that page: the page register
+    does not count.
 
     >>> class Ram(dict):
     ...     def read(self, addr, size): return bytes(self.get(addr + i, 0) for i in range(size))
@@ -90,9 +90,10 @@ class Dma8237(PioDevice):
     # -- the device's side -------------------------------------------------------
 
     def transfer_to_memory(self, channel: int, data: bytes) -> tuple[int, bool]:
-        """A device gives bytes; returns how many went and whether that reached terminal count.
+        """Move bytes from a device to memory.
 
-        Fewer than given are taken when the channel is masked (none) or reaches its count.
+        Returns how many bytes were moved, and whether that reached terminal count. A masked channel
+        moves none. A channel that reaches its count moves no more.
         """
         if not self._ready(channel):
             return 0, False
@@ -104,11 +105,14 @@ class Dma8237(PioDevice):
                 down = self.mode[channel] & MODE_DECREMENT
                 store(self.memory, addr, piece[::-1] if down else piece)
                 done += size
-        # Otherwise the chip counts and no memory strobe is given: verify.
+        # Otherwise (verify) the chip counts but does not access memory.
         return len(chunk), self._advance(channel, len(chunk))
 
     def transfer_from_memory(self, channel: int, n: int) -> tuple[bytes, bool]:
-        """A device takes up to `n` bytes; returns them and whether that reached terminal count."""
+        """Move up to `n` bytes from memory to a device.
+
+        Returns the bytes, and whether that reached terminal count. A masked channel moves none.
+        """
         if not self._ready(channel):
             return b"", False
         n = min(n, self.count[channel] + 1)
@@ -118,14 +122,15 @@ class Dma8237(PioDevice):
                 piece = load(self.memory, addr, size)
                 data += piece[::-1] if self.mode[channel] & MODE_DECREMENT else piece
         else:
-            data = b"\xff" * n  # nobody drives the data bus
+            data = b"\xff" * n  # nothing drives the data bus
         return data, self._advance(channel, n)
 
     def _ready(self, channel: int) -> bool:
         return not (self.mask >> channel & 1 or self.command & COMMAND_DISABLE)
 
     def _runs(self, channel: int, n: int) -> list[tuple[int, int]]:
-        """The physical runs (lowest address, size) of the next `n` bytes, in order of transfer."""
+        """The contiguous pieces of the next `n` bytes, in order of transfer: (lowest physical
+        address, size) each."""
         page = self.pages[PAGE_OF_CHANNEL[channel]] << 16
         at = self.address[channel]
         if self.mode[channel] & MODE_DECREMENT:
@@ -181,7 +186,7 @@ class Dma8237(PioDevice):
             shift = 8 * self.flip_flop
             self.flip_flop ^= 1
             base[channel] = base[channel] & ~(0xFF << shift) | value << shift
-            # Each half goes to both registers; the other half of current keeps its state.
+            # Each half goes to both registers; the other half of the current register is unchanged.
             current[channel] = current[channel] & ~(0xFF << shift) | value << shift
         elif offset == COMMAND:
             self.command = value
@@ -207,6 +212,7 @@ class Dma8237(PioDevice):
 
 
 def _with_bit(bits: int, value: int) -> int:
-    """Bits 0-1 of `value` name a channel, bit 2 is what it gets."""
+    """`bits` with the bit of one channel changed: bits 0-1 of `value` name it, bit 2 is the new
+    value."""
     bit = 1 << (value & 3)
     return bits | bit if value & 4 else bits & ~bit

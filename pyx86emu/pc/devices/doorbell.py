@@ -1,11 +1,11 @@
-"""The doorbell: count rings, whichever way they come. The device of the ioeventfd measurement.
+"""The doorbell: count rings by write, by call or by eventfd. It is used to measure ioeventfd.
 
 | offset | access |                                                     |
 | ------ | ------ | --------------------------------------------------- |
 | 0-3    | write  | ring once, whatever the value and the width         |
 | 0-3    | read   | the count, its low bytes; offset n starts at byte n |
 
-The same on the PIO and on the MMIO bus, at any base.
+It works on the PIO and on the MMIO bus, at any base.
 """
 
 from select import POLLIN, poll
@@ -25,7 +25,7 @@ class Readable(Protocol):
 class DoorbellDevice(PioDevice, MmioDevice):
     """Counts rings: by a write of the guest, by `ring()`, or through an eventfd.
 
-    `eventfd` is drained whenever somebody asks for the count.
+    `eventfd` is read whenever the count is read.
 
     >>> bell = DoorbellDevice()
     >>> bell.pio_write(0, 1, 0xFF); bell.mmio_write(0, 4, 0); bell.ring()
@@ -51,11 +51,11 @@ class DoorbellDevice(PioDevice, MmioDevice):
         return self.rung
 
     def ring(self, n: int = 1) -> None:
-        """Ring `n` times, as a device model does."""
+        """Add `n` rings, as from a device model."""
         self.rung += n
 
     def drain(self) -> int:
-        """Add up what waits in the eventfd; returns how many rings that were."""
+        """Read the eventfd and add its rings to the count. Returns how many rings that were."""
         if self.eventfd is None:
             return 0
         ready = poll()

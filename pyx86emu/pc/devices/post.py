@@ -1,4 +1,4 @@
-"""The POST port: remember the codes by which firmware tells how far it came.
+"""The POST port: record the codes by which firmware reports its progress.
 
 | port | access |                                        |
 | ---- | ------ | -------------------------------------- |
@@ -14,7 +14,7 @@ from ...device import PioDevice
 
 
 class PostPort(PioDevice):
-    """Port 80h: the last code and the ones before it. Each is also given to `on_code`.
+    """Port 80h: the last code, and the newest `keep` codes. Each is also given to `on_code`.
 
     >>> post = PostPort()
     >>> post.pio_write(0, 1, 0x01); post.pio_write(0, 1, 0x55)

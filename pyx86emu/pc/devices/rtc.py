@@ -15,7 +15,7 @@
 | 0D          | VRT: the battery is good                                         |
 | 0E-7F       | CMOS RAM                                                         |
 
-IRQ 8. Daylight saving is not kept.
+IRQ 8. Daylight saving is not supported.
 """
 
 from datetime import datetime, timedelta
@@ -53,25 +53,25 @@ ANY = 0xC0
 
 SECOND = 1_000_000_000
 CRYSTAL = 32768
-#: With a 32 kHz crystal UIP rises 244 us before an update, which takes 1984 us.
+#: With a 32 kHz crystal, UIP is set 244 us before an update. The update takes 1984 us.
 UPDATE_IN_PROGRESS = 244_000 + 1_984_000
 
-#: The calendar repeats after so many years, its days of the week too.
+#: The calendar, with its days of the week, repeats after this many years.
 CYCLE = 400
-#: Years that two digits and the century byte can name; after the last comes year 0.
+#: How many years two digits and the century byte can name. Year 0 follows the last one.
 YEARS = 10_000
 
-#: The name of its timer.
+#: The name of the timer.
 TIMER = "rtc"
 
 DEFAULT_BASE = datetime(2009, 7, 1, 12, 0, 0)
 
 
 class Rtc(PioDevice):
-    """An MC146818 that shows `base` at guest time 0 and goes on in guest time.
+    """An MC146818 that shows `base` at guest time 0 and runs in guest time.
 
-    The battery keeps date and RAM over a reset. The host reads and writes all 128 bytes as
-    `cmos[index]`. After the year 9999 comes 0, as two digits and the century byte go.
+    The battery keeps date and RAM during a reset. The host reads and writes all 128 bytes as
+    `cmos[index]`. Year 0 follows year 9999: two digits and the century byte hold no more.
 
     >>> rtc = Rtc(datetime(2009, 7, 1, 12, 34, 56))
     >>> rtc.cmos[0x10] = 0x40
@@ -89,11 +89,11 @@ class Rtc(PioDevice):
         self.cmos[REG_A] = 0x26  # 32 kHz crystal, 1024 Hz periodic
         self.cmos[REG_B] = B_24H
         self.cmos[REG_D] = D_VRT
-        #: Guest time at which the last update of the date ended.
+        #: Guest time in ns at which the last update of the date ended.
         self.updated = -1000 * base.microsecond
-        #: Guest time of the divider's last start, from which the periodic interrupt counts.
+        #: Guest time in ns of the divider's last start. The periodic interrupt counts from it.
         self.divider_start = self.updated
-        self.periods = 0  # how many periods were over when PF was looked at last
+        self.periods = 0  # how many periods had passed when PF was last updated
         self._timer: Timer | None = None
         self.level = False
         self._store_date(base, base.year)
@@ -101,7 +101,7 @@ class Rtc(PioDevice):
         self.reset()
 
     def reset(self) -> None:
-        """The RESET pin: interrupts off, flags down. Date and RAM have their battery."""
+        """The RESET pin: disable interrupts, clear flags. The battery keeps date and RAM."""
         self._catch_up()
         self.index = 0
         self.cmos[REG_B] &= ~(B_PIE | B_AIE | B_UIE | B_SQWE)
@@ -110,8 +110,8 @@ class Rtc(PioDevice):
 
     @property
     def time(self) -> datetime:
-        """The date that the guest sees now. Of the year 0, which `datetime` lacks, the same day
-        in the year 2000, which has the same calendar."""
+        """The date that the guest sees now. `datetime` has no year 0; such a date is returned as
+        the same day of the year 2000, which has the same calendar."""
         self._catch_up()
         date = self._load_date()
         return date.replace(year=self._year(date) or 2000)
@@ -126,7 +126,7 @@ class Rtc(PioDevice):
     # -- state -------------------------------------------------------------------
 
     def state(self) -> State:
-        """Everything that a guest or the host could see, now or later."""
+        """Everything that the guest or the host can see, now or later; see `Stateful`."""
         return {
             "cmos": bytes(self.cmos),
             "index": self.index,
@@ -138,8 +138,10 @@ class Rtc(PioDevice):
         }
 
     def load(self, state: State) -> None:
-        """Be as `state()` was taken; the interrupt line follows. ValueError: no such state, nothing
-        has changed."""
+        """Restore what `state()` returned, and set the interrupt line to its level.
+
+        ValueError: `state` is not a state of an Rtc, and nothing has changed.
+        """
         cmos = take(state, "cmos", bytes)
         if len(cmos) != len(self.cmos):
             raise ValueError(f"a state has {len(cmos)} bytes of CMOS, not {len(self.cmos)}")
@@ -188,7 +190,7 @@ class Rtc(PioDevice):
         if index == REG_A:
             self._write_a(value & 0x7F)
         elif index == REG_B:
-            # SET takes the update interrupt with it.
+            # SET also clears the enable of the update interrupt.
             self.cmos[REG_B] = value & ~B_UIE if value & B_SET else value
         elif index not in (REG_C, REG_D):
             self.cmos[index] = value
@@ -199,14 +201,14 @@ class Rtc(PioDevice):
         self.cmos[REG_A] = value
         now = self.clock.now()
         if held and not self._divider_held:
-            # Motorola: the first update comes half a second after the divider was let go.
+            # Motorola: the first update is half a second after the divider starts.
             self.updated = now - SECOND // 2
             self.divider_start = now
         self.periods = self._periods_over(now)
 
     @property
     def update_in_progress(self) -> bool:
-        """UIP: the date is about to change or changing."""
+        """UIP: the date changes now or within 244 us."""
         if self.cmos[REG_B] & B_SET or self._divider_held:
             return False
         return (self.clock.now() - self.updated) % SECOND >= SECOND - UPDATE_IN_PROGRESS
@@ -218,7 +220,7 @@ class Rtc(PioDevice):
         return self.cmos[REG_A] & A_DIVIDER_RESET == A_DIVIDER_RESET
 
     def _catch_up(self) -> None:
-        """Do what the chip did since the last look: update the date, raise flags."""
+        """Do what the chip does from the last call to now: update the date, set flags."""
         now = self.clock.now()
         seconds = (now - self.updated) // SECOND
         if seconds > 0:
@@ -240,7 +242,7 @@ class Rtc(PioDevice):
         self._update()
 
     def _update(self) -> None:
-        """IRQF and the line follow the flags and their enables, which have the same places."""
+        """Set IRQF and the line from the flags and their enables, which have the same bits."""
         pending = bool(self.cmos[REG_C] & self.cmos[REG_B] & (C_PF | C_AF | C_UF))
         self.cmos[REG_C] = self.cmos[REG_C] & ~C_IRQF | (C_IRQF if pending else 0)
         if pending != self.level:
@@ -248,7 +250,7 @@ class Rtc(PioDevice):
             self.irq(pending)
 
     def _rearm(self) -> None:
-        """Wait for the next event that interrupts. While the line is up there is none."""
+        """Set the timer to the next event that interrupts. While the line is high there is none."""
         self._update()
         if self._timer is not None:
             self._timer.cancel()
@@ -278,7 +280,7 @@ class Rtc(PioDevice):
 
     @property
     def _period(self) -> int:
-        """The period in crystal cycles; 0 is off."""
+        """The period in crystal cycles; 0: no periodic interrupt."""
         rate = self.cmos[REG_A] & 0x0F
         if rate == 0 or self._divider_held:
             return 0
@@ -321,9 +323,11 @@ class Rtc(PioDevice):
         return (century >> 4) * 10 + (century & 0x0F)
 
     def _load_date(self) -> datetime:
-        """The date in the registers; what the guest left there invalid is carried over.
+        """The date in the registers. An invalid value carries over: second 75 is second 15 of the
+        next minute. An invalid month is replaced by the nearest valid one.
 
-        Its year is one of 2000 to 2399 with the calendar of the registers' year, which may be 0.
+        The year of the result is the one of 2000 to 2399 with the same calendar as the year in the
+        registers, since that may be 0.
         """
         cmos = self.cmos
         year = self._century() * 100 + self._decode(cmos[YEAR]) % 100
@@ -336,7 +340,7 @@ class Rtc(PioDevice):
         )
 
     def _year(self, date: datetime) -> int:
-        """The year that the registers call a date that came from `_load_date`."""
+        """The year in the registers for a date that is based on one of `_load_date`."""
         year = self._century() * 100 + self._decode(self.cmos[YEAR]) % 100
         return (year + date.year - (2000 + year % CYCLE)) % YEARS
 
@@ -348,23 +352,23 @@ class Rtc(PioDevice):
         cmos[DAY] = self._encode(date.day)
         cmos[MONTH] = self._encode(date.month)
         cmos[YEAR] = self._encode(year % 100)
-        # Firmware's byte, not the chip's: always BCD. A PC's BIOS carries the century itself,
-        # here the chip does, so that a guest without BIOS sees the right year.
+        # The byte belongs to firmware, not to the chip, and is always BCD. On a PC the BIOS updates
+        # the century. Here the chip does, so that a guest without a BIOS sees the right year.
         cmos[CENTURY] = year // 1000 << 4 | year // 100 % 10
 
     def _add_seconds(self, seconds: int) -> None:
         before = self._load_date()
         after = before + timedelta(seconds=seconds)
         self._store_date(after, self._year(after))
-        # The chip counts the days of the week by themselves: the guest may have set any.
+        # The chip counts the day of the week separately: the guest may have set any.
         days = (after.date() - before.date()).days
         if days:
             weekday = (self._decode(self.cmos[WEEKDAY]) - 1 + days) % 7 + 1
             self.cmos[WEEKDAY] = self._encode(weekday)
 
     def _seconds_to_alarm(self) -> int | None:
-        """Seconds from the registers' time to the next match of the alarm, at least 1; None: no
-        day has that time."""
+        """Seconds from the time in the registers to the next match of the alarm, at least 1; None
+        if the alarm never matches."""
         wanted: list[int | None] = []
         for index, units in ((HOURS_ALARM, 24), (MINUTES_ALARM, 60), (SECONDS_ALARM, 60)):
             value = self.cmos[index]
@@ -373,14 +377,14 @@ class Rtc(PioDevice):
                 continue
             hours = index == HOURS_ALARM
             unit = self._decode_hour(value) if hours else self._decode(value)
-            # The chip compares bytes: one that it never shows, such as BCD 0Ah, matches nothing.
+            # The chip compares bytes. A byte that it never shows, such as BCD 0Ah, never matches.
             if unit >= units or value != (self._encode_hour if hours else self._encode)(unit):
                 return None
             wanted.append(unit)
         hour, minute, second = wanted
         date = self._load_date()
         start = date.hour * 3600 + date.minute * 60 + date.second
-        # From the smallest unit up; where a larger one has to move, the smaller ones start again.
+        # From the smallest unit to the largest. If a larger one changes, the smaller ones restart.
         at = start + 1
         if second is not None:
             at += (second - at) % 60

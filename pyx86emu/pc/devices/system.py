@@ -37,7 +37,7 @@ class SystemControlA(PioDevice):
         self.reset()
 
     def reset(self) -> None:
-        # A PC comes up with the gate closed and its BIOS opens it; we start where that ends.
+        # A PC starts with the gate closed and its BIOS opens it. This machine starts with it open.
         self.value = A20_GATE
         self._drive_a20()
 

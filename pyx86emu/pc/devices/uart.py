@@ -1,4 +1,4 @@
-"""The serial port: a 16550A UART moves bytes between the guest and a line outside.
+"""The serial port: a 16550A UART moves bytes between the guest and a serial line.
 
 | offset | DLAB | read                     | write               |
 | ------ | ---- | ------------------------ | ------------------- |
@@ -85,10 +85,11 @@ DIVISOR_9600 = 12
 
 
 class Uart16550A(PioDevice):
-    """A 16550A whose transmitter needs no time and whose receiver keeps the line's speed.
+    """A 16550A. Sending takes no time; receiving takes one character time per byte.
 
-    What the guest sends goes to `output`; what `receive()` takes waits outside, in a queue
-    without bound, and comes in one character time after the other while there is room.
+    Each byte that the guest sends goes to `output` at once, on the thread that runs the guest. The
+    bytes given to `receive()` wait in an unbounded queue. They arrive one character time after the
+    other, while the receiver has room.
 
     >>> uart = Uart16550A(output=print)
     >>> uart.pio_write(THR, 1, 0x41)
@@ -131,10 +132,14 @@ class Uart16550A(PioDevice):
         self.timeout_pending = False
         self._update()
 
-    # -- the line outside --------------------------------------------------------
+    # -- the serial line ---------------------------------------------------------
 
     def receive(self, data: bytes) -> None:
-        """Send bytes to the guest; they queue up until it takes them. TypeError: no bytes."""
+        """Send bytes to the guest; they wait in the queue until it reads them.
+
+        Call it on the thread that runs the guest, or while the guest does not run. TypeError:
+        `data` is not bytes-like.
+        """
         try:
             self.queue.extend(memoryview(data).tobytes())
         except TypeError:
@@ -143,7 +148,7 @@ class Uart16550A(PioDevice):
             self._feed()
 
     def receive_break(self) -> None:
-        """A break on the line: one zero byte marked as break and framing error."""
+        """Send a break: one zero byte with the error bits for break and framing error."""
         if not self.mcr & MCR_LOOP:
             self._arrive(0, LSR_BI | LSR_FE)
 
@@ -155,7 +160,8 @@ class Uart16550A(PioDevice):
         ri: bool | None = None,
         dcd: bool | None = None,
     ) -> None:
-        """Change the modem's lines; those not given stay. At first all but RI are on."""
+        """Change the given modem lines; the others stay. At first all but RI are on. ValueError: a
+        value is neither true nor false."""
         for bit, on in ((MSR_CTS, cts), (MSR_DSR, dsr), (MSR_RI, ri), (MSR_DCD, dcd)):
             if on is not None:
                 high = truth(on, "a line of the modem")
@@ -164,7 +170,7 @@ class Uart16550A(PioDevice):
 
     @property
     def char_time(self) -> int:
-        """Nanoseconds that one character takes on the line."""
+        """Guest nanoseconds that one character takes on the line."""
         bits = 1 + 5 + (self.lcr & 3) + bool(self.lcr & LCR_PARITY) + 1 + bool(self.lcr & LCR_STOP)
         return bits * 16 * (self.divisor or 0x10000) * 1_000_000_000 // CRYSTAL
 
@@ -216,8 +222,8 @@ class Uart16550A(PioDevice):
             self.scratch = value
 
     def _write_thr(self, value: int) -> None:
-        # The line drops while the byte is under way, so that an edge-triggered interrupt
-        # controller sees a new edge for every byte sent.
+        # The interrupt line goes low while the byte is sent, so that an edge-triggered interrupt
+        # controller sees a new edge for every byte.
         self.thr_pending = False
         self._update()
         if self.mcr & MCR_LOOP:
@@ -229,7 +235,7 @@ class Uart16550A(PioDevice):
 
     def _write_ier(self, value: int) -> None:
         if (value ^ self.ier) & IER_THRI:
-            # The transmitter is always empty: enabling its interrupt means having it at once.
+            # The transmitter is always empty, so enabling its interrupt raises it at once.
             self.thr_pending = bool(value & IER_THRI)
         self.ier = value
         self._update()
@@ -244,7 +250,7 @@ class Uart16550A(PioDevice):
             self._stop(self._timeout)
         if value & FCR_CLEAR_TX:
             self.thr_pending = True
-        # Without the enable bit the others are not programmed.
+        # Without the enable bit the other bits have no effect.
         self.fcr = value & 0xC9 if value & FCR_ENABLE else 0
         if self.fifo:
             self._start_timeout()
@@ -264,7 +270,7 @@ class Uart16550A(PioDevice):
             self._stop(self._timeout)
         self._update()
         if self.queue and self._next_byte is None:
-            # Not before this read has returned: the handler must see its line drop.
+            # Only after this read has returned: the interrupt line must go low first.
             self._next_byte = self.clock.call_after(self.char_time, self._feed, "uart.byte")
         return self.rbr
 
@@ -282,7 +288,7 @@ class Uart16550A(PioDevice):
         if value & LSR_ERRORS:
             self.lsr &= ~LSR_ERRORS
             if self.fifo:
-                # Told once; the byte itself stays.
+                # Reported once; the byte itself stays.
                 self.fifo[0] = (self.fifo[0][0], 0)
             self._update()
         return value
@@ -293,7 +299,7 @@ class Uart16550A(PioDevice):
         return (FIFO_SIZE if self.fcr & FCR_ENABLE else 1) - len(self.fifo)
 
     def _feed(self) -> None:
-        """The next byte of the queue comes in, as with hardware flow control: if it fits."""
+        """Receive the next byte of the queue if there is room, as with hardware flow control."""
         if self._next_byte is not None and self._next_byte.pending:
             return
         self._next_byte = None
@@ -313,7 +319,7 @@ class Uart16550A(PioDevice):
         if self._room() <= 0:
             self.lsr |= LSR_OE
             if not self.fcr & FCR_ENABLE:
-                # One buffer: the new character takes the old one's place. A FIFO keeps the old.
+                # Without FIFO the new character replaces the old one. A FIFO keeps the old ones.
                 self.fifo[0] = (byte, errors)
                 self.lsr |= errors
         else:
@@ -323,7 +329,7 @@ class Uart16550A(PioDevice):
         self._update()
 
     def _start_timeout(self) -> None:
-        """Four character times without arrival or read make the waiting bytes known."""
+        """Interrupt for the waiting bytes after four character times without arrival or read."""
         self._stop(self._timeout)
         if self.fcr & FCR_ENABLE and len(self.fifo) < self._trigger():
             self._timeout = self.clock.call_after(
@@ -356,7 +362,7 @@ class Uart16550A(PioDevice):
         changed = (self.msr ^ lines) & 0xF0
         deltas = changed >> 4 & (MSR_DCTS | MSR_DDSR | MSR_DDCD)
         if changed & ~lines & MSR_RI:
-            deltas |= MSR_TERI  # the end of a ring, not its beginning
+            deltas |= MSR_TERI  # set at the end of a ring, not at its start
         self.msr = lines | self.msr & 0x0F | deltas
         self._update()
 
@@ -377,8 +383,8 @@ class Uart16550A(PioDevice):
         return IIR_NONE
 
     def _update(self) -> None:
-        # Loopback leaves the gate alone. The chip itself would drop OUT2 then, but self-tests
-        # of boards and of emulators alike expect the interrupt.
+        # Loopback does not close the gate. The chip itself would lower OUT2 in loopback, but
+        # self-tests of boards and of emulators expect the interrupt.
         level = bool(self.mcr & MCR_OUT2) and self._source() != IIR_NONE
         if level != self.level:
             self.level = level

@@ -1,4 +1,4 @@
-"""The text display's registers: a VGA in colour text mode with the CGA's two mode ports.
+"""The text display: keep the registers of a VGA in colour text mode, and two of a CGA.
 
 | offset | on a PC  | read                        | write                         |
 | ------ | -------- | --------------------------- | ----------------------------- |
@@ -19,8 +19,8 @@
 | 19     | 3D9h     |                             | CGA colour select             |
 | 1A     | 3DAh     | input status 1: retrace     | feature control               |
 
-The characters themselves are memory at B8000h, not here. Who shows them asks for the cursor,
-the start address, columns, rows and palette.
+The characters are not here but in memory at B8000h. A screen shows them with the cursor, the start
+address, columns, rows and palette from here.
 """
 
 from ...device import PioDevice
@@ -56,13 +56,13 @@ ATTRIBUTE_BLINK = 0x08  # in attribute register 10h
 STATUS_NOT_DISPLAYING = 0x01
 STATUS_RETRACE = 0x08
 
-# What a VGA's BIOS leaves behind in mode 3; the CRTC's registers unlocked.
+# The values that a VGA's BIOS sets in mode 3, with the CRTC's registers unlocked.
 _CRTC = bytes.fromhex("5f4f50825581bf1f004f0d0e000000009c0e8f281f96b9a3ff")
 _ATTRIBUTE = bytes.fromhex("0001020304051407 38393a3b3c3d3e3f 0c000f0800")
 _SEQUENCER = bytes.fromhex("0300030002")
 _GRAPHICS = bytes.fromhex("0000000000100e00ff")
 
-# 70 Hz: 449 lines at 31.469 kHz, 400 of them seen; 640 of 800 dots of a line are seen.
+# 70 Hz: 449 lines at 31.469 kHz, 400 of them visible; 640 of 800 dots per line are visible.
 LINE = 31_778
 LINES = 449
 FRAME = LINE * LINES
@@ -112,11 +112,11 @@ class TextVideo(PioDevice):
         self.dac_component = 0
         self.dac_reading = False
 
-    # -- for those who show the screen ---------------------------------------------
+    # -- for screens -----------------------------------------------------------------
 
     @property
     def shown(self) -> bytes:
-        """Every register that decides what the text memory looks like; not the cursor's place."""
+        """Every register that changes how text memory is shown, except the cursor's position."""
         crtc = self.crtc
         mask = bytes((self.dac_mask,))
         return bytes(crtc[:CURSOR_HIGH] + crtc[CURSOR_LOW + 1 :] + self.attribute + self.dac + mask)
@@ -125,8 +125,8 @@ class TextVideo(PioDevice):
     def columns(self) -> int:
         """Characters in a row.
 
-        A VGA is told columns - 1, a CGA columns. Both are even, so the register tells which
-        of them the guest took us for.
+        A guest writes columns - 1 for a VGA, and columns for a CGA. The number of columns is even:
+        so an odd value in the register is for a VGA, an even one for a CGA.
         """
         value = self.crtc[COLUMNS]
         return value + (value & 1) or 80
@@ -150,44 +150,44 @@ class TextVideo(PioDevice):
 
     @property
     def start_address(self) -> int:
-        """The character of the text memory that is shown first."""
+        """The number of the character in text memory that is shown first."""
         return self.crtc[START_HIGH] << 8 | self.crtc[START_LOW]
 
     @property
     def cursor_address(self) -> int:
-        """The character of the text memory that the cursor stands on."""
+        """The number of the character in text memory at the cursor."""
         return self.crtc[CURSOR_HIGH] << 8 | self.crtc[CURSOR_LOW]
 
     @property
     def cursor(self) -> tuple[int, int]:
-        """Row and column of the cursor; it may be outside the screen."""
+        """(row, column) of the cursor, which may be outside the screen."""
         return divmod(self.cursor_address - self.start_address & 0x3FFF, self.columns)
 
     @property
     def cursor_shape(self) -> tuple[int, int]:
-        """First and last scan line of the cursor."""
+        """(first, last) scan line of the cursor."""
         return self.crtc[CURSOR_START] & 0x1F, self.crtc[CURSOR_END] & 0x1F
 
     @property
     def cursor_visible(self) -> bool:
-        """Whether the cursor is on and its shape is not empty."""
+        """True if the cursor is on and has at least one scan line."""
         start, end = self.cursor_shape
         hidden = self.crtc[CURSOR_START] & CURSOR_OFF
         return not hidden and start <= end and start < self.character_height
 
     @property
     def blinking(self) -> bool:
-        """Whether attribute bit 7 blinks; otherwise it is a bright background."""
+        """True: attribute bit 7 makes a character blink. False: it makes the background bright."""
         return bool(self.attribute[0x10] & ATTRIBUTE_BLINK)
 
     @property
     def enabled(self) -> bool:
-        """Whether there is a picture at all."""
+        """True if the display is on."""
         return bool(self.attribute_index & PALETTE_ON) and not self.sequencer[1] & SCREEN_OFF
 
     @property
     def palette(self) -> list[tuple[int, int, int]]:
-        """The sixteen text colours as the guest set them, red, green, blue of 0-255."""
+        """The 16 text colours as the guest has set them: (red, green, blue), 0-255 each."""
         colors = []
         for i in range(16):
             index = self.attribute[i] & 0x3F
@@ -270,7 +270,7 @@ class TextVideo(PioDevice):
         elif offset == GRAPHICS_DATA:
             _set(self.graphics, self.graphics_index, value)
         elif offset == CGA_MODE:
-            # The one bit of a CGA's mode port that text programs use and that a VGA has elsewhere.
+            # The only bit of a CGA's mode port that text programs use and a VGA has elsewhere.
             self.cga_mode = value
             blink = ATTRIBUTE_BLINK if value & CGA_BLINK else 0
             self.attribute[0x10] = self.attribute[0x10] & ~ATTRIBUTE_BLINK | blink
@@ -282,7 +282,7 @@ class TextVideo(PioDevice):
     def _write_crtc(self, index: int, value: int) -> None:
         if index <= OVERFLOW and self.crtc[RETRACE_END] & PROTECT:
             if index == OVERFLOW:
-                # Of the locked ones only the line compare bit stays open.
+                # Of the locked registers only the line compare bit can still be written.
                 self.crtc[OVERFLOW] = self.crtc[OVERFLOW] & ~0x10 | value & 0x10
             return
         _set(self.crtc, index, value)
@@ -322,7 +322,7 @@ def _set(registers: bytearray, index: int, value: int) -> None:
 
 
 def _ega_colors() -> bytes:
-    """The 64 EGA colours rgbRGB: a third of the brightness from the small letter."""
+    """The 64 EGA colours, bits rgbRGB: a small letter adds 1/3 of full brightness."""
     colors = bytearray()
     for code in range(64):
         for bit in (2, 1, 0):

@@ -1,1 +1,1 @@
-"""Disks: images as sectors that a guest may change without changing the file."""
+"""Disks: give images as sectors. What the guest writes does not change the file by default."""

@@ -1,4 +1,4 @@
-"""Geometry: cylinders, heads and sectors of a disk. Knows sizes, not what is on them."""
+"""Geometry: find cylinders, heads and sectors of a disk. Knows sizes, not contents."""
 
 from operator import index
 
@@ -6,10 +6,10 @@ from ..._core import whole
 from ...errors import DiskError
 from .sectors import SECTOR
 
-#: (cylinders, heads, sectors a track)
+#: (cylinders, heads, sectors per track)
 Geometry = tuple[int, int, int]
 
-#: Floppy geometries (cylinders, heads, sectors a track), smallest first.
+#: Floppy geometries (cylinders, heads, sectors per track), smallest first.
 FLOPPIES = (
     (40, 1, 8),  # 160K
     (40, 1, 9),  # 180K
@@ -22,15 +22,16 @@ FLOPPIES = (
 )
 LARGEST = 80 * 2 * 36 * SECTOR
 
-#: What a geometry may have at most. INT 13h has 10 bits for the cylinder, 8 for the head, and 6 for
-#: the sector, which begins at 1.
+#: The largest values of a geometry. INT 13h has 10 bits for the cylinder, 8 for the head, and 6 for
+#: the sector, which is counted from 1.
 LIMITS = (("cylinders", 1024), ("heads", 256), ("sectors a track", 63))
 
 
 def floppy_geometry(size: int) -> Geometry:
-    """The geometry of an image of `size` bytes: the smallest disk that holds it.
+    """The geometry of an image of `size` bytes: the smallest floppy that holds it.
 
-    A lone boot sector counts as a 360K disk, the first PC's usual one.
+    A single boot sector gets a 360K disk, the usual one of the first PCs. TypeError: `size` is not
+    an integer; ValueError: it is less than 0 or more than 2.88M.
 
     >>> floppy_geometry(1474560)
     (80, 2, 18)
@@ -44,13 +45,13 @@ def floppy_geometry(size: int) -> Geometry:
 
 
 def shown(number: int) -> str:
-    """A number in a message; a huge one by its size."""
+    """A number as text for a message; a huge one as a power of 2."""
     bits = number.bit_length()
     return str(number) if bits <= 64 else f"{'-' * (number < 0)}2**{bits - 1}"
 
 
 def checked(geometry: object) -> Geometry:
-    """A geometry that INT 13h can ask for, as exact integers."""
+    """A geometry that INT 13h can address, as exact integers. TypeError, DiskError: it is not."""
     if not isinstance(geometry, (tuple, list)):
         raise TypeError(
             f"geometry must be (cylinders, heads, sectors a track), not {type(geometry).__name__}"

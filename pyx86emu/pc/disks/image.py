@@ -1,4 +1,4 @@
-"""Disk images: hold sectors, remember what the guest wrote. Know no controllers."""
+"""Disk images: hold sectors, and what the guest has written. Know no controllers."""
 
 import errno
 import os
@@ -16,18 +16,18 @@ from .sectors import SECTOR
 Data = bytes | bytearray | memoryview
 Source = str | os.PathLike[str] | Data
 
-#: What a path may name instead of an image.
+#: What a path may name that is not an image.
 NOT_IMAGES = {
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a character device",
 }
 
-#: Errors that go away when there is room again.
+#: Errors that are over when there is room again.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-#: All of them, for a forked child: a thread that held a lock is not there.
+#: All disks. A forked child gives them new locks: the thread that held a lock is not in the child.
 _disks: "WeakSet[Disk]" = WeakSet()
 
 
@@ -42,19 +42,21 @@ os.register_at_fork(after_in_child=_after_fork)
 class Disk(Descriptor):
     """A floppy image: a path, or the bytes themselves (padded to whole sectors).
 
-    The file is never written: what the guest writes goes to an overlay, which is
-    dropped at the end. `write_back=True` puts the overlay into the file at `commit()`
-    and `close()`; a disk that is dropped without `close()` writes nothing, and its
-    ResourceWarning says how many sectors were lost.
+    By default the file is never written. What the guest writes goes to an overlay in memory, which
+    is dropped at the end. With `write_back=True`, `commit()` and `close()` write the overlay into
+    the file. A disk that is dropped without `close()` writes nothing; its ResourceWarning says how
+    many changed sectors were lost.
 
-    A path names a regular file or a block device. `geometry` is (cylinders, heads, sectors a
-    track), up to 1024, 256 and 63, as INT 13h counts; without it the size decides. Sectors beyond
-    the image are zeros. The image is read with pread(2) and written with pwrite(2), never mapped:
-    one that has become shorter since it was opened is a DiskError, not a SIGBUS.
+    A path names a regular file or a block device. `geometry` is (cylinders, heads, sectors per
+    track), up to 1024, 256 and 63, the limits of INT 13h; by default it follows from the size.
+    Sectors after the end of the image read as zeros. The image is read with pread(2) and written
+    with pwrite(2), never mapped: so an image that became shorter after it was opened is a
+    DiskError, not a SIGBUS.
 
-    DiskError: what cannot be a disk, sectors outside it, a disk that is closed. TypeError: what is
-    no number, no bytes, no path. OSError: what the system says. Any thread may call any method; a
-    forked child must not commit what its parent commits too.
+    DiskError: the image cannot be a disk, a sector is outside the disk, or the disk is closed.
+    TypeError: an argument is not a number, bytes or path as needed. OSError: the operating system
+    refused. Any thread may call any method. A forked child must not commit a disk that its parent
+    also commits.
 
     >>> with Disk(b"boot code") as disk:
     ...     disk.write(1, bytes(512))
@@ -65,11 +67,11 @@ class Disk(Descriptor):
     owns = "an open image"
     instead = "open it again, Disk(path)"
 
-    # What there is before __init__ has run.
+    # The values before __init__ has run.
     name = "image"
     geometry = (0, 0, 0)
     _open = False
-    #: Set it to True and the guest finds the disk write-protected.
+    #: True: the disk is write-protected for the guest. It may be set at any time.
     readonly = False
 
     def __init__(
@@ -86,7 +88,7 @@ class Disk(Descriptor):
         self._lock = RLock()
         _disks.add(self)
         self._overlay: dict[int, bytes] = {}
-        self._halves: set[int] = set()  # of which the image has a part only
+        self._halves: set[int] = set()  # of these the image has only a part
         self._data = b""
         if isinstance(source, (bytes, bytearray, memoryview)):
             if self.write_back:
@@ -132,31 +134,34 @@ class Disk(Descriptor):
 
     @property
     def count(self) -> int:
-        """How many sectors the geometry has; those beyond the image read as zeros."""
+        """How many sectors the geometry has. Those after the end of the image read as zeros."""
         cylinders, heads, sectors = self.geometry
         return cylinders * heads * sectors
 
-    #: The same.
+    #: Another name of `count`.
     sectors = count
 
     @property
     def changed(self) -> int:
-        """How many sectors the guest has written and the image does not have for certain."""
+        """How many sectors were written by the guest and are not known to be safe in the image."""
         return len(self._overlay) if self._open else 0
 
     def read(self, lba: int, n: int = 1) -> bytes:
-        """`n` sectors from `lba` on."""
+        """`n` sectors from `lba` on, 512 bytes each. Errors as in the class."""
         self._need_open()
         lba, n = self._inside(lba, n)
         with self._lock:
-            self._need_open()  # with the lock it cannot be closed
+            self._need_open()  # while the lock is held, it cannot be closed
             overlay = self._overlay
             if not overlay:
                 return self._image(lba, n)
             return b"".join(overlay.get(i) or self._image(i, 1) for i in range(lba, lba + n))
 
     def write(self, lba: int, data: Data) -> None:
-        """Store whole sectors from `lba` on, in the overlay. `data`: any bytes-like object."""
+        """Store whole sectors from `lba` on, in the overlay. `data`: any bytes-like object.
+
+        Errors as in the class.
+        """
         self._need_open()
         try:
             view = memoryview(data)
@@ -173,22 +178,25 @@ class Disk(Descriptor):
                 self._overlay[lba + i] = whole_data[i * SECTOR : (i + 1) * SECTOR]
 
     def flush(self) -> None:
-        """Commit, if `write_back` was given. Else the overlay is where the changes are kept."""
+        """Commit if `write_back` was given. Otherwise do nothing: changes stay in the overlay."""
         self._need_open()
         if self.write_back:
             self.commit()
 
     def commit(self) -> None:
-        """Write the overlay into the image file, lowest sector first; only with `write_back=True`.
+        """Write the overlay into the image file, lowest sector first, then call fsync(2).
 
-        Each sector is written whole, or the image keeps the one it had: a write that ends early is
-        repeated, and undone if the rest cannot be written. fsync(2) follows. Only what has come
-        through both leaves the overlay. OSError: what could not be written is kept, and the
-        message says how much; call `commit()` or `close()` again, or `close(discard=True)`.
+        Each sector is written whole, or the image keeps the old one: a write that ends early is
+        repeated, and undone if the rest cannot be written. A sector leaves the overlay only after
+        both the write and fsync(2) have succeeded.
 
-        A process that is killed meanwhile leaves the lower sectors new, the others old. A loss of
-        power leaves each sector old or new, in any order, if the device writes 512 bytes whole.
-        Once `commit()` has returned, all are new.
+        DiskError: the disk was opened without `write_back=True`. OSError: some sectors could not be
+        written. They stay in the overlay, and the message says how many. Call `commit()` or
+        `close()` again, or `close(discard=True)`.
+
+        If the process is killed during a commit, the lower sectors are new and the others old. If
+        power is lost, each sector is old or new, in any order, provided that the device writes 512
+        bytes whole. After `commit()` has returned, all are new.
         """
         with self._lock:
             self._need_open()
@@ -205,23 +213,23 @@ class Disk(Descriptor):
                 data = self._overlay[lba]
                 try:
                     self._store(lba, data)
-                except OSError as error:  # the others can still be saved
+                except OSError as error:  # continue: the other sectors can still be saved
                     failure = failure or (f"sector {lba} cannot be written", error)
                 else:
                     written.append((lba, data))
             try:
                 if written:
                     os.fsync(self._fd)
-            except OSError as error:  # any of them may be lost
+            except OSError as error:  # any of the written sectors may be lost
                 failure, written = ("the device does not take the changes", error), []
             for lba, data in written:
-                if self._overlay.get(lba) is data:  # not written again by a signal handler
+                if self._overlay.get(lba) is data:  # unless a signal handler has written it again
                     del self._overlay[lba]
             if failure is not None:
                 raise self._unfinished(len(written), *failure) from failure[1]
 
     def _unfinished(self, safe: int, what: str, cause: OSError) -> OSError:
-        """The error of a commit that could not write everything."""
+        """The error of a commit that could not write all sectors."""
         again = " after making room" if cause.errno in NO_ROOM else ""
         text = (
             f"{what} ({cause.strerror}): {safe} of {safe + self.changed} changed sectors are safe "
@@ -234,10 +242,10 @@ class Disk(Descriptor):
         return OSError(cause.errno, text, self.name)
 
     def close(self, *, discard: bool = False) -> None:
-        """Commit if `write_back` was given, and close the file. Twice is fine.
+        """Commit if `write_back` was given, then close the file. A second call does nothing.
 
-        If the commit fails, the disk stays open with what was not written: make room and call
-        `close()` again, or give those sectors up with `close(discard=True)`.
+        OSError: the commit failed, and the disk stays open with the sectors that were not written.
+        Make room and call `close()` again, or give up those sectors with `close(discard=True)`.
         """
         discard = truth(discard, "discard")
         if not self._open and self._fd < 0:
@@ -255,7 +263,7 @@ class Disk(Descriptor):
             raise DiskError(f"{self.name} is closed: open it again, Disk(path)")
 
     def _inside(self, lba: int, n: int) -> tuple[int, int]:
-        """Both as exact integers."""
+        """`lba` and `n` as exact integers. DiskError: a sector is outside the disk."""
         count = self.count
         try:
             n = whole(n, "n", 0, count)
@@ -263,11 +271,12 @@ class Disk(Descriptor):
         except ValueError:
             first, last = index(lba), index(lba) + index(n) - 1
         raise DiskError(
-            f"sectors {shown(first)}-{shown(last)} of {self.name}: it has {count}"
+            f"sectors {shown(first)}-{shown(last)} are not all on {self.name}: "
+            f"it has {count} sectors, numbered from 0"
         ) from None
 
     def _length(self) -> int:
-        """The bytes of the image now; fstat(2) does not know those of a block device."""
+        """The size of the image in bytes now. fstat(2) does not give that of a block device."""
         return os.lseek(self._fd, 0, os.SEEK_END)
 
     def _check_length(self) -> None:
@@ -286,11 +295,13 @@ class Disk(Descriptor):
         data = _read(self._fd, start, wanted)
         if len(data) < wanted:
             self._check_length()
-            raise OSError(errno.EIO, f"sector {lba + len(data) // SECTOR} is not there", self.name)
+            raise OSError(
+                errno.EIO, f"sector {lba + len(data) // SECTOR} cannot be read", self.name
+            )
         return data.ljust(length, b"\0")
 
     def _store(self, lba: int, data: bytes) -> None:
-        """One sector into the image: whole, or as it was before."""
+        """Write one sector into the image: all of it, or restore the old one and raise OSError."""
         start, done = lba * SECTOR, 0
         end, before = self._length(), _read(self._fd, start, SECTOR)
         try:
@@ -304,7 +315,7 @@ class Disk(Descriptor):
         self.size = max(self.size, start + SECTOR)
 
     def _undo(self, start: int, before: bytes, end: int) -> bool:
-        """Take a part of a sector out of the image again, which was `end` bytes long."""
+        """Restore a sector that was written in part; the image was `end` bytes long."""
         try:
             done = 0
             while done < len(before):
@@ -333,15 +344,16 @@ class Disk(Descriptor):
 
 
 def _open_image(name: str, mode: int) -> int:
-    """A descriptor of a file or block device. Opening anything else could wait or have effects."""
+    """A descriptor of a regular file or block device. Opening anything else could wait or have
+    side effects."""
     try:
         kind = os.stat(name).st_mode
-    except ValueError as error:  # a null character, or one that no file name can have
+    except ValueError as error:  # a character that no file name can have, such as NUL
         raise DiskError(f"{name!r} cannot be a path ({error}): give that of a disk image") from None
     _only_images(name, kind)
     fd = os.open(name, mode | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     try:
-        _only_images(name, os.fstat(fd).st_mode)  # it may be another one by now
+        _only_images(name, os.fstat(fd).st_mode)  # the path may name another file by now
     except BaseException:
         os.close(fd)
         raise
@@ -360,7 +372,7 @@ def _only_images(name: str, mode: int) -> None:
 
 
 def _read(fd: int, at: int, length: int) -> bytes:
-    """`length` bytes at `at`; fewer only where the file ends."""
+    """`length` bytes at `at`; fewer only at the end of the file."""
     data = b""
     while len(data) < length:
         try:
@@ -374,12 +386,12 @@ def _read(fd: int, at: int, length: int) -> bytes:
 
 
 def _write(fd: int, at: int, data: bytes) -> int:
-    """How many of the bytes were written: one at least."""
+    """How many of the bytes were written, at least 1."""
     while True:
         try:
             n = os.pwrite(fd, data, at)
         except InterruptedError:
             continue
         if n == 0:
-            raise OSError(errno.EIO, "the system has written nothing")
+            raise OSError(errno.EIO, "the operating system wrote 0 bytes")
         return n

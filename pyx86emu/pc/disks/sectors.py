@@ -1,4 +1,4 @@
-"""Sectors: what every kind of disk gives, and all that a controller asks of one (seam C)."""
+"""Sectors: read and write a disk of any kind, as a controller needs it (seam C)."""
 
 from typing import Protocol
 
@@ -6,10 +6,10 @@ SECTOR = 512
 
 
 class Sectors(Protocol):
-    """`count` sectors of 512 bytes, which the vCPU's thread reads and writes.
+    """`count` sectors of 512 bytes. The thread that runs the guest reads and writes them.
 
-    `read` and `write` take whole sectors inside 0 to `count` - 1; the controller has checked that.
-    What the host cannot do raises (OSError, DiskError) and comes out of `run()`.
+    `read` and `write` take whole sectors in 0 to `count` - 1; the controller has checked that. If
+    the host fails, they raise OSError or DiskError, which comes out of `run()`.
     """
 
     @property
@@ -18,7 +18,7 @@ class Sectors(Protocol):
 
     @property
     def readonly(self) -> bool:
-        """True: a controller calls this disk write-protected, and never calls `write`."""
+        """True: the controller reports the disk as write-protected and never calls `write`."""
 
     def read(self, lba: int, n: int, /) -> bytes:
         """`n` sectors from `lba` on, 512 bytes each."""
@@ -27,4 +27,4 @@ class Sectors(Protocol):
         """Store whole sectors from `lba` on. They may stay in memory until `flush`."""
 
     def flush(self) -> None:
-        """Return when all that was written is where it has to be kept."""
+        """Return when all written sectors are where they must be kept."""

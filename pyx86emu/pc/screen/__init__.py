@@ -1,1 +1,1 @@
-"""The screen: what the guest shows, as text and as pictures."""
+"""The screen: give what the guest shows, as text and as pictures."""

@@ -1,4 +1,4 @@
-"""Displays: what a guest shows, for any number of readers (seam G). Know no terminal, no file."""
+"""Displays: show what the guest draws, to any number of readers (seam G). Know no terminal."""
 
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -8,21 +8,21 @@ if TYPE_CHECKING:
 
 
 class Picture(NamedTuple):
-    """Dots as numbers of colours."""
+    """An image: a palette, and for each dot the number of its colour."""
 
     palette: list[tuple[int, int, int]]
-    """Red, green and blue, 0-255 each, of every colour."""
+    """(red, green, blue), 0-255 each, by number of the colour."""
     rows: list[bytes]
-    """From the top: one byte a dot, the number of its colour."""
+    """From top to bottom, one byte per dot: the number of its colour."""
 
 
 class Display(Protocol):
-    """What shows something. Any thread may look at any time."""
+    """A display of the guest. Any thread may read it at any time."""
 
     @property
     def version(self) -> int:
-        """A number that changes when what is shown may have changed. Looking at it takes nothing
-        from other readers: each keeps the number that it saw last."""
+        """A number that changes when the picture may have changed. Each reader compares it with the
+        number that it saw last, so readers do not affect each other."""
 
     @property
     def text(self) -> str:
@@ -34,11 +34,11 @@ class Display(Protocol):
 
 
 class DirtyLog:
-    """The dirty log of a memory slot, for any number of readers: `version` is another number after
-    the guest has written there.
+    """The dirty log of a memory slot, for any number of readers: `version` changes after the guest
+    has written to the slot.
 
-    Reading the log clears it (KVM_GET_DIRTY_LOG). So this is the only reader of its slot's log, and
-    whoever wants to know of writes asks this object, not the slot. Any thread may ask.
+    Reading the log clears it (KVM_GET_DIRTY_LOG). So only this object may read the log of its slot;
+    all others read `version`. Any thread may do so.
     """
 
     def __init__(self, slot: "_core.MemorySlot") -> None:
@@ -48,8 +48,8 @@ class DirtyLog:
 
     @property
     def version(self) -> int:
-        """Changes only; two readers see the same number."""
+        """A number that changes after writes. All readers see the same number."""
         if self.slot.vm is not None and any(self.slot.dirty()):
-            # Each number is given once: where two threads find writes, neither hides the other's.
+            # Each number is used once: so if two threads find writes, each makes a new version.
             self._version = next(self._numbers)
         return self._version

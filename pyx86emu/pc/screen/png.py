@@ -1,20 +1,20 @@
-"""PNG: write a picture as the bytes of a file. Knows the format, not what is shown."""
+"""PNG: encode a picture as the bytes of a file. Knows the format, not what is shown."""
 
 import struct
 import zlib
 
 from .display import Picture
 
-#: Colours that four bits a dot can name.
+#: How many colours four bits per dot can name.
 COLOURS = 16
 
 _DIGITS = b"0123456789abcdef".ljust(256, b"?")
 
 
 def encode(picture: Picture) -> bytes:
-    """A PNG of four bits a dot.
+    """The bytes of a PNG file with four bits per dot.
 
-    ValueError: no dots, or more than 16 colours.
+    ValueError: the picture has no dots, or more than 16 colours.
 
     >>> encode(Picture([(0, 0, 0), (255, 255, 255)], [b"\\0\\1\\1\\0"]))[:4]
     b'\\x89PNG'
@@ -33,7 +33,7 @@ def encode(picture: Picture) -> bytes:
 
 
 def _line(row: bytes) -> bytes:
-    """A line without filter: its dots as hexadecimal digits are its bytes."""
+    """A line without filter. A byte has two dots, so the dots are written as hexadecimal digits."""
     digits = row.translate(_DIGITS).decode("ascii")
     return b"\0" + bytes.fromhex(digits + "0" * (len(digits) & 1))
 

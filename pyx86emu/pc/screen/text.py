@@ -1,4 +1,4 @@
-"""The text screen: show the guest's characters as text, cells and dots. Reads, changes nothing."""
+"""The text screen: show the guest's characters as text, cells and dots. Changes nothing."""
 
 import os
 import struct
@@ -16,7 +16,7 @@ from .display import DirtyLog, Picture
 if TYPE_CHECKING:
     from ...vm import Vm
 
-#: Code page 437 as a display shows it: the control characters have pictures too.
+#: Code page 437 as a display shows it: control characters also have glyphs.
 CP437 = (
     " ☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼"
     + bytes(range(0x20, 0x7F)).decode("ascii")
@@ -24,7 +24,7 @@ CP437 = (
     + bytes(range(0x80, 0xFF)).decode("cp437")
     + " "
 )
-#: Where the ROM keeps the 8 x 8 font of characters 0-127, and the vector that points to the rest.
+#: The address in ROM of the 8 x 8 font of characters 0-127, and the vector of the font of 128-255.
 FONT = 0xFFA6E
 FONT_HIGH_VECTOR = 0x1F * 4
 BIOS_MODE = 0x449
@@ -34,9 +34,9 @@ class Screen:
     """The text screen of a machine, at any moment: a Display.
 
     Several screens may show one text memory; they share its DirtyLog.
-    Whatever the guest leaves in registers, vectors and memory, there is a picture of bounded size:
-    nothing here raises because of it. Any thread may look; what it sees of a guest that runs may be
-    half old and half new.
+    Whatever the guest writes to registers, vectors and memory, the picture has a bounded size, and
+    no method raises because of it. Any thread may read the screen. While the guest runs, the result
+    may be partly old and partly new.
     """
 
     def __init__(self, vm: "Vm", video: TextVideo, log: DirtyLog) -> None:
@@ -57,28 +57,30 @@ class Screen:
 
     @property
     def rows(self) -> int:
-        """25, or what the guest has programmed, but no more than fit into the text memory."""
+        """The number of rows that the guest has set, 25 at first; at most as many as fit into text
+        memory."""
         return min(self._video.rows, self._memory.size // (2 * self.columns))
 
     @property
     def mode(self) -> int:
-        """The BIOS's video mode, at 40:49."""
+        """The video mode that the BIOS keeps at 40:49."""
         return load(self._vm, BIOS_MODE, 1)[0]
 
     @property
     def version(self) -> int:
-        """A number that changes when what is shown may have changed, but for the cursor. Any
-        number of readers may each keep the one that it saw last."""
+        """A number that changes when the picture, without the cursor, may have changed. Each reader
+        compares it with the number that it saw last."""
         now = (self._log.version, self._video.shown)
         if now != self._seen:
             self._seen, self._version = now, next(self._numbers)
         return self._version
 
     def row(self, y: int) -> bytes:
-        """One row as it is in memory: character, attribute, character ...
+        """One row as it is in memory: bytes of character, attribute, character ...
 
-        `y` may be outside the screen, since a running guest changes how many rows there are: text
-        memory goes on there, round and round. TypeError: no integer.
+        `y` may be outside the screen, since a running guest may change the number of rows. The
+        result is then from the text memory that follows, which wraps. TypeError: `y` is not an
+        integer.
         """
         return self._row(exact(y, "row"), self.columns)
 
@@ -91,14 +93,14 @@ class Screen:
 
     @property
     def cells(self) -> list[list[tuple[int, int]]]:
-        """Rows of (character, attribute)."""
-        columns = self.columns  # once: the guest may run meanwhile
+        """Rows of (character, attribute), as lists."""
+        columns = self.columns  # read once, since the guest may change it
         rows = (self._row(y, columns) for y in range(self.rows))
         return [list(zip(row[::2], row[1::2], strict=True)) for row in rows]
 
     @property
     def text(self) -> str:
-        """Rows joined with line ends, trailing blanks cut, code page 437 as Unicode."""
+        """The rows, joined with line ends, without trailing blanks, code page 437 as Unicode."""
         lines = []
         for y in range(self.rows):
             lines.append("".join(map(CP437.__getitem__, self.row(y)[::2])).rstrip())
@@ -106,12 +108,15 @@ class Screen:
 
     @property
     def cursor(self) -> tuple[int, int] | None:
-        """(column, row), or None while it is hidden or off the screen."""
+        """(column, row); None if the cursor is hidden or outside the screen."""
         row, column = self._video.cursor
         return (column, row) if self._video.cursor_visible and row < self.rows else None
 
     def save(self, path: "str | os.PathLike[str]") -> None:
-        """Write what is shown to a .txt (UTF-8) or .png file."""
+        """Write the screen to a .txt (UTF-8) or .png file.
+
+        MachineError: the name ends in neither. OSError: the file cannot be written.
+        """
         name = os.fsdecode(path)
         if name.endswith(".txt"):
             with open(name, "w", encoding="utf-8") as file:
@@ -125,9 +130,9 @@ class Screen:
 
     @property
     def pixels(self) -> Picture:
-        """8 x 16 dots a character."""
+        """The picture, with 8 x 16 dots per character."""
         glyphs, dots = self._font(), _dots()
-        # Byte 0 of a table is the colour of the ground, byte 1 that of the character.
+        # Byte 0 of a table is the colour of the background, byte 1 that of the character.
         colours = [bytes((each >> 4 & 7, each & 15)).ljust(256) for each in range(256)]
         rows = []
         for row in self.cells:
@@ -141,8 +146,8 @@ class Screen:
         return png.encode(self.pixels)
 
     def _font(self) -> list[bytes]:
-        """256 characters of 8 bytes: the ROM's, with what INT 1Fh points to for the upper half.
-        What points to no memory is blank."""
+        """256 glyphs of 8 bytes: characters 0-127 from the ROM, 128-255 from where INT 1Fh points.
+        A glyph without memory is blank."""
         vm = self._vm
         offset, segment = struct.unpack("<HH", load(vm, FONT_HIGH_VECTOR, 4))
         data = load(vm, FONT, 1024, 0) + load(vm, segment * 16 + offset, 1024, 0)
@@ -151,5 +156,5 @@ class Screen:
 
 @cache
 def _dots() -> list[bytes]:
-    """The eight dots of each byte of a font: 1 where a bit is set."""
+    """The eight dots of each byte of a font: 1 for a set bit, 0 for a clear one."""
     return [bytes(byte >> 7 - x & 1 for x in range(8)) for byte in range(256)]

@@ -1,6 +1,6 @@
 """The floppy controller: a 765 (82077AA) moves sectors between disks and memory.
 
-Registers and phases are in `chip`, what the commands do in `commands`, heads and disks in `drive`.
+`chip` has the registers and phases, `commands` the commands, `drive` the heads and disks.
 """
 
 from .commands import FloppyController

@@ -1,4 +1,4 @@
-"""The 82077AA from outside: registers, phases, interrupt. Does not know what commands do.
+"""The 82077AA's interface: registers, phases, interrupt. Does not know what commands do.
 
 | offset | on a PC | access | meaning                                               |
 | ------ | ------- | ------ | ----------------------------------------------------- |
@@ -52,12 +52,12 @@ CONFIG_THRESHOLD = 0x0F
 IDLE, COMMAND, EXECUTION, RESULT = range(4)
 TO_GUEST, FROM_GUEST = range(2)
 
-#: A command selects the drive with two bits.
+#: How many drives a command can select, with two bits.
 MOST_DRIVES = 4
 
 
 class FloppyChip(PioDevice):
-    """Ports, phases and drives; a subclass brings the commands."""
+    """Ports, phases and drives; a subclass adds the commands."""
 
     name = "floppy"
     length = 8
@@ -66,7 +66,7 @@ class FloppyChip(PioDevice):
 
     def __init__(self, drives: int) -> None:
         self.drives = [Drive() for _ in range(whole(drives, "drives", 1, MOST_DRIVES))]
-        #: Guest nanoseconds from command to interrupt.
+        #: Guest nanoseconds from the last byte of a command to its interrupt.
         self.delay = 50_000
         self._timer: Timer | None = None
         self._reset_timer: Timer | None = None
@@ -87,9 +87,10 @@ class FloppyChip(PioDevice):
         self._software_reset()
 
     def insert(self, unit: int, disk: FloppyDisk) -> None:
-        """Put a disk into drive `unit`; the change line tells the guest.
+        """Put a disk into drive `unit`. The change line shows it to the guest.
 
-        ValueError: there is no such drive. TypeError: no disk, or `unit` is no integer.
+        ValueError: there is no such drive. TypeError: `disk` is not a disk, or `unit` is
+        not an integer.
         """
         for part in USED:
             if not hasattr(disk, part):
@@ -101,7 +102,10 @@ class FloppyChip(PioDevice):
         drive.changed = True
 
     def eject(self, unit: int) -> FloppyDisk | None:
-        """Take the disk out of drive `unit`; returns it. ValueError: there is no such drive."""
+        """Take the disk out of drive `unit`. Returns the disk, or None if the drive was empty.
+
+        ValueError: there is no such drive. TypeError: `unit` is not an integer.
+        """
         drive = self._unit(unit)
         disk, drive.disk = drive.disk, None
         drive.changed = True
@@ -133,7 +137,7 @@ class FloppyChip(PioDevice):
         self.seeking = 0  # MSR bits 0-3: from SEEK to SENSE INTERRUPT
         self.seek_targets: dict[int, tuple[int, int, int]] = {}  # unit: cylinder, PCN, ST0
         self.seek_ends: list[int] = []  # ST0 of ended seeks, in order
-        self.reset_senses = 0  # drives whose ready change after a reset was not yet sensed
+        self.reset_senses = 0  # drives that became ready after a reset and are not yet sensed
         self.direction = TO_GUEST
         self.data = bytearray()
         self.data_at = 0
@@ -145,7 +149,7 @@ class FloppyChip(PioDevice):
         self._interrupt(False)
 
     def _leave_reset(self) -> None:
-        """In polling mode, which is the default, all four drives seem to become ready."""
+        """In polling mode, the default, all four drives appear to become ready after a reset."""
         self.reset_senses = 4
         self._reset_timer = self.clock.call_after(self.delay, self._reset_done, "floppy.reset")
 
@@ -263,7 +267,7 @@ class FloppyChip(PioDevice):
 
     @abstractmethod
     def parameters_of(self, command: int) -> int | None:
-        """How many parameter bytes a command has; None if it is invalid."""
+        """The number of parameter bytes of a command; None if the command is invalid."""
 
     @abstractmethod
     def execute(self) -> None:
@@ -279,7 +283,7 @@ class FloppyChip(PioDevice):
         self.phase = RESULT
 
     def _done(self) -> None:
-        """The command has no result phase."""
+        """End a command that has no result phase."""
         self.phase = IDLE
         self._tell_seeks()
 
@@ -291,7 +295,7 @@ class FloppyChip(PioDevice):
         return self.drives[unit] if unit < len(self.drives) else None
 
     def _tell_seeks(self) -> None:
-        """A seek that ended while a command was busy, or with another one, interrupts now."""
+        """Interrupt now for a seek that ended during a command, or together with another seek."""
         if self.seek_ends and not self.reset_senses:
             self._interrupt(True)
 
@@ -305,7 +309,7 @@ class FloppyChip(PioDevice):
         self._interrupt(True)
 
     def _byte_moved(self) -> None:
-        """Each byte, or with the FIFO on each burst, has its interrupt."""
+        """Interrupt for each byte, or with the FIFO enabled for each burst."""
         self.data_at += 1
         self._interrupt(False)
         if self.data_at == len(self.data):

@@ -1,7 +1,7 @@
 """The commands of the 82077AA: move sectors between drives and memory. Know no ports.
 
-Motors and data rates are accepted and never missed: every disk reads at once and at any rate.
-Deleted data marks are not kept.
+Motors and data rates are accepted but have no effect: a disk can be read at once, at any rate.
+Deleted data marks are not stored.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ REVOLUTION = 200_000_000
 
 
 class Dma(Protocol):
-    """The DMA controller's side of a transfer."""
+    """What the controller needs of a DMA controller. See `dma.Dma8237`."""
 
     def transfer_to_memory(self, channel: int, data: bytes, /) -> tuple[int, bool]: ...
 
@@ -48,10 +48,10 @@ class Dma(Protocol):
 
 
 class FloppyController(FloppyChip):
-    """An 82077AA in AT mode with `drives` drives, 1 to 4, empty at first.
+    """An 82077AA in AT mode with `drives` drives, 1 to 4, all empty at first.
 
-    Everything a command moves is moved `delay` guest nanoseconds after its last byte, then the
-    interrupt comes. `drives[0].disk` is the disk in drive A.
+    A command moves its data `delay` guest nanoseconds after its last byte, then interrupts.
+    `drives[0].disk` is the disk in drive A.
 
     >>> fdc = FloppyController(dma=None)
     >>> fdc.pio_read(4, 1)                  # MSR: in reset until the guest sets DOR bit 2
@@ -65,11 +65,11 @@ class FloppyController(FloppyChip):
     def reset(self) -> None:
         super().reset()
         self.kind = READ
-        self.unit = self.head = 0  # what the running command works on
-        self.ids = [0, 0, 0, 0]  # C H R N that it looks for
+        self.unit = self.head = 0  # drive and head of the running command
+        self.ids = [0, 0, 0, 0]  # C H R N of the sector that it looks for
         self.eot = 0
-        self.physical = 0  # READ TRACK: the sector under the head, whatever its number
-        self.sectors_left = 0  # VERIFY: as counted by its last parameter
+        self.physical = 0  # READ TRACK: the position of the sector under the head, not its ID
+        self.sectors_left = 0  # VERIFY: from its last parameter
         self.st1 = self.st2 = 0
 
     def parameters_of(self, command: int) -> int | None:
@@ -110,7 +110,7 @@ class FloppyController(FloppyChip):
 
     def _sense_interrupt(self) -> None:
         if self.reset_senses:
-            # Also before the interrupt came: some guests do not wait for it.
+            # Valid also before the interrupt: some guests do not wait for it.
             if self._reset_timer is not None:
                 self._reset_timer.cancel()
             unit = 4 - self.reset_senses
@@ -131,7 +131,7 @@ class FloppyController(FloppyChip):
         st0 = ST0_SEEK_END | unit
         target = 0
         if drive is None:
-            st0 |= ST0_ABNORMAL | ST0_EQUIPMENT  # no track 0 after all the steps
+            st0 |= ST0_ABNORMAL | ST0_EQUIPMENT  # the steps did not reach track 0
         elif drive.cylinder > RECALIBRATE_STEPS:
             target = drive.cylinder - RECALIBRATE_STEPS
             st0 |= ST0_ABNORMAL | ST0_EQUIPMENT
@@ -153,7 +153,7 @@ class FloppyController(FloppyChip):
         self._start_seek(unit, max(target, 0), self.pcn[unit] + steps & 0xFF, st0)
 
     def _start_seek(self, unit: int, cylinder: int, pcn: int, st0: int) -> None:
-        """Heads move while the controller takes other commands."""
+        """Start a seek. The controller takes other commands while the heads move."""
         if unit in self._seek_timers:
             self._seek_timers[unit].cancel()
         self.seek_ends = [old for old in self.seek_ends if old & 3 != unit]
@@ -236,7 +236,7 @@ class FloppyController(FloppyChip):
         self._continue(drive)
 
     def _continue(self, drive: Drive) -> None:
-        """Sector after sector, until the command ends or the guest has to move bytes."""
+        """Move sector after sector until the command ends or the guest must move bytes."""
         while self._find_sector(drive):
             skipped = self.kind == READ_DELETED and self.command & SK
             if self.kind == VERIFY or skipped:
@@ -256,7 +256,7 @@ class FloppyController(FloppyChip):
                 return
 
     def _find_sector(self, drive: Drive) -> bool:
-        """Look for the sector that the IDs name; where it is not, the command fails."""
+        """Look for the sector that the IDs name. If it is not found, the command fails: False."""
         if self.kind == WRITE and drive.protected:
             self._fail(ST1_NOT_WRITABLE)
             return False
@@ -267,7 +267,7 @@ class FloppyController(FloppyChip):
             return False
         matches = h == self.head and n == SIZE_CODE and 1 <= r <= formatted
         if self.kind == READ_TRACK:
-            # It reads what comes, from the index hole on, and only notes a wrong ID.
+            # It reads all sectors from the index hole on, and only records a wrong ID.
             if c != drive.cylinder or not matches or r != self.physical:
                 self.st1 |= ST1_NO_DATA
             if self.physical > formatted:
@@ -281,7 +281,7 @@ class FloppyController(FloppyChip):
             self._fail(ST1_NO_DATA)
             return False
         if self.kind == READ_DELETED:
-            self.st2 |= ST2_DELETED  # found with the other mark
+            self.st2 |= ST2_DELETED  # the sector has the other data mark
         return True
 
     def _read_sector(self, drive: Drive) -> bytes:
@@ -294,12 +294,12 @@ class FloppyController(FloppyChip):
             return self.dma.transfer_to_memory(2, self._read_sector(drive))
         data, tc = self.dma.transfer_from_memory(2, SECTOR)
         if len(data) == SECTOR or tc:
-            # Terminal count within a sector: the rest of its field is zeros.
+            # Terminal count within a sector: the rest of the sector is written as zeros.
             drive.write(self.head, self.ids[2], data.ljust(SECTOR, b"\0"))
         return len(data), tc
 
     def _sector_done(self, tc: bool) -> bool:
-        """Count the sector; True if it was the command's last."""
+        """Count the sector. True if it was the last one of the command."""
         last = self.ids[2] == self.eot
         if self.kind == READ_TRACK:
             last = self.physical == self.eot
@@ -324,15 +324,15 @@ class FloppyController(FloppyChip):
             self._fail(ST1_END)
             return True
         if other_side:
-            # The result still names the head of the last sector when the command ends here.
+            # If the command ends here, its result names the head of the last sector.
             self.head = 1
         return False
 
     def _ready_drive(self) -> Drive | None:
-        """The drive, if there is a disk to work with; otherwise the command fails."""
+        """The drive. If it is absent or has no disk, the command fails: None."""
         drive = self._drive(self.unit)
         if drive is None or drive.disk is None:
-            # The chip would wait for an index hole without end. It is told "not ready" instead.
+            # The chip would wait for an index hole forever. This one reports "not ready" instead.
             self._finish(ST0_ABNORMAL | ST0_NOT_READY)
             return None
         return drive
@@ -364,7 +364,7 @@ class FloppyController(FloppyChip):
         if sectors == 0:
             self._fail(ST1_NO_MARK)
             return
-        # The disk turns in guest time: the ID is the one that comes next under the head.
+        # The disk turns in guest time. The result is the ID that next passes the head.
         passed = self.clock.now() % REVOLUTION * sectors // REVOLUTION
         self.ids = [drive.cylinder, self.head, passed + 1, SIZE_CODE]
         self._finish(0)
@@ -394,7 +394,7 @@ class FloppyController(FloppyChip):
                 self._write_track(drive, ids)
 
     def _write_track(self, drive: Drive, ids: bytes) -> None:
-        """Fill the sectors that the IDs name; an image has no place for any others."""
+        """Fill the sectors that the IDs name. IDs that the image cannot hold are ignored."""
         filler = bytes((self.parameters[4],)) * SECTOR
         formatted = drive.sectors_on_track(self.head)
         for i in range(0, len(ids) - 3, 4):
@@ -406,7 +406,7 @@ class FloppyController(FloppyChip):
 
 
 def _every_form() -> dict[int, tuple[int, Callable[[FloppyController], None]]]:
-    """First byte -> number of parameters and method, with each option bit off and on."""
+    """First byte -> number of parameters and method, for all combinations of option bits."""
     fdc = FloppyController
     rows: tuple[tuple[int, int, int, Callable[[FloppyController], None]], ...] = (
         # code, options, parameters

@@ -1,4 +1,4 @@
-"""A floppy drive: moves its heads, knows its disk and whether that was changed."""
+"""A floppy drive: move the heads, hold the disk, remember that it was changed."""
 
 from typing import Protocol
 
@@ -11,18 +11,18 @@ LAST_SECTOR = 255  # R of a sector ID is one byte
 
 
 class FloppyDisk(Sectors, Protocol):
-    """A disk in a drive: sectors that have cylinders and heads."""
+    """A disk in a drive: sectors, and their arrangement in cylinders and heads."""
 
     @property
     def geometry(self) -> Geometry: ...
 
 
-#: What a drive uses of it.
+#: The attributes of a disk that a drive uses.
 USED = ("geometry", "readonly", "read", "write")
 
 
 class Drive:
-    """The mechanics: where the heads are, which disk is in, whether it was changed."""
+    """The mechanics: the cylinder of the heads, the disk, and the change line."""
 
     def __init__(self) -> None:
         self.disk: FloppyDisk | None = None
@@ -31,7 +31,7 @@ class Drive:
 
     @property
     def protected(self) -> bool:
-        """True for a disk that the guest cannot write to."""
+        """True if the guest cannot write to the disk."""
         return self.disk is not None and bool(self.disk.readonly)
 
     def step_to(self, cylinder: int) -> None:
@@ -42,7 +42,7 @@ class Drive:
         self.cylinder = cylinder
 
     def sectors_on_track(self, head: int) -> int:
-        """How many sectors are formatted under `head`; 0 where there are none."""
+        """How many formatted sectors the track under `head` has; 0 if none."""
         if self.disk is None:
             return 0
         cylinders, heads, sectors = self.disk.geometry

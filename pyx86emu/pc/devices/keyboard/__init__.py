@@ -1,6 +1,6 @@
-"""The keyboard: an 8042 hands the scan codes of an AT keyboard to the guest.
+"""The keyboard: an 8042 gives the scan codes of an AT keyboard to the guest.
 
-The chip is in `chip`, the keyboard with the host's side of it in `keyboard`, key names in `keys`.
+`chip` has the 8042, `keyboard` the keyboard and the methods of the host, `keys` the key names.
 """
 
 from .chip import COMMAND, DATA, STATUS

@@ -1,4 +1,4 @@
-"""The 8042: take commands at its ports, hand bytes to the guest. Does not know keys.
+"""The 8042: take commands at its ports, give bytes to the guest. Does not know keys.
 
 | offset | access | on a PC | meaning                                                 |
 | ------ | ------ | ------- | ------------------------------------------------------- |
@@ -22,7 +22,7 @@ DATA = 0
 COMMAND = STATUS = 4
 
 STATUS_OBF = 0x01
-STATUS_IBF = 0x02  # never seen: the 8042 takes every byte at once
+STATUS_IBF = 0x02  # never set: the 8042 takes every byte at once
 STATUS_SYSTEM = 0x04
 STATUS_COMMAND = 0x08
 STATUS_UNLOCKED = 0x10
@@ -44,12 +44,12 @@ OUTPUT_ONES = 0xCC
 RESEND = 0xFE
 
 MS = 1_000_000
-#: Of the 8042's own answers, and of the keyboard's, so many wait.
+#: How many answers of the 8042, and how many bytes of the keyboard, can wait.
 BUFFER_SIZE = 16
 
 
 class Chip8042(PioDevice):
-    """Ports and commands; a subclass brings the keyboard at the other end of the cable."""
+    """Ports and commands; a subclass adds the keyboard at the other end of the cable."""
 
     length = 5
     max_size = 1
@@ -60,7 +60,7 @@ class Chip8042(PioDevice):
     ) -> None:
         self.a20_line = a20
         self.reset_line = reset
-        #: Guest nanoseconds that the keyboard's cable is idle after the guest read a byte.
+        #: Guest nanoseconds from a read of port 60h to the next byte from the keyboard.
         self.byte_gap = 1 * MS
         self._byte_timer: Timer | None = None
         self.level = False
@@ -69,8 +69,8 @@ class Chip8042(PioDevice):
         if self._byte_timer is not None:
             self._byte_timer.cancel()
             self._byte_timer = None
-        # Translation and IRQ 1 are on before any firmware ran, so that a guest that knows only an
-        # XT's keyboard gets its keys.
+        # Translation and IRQ 1 are on before any firmware has run: so a guest that knows only the
+        # keyboard of an XT gets its keys.
         self.ram = bytearray(32)
         self.ram[0] = MODE_IRQ1 | MODE_TRANSLATE
         self.status = STATUS_UNLOCKED
@@ -86,16 +86,16 @@ class Chip8042(PioDevice):
 
     @abstractmethod
     def _receive(self, value: int) -> None:
-        """A byte for the keyboard has come over the cable."""
+        """Give the keyboard a byte that came over the cable."""
 
     @abstractmethod
     def _send_byte(self) -> int | None:
-        """The next byte of the keyboard; None: it has none."""
+        """The next byte of the keyboard; None if it has none."""
 
     @property
     @abstractmethod
     def _has_more(self) -> bool:
-        """Whether the keyboard has bytes, or keys that wait."""
+        """True if the keyboard has bytes, or keys are waiting."""
 
     @abstractmethod
     def _enabled(self) -> None:
@@ -103,7 +103,7 @@ class Chip8042(PioDevice):
 
     @abstractmethod
     def _idle(self) -> None:
-        """The output buffer is free and the keyboard has sent all that it had."""
+        """The output buffer is free and the keyboard has sent all of its bytes."""
 
     # -- the guest -------------------------------------------------------------------
 
@@ -117,8 +117,8 @@ class Chip8042(PioDevice):
             if self.replies:
                 self._fill(*self.replies.popleft())
             elif self._has_more:
-                # One interrupt a byte: the handler reads port 60h more than once and ends
-                # before the next byte comes over the cable.
+                # One interrupt per byte: a handler may read port 60h more than once, and must
+                # end before the next byte comes over the cable.
                 self._byte_timer = self.clock.call_after(
                     self.byte_gap, self._next_byte, "keyboard.byte"
                 )
@@ -135,7 +135,7 @@ class Chip8042(PioDevice):
                 command, self.operand_for = self.operand_for, 0
                 self._operand(command, value)
             else:
-                # Sending needs the clock line, so the 8042 enables the keyboard by itself.
+                # Sending needs the clock line, so the 8042 enables the keyboard too.
                 self._set_mode(self.ram[0] & ~MODE_DISABLED)
                 self._receive(value)
                 self._next_byte()
@@ -156,7 +156,7 @@ class Chip8042(PioDevice):
         elif command == 0xA8:
             self._set_mode(self.ram[0] & ~MODE_AUX_DISABLED)
         elif command == 0xA9:
-            self._reply(0x00)  # the port is sound, there is just nothing in it
+            self._reply(0x00)  # the port works, but nothing is connected
         elif command == 0xAA:
             self.ram[0] |= MODE_SYSTEM
             self._reply(0x55)
@@ -174,7 +174,7 @@ class Chip8042(PioDevice):
             self.a20 = command == 0xDF
             self._drive_a20()
         elif command == 0xE0:
-            # Test inputs: clock and data idle high; a disabled keyboard has its clock held low.
+            # Test inputs: idle clock and data are high. A disabled keyboard has its clock low.
             self._reply(0x02 if self.ram[0] & MODE_DISABLED else 0x03)
         elif command >= 0xF0 and not command & OUTPUT_RUNNING:
             self._pulse_reset()
@@ -194,7 +194,7 @@ class Chip8042(PioDevice):
         elif command == 0xD3:
             self._reply(value, STATUS_AUX)
         else:
-            # D4 for a mouse: nobody answers on the auxiliary cable.
+            # D4 is for a mouse: nothing answers on the auxiliary cable.
             self._reply(RESEND, STATUS_AUX | STATUS_TIMEOUT)
 
     @property

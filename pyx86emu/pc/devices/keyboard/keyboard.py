@@ -1,6 +1,6 @@
 """The AT keyboard: turn what the host types into scan codes. Does not know the 8042's commands.
 
-It waits for the guest: a key moves when the guest has read all bytes of the one before.
+It waits for the guest: a key moves when the guest has read all bytes of the previous key.
 """
 
 from collections import deque
@@ -15,17 +15,19 @@ ACK = 0xFA
 BAT_OK = 0xAA
 ECHO = 0xEE
 
-#: How many keys move at one time with `key_gap = 0`: more than the buffer takes.
+#: How many keys move at one time with `key_gap = 0`: more than fit into the buffer.
 BURST = 64
 
 
 class Keyboard8042(Chip8042):
     """An 8042 with a 101/102-key AT keyboard.
 
-    The host types with `type()`, `press()` and `key()`. What it types waits in a queue without
-    bound; the next key moves when the guest has read all of the one before and `key_gap`
-    nanoseconds of guest time are over. With `key_gap = 0` keys come as fast as the host gives
-    them, and the keyboard's own 16 bytes may overrun.
+    The host types with `type()`, `press()` and `key()`. The keys wait in an unbounded queue. The
+    next key moves when the guest has read all bytes of the previous one and `key_gap` nanoseconds
+    of guest time have passed. With `key_gap = 0` keys come as fast as the host types, and the
+    keyboard's own buffer of 16 bytes may overrun.
+
+    The thread that runs the guest types; any other thread only while the guest does not run.
 
     >>> from pyx86emu.clock import Clock
     >>> class Stopwatch:
@@ -46,9 +48,9 @@ class Keyboard8042(Chip8042):
         reset: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(a20, reset)
-        #: Guest nanoseconds between two movements of keys.
+        #: Guest nanoseconds between two key movements.
         self.key_gap = 20 * MS
-        #: Whether a key held down with `key()` repeats.
+        #: True: a key that is held down with `key()` repeats.
         self.typematic = True
         self.queue: deque[Event] = deque()
         self._key_timer: Timer | None = None
@@ -77,11 +79,17 @@ class Keyboard8042(Chip8042):
     # -- the host types ------------------------------------------------------------
 
     def key(self, name: str, down: bool) -> None:
-        """Move one key, after those that wait; held down it repeats, as on a real keyboard."""
+        """Press or release one key, after the waiting ones. A key that is held down repeats.
+
+        ValueError: no key has this name.
+        """
         self._enqueue([(key_name(name), truth(down, "down"), self.typematic)])
 
     def press(self, name: str) -> None:
-        """Press and release a key or a chord: `a`, `f1`, `ctrl+c`, `ctrl+alt+delete`."""
+        """Press and release a key or a chord: `a`, `f1`, `ctrl+c`, `ctrl+alt+delete`.
+
+        ValueError: no key has such a name.
+        """
         self._enqueue(chord(name))
 
     def type(self, text: str) -> None:
@@ -97,7 +105,7 @@ class Keyboard8042(Chip8042):
 
     @property
     def typing(self) -> bool:
-        """True while keys wait or the guest has not read all bytes."""
+        """True while keys wait, or bytes that the guest has not read."""
         return bool(self.queue or self.buffer or self.answers or self.status & STATUS_OBF)
 
     def _enqueue(self, events: list[Event]) -> None:
@@ -105,7 +113,7 @@ class Keyboard8042(Chip8042):
         self._pump()
 
     def _pump(self) -> None:
-        """Move the next key if the guest has digested the one before."""
+        """Move the next key if the guest has read all of the previous one."""
         for _ in range(BURST):
             if not self.queue or not self._may_type():
                 return
@@ -120,11 +128,11 @@ class Keyboard8042(Chip8042):
 
     def _may_type(self) -> bool:
         if not self.scanning or self.ram[0] & MODE_DISABLED:
-            return False  # whoever turns it on again pumps
+            return False  # turning it on again calls _pump
         if self.key_gap == 0:
             return True
         if self.buffer or self.answers or self.status & STATUS_OBF:
-            return False  # the read of port 60h pumps
+            return False  # the read of port 60h calls _pump
         rest = self.rest_until - self.clock.now()
         if rest > 0:
             if not self._key_waits:
@@ -133,8 +141,8 @@ class Keyboard8042(Chip8042):
         return True
 
     def _rest(self) -> None:
-        # Also after a reset and after being enabled: firmware that starts the keyboard throws
-        # away what it finds there, and the first key of a script must not be it.
+        # Also after a reset and after the keyboard is enabled: firmware that starts the keyboard
+        # discards the bytes that it finds, which must not include the first key of a script.
         self.rest_until = self.clock.now() + self.key_gap
 
     # -- the cable ------------------------------------------------------------------------
@@ -166,7 +174,7 @@ class Keyboard8042(Chip8042):
 
     def _keyboard_defaults(self) -> None:
         self.scan_set = 2
-        self.repeat_rate = 0x2B  # 10.9 a second after half a second
+        self.repeat_rate = 0x2B  # 10.9 per second, after half a second
         self.set3_types: dict[int, str] = {}
         self.set3_default = ""
         self._stop_repeat()
@@ -176,7 +184,7 @@ class Keyboard8042(Chip8042):
         if command and value < 0x80:
             self._keyboard_operand(command, value)
             return
-        # A byte from 80h on is a new command, also where an operand was expected.
+        # A byte of 80h or more is a new command, also if an operand was expected.
         if command in (0xFB, 0xFC, 0xFD):
             command = 0
         if value == ECHO:
@@ -251,7 +259,8 @@ class Keyboard8042(Chip8042):
             self._start_repeat(self._repeat_delay())
 
     def _send(self, codes: bytes) -> None:
-        """Store a key's bytes whole, or one overrun code in the place after the last."""
+        """Store all bytes of a key. If they do not fit, store one overrun code in the place after
+        the last one."""
         if not codes:
             return
         if len(self.buffer) + len(codes) <= BUFFER_SIZE:
@@ -263,7 +272,7 @@ class Keyboard8042(Chip8042):
         self._next_byte()
 
     def _codes(self, name: str, down: bool) -> bytes:
-        """What a key sends in the current set."""
+        """The bytes that a key sends in the current scan code set."""
         code, code3 = KEYS[name]
         if self.scan_set == 3:
             if down:
@@ -271,7 +280,7 @@ class Keyboard8042(Chip8042):
             return bytes((0xF0, code3)) if self._set3_type(name) in ("break", "both") else b""
         if name == "pause":
             if not down:
-                return b""  # it sends both with the press
+                return b""  # Pause sends both codes with the press
             ctrl = "ctrl" in self.held or "rctrl" in self.held
             set2 = bytes.fromhex("e07ee0f07e" if ctrl else "e11477e1f014f077")
         elif name == "print":
@@ -300,14 +309,14 @@ class Keyboard8042(Chip8042):
         return (8 + (self.repeat_rate & 7)) * (1 << (self.repeat_rate >> 3 & 3)) * 4_170_000
 
     def _repeat(self) -> None:
-        """The key moved last is still down: it sends its make code again."""
+        """Send the make code of the last key again, since it is still down."""
         if not self.held or not self.scanning:
             return
         name = self.held[-1]
         self._start_repeat(self._repeat_period())
         self._send(self._codes(name, True))
         if len(self.buffer) >= BUFFER_SIZE:
-            # Repeat no more until the guest reads: no timer runs for a guest that never does.
+            # Stop until the guest reads: so no timer runs for a guest that never reads.
             self._stop_repeat()
             self._repeat_waits = True
 

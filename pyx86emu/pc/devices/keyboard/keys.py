@@ -1,6 +1,6 @@
-"""The keys of a US keyboard: names, scan codes of the three sets, and which keys type a text."""
+"""The keys of a US keyboard: give names, the scan codes of three sets, the keys of a text."""
 
-# Scan code set 2 to set 1, as the 8042's ROM has it; codes from 80h on pass but for 83h and 84h.
+# Scan code set 2 to set 1, from the 8042's ROM. Of the codes from 80h on only 83h and 84h change.
 TRANSLATION = bytes.fromhex(
     "ff 43 41 3f 3d 3b 3c 58 64 44 42 40 3e 0f 29 59"
     "65 38 2a 70 1d 10 02 5a 66 71 2c 1f 1e 11 03 5b"
@@ -75,7 +75,7 @@ KEYS: dict[str, tuple[int, int]] = {
     "102nd": (0x61, 0x13),
     "\\": (0x5D, 0x5C),
 }
-# The typewriter keys have the same code in both sets.
+# The typewriter keys have the same code in sets 2 and 3.
 _PLAIN = zip(
     "`1234567890-=qwertyuiop[]asdfghjkl;'zxcvbnm,./",
     bytes.fromhex(
@@ -115,7 +115,7 @@ _SHIFTED = dict(
 )
 _SHIFTED.update((letter.upper(), letter) for letter in "abcdefghijklmnopqrstuvwxyz")
 
-# The control characters beyond ctrl+z, on the keys that a PC has them on.
+# The control characters after ctrl+z, with the keys that type them on a PC.
 _CONTROL = {
     "\0": "ctrl+2",
     "\x1c": "ctrl+\\",
@@ -124,10 +124,10 @@ _CONTROL = {
     "\x1f": "ctrl+-",
 }
 
-# What a key sends in set 3 until the guest says otherwise: the modifiers break, most keys repeat.
+# What keys send in set 3 by default: modifiers send a break code, most other keys repeat.
 SET3_BREAKS = {"shift", "rshift", "ctrl", "alt", "capslock"}
 
-#: key name, down, whether it repeats while it is down
+#: Key name; True for down; True if it repeats while it is down.
 Event = tuple[str, bool, bool]
 
 
@@ -157,12 +157,15 @@ def key_name(name: str) -> str:
 
 
 def chord(name: str) -> list[Event]:
-    """`ctrl+alt+delete`: down in this order, up in the other."""
+    """The events of a chord such as `ctrl+alt+delete`: down in this order, up in reverse order.
+
+    ValueError: no key has such a name.
+    """
     parts = _split(name)
     keys: list[str] = []
     for part in parts:
         if len(parts) > 1 and part.isalpha():
-            part = part.lower()  # "Ctrl+C" asks for no shift
+            part = part.lower()  # "Ctrl+C" does not mean shift
         if part in _SHIFTED:
             keys.append("shift")
             part = _SHIFTED[part]
@@ -171,7 +174,7 @@ def chord(name: str) -> list[Event]:
 
 
 def typed_by(char: str) -> str | None:
-    """The chord that types a character, as a name; None: no key of a US keyboard does.
+    """The name of the chord that types a character; None if no key of a US keyboard does.
 
     >>> typed_by("a"), typed_by("A"), typed_by("+"), typed_by(" "), typed_by(chr(3))
     ('a', 'shift+a', 'shift+=', 'space', 'ctrl+c')
@@ -210,7 +213,7 @@ def keystrokes(text: str) -> list[Event]:
             events += chord(text[i:end])
             i = end + 1
         elif char == "\r" and text.startswith("\n", i):
-            continue  # a line end is one key, whoever wrote the text
+            continue  # CR LF is one line end, so one key
         elif name := typed_by(char):
             events += chord(name)
         else:

@@ -1,0 +1,117 @@
+# RangeTable: the ranges of one bus, for Python and for the vCPUs. Finds who owns an access, and serves exits with it.
+
+@cython.final
+cdef class RangeTable:
+    """The ranges of one bus: the tuple `items`, sorted by address, without overlaps. `Vm.ranges()` gives the table of a
+    Vm, in which its vCPUs look too; `RangeTable()` makes one for a back end whose every access exits.
+
+    There is no lock. `items` is replaced as a whole, so whoever has it has all of one moment. Any thread may call
+    everything here, finalizers and signal handlers too.
+    """
+
+    cdef readonly tuple items
+    cdef VmTables vm                             # its vCPUs look in `items` without the GIL; None: there are none
+    cdef int bus
+
+    def __cinit__(self):
+        self.items = ()
+
+    def __reduce_ex__(self, protocol):
+        raise not_copied(self, "the methods of devices")
+
+    def replace(self, tuple old not None, tuple new not None):
+        """`new` instead of `old`. When this returns, no vCPU calls a range that is gone; a call that another thread is
+        in may still go on. False: the table is no longer `old`, since another thread or a finalizer has changed it; try
+        again. ValueError: not sorted, an overlap, or another range of the core's own; OSError EBADF: the Vm is closed,
+        and `new` is the longer one."""
+        cdef uint64_t end = 0
+        cdef Range r
+        cdef int status
+        for each in new:
+            if type(each) is not Range:
+                raise TypeError(f"a table has ranges, not {type(each).__name__}")
+            r = <Range>each
+            if r.start < end:
+                raise ValueError("ranges are sorted and do not overlap")
+            if r.kind == RANGE_CHIP and range_at(<PyObject*>old, r.start, 1) != <PyObject*>r:
+                raise ValueError("what the core answers stays in its own table")
+            end = r.end
+        status = self.put(old, new)
+        if status == CLOSED:
+            raise os_error(errno.EBADF, "this Vm is closed")
+        return status == CHANGED
+
+    cdef int put(self, tuple old, tuple new) noexcept:
+        """CHANGED, TAKEN: the table is not `old`, or CLOSED. Nothing is released here, for the caller has `old`."""
+        cdef int status
+        cdef bint longer = len(new) > len(old)
+        if self.vm is None:
+            if self.items is not old:
+                return TAKEN
+            self.items = new
+            return CHANGED
+        self.vm.stop()
+        if self.items is not old:
+            status = TAKEN
+        elif self.vm.closed and longer:
+            status = CLOSED
+        else:
+            self.put_in_core(new)
+            status = CHANGED
+        self.vm.resume(False)
+        return status
+
+    cdef void put_in_core(self, tuple new) noexcept:
+        """Between Vm.stop() and Vm.resume(). The caller has the tuple that was here."""
+        self.items = new
+        self.vm.vm.ranges[self.bus] = <PyObject*>new
+
+    def find(self, addr, size):
+        """The open Range of the whole access, or None."""
+        cdef PyObject* r = self.owner(natural(addr, "addr"), whole(size, "size", 1, 8))
+        return None if r == NULL else <Range>r
+
+    cdef PyObject* owner(self, uint64_t addr, int size) noexcept:
+        cdef PyObject* r = range_at(<PyObject*>self.items, addr, size)
+        return NULL if r == NULL or kind_of(r) == RANGE_CLAIMED else r
+
+    def dispatch(self, exit):
+        """Serve an IO or MMIO exit from the attached devices; False if none owns the access.
+
+        while (exit := vcpu.run()).reason is ExitReason.IO:
+            vm.pio.dispatch(exit)
+
+        TypeError: it is no Exit.
+        """
+        if type(exit) is not Exit:
+            raise TypeError(f"dispatch() serves an Exit, not {type(exit).__name__}")
+        return self.serve(exit)
+
+    cdef bint serve(self, Exit exit) except -1:
+        cdef PyObject* found
+        cdef Range r
+        if exit.reason is not IO_REASON and exit.reason is not MMIO_REASON:
+            return False
+        found = self.owner(exit.addr, exit.size)
+        if found == NULL:
+            return False
+        r = <Range>found                         # it may be detached by what it does
+        if exit.write:
+            r.call_write(exit.addr, exit.size, exit.value)
+        else:
+            exit.reply_one(r.call_read(exit.addr, exit.size))
+        return True
+
+
+cdef RangeTable table_of(VmTables vm, int bus):
+    """The table of a bus of a Vm, empty."""
+    cdef RangeTable table = RangeTable.__new__(RangeTable)
+    table.vm, table.bus = vm, bus
+    return table
+
+
+cdef Range chip_range(object read, object write, Chip* chip, Span* span, int row):
+    """Ports of a chip. The host calls read(port, size) and write(port, size, value)."""
+    cdef Range r = Range.__new__(Range, span.base, span.base + span.length, 0, 8, read, write, chip.name.decode())
+    r.kind, r.row = RANGE_CHIP, row
+    return r
