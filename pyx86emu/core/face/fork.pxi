@@ -1,13 +1,13 @@
-# fork(): in a child, each Vm forgets what belongs to the parent: its threads, and what these held or had to do.
+# fork(): reset each Vm in the child, which has neither the parent's threads nor their locks and pending work.
 
 def _after_fork():
     cdef VmTables vm
     for each in live_vms:
         vm = each
         fork_vm(vm.vm, PyThread_get_thread_ident())
-        iotable_reclaim(vm.vm.iotable)           # no other thread is here to look at it
+        iotable_reclaim(vm.vm.iotable)           # the child has no other thread that could use it
         vm.closing = False
-        if vm._irqfds is not None:               # their thread watches for the parent
+        if vm._irqfds is not None:               # their thread exists only in the parent
             vm._irqfds.forked()
             vm._irqfds = None
 

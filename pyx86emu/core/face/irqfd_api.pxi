@@ -1,7 +1,7 @@
-# What Vm calls for irqfds: convert and test the arguments, keep what vCPUs must know. irqfd.py does the rest.
+# The irqfd calls of Vm: convert and check arguments, and set what vCPUs read. irqfd.py does the rest.
 
 cdef int irq_gsi(VmTables vm, object gsi) except -1:
-    """An interrupt line of this Vm. OSError EINVAL: there is no such line."""
+    """Check the number of an interrupt line of this Vm. OSError EINVAL: there is no such line."""
     vm.initialised()
     if not vm.vm.irqchip_on:
         raise OSError(IO_EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
@@ -21,7 +21,7 @@ cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
     bell = None if resample is None else Doorbell(resample)
     if vm._irqfds is None:
         made = IrqFds(vm, io_take_count, io_count, io_identity)
-        # That has released the GIL: look again at what others may have changed.
+        # This has released the GIL: check again what other threads may have changed.
         if vm.closed or vm._irqfds is not None:
             made.close()
         else:
@@ -39,8 +39,8 @@ cdef object irqfd_deassign(VmTables vm, object gsi, object fd):
 
 
 cdef int irqfds_changed(VmTables vm, dict entries) except -1:
-    """Set what the vCPUs look at: how many irqfds may end a HLT, and the lines whose EOI an irqfd waits for. Nothing
-    here releases the GIL, so of two calls the later one decides."""
+    """Set what the vCPUs read: how many irqfds may end a HLT, and the lines whose EOI an irqfd waits for. Nothing here
+    releases the GIL, so the later of two calls decides."""
     cdef uint32_t lines = 0
     for entry in entries:
         if entry.resample is not None:
@@ -51,7 +51,8 @@ cdef int irqfds_changed(VmTables vm, dict entries) except -1:
 
 
 cdef void irqfds_eoi(CPU* c, uint32_t lines) noexcept with gil:
-    """The guest has ended interrupts whose lines irqfds hold: lower them, and signal the resample eventfds."""
+    """The guest has ended interrupts whose lines irqfds hold high: lower the lines, and signal the resample
+    eventfds."""
     try:
         (<VmTables><object>c.vm.owner)._irqfds.eoi(lines)
     except BaseException as e:
