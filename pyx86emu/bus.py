@@ -123,6 +123,7 @@ class Bus:
             if line is not None:
                 device.irq = partial(self._vm.irq_line, line)
             device.reset()
+            self._vm._device_line(gsi)  # it raises if the Vm was closed meanwhile
             for each in ranges:
                 each.open(pull)
         except BaseException:

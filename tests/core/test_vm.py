@@ -132,7 +132,7 @@ def test_a_closed_vm_says_so(vm: Callable[..., Vm], name: str) -> None:
     v.irq_line(5, True)
     v.set_timer(v.time, print)
     v.a20 = not v.a20
-    assert (v.pio.read(0x20, 1), v._chip_read(0x20, 1)) == (0xFF, None)
+    assert (v.pio.read(0x20, 1), v._chip_read(0x20, 1)) == (0xFF, 0xFF)
     v.close()
 
 

@@ -296,3 +296,48 @@ def test_a_closed_vm_lets_its_devices_go(vm: MakeVm) -> None:
     gc.collect()
 
     assert gone() is None
+
+
+# -- the table by hand ----------------------------------------------------------------------------
+
+
+def test_another_tuple_is_not_looked_into(vm: MakeVm) -> None:
+    """It may hold anything."""
+    table = vm(irqchip=True).ranges("pio")
+
+    assert not table.replace((object(),), table.items)  # type: ignore[arg-type]
+
+
+def test_the_ports_of_a_chip_cannot_be_taken_away(vm: MakeVm) -> None:
+    v = vm(irqchip=True)
+    table = v.ranges("pio")
+
+    with pytest.raises(ValueError, match="stays in its table"):
+        table.replace(table.items, table.items[1:])
+
+    assert v.pio.read(0x21, 1) == 0
+
+
+def test_a_vm_that_closes_in_a_reset_refuses_the_device(vm: MakeVm) -> None:
+    v = vm()
+
+    class Closes(PioDevice):
+        def reset(self) -> None:
+            v.close()
+
+    device = Closes()
+    with pytest.raises(OSError, match="closed") as refused:
+        v.pio.attach(device, 0x100)
+
+    assert refused.value.errno == errno.EBADF
+    assert "clock" not in vars(device)
+
+
+def test_a_chip_of_a_closed_vm_reads_all_ones(vm: MakeVm) -> None:
+    v = vm(irqchip=True)
+    chip = v.ranges("pio").items[0]
+    v.close()
+
+    assert chip.read(0x20, 1) == 0xFF
+    assert chip.read(0x20, 2) == 0xFFFF
+    chip.write(0x20, 1, 0x11)

@@ -24,20 +24,28 @@ cdef class RangeTable:
         another thread has begun may still go on.
 
         False: the table is no longer `old`, since another thread or a finalizer has changed it; try again. ValueError:
-        `new` is not sorted, has an overlap, or has a chip's range that `old` does not have. OSError EBADF: the Vm is
-        closed, and `new` is longer than `old`."""
+        `new` is not sorted, has an overlap, or does not have the same ranges of chips as `old`. OSError EBADF: the Vm
+        is closed, and `new` is longer than `old`."""
         cdef uint64_t end = 0
         cdef Range r
-        cdef int status
+        cdef int status, chips = 0
+        if self.items is not old:
+            return False                         # also: only now it is certain that `old` has ranges and nothing else
         for each in new:
             if type(each) is not Range:
                 raise TypeError(f"a table has ranges, not {type(each).__name__}")
             r = <Range>each
             if r.start < end:
                 raise ValueError("ranges are sorted and do not overlap")
-            if r.kind == RANGE_CHIP and range_at(<PyObject*>old, r.start, 1) != <PyObject*>r:
-                raise ValueError("what the core answers stays in its own table")
+            if r.kind == RANGE_CHIP:
+                chips += 1
+                if range_at(<PyObject*>old, r.start, 1) != <PyObject*>r:
+                    raise ValueError("what the core answers stays in its own table")
             end = r.end
+        for each in old:
+            chips -= (<Range>each).kind == RANGE_CHIP
+        if chips:
+            raise ValueError("what the core answers stays in its table")
         status = self.put(old, new)
         if status == CLOSED:
             raise os_error(errno.EBADF, "this Vm is closed")

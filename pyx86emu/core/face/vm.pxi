@@ -277,12 +277,12 @@ cdef class Vm(VmTables):
         return 0
 
     def _chip_read(self, port, size):
-        """Read a port of the in-core chips from the host, None where there is none."""
+        """Read a port of the in-core chips from the host. All bits are 1 where there is none, as in a closed Vm."""
         cdef uint64_t first = natural(port, "port"), v
         cdef int n = whole(size, "size", 1, 8)
         cdef Chip* chip = self.chip_at(first, n)
         if chip == NULL:
-            return None
+            return ones(n)
         self.lock_chips()
         v = chip_get(chip, <uint32_t>first, n, self.now())
         self.unlock_chips()

@@ -140,14 +140,16 @@ class Rtc(PioDevice):
     def load(self, state: State) -> None:
         """Restore what `state()` returned, and set the interrupt line to its level.
 
-        ValueError: `state` is not a state of an Rtc, and nothing has changed.
+        ValueError: `state` is not a state of an Rtc, or of a time that has not come yet; nothing
+        has changed.
         """
         cmos = take(state, "cmos", bytes)
         if len(cmos) != len(self.cmos):
             raise ValueError(f"a state has {len(cmos)} bytes of CMOS, not {len(self.cmos)}")
         index = take_whole(state, "index", 0, 0x7F)
-        updated, divider_start, periods = (
-            take_whole(state, name, -LAST, LAST) for name in ("updated", "divider_start", "periods")
+        updated = take_whole(state, "updated", -LAST, self.clock.now())
+        divider_start, periods = (
+            take_whole(state, name, -LAST, LAST) for name in ("divider_start", "periods")
         )
         level = take(state, "level", bool)
         deadline = take_timer(state, "timer", TIMER)

@@ -88,3 +88,11 @@ def test_control_characters_are_chords():
 def test_what_cannot_be_typed_says_why(text, message):
     with pytest.raises(ValueError, match=message):
         keystrokes("abc" + text)
+
+
+def test_a_long_chord_and_what_is_no_string_are_refused() -> None:
+    assert len(chord("+".join(["shift"] * 5000))) == 10_000
+    with pytest.raises(ValueError):
+        chord("+".join(["nokey"] * 5000))
+    with pytest.raises(TypeError, match="not NoneType"):
+        chord(None)  # type: ignore[arg-type]

@@ -137,3 +137,14 @@ def test_a_part_of_a_state_that_is_missing_is_named(attach_alone):
         rest = {key: each for key, each in rtc.state().items() if key != name}
         with pytest.raises(ValueError, match=f"a state has no {kind} called '{name}'"):
             rtc.load(rest)
+
+
+def test_an_update_that_has_not_happened_is_refused(rtc: Rtc, guest_time: GuestTime) -> None:
+    """The chip would ask for a timer that no clock has."""
+    guest_time.advance(5_000_000)
+    state = rtc.state()
+
+    with pytest.raises(ValueError, match="updated"):
+        rtc.load({**state, "updated": guest_time.time + 1})
+
+    assert rtc.state() == state

@@ -159,8 +159,10 @@ def key_name(name: str) -> str:
 def chord(name: str) -> list[Event]:
     """The events of a chord such as `ctrl+alt+delete`: down in this order, up in reverse order.
 
-    ValueError: no key has such a name.
+    ValueError: no key has such a name. TypeError: it is no string.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"a chord is a string such as 'ctrl+c', not {type(name).__name__}")
     parts = _split(name)
     keys: list[str] = []
     for part in parts:
@@ -190,10 +192,15 @@ def typed_by(char: str) -> str | None:
 
 
 def _split(name: str) -> list[str]:
-    if name in KEYS or len(name) == 1:
-        return [name]
-    head, _, rest = name.partition("+")
-    return [head, *_split(rest)] if rest else [name]
+    """The names joined by `+`; a last `+` is the key itself."""
+    parts: list[str] = []
+    while not (name in KEYS or len(name) == 1):
+        head, _, rest = name.partition("+")
+        if not rest:
+            break
+        parts.append(head)
+        name = rest
+    return [*parts, name]
 
 
 def keystrokes(text: str) -> list[Event]:
