@@ -266,10 +266,10 @@ def test_a_range_has_a_byte_a_width_and_methods(
 def test_a_vm_has_a_table_for_each_bus(vm: MakeVm) -> None:
     v = vm()
 
-    assert v.ranges("pio") is v.pio._table
-    assert v.ranges("mmio") is v.mmio._table
+    assert v._backend.ranges("pio") is v.pio._table
+    assert v._backend.ranges("mmio") is v.mmio._table
     with pytest.raises(ValueError, match="no bus 'isa' for devices"):
-        v.ranges("isa")
+        v._backend.ranges("isa")
 
 
 def test_a_closed_vm_has_no_ranges_and_takes_none(vm: MakeVm) -> None:
