@@ -73,7 +73,7 @@ core: .build/release.done
 	PYX86EMU_BUILD=release $(BUILD_HERE)
 	@touch $@
 
-dev: .build/dev.done
+dev: .build/dev.done $(VENV)/deps-test
 .build/dev.done: $(CORE) | $(VENV)/deps-core
 	@rm -f .build/release.done .build/dev.done && mkdir -p .build
 	PYX86EMU_BUILD=dev $(BUILD_HERE)
@@ -144,8 +144,7 @@ kernels: $(KERNELS)
 pyx86emu/measure/bin/%.bin: bench/kernels/%.asm $(wildcard bench/kernels/*.inc bench/kernels/*.toy)
 	nasm -w+error -f bin -i bench/kernels/ $< -o $@
 
-firmware: pyx86emu/pc/roms/bios.bin
-pyx86emu/pc/roms/bios.bin: $(wildcard firmware/*.asm firmware/*.inc firmware/build.py)
+firmware:
 	@command -v nasm >/dev/null || { echo "no nasm. Debian: apt-get install nasm" >&2; exit 1; }
 	$(PYTHON) firmware/build.py
 

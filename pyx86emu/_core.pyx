@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.buffer cimport (
-    PyBUF_FORMAT, PyBUF_INDIRECT, PyBUF_ND, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_CheckBuffer,
+    PyBUF_FORMAT, PyBUF_INDIRECT, PyBUF_ND, PyBUF_WRITABLE, PyBuffer_Release, PyObject_CheckBuffer,
     PyObject_GetBuffer,
 )
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -28,7 +28,7 @@ from operator import attrgetter
 
 from .errors import BusError
 from .exits import ExitReason
-from .irqfd import IrqFds, eventfd_identity
+from .irqfd import IrqFds
 from .models import canonical, fields
 
 cdef extern from "<pthread.h>" nogil:
@@ -83,13 +83,17 @@ cdef extern from "core/host.h" nogil:
     uint32_t get32(uintptr_t)
     void put16(uintptr_t, uint32_t)
     void put32(uintptr_t, uint32_t)
-    uint32_t at_or32(uint32_t*, uint32_t)
-    uint32_t at_swap32(uint32_t*, uint32_t)
+    uint64_t at_load64(const uint64_t*)
+    void at_publish64(uint64_t*, uint64_t)
     uint32_t at_get32(uint32_t*)
-    void at_put32(uint32_t*, uint32_t)
     uint64_t at_get64(uint64_t*)
+    void at_put32(uint32_t*, uint32_t)
     void at_put64(uint64_t*, uint64_t)
+    uint32_t at_swap32(uint32_t*, uint32_t)
+    uint64_t at_swap64(uint64_t*, uint64_t)
+    uint32_t at_add32(uint32_t*, uint32_t)
     uint64_t at_add64(uint64_t*, uint64_t)
+    uint32_t at_or32(uint32_t*, uint32_t)
     uint64_t at_or64(uint64_t*, uint64_t)
     uint64_t at_and64(uint64_t*, uint64_t)
     void at_put_floor(int64_t*, int64_t)
@@ -97,11 +101,6 @@ cdef extern from "core/host.h" nogil:
     void at_fence()
     int at_cas(uintptr_t, uint32_t, uint32_t, int)
     int64_t host_ns()
-    uint64_t io_load(const uint64_t*)
-    void io_publish(uint64_t*, uint64_t)
-    uint64_t io_fetch_add(uint64_t*, uint64_t)
-    uint32_t io_fetch_add32(uint32_t*, uint32_t)
-    uint64_t io_exchange(uint64_t*, uint64_t)
     int lowest_one(uint32_t)
     uint64_t high64(uint64_t, uint64_t)
 
@@ -109,9 +108,9 @@ cdef extern from "core/host.h" nogil:
 # layers and shows who uses whom. Cython needs no declaration for a call, so some calls can point upwards; each is in
 # this list, with its reason. Nothing else may.
 #
-#   decode_ops  cpu/blocks -> cpu/decode  a block is filled by the decoder; that names all handlers, and they use blocks
-#   call_timer  run -> face/vm            a timer is a Python function that the Vm keeps
-#   Vm          chips/access -> face/vm   an EOI may signal an irqfd, and those are Python's
+#   decode_ops  cpu/blocks -> cpu/decode        the decoder, which fills a block, names all handlers; these use blocks
+#   call_timer  run -> face/vm                  a timer is a Python function that the Vm keeps
+#   irqfds_eoi  chips/access -> face/irqfd_api  an EOI may signal an irqfd, and those are Python's
 
 # What stands alone: it knows no vCPU, and the structs of the next layer have it as members.
 include "core/base/numbers.pxi"

@@ -20,27 +20,6 @@ from typing import NoReturn, Protocol
 EVENTS = select.EPOLLIN | select.EPOLLET
 
 
-def _info(fd: int, name: str) -> str | None:
-    """The value of a line of /proc/self/fdinfo/FD; None if this kernel has no line of that name."""
-    with open(f"/proc/self/fdinfo/{fd}") as info:
-        return next((line.split()[1] for line in info if line.startswith(name)), None)
-
-
-def eventfd_identity(fd: int) -> str:
-    """The kernel's name of an eventfd: two eventfds have different names.
-
-    OSError EBADF: `fd` is not open; EINVAL: it is not an eventfd.
-    """
-    try:
-        if os.readlink(f"/proc/self/fd/{fd}") != "anon_inode:[eventfd]":
-            raise OSError(
-                errno.EINVAL, f"descriptor {fd} is not an eventfd: make one with os.eventfd()"
-            )
-        return _info(fd, "eventfd-id") or f"fd {fd}"
-    except FileNotFoundError:
-        raise OSError(errno.EBADF, f"descriptor {fd} is not open") from None
-
-
 class Lines(Protocol):
     """What a Vm does for its irqfds."""
 
@@ -62,11 +41,11 @@ class IrqFd:
     _owner: "IrqFds"
     gsi: int
     fd: int
-    identity: str
+    identity: int
     resample: Bell | None
 
     def __init__(
-        self, owner: "IrqFds", gsi: int, fd: int, identity: str, resample: Bell | None
+        self, owner: "IrqFds", gsi: int, fd: int, identity: int, resample: Bell | None
     ) -> None:
         if hasattr(self, "_owner"):
             raise RuntimeError("an IrqFd is initialised once: Vm.irqfd() makes another one")
@@ -96,15 +75,24 @@ class IrqFd:
 class IrqFds:
     """The irqfds of one Vm and the thread that waits for them.
 
-    `take(fd)` reads an eventfd and returns its count.
+    `take(fd)` reads an eventfd and returns its count, `count(fd)` returns it and leaves it,
+    `identity(fd)` is the kernel's name of the eventfd.
     """
 
-    def __init__(self, lines: Lines, take: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        lines: Lines,
+        take: Callable[[int], int],
+        count: Callable[[int], int],
+        identity: Callable[[int], int],
+    ) -> None:
         self._stop: list[int] = []  # whoever pops the descriptor ends the thread
         self._lines = lines
         self._take = take
+        self._count = count
+        self._identity = identity
         self._entries: dict[IrqFd, None] = {}  # whoever pops an entry removes it
-        self._by_identity: dict[str, IrqFd] = {}
+        self._by_identity: dict[int, IrqFd] = {}
         self._adding: dict[IrqFd, None] = {}  # not in epoll yet
         self._kept: dict[IrqFd, int] = {}  # counts from before, which stay unread
         self._closed = False
@@ -146,7 +134,7 @@ class IrqFds:
         finally:
             self._end()
 
-    def add(self, gsi: int, fd: int, identity: str, resample: Bell | None) -> IrqFd:
+    def add(self, gsi: int, fd: int, identity: int, resample: Bell | None) -> IrqFd:
         """Watch an eventfd. OSError EBUSY: it already raises a line; EBADF: the Vm is closed."""
         entry = IrqFd(self, gsi, fd, identity, resample)
         try:
@@ -169,7 +157,7 @@ class IrqFds:
             raise OSError(
                 errno.EBUSY, f"eventfd {entry.fd} raises a line already: deassign it first"
             )
-        count = int(_info(entry.fd, "eventfd-count") or "0", 16)
+        count = self._count(entry.fd)
         if count:
             self._kept[entry] = count
         self._lines._irqfds_changed(self._entries)
@@ -186,7 +174,7 @@ class IrqFds:
         except FileExistsError:  # left by an entry whose number meant another file for a while
             self._epoll.modify(fd, EVENTS)
 
-    def deassign(self, gsi: int, identity: str) -> None:
+    def deassign(self, gsi: int, identity: int) -> None:
         """Remove the entry of this eventfd and line, if there is one (KVM_IRQFD_FLAG_DEASSIGN)."""
         entry = self._by_identity.get(identity)
         if entry is not None and entry.gsi == gsi:
@@ -203,7 +191,7 @@ class IrqFds:
         if active:
             try:
                 with contextlib.suppress(OSError, ValueError):  # ValueError: epoll is closed
-                    if eventfd_identity(entry.fd) == entry.identity:
+                    if self._identity(entry.fd) == entry.identity:
                         self._epoll.unregister(entry.fd)
             finally:
                 self._by_identity.pop(entry.identity, None)
@@ -252,7 +240,7 @@ class IrqFds:
         What epoll watches is read from fdinfo, since a call of epoll would arm the event again.
         """
         try:
-            if eventfd_identity(entry.fd) != entry.identity:
+            if self._identity(entry.fd) != entry.identity:
                 return False
             with open(f"/proc/self/fdinfo/{self._epoll.fileno()}") as info:
                 lines = [line.split() for line in info]
@@ -275,7 +263,7 @@ class IrqFds:
                 continue
             with contextlib.suppress(OSError):  # closed meanwhile, or now another file
                 kept = self._kept.pop(entry, 0)
-                if kept and int(_info(fd, "eventfd-count") or "0", 16) == kept:
+                if kept and self._count(fd) == kept:
                     continue
                 self._epoll.modify(fd, EVENTS)  # raises if this is not the watched file
                 if self._take(fd):

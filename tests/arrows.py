@@ -19,6 +19,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -233,7 +234,7 @@ def statement(stream: list[Token]) -> Statement:
     elif head == "ctypedef":
         named = declarator(words[1:])
         found.defines += [named.text] if named else []
-        for word, after in zip(words[1:], words[2:], strict=False):
+        for word, after in pairwise(words[1:]):
             if word.kind == "name" and after.text == "*":
                 found.points.setdefault(word.text, word.line)
         pointed = [t for t in words[1:] if t.text not in found.points]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import hypothesis
 import pytest
@@ -51,6 +51,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if "release" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason=f"means nothing for build {BUILD}"))
+
+
+def pytest_configure() -> None:
+    """Let no test fork that is not marked `forks`."""
+
+    def refuse() -> NoReturn:
+        raise RuntimeError("mark a test that forks with `forks`: it runs in a process of its own")
+
+    if "PYX86EMU_ALONE" not in os.environ:
+        os.fork = refuse
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -108,6 +118,15 @@ def make_guest() -> Iterator[MakeGuest]:
 
     with ExitStack() as stack:
         yield lambda *args, **kwargs: stack.enter_context(Guest(*args, **kwargs))
+
+
+@pytest.fixture
+def quick_switches() -> Iterator[None]:
+    """Let threads change places as often as Python can."""
+    from tests.harness import switches_every
+
+    with switches_every(1e-6):
+        yield
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -23,7 +24,6 @@ T = TypeVar("T")
 
 # -- a guest --------------------------------------------------------------------------------------
 
-MODELS = ("8086", "80186", "80286", "80386", "80486")
 REGISTERS = (
     *("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eip", "eflags"),
     *("cs", "ds", "es", "ss", "fs", "gs"),
@@ -224,7 +224,7 @@ class Running(Generic[T]):
 
     @property
     def going(self) -> bool:
-        """Whether it is still at it."""
+        """Whether it has not ended."""
         return self.thread.is_alive()
 
     def result(self, timeout: float = PATIENCE) -> T:
@@ -247,7 +247,7 @@ def wait_until(condition: Callable[[], object], timeout: float = PATIENCE) -> No
 
 
 def advance(vcpu: Vcpu, instructions: int = 1) -> None:
-    """Wait until another thread has run so many more instructions. It tells at each slice's end."""
+    """Wait until another thread has run so many more; they are counted at the end of a slice."""
     start = vcpu.instructions
     wait_until(lambda: vcpu.instructions >= start + instructions)
 
@@ -344,11 +344,21 @@ def in_child(function: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-# -- counts ---------------------------------------------------------------------------------------
+# -- numbers and counts ---------------------------------------------------------------------------
+
+
+class Liar(int):
+    """An int that is inside whatever it is compared with."""
+
+    def __lt__(self, other: object) -> bool:
+        return True
+
+    __le__ = __gt__ = __ge__ = __lt__
 
 
 def descriptors() -> int:
-    """How many descriptors this process has."""
+    """How many descriptors this process has, not counting those of garbage."""
+    gc.collect()
     return len(os.listdir("/proc/self/fd"))
 
 

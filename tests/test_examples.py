@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from pyx86emu.examples import device, doorbell_asyncio
+from tests.harness import ROOT, python
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+README = ROOT / "README.md"
 
 
 def test_kvm_hello_counts_two_rings() -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "pyx86emu.examples.kvm_hello"], capture_output=True, text=True
-    )
+    result = python("-m", "pyx86emu.examples.kvm_hello")
 
     assert (result.stdout, result.stderr) == ("2 2\n", "")
 

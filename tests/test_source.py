@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import pairwise
@@ -218,6 +219,9 @@ def core_pyx_includes_in_the_order_of_the_layers(tree: Tree) -> list[str]:
 # (files, words that are not at home there)
 FOREIGN_WORDS = (
     ("core/cpu/ops_alu.pxi", "port fd"),
+    ("core/cpu/ops_io.pxi", "pic pit port61"),
+    ("core/io/bus.pxi", "pic pit port61"),
+    ("core/run.pxi", "pic pit port61"),
     ("pc/devices/**/*.py", "vcpu modrm opcode"),
     ("pc/machine.py", "modrm"),
     ("cli/*.py", "_core"),
@@ -228,7 +232,9 @@ FOREIGN_WORDS = (
 def words_stay_home(tree: Tree) -> list[str]:
     found = []
     for files, words in FOREIGN_WORDS:
-        pattern = re.compile(rf"\b({words.replace(' ', '|')})\b", re.I)
+        # `in_pic` says pic.
+        word = words.replace(" ", "|")
+        pattern = re.compile(rf"(?<![a-z0-9])({word})(?![a-z0-9])", re.I)
         paths = sorted(tree.package.glob(files))
         found += tree.lines(paths, pattern) if paths else [f"there is no {files}"]
     return found
@@ -279,6 +285,24 @@ def externs(text: str) -> Iterator[str]:
 def a_todo_names_its_issue(tree: Tree) -> list[str]:
     pattern = re.compile(r"\b(TODO|FIXME|XXX)\b(?!.*#\d)")
     return tree.lines([tree.pyx, *tree.core, *tree.python], pattern)
+
+
+# -- tests ----------------------------------------------------------------------------------------
+
+# Who may let time pass, and how often. A test waits for what has happened: tests/harness.py has
+# wait_until, advance, entered and meanwhile.
+SLEEPS = {
+    "tests/harness.py": 1,  # the turns of wait_until
+    "tests/fuzz/test_fuzz.py": 2,  # plants that hang
+}
+
+
+@rule
+def no_test_waits_for_a_time(tree: Tree) -> list[str]:
+    pattern = re.compile(r"\bsleep\(|\bimport\b.*\bsleep\b|\bthreading\.Timer\(")
+    lines = tree.lines(tree.tests, pattern)
+    counts = Counter(line.split(":")[0] for line in lines)
+    return [line for line in lines if counts[line.split(":")[0]] != SLEEPS.get(line.split(":")[0])]
 
 
 # -- the core --------------------------------------------------------------------------------------
@@ -455,6 +479,9 @@ BREAKS = (
     ),
     Break(imports_point_one_way, "pyx86emu/backend.py", "\nfrom . import _core\n"),
     Break(words_stay_home, CORE + "cpu/ops_alu.pxi", "\n# Is it a port?\n"),
+    Break(words_stay_home, CORE + "cpu/ops_io.pxi", "\n    return in_pic(c, o, port)\n"),
+    Break(words_stay_home, CORE + "io/bus.pxi", "\n    pit_read(state, port, now)\n"),
+    Break(words_stay_home, CORE + "run.pxi", "\n# Port61 is read.\n"),
     Break(words_stay_home, "pyx86emu/pc/devices/uart.py", "\n# The vcpu waits.\n"),
     Break(words_stay_home, "pyx86emu/pc/devices/floppy/chip.py", "\n# An opcode.\n"),
     Break(words_stay_home, "pyx86emu/pc/machine.py", "\n# ModRM\n"),
@@ -494,6 +521,7 @@ BREAKS = (
         CORE + "base/threads.pxi",
         "\ncdef int nothing(CPU* c,\n                 Op* o) nogil:\n    return 0\n",
     ),
+    Break(no_test_waits_for_a_time, "tests/io/test_bus.py", f"\nthreading.Timer{'('}1, print)\n"),
     Break(the_core_has_no_global_variables, CORE + "run.pxi", "\ncdef int counter = 0\n"),
     Break(the_core_has_no_global_variables, CORE + "run.pxi", "\ncdef uint8_t table[16]\n"),
     Break(files_stay_short, CORE + "run.pxi", "# ...\n" * LIMIT),

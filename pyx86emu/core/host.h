@@ -52,15 +52,23 @@ static inline uint32_t get32(uintptr_t p) { uint32_t v; memcpy(&v, (void *)p, 4)
 static inline void put16(uintptr_t p, uint32_t v) { uint16_t w = (uint16_t)v; memcpy((void *)p, &w, 2); }
 static inline void put32(uintptr_t p, uint32_t v) { memcpy((void *)p, &v, 4); }
 
-static inline uint32_t at_or32(uint32_t *p, uint32_t v) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }
-static inline uint32_t at_swap32(uint32_t *p, uint32_t v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
+/* Words that several threads read and write. All of these are in one order for all threads, but for load and
+   publish: whoever loads what was published sees what was stored before, and no more is promised. */
+static inline uint64_t at_load64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void at_publish64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static inline uint32_t at_get32(uint32_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
-static inline void at_put32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
 static inline uint64_t at_get64(uint64_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
+static inline void at_put32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
 static inline void at_put64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
-static inline uint64_t at_add64(uint64_t *p, uint64_t v) { return __atomic_add_fetch(p, v, __ATOMIC_SEQ_CST); }
+/* These return what was there before. */
+static inline uint32_t at_swap32(uint32_t *p, uint32_t v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
+static inline uint64_t at_swap64(uint64_t *p, uint64_t v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
+static inline uint32_t at_add32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); }
+static inline uint64_t at_add64(uint64_t *p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); }
+static inline uint32_t at_or32(uint32_t *p, uint32_t v) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }
 static inline uint64_t at_or64(uint64_t *p, uint64_t v) { return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST); }
 static inline uint64_t at_and64(uint64_t *p, uint64_t v) { return __atomic_fetch_and(p, v, __ATOMIC_SEQ_CST); }
+/* The floor of a vCPU is read at each block entry, where order does not matter. */
 static inline void at_put_floor(int64_t *p, int64_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
 static inline int64_t at_get_floor(int64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 static inline void at_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
@@ -88,17 +96,4 @@ static inline int64_t host_ns(void)
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
-
-
-/* ioeventfd */
-#ifndef PYX86EMU_IO_WORDS
-#define PYX86EMU_IO_WORDS
-#include <stdint.h>
-static inline uint64_t io_load(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-static inline void io_publish(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-static inline uint64_t io_fetch_add(uint64_t *p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
-static inline uint32_t io_fetch_add32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
-static inline uint64_t io_exchange(uint64_t *p, uint64_t v) { return __atomic_exchange_n(p, v, __ATOMIC_ACQ_REL); }
-#endif
-/* end of ioeventfd */
 #endif

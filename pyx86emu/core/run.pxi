@@ -301,7 +301,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             break
         now = clock_now(c)
         if c.no == 0:
-            io_publish(&c.vm.ticks, now >> c.vm.shift)
+            at_publish64(&c.vm.ticks, now >> c.vm.shift)
         elif not c.vm.host_clock and not first_runs(c):
             # Guest time stands still. So what this vCPU itself does counts as time, or `until` would never be reached.
             if alone == FOREVER:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ np = pytest.importorskip("numpy")
 from pyx86emu import cli  # noqa: E402
 from pyx86emu.tools import conformance  # noqa: E402
 from pyx86emu.tools.conformance import FormatError, VectorSet  # noqa: E402
+from tests.harness import python  # noqa: E402
 
 VECTORS = Path(__file__).parents[1] / "tools/data/vectors-386.npz"
 FORMS = "6601|67F6.4|660FC8"
@@ -259,4 +258,4 @@ def test_the_worst_way_counts(arrays: Arrays) -> None:
 def test_numpy_is_not_imported_before_it_is_needed() -> None:
     code = "import pyx86emu, pyx86emu.cli, sys; sys.exit('numpy' in sys.modules)"
 
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert python("-c", code).returncode == 0

@@ -32,8 +32,8 @@ SPEAKERS = (
     ["bench", "doorbell", "--repeats", "1", "--scale", "0.001"],
     ["bench", "doorbell", "--repeats", "1", "--scale", "0.001", "--json"],
     ["conformance", "--help"],
-    ["conformance", str(VECTORS), "--form", "6601"],
-    ["conformance", str(VECTORS), "--form", "6601", "--json"],
+    ["conformance", "VECTORS", "--form", "6601"],
+    ["conformance", "VECTORS", "--form", "6601", "--json"],
     ["demo"],
     ["demo", "--json"],
 )
@@ -45,7 +45,8 @@ def boot(image: Image) -> Path:
 
 
 def words(speaker: list[str], boot: Path) -> list[str]:
-    return [str(boot) if word == "BOOT" else word for word in speaker]
+    paths = {"BOOT": str(boot), "VECTORS": str(VECTORS)}
+    return [paths.get(word, word) for word in speaker]
 
 
 @pytest.mark.parametrize("speaker", SPEAKERS, ids=" ".join)

@@ -8,8 +8,6 @@ import signal
 import subprocess
 from functools import partial
 from pathlib import Path
-from threading import Thread
-from time import monotonic, sleep
 from typing import Any, NoReturn
 
 import pytest
@@ -18,6 +16,7 @@ from pyx86emu import Machine, cli
 from pyx86emu.cli import run as run_verb
 from pyx86emu.cli.signals import Ending, Interrupted
 from tests.cli.drive import ECHO, HALT, SPIN, Image, command, pyx86emu, say, show
+from tests.harness import Running, wait_until
 
 # -- statuses -------------------------------------------------------------------------------------
 
@@ -179,10 +178,12 @@ class Started:
 
     def wait_for(self, path: Path, size: int) -> None:
         """Wait until the guest has written that much to its serial file."""
-        late = monotonic() + 60
-        while not (path.exists() and path.stat().st_size >= size):
-            assert monotonic() < late and self.process.poll() is None
-            sleep(0.01)
+
+        def written() -> bool:
+            assert self.process.poll() is None
+            return path.exists() and path.stat().st_size >= size
+
+        wait_until(written, 60)
 
     def end(self, number: int) -> tuple[int, str, str]:
         """Send a signal; status, output and errors of the end."""
@@ -404,11 +405,6 @@ def test_the_first_signal_unwinds_and_the_next_does_not_disturb_it() -> None:
 
 
 def test_the_command_runs_in_any_thread(image: Image, capsys: Any) -> None:
-    statuses = []
     boot = str(image(HALT))
 
-    thread = Thread(target=lambda: statuses.append(cli.main([boot])))
-    thread.start()
-    thread.join()
-
-    assert statuses == [0]
+    assert Running(lambda: cli.main([boot])).result(60) == 0

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pyx86emu import ExitReason, MmioDevice, PioDevice
-from tests.harness import MODELS, REGISTERS, Guest, MakeGuest, program
+from pyx86emu.models import MODELS
+from tests.harness import REGISTERS, Guest, MakeGuest, program
 
 # -- each address once ----------------------------------------------------------------------------
 

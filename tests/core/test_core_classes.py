@@ -7,13 +7,10 @@ import gc
 import inspect
 import os
 import pickle
-import subprocess
-import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,10 +28,7 @@ from pyx86emu import (
 )
 from pyx86emu.pc.devices import Keyboard8042, PostPort, Uart16550A
 from tests.core.half_made import REAL
-from tests.harness import wait_until
-
-ROOT = Path(__file__).resolve().parents[2]
-
+from tests.harness import descriptors, python, wait_until
 
 # -- half made ------------------------------------------------------------------------------------
 
@@ -49,14 +43,7 @@ def test_every_class_of_the_core_is_tried() -> None:
 
 @pytest.mark.parametrize("cls", REAL, ids=lambda cls: cls.__name__)
 def test_a_half_made_object_raises_and_never_ends_the_process(cls: type) -> None:
-    child = subprocess.run(
-        [sys.executable, "-m", "tests.core.half_made", cls.__name__],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    child = python("-m", "tests.core.half_made", cls.__name__, timeout=120)
 
     assert child.returncode == 0, child.stderr[-4000:]
     assert int(child.stdout.split()[1]) > 40  # at least the real object answered
@@ -177,19 +164,13 @@ def test_what_owns_a_descriptor_or_memory_is_not_copied(name: str) -> None:
 # -- what is dropped ------------------------------------------------------------------------------
 
 
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
-
-
 @contextmanager
 def no_leak() -> Iterator[None]:
     """As many descriptors and threads afterwards as before."""
-    gc.collect()
     before, threads = descriptors(), threading.active_count()
     yield
-    gc.collect()
-    wait_until(lambda: threading.active_count() == threads)
     wait_until(lambda: descriptors() == before)
+    wait_until(lambda: threading.active_count() == threads)
 
 
 def refused(wanted: type[Exception], call: Callable[[], object]) -> None:

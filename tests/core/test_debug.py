@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pyx86emu import ExitReason, Machine
-from tests.harness import CODE, STACK, Guest, Running, program
+from tests.harness import CODE, STACK, Guest, Running, another, program
 
 GUESTS = Path(__file__).parents[1] / "guests"
 HANDLER = 0x3000
@@ -206,11 +205,10 @@ def test_locked_instructions_stay_atomic_under_breakpoints() -> None:
         "b9f401 f0ff060040 e2f9  ; mov cx,500; again: lock inc word [0x4000]; loop again"
     )
     with watched(code, 0xFFFFFF00, ON_LOADS) as guest:
-        other = guest.vm.create_vcpu()
-        other.regs.cs, other.regs.eip, other.regs.esp = 0, CODE, 0x7000
+        other = another(guest.vm)
         other.regs.dr7 = ON_LOADS
 
-        runs = [Running(partial(lambda v: v.run().reason, v)) for v in (guest.vcpu, other)]
+        runs = [Running(v.run) for v in (guest.vcpu, other)]
 
-        assert [run.result(60) for run in runs] == [ExitReason.HLT] * 2
+        assert [run.result(60).reason for run in runs] == [ExitReason.HLT] * 2
         assert guest.word(0x4000) == 1000

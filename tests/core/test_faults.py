@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyx86emu import ExitReason
-from tests.harness import CODE, MODELS, STACK, MakeGuest, program
+from pyx86emu.models import MODELS
+from tests.harness import CODE, STACK, MakeGuest, program
 
 # -- vectors --------------------------------------------------------------------------------------
 

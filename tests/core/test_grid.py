@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from pathlib import Path
 
 import pytest
 
-CORE = Path(__file__).resolve().parents[2] / "pyx86emu" / "core" / "cpu"
+from tests.harness import ROOT
+
+CORE = ROOT / "pyx86emu" / "core" / "cpu"
 
 #: One-byte opcodes without a line, each with its reason.
 ABSENT = {

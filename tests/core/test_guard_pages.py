@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.harness import python
+
 SIZE = 0x3000
 
 pytestmark = pytest.mark.skipif(
@@ -34,8 +32,7 @@ assert slots[1][{SIZE} + offset] == 0x5A
 def touch(offset: int) -> int:
     """The exit status of a process that writes there; the sanitizers let it die by itself."""
     options = os.environ.get("ASAN_OPTIONS", "") + ":handle_segv=0"
-    command = [sys.executable, "-c", TOUCH, str(offset)]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | {"ASAN_OPTIONS": options}).returncode
+    return python("-c", TOUCH, offset, env=os.environ | {"ASAN_OPTIONS": options}).returncode
 
 
 @pytest.mark.parametrize("offset", [0, SIZE - 1])

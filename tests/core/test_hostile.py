@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyx86emu import ExitReason, Machine, MmioDevice, PioDevice
-from tests.fuzz.cases import MODELS
+from pyx86emu.models import MODELS
 from tests.harness import CODE, Guest, MakeGuest, program
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 
 from pyx86emu import ExitReason, PioDevice, Vm
-from tests.harness import CODE, Guest, Running, program, wait_until
+from tests.harness import CODE, Guest, Running, advance, another, program, running, wait_until
 
 HZ = 1193182
 SECOND = 10**9
@@ -196,9 +195,7 @@ def test_no_interrupt_is_lost_beside_a_guest_that_uses_the_chips(vcpus: int) -> 
     with busy_guest() as guest:
         runs = [Running(guest.vcpu.run)]
         if vcpus == 2:
-            other = guest.vm.create_vcpu()
-            other.regs.cs, other.regs.ip = 0, CODE + 1
-            runs.append(Running(other.run))
+            runs.append(Running(another(guest.vm, CODE + 1).run))
         use = [partial(ring, guest, line, 300) for line in (3, 10)]
         use += [partial(pull, guest, line, 300) for line in (5, 12)]
 
@@ -208,7 +205,7 @@ def test_no_interrupt_is_lost_beside_a_guest_that_uses_the_chips(vcpus: int) -> 
         assert counts(guest) == {3: 300, 5: 300, 10: 300, 12: 300}
         for vcpu in guest.vm.vcpus:
             vcpu.kick()
-        assert all(run.result().reason is ExitReason.INTR for run in runs)  # type: ignore[attr-defined]
+        assert all(run.result().reason is ExitReason.INTR for run in runs)
 
 
 @pytest.mark.parametrize("how", ["line", "write", "vcpu"])
@@ -216,18 +213,16 @@ def test_the_first_other_comes_while_the_chips_are_in_use(how: str) -> None:
     rng = random.Random(how)
     for _ in range(60):
         with busy_guest() as guest:
-            running = Running(guest.vcpu.run)
-            time.sleep(rng.random() / 2000)
-            if how == "line":
-                guest.vm.irq_line(5, True)
-                wait_for(guest, 5, 1)
-            elif how == "write":
-                guest.vm.pio.write(0x42, 1, 0)
-            else:
-                guest.vm.create_vcpu()
-            pull(guest, 12, 1)
-            guest.vcpu.kick()
-            running.result()
+            with running(guest.vcpu):
+                advance(guest.vcpu, rng.randrange(20_000))
+                if how == "line":
+                    guest.vm.irq_line(5, True)
+                    wait_for(guest, 5, 1)
+                elif how == "write":
+                    guest.vm.pio.write(0x42, 1, 0)
+                else:
+                    guest.vm.create_vcpu()
+                pull(guest, 12, 1)
             assert counts(guest) == ({5: 1, 12: 1} if how == "line" else {12: 1})
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from pyx86emu import ExitReason
+from pyx86emu.models import MODELS
 from tests.harness import BUDGET, CODE, STACK, Guest, MakeGuest, program
 
-MODELS = ("8086", "80186", "80286", "80386", "80486")
 HANDLER = 0x3000
 VECTOR = 0x40
 

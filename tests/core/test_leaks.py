@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import time
@@ -12,7 +11,7 @@ import pytest
 
 from pyx86emu import ExitReason, PioDevice, Vm
 from tests.core.test_budgets import BUSY
-from tests.harness import BUDGET, Guest, Running, descriptors
+from tests.harness import BUDGET, Guest, Running, descriptors, vcpu
 
 
 def resident() -> int:
@@ -24,26 +23,21 @@ def resident() -> int:
 def live_and_die() -> None:
     """One machine's life: memory, a device, a descriptor, a doorbell, a run, the end."""
     with Vm(irqchip=True) as vm:
-        ram = vm.add_memory(0, 0x10000)
-        ram[0x1000:0x1006] = bytes.fromhex("e680 e690 faf4")  # out 80h,al; out 90h,al; cli; hlt
+        v = vcpu(vm, "e680 e690 faf4")  # out 80h,al; out 90h,al; cli; hlt
         vm.pio.attach(PioDevice(), 0x90)
         entry = vm.ioeventfd(0x80, 1)
-        vcpu = vm.create_vcpu()
-        vcpu.regs.cs, vcpu.regs.eip = 0, 0x1000
-        assert vcpu.run(1000).reason is ExitReason.HLT
+        assert v.run(1000).reason is ExitReason.HLT
         assert entry.read() == 1
 
 
 def check_no_leak(cycles: int, warm_up: int, allowed: int) -> None:
     for _ in range(warm_up):
         live_and_die()
-    gc.collect()
     fds, memory = descriptors(), resident()
 
     for _ in range(cycles):
         live_and_die()
 
-    gc.collect()
     assert descriptors() == fds
     assert resident() - memory < allowed
 
@@ -62,7 +56,6 @@ def test_ten_thousand_lives_leak_nothing() -> None:
 @pytest.mark.slow
 def test_ten_threads_with_ten_machines() -> None:
     """Ten seconds; in each thread ten machines of which now one, now another runs."""
-    gc.collect()
     fds = descriptors()
     end = time.monotonic() + 10
 
@@ -86,5 +79,4 @@ def test_ten_threads_with_ten_machines() -> None:
     runs = [Running(partial(work, seed)) for seed in range(10)]
 
     assert all(run.result(60) for run in runs)
-    gc.collect()
     assert descriptors() == fds

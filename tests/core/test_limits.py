@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +11,11 @@ import pytest
 
 from pyx86emu import ExitReason, Machine, PioDevice, Vm
 from tests import shim
-from tests.harness import vcpu
+from tests.harness import another, meanwhile, python, running, vcpu, wait_until
 
 MakeMachine = Callable[..., Machine]
 MakeVm = Callable[..., Vm]
 
-ROOT = Path(__file__).resolve().parents[2]
 
 #: cli; stop counter 0 of the 8254; sti; INT 16h: wait for a key; say it on port E9h; cli; hlt
 WAIT_FOR_A_KEY = bytes.fromhex("fa b030 e643 fb b400 cd16 e6e9 faf4")
@@ -37,14 +33,8 @@ def test_a_limit_in_real_time_is_looked_at_by_instructions_exits_and_device_call
     if library is None:
         pytest.skip("no C compiler for the fake clock")
 
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.shim.limits", *what],
-        cwd=ROOT,
-        env=shim.preloaded(library, FAKE_CLOCK_STEP="1000000"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    env = shim.preloaded(library, FAKE_CLOCK_STEP="1000000")
+    done = python("-m", "tests.shim.limits", *what, env=env, timeout=280)
 
     assert done.returncode == 0, done.stderr
 
@@ -153,12 +143,16 @@ def test_an_irqfd_that_rings_in_time_goes_on(vm: MakeVm) -> None:
     machine.write(0, (0x2000).to_bytes(4, "little") * 256)
     machine.write(0x2000, bytes.fromhex("cf"))
     machine.irqfd(5, bell := os.eventfd(0, os.EFD_NONBLOCK))
-    threading.Timer(0.05, os.eventfd_write, (bell, 1)).start()
     machine.pio.write(0x20, 1, 0x11)  # ICW1 to ICW4, then no line is masked
     for value in (0x08, 0x04, 0x01, 0x00):
         machine.pio.write(0x21, 1, value)
 
-    exit = v.run(max_instructions=1_000_000_000)
+    def ring() -> None:
+        wait_until(lambda: v.instructions == 2)
+        os.eventfd_write(bell, 1)
+
+    with meanwhile(ring):
+        exit = v.run(max_instructions=1_000_000_000)
 
     os.close(bell)
     assert exit.reason is ExitReason.HLT
@@ -171,8 +165,7 @@ def test_a_deadline_of_another_vcpu_comes_while_the_first_does_not_run(
 ) -> None:
     machine = vm(irqchip=True)
     vcpu(machine, code)
-    second = machine.create_vcpu()
-    second.regs.cs, second.regs.ip = 0, 0x1000
+    second = another(machine)
     machine.irqfd(5, bell := os.eventfd(0, os.EFD_NONBLOCK))
 
     exit = second.run(deadline=1_000_000)
@@ -194,17 +187,11 @@ def test_waiting_in_hlt_spends_the_budget_of_a_machine_that_also_exits(
 
 def test_a_run_that_waits_for_another_thread_ends_with_real_time(vm: MakeVm) -> None:
     v = vcpu(vm(), "40 ebfd")
-    thread = threading.Thread(target=v.run)
-    thread.start()
-    while not v.instructions:
-        time.sleep(0)
+    with running(v) as run:
+        exit = v.run_until(wall_deadline=time.monotonic_ns() + 20_000_000)
 
-    exit = v.run_until(wall_deadline=time.monotonic_ns() + 20_000_000)
-
-    assert thread.is_alive()
+        assert run.going
     assert exit.reason is ExitReason.DEADLINE
-    v.kick()
-    thread.join()
 
 
 def test_a_stop_by_a_timer_leaves_the_other_timers_to_the_next_run(machine: MakeMachine) -> None:
@@ -229,7 +216,9 @@ def test_text_is_looked_for_at_the_end_of_time_too(machine: MakeMachine) -> None
     assert m.run(until="never", max_instructions=1000).reason is ExitReason.HLT
 
 
-@pytest.mark.parametrize("seconds", ["1", b"1", 1j, [1], object()], ids=str)
+@pytest.mark.parametrize(
+    "seconds", ["1", b"1", 1j, [1], object()], ids=lambda it: type(it).__name__
+)
 @pytest.mark.parametrize("limit", ["timeout", "wall"])
 def test_a_time_that_is_no_number_is_refused(
     machine: MakeMachine, limit: str, seconds: object

@@ -14,17 +14,14 @@ import gc
 import itertools
 import mmap
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pyx86emu import BusError, Doorbell, PioDevice, Vm
+from tests.harness import python
 
-ROOT = Path(__file__).resolve().parents[2]
 PLACE = 0x40000
 
 
@@ -258,14 +255,8 @@ def main(way: str, part: int) -> None:
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("way", ["collected", "argued"])
 def test_python_that_comes_in_waits_for_nobody(way: str, part: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", f"from tests.core.test_locks import main; main({way!r}, {part})"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    script = f"from tests.core.test_locks import main; main({way!r}, {part})"
+    done = python("-c", script, timeout=240)
 
     assert done.returncode == 0, f"in {done.stdout.splitlines()[-1:]}:\n{done.stderr[-3000:]}"
     used = dict(line.split(": ") for line in done.stdout.splitlines())

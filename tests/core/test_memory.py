@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyx86emu import PioDevice
-from tests.harness import MODELS, MakeGuest, program
+from pyx86emu.models import MODELS
+from tests.harness import MakeGuest, program
 
 FFFF_0010 = program(
     """

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from pyx86emu import ExitReason, Vm
-from tests.harness import MODELS
+from pyx86emu.models import MODELS
 
 #: Exits that a guest can cause by itself.
 GUEST_REASONS = {

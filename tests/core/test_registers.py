@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pyx86emu import Vcpu, Vm
+from tests.harness import Liar
 
 MakeVm = Callable[..., Vm]
 
@@ -17,15 +18,6 @@ WIDTHS = {
     **dict.fromkeys(("eax", "esp", "eflags", "cr2", "dr0"), 32),
     "eip": 16,  # real mode
 }
-
-
-class Lying(int):
-    """An int that compares as it likes."""
-
-    def __le__(self, other: object) -> bool:
-        return True
-
-    __ge__ = __lt__ = __gt__ = __le__  # type: ignore[assignment]
 
 
 @pytest.fixture
@@ -39,7 +31,7 @@ def test_a_value_wider_than_the_register_is_refused(v: Vcpu, name: str) -> None:
     for value in (
         -1,
         1 << WIDTHS[name],
-        Lying(1 << WIDTHS[name]),
+        Liar(1 << WIDTHS[name]),
         np.uint64(1 << WIDTHS[name]),
         1 << 100,
     ):
@@ -54,7 +46,7 @@ def test_a_value_that_is_no_integer_is_refused(v: Vcpu, value: object) -> None:
         v.regs.ax = value  # type: ignore[assignment]
 
 
-@pytest.mark.parametrize("value", [7, np.uint8(7), np.int64(7), Lying(7)])
+@pytest.mark.parametrize("value", [7, np.uint8(7), np.int64(7), Liar(7)])
 def test_whatever_is_an_integer_is_taken(v: Vcpu, value: int) -> None:
     v.regs.ebx = value
 
@@ -87,7 +79,7 @@ def test_breakpoints_without_an_end_are_refused(v: Vcpu) -> None:
         v.debug(breakpoints=count())
 
 
-@pytest.mark.parametrize("vector", [-1, 256, 1 << 70, Lying(300)])
+@pytest.mark.parametrize("vector", [-1, 256, 1 << 70, Liar(300)])
 def test_an_interrupt_vector_is_a_byte(v: Vcpu, vector: int) -> None:
     with pytest.raises(OSError, match="is not in 0 to 255"):
         v.interrupt(vector)

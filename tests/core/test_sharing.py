@@ -8,17 +8,8 @@ from functools import partial
 
 import pytest
 
-from pyx86emu import ExitReason, PioDevice, Vcpu
-from tests.harness import (
-    Guest,
-    MakeGuest,
-    Running,
-    another,
-    count_of,
-    program,
-    running,
-    wait_until,
-)
+from pyx86emu import ExitReason, PioDevice
+from tests.harness import Guest, MakeGuest, Running, another, count_of, program, running, wait_until
 
 # -- machines and vCPUs ---------------------------------------------------------------------------
 
@@ -52,19 +43,14 @@ SPINLOCK = program(
 )
 
 
-def reason_of(vcpu: Vcpu) -> ExitReason:
-    """Run without a budget."""
-    return vcpu.run().reason
-
-
 @pytest.mark.parametrize(("code", "total"), [(LOCKED, 40_000), (SPINLOCK, 10_000)])
 def test_two_vcpus_share_memory(make_guest: MakeGuest, code: bytes, total: int) -> None:
     guest = make_guest(code)
     other = another(guest.vm)
 
-    runs = [Running(partial(reason_of, v)) for v in (guest.vcpu, other)]
+    runs = [Running(v.run) for v in (guest.vcpu, other)]
 
-    assert [run.result(60) for run in runs] == [ExitReason.HLT] * 2
+    assert [run.result(60).reason for run in runs] == [ExitReason.HLT] * 2
     assert int.from_bytes(guest.ram[0x4000:0x4004], "little") == total
     assert guest.vm.vcpus == (guest.vcpu, other)
 
@@ -85,9 +71,9 @@ def test_two_devices_on_two_vcpus_deregister_at_once(make_guest: MakeGuest) -> N
     guest.vm.pio.attach(Churn(), 0x90)
     other = another(guest.vm)
 
-    runs = [Running(partial(reason_of, v)) for v in (guest.vcpu, other)]
+    runs = [Running(v.run) for v in (guest.vcpu, other)]
 
-    assert [run.result(60) for run in runs] == [ExitReason.HLT] * 2
+    assert [run.result(60).reason for run in runs] == [ExitReason.HLT] * 2
     os.close(fd)
 
 

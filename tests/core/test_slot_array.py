@@ -6,8 +6,6 @@ import copy
 import gc
 import mmap
 import pickle
-import subprocess
-import sys
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pyx86emu import ExitReason, MemorySlot, Vm
-from tests.harness import Running, wait_until
+from tests.harness import Running, python, wait_until
 
 MakeVm = Callable[..., Vm]
 AT = 0x20000
@@ -81,7 +79,9 @@ with Machine(bytes(512)) as machine, Vm() as vm:
     assert "numpy" in sys.modules
 """
 
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = python("-c", code)
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_array_shows_the_memory_without_a_copy(slot: MemorySlot) -> None:
@@ -449,7 +449,9 @@ assert run() == 0x11
 assert slot.dirty() == bytes([4, 0])
 """
 
-    subprocess.run([sys.executable, "-c", code], check=True)
+    done = python("-c", code)
+
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps], ids=lambda f: f.__name__)

@@ -14,19 +14,10 @@ from typing import Any
 
 import pytest
 
-from pyx86emu import ExitReason, MemorySlot, Vcpu, Vm
-from tests.harness import Running
+from pyx86emu import ExitReason, MemorySlot, Vm
+from tests.harness import LONG, Liar, Running, advance, another
 
 MakeVm = Callable[..., Vm]
-
-
-class Liar(int):
-    """An int that is always inside."""
-
-    def __lt__(self, other: object) -> bool:
-        return True
-
-    __le__ = __gt__ = __ge__ = __lt__
 
 
 class Index:
@@ -468,11 +459,9 @@ def test_a_running_vcpu_sees_what_another_thread_stored(vm: MakeVm, how: str) ->
     memory = mmap.mmap(-1, 0x1000)
     low, high = (v.add_memory(at, buffer=memory) for at in (0, 0x200000))
     low[0x100:0x102] = b"\xeb\xfe"  # jmp $
-    vcpu: Vcpu = v.create_vcpu()
-    vcpu.regs.cs, vcpu.regs.ip = 0, 0x100
-    running = Running(vcpu.run)
-    while vcpu.instructions < 100_000:
-        pass
+    vcpu = another(v, 0x100)
+    run = Running(vcpu.run)
+    advance(vcpu, LONG)
 
     if how == "view":
         view = memoryview(high)
@@ -484,6 +473,6 @@ def test_a_running_vcpu_sees_what_another_thread_stored(vm: MakeVm, how: str) ->
         high[0x200100] = 0xF4
 
     try:
-        assert running.result(20).reason is ExitReason.HLT
+        assert run.result().reason is ExitReason.HLT
     finally:
         vcpu.kick()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyx86emu import Vm
-from tests.harness import CODE, MODELS, Guest, MakeGuest, program
+from pyx86emu.models import MODELS
+from tests.harness import CODE, Guest, MakeGuest, program
 
 #: MOV CR0,EBX; MOV ECX,CR0
 SET = program("0f22c3 0f20c1  ; mov cr0,ebx; mov ecx,cr0")

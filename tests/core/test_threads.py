@@ -6,7 +6,6 @@ import contextlib
 import gc
 import os
 import random
-import sys
 import threading
 import time
 import weakref
@@ -16,7 +15,17 @@ from functools import partial
 import pytest
 
 from pyx86emu import BusError, Doorbell, ExitReason, PioDevice, Vcpu, Vm
-from tests.harness import CODE, Guest, Running, program, wait_until
+from tests.harness import (
+    CODE,
+    Guest,
+    Running,
+    another,
+    descriptors,
+    program,
+    running,
+    switches_every,
+    wait_until,
+)
 
 #: What run() may end with when a host does as it likes.
 ENDS = {
@@ -28,17 +37,8 @@ ENDS = {
 @pytest.fixture(autouse=True)
 def quick_switches() -> Iterator[None]:
     """Let Python change threads as often as it can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    yield
-    sys.setswitchinterval(before)
-
-
-def second(guest: Guest, at: int) -> Vcpu:
-    """Another vCPU of the guest's Vm, with a stack of its own."""
-    vcpu = guest.vm.create_vcpu()
-    vcpu.regs.cs, vcpu.regs.ss, vcpu.regs.eip, vcpu.regs.esp = 0, 0, at, 0x7000
-    return vcpu
+    with switches_every(1e-5):
+        yield
 
 
 # -- everything at once ---------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def everything_at_once(seed: int, seconds: float) -> None:
     guest.ram[0x600:0x700] = b"\xcf" * 256  # IRET for every vector
     guest.vm.pio.attach(Shaker(guest, seed), 0x90)
     guest.vm.ioeventfd(0x80, 1, fd=Doorbell())
-    vcpus = [guest.vcpu, second(guest, 0x2000), second(guest, 0x2000)]
+    vcpus = [guest.vcpu, another(guest.vm, 0x2000), another(guest.vm, 0x2000)]
     end = time.monotonic() + seconds
 
     def run(vcpu: Vcpu) -> None:
@@ -154,7 +154,7 @@ def test_code_that_another_vcpu_rewrites() -> None:
     reader = program("b80000 a30040 ebf8  ; again: mov ax,0; mov [0x4000],ax; jmp again")
     writer = program(
         """
-        b9d007      ; mov cx,2000
+        b92c01      ; mov cx,300
         890e0110    ; again: mov [0x1001],cx
         390e0040    ; wait_: cmp [0x4000],cx
         75fa        ; jne wait_
@@ -164,25 +164,21 @@ def test_code_that_another_vcpu_rewrites() -> None:
     )
     with Guest(reader) as guest:
         guest.ram[0x2000 : 0x2000 + len(writer)] = writer
-        other = second(guest, 0x2000)
-        reading = Running(guest.vcpu.run)
-
-        assert Running(lambda: other.run().reason).result(30) is ExitReason.HLT
-
-        guest.vcpu.kick()
-        reading.result()
+        other = another(guest.vm, 0x2000)
+        with running(guest.vcpu):
+            assert Running(other.run).result(60).reason is ExitReason.HLT
 
 
 def test_code_that_the_host_rewrites() -> None:
-    with Guest(
-        program("b80000 a30040 ebf8  ; again: mov ax,0; mov [0x4000],ax; jmp again")
-    ) as guest:
-        reading = Running(guest.vcpu.run)
+    with (
+        Guest(
+            program("b80000 a30040 ebf8  ; again: mov ax,0; mov [0x4000],ax; jmp again")
+        ) as guest,
+        running(guest.vcpu),
+    ):
         for n in range(300):
             guest.ram[CODE + 1 : CODE + 3] = n.to_bytes(2, "little")
             wait_until(lambda n=n: guest.word(0x4000) == n)
-        guest.vcpu.kick()
-        reading.result()
 
 
 def test_a20_is_switched_when_the_setter_returns() -> None:
@@ -198,29 +194,25 @@ def test_a20_is_switched_when_the_setter_returns() -> None:
     with Guest(code) as guest:
         guest.ram[0x40:0x42] = b"\x11\x11"
         guest.vm.add_memory(0x100000, 0x1000)[0x100040:0x100042] = b"\x22\x22"
-        running = Running(guest.vcpu.run)
-        for n in range(200):
-            guest.vm.a20 = bool(n % 2)
-            guest.ram[0x4000:0x4002] = b"\0\0"
-            # At most one store of the old value is on its way.
-            wait_until(lambda n=n: guest.word(0x4000) == (0x2222 if n % 2 else 0x1111))
-            assert guest.word(0x4000) == (0x2222 if n % 2 else 0x1111)
-        guest.vcpu.kick()
-        running.result()
+        with running(guest.vcpu):
+            for n in range(200):
+                guest.vm.a20 = bool(n % 2)
+                guest.ram[0x4000:0x4002] = b"\0\0"
+                # At most one store of the old value is on its way.
+                wait_until(lambda n=n: guest.word(0x4000) == (0x2222 if n % 2 else 0x1111))
+                assert guest.word(0x4000) == (0x2222 if n % 2 else 0x1111)
 
 
 def test_no_write_escapes_the_dirty_log() -> None:
     code = program("b80020 8ed8 ff060000 ebfa  ; mov ax,0x2000; mov ds,ax; again: inc word [0]")
     with Guest(code + b"\xeb\xfa") as guest:
         slot = guest.vm.add_memory(0x20000, 0x1000, dirty_log=True)
-        running = Running(guest.vcpu.run)
-        for _ in range(300):
-            slot.dirty()
-            seen = slot[0x20000:0x20002]
-            wait_until(lambda seen=seen: slot[0x20000:0x20002] != seen)
-            assert slot.dirty() == b"\1"
-        guest.vcpu.kick()
-        running.result()
+        with running(guest.vcpu):
+            for _ in range(300):
+                slot.dirty()
+                seen = slot[0x20000:0x20002]
+                wait_until(lambda seen=seen: slot[0x20000:0x20002] != seen)
+                assert slot.dirty() == b"\1"
 
 
 # -- devices come and go --------------------------------------------------------------------------
@@ -229,13 +221,11 @@ def test_no_write_escapes_the_dirty_log() -> None:
 def test_devices_are_attached_while_one_is_called() -> None:
     with Guest(program("e690 e490 ebfa  ; again: out 0x90,al; in al,0x90; jmp again")) as guest:
         guest.vm.pio.attach(PioDevice(), 0x90)
-        running = Running(lambda: guest.vcpu.run(2_000_000))
+        with running(guest.vcpu) as run:
+            for _ in range(1500):
+                guest.vm.pio.attach(PioDevice(), 0x200).detach()
 
-        for _ in range(1500):
-            guest.vm.pio.attach(PioDevice(), 0x200).detach()
-
-        guest.vcpu.kick()
-        running.result()
+            assert run.going
 
 
 def test_two_threads_attach_devices() -> None:
@@ -251,16 +241,22 @@ def test_two_threads_attach_devices() -> None:
 
 def test_device_that_is_called_goes_away() -> None:
     with Guest(program("e490 ebfc  ; again: in al,0x90; jmp again")) as guest:
-        end = time.monotonic() + 0.5
+        exits = {ExitReason.IO: 0, ExitReason.BUDGET: 0}
+        over = threading.Event()
 
         def run() -> None:
-            while time.monotonic() < end:
-                assert guest.run(10_000).reason in (ExitReason.IO, ExitReason.BUDGET)
+            while not over.is_set():
+                exits[guest.run(1000).reason] += 1
 
-        running = Running(run)
-        while time.monotonic() < end:
-            guest.vm.pio.attach(PioDevice(), 0x90).detach()
-        running.result()
+        runs = Running(run)
+        try:
+            for _ in range(200):
+                before = sum(exits.values())
+                guest.vm.pio.attach(PioDevice(), 0x90).detach()
+                wait_until(lambda before=before: sum(exits.values()) > before or not runs.going)
+        finally:
+            over.set()
+        runs.result()
 
 
 # -- reset, HLT -----------------------------------------------------------------------------------
@@ -276,13 +272,11 @@ def test_reset_from_another_thread_is_whole() -> None:
         guest.vm.add_memory(0x10000, 0x1000)[0x10000 : 0x10000 + len(loop)] = loop
         guest.vcpu.reset()
         guest.vcpu.regs.ss, guest.vcpu.regs.sp = 0, 0x8000
-        running = Running(lambda: guest.vcpu.run())
-        for _ in range(300):
-            guest.vcpu.reset()
-            assert running.going
-        guest.vcpu.kick()
-        exit = running.result()
-        assert exit.reason is ExitReason.INTR  # type: ignore[attr-defined]
+        with running(guest.vcpu) as run:
+            for _ in range(300):
+                guest.vcpu.reset()
+                assert run.going
+        assert run.result().reason is ExitReason.INTR
         assert guest.vcpu.regs.cs in (0x1000, 0xF000)
 
 
@@ -290,108 +284,28 @@ def test_reset_from_another_thread_is_whole() -> None:
 def test_two_halted_vcpus_do_not_wait_for_each_other(code: str) -> None:
     delay = bytes.fromhex("66b900000003 6667e2fd")  # mov ecx,0x3000000; again: loop again
     with Guest(delay + bytes.fromhex(code), irqchip=True) as guest:
-        vcpus = [guest.vcpu, second(guest, CODE)]
+        vcpus = [guest.vcpu, another(guest.vm)]
 
-        runs = [Running(lambda vcpu=vcpu: vcpu.run().reason) for vcpu in vcpus]
+        runs = [Running(vcpu.run) for vcpu in vcpus]
 
-        assert [run.result() for run in runs] == [ExitReason.HLT] * 2
-
-
-# -- processes ------------------------------------------------------------------------------------
-
-
-def in_child(function: Callable[[], object]) -> int:
-    """Fork, call it there with 5 seconds to spend, and tell how the child ended."""
-    child = os.fork()
-    if child:
-        return os.waitpid(child, 0)[1]
-    try:
-        import signal
-
-        signal.alarm(5)
-        function()
-        os._exit(0)
-    except BaseException:
-        os._exit(1)
-
-
-@pytest.mark.forks
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_forked_child_closes_what_the_parent_runs() -> None:
-    with Guest(program("ebfe  ; again: jmp again")) as guest:
-        running = Running(guest.vcpu.run)
-        time.sleep(0.05)
-
-        assert in_child(guest.vm.close) == 0
-
-        assert running.going
-        guest.vcpu.kick()
-        running.result()
-
-
-@pytest.mark.forks
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_time_goes_on_in_a_child_forked_while_a_device_was_asked() -> None:
-    entered, leave = threading.Event(), threading.Event()
-
-    class Slow(PioDevice):
-        def pio_write(self, offset: int, size: int, value: int) -> None:
-            entered.set()
-            leave.wait()
-
-    with Guest(program("e690 ebfe  ; out 0x90,al; again: jmp again")) as guest:
-        guest.vm.pio.attach(Slow(), 0x90)
-        running = Running(guest.vcpu.run)
-        entered.wait()
-
-        def run_on() -> None:
-            guest.start(program("ebfe  ; again: jmp again"))
-            before = guest.vm.time
-            guest.vcpu.run(1000)
-            assert guest.vm.time == before + (1000 << 7)
-
-        assert in_child(run_on) == 0
-
-        leave.set()
-        guest.vcpu.kick()
-        running.result()
-
-
-@pytest.mark.forks
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_closing_in_a_forked_child_leaves_irqfds_alone() -> None:
-    fd = os.eventfd(0, os.EFD_NONBLOCK)
-    with Vm(irqchip=True) as vm:
-        vm.irqfd(5, fd)
-
-        assert in_child(vm.close) == 0
-
-        os.eventfd_write(fd, 1)
-        wait_until(lambda: vm.pio.read(0x20, 1) == 0x20)
-    os.close(fd)
+        assert [run.result().reason for run in runs] == [ExitReason.HLT] * 2
 
 
 # -- check and act --------------------------------------------------------------------------------
 
 
 def test_two_threads_cannot_put_different_models_into_one_vm() -> None:
-    old = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
+    def make(vm: Vm, gate: threading.Barrier, model: str) -> None:
+        gate.wait()
+        with contextlib.suppress(ValueError):
+            vm.create_vcpu(model)
+
+    with switches_every(1e-6):
         for _ in range(300):
             vm, gate = Vm(), threading.Barrier(2)
-
-            def make(model: str) -> None:
-                gate.wait()  # noqa: B023
-                with contextlib.suppress(ValueError):
-                    vm.create_vcpu(model)  # noqa: B023
-
-            makers = [Running(partial(make, model)) for model in ("8086", "80486")]
-            for maker in makers:
+            for maker in [Running(partial(make, vm, gate, m)) for m in ("8086", "80486")]:
                 maker.result()
             assert len({vcpu.model for vcpu in vm.vcpus}) == 1
-    finally:
-        sys.setswitchinterval(old)
 
 
 def test_a_vcpu_that_is_refused_leaves_the_others_as_they_were() -> None:
@@ -439,21 +353,21 @@ def test_vm_that_is_dropped_without_close_goes_away(use: Callable[[Vm], None]) -
         return weakref.ref(vm)
 
     gc.collect()
-    before, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
+    before, threads = descriptors(), threading.active_count()
 
     lives = [life() for _ in range(5)]
 
     gc.collect()
     assert [one() for one in lives] == [None] * 5
     wait_until(lambda: threading.active_count() == threads)
-    wait_until(lambda: len(os.listdir("/proc/self/fd")) == before)
+    wait_until(lambda: descriptors() == before)
 
 
 def test_unknown_irqfds_cost_no_descriptor() -> None:
     fd = os.eventfd(0)
     with Vm(irqchip=True) as vm:
-        before = len(os.listdir("/proc/self/fd"))
+        before = descriptors()
         for _ in range(10):
             vm.irqfd_deassign(5, fd)
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert descriptors() == before
     os.close(fd)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from pyx86emu import Vcpu
+from pyx86emu.models import MODELS
 from tests.harness import HANDLERS, Guest
 
-MODELS = ("8086", "80186", "80286", "80386", "80486")
 REGS = range(8)
 #: ModRM bytes with every reg field: [BX], and a register. (SP is left alone.)
 FORMS = {"m": [reg << 3 | 7 for reg in REGS], "r": [0xC0 | reg << 3 | 3 for reg in REGS]}

@@ -4,76 +4,52 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from pyx86emu import Exit, ExitReason, PioDevice, Vcpu, Vm
-from tests.harness import vcpu
+from pyx86emu import ExitReason, PioDevice, Vm
+from tests.harness import (
+    LONG,
+    Running,
+    advance,
+    entered,
+    meanwhile,
+    python,
+    running,
+    switches_every,
+    vcpu,
+    wait_until,
+)
 
 MakeVm = Callable[..., Vm]
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@contextmanager
-def running(v: Vcpu) -> Iterator[list[Exit]]:
-    """Another thread runs the vCPU until the end; then what its run() returned is in the list."""
-    exits: list[Exit] = []
-    thread = threading.Thread(target=lambda: exits.append(v.run()))
-    thread.start()
-    start = v.instructions
-    while v.instructions == start:
-        time.sleep(0)
-    try:
-        yield exits
-    finally:
-        v.kick()
-        thread.join()
 
 
 def test_a_step_of_another_thread_waits_for_the_run(vm: MakeVm) -> None:
     v = vcpu(vm(), "40 ebfd")
-    steps: list[Exit] = []
-    with running(v) as exits:
-        other = threading.Thread(target=lambda: steps.append(v.step()))
-        other.start()
-        seen = v.instructions
-        while v.instructions < seen + 1_000_000:
-            time.sleep(0)
-        assert not exits, "the run goes on"
-        assert not steps, "the step waits"
-    other.join()
+    with running(v) as run:
+        step = entered(v.step)
 
-    assert [exit.reason for exit in exits] == [ExitReason.INTR]
-    assert [exit.reason for exit in steps] == [ExitReason.DEBUG]
+        advance(v, LONG)
+
+        assert run.going
+        assert step.going
+
+    assert run.result().reason is ExitReason.INTR
+    assert step.result().reason is ExitReason.DEBUG
 
 
 def test_a_run_of_another_thread_does_not_step(vm: MakeVm) -> None:
     v = vcpu(vm(), "40 ebfd")
-    ends: list[tuple[str, ExitReason]] = []
 
-    def act(name: str) -> None:
-        for _ in range(300):
-            exit = v.step() if name == "step" else v.run(500)
-            ends.append((name, exit.reason))
+    def act(name: str) -> set[ExitReason]:
+        return {(v.step() if name == "step" else v.run(500)).reason for _ in range(300)}
 
-    threads = [threading.Thread(target=act, args=(name,)) for name in ("step", "run", "step")]
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    sys.setswitchinterval(before)
+    with switches_every(1e-6):
+        runs = [Running(lambda name=name: act(name)) for name in ("step", "run", "step")]
+        ends = [run.result() for run in runs]
 
-    assert {r for n, r in ends if n == "step"} == {ExitReason.DEBUG}
-    assert {r for n, r in ends if n == "run"} == {ExitReason.BUDGET}
+    assert ends == [{ExitReason.DEBUG}, {ExitReason.BUDGET}, {ExitReason.DEBUG}]
     assert v.instructions == 600 + 300 * 500
 
 
@@ -107,65 +83,20 @@ def test_debug_settings_of_a_device_outlast_a_step(vm: MakeVm) -> None:
     assert v.run().reason is ExitReason.HLT
 
 
-# -- close ----------------------------------------------------------------------------------------
-
-CLOSE = """
-import os, signal, threading, time
-from pyx86emu import PioDevice, Vm
-
-entered, leave = threading.Event(), threading.Event()
-
-class Slow(PioDevice):
-    def pio_write(self, offset, size, value):
-        entered.set()
-        leave.wait()
-
-vm = Vm()
-ram = vm.add_memory(0, 0x10000)
-ram[0x1000:0x1003] = bytes.fromhex("e680f4")
-vm.pio.attach(Slow(), 0x80)
-v = vm.create_vcpu()
-v.regs.cs, v.regs.ip = 0, 0x1000
-ends = []
-def run():
-    try:
-        ends.append(v.run())
-    except OSError as error:
-        ends.append(error)
-thread = threading.Thread(target=run)
-thread.start()
-entered.wait()
-threading.Timer(0.1, signal.raise_signal, (signal.SIGINT,)).start()
-signal.signal(signal.SIGINT, signal.default_int_handler)
-try:
-    vm.close()
-except KeyboardInterrupt:
-    print("interrupted")
-leave.set()
-vm.close()
-thread.join()
-vm.close()
-print("closed", len(ends), vm.slots)
-"""
-
-
-def test_ctrl_c_ends_a_close_that_waits_for_a_device_and_it_can_be_called_again() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", CLOSE], cwd=ROOT, capture_output=True, text=True, timeout=60,
-        check=False,
-    )  # fmt: skip
-
-    assert done.stdout.splitlines() == ["interrupted", "closed 1 ()"], done.stderr
-
-
 def test_a_signal_is_seen_while_another_thread_is_waited_for(vm: MakeVm) -> None:
     v = vcpu(vm(), "40 ebfd")
     seen: list[int] = []
+
+    def act() -> None:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        try:
+            wait_until(lambda: seen)
+        finally:
+            v.kick()
+
     before = signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
     try:
-        with running(v):
-            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1)).start()
-            threading.Timer(0.2, v.kick).start()
+        with running(v), meanwhile(act):
             v.run(10)
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -173,9 +104,13 @@ def test_a_signal_is_seen_while_another_thread_is_waited_for(vm: MakeVm) -> None
     assert seen == [signal.SIGUSR1]
 
 
-FORK = """
-import os, threading, time
+# -- in a process of their own --------------------------------------------------------------------
+
+#: Another thread runs or steps a vCPU, and is held in a device that it writes to.
+HELD = """
+import os, signal, sys, threading
 from pyx86emu import PioDevice, Vm
+from tests.harness import Running, meanwhile, vcpu
 
 entered, leave = threading.Event(), threading.Event()
 
@@ -186,15 +121,35 @@ class Slow(PioDevice):
             leave.wait()
 
 vm = Vm()
-ram = vm.add_memory(0, 0x10000)
-# out 80h,al; again: mov al,11h; mov byte [1003h],55h; dec cx; jnz again; hlt
-ram[0x1000:0x100e] = bytes.fromhex("e680 b011 2ec606031055 49 75f5 f4")
 vm.pio.attach(Slow(), 0x80)
-v = vm.create_vcpu()
-v.regs.cs, v.regs.ip, v.regs.cx = 0, 0x1000, 3
-thread = threading.Thread(target=v.step)
-thread.start()
+v = vcpu(vm, sys.argv[2])
+v.regs.cx = 3
+other = Running(getattr(v, sys.argv[1]))
 entered.wait()
+"""
+
+CLOSE = """
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    with meanwhile(lambda: signal.raise_signal(signal.SIGINT)):
+        vm.close()
+except KeyboardInterrupt:
+    print("interrupted")
+leave.set()
+vm.close()
+other.thread.join()
+vm.close()
+print("closed", vm.slots)
+"""
+
+
+def test_ctrl_c_ends_a_close_that_waits_for_a_device_and_it_can_be_called_again() -> None:
+    done = python("-c", HELD + CLOSE, "run", "e680 f4")
+
+    assert done.stdout.splitlines() == ["interrupted", "closed ()"], done.stderr
+
+
+FORK = """
 pid = os.fork()
 if pid == 0:
     exit = v.run()
@@ -202,14 +157,14 @@ if pid == 0:
     os._exit(0)
 os.waitpid(pid, 0)
 leave.set()
-thread.join()
+other.result()
 """
+
+#: out 80h,al; again: mov al,11h; mov byte [again+1],55h; dec cx; jnz again; hlt
+CHANGES = "e680 b011 2ec606031055 49 75f5 f4"
 
 
 def test_a_child_forked_during_a_step_runs_and_sees_code_that_changes() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FORK], cwd=ROOT, capture_output=True, text=True, timeout=60,
-        check=False,
-    )  # fmt: skip
+    done = python("-c", HELD + FORK, "step", CHANGES)
 
     assert done.stdout.split() == ["HLT", "0x55", "0"], done.stderr

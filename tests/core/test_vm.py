@@ -5,10 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -18,7 +15,7 @@ import pytest
 
 from pyx86emu import BusError, ExitReason, PioDevice, Vcpu, Vm, _core
 from pyx86emu.irqfd import IrqFds
-from tests.harness import Running
+from tests.harness import Liar, Running, another, python, vcpu, wait_until
 
 
 def test_the_readme_program_counts_its_rings(vm: Callable[..., Vm]) -> None:
@@ -37,14 +34,11 @@ def test_the_readme_program_counts_its_rings(vm: Callable[..., Vm]) -> None:
 
 def test_the_clock_calls_in_guest_time(vm: Callable[..., Vm]) -> None:
     v = vm()
-    ram = v.add_memory(0, 0x10000)
-    ram[0x1000:0x1002] = bytes.fromhex("ebfe")
-    vcpu = v.create_vcpu()
-    vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
+    guest = vcpu(v, "ebfe")
     called: list[int] = []
-    v.clock.call_after(1_000_000, lambda: (called.append(v.time), vcpu.kick()))
+    v.clock.call_after(1_000_000, lambda: (called.append(v.time), guest.kick()))
 
-    exit = vcpu.run()
+    exit = guest.run()
 
     assert exit.reason is ExitReason.INTR
     assert 1_000_000 <= called[0] < 1_000_000 + 128 * 64
@@ -184,59 +178,51 @@ def test_a_close_that_was_interrupted_can_be_repeated(
     os.close(event)
 
 
-def test_many_threads_close_while_others_change_everything() -> None:
+@pytest.mark.parametrize("seed", range(8))
+def test_many_threads_close_while_others_change_everything(seed: int) -> None:
     """None of them waits for ever, and what comes too late is refused."""
-    for seed in range(8):
-        v = Vm(irqchip=True)
-        v.add_memory(0, 0x10000)[0x1000:0x1002] = b"\xeb\xfe"
-        vcpus = [v.create_vcpu() for _ in range(2)]
-        go = threading.Barrier(8)
+    v = Vm(irqchip=True)
+    vcpus = [vcpu(v, "ebfe"), another(v)]
+    go = threading.Barrier(8)
+    changes = 0
 
-        def run(vcpu: Vcpu, go: threading.Barrier = go) -> None:
-            vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
-            go.wait()
-            with suppress(OSError):
-                while True:
-                    vcpu.run(100_000)
+    def run(vcpu: Vcpu) -> None:
+        go.wait()
+        with suppress(OSError):
+            while True:
+                vcpu.run(100_000)
 
-        def change(n: int, v: Vm = v, go: threading.Barrier = go) -> None:
-            rng = random.Random(n)
-            go.wait()
-            with suppress(OSError):
-                while True:
-                    v.__enter__()
-                    at = 0x100000 + (rng.randrange(64) << 12)
-                    with suppress(FileExistsError, BusError, ValueError):
-                        v.write(at, b"12")
-                        slot = v.add_memory(at, 0x1000)
-                        v.pio.attach(PioDevice(), 0x300 + rng.randrange(8)).detach()
-                        memoryview(slot)[5] = 1
-                        slot.delete()
+    def change(n: int) -> None:
+        nonlocal changes
+        rng = random.Random(n)
+        go.wait()
+        with suppress(OSError):
+            while True:
+                v.__enter__()
+                at = 0x100000 + (rng.randrange(64) << 12)
+                with suppress(FileExistsError, BusError, ValueError):
+                    v.write(at, b"12")
+                    slot = v.add_memory(at, 0x1000)
+                    v.pio.attach(PioDevice(), 0x300 + rng.randrange(8)).detach()
+                    memoryview(slot)[5] = 1
+                    slot.delete()
+                changes += 1
 
-        def close(n: int, v: Vm = v, go: threading.Barrier = go) -> None:
-            go.wait()
-            time.sleep(n / 1000)
-            v.close()
+    def close(n: int) -> None:
+        go.wait()
+        wait_until(lambda: changes >= 5 * seed + n or not v.slots)
+        v.close()
 
-        threads = [Running(partial(run, vcpu)) for vcpu in vcpus]
-        threads += [Running(partial(change, seed * 10 + n)) for n in range(3)]
-        threads += [Running(partial(close, n)) for n in range(3)]
-        for thread in threads:
-            thread.result(60)
+    threads = [Running(partial(run, vcpu)) for vcpu in vcpus]
+    threads += [Running(partial(change, seed * 10 + n)) for n in range(3)]
+    threads += [Running(partial(close, n)) for n in range(3)]
+    for thread in threads:
+        thread.result(60)
 
-        assert (v.slots, v.pio._table.items) == ((), ())
+    assert (v.slots, v.pio._table.items) == ((), ())
 
 
 # -- numbers --------------------------------------------------------------------------------------
-
-
-class Liar(int):
-    """An int that is always inside."""
-
-    def __lt__(self, other: object) -> bool:
-        return True
-
-    __le__ = __gt__ = __ge__ = __lt__
 
 
 @pytest.mark.parametrize(
@@ -312,24 +298,19 @@ def test_a_timer_that_cannot_be_set_changes_nothing(
     with pytest.raises(error):
         v.set_timer(deadline, callback)
 
-    v.add_memory(0, 0x10000)[0x1000:0x1002] = b"\xeb\xfe"
-    vcpu = v.create_vcpu()
-    vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
-    vcpu.run(1000)
+    vcpu(v, "ebfe").run(1000)
     assert len(called) == 1
 
 
 @pytest.mark.parametrize("deadline", [-5, -(1 << 70), 0, Liar(0), False])
 def test_a_deadline_that_is_over_means_at_once(vm: Callable[..., Vm], deadline: int) -> None:
     v = vm()
-    v.add_memory(0, 0x10000)[0x1000:0x1002] = b"\xeb\xfe"
-    vcpu = v.create_vcpu()
-    vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
-    vcpu.run(100)
+    guest = vcpu(v, "ebfe")
+    guest.run(100)
     called: list[int] = []
 
-    v.set_timer(deadline, lambda: called.append(vcpu.instructions))
-    vcpu.run(100)
+    v.set_timer(deadline, lambda: called.append(guest.instructions))
+    guest.run(100)
 
     assert called == [100]
 
@@ -373,8 +354,6 @@ assert collected > 500 and len(vm.slots) == 1, (collected, vm.slots)
 
 
 def test_a_finalizer_that_uses_the_vm_may_run_at_any_allocation() -> None:
-    result = subprocess.run(
-        [sys.executable, "-c", COLLECTED], capture_output=True, text=True, timeout=60, check=False
-    )
+    result = python("-c", COLLECTED)
 
     assert result.returncode == 0, result.stderr

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Sequence
 
 import pyx86emu
+from pyx86emu.models import MODELS
 
-from .cases import KINDS, MODELS, Case, by_share, images
+from .cases import KINDS, Case, by_share, images
 from .hunt import Summary, hunt
 
 

@@ -23,6 +23,8 @@ from pathlib import Path
 from types import MemberDescriptorType
 from typing import Any
 
+from tests.harness import wait_until
+
 from .apitargets import WAITS, Target, parameters, some, targets
 from .apivalues import Boom, value
 
@@ -228,10 +230,9 @@ class Child:
             signal.setitimer(signal.ITIMER_REAL, 0)
             del thing
         gc.collect()
-        end = time.monotonic() + PATIENCE
-        while (left := descriptors() - before) and time.monotonic() < end:
-            time.sleep(0.01)  # a thread may be about to close them
-        if left and not self.too_deep:
+        with contextlib.suppress(AssertionError):  # a thread may be about to close them
+            wait_until(lambda: not descriptors() - before, PATIENCE)
+        if (left := descriptors() - before) and not self.too_deep:
             self.find(
                 "at the end",
                 f"descriptors left: {named(left)}; {self.grew or 'no call'} raised and left more",
@@ -378,12 +379,18 @@ def _child(seed: str, calls: int, scratch: str, out: Path, log: Path) -> None:
 
 def wait(pid: int) -> int | None:
     """The child's exit code, as subprocess has it; None: it had to be killed."""
-    end = time.monotonic() + WHOLE
-    while time.monotonic() < end:
+    statuses: list[int] = []
+
+    def ended() -> bool:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return None
+            statuses.append(status)
+        return done != 0
+
+    try:
+        wait_until(ended, WHOLE)
+    except AssertionError:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        return None
+    return os.waitstatus_to_exitcode(statuses[0])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pyx86emu import Machine, MmioDevice, PioDevice
+from pyx86emu.models import MODELS
 from pyx86emu.pc.disks.geometry import LARGEST
 
 from .alias import Aliased
@@ -25,7 +26,6 @@ from .ports import ports
 from .rewrite import Rewritten
 from .world import LIMIT, World
 
-MODELS = ("8086", "80186", "80286", "80386", "80486")
 OWN = Path(__file__).resolve().parents[1] / "guests"
 #: Instructions of a damaged disk, behind those of the BIOS.
 DISK = 60_000

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from random import Random
 
 import pyx86emu._core
+from pyx86emu.models import MODELS
 from tests.differential.ours import DATA, DATA_SIZE, MEMORY, NAMES, Ours
 from tests.differential.streams import SEGMENTS, make_block
 
-from .cases import MODELS
 from .world import LIMIT, World
 
 WORLDS, STEP = 100, 10

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pyx86emu import Machine, Screen, Vm
+from pyx86emu.models import MODELS
 from pyx86emu.pc.devices import TextVideo, Uart16550A
 from tests.fuzz import api as hostile_calls
 from tests.fuzz import crowd as crowds
@@ -24,7 +25,6 @@ from tests.fuzz.api import CALLS, Child, abuse
 from tests.fuzz.apitargets import Target, targets
 from tests.fuzz.cases import (
     KINDS,
-    MODELS,
     Case,
     alias,
     by_share,

@@ -54,7 +54,9 @@ def test_guest_is_built_from_its_source(source: Path, nasm: str, tmp_path: Path)
     command = [nasm, "-w+error", "-f", "bin", str(source), "-o", str(built)]
     subprocess.run(command, cwd=HERE, check=True)
 
-    assert built.read_bytes() == source.with_suffix(".bin").read_bytes(), "build it again"
+    assert built.read_bytes() == source.with_suffix(".bin").read_bytes(), (
+        f"in tests/guests: nasm -f bin {source.name} -o {source.stem}.bin"
+    )
 
 
 @pytest.mark.slow

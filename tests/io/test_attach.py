@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -18,19 +18,10 @@ import pytest
 
 from pyx86emu import BusError, Vm
 from pyx86emu.bus import Attachment, Bus
-from tests.harness import Running
+from tests.harness import Liar, Running, vcpu
 from tests.io.test_bus import OUT_IN, Gap, Recorder, run
 
 MakeVm = Callable[..., Vm]
-
-
-@pytest.fixture
-def quick_switches() -> Iterator[None]:
-    """Let threads change places as often as Python can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 # -- attaching: all of it or nothing ---------------------------------------------------------------
@@ -104,15 +95,12 @@ def test_of_two_threads_one_gets_the_place(vm: MakeVm, quick_switches: None) -> 
 
 def test_attach_detach_and_reset_from_many_threads(vm: MakeVm, quick_switches: None) -> None:
     v = vm()
-    ram = v.add_memory(0, 0x10000)
-    ram[0x1000:0x1007] = bytes.fromhex("ba0003 ec ee ebfc")
-    vcpu = v.create_vcpu()
-    vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
+    looping = vcpu(v, "ba0003 ec ee ebfc")
     over = threading.Event()
 
     def guest() -> None:
         while not over.is_set():
-            vcpu.run(20_000)
+            looping.run(20_000)
 
     def host(n: int) -> None:
         for k in range(400):
@@ -128,12 +116,12 @@ def test_attach_detach_and_reset_from_many_threads(vm: MakeVm, quick_switches: N
             attachment.detach()
             attachment.detach()
 
-    running = Running(guest)
+    guest_runs = Running(guest)
     for thread in [Running(partial(host, n)) for n in range(3)]:
         thread.result(60)
     over.set()
-    vcpu.kick()
-    running.result(60)
+    looping.kick()
+    guest_runs.result(60)
 
     assert nothing_is_attached(v.pio, Recorder())
 
@@ -314,15 +302,6 @@ class Odd:
 
     def __index__(self) -> int:
         return 0x300
-
-    def __lt__(self, other: object) -> bool:
-        return True
-
-    __le__ = __gt__ = __ge__ = __lt__
-
-
-class Liar(int):
-    """An int that is always inside."""
 
     def __lt__(self, other: object) -> bool:
         return True

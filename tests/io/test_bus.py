@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pyx86emu import BusError, ExitReason, MmioDevice, PioDevice, Vm
+from tests import harness
 
 MakeVm = Callable[..., Vm]
 
@@ -46,11 +47,7 @@ class Gap(Recorder):
 
 def run(vm: Vm, code: str) -> tuple[object, list[object]]:
     """Run code at 0:1000 to its HLT, dispatching exits; the vCPU and the exits not dispatched."""
-    ram = vm.add_memory(0, 0x10000)
-    data = bytes.fromhex(code)
-    ram[0x1000 : 0x1000 + len(data)] = data
-    vcpu = vm.create_vcpu()
-    vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
+    vcpu = harness.vcpu(vm, code)
     left: list[object] = []
     while (exit := vcpu.run()).reason in (ExitReason.IO, ExitReason.MMIO):
         bus = vm.pio if exit.reason is ExitReason.IO else vm.mmio
@@ -273,11 +270,7 @@ def test_what_a_device_answers_beyond_the_width_is_dropped(
 def test_only_accesses_are_dispatched(vm: MakeVm) -> None:
     v, device = vm(), Recorder()
     v.pio.attach(device, 0)
-    ram = v.add_memory(0, 0x10000)
-    ram[0x1000:0x1001] = b"\xf4"
-    vcpu = v.create_vcpu()
-    vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
 
-    assert v.pio.dispatch(vcpu.run()) is False
+    assert v.pio.dispatch(harness.vcpu(v, "f4").run()) is False
 
     assert not device.log

@@ -2,7 +2,6 @@
 
 import gc
 import sys
-import threading
 
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from pyx86emu import Vm
 from pyx86emu import clock as clock_module
 from pyx86emu.clock import LAST, Clock
+from tests.harness import Running, vcpu
 
 
 class FakeVm:
@@ -454,22 +454,9 @@ def vm_of_core():
         each.close()
 
 
-@pytest.fixture
-def hectic():
-    """Threads change places as often as they can."""
-    old = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(old)
-
-
 def guest_that_loops(make):
     made = make(irqchip=True, shift=7)
-    made.add_memory(0, 0x10000)
-    made.write(0x1000, bytes.fromhex("ebfe"))
-    vcpu = made.create_vcpu()
-    vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
-    return made, vcpu
+    return made, vcpu(made, "ebfe")
 
 
 class Book:
@@ -503,35 +490,31 @@ class Book:
         assert not self.clock._waiting
 
 
-def test_timers_of_many_threads_are_each_called_once_while_the_guest_runs(vm_of_core, hectic):
-    made, vcpu = guest_that_loops(vm_of_core)
-    book, errors = Book(made.clock), []
+def test_timers_of_many_threads_are_each_called_once_while_the_guest_runs(
+    vm_of_core, quick_switches
+):
+    made, guest = guest_that_loops(vm_of_core)
+    book = Book(made.clock)
 
     def armer():
-        try:
-            for i in range(1500):
-                book.arm(50_000 + i % 7)
-                book.arm_and_cancel(10_000)
-                book.arm_and_cancel(10**12)
-        except BaseException as error:
-            errors.append(error)
+        for i in range(1500):
+            book.arm(50_000 + i % 7)
+            book.arm_and_cancel(10_000)
+            book.arm_and_cancel(10**12)
 
-    threads = [threading.Thread(target=armer) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        vcpu.run(20_000)
-    for thread in threads:
-        thread.join()
+    armers = [Running(armer) for _ in range(3)]
+    while any(each.going for each in armers):
+        guest.run(20_000)
+    for each in armers:
+        each.result()
 
-    assert errors == []
-    book.check(vcpu)
+    book.check(guest)
     assert len(book.calls) == 3 * 1500 * 3
     assert len(book.cancelled) >= 3 * 1500  # all of the far ones
 
 
 def test_finalizers_may_set_and_cancel_timers_at_any_moment(vm_of_core):
-    made, vcpu = guest_that_loops(vm_of_core)
+    made, guest = guest_that_loops(vm_of_core)
     book, errors = Book(made.clock), []
 
     class Finalized:
@@ -553,13 +536,13 @@ def test_finalizers_may_set_and_cancel_timers_at_any_moment(vm_of_core):
             book.arm(500 + i % 3)
             book.arm_and_cancel(10**12)
             if i % 10 == 0:
-                vcpu.run(10)
+                guest.run(10)
     finally:
         gc.set_threshold(*old)
     gc.collect()
 
     assert errors == []
-    book.check(vcpu)
+    book.check(guest)
     assert len(book.calls) == 4 * 1000
 
 

@@ -9,16 +9,14 @@ import os
 import pickle
 import select
 import signal
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from pyx86emu.events import Doorbell, EventFd
+from tests.harness import Running, descriptors, entered, python
 
 
 def test_writes_add_up_until_they_are_read() -> None:
@@ -37,14 +35,11 @@ def test_a_semaphore_gives_one_at_a_time() -> None:
 
 def test_a_blocking_reader_is_woken() -> None:
     with EventFd(blocking=True) as event:
-        got: list[int] = []
-        reader = Thread(target=lambda: got.append(event.read()))
-        reader.start()
+        reader = entered(event.read)
 
         event.write(3)
-        reader.join(10)
 
-        assert got == [3]
+        assert reader.result() == 3
 
 
 def test_close_may_be_called_twice_and_closes_only_its_own() -> None:
@@ -127,9 +122,8 @@ def test_a_forked_child_closes_its_own_descriptor_only() -> None:
         "if os.fork() == 0: del event; os._exit(0)\n"
         "os.wait(); event.write(); print(event.read()); event.close()"
     )
-    command = [sys.executable, "-c", script]
 
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = python("-c", script)
 
     assert (result.returncode, result.stdout, result.stderr) == (0, "1\n", "")
 
@@ -154,14 +148,14 @@ def test_an_eventfd_that_cannot_be_made_leaves_nothing_open(
         raise OSError(errno.EIO, "no luck")
 
     monkeypatch.setattr("os.write", fail)
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(OSError, match="no luck"):
             EventFd(5)
 
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors() == before
 
 
 @pytest.mark.parametrize("n", [-1, 2**64 - 1, 2**64, -(2**70), 2**9999], ids=range(5))
@@ -301,10 +295,7 @@ def test_rings_of_many_threads_are_all_counted() -> None:
         for _ in range(5000):
             bell.ring()
 
-    threads = [Thread(target=ring) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    for thread in [Running(ring) for _ in range(4)]:
+        thread.result()
 
     assert bell.drain() == bell.count == 20000

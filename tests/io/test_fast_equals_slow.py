@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyx86emu import Doorbell, Exit, ExitReason, MmioDevice, PioDevice
+from pyx86emu.models import MODELS
 from tests.harness import CODE, HANDLERS, Guest, program
 
-MODELS = ("8086", "80186", "80286", "80386", "80486")
 REGISTERS = (
     *("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eip", "eflags"),
     *("cs", "ds", "es", "ss"),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pyx86emu import Doorbell, Exit, ExitReason, IoEventFd, PioDevice, Vcpu, Vm
 from pyx86emu.events import EventFd
+from tests.harness import Running, descriptors, in_child, wait_until
 
 CODE = 0x1000
 HLT = b"\xf4"
@@ -81,11 +82,6 @@ def refused(action: Callable[..., object], *args: object, **options: object) -> 
     except OSError as error:
         return error.errno
     return None
-
-
-def descriptors() -> int:
-    gc.collect()
-    return len(os.listdir("/proc/self/fd"))
 
 
 # -- ringing --------------------------------------------------------------------------------------
@@ -481,22 +477,18 @@ def test_no_ring_follows_a_deassign_from_another_thread(guest: Guest, coalesce: 
         while not stop.is_set():
             guest.vcpu.run()
 
-    thread = threading.Thread(target=run)
-    thread.start()
+    runs = Running(run)
     try:
         for _ in range(20):
             bell = guest.vm.ioeventfd(0x510, 1, coalesce=coalesce)
-            end = time.monotonic() + 20
-            while bell.hits == 0:
-                assert time.monotonic() < end
+            wait_until(lambda bell=bell: bell.hits > 0)
             bell.deassign()
             assert bell.read() == bell.hits
             assert bell.read() == 0
     finally:
         stop.set()
         guest.vcpu.kick()
-        thread.join(20)
-    assert not thread.is_alive()
+        runs.result()
 
 
 @pytest.mark.forks
@@ -504,14 +496,10 @@ def test_a_forked_child_rings_the_same_eventfd(guest: Guest) -> None:
     bell = guest.vm.ioeventfd(0x510, 1)
     guest.out(0x510, times=2)
 
-    child = os.fork()
-    if child == 0:
-        try:
-            os._exit(0 if guest.out(0x510, times=3) else 1)
-        finally:
-            os._exit(2)
+    def ring() -> None:
+        assert guest.out(0x510, times=3)
 
-    assert os.waitpid(child, 0)[1] == 0
+    assert in_child(ring) == 0
     assert (bell.read(), bell.hits) == (5, 2)
 
 

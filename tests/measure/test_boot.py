@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 
 from pyx86emu import ExitReason, Machine
 from pyx86emu.measure import boot
+from tests.harness import descriptors, python
 
 #: What costs a start tens of milliseconds, and may be imported by those only who need it.
 HEAVY = ("numpy", "matplotlib", "unicorn", "asyncio", "PIL", "pyx86emu.measure")
@@ -25,12 +24,7 @@ def test_booting_imports_nothing_heavy(tmp_path: Path) -> None:
         "print(*sys.modules); sys.exit(status)"
     )
 
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(image)],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
+    done = python("-c", program, image, stdin=subprocess.DEVNULL)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "pyx86emu.pc.machine" in done.stdout.split()
@@ -39,7 +33,7 @@ def test_booting_imports_nothing_heavy(tmp_path: Path) -> None:
 
 @pytest.mark.release
 def test_a_thousand_machines_fit_in_one_process() -> None:
-    files = len(os.listdir("/proc/self/fd"))
+    files = descriptors()
     before = boot.resident()
     with ExitStack() as stack:
         machines = [stack.enter_context(Machine(boot.HALT)) for _ in range(1000)]
@@ -47,7 +41,7 @@ def test_a_thousand_machines_fit_in_one_process() -> None:
         assert all(m.run(timeout=1).reason is ExitReason.HLT for m in machines)
 
         assert (boot.resident() - before) / len(machines) < 1 << 20
-        assert len(os.listdir("/proc/self/fd")) - files < 10
+        assert descriptors() - files < 10
 
 
 @pytest.mark.release

@@ -8,12 +8,9 @@ import os
 import pickle
 import socket
 import stat
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -23,6 +20,7 @@ from hypothesis import strategies as st
 from pyx86emu import Disk, DiskError
 from pyx86emu.pc.disks.geometry import FLOPPIES, floppy_geometry
 from pyx86emu.pc.disks.sectors import SECTOR
+from tests.harness import Running, descriptors, python
 
 
 @pytest.fixture
@@ -125,12 +123,6 @@ def test_sectors_beyond_the_disk_are_refused() -> None:
 
 
 # -- what is given: paths, geometries, numbers ----------------------------------------------------
-
-
-def descriptors() -> int:
-    """How many this process has open."""
-    gc.collect()
-    return len(os.listdir("/proc/self/fd"))
 
 
 def fifo(path: Path) -> None:
@@ -396,9 +388,8 @@ def test_a_warning_that_is_an_error_does_not_keep_the_descriptor(image: Path) ->
         "print(len(os.listdir('/proc/self/fd')) - n)\n"
         "disk = Disk(sys.argv[1])"  # is still there when the interpreter ends
     )
-    command = [sys.executable, "-W", "error::ResourceWarning", "-c", code, str(image)]
 
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = python("-W", "error::ResourceWarning", "-c", code, image)
 
     assert (result.returncode, result.stdout) == (0, "0\n")
     assert result.stderr.count("unclosed <Disk") == 2
@@ -480,11 +471,10 @@ def test_guest_and_host_may_use_a_disk_at_the_same_time(image: Path) -> None:
             for i in range(2000):
                 disk.write(i % 700, i.to_bytes(4, "little") * 128)
 
-        thread = Thread(target=write)
-        thread.start()
-        while thread.is_alive():
+        writer = Running(write)
+        while writer.going:
             disk.commit()
-        thread.join()
+        writer.result()
         wanted = disk.read(0, 720)
 
     assert image.read_bytes() == wanted

@@ -6,8 +6,6 @@ import errno
 import os
 import re
 import signal
-import subprocess
-import sys
 import textwrap
 import threading
 from collections.abc import Iterable, Iterator
@@ -21,6 +19,7 @@ from hypothesis import strategies as st
 
 from pyx86emu import Disk, DiskError
 from pyx86emu.pc.disks.sectors import SECTOR
+from tests.harness import Running, in_child, python
 
 OLD, NEW = b"o" * SECTOR, b"n" * SECTOR
 
@@ -204,12 +203,6 @@ def test_changes_can_be_given_up(disk: Disk, image: Path) -> None:
     assert image.read_bytes() == OLD * 8
 
 
-def run_limited(script: str, *args: object) -> subprocess.CompletedProcess[str]:
-    """Run a script in a process of its own, which may limit or kill itself."""
-    command = [sys.executable, "-c", textwrap.dedent(script), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
-
-
 def test_a_file_size_limit_loses_nothing(image: Path) -> None:
     script = """
         import os, resource, sys
@@ -227,7 +220,7 @@ def test_a_file_size_limit_loses_nothing(image: Path) -> None:
         disk.close()
     """
 
-    result = run_limited(script, image)
+    result = python("-c", textwrap.dedent(script), image)
 
     lines = result.stderr.splitlines()
     assert (result.returncode, len(lines)) == (0, 3), result.stderr
@@ -256,7 +249,7 @@ def test_a_killed_process_leaves_whole_sectors(image: Path) -> None:
         disk.close()
     """
 
-    result = run_limited(script, image)
+    result = python("-c", textwrap.dedent(script), image)
 
     assert result.returncode == -signal.SIGKILL
     assert image.read_bytes() == NEW * 5 + OLD * 3
@@ -340,18 +333,17 @@ def test_a_disk_goes_on_in_a_child_forked_while_another_thread_used_it(image: Pa
             leave.wait()
 
     with Disk(image) as disk:
-        holder = threading.Thread(target=use, args=(disk,))
-        holder.start()
+        holder = Running(lambda: use(disk))
         held.wait()
-        pid = os.fork()
-        if pid == 0:
-            signal.alarm(20)
-            os._exit(len(disk.read(0, 1)) != SECTOR)
-        _, status = os.waitpid(pid, 0)
-        leave.set()
-        holder.join()
 
-    assert os.waitstatus_to_exitcode(status) == 0
+        def read() -> None:
+            assert len(disk.read(0, 1)) == SECTOR
+
+        status = in_child(read)
+        leave.set()
+        holder.result()
+
+    assert status == 0
 
 
 def test_a_sector_written_again_during_its_commit_stays_changed(

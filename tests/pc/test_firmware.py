@@ -10,8 +10,8 @@ from types import ModuleType
 import pytest
 
 from pyx86emu.pc.firmware import rom
+from tests.harness import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 REMEDY = "run `python firmware/build.py`"
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from pyx86emu import Disk, DiskError, ExitReason, Machine, MachineError, PioDevice
 from pyx86emu.pc import board
+from tests.harness import descriptors
 
 MakeMachine = Callable[..., Machine]
 
@@ -398,14 +399,14 @@ def test_a_machine_may_have_all_memory_that_an_address_reaches(machine: MakeMach
 def test_a_machine_that_cannot_be_made_leaves_nothing_open(
     boot_image: Path, bad: dict[str, Any]
 ) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises((TypeError, ValueError)):
             Machine(boot_image, **bad)
         gc.collect()
 
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors() == before
 
 
 def made_by(caught: pytest.ExceptionInfo[BaseException]) -> Machine:
@@ -429,7 +430,7 @@ def test_an_error_at_any_step_closes_the_image(
         raise MemoryError("no memory for a slot")
 
     monkeypatch.setattr(board, step, fail)
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
 
     with pytest.raises(MemoryError) as caught:
         Machine(boot_image)
@@ -440,17 +441,17 @@ def test_an_error_at_any_step_closes_the_image(
             Machine(disk)
         assert len(disk.read(0)) == 512  # the caller's disk stays open
 
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors() == before
 
 
 def test_a_forgotten_machine_closes_its_image_with_a_warning(boot_image: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
 
     with pytest.warns(ResourceWarning, match=r"unclosed <Disk .*boot\.img"):
         Machine(boot_image)
         gc.collect()
 
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert descriptors() == before
 
 
 @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickle.dumps])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import pytest
 
 from pyx86emu import ExitReason, Machine, PioDevice
+from tests.harness import Running, in_child
 
 MakeMachine = Callable[..., Machine]
 
@@ -152,16 +151,13 @@ def test_a_stop_while_another_is_taken_ends_the_next_run(spinning: Machine) -> N
 def test_a_child_runs_although_a_thread_was_stopping_at_the_fork(spinning: Machine) -> None:
     m, ended = spinning, threading.Event()
     m.vcpu = slow = SlowKick(m.vcpu, ended)  # type: ignore[assignment]
-    thread = threading.Thread(target=m.stop)
-    thread.start()
+    stopping = Running(m.stop)
     slow.called.wait()
 
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(20)
+    def run() -> None:
         m.vcpu = slow._vcpu
-        os._exit(m.run(timeout=0.001).reason is not ExitReason.INTR)
+        assert m.run(timeout=0.001).reason is ExitReason.INTR
 
-    assert os.waitpid(pid, 0)[1] == 0
+    assert in_child(run) == 0
     ended.set()
-    thread.join()
+    stopping.result()

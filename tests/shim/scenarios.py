@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
-import gc
 import json
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
 from pyx86emu import Doorbell, ExitReason, PioDevice, Vm, _core
+from tests.harness import descriptors, wait_until
 
 SHIM = ctypes.CDLL(None)
 KINDS = (
@@ -146,9 +145,7 @@ def decode(w: World) -> None:
 def drainer(w: World) -> None:
     drainer = _core.Drainer(w.fds[0])
     os.eventfd_write(w.fds[0], 3)
-    deadline = time.monotonic() + 20
-    while drainer.count != 3 and time.monotonic() < deadline:
-        time.sleep(0.001)
+    wait_until(lambda: drainer.count == 3)
     drainer.stop()
 
 
@@ -173,19 +170,13 @@ SCENARIOS: dict[str, Callable[[World], None]] = {
 }
 
 
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
-
-
 def settled(wanted: tuple[int, int]) -> bool:
     """Threads end soon, and close their descriptors at their end."""
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        gc.collect()
-        if (descriptors(), threading.active_count()) == wanted:
-            return True
-        time.sleep(0.001)
-    return False
+    try:
+        wait_until(lambda: (descriptors(), threading.active_count()) == wanted)
+    except AssertionError:
+        return False
+    return True
 
 
 def works(w: World) -> None:

@@ -12,14 +12,13 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import missing
+from tests.harness import ROOT, python
 
-ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "tests" / "shim" / "failures.c"
 
 # The sanitizers have an allocator of their own.
@@ -56,15 +55,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("scenario", MET)
 def test_a_call_that_fails_leaves_nothing_and_breaks_nothing(library: Path, scenario: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.shim.scenarios", scenario],
-        cwd=ROOT,
-        env={**os.environ, "LD_PRELOAD": str(library)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    env = {**os.environ, "LD_PRELOAD": str(library)}
+    done = python("-m", "tests.shim.scenarios", scenario, env=env, timeout=300)
 
     assert done.returncode == 0, done.stderr[-4000:]
     results: dict[str, dict[str, int]] = json.loads(done.stdout)

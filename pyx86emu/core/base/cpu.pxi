@@ -99,7 +99,7 @@ cdef enum:                       # c.debug.singlestep
     STEP_ALWAYS = 1
     STEP_ONCE = 2
 
-cdef enum:                       # ExitReason's names and numbers; tests/io/test_exits.py compares them
+cdef enum:                       # the names and numbers of ExitReason (a test compares them), and two more
     EXIT_NONE = 0                # the vCPU runs on
     EXIT_IO = 2
     EXIT_HYPERCALL = 3
@@ -198,9 +198,9 @@ cdef struct BlockState:          # decoded code, see blocks.pxi
     int pools                    # chunks there are
     int pool_used                # op slots used in the last one
     uint32_t generation          # counts how often all blocks were dropped
-    uint32_t hot_at[64]          # addresses whose bytes the guest rewrote while they were code,
-    uint32_t hot_hits[64]        # and how often
-    bint hot                     # at least one of them was rewritten often
+    uint32_t rewritten_at[64]    # addresses whose bytes the guest rewrote while they were code,
+    uint32_t rewrites[64]        # and how often
+    bint rewritten_often         # at least one of them was rewritten often
     Op scratch[10]               # the ops of an instruction that is executed by itself
 
 cdef struct ReadState:           # device reads of the running instruction, and REP INS

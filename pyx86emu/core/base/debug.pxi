@@ -37,7 +37,7 @@ cdef void set_dr(CPU* c, int n, uint32_t v) noexcept nogil:
         c.run.holes = c.vm.mem.filled
 
 
-cdef uint32_t hits(CPU* c, uint32_t at, uint32_t size, uint32_t kinds) noexcept nogil:
+cdef uint32_t breakpoints_hit(CPU* c, uint32_t at, uint32_t size, uint32_t kinds) noexcept nogil:
     """The breakpoints on linear bytes [at, at + size), as bits of DR6. `kinds`: a bit for each value of R/W."""
     cdef uint32_t found = 0, n, first
     cdef int i
@@ -53,7 +53,7 @@ cdef uint32_t hits(CPU* c, uint32_t at, uint32_t size, uint32_t kinds) noexcept 
 cdef inline void watch(CPU* c, uint32_t at, uint32_t size, bint store) noexcept nogil:
     """Called for accesses that take the slow path. A breakpoint on these bytes makes a trap after the instruction."""
     if c.run.rd != c.run.ram:
-        c.events.trap_due |= hits(c, at, size, 0b1010 if store else 0b1000)
+        c.events.trap_due |= breakpoints_hit(c, at, size, 0b1010 if store else 0b1000)
 
 
 cdef bint code_breakpoint(CPU* c) noexcept nogil:
@@ -61,5 +61,5 @@ cdef bint code_breakpoint(CPU* c) noexcept nogil:
     instruction was a load of SS."""
     if c.arch.rest & F_RF or c.events.trap_shadow == c.run.retired or c.events.carry or not breakpoints_on(c):
         return 0
-    c.events.trap_due = hits(c, c.arch.sb[CS] + c.arch.ip, 1, 0b0001)
+    c.events.trap_due = breakpoints_hit(c, c.arch.sb[CS] + c.arch.ip, 1, 0b0001)
     return c.events.trap_due != 0

@@ -26,8 +26,6 @@ cdef void free_vm(VM* vm) noexcept:
         return
     if vm.iotable != NULL:
         iotable_free(vm.iotable)
-    for bus in range(2):
-        free(vm.ranges[bus])
     free(vm.chips)
     free(vm.mem)
     free(vm)
@@ -118,3 +116,38 @@ cdef void forget_calls(CPU* c) noexcept nogil:
     cdef int i
     for i in range(CALLS):
         c.blocks.calls[i] = &NO_CALL
+
+
+cdef void fork_vm(VM* vm, unsigned long me) noexcept nogil:
+    """In the child of a fork, where the only thread is `me`: no other holds a lock, or changes the tables."""
+    cdef int i
+    for i in range(vm.ncpus):
+        if vm.cpu[i] != NULL:
+            fork_cpu(vm.cpu[i], vm.cpu[i].threads.runner and vm.cpu[i].threads.runner != me)
+    pthread_mutex_init(&vm.writers, NULL)
+    pthread_mutex_init(&vm.chips.lock, NULL)
+    vm.stopping = 0
+
+
+cdef void fork_cpu(CPU* c, bint left) noexcept nogil:
+    """Pending rings are the parent's to signal. `left`: the thread that was in run() is not here."""
+    rings_forked(&c.rings)
+    c.threads.in_core = 0
+    c.threads.waiting = 0
+    pthread_mutex_init(&c.threads.wait_lock, NULL)
+    pthread_cond_init(&c.threads.wait_cond, NULL)
+    if not left:
+        return
+    c.threads.runner = 0
+    c.threads.inside = 0
+    c.threads.asleep = 0
+    c.python.gil = 0
+    c.python.thread = NULL
+    c.python.in_device = 0
+    c.python.moved = 0
+    c.python.touched = 0
+    c.python.called = 0
+    c.run.stepping = 0
+    c.debug.singlestep &= ~<uint32_t>STEP_ONCE
+    if not c.debug.singlestep:
+        c.debug.due = 0

@@ -38,7 +38,7 @@ cdef inline bint late(CPU* c) noexcept nogil:
 cdef inline void go_outside(CPU* c) noexcept nogil:
     rings_flush(&c.rings)
     c.rings.again_how = 0                        # the entry that it stands for may be removed from now on
-    io_publish(&c.threads.in_core, 0)
+    at_publish64(&c.threads.in_core, 0)
 
 
 cdef void come_inside(CPU* c) noexcept nogil:
@@ -81,7 +81,7 @@ cdef void lock_from_core(CPU* c) noexcept nogil:
 
 cdef void wait_for_others(VM* vm, CPU* me) noexcept nogil:
     """Wait until every other vCPU has passed a block end or is outside. The caller holds the writers' lock."""
-    cdef uint64_t now = at_add64(&vm.epoch, 1), seen
+    cdef uint64_t now = at_add64(&vm.epoch, 1) + 1, seen
     cdef int i
     for i in range(vm.ncpus):
         if vm.cpu[i] == NULL or vm.cpu[i] == me:

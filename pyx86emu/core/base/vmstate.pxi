@@ -25,16 +25,16 @@ cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm se
     uintptr_t closed[GRANULES]   # `rd` and `wr` of a vCPU with breakpoints on data: all 0, so each access is checked
     uintptr_t filled[GRANULES]   # `holes` of such a vCPU: no entry is 0 once it is used
 
-cdef enum:                       # who answers a Range. Accesses of the first two exit
-    RANGE_CLAIMED = 0            # nobody yet: its device is being attached
-    RANGE_PULL = 1               # its device, once somebody calls dispatch() with the exit
-    RANGE_CHIP = 2               # a chip of the core
+cdef enum:                       # who answers a Range; an access to one up to RANGE_PULL is an exit
+    RANGE_CLAIMED = 0            # nothing yet: its device is being attached
+    RANGE_PULL = 1               # its device, when dispatch() is called with the exit
+    RANGE_CHIP = 2               # a chip in the core
     RANGE_PUSH = 3               # its device, called by the core
 
 cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     Mem* mem
     IoTable* iotable
-    PyObject* ranges[2]          # for each bus a tuple of Range, kept by a RangeTable of the Vm
+    PyObject* ranges[2]          # of each bus a tuple of Range, kept alive by the RangeTable of the Vm
     Slot slots[MAX_SLOTS]
     int nslots
     CPU* cpu[MAX_VCPUS]

@@ -1,13 +1,14 @@
-# A vCPU at a chip in the core: read or write it, then look whether an interrupt or a deadline has come nearer.
+# Chip accesses: read or write a chip for a vCPU, then check for an interrupt or an earlier deadline.
 #
-# The long way is part of the bus: any size, any vCPU. The short way is a handler a port, which IN and OUT of a byte jump
-# to; it exists only where nobody else can be at the chips (see chips.pxi) and guest time does not come from the host.
+# There are two ways to a chip:
+#  - The long way serves every access size and every vCPU. The bus calls it.
+#  - The short way is one handler per port. IN and OUT of a byte jump to it. It exists only while one vCPU is the only
+#    user of the chips (see chips.pxi) and guest time is virtual.
 
 # -- the long way
 
-cdef void chip_write(CPU* c, Op* o, int row, uint32_t port, int size, uint64_t value) noexcept nogil:
+cdef void chip_write(CPU* c, Op* o, Chip* chip, uint32_t port, int size, uint64_t value) noexcept nogil:
     cdef Chips* chips = c.chips
-    cdef Chip* chip = &chips.chip[row]
     cdef uint64_t now = now_ns(c, o) if chip.timed else 0
     cdef bint moved
     lock_chips(chips)
@@ -22,15 +23,14 @@ cdef void chip_write(CPU* c, Op* o, int row, uint32_t port, int size, uint64_t v
             want(c.vm.cpu[0], REQ_INTR)
 
 
-cdef uint64_t chip_read(CPU* c, Op* o, int row, uint32_t port, int size) noexcept nogil:
+cdef uint64_t chip_read(CPU* c, Op* o, Chip* chip, uint32_t port, int size) noexcept nogil:
     cdef Chips* chips = c.chips
-    cdef Chip* chip = &chips.chip[row]
     cdef uint64_t v, now = now_ns(c, o)
     cdef bint was = chips.irqchip.intr
     lock_chips(chips)
     v = chip_get(chip, port, size, now)
     unlock_chips(chips)
-    if chip.interrupts:                          # the poll command acknowledges
+    if chip.interrupts:                          # a poll command acknowledges, like INTA
         look_for_eoi(c, o)
         if chips.irqchip.intr and not was:
             want(c.vm.cpu[0], REQ_INTR)
@@ -38,12 +38,12 @@ cdef uint64_t chip_read(CPU* c, Op* o, int row, uint32_t port, int size) noexcep
 
 
 cdef inline bint has_to_look(CPU* c, bint moved) noexcept nogil:
-    """After an access: does the first vCPU have to look? At an earlier deadline, or at an interrupt that it could
-    take."""
+    """Whether the first vCPU must check its pending work after an access: the next deadline is earlier now (`moved`),
+    or INTR is high. If that vCPU made the access itself, INTR counts only while IF is set."""
     return moved or c.chips.irqchip.intr and (c.no != 0 or c.arch.rest & F_IF)
 
 
-# -- the short way. IN has no other read, so that it needs no log.
+# -- the short way. An IN makes one read only, so it needs no log of answers (io/reads.pxi).
 
 cdef inline Op* after_chip(CPU* c, Op* o, bint moved) noexcept nogil:
     if RARELY(has_to_look(c, moved)):
@@ -92,7 +92,7 @@ cdef Op* out_port61(CPU* c, Op* o, uint32_t port) noexcept nogil:
 
 
 cdef void open_short_ways(Chips* chips) noexcept nogil:
-    """For the only vCPU of a new Vm with virtual time."""
+    """Give every chip its short way: for a new Vm with virtual time, until its chips are shared."""
     short_way(chips, CHIP_PIC, in_pic, out_pic)
     short_way(chips, CHIP_PIT, in_pit, out_pit)
     short_way(chips, CHIP_PORT61, in_port61, out_port61)
@@ -101,7 +101,7 @@ cdef void open_short_ways(Chips* chips) noexcept nogil:
 # -- the end of an interrupt
 
 cdef inline void look_for_eoi(CPU* c, Op* o) noexcept nogil:
-    """An EOI (or an automatic one) may drop a line that an irqfd holds for its resample eventfd."""
+    """An EOI, also an automatic one, may end an interrupt whose line a resampling irqfd holds high."""
     if RARELY(c.chips.irqchip.eoi_lines):
         take_eoi(c, o)
 
@@ -115,21 +115,14 @@ cdef void take_eoi(CPU* c, Op* o) noexcept nogil:
     unlock_chips(chips)
     if not ended:
         return
-    if o == NULL:                                # between two instructions
+    if o == NULL:                                # called between two instructions
         go_outside(c)
-        tell_eoi(c, ended)
+        irqfds_eoi(c, ended)
         come_inside(c)
         return
-    ask_device(c, o)                             # a signal handler or a finalizer may look at this vCPU there
-    tell_eoi(c, ended)
+    ask_device(c, o)                             # Python code that runs there may read this vCPU
+    irqfds_eoi(c, ended)
     device_asked(c)
     if c.python.touched or c.python.raised != NULL:
         c.python.touched = 0
         want(c, REQ_INTR)                        # leave after this instruction
-
-
-cdef void tell_eoi(CPU* c, uint32_t lines) noexcept with gil:
-    try:
-        (<Vm><object>c.vm.owner)._irqfds.eoi(lines)
-    except BaseException as e:
-        keep_exception(c, e)

@@ -1,20 +1,21 @@
-# The chips of a Vm that live in the core: a table, what comes next, and who may be at them. Know rows, not vCPUs.
+# The chips of a Vm in the core: keep their table, serve their deadlines, lock them. Know rows, not vCPUs.
 #
-# A new chip is a file of its own in this folder, a row here (chips_new) and its state in Chips. That is enough for IN,
-# OUT, REP INS, the host's reads and writes, the lock, and a line that rises at a time of its own. One that guests poll
-# all the time may get a short way too: two handlers in access.pxi.
+# To add a chip, write a file in this folder, add a row here (chips_new) and add its state to Chips. Then IN, OUT,
+# REP INS, the host's reads and writes, the lock and the timed rises of its line work. A chip that guests poll often may
+# get a short way too: two handlers in access.pxi.
 #
-# Who may be at the chips. As long as one vCPU and its own thread are all that use them, no lock is taken:
+# While one vCPU and its own thread are the only users of the chips, that vCPU takes no lock. ("Inside" and "outside"
+# are defined in docs/CORE.md.)
 #
-#   who                                   when the chips are not shared                        once they are shared
+#   user                                  while the chips are not shared                       after they are shared
 #   the only vCPU, inside the core        no lock; a byte may take the short way               the lock, the long way
-#   its own thread, in a device or timer  the lock: its vCPU is outside and cannot interfere   the lock
-#   a thread while no vCPU runs           the lock: it has the GIL, so no vCPU can come in     the lock
-#   another thread while the vCPU runs    shares them first (Vm.lock_chips)                    the lock
-#   a second vCPU                         shares them when it is made                          the lock, the long way
+#   its own thread, in a device or timer  the lock; its vCPU is outside and cannot interfere   the lock
+#   a thread while no vCPU runs           the lock; it has the GIL, so no vCPU can come in     the lock
+#   another thread while the vCPU runs    it shares the chips first (Vm.lock_chips)            the lock
+#   a second vCPU                         it shares the chips when it is created               the lock, the long way
 #
-# Sharing is for good. Every vCPU is kept outside meanwhile, so `shared` and the short ways never change for one that
-# is inside. Who holds the lock waits for nothing, not for the GIL either.
+# Shared chips stay shared. While they become shared every vCPU is kept outside. So `shared` and the short ways do not
+# change for a vCPU that is inside. A thread that holds the lock waits for nothing, including the GIL.
 
 ctypedef uint32_t (*ChipRead)(void* state, uint32_t port, uint64_t now) noexcept nogil
 ctypedef bint (*ChipWrite)(void* state, uint32_t port, uint32_t value, uint64_t now) noexcept nogil
@@ -30,40 +31,40 @@ cdef enum:                       # the rows
 
 cdef enum:
     CHIP_SPANS = 3
-    SHORT_PORTS = 1024           # what the ISA bus decodes: ports that may have a short way
+    SHORT_PORTS = 1024           # the ISA bus decodes 10 bits; these ports may have a short way
 
 cdef struct Span:
     uint16_t base
     uint16_t length
 
-# A row belongs to a Vm, not to the module, since it points to its Vm's state.
+# Each Vm has its own rows, because a row points to the state in its Vm.
 cdef struct Chip:
-    const char* name             # who has the ports: "range ... overlaps ..."
+    const char* name             # the owner of the ports in messages: "range ... overlaps ..."
     Span span[CHIP_SPANS]        # its ports
     int spans
-    bint timed                   # a write uses `now`: only then the host's clock is asked for it
-    bint interrupts              # the controller itself: any access may raise INTR or end an interrupt
+    bint timed                   # a write uses `now`; if not, a write does not read the host's clock
+    bint interrupts              # the interrupt controller: any access may raise INTR or end an interrupt
     void* state
-    ChipRead read                # a byte; the caller has the lock, if the chips are shared
-    ChipWrite write              # a byte; returns 1: `next_event` may be another one now
-    ChipNext next_event          # guest ns at which its line rises next, FOREVER: never. NULL: it has no line
-    ChipRises rises              # how often it rose since the last call
-    int gsi                      # which line
-    uint64_t due                 # `next_event` as last asked
+    ChipRead read                # reads a byte; the caller has the lock, if the chips are shared
+    ChipWrite write              # writes a byte; returns 1: `next_event` may have changed
+    ChipNext next_event          # guest ns of the next rise of its line; FOREVER: never. NULL: it has no line
+    ChipRises rises              # how often its line rose since the last call
+    int gsi                      # the number of its line
+    uint64_t due                 # the last result of `next_event`
 
 cdef struct Chips:
     Chip chip[CHIPS]
-    uint64_t due                 # the first of the rows' own
+    uint64_t due                 # the earliest `due` of the rows
     bint shared
     pthread_mutex_t lock
-    PortFn in_[SHORT_PORTS]      # the short way of a byte to and from each port; NULL: ask the bus
+    PortFn in_[SHORT_PORTS]      # the short way of a byte, by port; NULL: go to the bus
     PortFn out[SHORT_PORTS]
     IrqChip irqchip
     Pit pit
 
 
 cdef Chips* chips_new() noexcept nogil:
-    """The table of a new Vm; NULL: no memory. Its chips are off: no port is theirs and nothing is due."""
+    """The table of a new Vm; NULL: no memory. The chips are off: they have no ports and no deadlines."""
     cdef Chips* chips = <Chips*>calloc(1, sizeof(Chips))
     cdef Chip* chip
     if chips == NULL:
@@ -90,7 +91,8 @@ cdef Chips* chips_new() noexcept nogil:
     return chips
 
 
-cdef Chip* add_chip(Chips* chips, int row, const char* name, void* state, ChipRead read, ChipWrite write) noexcept nogil:
+cdef Chip* add_chip(Chips* chips, int row, const char* name, void* state, ChipRead read,
+                    ChipWrite write) noexcept nogil:
     cdef Chip* chip = &chips.chip[row]
     chip.name = name
     chip.state = state
@@ -107,14 +109,14 @@ cdef void add_span(Chip* chip, int base, int length) noexcept nogil:
 
 
 cdef void chips_reset(Chips* chips) noexcept nogil:
-    """Power-on."""
+    """Power-on of all chips."""
     irqchip_reset(&chips.irqchip)
     pit_reset(&chips.pit, 0)
 
 
 # -- an access, under the lock
 
-cdef uint64_t chip_get(Chip* chip, uint32_t port, int size, uint64_t now) noexcept nogil:
+cdef inline uint64_t chip_get(Chip* chip, uint32_t port, int size, uint64_t now) noexcept nogil:
     """Read `size` bytes, the lowest port first."""
     cdef uint64_t v = 0
     cdef int i
@@ -123,8 +125,9 @@ cdef uint64_t chip_get(Chip* chip, uint32_t port, int size, uint64_t now) noexce
     return v
 
 
-cdef bint chip_put(Chips* chips, Chip* chip, uint32_t port, int size, uint64_t value, uint64_t now) noexcept nogil:
-    """Write `size` bytes, the lowest port first. 1: something is due earlier now."""
+cdef inline bint chip_put(Chips* chips, Chip* chip, uint32_t port, int size, uint64_t value,
+                          uint64_t now) noexcept nogil:
+    """Write `size` bytes, the lowest port first. 1: the next deadline is earlier now."""
     cdef bint moved = 0
     cdef int i
     for i in range(size):
@@ -136,7 +139,7 @@ cdef bint chip_put(Chips* chips, Chip* chip, uint32_t port, int size, uint64_t v
 # -- what comes next
 
 cdef bint chip_follow(Chips* chips, Chip* chip, uint64_t now) noexcept nogil:
-    """The chip's line up to now, and when it will rise next. 1: something is due earlier now."""
+    """Deliver the rises of the chip's line up to `now`, and find its next one. 1: the next deadline is earlier now."""
     cdef uint64_t was = chips.due
     cdef int i
     if chip.rises(chip.state, now):
@@ -150,7 +153,7 @@ cdef bint chip_follow(Chips* chips, Chip* chip, uint64_t now) noexcept nogil:
 
 
 cdef void chips_serve(Chips* chips, uint64_t now) noexcept nogil:
-    """By the first vCPU, once `due` has come."""
+    """Serve every chip that is due. The first vCPU calls this when `due` has come."""
     cdef int i
     lock_chips(chips)
     for i in range(CHIPS):
@@ -171,8 +174,8 @@ cdef int chips_acknowledge(Chips* chips) noexcept nogil:
 # -- sharing
 
 cdef void short_way(Chips* chips, int row, PortFn in_, PortFn out) noexcept nogil:
-    """Bytes of a chip's ports go to these, without lock and search. Only for a new Vm: its ranges never move, and no
-    other may overlap them."""
+    """Send byte accesses to a chip's ports to these handlers, without lock and search. Only for a new Vm. This is safe
+    because a chip's ranges never move, and no other range may overlap them."""
     cdef Chip* chip = &chips.chip[row]
     cdef int i, port
     for i in range(chip.spans):
@@ -183,14 +186,14 @@ cdef void short_way(Chips* chips, int row, PortFn in_, PortFn out) noexcept nogi
 
 
 cdef void share_chips(Chips* chips) noexcept nogil:
-    """The caller keeps every vCPU outside."""
+    """From now on every user takes the lock, and there is no short way. The caller keeps every vCPU outside."""
     chips.shared = 1
     memset(chips.in_, 0, sizeof(chips.in_))
     memset(chips.out, 0, sizeof(chips.out))
 
 
 cdef inline void lock_chips(Chips* chips) noexcept nogil:
-    """By a vCPU inside the core, which stays there until it has unlocked."""
+    """For a vCPU inside the core. It stays inside until it has unlocked."""
     if RARELY(chips.shared):
         pthread_mutex_lock(&chips.lock)
 

@@ -1,12 +1,12 @@
 # The 8259 pair: decide which interrupt the vCPU takes next. Know lines, not who drives them.
 #
-# The caller holds the chip's lock. The slave's INT is wired to input 2 of the master; GSI 2 is that
-# same input, so raising it by itself gives what a glitch there gives: a spurious IRQ 15.
+# The caller holds the lock of the chips, if they are shared. The slave's INT is wired to input 2 of the master. GSI 2
+# is the same input. If GSI 2 is raised while the slave has no request, the result is that of a glitch on this input: a
+# spurious IRQ 15.
 #
-# A line that drops before the vCPU acknowledges takes its request with it, edge or level, as on the
-# 8259A ("IR must remain high until the first INTA"); KVM keeps the request. What must not be lost
-# although nobody holds the line up (an irqfd, a tick of the PIT) comes through irqchip_pulse, which
-# latches as KVM does.
+# If a line falls before the vCPU acknowledges, its request is dropped, edge or level, as on the 8259A ("IR must remain
+# high until the first INTA"). KVM keeps the request. An irqfd and the 8254 do not hold their line high, but their
+# requests must not be lost. They come through irqchip_pulse, which latches the request as KVM does.
 #
 #   20h A0h   write: ICW1, OCW2, OCW3     read: IRR, ISR or the answer to a poll
 #   21h A1h   write: ICW2-4, OCW1 (IMR)   read: IMR
@@ -14,7 +14,7 @@
 
 cdef enum:
     PIC_CASCADE = 2              # the master's input that the slave drives
-    PIC_SPURIOUS = 7             # what a chip answers when the request has gone
+    PIC_SPURIOUS = 7             # the input that a chip reports when the request is gone
     ICW1_INIT = 0x10
     ICW1_LTIM = 0x08
     ICW1_SNGL = 0x02
@@ -24,7 +24,7 @@ cdef enum:
     OCW2_ROTATE = 0x80
     OCW2_SPECIFIC = 0x40
     OCW2_EOI = 0x20
-    OCW3_SELECT = 0x08           # tells OCW3 from OCW2
+    OCW3_SELECT = 0x08           # set: OCW3, clear: OCW2
     OCW3_ESMM = 0x40
     OCW3_SMM = 0x20
     OCW3_POLL = 0x04
@@ -34,8 +34,8 @@ cdef enum:
 
 cdef struct Pic:
     uint8_t lines                # the inputs as they are now
-    uint8_t edges                # requests: low-to-high transitions not acknowledged yet
-    uint8_t pulsed               # those of them that stay when the line is low
+    uint8_t edges                # requests: rising edges that are not acknowledged yet
+    uint8_t pulsed               # the `edges` that stay when the line is low
     uint8_t isr
     uint8_t imr
     uint8_t elcr
@@ -44,9 +44,9 @@ cdef struct Pic:
     uint8_t icw_next             # the ICW that the odd port takes next, or 0
     uint8_t base                 # ICW2: vector of input 0
     uint8_t wired                # inputs that have a slave on this board
-    uint8_t slaves               # ICW3: inputs that this chip believes to have a slave
+    uint8_t slaves               # ICW3: inputs that this chip treats as having a slave
     uint8_t lowest               # the input of lowest priority
-    uint8_t ended                # interrupts ended since the pair last looked
+    uint8_t ended                # interrupts ended since irqchip_update last collected them
     bint aeoi
     bint sfnm
     bint rotate_aeoi
@@ -59,7 +59,7 @@ cdef struct IrqChip:
     Pic master
     Pic slave
     uint16_t lines               # the 16 GSIs as their owners drive them
-    uint32_t eoi_lines           # GSIs whose interrupt was ended; the caller clears it
+    uint32_t eoi_lines           # GSIs whose interrupt was ended; the caller clears them
     bint intr                    # the master's INT output
 
 
@@ -76,33 +76,33 @@ cdef inline int pic_rank(Pic* p, int line) noexcept nogil:
 
 cdef inline int pic_first(Pic* p, uint32_t mask) noexcept nogil:
     """The input of highest priority in mask, -1 if it is empty."""
-    if mask == 0:                                # most often
+    if mask == 0:                                # the usual case
         return -1
-    # Twice the mask, so that it begins with the input behind the lowest.
+    # Two copies of the mask, so that the search can begin with the input after the lowest.
     return (p.lowest + 1 + lowest_one((mask | mask << 8) >> (p.lowest + 1))) & 7
 
 
 cdef inline int pic_in_service(Pic* p) noexcept nogil:
-    """The input that blocks its equals and inferiors; masked in special mask mode it does not."""
+    """The input in service that blocks itself and all of lower priority. In special mask mode a masked one does not."""
     return pic_first(p, p.isr & ~p.imr if p.special_mask else p.isr)
 
 
 cdef inline int pic_pending(Pic* p) noexcept nogil:
-    """The input that INT is asserted for, -1 if INT is low."""
+    """The input for which INT is asserted; -1: INT is low."""
     cdef int line = pic_first(p, pic_requests(p) & ~p.imr), busy
     if line < 0:
         return -1
     busy = pic_in_service(p)
     if busy < 0 or pic_rank(p, line) < pic_rank(p, busy):
         return line
-    # Special fully nested: a slave in service may ask again, for a better input of its own.
+    # Special fully nested mode: a slave in service may request again, for an input of higher priority.
     if line == busy and p.sfnm and p.slaves >> line & 1:
         return line
     return -1
 
 
 cdef void pic_input(Pic* p, int line, bint level) noexcept nogil:
-    """One input changes or stays."""
+    """Set the level of one input. A rise is latched."""
     cdef uint8_t bit = 1 << line
     if not level:
         p.lines &= ~bit
@@ -132,8 +132,8 @@ cdef void pic_take(Pic* p, int line) noexcept nogil:
 
 
 cdef void pic_icw1(Pic* p, uint8_t value) noexcept nogil:
-    """Start of initialisation. Edges are forgotten: an input that is high must fall and rise."""
-    # What was asked for or in service will never see an EOI now: who waits for one must hear of it.
+    """Start of initialisation. Edges are cleared: an input that is high must fall and rise to request again."""
+    # No EOI follows for these requests and interrupts. So they are reported as ended, for resampling irqfds.
     p.ended |= p.isr | p.edges
     p.icw1 = value
     p.icw_next = 2
@@ -171,7 +171,7 @@ cdef void pic_ocw3(Pic* p, uint8_t value) noexcept nogil:
 
 
 cdef inline void pic_write(Pic* p, bint odd, uint8_t value) noexcept nogil:
-    """A write to the even or odd port. The odd one takes ICW2-4 in turn, then the mask."""
+    """A write to the even or odd port. The odd one takes ICW2 to ICW4 in turn, then the mask."""
     if not odd:
         if value & ICW1_INIT:
             pic_icw1(p, value)
@@ -197,7 +197,7 @@ cdef inline void pic_write(Pic* p, bint odd, uint8_t value) noexcept nogil:
 
 
 cdef uint8_t pic_read(Pic* p, bint odd) noexcept nogil:
-    """A read of the even or odd port. After a poll command either one acknowledges, like INTA."""
+    """A read of the even or odd port. After a poll command a read of either one acknowledges, like INTA."""
     cdef int line
     if p.poll:
         p.poll = False
@@ -212,7 +212,7 @@ cdef uint8_t pic_read(Pic* p, bint odd) noexcept nogil:
 
 
 cdef inline void irqchip_update(IrqChip* chip) noexcept nogil:
-    """Carry the slave's INT to the master and the master's to the vCPU; collect what was ended."""
+    """Pass the slave's INT to the master, and the master's INT to `intr`. Collect the interrupts that were ended."""
     cdef bint cascade = pic_pending(&chip.slave) >= 0 or chip.lines >> PIC_CASCADE & 1
     if cascade != chip.master.lines >> PIC_CASCADE & 1:
         pic_input(&chip.master, PIC_CASCADE, cascade)
@@ -251,8 +251,8 @@ cdef void irqchip_set_line(IrqChip* chip, int line, bint level) noexcept nogil:
 
 
 cdef void irqchip_pulse(IrqChip* chip, int line) noexcept nogil:
-    """Up and down at once; the edge stays until it is acknowledged. No effect on a line that is up
-    or level-triggered."""
+    """Raise a line and lower it at once. The edge stays until it is acknowledged. No effect on a line that is high or
+    level-triggered."""
     cdef Pic* p = &chip.slave if line > 7 else &chip.master
     cdef uint8_t bit = 1 << (line & 7)
     if line < 0 or line > 15 or p.lines & bit or p.elcr & bit or p.icw1 & ICW1_LTIM:
@@ -263,7 +263,7 @@ cdef void irqchip_pulse(IrqChip* chip, int line) noexcept nogil:
 
 
 cdef int irqchip_ack(IrqChip* chip) noexcept nogil:
-    """The two INTA cycles: the vector. For a request that has gone IRQ 7 or 15, not in service."""
+    """The two INTA cycles: return the vector. If the request is gone, it is that of IRQ 7 or 15, without an ISR bit."""
     cdef int line = pic_pending(&chip.master)
     cdef int vector
     if line < 0:
@@ -283,7 +283,7 @@ cdef int irqchip_ack(IrqChip* chip) noexcept nogil:
 
 
 cdef uint32_t irqchip_read(void* state, uint32_t port, uint64_t now) noexcept nogil:
-    """A byte from 20h 21h A0h A1h 4D0h 4D1h; it changes the pair when it answers a poll."""
+    """Read a byte from 20h 21h A0h A1h 4D0h 4D1h. A read that answers a poll changes the pair."""
     cdef IrqChip* chip = <IrqChip*>state
     cdef bint slave = port & 0x80 != 0
     cdef Pic* p = &chip.slave if slave else &chip.master
@@ -302,7 +302,7 @@ cdef uint32_t irqchip_read(void* state, uint32_t port, uint64_t now) noexcept no
 
 
 cdef inline bint irqchip_write(void* state, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
-    """A byte to 20h 21h A0h A1h 4D0h 4D1h. The mask of a chip that is asked for nothing masks nothing."""
+    """Write a byte to 20h 21h A0h A1h 4D0h 4D1h. A mask written to a chip without requests changes nothing but IMR."""
     cdef IrqChip* chip = <IrqChip*>state
     cdef Pic* p = &chip.slave if port & 0x80 else &chip.master
     if port & 1 and port < 0x100 and not p.icw_next and not pic_requests(p):
@@ -313,7 +313,7 @@ cdef inline bint irqchip_write(void* state, uint32_t port, uint32_t value, uint6
 
 
 cdef void irqchip_command(IrqChip* chip, uint32_t port, uint32_t value) noexcept nogil:
-    """A byte that may change more than a mask."""
+    """Write a byte that may change more than IMR."""
     if port == 0x4D0:
         chip.master.elcr = value & chip.master.elcr_mask
     elif port == 0x4D1:

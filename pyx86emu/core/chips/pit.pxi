@@ -1,15 +1,16 @@
 # The 8254: count a 1193182 Hz clock on three channels. Know ticks and gates, not interrupts.
 #
-# Nothing happens between two accesses: every function first brings a channel to the tick of `now`,
-# in constant time. "Tick t" is the state after t falling edges of the input clock since time 0.
-# What is written between two ticks takes effect at once where the data sheet says so (OUT after a
-# control word, the gate of modes 2 and 3), at the next tick otherwise. The caller holds a lock and
-# brings a time that does not run backwards (an earlier one counts as "nothing has passed").
+# Nothing is computed between two accesses: every function first brings a channel to the tick of `now`, in constant
+# time. "Tick t" is the state after t falling edges of the input clock since time 0. A write between two ticks takes
+# effect at once where the data sheet says so (OUT after a control word, the gate of modes 2 and 3), else at the next
+# tick. The caller holds the lock of the chips, if they are shared. Its `now` does not run backwards; if it is earlier
+# than the last one, no time has passed. As in the data sheet, CR is the count register (the count that was written) and
+# CE the counting element (the count that runs down).
 #
-#   40h 41h 42h   channels: counts, or what a latch or read-back command kept
+#   40h 41h 42h   channels: counts, or what a latch or read-back command latched
 #   43h           control word, write only
 #   61h           bit 0 gate of channel 2, bit 1 speaker; read also bit 4 refresh toggle (18 ticks
-#                 a half, 15.085 us), bit 5 OUT of channel 2
+#                 per half-period, 15.085 us), bit 5 OUT of channel 2
 
 from libc.stdint cimport UINT64_MAX
 
@@ -23,21 +24,21 @@ cdef enum:
 
 
 cdef struct PitChannel:
-    uint64_t tick                # everything below is the state at this tick
+    uint64_t tick                # the fields below are the state at this tick
     uint32_t modulus             # 65536, or 10000 in BCD: what a count of 0 means
     uint32_t count               # CR, the count that the next load takes: 1..modulus
     uint32_t left                # CE as 1..modulus; in mode 3 ticks to the end of the half-cycle
-    uint32_t rises               # rising edges of OUT nobody asked for yet
-    uint16_t frozen              # what a read gives between a control word and the first load
+    uint32_t rises               # rising edges of OUT that pit_rises has not returned yet
+    uint16_t frozen              # what a read returns between a control word and the first load
     uint16_t count_latch
     uint8_t status_latch
     uint8_t control              # bits 0-5 of the control word
     uint8_t mode                 # 0-5
     uint8_t access
-    uint8_t low_byte             # first of the two bytes of a new count
+    uint8_t low_byte             # the first of the two bytes of a new count
     uint8_t trim                 # mode 3: CE is 2 * left - trim
-    # flags; bytes, or all of this would be twice as large
-    uint8_t write_high           # the second byte is due
+    # flags; as bint they would double the size of this struct
+    uint8_t write_high           # the next write is the second byte of a count
     uint8_t read_high
     uint8_t count_latched
     uint8_t status_latched
@@ -46,9 +47,9 @@ cdef struct PitChannel:
     uint8_t armed                # a count has been written since the control word
     uint8_t load                 # the next tick moves CR to CE
     uint8_t loaded               # CE has been loaded since the control word
-    uint8_t live                 # reaching zero will change OUT (modes 0, 1, 4, 5: once a load)
+    uint8_t live                 # reaching zero will change OUT (modes 0, 1, 4, 5: once per load)
     uint8_t halted               # mode 0 between the two bytes of a count
-    uint8_t null_count           # CR holds what CE has not taken yet
+    uint8_t null_count           # CR holds a count that CE has not taken yet
 
 
 cdef struct Pit:
@@ -59,8 +60,8 @@ cdef struct Pit:
 # -- time
 
 cdef inline uint64_t pit_tick(uint64_t now) noexcept nogil:
-    """floor(now * PIT_HZ / 10**9), without a division. The factor is 2**64 * PIT_HZ / 10**9 rounded down, by less than
-    1: the first guess is right or one too low. What it leaves over is below two ticks, so right modulo 2**64."""
+    """floor(now * PIT_HZ / 10**9), without a division. The factor is 2**64 * PIT_HZ / 10**9, rounded down by less than
+    1. So the first result is right or one too low. Its remainder is below two ticks, so it is right modulo 2**64."""
     cdef uint64_t tick = high64(now, 22010322987356910ULL)
     if now * PIT_HZ - tick * PIT_SECOND >= PIT_SECOND:
         tick += 1
@@ -68,32 +69,33 @@ cdef inline uint64_t pit_tick(uint64_t now) noexcept nogil:
 
 
 cdef uint64_t pit_time(uint64_t tick) noexcept nogil:
-    """The first nanosecond of a tick. Whole seconds are whole ticks: split off, they keep products below 2**64."""
+    """The first nanosecond of a tick. A whole second is a whole number of ticks. Whole seconds are converted
+    separately, so that products stay below 2**64."""
     return tick // PIT_HZ * PIT_SECOND + (tick % PIT_HZ * PIT_SECOND + PIT_HZ - 1) // PIT_HZ
 
 
 # -- counting
 
 cdef inline void pit_drive(PitChannel* c, bint level) noexcept nogil:
-    """OUT becomes level."""
+    """Set OUT to `level`."""
     if level and not c.out:
         c.rises += 1
     c.out = level
 
 
 cdef inline bint pit_counts(PitChannel* c) noexcept nogil:
-    """Whether CE moves. The gate is a level in modes 0, 2, 3 and 4, only a trigger in 1 and 5."""
+    """Whether CE counts. The gate is a level in modes 0, 2, 3 and 4. It is only a trigger in modes 1 and 5."""
     return c.loaded and not c.halted and (c.gate or c.mode == 1 or c.mode == 5)
 
 
 cdef void pit_half_cycle(PitChannel* c) noexcept nogil:
-    """Mode 3: the half that OUT says begins. An odd count adds a tick, CE = 0, to the high half."""
+    """Mode 3: begin the high or low half-cycle, as OUT says. An odd count adds a tick, CE = 0, to the high half."""
     c.trim = 2 if c.out and c.count & 1 else 0
     c.left = (c.count + 1) // 2 if c.out else c.count // 2
 
 
 cdef void pit_load(PitChannel* c) noexcept nogil:
-    """CR goes to CE, at the tick after a write or a trigger; this tick does not count down."""
+    """Load CE from CR, at the tick after a write or a trigger. This tick does not count down."""
     c.load = c.null_count = False
     c.loaded = c.live = True
     c.left = c.count
@@ -107,7 +109,7 @@ cdef void pit_load(PitChannel* c) noexcept nogil:
 
 
 cdef void pit_count_once(PitChannel* c, uint64_t n) noexcept nogil:
-    """Modes 0, 1, 4, 5: OUT reacts on the first zero, then CE goes round without effect."""
+    """Modes 0, 1, 4, 5: OUT changes when CE first reaches 0. After that CE wraps without effect."""
     if n < c.left:
         c.left -= <uint32_t>n
         return
@@ -160,12 +162,12 @@ cdef void pit_count_square(PitChannel* c, uint64_t n) noexcept nogil:
 
 
 cdef void pit_advance(PitChannel* c, uint64_t n) noexcept nogil:
-    """n ticks pass."""
+    """Let n ticks pass."""
     if n == 0:
         return
     c.tick += n
     if c.mode >= 4:
-        pit_drive(c, True)                       # a strobe ends with its tick, gated or not
+        pit_drive(c, True)                       # a strobe lasts one tick, whatever the gate is
     if c.load:
         pit_load(c)
         n -= 1
@@ -180,7 +182,7 @@ cdef void pit_advance(PitChannel* c, uint64_t n) noexcept nogil:
 
 
 cdef uint64_t pit_ticks_to_change(PitChannel* c) noexcept nogil:
-    """How many ticks from c.tick OUT changes if nobody interferes, UINT64_MAX if it does not."""
+    """After how many ticks from c.tick OUT changes if nothing is written; UINT64_MAX: it does not change."""
     cdef PitChannel next = c[0]
     cdef uint64_t ticks = 0
     if next.load:
@@ -204,7 +206,7 @@ cdef uint64_t pit_ticks_to_change(PitChannel* c) noexcept nogil:
 # -- the registers of one channel
 
 cdef inline uint16_t pit_value(PitChannel* c) noexcept nogil:
-    """What a read of the counter gives: CE, in BCD if so programmed."""
+    """What a read of the counter returns: CE, in BCD if the channel counts in BCD."""
     cdef uint32_t value
     if not c.loaded:
         return c.frozen
@@ -222,7 +224,7 @@ cdef void pit_control(PitChannel* c, uint8_t value) noexcept nogil:
     c.access = value >> 4 & 3
     c.mode = value >> 1 & 7
     if c.mode > 5:
-        c.mode -= 4                              # 6 and 7 are 2 and 3
+        c.mode -= 4                              # modes 6 and 7 are modes 2 and 3
     c.modulus = 10000 if value & 1 else 65536
     c.armed = c.load = c.loaded = c.live = c.halted = False
     c.write_high = c.read_high = c.count_latched = c.status_latched = False
@@ -231,7 +233,8 @@ cdef void pit_control(PitChannel* c, uint8_t value) noexcept nogil:
 
 
 cdef void pit_write_count(PitChannel* c, uint8_t value) noexcept nogil:
-    """One byte of a count. The last arms the channel; modes 2 and 3 finish their cycle first."""
+    """Take one byte of a count. The last byte arms the channel. A channel that counts in mode 2 or 3 finishes its cycle
+    before it takes the new count."""
     cdef uint32_t raw = value
     if c.access == PIT_MSB:
         raw <<= 8
@@ -259,7 +262,7 @@ cdef void pit_write_count(PitChannel* c, uint8_t value) noexcept nogil:
 
 
 cdef inline uint32_t pit_read_count(PitChannel* c) noexcept nogil:
-    """One byte: latched status first, then the latched count, then the counter as it runs."""
+    """Return one byte: the latched status first, then the latched count, then the running counter."""
     cdef uint32_t value
     if c.status_latched:
         c.status_latched = False
@@ -273,7 +276,7 @@ cdef inline uint32_t pit_read_count(PitChannel* c) noexcept nogil:
 
 
 cdef inline void pit_latch(PitChannel* c, bint count, bint status) noexcept nogil:
-    """Keep count and status for the next reads. What is latched already stays."""
+    """Latch count and status for the next reads. A value that is latched already stays."""
     if count and not c.count_latched:
         c.count_latch = pit_value(c)
         c.count_latched = True
@@ -295,7 +298,7 @@ cdef inline PitChannel* pit_at(Pit* pit, uint32_t channel, uint64_t now) noexcep
 
 
 cdef void pit_reset(Pit* pit, uint64_t now) noexcept nogil:
-    """Power-on: every OUT is high, nothing counts before it is programmed, gate 2 is down."""
+    """Power-on: every OUT is high, no channel counts before it is programmed, gate 2 is low."""
     cdef int channel
     memset(pit, 0, sizeof(Pit))
     for channel in range(3):
@@ -306,14 +309,14 @@ cdef void pit_reset(Pit* pit, uint64_t now) noexcept nogil:
 
 
 cdef inline uint32_t pit_read(void* state, uint32_t port, uint64_t now) noexcept nogil:
-    """A byte from 40h-43h. Nothing drives the bus when the control port is read."""
+    """Read a byte from 40h-43h. A read of 43h returns FFh, because nothing drives the bus."""
     if port & 3 == 3:
         return 0xFF
     return pit_read_count(pit_at(<Pit*>state, port & 3, now))
 
 
 cdef inline bint pit_write(void* state, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
-    """A byte to 40h-43h. 1: OUT of channel 0 may rise at another time now."""
+    """Write a byte to 40h-43h. 1: the next rise of OUT of channel 0 may have changed."""
     cdef Pit* pit = <Pit*>state
     cdef int channel
     if port & 3 != 3:
@@ -330,7 +333,7 @@ cdef inline bint pit_write(void* state, uint32_t port, uint32_t value, uint64_t 
 
 
 cdef inline bint pit_programs_0(uint32_t port, uint32_t value) noexcept nogil:
-    """Is a write to 40h-43h a count or a control word of channel 0?"""
+    """Whether a write to 40h-43h is a count or a control word of channel 0."""
     return not port & 3 or port & 3 == 3 and not value & 0xC0 and value & 0x30
 
 
@@ -340,7 +343,7 @@ cdef bint pit_out(Pit* pit, int channel, uint64_t now) noexcept nogil:
 
 
 cdef void pit_set_gate(Pit* pit, int channel, bint level, uint64_t now) noexcept nogil:
-    """Drive GATE. A rise triggers modes 1, 2, 3 and 5; a fall raises OUT in 2 and 3."""
+    """Drive GATE. A rise triggers modes 1, 2, 3 and 5; a fall raises OUT in modes 2 and 3."""
     cdef PitChannel* c = pit_at(pit, channel, now)
     if level == c.gate:
         return
@@ -353,7 +356,7 @@ cdef void pit_set_gate(Pit* pit, int channel, bint level, uint64_t now) noexcept
 
 
 cdef uint64_t pit_next_rise(void* state, uint64_t now) noexcept nogil:
-    """The first nanosecond after now at which OUT of channel 0 rises, UINT64_MAX if it never will."""
+    """The first nanosecond after now at which OUT of channel 0 rises; UINT64_MAX: it does not."""
     cdef PitChannel c = pit_at(<Pit*>state, 0, now)[0]
     cdef uint64_t ticks = pit_ticks_to_change(&c)
     if ticks != UINT64_MAX and c.out:

@@ -286,13 +286,13 @@ cdef void mark(CPU* c, uint32_t lo, uint32_t hi, bint code) noexcept nogil:
         lo += n
 
 
-cdef inline uint32_t hot_slot(uint32_t a) noexcept nogil:
+cdef inline uint32_t rewritten_slot(uint32_t a) noexcept nogil:
     return (a ^ a >> 6) & 63
 
 
-cdef inline bint hot(CPU* c, uint32_t a) noexcept nogil:
+cdef inline bint rewritten(CPU* c, uint32_t a) noexcept nogil:
     """Was code at this canonical address rewritten at least three times?"""
-    return c.blocks.hot_at[hot_slot(a)] == a and c.blocks.hot_hits[hot_slot(a)] >= 3
+    return c.blocks.rewritten_at[rewritten_slot(a)] == a and c.blocks.rewrites[rewritten_slot(a)] >= 3
 
 
 cdef bint fluid(CPU* c, uint32_t pa, uint32_t size) noexcept nogil:
@@ -300,7 +300,7 @@ cdef bint fluid(CPU* c, uint32_t pa, uint32_t size) noexcept nogil:
     Not if it crosses a granule, or if another block has decoded its bytes as something else."""
     cdef uint32_t a = canonical_address(c, pa), n = a >> 8
     cdef Block* b = c.blocks.list[n]
-    if not hot(c, a) or (pa & 255) + size > 256:
+    if not rewritten(c, a) or (pa & 255) + size > 256:
         return 0
     while b != NULL:
         if overlaps(c, b, n, a & 255, (a & 255) + size) and not has_fluid(b, pa, size):
@@ -319,13 +319,13 @@ cdef bint has_fluid(Block* b, uint32_t pa, uint32_t size) noexcept nogil:
 
 
 cdef void count_rewrite(CPU* c, uint32_t a) noexcept nogil:
-    cdef uint32_t at = hot_slot(a)
-    if c.blocks.hot_at[at] != a:
-        c.blocks.hot_at[at] = a
-        c.blocks.hot_hits[at] = 0
-    c.blocks.hot_hits[at] += 1
-    if c.blocks.hot_hits[at] == 3:
-        c.blocks.hot = 1
+    cdef uint32_t at = rewritten_slot(a)
+    if c.blocks.rewritten_at[at] != a:
+        c.blocks.rewritten_at[at] = a
+        c.blocks.rewrites[at] = 0
+    c.blocks.rewrites[at] += 1
+    if c.blocks.rewrites[at] == 3:
+        c.blocks.rewritten_often = 1
 
 
 cdef void enlist(CPU* c, Block* b, int i, int g) noexcept nogil:

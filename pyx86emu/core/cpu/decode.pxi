@@ -270,10 +270,10 @@ cdef bint patched(Dec* d, int fluid_before) noexcept nogil:
     """Has this instruction bytes that are often rewritten? Immediates that are read when they are used do not count."""
     cdef uint32_t pa
     cdef int i
-    if not d.c.blocks.hot:
+    if not d.c.blocks.rewritten_often:
         return 0
     for pa in range(d.base + d.start, d.base + d.ip):
-        if hot(d.c, canonical_address(d.c, pa)):
+        if rewritten(d.c, canonical_address(d.c, pa)):
             for i in range(fluid_before, d.block.fluid):
                 if d.block.fluid_at[i] <= pa < d.block.fluid_at[i] + d.block.fluid_size[i]:
                     break

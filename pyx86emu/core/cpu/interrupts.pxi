@@ -127,7 +127,7 @@ cdef void take_trap(CPU* c) noexcept nogil:
     take_interrupt(c, 1)
 
 
-cdef Op* guarded(CPU* c, Op* o) noexcept nogil:
+cdef Op* general_detect(CPU* c, Op* o) noexcept nogil:
     """MOV to or from a debug register while DR7 has GD: #DB, with BD in DR6."""
     c.system.dr[6] |= DR6_BD
     c.system.dr[7] &= ~<uint32_t>DR7_GD

@@ -29,7 +29,7 @@ cdef inline uint64_t ld(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept 
     """Load 1, 2 or 4 bytes at seg:ea, or LOAD_FAILED."""
     cdef uintptr_t p = plain_at(c, seg, ea, size)
     if RARELY(p == 0):
-        return slow_load(c, o, seg, ea, size)
+        return load_any(c, o, seg, ea, size)
     return get(p, size)
 
 
@@ -39,11 +39,11 @@ cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) no
     cdef uintptr_t p = c.run.wr[pa >> 8]
     if size == 1:
         if RARELY(p == 0):
-            return slow_store(c, o, seg, ea, v, 1)
+            return store_common(c, o, seg, ea, v, 1)
         (<uint8_t*>(p + pa))[0] = <uint8_t>v
     else:
         if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
-            return slow_store(c, o, seg, ea, v, size)
+            return store_common(c, o, seg, ea, v, size)
         if size == 2:
             put16(p + pa, v)
         else:
@@ -58,7 +58,7 @@ cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) 
     cdef uint32_t pa = c.arch.sb[seg] + ea
     cdef uintptr_t p = c.run.wr[pa >> 8]
     if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
-        return slow_put(c, o, seg, ea, v, size)
+        return put_any(c, o, seg, ea, v, size)
     if size == 1:
         (<uint8_t*>(p + pa))[0] = <uint8_t>v
     elif size == 2:
@@ -86,23 +86,24 @@ cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noex
     return 1
 
 
-cdef Op* slow_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """Stores that are still frequent: the same ring again, and a store next to code. The rest goes to slowest_store."""
+cdef Op* store_common(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """Stores that are still frequent: the same ring again, and a store next to code. The rest goes to store_any."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
     if c.run.holes[pa >> 8] == 0:
         if (pa & 15) + size > 16 or not rings_again(&c.rings, BUS_MMIO, bus_address(c, pa), size, cut(v, size)):
-            return slowest_store(c, o, seg, ea, v, size)
+            return store_any(c, o, seg, ea, v, size)
     elif not store_near_code(c, pa, v, size):
-        return slowest_store(c, o, seg, ea, v, size)
+        return store_any(c, o, seg, ea, v, size)
     o = o + 1
     return GO(c, o)
 
 
-cdef Op* slowest_store(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+cdef Op* store_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """st() wherever it may go."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
     if c.run.holes[pa >> 8] == 0 and (pa & 15) + size <= 16:
         bus_write(c, o, BUS_MMIO, bus_address(c, pa), size, cut(v, size))   # in one part, and it cannot fault
-    elif not slow_put(c, o, seg, ea, v, size):
+    elif not put_any(c, o, seg, ea, v, size):
         return c.run.go
     if c.run.attn == ATTN_SMC:                       # this block is stale: go on in a new one
         c.run.attn = 0
@@ -124,7 +125,8 @@ cdef inline bint overruns(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcep
     return 1
 
 
-cdef uint64_t slow_load(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
+cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
+    """ld() wherever it may come from."""
     cdef uint64_t a, b
     cdef uint32_t base = c.arch.sb[seg]
     if ea + size > 0x10000 and c.m.wraps:        # 8086: a word wraps in its segment, byte by byte
@@ -141,7 +143,8 @@ cdef uint64_t slow_load(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept 
     return phys_load(c, o, base + ea, size)
 
 
-cdef bint slow_put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+cdef bint put_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """put() wherever it may go: next to code, over the end of the segment, to ROM or a device."""
     cdef uint32_t base = c.arch.sb[seg]
     if store_near_code(c, base + ea, v, size):
         return 1

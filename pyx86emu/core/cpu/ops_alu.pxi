@@ -74,7 +74,7 @@ cdef inline Op* alu_rm(CPU* c, Op* o, int op, int size, bint flags) noexcept nog
 
 
 cdef Op* alu_rm_slow(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
-    cdef uint64_t b = slow_load(c, o, o.seg, EA(c, o), size)
+    cdef uint64_t b = load_any(c, o, o.seg, EA(c, o), size)
     if b == LOAD_FAILED:
         return c.run.go
     return alu_rm_of(c, o, op, <uint32_t>b, size, flags)
@@ -101,7 +101,7 @@ cdef inline Op* alu_m(CPU* c, Op* o, int op, uint32_t b, int size) noexcept nogi
 
 cdef Op* alu_m_slow(CPU* c, Op* o, int op, uint32_t b, int size) noexcept nogil:
     cdef uint32_t ea = EA(c, o)
-    cdef uint64_t a = slow_load(c, o, o.seg, ea, size)
+    cdef uint64_t a = load_any(c, o, o.seg, ea, size)
     if a == LOAD_FAILED:
         return c.run.go
     return alu_m_of(c, o, op, ea, <uint32_t>a, b, size)

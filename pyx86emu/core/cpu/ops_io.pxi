@@ -1,11 +1,13 @@
-# IN and OUT: go to the chip, or to the bus. Both jump there: a call in the middle would cost them saved registers.
+# IN and OUT: go to a chip by its short way, or to the bus. VMCALL rings or exits.
 #
-# A byte to or from a port of a chip in the core may take a short way, see chips/access.pxi. Everything else is found by
-# the bus, which decides also between a chip and an ioeventfd at one port: where there is an ioeventfd, OUT goes there.
+# A byte to or from a port of a chip in the core may take a short way (chips/access.pxi). Every other access goes to the
+# bus. A port may have a chip and ioeventfds; then OUT goes to the bus, which looks for the ioeventfd first.
+#
+# The handlers jump to the chip or the bus. If they called it, they would have to save registers on their common path.
 
 cdef inline Op* port_in(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
     cdef PortFn way = c.chips.in_[port] if size == 1 and port < SHORT_PORTS else NULL
-    # What is run again to have its logged answer is run by itself.
+    # An instruction that is run again runs as a single step. Its answer is in the log, which the bus reads.
     if way != NULL and not RARELY(c.run.stepping):
         return way(c, o, port)
     return in_bus(c, o, port, size)
@@ -77,14 +79,14 @@ cdef Op* out32_d(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* vmcall(CPU* c, Op* o) noexcept nogil:
-    """0F 01 C1, the project's hypercall: the number in EAX is looked up in the third ioeventfd table (value EBX);
-    without an entry it exits, and the caller's reply becomes EAX."""
+    """0F 01 C1, the project's hypercall, with the number in EAX and a value in EBX. It rings a matching ioeventfd of
+    the hypercall bus. If there is none it exits, and the caller's reply becomes EAX."""
     cdef IoEntry* e
     if not rings_again(&c.rings, BUS_HYPERCALL, c.arch.r[AX], 4, c.arch.r[BX]):
         e = iotable_find(c.vm.iotable, BUS_HYPERCALL, c.arch.r[AX], 4, c.arch.r[BX])
         if e == NULL:
             return hypercall_exit(c, o)
-        rings_ring(&c.rings, e, 4, c.arch.r[BX])
+        rings_add(&c.rings, e, 4, c.arch.r[BX])
     o = o + 1
     return GO(c, o)
 

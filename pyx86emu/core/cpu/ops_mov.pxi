@@ -31,7 +31,7 @@ cdef inline Op* mov_rm(CPU* c, Op* o, int size) noexcept nogil:
 
 
 cdef Op* mov_rm_slow(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint64_t v = slow_load(c, o, o.seg, EA(c, o), size)
+    cdef uint64_t v = load_any(c, o, o.seg, EA(c, o), size)
     if v == LOAD_FAILED:
         return c.run.go
     put_reg(c, o.dst, size, <uint32_t>v)
@@ -71,7 +71,7 @@ cdef inline Op* load_tmp(CPU* c, Op* o, int size) noexcept nogil:
 
 cdef Op* load_tmp_slow(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint32_t ea = EA(c, o)
-    cdef uint64_t v = slow_load(c, o, o.seg, ea, size)
+    cdef uint64_t v = load_any(c, o, o.seg, ea, size)
     if v == LOAD_FAILED:
         return c.run.go
     c.run.tmp = <uint32_t>v

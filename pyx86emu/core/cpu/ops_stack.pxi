@@ -17,7 +17,7 @@ cdef inline Op* push(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
 
 cdef Op* push_slow(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
     cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF
-    if not slow_put(c, o, SS, sp, v, size):
+    if not put_any(c, o, SS, sp, v, size):
         return c.run.go
     P16(c, 4 * SP)[0] = <uint16_t>sp
     if c.run.attn:
@@ -87,7 +87,7 @@ cdef inline Op* pop_r(CPU* c, Op* o, int size) noexcept nogil:
 
 
 cdef Op* pop_r_slow(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint64_t v = slow_load(c, o, SS, P16(c, 4 * SP)[0], size)
+    cdef uint64_t v = load_any(c, o, SS, P16(c, 4 * SP)[0], size)
     if v == LOAD_FAILED:
         return c.run.go
     P16(c, 4 * SP)[0] += size

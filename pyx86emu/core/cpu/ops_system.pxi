@@ -151,7 +151,7 @@ cdef Op* mov_to_cr(CPU* c, Op* o) noexcept nogil:
 cdef Op* mov_from_dr(CPU* c, Op* o) noexcept nogil:
     """DR4 and DR5 are DR6 and DR7: there is no CR4.DE."""
     if c.system.dr[7] & DR7_GD:
-        return guarded(c, o)
+        return general_detect(c, o)
     P32(c, o.dst)[0] = c.system.dr[o.imm | 2 if o.imm >= 4 else o.imm]
     o = o + 1
     return GO(c, o)
@@ -159,7 +159,7 @@ cdef Op* mov_from_dr(CPU* c, Op* o) noexcept nogil:
 cdef Op* mov_to_dr(CPU* c, Op* o) noexcept nogil:
     """Leaves its block, because the next instruction may have a breakpoint now."""
     if c.system.dr[7] & DR7_GD:
-        return guarded(c, o)
+        return general_detect(c, o)
     set_dr(c, o.imm | 2 if o.imm >= 4 else o.imm, P32(c, o.src)[0])
     return leave_after(c, o)
 

@@ -1,9 +1,10 @@
-# Classes that only the core makes: calling one raises a TypeError that says what to call instead. And Exit, which is
-# whole or not made at all.
+# Factories: refuse calls of classes that only the core makes. The TypeError says what to call instead.
 #
-# An object made by Python would be full of NULL pointers, and __init__ cannot prevent that: `C.__new__(C)` and
+# An object made by Python would be full of NULL pointers. __init__ cannot prevent that, because `C.__new__(C)` and
 # copy.copy() do not call it. So tp_new is replaced, and tp_vectorcall, which would bypass it, is cleared. The core's
 # own `C.__new__(C)` calls the C function directly and is not affected.
+#
+# Exit can be called. Its tp_new is replaced too: it makes a complete Exit or raises.
 
 cdef extern from "Python.h":
     ctypedef object (*newfunc)(type, PyObject*, PyObject*)
@@ -21,14 +22,14 @@ cdef dict MADE_BY = {
 
 
 cdef object refuse_new(type cls, PyObject* args, PyObject* kwargs):
-    """tp_new, of subclasses too."""
+    """tp_new of these classes, and of their subclasses."""
     for base in cls.__mro__:
         if base in MADE_BY:
             raise TypeError(f"{base.__name__} objects are made by {MADE_BY[base]}")
 
 
 cdef object new_exit(type cls, PyObject* args, PyObject* kwargs):
-    """tp_new of Exit, which can be made by hand. No Exit is half made."""
+    """tp_new of Exit, which can be made by hand. An Exit is complete, or the call raises."""
     return exit_by_hand(<tuple>args, {} if kwargs == NULL else dict(<dict>kwargs))
 
 

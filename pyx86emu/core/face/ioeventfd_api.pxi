@@ -1,4 +1,7 @@
-# The Python face of ioeventfds: IoEventFd, Doorbell, and what Vm calls to register. Know errno, not hashing.
+# The ioeventfd calls of Vm: check arguments, register and remove entries, show them. Know errno, not hashing.
+#
+# IoEventFd is the Python object of an entry, its face. Doorbell is a counter that an entry may ring instead of an
+# eventfd. Both are public. The table itself is in io/registry.pxi.
 
 import os
 import warnings
@@ -24,7 +27,7 @@ cdef str io_where(int bus, object addr, object length, bint wildcard, object dat
 
 
 cdef int io_number(object fd) except? -1:
-    """The descriptor number that an argument means; -1 if no descriptor can have it."""
+    """The descriptor number of an argument; -1: no descriptor can have this number."""
     if not isinstance(fd, int):
         fileno = getattr(fd, "fileno", None)
         if fileno is not None:
@@ -34,7 +37,7 @@ cdef int io_number(object fd) except? -1:
 
 
 cdef object io_descriptor_error(int error, object fd):
-    """The exception for a descriptor that cannot be rung. It may run the caller's __repr__: hold no lock."""
+    """The exception for a descriptor that cannot be signalled. Hold no lock: this may run the caller's __repr__."""
     if error == -IO_EBADF:
         return OSError(IO_EBADF, f"{fd!r} is not an open descriptor: pass an open eventfd")
     if error == -IO_EINVAL:
@@ -42,11 +45,36 @@ cdef object io_descriptor_error(int error, object fd):
                                   "Doorbell() to count without a descriptor")
     if error == -IO_ENOMEM:
         return MemoryError("no memory for another eventfd")
-    return OSError(-error, f"{os.strerror(-error)} while duplicating descriptor {fd!r}")
+    return OSError(-error, f"{os.strerror(-error)}: descriptor {fd!r}")
+
+
+cdef object io_identity(int fd):
+    """The kernel's id of an eventfd, which is the same for all its descriptors. Below 0: this kernel has no ids, and
+    the result is made from the descriptor number only. OSError EBADF, EINVAL."""
+    cdef int64_t id = -1
+    cdef int error
+    with nogil:
+        error = io_check_eventfd(fd)
+        if error == 0:
+            error = io_eventfd_id(fd, &id)
+    if error != 0:
+        raise io_descriptor_error(error, fd)
+    return id if id >= 0 else -1 - fd
+
+
+cdef object io_count(int fd):
+    """The count of an eventfd, which this does not read; 0: this kernel does not show it. OSError: it is not open."""
+    cdef uint64_t count = 0
+    cdef int error
+    with nogil:
+        error = io_fdinfo(fd, b"eventfd-count", 16, &count)
+    if error != 0 and error != -IO_ENOENT:
+        raise io_descriptor_error(error, fd)
+    return count
 
 
 cdef object io_take_count(int fd):
-    """Read an eventfd without waiting, whether it is a blocking one or not: 0 when it is empty."""
+    """Read an eventfd without waiting, blocking or not; 0: it is empty."""
     cdef uint64_t count = 0
     cdef int error
     with nogil:
@@ -57,12 +85,11 @@ cdef object io_take_count(int fd):
 
 
 cdef class Doorbell:
-    """A counter that ioeventfds ring: no descriptor, no system call.
+    """A counter that ioeventfds ring. It needs no descriptor and no system call.
 
-    One Doorbell may serve any number of entries, buses, vCPUs and Vms. With `notify`, an eventfd is
-    written once whenever the count leaves 0 since the last `drain()`: read that descriptor first,
-    then drain. Any thread may call everything here at any time. OSError EBADF, EINVAL: `notify` is
-    not open, or no eventfd.
+    One Doorbell may serve any number of entries, buses, vCPUs and Vms. With `notify`, the first ring after each
+    `drain()` writes to this eventfd: read the eventfd first, then drain. Any thread may call everything here at any
+    time. OSError EBADF, EINVAL: `notify` is not open, or is not an eventfd.
 
     >>> bell = Doorbell()
     >>> bell.ring()
@@ -71,7 +98,7 @@ cdef class Doorbell:
     (3, 0, 3)
     """
     cdef Sink *sink
-    cdef object notify                      # what was passed: it must not be closed before us
+    cdef object notify                      # the object that was passed, kept so that it stays open
     cdef bint made
 
     def __cinit__(self, *args, **kwargs):
@@ -92,7 +119,7 @@ cdef class Doorbell:
                     target = sink_open(fd, &error)
             if target == NULL:
                 raise io_descriptor_error(error, notify)
-        if self.made:                       # looked at last: what is above may have run anything
+        if self.made:                       # checked last: the code above may have run any Python code
             sink_drop(target)
             raise RuntimeError("a Doorbell is initialised once: make another one")
         self.made = True
@@ -104,8 +131,8 @@ cdef class Doorbell:
 
     @property
     def count(self):
-        """All rings so far; those of a running vCPU's current slice may be missing."""
-        return self.sink.drained + io_load(&self.sink.pending)
+        """All rings so far. Rings in the current slice of a running vCPU may be missing."""
+        return self.sink.drained + at_load64(&self.sink.pending)
 
     def ring(self, n=1):
         """Ring `n` times. ValueError: `n` is negative, or has more than 64 bits."""
@@ -115,8 +142,8 @@ cdef class Doorbell:
                 sink_signal(self.sink, times)
 
     def drain(self):
-        """The rings since the last drain."""
-        cdef uint64_t n = io_exchange(&self.sink.pending, 0)
+        """Take the rings since the last drain."""
+        cdef uint64_t n = at_swap64(&self.sink.pending, 0)
         self.sink.drained += n
         return n
 
@@ -128,7 +155,7 @@ cdef class Doorbell:
         return self.sink.notify.number
 
     def _notify(self):
-        """Signal the descriptor itself, whatever was counted. Never waits, never fails."""
+        """Signal the descriptor itself, whatever the count is. Never waits, never fails."""
         if self.sink.notify != NULL:
             with nogil:
                 sink_write(self.sink.notify, 1)
@@ -145,7 +172,7 @@ cdef Doorbell io_doorbell(Sink *s):
     """A Doorbell object for a bell that an entry rings."""
     cdef Doorbell bell = Doorbell.__new__(Doorbell)
     sink_drop(bell.sink)
-    io_fetch_add(&s.refs, 1)
+    at_add64(&s.refs, 1)
     bell.sink = s
     bell.made = True
     return bell
@@ -163,7 +190,7 @@ cdef class IoEventFd:
     cdef Sink *sink
     cdef int own                            # the eventfd made for fd=None, or -1
     cdef int number                         # the descriptor number that was passed, or -1
-    cdef object source                      # what it was passed in: kept open as long as we are
+    cdef object source                      # the object that was passed, kept so that it stays open
 
     def __cinit__(self):
         self.own = -1
@@ -203,13 +230,13 @@ cdef class IoEventFd:
 
     @property
     def hits(self):
-        """Writes that matched; those of a running vCPU's current slice may be missing."""
-        return io_load(&self.entry.hits)
+        """Writes that matched. Those in the current slice of a running vCPU may be missing."""
+        return at_load64(&self.entry.hits)
 
     @property
     def last_value(self):
         """The value of the last write that matched; None before the first."""
-        return io_load(&self.entry.last_value) if io_load(&self.entry.hits) != 0 else None
+        return at_load64(&self.entry.last_value) if at_load64(&self.entry.hits) != 0 else None
 
     @property
     def registered(self):
@@ -238,7 +265,7 @@ cdef class IoEventFd:
         return self.number if self.number >= 0 else self.sink.fd
 
     def read(self):
-        """The rings since the last read; 0 when there were none. Never waits."""
+        """Take the rings since the last read; 0: there were none. Never waits."""
         if self.sink.kind == SINK_BELL:
             return self.doorbell.drain()
         return io_take_count(self.sink.fd)
@@ -290,19 +317,19 @@ cdef class IoEventFd:
 
 
 cdef IoEventFd io_face(VmTables vm):
-    """A face without an entry, made before the writer lock is taken. Under the lock no Python object may be allocated:
-    that can run the garbage collector and a finalizer that takes the lock too."""
+    """A face without an entry. It is made before the writer lock is taken, because under the lock no Python object may
+    be allocated: that can run the garbage collector, and so a finalizer that takes the lock too."""
     cdef IoEventFd face = IoEventFd.__new__(IoEventFd)
     face.tables = vm
     return face
 
 
 cdef void io_show(IoEventFd face, IoEntry *e) noexcept:
-    """Let a face show an entry. The caller holds the writer lock, or a reference that it gives away."""
+    """Give a face its entry, with new references. The caller holds the writer lock."""
     face.entry = e
     face.sink = e.target
-    io_fetch_add32(&e.refs, 1)
-    io_fetch_add(&e.target.refs, 1)
+    at_add32(&e.refs, 1)
+    at_add64(&e.target.refs, 1)
 
 
 cdef object io_not_found(int bus, object addr, object length, bint wildcard, object datamatch):
@@ -318,7 +345,7 @@ cdef uint64_t io_u64(object value, str name) except? 0:
     return number
 
 
-cdef struct IoKey:                          # what tells one entry from another
+cdef struct IoKey:                          # what identifies an entry, with its eventfd
     int bus
     uint64_t addr
     uint64_t length
@@ -327,8 +354,8 @@ cdef struct IoKey:                          # what tells one entry from another
 
 
 cdef bint io_key(IoKey *k, object addr, object bus, object datamatch, object flags) except -1:
-    """Everything but the length. KVM's flag word, if one was given, decides instead of `bus` and `datamatch is None`.
-    1: it says DEASSIGN."""
+    """Set everything except the length. If `flags` is not 0, it decides instead of `bus` and `datamatch is None`.
+    1: it has DEASSIGN."""
     cdef object number = exact(flags, "flags")
     cdef int bits
     if not 0 <= number <= IO_FLAGS_KNOWN:
@@ -355,8 +382,8 @@ cdef enum:
 # -- Under the writer lock: C only, see io_face --
 
 cdef int io_insert(VmTables vm, IoKey *k, bint coalesce, int fd, Sink *bell, IoEventFd face, IoKey *other) noexcept:
-    """Register an entry for `bell` or, if that is NULL, for eventfd `fd`. 0, IO_CLOSED, or an errno below 0; with
-    -EEXIST `other` becomes the entry that stands there."""
+    """Register an entry for `bell` or, if that is NULL, for eventfd `fd`. Returns 0, IO_CLOSED or a negative
+    errno. With -EEXIST, `other` is the key of an entry that it collides with."""
     cdef IoTable *t = vm.iotable
     cdef Sink *sink = bell
     cdef IoEntry *e = NULL
@@ -375,14 +402,14 @@ cdef int io_insert(VmTables vm, IoKey *k, bint coalesce, int fd, Sink *bell, IoE
     if error == -IO_EEXIST:
         e = io_collider(t, k.bus, k.addr, <int>k.length, k.wildcard, k.datamatch)
         other[0] = IoKey(e.bus, e.addr, e.length, e.wildcard, e.datamatch)
-    if t.retired_count != 0:                # the table grew: its old self is freed here, not with the next removal
+    if t.retired_count != 0:                # the table grew: free its old memory now, before the next change
         vm.quiesce()
         iotable_reclaim(t)
     return error
 
 
 cdef bint io_remove(VmTables vm, IoEntry *e) noexcept:
-    """0: it is not registered."""
+    """Remove an entry. When this returns, no vCPU rings it. 0: it is not registered."""
     if not io_holds(vm.iotable, e):
         return 0
     iotable_take(vm.iotable, e)
@@ -392,8 +419,8 @@ cdef bint io_remove(VmTables vm, IoEntry *e) noexcept:
 
 
 cdef int io_remove_key(VmTables vm, IoKey *k, int fd, Sink *bell, IoEventFd face) noexcept:
-    """Remove the entry with these properties that rings `bell` or eventfd `fd`. 0, IO_CLOSED, or an errno below 0;
-    -ENOENT is always about the entry."""
+    """Remove the entry with these properties that rings `bell` or eventfd `fd`. Returns 0, IO_CLOSED or a
+    negative errno. -ENOENT: there is no such entry."""
     cdef Sink *sink = bell
     cdef IoEntry *e
     cdef int error = 0
@@ -412,7 +439,7 @@ cdef int io_remove_key(VmTables vm, IoKey *k, int fd, Sink *bell, IoEventFd face
 
 
 cdef IoEntry **io_all(VmTables vm, uint64_t *count, bint *failed) noexcept:
-    """Every entry, held once more for the caller, in no order."""
+    """Every entry, in no order, each with a reference for the caller. `failed`: no memory."""
     cdef IoEntry **entries
     cdef uint64_t i
     count[0] = 0 if vm.iotable == NULL else vm.iotable.entries
@@ -425,8 +452,8 @@ cdef IoEntry **io_all(VmTables vm, uint64_t *count, bint *failed) noexcept:
         return NULL
     iotable_list(vm.iotable, entries)
     for i in range(count[0]):
-        io_fetch_add32(&entries[i].refs, 1)
-        io_fetch_add(&entries[i].target.refs, 1)
+        at_add32(&entries[i].refs, 1)
+        at_add64(&entries[i].target.refs, 1)
     return entries
 
 
@@ -436,10 +463,13 @@ cdef object ioeventfd_assign(VmTables vm, object addr, object length, object bus
                              bint coalesce, object flags):
     """Vm.ioeventfd(): register an entry and return its face.
 
-    With `flags` 0 the entry is what `bus` and `datamatch` say. A `flags` that is not 0 is KVM's word for
-    one call and decides alone: PIO chooses the bus ('mmio' without it), DATAMATCH whether `datamatch`
-    counts (None is 0 then), DEASSIGN makes the call remove the entry; the face returned is the removed
-    entry's. Hence a raw MMIO wildcard is `bus="mmio"` with flags 0.
+    With `flags` 0, `bus` and `datamatch` decide. Other `flags` are KVM's and decide alone:
+
+    - PIO: the bus is 'pio', without this bit 'mmio'.
+    - DATAMATCH: `datamatch` counts, and None means 0. Without this bit any value matches.
+    - DEASSIGN: the entry is removed, and the face returned is that of the removed entry.
+
+    MMIO without datamatch has none of these bits. So it is `bus="mmio"` with flags 0.
     """
     cdef IoKey k
     cdef IoKey other
@@ -495,7 +525,7 @@ cdef object ioeventfd_assign(VmTables vm, object addr, object length, object bus
 
 cdef object ioeventfd_deassign(VmTables vm, object addr, object length, object bus, object datamatch, object fd,
                                object flags):
-    """Remove an entry by its properties, through any descriptor of its eventfd (spec section 6)."""
+    """Remove an entry by its properties, through any descriptor of its eventfd ("removing" in docs/IO.md)."""
     cdef IoKey k
     cdef IoEventFd face = io_face(vm)
     cdef Sink *bell = (<Doorbell>fd).sink if isinstance(fd, Doorbell) else NULL
@@ -503,7 +533,7 @@ cdef object ioeventfd_deassign(VmTables vm, object addr, object length, object b
     cdef int error
     io_key(&k, addr, bus, datamatch, flags)
     size = exact(length, "length")
-    k.length = size if 0 <= size <= 8 else 9                # a bad length finds nothing (spec D07)
+    k.length = size if 0 <= size <= 8 else 9                # a bad length finds nothing (row D07)
     if fd is not None and bell == NULL:
         fd_number = io_number(fd)
     vm.lock_writers()

@@ -1,16 +1,16 @@
-# RangeTable: the ranges of one bus, for Python and for the vCPUs. Finds who owns an access, and serves exits with it.
+# RangeTable: keep the ranges of one bus, for Python and for the vCPUs; find the owner of an access; serve exits.
 
 @cython.final
 cdef class RangeTable:
-    """The ranges of one bus: the tuple `items`, sorted by address, without overlaps. `Vm.ranges()` gives the table of a
-    Vm, in which its vCPUs look too; `RangeTable()` makes one for a back end whose every access exits.
+    """The ranges of one bus: the tuple `items`, sorted by address, without overlaps. `Vm.ranges()` returns the table of
+    a Vm, which its vCPUs use too. `RangeTable()` makes one for a back end in which every access exits.
 
-    There is no lock. `items` is replaced as a whole, so whoever has it has all of one moment. Any thread may call
-    everything here, finalizers and signal handlers too.
+    There is no lock. `items` is only replaced as a whole, so a reader always has one consistent table. Any thread may
+    call everything here, also from finalizers and signal handlers.
     """
 
     cdef readonly tuple items
-    cdef VmTables vm                             # its vCPUs look in `items` without the GIL; None: there are none
+    cdef VmTables vm                             # its vCPUs read `items` without the GIL; None: there are none
     cdef int bus
 
     def __cinit__(self):
@@ -20,10 +20,12 @@ cdef class RangeTable:
         raise not_copied(self, "the methods of devices")
 
     def replace(self, tuple old not None, tuple new not None):
-        """`new` instead of `old`. When this returns, no vCPU calls a range that is gone; a call that another thread is
-        in may still go on. False: the table is no longer `old`, since another thread or a finalizer has changed it; try
-        again. ValueError: not sorted, an overlap, or another range of the core's own; OSError EBADF: the Vm is closed,
-        and `new` is the longer one."""
+        """Replace `old` by `new`. After this returns, no vCPU begins to call a range that was removed; a call that
+        another thread has begun may still go on.
+
+        False: the table is no longer `old`, since another thread or a finalizer has changed it; try again. ValueError:
+        `new` is not sorted, has an overlap, or has a chip's range that `old` does not have. OSError EBADF: the Vm is
+        closed, and `new` is longer than `old`."""
         cdef uint64_t end = 0
         cdef Range r
         cdef int status
@@ -42,7 +44,7 @@ cdef class RangeTable:
         return status == CHANGED
 
     cdef int put(self, tuple old, tuple new) noexcept:
-        """CHANGED, TAKEN: the table is not `old`, or CLOSED. Nothing is released here, for the caller has `old`."""
+        """CHANGED, CLOSED, or TAKEN: the table is not `old`. No object is freed here: the caller holds `old`."""
         cdef int status
         cdef bint longer = len(new) > len(old)
         if self.vm is None:
@@ -62,12 +64,12 @@ cdef class RangeTable:
         return status
 
     cdef void put_in_core(self, tuple new) noexcept:
-        """Between Vm.stop() and Vm.resume(). The caller has the tuple that was here."""
+        """Set the tuple, between Vm.stop() and Vm.resume(). The caller holds the tuple that was here."""
         self.items = new
         self.vm.vm.ranges[self.bus] = <PyObject*>new
 
     def find(self, addr, size):
-        """The open Range of the whole access, or None."""
+        """The open Range that holds the whole access, or None."""
         cdef PyObject* r = self.owner(natural(addr, "addr"), whole(size, "size", 1, 8))
         return None if r == NULL else <Range>r
 
@@ -81,7 +83,7 @@ cdef class RangeTable:
         while (exit := vcpu.run()).reason is ExitReason.IO:
             vm.pio.dispatch(exit)
 
-        TypeError: it is no Exit.
+        TypeError: `exit` is not an Exit.
         """
         if type(exit) is not Exit:
             raise TypeError(f"dispatch() serves an Exit, not {type(exit).__name__}")
@@ -95,7 +97,7 @@ cdef class RangeTable:
         found = self.owner(exit.addr, exit.size)
         if found == NULL:
             return False
-        r = <Range>found                         # it may be detached by what it does
+        r = <Range>found                         # a reference, since the call may detach the device
         if exit.write:
             r.call_write(exit.addr, exit.size, exit.value)
         else:
@@ -104,14 +106,14 @@ cdef class RangeTable:
 
 
 cdef RangeTable table_of(VmTables vm, int bus):
-    """The table of a bus of a Vm, empty."""
+    """A new, empty table for a bus of a Vm."""
     cdef RangeTable table = RangeTable.__new__(RangeTable)
     table.vm, table.bus = vm, bus
     return table
 
 
 cdef Range chip_range(object read, object write, Chip* chip, Span* span, int row):
-    """Ports of a chip. The host calls read(port, size) and write(port, size, value)."""
+    """A Range for ports of a chip. The host calls read(port, size) and write(port, size, value)."""
     cdef Range r = Range.__new__(Range, span.base, span.base + span.length, 0, 8, read, write, chip.name.decode())
     r.kind, r.row = RANGE_CHIP, row
     return r

@@ -1,4 +1,4 @@
-# Registers: the registers of a vCPU as Python sees them. Know names and widths, and who may write when.
+# Registers: read and write a vCPU's registers from Python. Know names and widths, and who may write when.
 
 cdef dict REGISTERS = {                          # name: (kind, place, size)
     **{name: (0, 4 * i, 2) for i, name in enumerate(("ax", "cx", "dx", "bx", "sp", "bp", "si", "di"))},
@@ -22,12 +22,16 @@ cdef int mine(CPU* c, str what) except -1:
 cdef class Registers:
     """The registers of a vCPU as attributes: al ah ax eax ... cs ds es fs gs ss ip eip flags eflags cr0 dr0.
 
-    A device, timer or signal handler that is called while the guest runs sees them as the instruction began, and may
-    write them: the instruction ends with the new values, and the guest goes on at the CS and IP that were written.
-    Another thread may read them while the vCPU runs, and gets values of some moment; writing then raises RuntimeError,
-    and so does writing while a read of the guest waits for its answer: run() first, kicked if need be.
-    AttributeError: no such register; ValueError: a value wider than the register, or cr0 with PE=1; TypeError: a
-    value that is no integer.
+    A device, timer or signal handler that is called while the guest runs sees the values at the start of the
+    instruction. It may write them: the instruction ends with the new values, and the guest goes on at the CS and IP
+    that were written.
+
+    Another thread may read the registers while the vCPU runs, and gets the values of some moment. Writing raises
+    RuntimeError while another thread runs the vCPU, and while a read of the guest waits for its answer. In the second
+    case call run() first, and kick() before it to stop after that read.
+
+    AttributeError: no such register. ValueError: a value wider than the register, or cr0 with PE=1. TypeError: a value
+    that is not an integer.
     """
 
     cdef CPU* c                                  # of `vcpu`

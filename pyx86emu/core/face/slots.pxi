@@ -1,11 +1,14 @@
-# MemorySlot: guest memory as Python sees it.
+# MemorySlot: give Python the memory of the guest, as bytes, buffers and numpy arrays. Know bytes, not vCPUs.
+#
+# A store by slot[a:b] is reported to the vCPUs, which decode the code there again. A store through a buffer cannot be
+# seen. So VM.views counts the buffers that may write: while there are any, each run() that begins drops decoded code.
 
 cdef enum:
     PAGE = 4096
 
 
 cdef object host_memory(uint64_t size):
-    """Zeros for a slot, at a page of their own. In a build with guard pages the pages before and after them
+    """Host memory of zeros for a slot, beginning at a page. In a build with guard pages the pages before and after it
     are not accessible: an access of the guest outside its slot ends the process."""
     import mmap
     try:
@@ -31,7 +34,7 @@ cdef object window(object buffer):
 
 
 cdef int borrow(object data, Py_buffer* view) except -1:
-    """The bytes of anything bytes-like, as one piece, until PyBuffer_Release."""
+    """Get the bytes of a bytes-like object, in one piece. They stay until PyBuffer_Release."""
     try:
         PyObject_GetBuffer(data, view, PyBUF_ND | PyBUF_FORMAT)
     except TypeError:
@@ -48,13 +51,17 @@ cdef int borrow(object data, Py_buffer* view) except -1:
 cdef class MemorySlot:
     """Guest-physical memory of a Vm, made by `Vm.add_memory`.
 
-    `slot[a:b]` are the bytes at guest-physical addresses a to b-1, `slot[a:b] = data` replaces them (never
-    resizes), `slot[a]` is one byte. `data` is anything bytes-like in one piece, as bytes or a numpy array.
-    `slot.array` is all of it as a numpy array to read, `with slot.writing() as array` one to write; both begin at
-    offset 0. So does `memoryview(slot)`. Stores through a view cannot be seen: while one is alive that may write,
-    entering run() forgets decoded code, and so does the release of one. So for single stores `slot[a:b] = data` is
-    faster.
-    `addr` and `size` are in bytes, `vm` is None once it is deleted; its bytes stay. Any thread may call anything here.
+    - `slot[a:b]` are the bytes at guest-physical addresses a to b-1, `slot[a]` is one byte.
+    - `slot[a:b] = data` replaces them, and never resizes. `data` is bytes-like and in one piece, such as bytes or a
+      numpy array.
+    - `slot.array` is all of the memory as a numpy array to read; `with slot.writing() as array` gives one to write.
+      Both begin at offset 0, and so does `memoryview(slot)`.
+    - `addr` and `size` are in bytes. `vm` is None after the slot is deleted; its bytes stay.
+
+    Stores through a view cannot be seen. So while a view that may write is alive, each run() that begins drops decoded
+    code, and so does the release of the view. For single stores `slot[a:b] = data` is faster.
+
+    Any thread may call anything here.
     TypeError: an address that is no integer, data that is no buffer; IndexError: an address outside the slot;
     ValueError: a step, data of another length, or a byte outside 0 to 255; BufferError: data in pieces.
     (KVM_SET_USER_MEMORY_REGION.)
@@ -64,7 +71,7 @@ cdef class MemorySlot:
     cdef readonly uint64_t addr
     cdef readonly uint64_t size
     cdef readonly bint readonly
-    cdef VM* machine                         # whose blocks may be decoded from here, also once it is deleted
+    cdef VM* machine                         # its blocks may be decoded from here, also after the slot is deleted
     cdef object owner                        # keeps the host memory alive
     cdef uint8_t* host
     cdef uint8_t* bits                       # the dirty log, or NULL
@@ -91,7 +98,7 @@ cdef class MemorySlot:
         return shown_slot(self.addr, self.size, self.readonly)
 
     cdef (uint64_t, uint64_t) span_of(self, object start, object stop) except *:
-        """Offsets of guest addresses. They hold until the next call into Python: the slot may move."""
+        """Offsets of guest addresses. They are valid until the next call into Python, which may move the slot."""
         cdef uint64_t at = self.addr
         if start is None:
             start = at
@@ -138,7 +145,7 @@ cdef class MemorySlot:
         raise TypeError("a memory slot keeps its size: store zeros")
 
     cdef int show(self, Py_buffer* view, int flags, object exporter, bint readonly) except -1:
-        """Fill in a buffer of `exporter`: all bytes of the slot."""
+        """Fill in a Py_buffer with all bytes of the slot. `exporter` owns it."""
         self.shape[0] = self.size
         self.strides[0] = 1
         view.buf = self.host
@@ -158,8 +165,8 @@ cdef class MemorySlot:
 
     def __getbuffer__(self, Py_buffer* view, int flags):
         self.show(view, flags, self, 0)
-        # memoryview() does not ask for a writable buffer but uses one; it is known by PyBUF_INDIRECT. Others that do
-        # not ask for one only read.
+        # memoryview() does not ask for a writable buffer, but writes if it gets one. It always asks for PyBUF_INDIRECT.
+        # Others that do not ask for a writable buffer only read.
         if flags & PyBUF_WRITABLE or flags & PyBUF_INDIRECT == PyBUF_INDIRECT:
             view.internal = self.machine
             self.machine.views += 1
@@ -173,9 +180,9 @@ cdef class MemorySlot:
     def array(self):
         """The memory as a read-only numpy array of uint8, not copied: element n is the byte at `addr + n`.
 
-        It shows what the guest stores, also while it runs, and stays when the slot is deleted or the Vm closed. Runs
-        are not slower for it. Each access makes a new array: keep it in a variable. The first imports numpy. To
-        write: `slot[a:b] = data`, or `writing()`.
+        It shows what the guest stores, also while the guest runs. It stays valid after the slot is deleted or the Vm
+        closed. It does not make runs slower. Each use of this property makes a new array: keep it in a variable. The
+        first use imports numpy. To write: `slot[a:b] = data`, or `writing()`.
 
         >>> from pyx86emu import Vm
         >>> with Vm() as vm:
@@ -191,13 +198,14 @@ cdef class MemorySlot:
         """A `with` block in which the memory is a numpy array of uint8 to write, not copied: element n is the byte at
         `addr + n`.
 
-        A running guest sees each store at once, but what it has decoded as code it keeps; leaving the block, also by
-        an exception, makes all vCPUs of the Vm decode again. In the block each run() that begins decodes again, too.
-        A ROM slot can be written, stores set no dirty bits. After the block the array can only be read.
+        A running guest sees each store at once, but keeps the code that it has decoded. When the block ends, also by
+        an exception, all vCPUs of the Vm decode again. Inside the block each run() that begins decodes again, too.
+        A ROM slot can be written. Stores set no dirty bits. After the block the array can only be read.
 
-        A part of the array (`array[4:8]`) that is kept after the block can still be written: until it and the array
-        are gone, each run() that begins decodes again. What is made of the array by other means (a memoryview of it, a
-        view of another class) is not noticed: stores through it after the block need `Vm.code_changed`.
+        A part of the array (`array[4:8]`) that is kept after the block can still be written. Until this part and the
+        array are deleted, each run() that begins decodes again. What is made from the array by other means (a
+        memoryview of it, a view of another class) is not noticed: after the block, call `Vm.code_changed` after a
+        store through it.
 
         >>> from pyx86emu import Vm
         >>> with Vm() as vm:
@@ -224,8 +232,8 @@ cdef class MemorySlot:
         self.tables = None
 
     def move(self, addr):
-        """The same memory at another page-aligned address. OSError EINVAL, EEXIST as for add_memory; EINVAL
-        also when it is deleted."""
+        """Move the memory to another page-aligned address. OSError EINVAL, EEXIST as for add_memory; EINVAL also if
+        the slot is deleted."""
         cdef VmTables vm = self.owned()
         cdef Slot other
         cdef int status
@@ -249,8 +257,9 @@ cdef class MemorySlot:
         return os_error(errno.EINVAL, f"{self!r} is deleted already")
 
     def dirty(self):
-        """One bit a 4 KiB page written by the guest since the last call, lowest page in bit 0 of byte 0; clears
-        it. OSError ENOENT without dirty_log, or when it is deleted (KVM_GET_DIRTY_LOG)."""
+        """Return and clear the dirty log: a bit for each 4 KiB page, 1 if the guest wrote to it since the last call.
+        The lowest page is bit 0 of byte 0. OSError ENOENT: without dirty_log, or the slot is deleted.
+        (KVM_GET_DIRTY_LOG.)"""
         cdef VmTables vm = self.tables
         cdef Py_ssize_t n = (self.size // PAGE + 7) // 8
         cdef bytes out = PyBytes_FromStringAndSize(NULL, n)
@@ -265,8 +274,8 @@ cdef class MemorySlot:
         return out
 
     def dirty_pages(self):
-        """The same log as a numpy array of bool, an element for each 4 KiB page, lowest page first; clears it as
-        `dirty()` does. OSError ENOENT as for `dirty()`.
+        """Return and clear the dirty log as a numpy array of bool: an element for each 4 KiB page, lowest page first.
+        OSError ENOENT as for `dirty()`.
 
         >>> from pyx86emu import Vm
         >>> with Vm() as vm:
@@ -279,7 +288,7 @@ cdef class MemorySlot:
         ...     pages.tolist(), ram.array.reshape(-1, 4096)[pages].shape
         ([False, False, True, True], (2, 4096))
         """
-        import numpy                             # before the log is taken: it may fail
+        import numpy                             # before the log is taken, because it may fail
         bits = numpy.frombuffer(self.dirty(), numpy.uint8)
         return numpy.unpackbits(bits, count=self.size // PAGE, bitorder="little").view(numpy.bool_)
 
@@ -294,16 +303,16 @@ cdef SlotBuffer slot_buffer(MemorySlot slot):
 
 @cython.final
 cdef class SlotBuffer:
-    """The memory of a slot as numpy's arrays hold it: read-only but in its `with` block. Made by
-    `MemorySlot.writing()`; a block is entered once, any thread may do so. RuntimeError: it was entered already."""
+    """The memory of a slot as a buffer for numpy arrays. It can be written inside its `with` block, else only read.
+    `MemorySlot.writing()` makes it. A block is entered once, by any thread. RuntimeError: it was entered already."""
 
     cdef MemorySlot slot
-    cdef VM* machine                             # the slot's, also where the garbage collector takes the slot first
+    cdef VM* machine                             # the slot's, also if the garbage collector clears the slot first
     cdef bint entered
-    cdef bint open                               # in the block: new arrays may write
-    cdef bint counted                            # among the writable views of the Vm
-    cdef object whole                            # weak references: an array keeps what it shows, and no garbage
-    cdef object given                            # collector looks into arrays
+    cdef bint open                               # inside the block: new arrays may write
+    cdef bint counted                            # in VM.views
+    cdef object whole                            # weak references: an array keeps this object, and the garbage
+    cdef object given                            # collector does not follow arrays
 
     def __dealloc__(self):
         if self.machine != NULL:
@@ -322,7 +331,7 @@ cdef class SlotBuffer:
         self.slot.show(view, flags, self, not self.open)
 
     cdef void uncount(self) noexcept:
-        """No array writes any more."""
+        """No array can write any more."""
         if self.counted:
             self.counted = 0
             self.machine.views -= 1
@@ -336,8 +345,8 @@ cdef class SlotBuffer:
         self.entered = self.open = self.counted = 1
         self.machine.views += 1
         try:
-            # The caller gets a part of a hidden array, since numpy lets the parts of that refer to the hidden one,
-            # too: its reference count at the end of the block shows whether such a part is left.
+            # The caller gets a part of a hidden array. In numpy the parts of this part refer to the hidden array, too.
+            # So its reference count at the end of the block shows whether such a part is left.
             whole = numpy.ndarray(self.slot.size, numpy.uint8, self)
             given = whole[:]
             self.whole, self.given = ref(whole), ref(given)
@@ -356,7 +365,7 @@ cdef class SlotBuffer:
             if array is not None:
                 array.flags.writeable = False
         del array
-        # `whole` here, and the base of `given`.
+        # The expected references are `whole` here and, if `given` is alive, its base.
         if whole is None or Py_REFCNT(<PyObject*>whole) <= 1 + (given is not None):
             self.uncount()
         else:
@@ -383,7 +392,7 @@ cdef object overlap(uint64_t addr, uint64_t size, Slot* other):
 
 
 cdef uint64_t check_place(VM* vm, object addr, object size, PyObject* moved) except? 0:
-    """`addr` of a slot, from exact ints."""
+    """Check the place of a slot, given as exact ints. Returns `addr`. An overlap with the slot `moved` is allowed."""
     cdef Slot other
     if size <= 0 or addr < 0 or addr % PAGE or size % PAGE or addr + size > 1 << 52:
         raise os_error(errno.EINVAL, f"memory slot {shown(addr)}, {shown(size)} bytes: address and size must be "

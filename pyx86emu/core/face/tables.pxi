@@ -1,8 +1,8 @@
-# The tables of a VM: change them while every vCPU is outside. Knows order, not devices.
+# The tables of a VM: change them while every vCPU is outside. Know order, not devices.
 #
-# All of this runs with the GIL, what changes something between Vm.stop() and Vm.resume(): see there.
+# All of this runs with the GIL. A change is made between Vm.stop() and Vm.resume(); their rules are in VmTables, below.
 
-cdef enum:                       # what a change of a table came to
+cdef enum:                       # the result of a change
     CHANGED = 0
     TAKEN = 1                    # something is there already
     UNKNOWN = 2                  # nothing is there
@@ -20,7 +20,7 @@ cdef Slot* slot_of_face(VM* vm, PyObject* face) noexcept nogil:
 
 
 cdef int slot_fits(VM* vm, uint64_t addr, uint64_t size, PyObject* face, Slot* other) noexcept nogil:
-    """CHANGED if [addr, addr + size) is free, but for the slot of `face`; TAKEN: it overlaps `other`."""
+    """CHANGED: [addr, addr + size) is free, or only the slot of `face` is there. TAKEN: it overlaps `other`."""
     cdef Slot* s
     cdef int i
     for i in range(vm.nslots):
@@ -63,7 +63,7 @@ cdef int slot_remove(VM* vm, PyObject* face) noexcept nogil:
 
 
 cdef int slot_take_log(VM* vm, PyObject* face, uint8_t* out, uint64_t n) noexcept nogil:
-    """The dirty bits of a slot, `n` bytes of them; all its pages are clean then."""
+    """Copy the `n` bytes of dirty bits of a slot, and mark all its pages clean."""
     cdef Slot* s = slot_of_face(vm, face)
     if s == NULL:
         return UNKNOWN
@@ -74,7 +74,7 @@ cdef int slot_take_log(VM* vm, PyObject* face, uint8_t* out, uint64_t n) noexcep
 
 
 cdef int put_a20(VM* vm, bint up) noexcept nogil:
-    """CHANGED, or TAKEN: a vCPU without the line keeps it closed."""
+    """CHANGED, or TAKEN: A20 stays down, because a vCPU has only 20 address lines."""
     cdef int i
     for i in range(vm.ncpus):
         if up and vm.cpu[i] != NULL and vm.cpu[i].m.address_bits == 20:
@@ -83,7 +83,7 @@ cdef int put_a20(VM* vm, bint up) noexcept nogil:
     return CHANGED
 
 
-# Memory as the host sees it. Callers have the GIL, so the slots stay as they are.
+# The host's accesses to guest memory. Callers have the GIL, so the slots do not change.
 
 cdef enum:
     LOOK = 0
@@ -93,8 +93,8 @@ cdef enum:
 
 
 cdef uint64_t over_slots(VM* vm, int what, uint64_t addr, uint64_t n, uint8_t* data) noexcept nogil:
-    """Look whether the n bytes at `addr` are in slots, read or write them, or tell the vCPUs that they have changed.
-    The result says how many there are before the first hole."""
+    """Check that the n bytes at `addr` are in slots (LOOK), READ or WRITE them, or only report them to the vCPUs as
+    changed (TELL). Returns the number of bytes before the first hole."""
     cdef uint64_t at = 0, part
     cdef uint8_t* there
     cdef Slot* s
@@ -119,7 +119,7 @@ cdef void host_wrote(VM* vm, uint8_t* host, uint64_t n) noexcept nogil:
     cdef uint64_t from_, to, g, who
     cdef Slot* s
     cdef int i, canon
-    at_fence()                                   # the store is visible before the marks are looked at
+    at_fence()                                   # the store must be visible before the marks are read
     for i in range(vm.nslots):
         s = &vm.slots[i]
         if s.addr >= <uint64_t>GRANULES << 8 or host >= s.host + s.size or s.host >= host + n:
@@ -142,22 +142,22 @@ cdef void note_code(VM* vm, int canon, uint64_t who) noexcept nogil:
 
 
 cdef void drop_code(VM* vm) noexcept nogil:
-    """The host may have changed any memory."""
+    """The host may have changed any memory: every vCPU drops its decoded code."""
     cdef int i
     for i in range(vm.ncpus):
         if vm.cpu[i] != NULL:
             want(vm.cpu[i], REQ_DROP)
 
 
-# All Vms that there are: after a fork each has something to forget.
+# All Vms: after a fork, the child resets each of them (fork.pxi).
 import weakref as _weakref
 
 live_vms = _weakref.WeakSet()
 
 
 cdef class VmTables:
-    """What memory slots, vCPUs, ioeventfds and irqfds know of their Vm: its tables, and when these may change. Made
-    as a Vm."""
+    """The base class of Vm: its tables, and when these may change. Memory slots, vCPUs, ioeventfds and irqfds know
+    only this part of their Vm."""
 
     cdef public object holder                # the pyx86emu.Vm that has this one as its back end, or None
     cdef VM* vm
@@ -200,24 +200,24 @@ cdef class VmTables:
             raise os_error(errno.EBADF, "this Vm is closed")
         return 0
 
-    # The tables (slots, A20, ranges of the buses) change between stop() and resume(), with the GIL. So whoever has the
-    # GIL may read them, and a vCPU that is inside the core, too. Three rules:
-    #  - Between stop() and resume() stand only C values and functions that are `noexcept nogil`. Where Python
-    #    allocates, calls or raises, the garbage collector may run a finalizer that uses this Vm: it would wait for
-    #    its own thread.
-    #  - Numbers are converted and objects made before; what is no longer needed is released afterwards.
-    #  - stop() releases the GIL. So what was looked at before is looked at again, by the function that makes the
-    #    change; it returns a status, and the exception is made after resume().
+    # The tables (slots, A20, ranges of the buses) change between stop() and resume(), with the GIL. So a thread with
+    # the GIL may read them, and so may a vCPU that is inside the core. Three rules:
+    #  - Between stop() and resume() use only C values and functions that are `noexcept nogil`. If Python allocates,
+    #    calls or raises there, the garbage collector may run a finalizer that uses this Vm. The finalizer would wait
+    #    for its own thread.
+    #  - Convert numbers and make objects before stop(). Release what is no longer needed after resume().
+    #  - stop() releases the GIL. So the function that makes the change checks again what was checked before. It returns
+    #    a status, and the exception is made after resume().
 
     cdef int stop(self) noexcept:
-        """Every vCPU is out of the core and stays there; the tables may be changed."""
+        """Wait until every vCPU is outside, and keep it there. After that the tables may be changed."""
         with nogil:
             pthread_mutex_lock(&self.vm.writers)
             stop_all(self.vm)
         return 0
 
     cdef int resume(self, bint rebuild) noexcept:
-        """`rebuild`: the slots or A20 have changed."""
+        """Let the vCPUs go on. `rebuild`: the slots or A20 have changed."""
         if rebuild:
             rebuild_tables(self.vm)
             resume_all(self.vm)

@@ -54,13 +54,11 @@ cdef class Vcpu:
         vm._vcpus.append(self)
 
     def __dealloc__(self):
+        cdef VM* vm
         if self.c == NULL:
             return
+        vm = self.c.vm
         Py_XDECREF(self.c.python.raised)
-        self.vm_gone()
-
-    cdef void vm_gone(self) noexcept:
-        cdef VM* vm = self.c.vm
         if self.c.no < MAX_VCPUS:
             vm.cpu[self.c.no] = NULL
         free_cpu(self.c)
@@ -253,25 +251,6 @@ cdef class Vcpu:
             return
         reset_cpu(self.c)
         self.c.exits.serial += 1                 # an exit that waited for an answer is void
-
-    cdef int forked(self) except -1:
-        """In the child: a thread that was inside run() is not here."""
-        if self.c.threads.runner and self.c.threads.runner != PyThread_get_thread_ident():
-            self.c.threads.runner = 0
-            self.c.threads.inside = 0
-            self.c.python.gil = 0
-            self.c.python.thread = NULL
-            self.c.python.in_device = 0
-            self.c.python.moved = 0
-            self.c.python.touched = 0
-            self.c.run.stepping = 0
-            self.c.threads.asleep = 0
-            self.c.python.called = 0
-            self.c.debug.singlestep &= ~<uint32_t>STEP_ONCE
-            if not self.c.debug.singlestep:
-                self.c.debug.due = 0
-            pthread_mutex_init(&self.c.threads.wait_lock, NULL)      # another thread may have held the old one
-        return 0
 
     cdef int shut(self) except -1:
         """For close(): wait until the vCPU has left the core. A device that blocks keeps it waiting; Ctrl-C ends the

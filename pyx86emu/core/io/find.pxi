@@ -1,7 +1,11 @@
-# Which entry a guest write rings is found here. Knows addresses and values, not descriptors.
+# The ioeventfd lookup: find the entry that a guest write rings. Know addresses and values, not descriptors.
 #
-# Readers take no lock: registry.pxi publishes one word at a time, and frees what readers may still hold only when no
-# vCPU can hold it.
+# A lookup has two steps. A filter rejects most addresses: one bit per port, one count per page of MMIO. Then one probe
+# of a hash table finds the bucket of the bus and address. The bucket has the only entry of that address, or a node if
+# there are several. A node has its wildcard entries itself; its datamatch entries are in a second hash table.
+#
+# Readers take no lock. registry.pxi publishes one word at a time. It frees what readers may still use only when no vCPU
+# can use it any more.
 
 cdef enum:
     BUS_PIO = 0
@@ -10,26 +14,26 @@ cdef enum:
 
 cdef enum:
     IO_PORTS = 65536
-    IO_MMIO_TOP = 1114112                   # what real mode reaches: FFFF:FFFF, rounded up to a page
+    IO_MMIO_TOP = 1114112                   # the end of what real mode reaches (FFFF:FFFF), rounded up to a page
     IO_PAGES = 272                          # IO_MMIO_TOP / 4096
     IO_SINK_CHAINS = 256
 
 cdef enum:                                  # the low bits of IoBucket.what; the rest is a pointer
-    IO_WHAT_BUS = 3                         # bus + 1; a pointer of 0 beside it: the address is free again
+    IO_WHAT_BUS = 3                         # bus + 1; with a pointer of 0 the address is free again
     IO_WHAT_NODE = 4
     IO_WHAT_TAGS = 7
 
 cdef struct IoEntry:
     uint64_t addr
     uint64_t datamatch
-    uint64_t serial                         # never used twice; rings of a slice are found by it
+    uint64_t serial                         # never used twice; the rings of a slice are found by it
     uint64_t last_value
     uint64_t hits
     uint8_t length
     uint8_t bus
     uint8_t wildcard
     uint8_t coalesce
-    uint32_t refs                           # the table and each face
+    uint32_t refs                           # one of the table and one of each IoEventFd
     Sink *target
 
 cdef struct IoNode:                         # an address with several entries (so none of length 0)
@@ -49,7 +53,7 @@ cdef struct IoIndex:                        # open addressing by (bus, addr)
 cdef struct IoValues:                       # open addressing by (bus, addr, length, value)
     uint64_t mask
     int shift
-    uint64_t *slot                          # IoEntry*; 0 free; 1 removed
+    uint64_t *slot                          # IoEntry*; 0: free; 1: removed
 
 cdef struct IoRetired:
     int kind                                # 0: plain memory, 1: IoEntry
@@ -57,26 +61,26 @@ cdef struct IoRetired:
 
 cdef struct IoTable:
     uint64_t ports[1024]                    # one bit per port that has an entry
-    uint64_t pages[IO_PAGES]                # addresses with entries, per page
+    uint64_t pages[IO_PAGES]                # how many addresses have entries, by page
     uint64_t high                           # the same above IO_MMIO_TOP
     uint64_t hypercalls
     uint64_t index                          # IoIndex*
     uint64_t values                         # IoValues*
     uint64_t addresses                      # live buckets
-    uint64_t buckets_used                   # live and freed ones
+    uint64_t buckets_used                   # live and freed buckets
     uint64_t value_count
     uint64_t values_used
     uint64_t entries
     uint64_t serial
-    IoRetired retired[2]                    # what readers may still hold
+    IoRetired retired[2]                    # what readers may still use
     size_t retired_count
     Sink *sinks[IO_SINK_CHAINS]             # by eventfd-id
-    Sink **numbers                          # by the caller's descriptor number, a cache to be verified
+    Sink **numbers                          # by the caller's descriptor number; a cache, verified at each use
     uint32_t numbers_mask
     int same_how
 
 cdef inline uint64_t io_mix(uint64_t h) noexcept nogil:
-    """Spread a key over 64 bits; the top bits pick the bucket. Two rounds: any stride of addresses will do."""
+    """Spread a key over 64 bits; the top bits select the bucket. Two rounds spread addresses at any stride."""
     h *= 0x9E3779B97F4A7C15ULL
     h ^= h >> 32
     return h * 0xD6E8FEB86659FD93ULL
@@ -87,14 +91,14 @@ cdef inline uint64_t io_mix_value(int bus, uint64_t addr, int length, uint64_t v
 
 
 cdef inline int io_length_index(int length) noexcept nogil:
-    """1 2 4 8 -> 0 1 2 3. Other sizes give some index in range: compare the length afterwards."""
+    """1 2 4 8 -> 0 1 2 3. Other sizes give some index in range: the caller compares the length afterwards."""
     return ((length >> 1) - (length >> 3)) & 3
 
 
 cdef IoEntry *io_find_value(IoTable *t, int bus, uint64_t addr, int length,
                             uint64_t value) noexcept nogil:
     """The datamatch entry with exactly this key: the cost does not depend on how many values one address has."""
-    cdef IoValues *v = <IoValues *><uintptr_t>io_load(&t.values)
+    cdef IoValues *v = <IoValues *><uintptr_t>at_load64(&t.values)
     cdef uint64_t i
     cdef uint64_t word
     cdef IoEntry *e
@@ -102,7 +106,7 @@ cdef IoEntry *io_find_value(IoTable *t, int bus, uint64_t addr, int length,
         return NULL
     i = io_mix_value(bus, addr, length, value) >> v.shift
     while True:
-        word = io_load(&v.slot[i])
+        word = at_load64(&v.slot[i])
         if word == 0:
             return NULL
         if word != 1:
@@ -114,15 +118,15 @@ cdef IoEntry *io_find_value(IoTable *t, int bus, uint64_t addr, int length,
 
 
 cdef inline IoBucket *io_bucket(IoTable *t, int bus, uint64_t addr) noexcept nogil:
-    """The bucket of an address, freed or not; NULL: never used since the table last grew."""
-    cdef IoIndex *x = <IoIndex *><uintptr_t>io_load(&t.index)
+    """The bucket of an address, freed or not; NULL: the address had no entry since the table was last rebuilt."""
+    cdef IoIndex *x = <IoIndex *><uintptr_t>at_load64(&t.index)
     cdef uint64_t i
     cdef uint64_t what
     if x == NULL:
         return NULL
     i = io_mix(addr + (<uint64_t>bus << 62)) >> x.shift
     while True:
-        what = io_load(&x.bucket[i].what)
+        what = at_load64(&x.bucket[i].what)
         if what == 0:
             return NULL
         if x.bucket[i].addr == addr and (what & IO_WHAT_BUS) == <uint64_t>(bus + 1):
@@ -131,7 +135,7 @@ cdef inline IoBucket *io_bucket(IoTable *t, int bus, uint64_t addr) noexcept nog
 
 
 cdef IoEntry *io_probe(IoTable *t, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
-    """What stands at an address that the filter let pass."""
+    """The entry that a write rings, or NULL. The address has passed the filter."""
     cdef IoBucket *b = io_bucket(t, bus, addr)
     cdef IoEntry *e
     cdef IoNode *node
@@ -139,14 +143,14 @@ cdef IoEntry *io_probe(IoTable *t, int bus, uint64_t addr, int size, uint64_t va
     cdef int k
     if b == NULL:
         return NULL
-    what = io_load(&b.what)
+    what = at_load64(&b.what)
     if what & IO_WHAT_NODE:
         node = <IoNode *><uintptr_t>(what & ~<uint64_t>IO_WHAT_TAGS)
         k = io_length_index(size)
-        e = <IoEntry *><uintptr_t>io_load(&node.wild[k])
+        e = <IoEntry *><uintptr_t>at_load64(&node.wild[k])
         if e != NULL:
             return e if e.length == size else NULL
-        if io_load(&node.values[k]) == 0:
+        if at_load64(&node.values[k]) == 0:
             return NULL
         return io_find_value(t, bus, addr, size, value)
     e = <IoEntry *><uintptr_t>(what & ~<uint64_t>IO_WHAT_TAGS)
@@ -158,8 +162,8 @@ cdef IoEntry *io_probe(IoTable *t, int bus, uint64_t addr, int size, uint64_t va
 
 
 cdef inline bint io_port(IoTable *t, uint64_t port) noexcept nogil:
-    """Has this port an entry?"""
-    return port < IO_PORTS and io_load(&t.ports[port >> 6]) >> (port & 63) & 1
+    """Whether this port has an entry."""
+    return port < IO_PORTS and at_load64(&t.ports[port >> 6]) >> (port & 63) & 1
 
 
 cdef inline IoEntry *iotable_find(IoTable *t, int bus, uint64_t addr, int size,
@@ -169,8 +173,8 @@ cdef inline IoEntry *iotable_find(IoTable *t, int bus, uint64_t addr, int size,
         if not io_port(t, addr):
             return NULL
     elif bus == BUS_MMIO:
-        if io_load(&t.pages[addr >> 12] if addr < IO_MMIO_TOP else &t.high) == 0:
+        if at_load64(&t.pages[addr >> 12] if addr < IO_MMIO_TOP else &t.high) == 0:
             return NULL
-    elif io_load(&t.hypercalls) == 0:
+    elif at_load64(&t.hypercalls) == 0:
         return NULL
     return io_probe(t, bus, addr, size, value)

@@ -1,5 +1,6 @@
-# Devices in Python: Range is the record of who answers which addresses; push calls it for the guest. It cuts what is
-# wider than a device, for every caller.
+# Devices in Python: keep which methods answer which addresses (Range), and call them for the guest (push).
+#
+# A Range divides an access that is wider than its device. All callers use it, so all get the same pieces.
 
 cdef extern from "Python.h" nogil:
     PyObject* PyTuple_GET_ITEM(PyObject*, Py_ssize_t)
@@ -11,11 +12,11 @@ cdef extern from "Python.h" nogil:
 @cython.final
 cdef class Range:
     """Addresses `start` to `end` - 1 of a bus, and the methods that answer them: read(offset, size) and write(offset,
-    size, value), with offsets from `base`. `name` is what messages call it, `holder` what it belongs to.
+    size, value), with offsets from `base`. `name` is its name in messages. `holder` is the object that it belongs to.
 
-    An access that is wider than `max_size` bytes reaches the methods in pieces, lowest address first; what they answer
-    beyond the width of a piece is dropped. Whoever asks the device does it here: the guest by push, dispatch() for an
-    exit, the host. `Bus.attach` makes one for each range of a device, and opens it once the device is reset.
+    An access that is wider than `max_size` bytes reaches the methods in pieces, lowest address first. What they answer
+    beyond the width of a piece is dropped. This holds for all callers: the guest (push), dispatch() for an exit, and
+    the host. `Bus.attach` makes a Range for each range of a device, and opens it after the device is reset.
     """
 
     cdef readonly uint64_t start
@@ -25,7 +26,7 @@ cdef class Range:
     cdef uint64_t base
     cdef int max_size
     cdef int kind                                # RANGE_*
-    cdef int row                                 # of a chip: which one
+    cdef int row                                 # RANGE_CHIP: which chip of the table
     cdef object reader
     cdef object writer
 
@@ -44,19 +45,19 @@ cdef class Range:
         self.kind = RANGE_CLAIMED
 
     def open(self, pull):
-        """The device is ready: the core calls it from now on. With `pull` accesses exit, for dispatch() to serve."""
+        """The device is ready: from now on the core calls it. With `pull` accesses exit, and dispatch() serves them."""
         if self.kind == RANGE_CLAIMED:
             self.kind = RANGE_PULL if pull else RANGE_PUSH
 
     def read(self, addr, size):
-        """What the device answers to a read that lies in its range. ValueError: it does not."""
+        """Read from the device. ValueError: the access is not inside the range."""
         cdef uint64_t at = natural(addr, "addr")
         cdef int n = whole(size, "size", 1, 8)
         self.check(at, n)
         return self.call_read(at, n)
 
     def write(self, addr, size, value):
-        """Write what lies in its range. ValueError: it does not."""
+        """Write to the device. ValueError: the access is not inside the range."""
         cdef uint64_t at = natural(addr, "addr"), v = natural(value, "value")
         cdef int n = whole(size, "size", 1, 8)
         self.check(at, n)
@@ -91,8 +92,9 @@ cdef class Range:
         return 0
 
 
-# The ranges of a bus are a tuple, sorted, without overlaps, which is replaced as a whole (face/ranges.pxi). The core
-# looks in it without the GIL and takes no reference: while a vCPU is inside, the tuple of its Vm stays as it is.
+# The ranges of a bus are a sorted tuple without overlaps. It is only replaced as a whole (face/ranges.pxi). The core
+# reads it without the GIL and takes no reference. This is safe because the tuple is not replaced while a vCPU of its
+# Vm is inside the core.
 
 @cython.nonecheck(False)
 cdef inline PyObject* range_at(PyObject* ranges, uint64_t addr, int size) noexcept nogil:
@@ -121,22 +123,23 @@ cdef inline int kind_of(PyObject* r) noexcept nogil:
 
 @cython.nonecheck(False)
 cdef inline int row_of(PyObject* r) noexcept nogil:
+    """Which chip of the table has this Range of RANGE_CHIP."""
     return (<Range>r).row
 
 
 cdef inline PyObject* answering(VM* vm, int bus, uint64_t addr, int size) noexcept nogil:
-    """The Range whose device the core asks itself, or NULL: the access exits."""
+    """The Range that the core serves itself; NULL: the access exits."""
     cdef PyObject* r = range_at(vm.ranges[bus], addr, size)
     return r if r != NULL and kind_of(r) > RANGE_PULL else NULL
 
 
 # -- push -------------------------------------------------------------------------------------------------
 
-# Ranges come and go only under the GIL (see Vm.stop()): the one that was found is still good if the GIL was ours all
-# the time, else it is looked up again.
+# Ranges change only under the GIL (see Vm.stop()). If the vCPU has had the GIL all the time, the Range that it found is
+# still valid. Else it is looked up again.
 
 cdef bint push_write(CPU* c, Op* o, PyObject* r, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
-    """0: the device has gone while we waited for the GIL."""
+    """Call the device. 0: it was detached while this vCPU waited for the GIL."""
     cdef bint taken
     ask_device(c, o)
     if not take_gil(c):
@@ -158,11 +161,11 @@ cdef uint64_t push_read(CPU* c, Op* o, PyObject* r, int bus, uint64_t addr, int 
 
 
 cdef bint python_write(CPU* c, PyObject* r, int bus, uint64_t addr, int size, uint64_t value) noexcept:
-    """0: the device has gone."""
+    """Call the device, with the GIL. 0: it was detached."""
     cdef Range found
     if r == NULL or kind_of(r) != RANGE_PUSH:
         return 0
-    found = <Range>r                             # it may be detached by what it does
+    found = <Range>r                             # a reference, since the call may detach the device
     try:
         found.call_write(addr, size, value)
     except BaseException as e:
@@ -172,7 +175,7 @@ cdef bint python_write(CPU* c, PyObject* r, int bus, uint64_t addr, int size, ui
 
 cdef uint64_t python_read(CPU* c, PyObject* r, int bus, uint64_t addr, int size) noexcept:
     cdef Range found
-    if r == NULL or kind_of(r) != RANGE_PUSH:    # gone meanwhile: the instruction looks again
+    if r == NULL or kind_of(r) != RANGE_PUSH:    # it was detached: the instruction is run again
         return LOAD_FAILED
     found = <Range>r
     try:
@@ -182,7 +185,7 @@ cdef uint64_t python_read(CPU* c, PyObject* r, int bus, uint64_t addr, int size)
         return LOAD_FAILED
 
 
-# take_gil() has the GIL, which the compiler cannot know.
+# Both are called after take_gil(), so with the GIL. The compiler cannot know this: the types say nogil.
 cdef bint (*PYTHON_WRITE)(CPU*, PyObject*, int, uint64_t, int, uint64_t) noexcept nogil
 cdef uint64_t (*PYTHON_READ)(CPU*, PyObject*, int, uint64_t, int) noexcept nogil
 PYTHON_WRITE = <bint (*)(CPU*, PyObject*, int, uint64_t, int, uint64_t) noexcept nogil>python_write
@@ -190,7 +193,7 @@ PYTHON_READ = <uint64_t (*)(CPU*, PyObject*, int, uint64_t, int) noexcept nogil>
 
 
 cdef void device_raised(CPU* c, object e, int bus, uint64_t addr, int size, bint write) noexcept:
-    """Keep it for run() to raise, with a note saying where the guest was."""
+    """Keep an exception of a device for run() to raise, with a note that names the access and CS:IP."""
     try:
         e.add_note(f"while the guest {'wrote' if write else 'read'} {size} byte{'s' * (size > 1)} at "
                    f"{'port' if bus == BUS_PIO else 'address'} {addr:#x}, at {c.arch.sb[CS] >> 4:04x}:{c.arch.ip:04x}")

@@ -1,10 +1,10 @@
-# Reads of the bus that one instruction makes: a log of their answers, and the batch of a REP INS. Knows no device.
+# Bus reads of one instruction: log their answers, and keep the batch of a REP INS. Know no device.
 #
-# An instruction whose read has to wait is run again once the answer is there. Its reads are then answered from the log,
-# so that no device is read twice.
+# If a read has to wait, its instruction is run again when the answer is there. Its reads are then answered from the
+# log, so that no device is read twice.
 
 cdef inline bint logged_read(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t* value) noexcept nogil:
-    """The answer that this read of the instruction of `o` has in the log. 0: it has none, so it is a new one."""
+    """Find the answer to this read of the instruction of `o` in the log. 0: there is none, so it is a new read."""
     cdef uint64_t now = retired_at(c, o)
     cdef LoggedRead* seen
     if c.reads.log_tag != now:                   # the first read of another instruction
@@ -17,7 +17,7 @@ cdef inline bint logged_read(CPU* c, Op* o, int bus, uint64_t addr, int size, ui
             c.reads.log_pos += 1
             value[0] = seen.value
             return 1
-        c.reads.log_n = c.reads.log_pos          # the instruction itself was changed meanwhile
+        c.reads.log_n = c.reads.log_pos          # another read: the instruction was overwritten meanwhile
     return 0
 
 
@@ -36,7 +36,7 @@ cdef void log_read(CPU* c, int bus, uint64_t addr, int size, uint64_t value) noe
 # -- a read that exits ------------------------------------------------------------------------------------
 
 cdef void wait_for_answer(CPU* c, int bus, uint64_t addr, int size) noexcept nogil:
-    """This read waits from now on, no other: what was left of a batch is dropped."""
+    """From now on this read waits, and no other. The unread rest of a batch is dropped."""
     forget_batch(c)
     c.reads.pending = 1
     c.reads.answers = c.reads.log_n
@@ -47,13 +47,13 @@ cdef void wait_for_answer(CPU* c, int bus, uint64_t addr, int size) noexcept nog
 
 
 cdef void answer_read(CPU* c, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
-    """Answer the read that waits, or answer it differently."""
+    """Answer the read that waits, or replace its answer."""
     c.reads.log_n = c.reads.answers
     log_read(c, bus, addr, size, value)
 
 
 cdef void answer_nothing(CPU* c) noexcept nogil:
-    """A read that waits and has no answer by the next run reads 0."""
+    """If the read that waits has no answer when the next run begins, its answer is 0."""
     if c.reads.log_n == c.reads.answers and (c.events.delivering or not c.reads.ins_count):
         log_read(c, c.reads.asked_bus, c.reads.asked_addr, c.reads.asked_size, 0)
 
@@ -70,9 +70,9 @@ cdef void begin_batch(CPU* c, int count, int size) noexcept nogil:
 
 
 cdef inline bint next_of_batch(CPU* c, int size, uint64_t* value) noexcept nogil:
-    """The next element of an answered batch; 0: there is none."""
+    """Take the next element of an answered batch. 0: there is none."""
     if c.reads.ins_size != size:
-        forget_batch(c)                          # its elements have changed this instruction to another size
+        forget_batch(c)                          # an element has overwritten the instruction: another size
     if c.reads.ins_pos >= c.reads.ins_count:
         return 0
     value[0] = 0
@@ -87,10 +87,10 @@ cdef inline void forget_batch(CPU* c) noexcept nogil:
     c.reads.ins_pos = 0
 
 
-# -- the instruction as it asked --------------------------------------------------------------------------
+# -- the code of an instruction that reads ----------------------------------------------------------------
 
 cdef inline void keep_code(CPU* c, Op* o) noexcept nogil:
-    """Before a device is read, which may store into the instruction that asks, or take its memory away."""
+    """Keep the bytes of an instruction before it reads a device, because the device may overwrite or remove them."""
     cdef uint32_t pa = c.arch.sb[CS] + o.ip
     cdef int i
     c.reads.asked_tag = retired_at(c, o)

@@ -1,7 +1,8 @@
-# The table of ioeventfds is changed here: entries come and go, eventfds are known by identity. Knows no vCPU.
+# The ioeventfd registry: add and remove entries, and know eventfds by identity. Know no vCPU.
 #
-# All of it runs under the Vm's writer lock. What readers may still hold goes on the retire list, and
-# `iotable_reclaim` frees that once no vCPU is in the core that was there before.
+# All of this runs under the Vm's writer lock. What readers may still use is put on the retire list. The caller waits
+# until every vCPU that was in the core has left it, then `iotable_reclaim` frees the list.
+# The structs, and what a reader does with them, are in find.pxi.
 
 cdef extern from "<unistd.h>" nogil:
     int io_getpid "getpid"()
@@ -9,7 +10,7 @@ cdef extern from "<unistd.h>" nogil:
 cdef extern from "<sys/syscall.h>" nogil:
     long IO_SYS_KCMP "SYS_kcmp"
 
-cdef enum:                                  # KVM's bits
+cdef enum:                                  # KVM's flag bits
     IO_FLAG_DATAMATCH = 1
     IO_FLAG_PIO = 2
     IO_FLAG_DEASSIGN = 4
@@ -20,7 +21,7 @@ cdef enum:
     IO_NUMBERS_MOST = 65536                 # descriptor numbers remembered
     IO_F_DUPFD_QUERY = 1027                 # Linux 6.10
 
-cdef enum:                                  # how two descriptors are compared: the first that works
+cdef enum:                                  # how to compare two descriptors: the first way that works
     IO_SAME_QUERY = 0
     IO_SAME_KCMP = 1
     IO_SAME_FDINFO = 2
@@ -28,7 +29,7 @@ cdef enum:                                  # how two descriptors are compared: 
 # -- Which eventfd a descriptor names -------------------------------------------------------
 
 cdef bint io_same_file(IoTable *t, int fd, Sink *s) noexcept nogil:
-    """Does the caller's number name this sink's eventfd? One system call where the kernel can compare."""
+    """Whether the caller's descriptor names this sink's eventfd. One system call, if the kernel can compare."""
     cdef int64_t id
     cdef long r
     if t.same_how == IO_SAME_QUERY:
@@ -56,7 +57,7 @@ cdef Sink *io_known(IoTable *t, int fd, int64_t id) noexcept nogil:
 
 
 cdef void io_remember(IoTable *t, int fd, Sink *s) noexcept nogil:
-    """Note the number under which a sink was found. Only a cache: if memory is short it stays as it is."""
+    """Cache the number under which a sink was found. If there is no memory, the cache stays as it is."""
     cdef uint32_t size = 64
     cdef Sink **numbers
     cdef Sink *old
@@ -69,7 +70,7 @@ cdef void io_remember(IoTable *t, int fd, Sink *s) noexcept nogil:
         if t.numbers == NULL:
             memset(numbers, 0, size * sizeof(Sink *))
         else:
-            # Numbers below the old size keep their place: they were not folded.
+            # Numbers below the old size keep their place: the mask did not change them.
             memset(&numbers[t.numbers_mask + 1], 0,
                    (size - t.numbers_mask - 1) * sizeof(Sink *))
         t.numbers = numbers
@@ -83,7 +84,7 @@ cdef void io_remember(IoTable *t, int fd, Sink *s) noexcept nogil:
 
 
 cdef void io_forget(IoTable *t, Sink *s) noexcept nogil:
-    """Take a sink without entries off the table's list."""
+    """Remove a sink without entries from the table's list."""
     cdef Sink **at = &t.sinks[s.id & (IO_SINK_CHAINS - 1)]
     cdef uint32_t i
     while at[0] != s:
@@ -109,10 +110,10 @@ cdef void io_list(IoTable *t, Sink *s) noexcept nogil:
 
 
 cdef Sink *iotable_sink(IoTable *t, int fd, bint create, int *error) noexcept nogil:
-    """The table's sink of the eventfd that `fd` names: one duplicate per eventfd, however many entries.
+    """The table's sink of the eventfd that `fd` names. An eventfd has one sink and one duplicate for all its entries.
 
-    NULL: see *error; without `create` -ENOENT is an eventfd that no entry uses. A new sink without
-    entries must get one or be given to `io_forget`.
+    NULL: *error says why. Without `create`, -ENOENT means that no entry uses this eventfd. A new sink has no entries:
+    the caller must add one, or call `io_forget`.
     """
     cdef Sink *s = NULL
     cdef Sink *new
@@ -154,7 +155,7 @@ cdef IoTable *iotable_new() noexcept nogil:
 
 
 cdef void io_entry_drop(IoEntry *e) noexcept nogil:
-    if io_fetch_add32(&e.refs, <uint32_t>-1) == 1:
+    if at_add32(&e.refs, <uint32_t>-1) == 1:
         free(e)
 
 
@@ -172,8 +173,8 @@ cdef inline IoNode *io_node(uint64_t what) noexcept nogil:
 
 
 cdef void io_retire(IoTable *t, int kind, void *memory) noexcept nogil:
-    """One change retires at most two things, and its caller reclaims them before the next change. So a removal needs no
-    memory and cannot fail."""
+    """Put memory on the retire list. One change retires at most two pieces, and its caller reclaims them before the
+    next change. So a removal needs no memory and cannot fail."""
     if memory != NULL:
         t.retired[t.retired_count].kind = kind
         t.retired[t.retired_count].memory = memory
@@ -181,7 +182,7 @@ cdef void io_retire(IoTable *t, int kind, void *memory) noexcept nogil:
 
 
 cdef void io_release(IoTable *t, IoEntry *e) noexcept nogil:
-    """The table lets go of an entry that no reader can reach."""
+    """Drop the table's reference to an entry that no reader can reach, and the entry's use of its sink."""
     cdef Sink *s = e.target
     if s.kind == SINK_BELL:
         sink_drop(s)
@@ -193,7 +194,7 @@ cdef void io_release(IoTable *t, IoEntry *e) noexcept nogil:
 
 
 cdef void iotable_reclaim(IoTable *t) noexcept nogil:
-    """Free what was retired. Only after no vCPU is in the core that was there when it was retired."""
+    """Free what was retired. Every vCPU that was in the core when it was retired must have left since."""
     cdef size_t i
     for i in range(t.retired_count):
         if t.retired[i].kind == 0:
@@ -212,7 +213,8 @@ cdef int io_shift(uint64_t size) noexcept nogil:
 
 
 cdef uint64_t io_new_size(uint64_t live) noexcept nogil:
-    """At most a third full, so that the next rebuild is far away even if freed places were the reason."""
+    """A size at which the table is at most a third full. So the next rebuild is far away, also if freed places were the
+    reason for this one."""
     cdef uint64_t size = IO_SLOTS_FEWEST
     while size < 3 * (live + 1):
         size <<= 1
@@ -220,7 +222,7 @@ cdef uint64_t io_new_size(uint64_t live) noexcept nogil:
 
 
 cdef bint io_reserve_address(IoTable *t) noexcept nogil:
-    """Room for one more address: rebuild the index when half of it is used, freed buckets included."""
+    """Make room for one more address: rebuild the index when half of it is used, freed buckets included."""
     cdef IoIndex *old = <IoIndex *><uintptr_t>t.index
     cdef IoIndex *x
     cdef IoBucket *b
@@ -245,7 +247,7 @@ cdef bint io_reserve_address(IoTable *t) noexcept nogil:
                     k = (k + 1) & x.mask
                 x.bucket[k] = b[0]
     t.buckets_used = t.addresses
-    io_publish(&t.index, <uintptr_t>x)
+    at_publish64(&t.index, <uintptr_t>x)
     io_retire(t, 0, old)
     return True
 
@@ -254,11 +256,11 @@ cdef void io_put_value(IoValues *v, IoEntry *e) noexcept nogil:
     cdef uint64_t i = io_mix_value(e.bus, e.addr, e.length, e.datamatch) >> v.shift
     while v.slot[i] != 0:
         i = (i + 1) & v.mask
-    io_publish(&v.slot[i], <uintptr_t>e)
+    at_publish64(&v.slot[i], <uintptr_t>e)
 
 
 cdef bint io_reserve_values(IoTable *t) noexcept nogil:
-    """Room for two more datamatch values (an address that becomes a node files its first entry too)."""
+    """Make room for two more datamatch values: when an address becomes a node, its first entry is filed here too."""
     cdef IoValues *old = <IoValues *><uintptr_t>t.values
     cdef IoValues *v
     cdef uint64_t size
@@ -277,7 +279,7 @@ cdef bint io_reserve_values(IoTable *t) noexcept nogil:
             if old.slot[i] > 1:
                 io_put_value(v, <IoEntry *><uintptr_t>old.slot[i])
     t.values_used = t.value_count
-    io_publish(&t.values, <uintptr_t>v)
+    at_publish64(&t.values, <uintptr_t>v)
     io_retire(t, 0, old)
     return True
 
@@ -287,10 +289,10 @@ cdef void io_filter(IoTable *t, int bus, uint64_t addr, bint on) noexcept nogil:
     cdef uint64_t *word
     cdef uint64_t bit
     if bus == BUS_PIO:
-        if addr < IO_PORTS:                 # entries above exist and never ring (spec A16, P20)
+        if addr < IO_PORTS:                 # entries above exist and never ring (rows A16, P20)
             word = &t.ports[addr >> 6]
             bit = 1ULL << (addr & 63)
-            io_publish(word, word[0] | bit if on else word[0] & ~bit)
+            at_publish64(word, word[0] | bit if on else word[0] & ~bit)
         return
     if bus == BUS_HYPERCALL:
         word = &t.hypercalls
@@ -298,12 +300,12 @@ cdef void io_filter(IoTable *t, int bus, uint64_t addr, bint on) noexcept nogil:
         word = &t.pages[addr >> 12]
     else:
         word = &t.high
-    io_publish(word, word[0] + 1 if on else word[0] - 1)
+    at_publish64(word, word[0] + 1 if on else word[0] - 1)
 
 
 cdef IoEntry *io_collider(IoTable *t, int bus, uint64_t addr, int length, bint wildcard,
                           uint64_t datamatch) noexcept nogil:
-    """An entry that a new one would collide with (spec section 3), or NULL."""
+    """An entry that a new one would collide with, or NULL ("Collisions" in docs/IO.md)."""
     cdef IoBucket *b = io_bucket(t, bus, addr)
     cdef IoEntry *e
     cdef IoNode *node
@@ -330,7 +332,7 @@ cdef IoEntry *io_collider(IoTable *t, int bus, uint64_t addr, int length, bint w
 
 
 cdef IoEntry *io_any_value(IoTable *t, int bus, uint64_t addr, int length) noexcept nogil:
-    """Some datamatch entry of an address that has one. Walks the table: for messages only."""
+    """Any datamatch entry of an address that has one. This searches the whole table, so it is for messages only."""
     cdef IoValues *v = <IoValues *><uintptr_t>t.values
     cdef IoEntry *e
     cdef uint64_t i
@@ -367,18 +369,18 @@ cdef void io_node_add(IoTable *t, IoNode *node, IoEntry *e) noexcept nogil:
     cdef int k = io_length_index(e.length)
     node.entries += 1
     if e.wildcard:
-        io_publish(&node.wild[k], <uintptr_t>e)
+        at_publish64(&node.wild[k], <uintptr_t>e)
     else:
         io_put_value(<IoValues *><uintptr_t>t.values, e)
         t.value_count += 1
         t.values_used += 1
-        io_publish(&node.values[k], node.values[k] + 1)
+        at_publish64(&node.values[k], node.values[k] + 1)
 
 
 cdef int iotable_add(IoTable *t, int bus, uint64_t addr, int length, bint wildcard, uint64_t datamatch,
                      bint coalesce, Sink *target, IoEntry **added) noexcept nogil:
-    """Register one entry: 0, -EEXIST or -ENOMEM. Arguments are checked; `target` gains an entry or, for a
-    bell, a reference. What the table outgrew is left on the retire list."""
+    """Register one entry: 0, -EEXIST or -ENOMEM. The caller has checked the arguments. `target` gains an entry or, if
+    it is a Doorbell, a reference. If a table grows, its old memory is put on the retire list."""
     cdef IoBucket *b
     cdef IoIndex *x
     cdef IoEntry *e
@@ -423,15 +425,15 @@ cdef int iotable_add(IoTable *t, int bus, uint64_t addr, int length, bint wildca
             return -IO_ENOMEM
         io_node_add(t, node, first)
         io_node_add(t, node, e)
-        io_publish(&b.what, <uintptr_t>node | IO_WHAT_NODE | <uint64_t>(bus + 1))
+        at_publish64(&b.what, <uintptr_t>node | IO_WHAT_NODE | <uint64_t>(bus + 1))
     elif node != NULL:
         io_node_add(t, node, e)
     else:
-        io_publish(&b.what, <uintptr_t>e | <uint64_t>(bus + 1))
+        at_publish64(&b.what, <uintptr_t>e | <uint64_t>(bus + 1))
         t.addresses += 1
         io_filter(t, bus, addr, True)
     if target.kind == SINK_BELL:
-        io_fetch_add(&target.refs, 1)
+        at_add64(&target.refs, 1)
     else:
         target.entries += 1
     t.entries += 1
@@ -440,7 +442,7 @@ cdef int iotable_add(IoTable *t, int bus, uint64_t addr, int length, bint wildca
 
 
 cdef void iotable_take(IoTable *t, IoEntry *e) noexcept nogil:
-    """Unregister an entry that stands in the table: readers that come now do not find it."""
+    """Unregister an entry of the table: later readers do not find it."""
     cdef IoBucket *b = io_bucket(t, e.bus, e.addr)
     cdef IoNode *node = io_node(b.what)
     cdef IoValues *v
@@ -450,17 +452,17 @@ cdef void iotable_take(IoTable *t, IoEntry *e) noexcept nogil:
         k = io_length_index(e.length)
         node.entries -= 1
         if e.wildcard:
-            io_publish(&node.wild[k], 0)
+            at_publish64(&node.wild[k], 0)
         else:
             v = <IoValues *><uintptr_t>t.values
             i = io_mix_value(e.bus, e.addr, e.length, e.datamatch) >> v.shift
             while v.slot[i] != <uintptr_t>e:
                 i = (i + 1) & v.mask
-            io_publish(&node.values[k], node.values[k] - 1)
-            io_publish(&v.slot[i], 1)
+            at_publish64(&node.values[k], node.values[k] - 1)
+            at_publish64(&v.slot[i], 1)
             t.value_count -= 1
     if node == NULL or node.entries == 0:
-        io_publish(&b.what, b.what & IO_WHAT_BUS)
+        at_publish64(&b.what, b.what & IO_WHAT_BUS)
         io_filter(t, e.bus, e.addr, False)
         t.addresses -= 1
         io_retire(t, 0, node)
@@ -469,7 +471,7 @@ cdef void iotable_take(IoTable *t, IoEntry *e) noexcept nogil:
 
 
 cdef bint io_holds(IoTable *t, IoEntry *e) noexcept nogil:
-    """Is this very entry still registered?"""
+    """Whether this entry itself is still registered, and not another one with its key."""
     return t != NULL and io_exact(t, e.bus, e.addr, e.length, e.wildcard, e.datamatch) == e
 
 
@@ -500,7 +502,7 @@ cdef void iotable_list(IoTable *t, IoEntry **out) noexcept nogil:
 
 
 cdef void iotable_free(IoTable *t) noexcept nogil:
-    """Drop every entry and the table. Nobody may be inside; counters keep their values."""
+    """Drop every entry and free the table. No vCPU may be inside. Counters keep their values."""
     cdef IoIndex *x
     cdef IoValues *v
     cdef IoNode *node

@@ -1,4 +1,4 @@
-# Where rings go: eventfds and Doorbells are signalled here. The only file that writes to a descriptor.
+# Sinks: signal eventfds and Doorbells. The only file that writes to a descriptor.
 
 cdef extern from "<fcntl.h>" nogil:
     int io_fcntl "fcntl"(int fd, int command, ...)
@@ -58,26 +58,27 @@ cdef enum:
     SINK_BELL = 1
 
 cdef struct Sink:
-    # Where rings go. `refs` counts holders: each table that lists it, Doorbells, faces, bells that notify.
+    # An eventfd or a Doorbell that entries signal. `refs` counts its users: each table that lists it, Doorbell and
+    # IoEventFd objects, Doorbells that notify it.
     uint64_t refs
     int kind
-    int fd                                  # SINK_EVENTFD: our own duplicate
+    int fd                                  # SINK_EVENTFD: a duplicate that belongs to this sink
     bint blocking                           # O_NONBLOCK was clear when it was registered
-    int number                              # the caller's number for it (a bell's notify: fileno())
-    uint64_t busy                           # held over the room test and the write, if blocking
+    int number                              # the caller's number for it; Doorbell.fileno() returns it
+    uint64_t busy                           # if blocking: a lock over the test for room and the write
     uint64_t pending                        # SINK_BELL: rings since the last drain
     uint64_t drained                        # SINK_BELL: rings drained so far; only touched under the GIL
-    Sink *notify                            # SINK_BELL: rung when `pending` leaves 0
-    # Below: what one table knows of it, under that table's writer lock. Bells are not listed.
-    int64_t id                              # eventfd-id in fdinfo, -1: this kernel tells none
+    Sink *notify                            # SINK_BELL: signalled when `pending` leaves 0
+    # The fields below belong to the table that lists it, under its writer lock. Doorbells are not listed.
+    int64_t id                              # eventfd-id in fdinfo; -1: this kernel has none
     uint64_t entries
-    uint32_t cached                         # how many places of IoTable.numbers lead here
+    uint32_t cached                         # how many elements of IoTable.numbers point here
     Sink *next
 
 
 cdef int io_fdinfo(int fd, const char *field, int base, uint64_t *value) noexcept nogil:
-    """One number of /proc/self/fdinfo. -ENOENT: this kernel has none of that name; another errno below 0: the file
-    could not be read."""
+    """Read one number of /proc/self/fdinfo. Returns 0 or a negative errno. -ENOENT: this kernel has no such field;
+    another: the file could not be read."""
     cdef char path[40]
     cdef char text[1024]
     cdef char *end
@@ -106,9 +107,9 @@ cdef int io_fdinfo(int fd, const char *field, int base, uint64_t *value) noexcep
 
 
 cdef int io_eventfd_id(int fd, int64_t *id) noexcept nogil:
-    """What the kernel calls this eventfd, the same through every descriptor; -1: this kernel has no ids. Returns 0, or
-    an errno below 0: if the id cannot be read now (no descriptor is free), the eventfd is refused. Without an id it
-    would be registered a second time later."""
+    """Get the kernel's id of an eventfd, which is the same for all its descriptors; -1: this kernel has no ids. Returns
+    0 or a negative errno. If the id cannot be read now (no descriptor is free), the eventfd is refused, because without
+    an id it would be listed a second time later."""
     cdef int error = io_fdinfo(fd, b"eventfd-id", 10, <uint64_t *>id)
     if error == -IO_ENOENT:
         id[0] = -1
@@ -127,24 +128,24 @@ cdef bint io_room_for_one(int fd) noexcept nogil:
 cdef void sink_write_blocking(Sink *s, uint64_t n) noexcept nogil:
     """Add to an eventfd whose write could sleep: never write more than there is room for.
 
-    O_NONBLOCK belongs to the open file, which others share, so it is not ours to set. Near the
-    maximum rings go in one by one, each behind POLLOUT; what finds no room is dropped. `busy` keeps
-    two vCPUs from filling the last place together. It is given up rather than waited for: its
-    holder may have been another thread when the process forked.
+    O_NONBLOCK belongs to the open file, which other processes may share, so it must not be set here. Near the maximum
+    rings are written one by one, each after POLLOUT. A ring without room is dropped. `busy` prevents two vCPUs from
+    using the last room at the same time. The wait for it has a limit, because a thread that held it when the process
+    forked does not exist in the child.
     """
     cdef uint64_t count
     cdef uint64_t one = 1
     cdef int tries = 0
-    while io_exchange(&s.busy, 1) != 0 and tries < IO_LOCK_TRIES:
+    while at_swap64(&s.busy, 1) != 0 and tries < IO_LOCK_TRIES:
         tries += 1
         sched_yield()
     if (n > 1 and io_fdinfo(s.fd, b"eventfd-count", 16, &count) == 0
-            and count < 1ULL << 63 and n < 1ULL << 32):     # the counter sticks at 2^64 - 2
+            and count < 1ULL << 63 and n < 1ULL << 32):     # the counter stops at 2^64 - 2
         io_write(s.fd, &n, 8)
     else:
         while n != 0 and io_room_for_one(s.fd) and io_write(s.fd, &one, 8) == 8:
             n -= 1
-    io_publish(&s.busy, 0)
+    at_publish64(&s.busy, 0)
 
 
 cdef void sink_write(Sink *s, uint64_t n) noexcept nogil:
@@ -159,14 +160,15 @@ cdef void sink_write(Sink *s, uint64_t n) noexcept nogil:
         if io_write(s.fd, &step, 8) == 8:
             n -= step
         elif io_errno == IO_EAGAIN and step > 1:
-            step >>= 1                      # both ways of ringing must end at the same count
+            step >>= 1                      # fill the counter up, as single rings would
         elif io_errno != IO_EINTR:
             return
 
 
 cdef void sink_signal(Sink *s, uint64_t n) noexcept nogil:
+    """Ring n times. A Doorbell signals its `notify` only when its count leaves 0."""
     if s.kind == SINK_BELL:
-        if io_fetch_add(&s.pending, n) == 0 and s.notify != NULL:
+        if at_add64(&s.pending, n) == 0 and s.notify != NULL:
             sink_write(s.notify, 1)
     else:
         sink_write(s, n)
@@ -174,7 +176,7 @@ cdef void sink_signal(Sink *s, uint64_t n) noexcept nogil:
 
 cdef void sink_drop(Sink *s) noexcept nogil:
     """Give up one reference; the last one closes the duplicate."""
-    if s == NULL or io_fetch_add(&s.refs, <uint64_t>-1) != 1:
+    if s == NULL or at_add64(&s.refs, <uint64_t>-1) != 1:
         return
     if s.kind == SINK_BELL:
         sink_drop(s.notify)
@@ -184,7 +186,7 @@ cdef void sink_drop(Sink *s) noexcept nogil:
 
 
 cdef int io_check_eventfd(int fd) noexcept nogil:
-    """0, or what spec section 3 says of a descriptor that is no eventfd."""
+    """0 for an eventfd, -EBADF for a descriptor that is not open, -EINVAL for another file, or another error."""
     cdef char path[40]
     cdef char text[32]
     cdef ssize_t n
@@ -200,7 +202,7 @@ cdef int io_check_eventfd(int fd) noexcept nogil:
 
 
 cdef Sink *sink_new(int fd, int number, int *error) noexcept nogil:
-    """A sink that owns `fd`, held once; NULL: see *error (then `fd` is still the caller's)."""
+    """A sink that owns `fd`, with one reference. NULL: *error says why, and the caller still owns `fd`."""
     cdef Sink *s = <Sink *>calloc(1, sizeof(Sink))
     if s == NULL:
         error[0] = -IO_ENOMEM
@@ -217,8 +219,8 @@ cdef Sink *sink_new(int fd, int number, int *error) noexcept nogil:
 
 
 cdef Sink *sink_open(int fd, int *error) noexcept nogil:
-    """A sink with a duplicate of the caller's eventfd. The duplicate is what gets checked: a number may
-    be closed and given away by another thread at any time."""
+    """A sink with a duplicate of the caller's eventfd. The duplicate is checked, not the caller's descriptor: another
+    thread may close that one at any time, and its number may be used again."""
     cdef int own = io_fcntl(fd, IO_F_DUPFD_CLOEXEC, 0)
     cdef Sink *s = NULL
     if own < 0:
@@ -233,7 +235,7 @@ cdef Sink *sink_open(int fd, int *error) noexcept nogil:
 
 
 cdef int eventfd_take(int fd, uint64_t *count) noexcept nogil:
-    """Read an eventfd without waiting, whether it is a blocking one or not: 0 or an errno; empty is a count of 0."""
+    """Read an eventfd without waiting, blocking or not. Returns 0 or an errno. If it is empty, the count is 0."""
     cdef io_iovec part
     cdef io_pollfd p
     cdef int error = 0
@@ -243,7 +245,7 @@ cdef int eventfd_take(int fd, uint64_t *count) noexcept nogil:
     if io_syscall(IO_SYS_PREADV2, <long>fd, &part, <long>1, <long>-1, <long>-1, <long>IO_RWF_NOWAIT) < 0:
         error = io_errno
     if error != 0 and error != IO_EAGAIN and error != IO_EBADF:
-        # A kernel before 5.8. Another reader may come between these lines; then this one waits.
+        # A kernel before 5.8. If another reader empties the eventfd between poll and read, this one waits.
         p.fd = fd
         p.events = IO_POLLIN
         p.revents = 0
