@@ -173,6 +173,7 @@ include "core/face/exits.pxi"
 include "core/face/ranges.pxi"
 include "core/face/vcpu.pxi"
 include "core/face/vm.pxi"
+include "core/face/front.pxi"
 include "core/face/fork.pxi"
 include "core/face/factories.pxi"
 

@@ -12,6 +12,7 @@ from .errors import BusError
 
 if TYPE_CHECKING:
     from . import _core
+    from .backend import BusBackend
     from .clock import Clock
     from .device import MmioDevice, PioDevice
 
@@ -72,7 +73,7 @@ class Bus:
 
     def __init__(
         self,
-        vm: "_core.Vm",
+        vm: "BusBackend",
         kind: Literal["pio", "mmio"],
         clock: "Clock",
     ) -> None:
@@ -110,7 +111,7 @@ class Bus:
         name = str(_need(device, "name"))
         most = exact(_need(device, "max_size"), f"max_size of '{name}'")
         spans = self._spans(device, name, exact(base, f"the base of '{name}'"), length)
-        line = self._vm._device_line(gsi)
+        line = self._vm.device_line(gsi)
         attachment = Attachment(self, device, exact(base, "base"), spans, name)
         ranges = [
             Range(start, end, attachment.base, most, read, write, f"'{name}'", attachment)
@@ -123,7 +124,7 @@ class Bus:
             if line is not None:
                 device.irq = partial(self._vm.irq_line, line)
             device.reset()
-            self._vm._device_line(gsi)  # it raises if the Vm was closed meanwhile
+            self._vm.device_line(gsi)  # it raises if the Vm was closed meanwhile
             for each in ranges:
                 each.open(pull)
         except BaseException:

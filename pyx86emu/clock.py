@@ -3,23 +3,17 @@
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from ._core import whole
+
+if TYPE_CHECKING:
+    from .backend import TimeSource
 
 #: The latest deadline, in nanoseconds: 292 years of guest time.
 LAST = (1 << 63) - 1
 #: In place of a deadline: it is unknown which one the core has. No deadline equals it.
 UNKNOWN = -1
-
-
-class TimeSource(Protocol):
-    """What a clock runs on: the Vm."""
-
-    @property
-    def time(self) -> int: ...
-
-    def set_timer(self, deadline_ns: int | None, fn: Callable[[], None], /) -> None: ...
 
 
 class Timer:
@@ -100,7 +94,7 @@ class Clock:
     # numbers. It may keep numbers of timers that are over; each is dropped when it comes first. A
     # number goes into `_waiting` first, then into `_heap`. `_arm` follows each change of either.
 
-    def __init__(self, vm: TimeSource) -> None:
+    def __init__(self, vm: "TimeSource") -> None:
         if "_heap" in self.__dict__:
             raise RuntimeError("a Clock is initialised once: make another one")
         self._vm = vm
@@ -193,7 +187,7 @@ class Clock:
         self._armed = [UNKNOWN]
         now = self._vm.time
         newer = next(self._serial)
-        pressed = getattr(self._vm, "_pressed", None)
+        pressed = getattr(self._vm, "pressed", None)
         try:
             while (first := self._first()) and first[0] <= now and first[1] < newer:
                 timer = self._waiting.pop(first[1], None)

@@ -1,14 +1,39 @@
-"""Vm: the core's virtual machine with its two buses and its clock."""
+"""Vm: choose a back end, and add two buses and a clock to it."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from . import _core
+from ._core import Vm as Interp
+from ._core import VmFront
 from .bus import Bus
 from .clock import Clock
 
+if TYPE_CHECKING:
+    from .backend import VmBackend
 
-class Vm(_core.Vm):
+
+class _Make(Protocol):
+    def __call__(
+        self, irqchip: bool, /, *, shift: int, clock: Literal["virtual", "host"]
+    ) -> "VmBackend": ...
+
+
+#: The back ends by their names, for `accel`.
+BACK_ENDS: dict[str, _Make] = {"interp": Interp}
+
+
+class Vm(VmFront):
     """A virtual machine without parts: memory slots, vCPUs, ioeventfds, and two buses for devices.
+
+    `accel` chooses what runs it: "interp". `irqchip=True` puts the 8259 pair (20h, A0h) and the
+    8254 (40h, 61h) into it, as KVM_CREATE_IRQCHIP and KVM_CREATE_PIT2 do. One instruction takes
+    1 << `shift` nanoseconds of guest time (QEMU: -icount shift=N). `clock="host"` lets timers
+    follow the host's clock. ValueError: another `accel`, a `shift` outside 0 to 20, another
+    `clock`; TypeError: a `shift` that is no integer.
+
+    Any thread may call anything here at any time, also from a device or a timer. TypeError: a
+    number that is no integer; ValueError: one that is too large or negative, where no OSError is
+    named. After fork() the child goes on with its own copy of memory; both processes ring the same
+    eventfds.
 
     >>> with Vm() as vm:
     ...     ram = vm.add_memory(0, 0x10000)
@@ -27,10 +52,17 @@ class Vm(_core.Vm):
         shift: int = 7,
         clock: Literal["virtual", "host"] = "virtual",
     ) -> None:
-        super().__init__(accel, irqchip, shift=shift, clock=clock)
-        self.clock = Clock(self)
+        if self._backend is not None:
+            raise RuntimeError("a Vm is initialised once: make another one")
+        make = BACK_ENDS.get(accel) if isinstance(accel, str) else None
+        if make is None:
+            known = " or ".join(map(repr, BACK_ENDS))
+            raise ValueError(f"unknown accelerator {accel!r}: this build has {known}")
+        backend = make(irqchip, shift=shift, clock=clock)
+        self._use(backend)
+        self.clock = Clock(backend)
         """The guest's time, and timers on it."""
-        self.pio = Bus(self, "pio", self.clock)
+        self.pio = Bus(backend, "pio", self.clock)
         """The ports."""
-        self.mmio = Bus(self, "mmio", self.clock)
+        self.mmio = Bus(backend, "mmio", self.clock)
         """Guest-physical addresses outside RAM."""

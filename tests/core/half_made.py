@@ -44,6 +44,7 @@ REAL: dict[type, Callable[[], Any]] = {
     _core.Range: range_,
     _core.RangeTable: lambda: vm().pio._table,
     _core.Vm: lambda: _core.Vm(irqchip=True),
+    _core.VmFront: vm,
     _core.VmTables: _core.VmTables,
 }
 

@@ -149,7 +149,7 @@ def some_irqfd() -> Any:
 
 
 MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
-    "Vm": (some_vm, Vm, lambda: _core.Vm()),
+    "Vm": (some_vm, Vm),
     "Vcpu": (lambda: some_vm().vcpus[0], lambda: some_machine().vcpu),
     "Registers": (lambda: some_vm().vcpus[0].regs,),
     "MemorySlot": (lambda: some_vm().slots[0], lambda: Vm().add_memory(0x2000, 0x3000)),
@@ -199,6 +199,8 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
 
 def some(kind: type) -> tuple[Callable[[], Any], ...]:
     """Ways to an object of that class; without a better one the class without arguments."""
+    if kind is _core.Vm:
+        return (_core.Vm, lambda: some_vm()._backend)
     return MAKE.get(kind.__name__, (kind,))
 
 

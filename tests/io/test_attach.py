@@ -396,11 +396,11 @@ def test_an_access_of_the_host_is_one_that_a_bus_has(
 
     mine = v.pio._table.find(0x300, 1)
     assert mine is not None
-    for call in (v.pio.read, v.pio._table.find, v._chip_read, mine.read):
+    for call in (v.pio.read, v.pio._table.find, v._backend._chip_read, mine.read):
         if call == v.pio.read or addr != 0x10000:
             with pytest.raises(error):
                 call(addr, size)
-    for call in (v.pio.write, v._chip_write, mine.write):
+    for call in (v.pio.write, v._backend._chip_write, mine.write):
         if call == v.pio.write or addr != 0x10000:
             with pytest.raises(error):
                 call(addr, size, 0)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from pyx86emu import EventFd, ExitReason, Vm
+from pyx86emu import EventFd, ExitReason, Vm, _core
+from pyx86emu.vm import BACK_ENDS
 from tests.harness import (
     Guest,
     Liar,
@@ -388,18 +389,19 @@ def test_a_refused_irqfd_lowers_no_line(vm: Vm, fd: int) -> None:
 
 @pytest.mark.parametrize("pieces", [None, 1])
 def test_what_is_called_at_an_eoi_sees_and_changes_its_instruction(
-    fd: int, pieces: int | None
+    fd: int, pieces: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, int]] = []
 
-    class Watched(Vm):
+    class Watched(_core.Vm):
         def irq_line(self, gsi: int, level: bool) -> None:
             super().irq_line(gsi, level)
             if not level:
                 seen.append((vcpu.regs.ip, vcpu.instructions))
                 vcpu.regs.ip = 0x1100
 
-    with Watched(irqchip=True) as vm:
+    monkeypatch.setitem(BACK_ENDS, "watched", Watched)
+    with Vm("watched", irqchip=True) as vm:
         vm.add_memory(0, 0x10000)
         # mov al,20h; out 20h,al; inc bx; hlt. Where the host sends it: mov bx,7; cli; hlt
         vm.write(0x1000, bytes.fromhex("b020 e620 43 f4"))

@@ -266,10 +266,10 @@ def test_a_range_has_a_byte_a_width_and_methods(
 def test_a_vm_has_a_table_for_each_bus(vm: MakeVm) -> None:
     v = vm()
 
-    assert v.ranges("pio") is v.pio._table
-    assert v.ranges("mmio") is v.mmio._table
+    assert v._backend.ranges("pio") is v.pio._table
+    assert v._backend.ranges("mmio") is v.mmio._table
     with pytest.raises(ValueError, match="no bus 'isa' for devices"):
-        v.ranges("isa")
+        v._backend.ranges("isa")
 
 
 def test_a_closed_vm_has_no_ranges_and_takes_none(vm: MakeVm) -> None:
@@ -303,14 +303,14 @@ def test_a_closed_vm_lets_its_devices_go(vm: MakeVm) -> None:
 
 def test_another_tuple_is_not_looked_into(vm: MakeVm) -> None:
     """It may hold anything."""
-    table = vm(irqchip=True).ranges("pio")
+    table = vm(irqchip=True)._backend.ranges("pio")
 
     assert not table.replace((object(),), table.items)  # type: ignore[arg-type]
 
 
 def test_the_ports_of_a_chip_cannot_be_taken_away(vm: MakeVm) -> None:
     v = vm(irqchip=True)
-    table = v.ranges("pio")
+    table = v._backend.ranges("pio")
 
     with pytest.raises(ValueError, match="stays in its table"):
         table.replace(table.items, table.items[1:])
@@ -335,7 +335,7 @@ def test_a_vm_that_closes_in_a_reset_refuses_the_device(vm: MakeVm) -> None:
 
 def test_a_chip_of_a_closed_vm_reads_all_ones(vm: MakeVm) -> None:
     v = vm(irqchip=True)
-    chip = v.ranges("pio").items[0]
+    chip = v._backend.ranges("pio").items[0]
     v.close()
 
     assert chip.read(0x20, 1) == 0xFF

@@ -185,7 +185,7 @@ cdef class IoEventFd:
     leaving a `with` block, removes it. `hits` and `last_value` keep their last state afterwards. Any thread
     may call everything here at any time, also while vCPUs run.
     """
-    cdef readonly VmTables vm
+    cdef VmTables tables
     cdef IoEntry *entry
     cdef Sink *sink
     cdef int own                            # the eventfd made for fd=None, or -1
@@ -242,9 +242,9 @@ cdef class IoEventFd:
     def registered(self):
         """Whether guest writes still match it."""
         cdef bint found
-        self.vm.lock_writers()
-        found = io_holds(self.vm.iotable, self.entry)
-        self.vm.unlock_writers()
+        self.tables.lock_writers()
+        found = io_holds(self.tables.iotable, self.entry)
+        self.tables.unlock_writers()
         return found
 
     @property
@@ -273,9 +273,9 @@ cdef class IoEventFd:
     def deassign(self):
         """Remove the entry. When this returns, no guest write rings it any more; the counter keeps its value."""
         cdef bint removed
-        self.vm.lock_writers()
-        removed = io_remove(self.vm, self.entry)
-        self.vm.unlock_writers()
+        self.tables.lock_writers()
+        removed = io_remove(self.tables, self.entry)
+        self.tables.unlock_writers()
         if not removed:
             raise io_not_found(self.entry.bus, self.addr, self.length, self.entry.wildcard, self.entry.datamatch)
 
@@ -292,6 +292,11 @@ cdef class IoEventFd:
 
     def __exit__(self, *error):
         self.close()
+
+    @property
+    def vm(self):
+        """Its Vm."""
+        return self.tables.seen()
 
     def __reduce_ex__(self, protocol):
         raise not_copied(self, "an eventfd")
@@ -315,7 +320,7 @@ cdef IoEventFd io_face(VmTables vm):
     """A face without an entry. It is made before the writer lock is taken, because under the lock no Python object may
     be allocated: that can run the garbage collector, and so a finalizer that takes the lock too."""
     cdef IoEventFd face = IoEventFd.__new__(IoEventFd)
-    face.vm = vm
+    face.tables = vm
     return face
 
 

@@ -67,7 +67,7 @@ cdef class MemorySlot:
     (KVM_SET_USER_MEMORY_REGION.)
     """
 
-    cdef readonly VmTables vm
+    cdef VmTables tables
     cdef readonly uint64_t addr
     cdef readonly uint64_t size
     cdef readonly bint readonly
@@ -85,6 +85,11 @@ cdef class MemorySlot:
 
     def __len__(self):
         return self.size
+
+    @property
+    def vm(self):
+        """Its Vm; None: it was deleted, or the Vm is closed."""
+        return None if self.tables is None else self.tables.seen()
 
     def __reduce_ex__(self, protocol):
         raise not_copied(self, "memory of a Vm")
@@ -224,7 +229,7 @@ cdef class MemorySlot:
         if status != CHANGED:
             raise self.gone()
         vm._slots.remove(self)
-        self.vm = None
+        self.tables = None
 
     def move(self, addr):
         """Move the memory to another page-aligned address. OSError EINVAL, EEXIST as for add_memory; EINVAL also if
@@ -244,9 +249,9 @@ cdef class MemorySlot:
             raise overlap(at, self.size, &other)
 
     cdef VmTables owned(self):
-        if self.vm is None:
+        if self.tables is None:
             raise self.gone()
-        return self.vm
+        return self.tables
 
     cdef object gone(self):
         return os_error(errno.EINVAL, f"{self!r} is deleted already")
@@ -255,7 +260,7 @@ cdef class MemorySlot:
         """Return and clear the dirty log: a bit for each 4 KiB page, 1 if the guest wrote to it since the last call.
         The lowest page is bit 0 of byte 0. OSError ENOENT: without dirty_log, or the slot is deleted.
         (KVM_GET_DIRTY_LOG.)"""
-        cdef VmTables vm = self.vm
+        cdef VmTables vm = self.tables
         cdef Py_ssize_t n = (self.size // PAGE + 7) // 8
         cdef bytes out = PyBytes_FromStringAndSize(NULL, n)
         cdef uint8_t* bits = out

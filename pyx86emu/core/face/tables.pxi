@@ -159,6 +159,7 @@ cdef class VmTables:
     """The base class of Vm: its tables, and when these may change. Memory slots, vCPUs, ioeventfds and irqfds know
     only this part of their Vm."""
 
+    cdef public object holder                # the pyx86emu.Vm that has this one as its back end, or None
     cdef VM* vm
     cdef IoTable* iotable                    # of an open Vm; NULL after close()
     cdef list _slots
@@ -183,6 +184,10 @@ cdef class VmTables:
             self.vm.owner = NULL
             self.vm.ranges[BUS_PIO] = self.vm.ranges[BUS_MMIO] = NULL
             free_vm(self.vm)
+
+    cdef object seen(self):
+        """The Vm, as its users know it."""
+        return self if self.holder is None else self.holder
 
     cdef int initialised(self) except -1:
         if not self.made:

@@ -16,7 +16,7 @@ cdef class Vcpu:
     """
 
     cdef CPU* c
-    cdef readonly VmTables vm
+    cdef VmTables tables
     cdef readonly str model
     cdef readonly Registers regs
     cdef int waiters
@@ -25,7 +25,7 @@ cdef class Vcpu:
         cdef CPU* other
         cdef int lines = fields(model)["address_bits"], i
         cdef bint full, closed, differs = 0
-        self.vm = vm
+        self.tables = vm
         self.model = model
         self.c = new_cpu(vm.vm, model)
         self.regs = Registers.__new__(Registers)
@@ -63,6 +63,11 @@ cdef class Vcpu:
             vm.cpu[self.c.no] = NULL
         free_cpu(self.c)
         free_vm(vm)
+
+    @property
+    def vm(self):
+        """Its Vm."""
+        return self.tables.seen()
 
     def __reduce_ex__(self, protocol):
         raise not_copied(self, "its registers and decoded code")
@@ -282,7 +287,7 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
         c.run.look = look
         c.run.wall = wall
         c.debug.singlestep |= step
-        if self.vm.closed:
+        if self.tables.closed:
             raise os_error(errno.EBADF, "this Vm is closed")
         c.exits.serial += 1
         if c.exits.pos == c.exits.count:
@@ -291,7 +296,7 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
             c.run.why = EXIT_NONE
             if c.reads.pending:
                 answer_nothing(c)
-            if self.vm.vm.views:
+            if self.tables.vm.views:
                 want(c, REQ_DROP)
             c.threads.inside = 1
             c.python.gil = 1

@@ -1,17 +1,7 @@
-# Vm: the Python face of memory, buses and lines. Knows tables, not opcodes.
+# Vm: the interpreter as a back end. Memory, buses and lines, for Python. Knows tables, not opcodes.
 
 cdef class Vm(VmTables):
-    """A virtual machine: memory slots, two buses, ioeventfds, interrupt lines; vCPUs run in it.
-
-    `accel` is "interp". `irqchip=True` puts the 8259 pair (20h, A0h) and the 8254 (40h, 61h) into the core, as
-    KVM_CREATE_IRQCHIP and KVM_CREATE_PIT2 do. One instruction takes 1 << `shift` nanoseconds of guest time
-    (QEMU: -icount shift=N). `clock="host"` lets timers follow the host's clock. ValueError: another `accel`, a
-    `shift` outside 0 to 20, another `clock`; TypeError: a `shift` that is no integer.
-
-    Any thread may call anything here at any time, also from a device or a timer. TypeError: a number that is no
-    integer; ValueError: one that is too large or negative, where no OSError is named.
-    After fork() the child goes on with its own copy of memory; both processes ring the same eventfds.
-    """
+    """The interpreter, the back end "interp" of a Vm. What the methods promise is said in VmFront and backend.py."""
 
     cdef RangeTable pio                      # who answers the ports, and the addresses outside memory
     cdef RangeTable mmio
@@ -20,11 +10,9 @@ cdef class Vm(VmTables):
         self.pio = table_of(self, BUS_PIO)
         self.mmio = table_of(self, BUS_MMIO)
 
-    def __init__(self, accel="interp", irqchip=False, *, shift=7, clock="virtual"):
+    def __init__(self, irqchip=False, *, shift=7, clock="virtual"):
         if self.made:
             raise RuntimeError("a Vm is initialised once: make another one")
-        if accel != "interp":
-            raise ValueError(f"unknown accelerator {accel!r}: this build has 'interp'")
         shift = exact(shift, "shift")
         if not 0 <= shift <= 20:
             raise ValueError(f"shift={shown(shift, 'd')}: an instruction takes 1 << shift ns, with shift from 0 to 20")
@@ -41,12 +29,9 @@ cdef class Vm(VmTables):
             self.vm.irqchip_on = 1
             self.add_chips()
 
-    def __enter__(self):
+    def check_open(self):
+        """OSError EBADF: the Vm is closed."""
         self.open()
-        return self
-
-    def __exit__(self, *exc):
-        self.close()
 
     def __reduce_ex__(self, protocol):
         raise not_copied(self, "memory and descriptors")
@@ -57,19 +42,6 @@ cdef class Vm(VmTables):
     # -- memory ---------------------------------------------------------------------------------------------
 
     def add_memory(self, addr, size=None, *, buffer=None, readonly=False, dirty_log=False):
-        """A memory slot at guest-physical `addr`: `size` bytes of zeros, or `buffer` (any writable buffer that
-        begins at a page of its own: an mmap, a memfd mapping). Addresses and sizes are multiples of 4096.
-
-        The guest reads and writes `buffer` at any time. What you store there yourself must be made known with
-        `code_changed`, in every Vm that has the buffer, or code that was decoded from it may run on; the same holds
-        for what the guest of another Vm stores there. A mapping of a file must not become shorter: an access beyond
-        the end of the file ends the process (SIGBUS).
-
-        OSError EINVAL: not aligned (the buffer to a host page), empty, beyond 2**52, larger than the buffer, or the
-        65th slot; EEXIST: overlaps another slot; EBADF: the Vm is closed. TypeError: neither size nor buffer, a number
-        that is no integer, or a buffer that is read-only or in pieces. MemoryError.
-        (KVM_SET_USER_MEMORY_REGION; KVM_MEM_READONLY, KVM_MEM_LOG_DIRTY_PAGES.)
-        """
         cdef MemorySlot slot
         cdef Slot mine, other
         cdef int status
@@ -109,7 +81,7 @@ cdef class Vm(VmTables):
         status = CLOSED if self.closed else slot_add(self.vm, &mine, &other)
         self.resume(status == CHANGED)
         if status == CHANGED:
-            slot.vm = self
+            slot.tables = self
             return slot
         if slot in self._slots:                  # close() has a new list
             self._slots.remove(slot)
@@ -120,13 +92,10 @@ cdef class Vm(VmTables):
 
     @property
     def slots(self):
-        """The memory slots, in the order they were added."""
-        return tuple([slot for slot in self._slots if (<MemorySlot>slot).vm is not None])
+        return tuple([slot for slot in self._slots if (<MemorySlot>slot).tables is not None])
 
     @property
     def a20(self):
-        """Is address line 20 open? Closed, FFFF:0010 is 0 again. An 8086 or 80186 has no such line: with one in the
-        Vm it stays closed, and setting it to True changes nothing, as on a board that lacks the wire."""
         return bool(self.vm.a20)
 
     @a20.deleter
@@ -144,106 +113,43 @@ cdef class Vm(VmTables):
         self.resume(status == CHANGED)
 
     def read(self, addr, size):
-        """`size` bytes at guest-physical `addr`, across slots. ValueError names the first hole; a closed Vm has
-        nothing else."""
-        cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")
-        cdef bytes out
-        cdef char* to
-        self.check_there(at, n)
-        out = PyBytes_FromStringAndSize(NULL, n)
-        to = out
-        over_slots(self.vm, READ, at, n, <uint8_t*>to)
-        return out
+        return read_memory(self, addr, size)
 
     def write(self, addr, data):
-        """Bytes to guest-physical `addr`, across slots, read-only ones too. ValueError names the first hole,
-        and then nothing was written; TypeError, BufferError: `data` is no buffer, or not in one piece."""
-        cdef uint64_t at = natural(addr, "addr")
-        cdef Py_buffer view
-        cdef bytes copy
-        cdef Slot* first
-        borrow(data, &view)
-        try:
-            self.check_there(at, view.len)
-            first = slot_at(self.vm, at)
-            if view.len == 0 or first.addr + first.size - at >= <uint64_t>view.len:
-                over_slots(self.vm, WRITE, at, view.len, <uint8_t*>view.buf)
-                return
-            # Into several slots: what goes to the first must not overwrite what comes from there to the second.
-            copy = PyBytes_FromStringAndSize(<char*>view.buf, view.len)
-        finally:
-            PyBuffer_Release(&view)
-        self.write_copy(at, copy)
-
-    cdef int write_copy(self, uint64_t at, bytes data) except -1:
-        cdef uint64_t n = len(data)
-        cdef const char* from_ = data
-        self.check_there(at, n)                  # the release of a buffer may call Python
-        over_slots(self.vm, WRITE, at, n, <uint8_t*>from_)
-        return 0
+        return write_memory(self, addr, data)
 
     def code_changed(self, addr, size):
-        """Tell the vCPUs that you have stored into the `buffer` of a memory slot yourself: what they decoded from the
-        `size` bytes at guest-physical `addr`, or from the same memory at another address, they decode again. Not
-        needed after `write`, `slot[a:b] = data` or a view of a slot. The store comes first, then this call.
-        ValueError names the first hole."""
         cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")
-        self.check_there(at, n)
+        check_there(self, at, n)
         over_slots(self.vm, TELL, at, n, NULL)
-
-    cdef int check_there(self, uint64_t at, uint64_t n) except -1:
-        cdef uint64_t there
-        self.initialised()
-        there = over_slots(self.vm, LOOK, at, n, NULL)
-        if there < n:
-            raise ValueError(f"guest address {at + there:#x} is in no memory slot")
-        return 0
 
     # -- vCPUs ----------------------------------------------------------------------------------------------
 
     def create_vcpu(self, model="80486"):
-        """A vCPU at the reset vector F000:FFF0. `model`: see pyx86emu.models. ValueError: unknown model, or one
-        whose address lines differ from those of a vCPU already here; OSError EINVAL: more than 64; EBADF: the Vm is
-        closed. (KVM_CREATE_VCPU.)"""
         self.open()
         return Vcpu.__new__(Vcpu, self, str(canonical(model)))
 
     @property
     def vcpus(self):
-        """The vCPUs, the first of which drives the guest's clock."""
         return tuple(self._vcpus)
 
     # -- ioeventfds -----------------------------------------------------------------------------------------
 
     def ioeventfd(self, addr, length=0, *, bus="pio", datamatch=None, fd=None, coalesce=True, flags=0):
-        """Signal an eventfd when the guest writes to `addr` (KVM_IOEVENTFD), and let it run on.
-
-        `bus`: "pio", "mmio", or "hypercall" (VMCALL with the number in EAX). `length`: 1, 2, 4, 8, or 0 for any;
-        `datamatch`: only that value. `fd`: None makes a new eventfd; an int or anything with fileno(); or a
-        Doorbell, which counts without a system call. `coalesce`: rings of one slice are added up before they are
-        written. `flags`: KVM's raw bits, for those who test them; not 0, they alone decide about bus and datamatch.
-
-        OSError EINVAL: bad length, range, flags, or no eventfd; EBADF: not open, or the Vm is closed; EEXIST: collides
-        with another entry; EMFILE: no descriptor left. ValueError: unknown bus. RuntimeWarning: an entry that can
-        never match (a port above FFFFh, a datamatch wider than `length`).
-        """
         self.initialised()
         return ioeventfd_assign(self, addr, length, bus, datamatch, fd, truth(coalesce, "coalesce"), flags)
 
     def ioeventfd_deassign(self, addr, length=0, *, bus="pio", datamatch=None, fd=None, flags=0):
-        """Remove the entry that has exactly these properties; any descriptor of its eventfd will do. When this
-        returns no write signals it any more. OSError ENOENT, EBADF, EINVAL."""
         self.initialised()
         return ioeventfd_deassign(self, addr, length, bus, datamatch, fd, flags)
 
     @property
     def ioeventfds(self):
-        """The entries, in the order they were added."""
         return ioeventfd_list(self)
 
     # -- devices ----------------------------------------------------------------------------------------------
 
-    def _device_line(self, gsi):
+    def device_line(self, gsi):
         """The interrupt line of a device that is to be attached; None: it has none. OSError as for irq_line; EBADF:
         the Vm is closed."""
         self.open()
@@ -328,8 +234,6 @@ cdef class Vm(VmTables):
             want(self.vm.cpu[0], REQ_INTR)
 
     def irq_line(self, gsi, level):
-        """Drive an interrupt line, 0 to 15 (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError EINVAL
-        without irqchip=True or out of range."""
         cdef int line = irq_gsi(self, gsi)
         cdef bint up = truth(level, "level")
         self.lock_chips()
@@ -337,14 +241,9 @@ cdef class Vm(VmTables):
         self.unlock_chips()
 
     def irqfd(self, gsi, fd, resample=None):
-        """Raise interrupt line `gsi` once whenever the eventfd `fd` is written (KVM_IRQFD). With `resample` the
-        line stays up until the guest's EOI, which then signals that eventfd. OSError EINVAL: no irqchip=True, a line
-        outside 0 to 15, or no eventfd (either of the two); EBADF: not open, or the Vm is closed; EBUSY: the eventfd
-        raises a line already."""
         return irqfd_assign(self, gsi, fd, resample)
 
     def irqfd_deassign(self, gsi, fd):
-        """Remove an irqfd by any descriptor of its eventfd; what is unknown is no error. OSError EBADF, EINVAL."""
         irqfd_deassign(self, gsi, fd)
 
     def _irqfds_changed(self, entries):
@@ -361,7 +260,6 @@ cdef class Vm(VmTables):
 
     @property
     def time(self):
-        """Guest time in nanoseconds; 0 until the first vCPU runs (with `clock="host"`: since the Vm was made)."""
         return self.now()
 
     cdef uint64_t now(self) noexcept:
@@ -372,15 +270,12 @@ cdef class Vm(VmTables):
             return 0
         return c.python.io_time if c.python.in_device else (c.run.retired + c.run.idle) << self.vm.shift
 
-    def _pressed(self):
+    def pressed(self):
         """Is the run of the first vCPU to end now? For a Clock with many functions to call."""
         cdef CPU* c = self.vm.cpu[0]
         return c != NULL and (at_get32(&c.threads.request) & (REQ_KICK | REQ_RESET) != 0 or late(c))
 
     def set_timer(self, deadline, callback):
-        """Call `callback()` on the first vCPU's thread once `time` has reached `deadline`, in guest ns; at once if that
-        is over or negative, never if it is None. One per Vm: `Clock` shares it out. What it raises comes out of run().
-        ValueError: a deadline beyond 2**63 - 1; TypeError: no integer, or a callback that cannot be called."""
         cdef uint64_t at = FOREVER
         if deadline is not None:
             at = moment(deadline, "deadline")
@@ -395,11 +290,6 @@ cdef class Vm(VmTables):
     # -- the end --------------------------------------------------------------------------------------------
 
     def close(self):
-        """Kick the vCPUs, wait until they have left, drop ioeventfds, devices and slots. Twice is fine; while another
-        thread closes the Vm it returns at once. Views of memory stay valid.
-
-        Afterwards all that adds something or runs raises OSError EBADF; memory has no address any more (ValueError);
-        `time`, `a20`, `irq_line` and `set_timer` still answer, and what removes something finds nothing."""
         cdef IoTable* empty
         cdef IoTable* table
         cdef tuple ports, addresses, none = ()
@@ -428,8 +318,60 @@ cdef class Vm(VmTables):
             self.closing = False
         slots, self._slots = self._slots, []
         for slot in slots:
-            (<MemorySlot>slot).vm = None
+            (<MemorySlot>slot).tables = None
         timer, self._timer = self._timer, None
+
+
+# Memory, called without a detour through Python.
+
+cdef bytes read_memory(VmTables vm, object addr, object size):
+    cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")
+    cdef bytes out
+    cdef char* to
+    cdef Slot* first = slot_at(vm.vm, at)
+    if first != NULL and n <= first.addr + first.size - at:
+        return PyBytes_FromStringAndSize(<char*>first.host + (at - first.addr), n)
+    check_there(vm, at, n)
+    out = PyBytes_FromStringAndSize(NULL, n)
+    to = out
+    over_slots(vm.vm, READ, at, n, <uint8_t*>to)
+    return out
+
+
+cdef object write_memory(VmTables vm, object addr, object data):
+    cdef uint64_t at = natural(addr, "addr")
+    cdef Py_buffer view
+    cdef bytes copy
+    cdef Slot* first
+    borrow(data, &view)
+    try:
+        first = slot_at(vm.vm, at)
+        if first != NULL and <uint64_t>view.len <= first.addr + first.size - at:
+            over_slots(vm.vm, WRITE, at, view.len, <uint8_t*>view.buf)
+            return
+        check_there(vm, at, view.len)
+        # Into several slots: what goes to the first must not overwrite what comes from there to the second.
+        copy = PyBytes_FromStringAndSize(<char*>view.buf, view.len)
+    finally:
+        PyBuffer_Release(&view)
+    write_copy(vm, at, copy)
+
+
+cdef int write_copy(VmTables vm, uint64_t at, bytes data) except -1:
+    cdef uint64_t n = len(data)
+    cdef const char* from_ = data
+    check_there(vm, at, n)                       # the release of a buffer may call Python
+    over_slots(vm.vm, WRITE, at, n, <uint8_t*>from_)
+    return 0
+
+
+cdef int check_there(VmTables vm, uint64_t at, uint64_t n) except -1:
+    cdef uint64_t there
+    vm.initialised()
+    there = over_slots(vm.vm, LOOK, at, n, NULL)
+    if there < n:
+        raise ValueError(f"guest address {at + there:#x} is in no memory slot")
+    return 0
 
 
 cdef void call_timer(CPU* c, uint64_t now) noexcept with gil:

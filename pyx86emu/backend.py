@@ -1,0 +1,166 @@
+"""Back ends, what a Vm runs on: list the names that machine, buses and clock use, and their promises.
+
+`_core.Vm` and `_core.Vcpu`, the interpreter, are the first back end. Another one needs these names,
+and a line in `vm.BACK_ENDS`. What it cannot do raises an OSError that says so.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # values that every back end gives; the core has them compiled
+    from typing_extensions import Buffer
+
+    from . import _core
+
+
+class TimeSource(Protocol):
+    """What a Clock uses."""
+
+    @property
+    def time(self) -> int:
+        """Guest time in nanoseconds. It never goes back."""
+        ...
+
+    def set_timer(self, deadline: int | None, fn: Callable[[], None], /) -> None:
+        """Call `fn` on the first vCPU's thread once `time` has reached `deadline`; None: never.
+        There is one timer, and each call replaces it."""
+        ...
+
+
+class BusBackend(Protocol):
+    """What a Bus uses."""
+
+    def ranges(self, bus: str, /) -> "_core.RangeTable":
+        """Who answers the accesses of "pio" or "mmio", the same table each time. The back end may
+        call open ranges itself; all other accesses exit."""
+        ...
+
+    def device_line(self, gsi: int | None, /) -> int | None:
+        """Check the interrupt line of a device that is to be attached; None: it has none. OSError
+        EINVAL: there is no such line; EBADF: the Vm is closed."""
+        ...
+
+    def irq_line(self, gsi: int, level: bool, /) -> None:
+        """Raise or lower an interrupt line."""
+        ...
+
+    def ioeventfd(
+        self,
+        addr: int,
+        length: int = 0,
+        *,
+        bus: "_core.BusName" = "pio",
+        datamatch: int | None = None,
+        fd: "_core.EventFdLike" = None,
+        coalesce: bool = True,
+    ) -> "_core.IoEventFd":
+        """Signal an eventfd when the guest writes to `addr`, without an exit."""
+        ...
+
+
+class Slot(Protocol):
+    """What a Machine uses of a memory slot."""
+
+    @property
+    def vm(self) -> object:
+        """The Vm; None: the slot was deleted, or the Vm is closed."""
+        ...
+
+    def dirty(self) -> bytes:
+        """A bit for each page that was written since the last call."""
+        ...
+
+
+class VcpuBackend(Protocol):
+    """What a Machine uses of a vCPU."""
+
+    @property
+    def model(self) -> str:
+        """Its name in `models`."""
+        ...
+
+    @property
+    def spent(self) -> int:
+        """What `max_instructions` counts, since the vCPU was made."""
+        ...
+
+    @property
+    def instructions(self) -> int:
+        """Instructions retired, since the vCPU was made."""
+        ...
+
+    def run(self, max_instructions: int | None = None, /) -> "_core.Exit":
+        """Run the guest until something outside the back end has to look, and return why."""
+        ...
+
+    def run_until(
+        self,
+        max_instructions: int | None = None,
+        *,
+        deadline: int | None = None,
+        look: int | None = None,
+        wall_deadline: int | None = None,
+    ) -> "_core.Exit":
+        """The same with limits in guest time and in real time, in ns: Exit DEADLINE."""
+        ...
+
+    def kick(self) -> None:
+        """Make `run()` return INTR soon, or the next one at once. Any thread may call it."""
+        ...
+
+    def reset(self) -> None:
+        """The state after RESET; exits that wait for an answer are void."""
+        ...
+
+
+class VmBackend(TimeSource, BusBackend, Protocol):
+    """What a Machine uses, and what a Vm needs itself."""
+
+    holder: object
+    """The Vm that has this back end: the `vm` of its vCPUs and slots."""
+
+    def add_memory(
+        self,
+        addr: int,
+        size: int | None = None,
+        *,
+        buffer: "Buffer | None" = None,
+        readonly: bool = False,
+        dirty_log: bool = False,
+    ) -> Slot:
+        """Give the guest memory at a physical address."""
+        ...
+
+    def read(self, addr: int, size: int) -> bytes:
+        """Bytes of guest memory, across slots. ValueError: a hole."""
+        ...
+
+    def write(self, addr: int, data: "Buffer") -> None:
+        """Store bytes into guest memory, read-only slots included. ValueError: a hole."""
+        ...
+
+    a20: bool
+    """Is address line 20 open?"""
+
+    def create_vcpu(self, model: str = ...) -> VcpuBackend:
+        """A vCPU at the reset vector."""
+        ...
+
+    def pressed(self) -> bool:
+        """Is the run of the first vCPU to end now? A Clock with many functions to call asks."""
+        ...
+
+    def check_open(self) -> None:
+        """OSError EBADF: the Vm is closed."""
+        ...
+
+    def close(self) -> None:
+        """End all runs, then drop devices, ioeventfds and slots. Twice is harmless."""
+        ...
+
+
+if TYPE_CHECKING:
+
+    def _interp(vm: _core.Vm, vcpu: _core.Vcpu) -> tuple[VmBackend, VcpuBackend]:
+        """The core is a back end: mypy compares."""
+        return vm, vcpu
