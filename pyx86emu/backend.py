@@ -1,4 +1,4 @@
-"""Back ends, what a Vm runs on: list the names that machine, buses and clock use, and their promises.
+"""Back ends: list the names that machine, buses and clock use of what a Vm runs on, and why.
 
 `_core.Vm` and `_core.Vcpu`, the interpreter, are the first back end. Another one needs these names,
 and a line in `vm.BACK_ENDS`. What it cannot do raises an OSError that says so.
