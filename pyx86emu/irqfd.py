@@ -86,6 +86,8 @@ class IrqFds:
         count: Callable[[int], int],
         identity: Callable[[int], int],
     ) -> None:
+        if "_stop" in self.__dict__:
+            raise RuntimeError("an IrqFds is initialised once, by its Vm")
         self._stop: list[int] = []  # whoever pops the descriptor ends the thread
         self._lines = lines
         self._take = take

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pyx86emu import EventFd, ExitReason, Vm, _core
+from pyx86emu.irqfd import IrqFds
 from pyx86emu.vm import BACK_ENDS
 from tests.harness import (
     Guest,
@@ -423,3 +424,13 @@ def test_what_is_called_at_an_eoi_sees_and_changes_its_instruction(
         assert vcpu.regs.bx == 7
         assert count_of(resample) == 1
         os.close(resample)
+
+
+def test_a_second_initialisation_leaves_no_descriptors(vm: Vm) -> None:
+    irqfds = IrqFds(vm._backend, int, int, int)
+    before = descriptors()
+
+    with pytest.raises(RuntimeError, match="initialised once"):
+        irqfds.__init__(vm._backend, int, int, int)  # type: ignore[misc]
+
+    assert descriptors() == before
