@@ -88,12 +88,12 @@ class IrqFds:
     ) -> None:
         if "_stop" in self.__dict__:
             raise RuntimeError("an IrqFds is initialised once, by its Vm")
-        self._stop: list[int] = []  # whoever pops the descriptor ends the thread
+        self._stop: list[int] = []  # the one that pops the descriptor ends the thread
         self._lines = lines
         self._take = take
         self._count = count
         self._identity = identity
-        self._entries: dict[IrqFd, None] = {}  # whoever pops an entry removes it
+        self._entries: dict[IrqFd, None] = {}  # the one that pops an entry removes it
         self._by_identity: dict[int, IrqFd] = {}
         self._adding: dict[IrqFd, None] = {}  # not in epoll yet
         self._kept: dict[IrqFd, int] = {}  # counts from before, which stay unread

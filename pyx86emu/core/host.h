@@ -52,8 +52,8 @@ static inline uint32_t get32(uintptr_t p) { uint32_t v; memcpy(&v, (void *)p, 4)
 static inline void put16(uintptr_t p, uint32_t v) { uint16_t w = (uint16_t)v; memcpy((void *)p, &w, 2); }
 static inline void put32(uintptr_t p, uint32_t v) { memcpy((void *)p, &v, 4); }
 
-/* Words that several threads read and write. All of these are in one order for all threads, but for load and
-   publish: whoever loads what was published sees what was stored before, and no more is promised. */
+/* Words that several threads read and write. All of these are in one order for all threads, except load and
+   publish: a thread that loads what was published also sees what was stored before it. */
 static inline uint64_t at_load64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline void at_publish64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static inline uint32_t at_get32(uint32_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }

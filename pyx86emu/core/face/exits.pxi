@@ -77,7 +77,7 @@ cdef class Exit:
             self.answer(raw)
 
     cdef bint waits(self):
-        """Is there a question, and somebody who takes the answer?"""
+        """Does a guest wait for the answer to this exit?"""
         cdef bint access = self.reason is IO_REASON or self.reason is MMIO_REASON
         if self.answer is None or not (access and not self.write or self.reason is HYPERCALL_REASON):
             return False

@@ -12,7 +12,7 @@ cdef class Vcpu:
 
     Any thread may call kick(), interrupt(), nmi(), reset() and read properties at any time. run() and step() of a
     second thread wait until the first has left. debug() and writing registers are for the thread that runs it, or for
-    any while nobody does.
+    any thread while none does.
     """
 
     cdef CPU* c
