@@ -45,6 +45,24 @@ def program(listing: str) -> bytes:
     return bytes.fromhex("".join(line.split(";")[0] for line in listing.splitlines()))
 
 
+def open_line(line: int, base: int = 0x20) -> bytes:
+    """Set up the master 8259: vectors from `base` up, all lines but this one masked."""
+    return program(
+        f"""
+        b011             ; mov al,0x11
+        e620             ; out 0x20,al
+        b0{base:02x}     ; mov al,base
+        e621             ; out 0x21,al
+        b004             ; mov al,4
+        e621             ; out 0x21,al
+        b001             ; mov al,1
+        e621             ; out 0x21,al
+        b0{0xFF ^ 1 << line:02x}  ; mov al,mask
+        e621             ; out 0x21,al
+        """
+    )
+
+
 def vcpu(vm: Vm, code: str) -> Vcpu:
     """The first vCPU of a Vm: `code` at 1000h, in 64 KiB of RAM that are added."""
     ram = vm.add_memory(0, 0x10000)

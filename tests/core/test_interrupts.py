@@ -8,7 +8,7 @@ import pytest
 
 from pyx86emu import ExitReason
 from pyx86emu.models import MODELS
-from tests.harness import BUDGET, CODE, STACK, Guest, MakeGuest, program
+from tests.harness import BUDGET, CODE, STACK, Guest, MakeGuest, open_line, program
 
 HANDLER = 0x3000
 VECTOR = 0x40
@@ -201,20 +201,7 @@ LINE_VECTOR = 0x25
 
 
 #: The chips: vectors from 20h up, only line 5 open.
-CHIPS = program(
-    """
-    b011  ; mov al,0x11
-    e620  ; out 0x20,al
-    b020  ; mov al,0x20
-    e621  ; out 0x21,al
-    b004  ; mov al,4
-    e621  ; out 0x21,al
-    b001  ; mov al,1
-    e621  ; out 0x21,al
-    b0df  ; mov al,0xdf
-    e621  ; out 0x21,al
-    """
-)
+CHIPS = open_line(GSI)
 
 
 AFTER_CHIPS = CODE + len(CHIPS)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyx86emu import ExitReason, Vm
+from tests.harness import open_line
 
 HZ = 1193182
 CONTROL = 0x43
@@ -89,8 +90,7 @@ def test_counter_runs_at_1193182_hz(board):
 
 def test_interrupt_0_comes_once_a_period_for_a_second_without_drift(board):
     pc = board()
-    code = bytes.fromhex(
-        "b011 e620 b008 e621 b004 e621 b001 e621 b0fe e621"  # 8259: base 08h, only line 0
+    code = open_line(0, base=8) + bytes.fromhex(
         "b034 e643 b0a9 e640 b004 e640"  # channel 0: mode 2, count 1193
         "31c9 fb f4 ebfd"  # XOR CX,CX; STI; wait: HLT; JMP wait
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pyx86emu import Doorbell, Exit, ExitReason, MmioDevice, PioDevice
 from pyx86emu.models import MODELS
-from tests.harness import CODE, HANDLERS, Guest, program
+from tests.harness import CODE, HANDLERS, Guest, open_line, program
 
 REGISTERS = (
     *("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eip", "eflags"),
@@ -339,18 +339,8 @@ def test_many_random_bytes_are_the_same_in_blocks_and_steps(model: str) -> None:
 # -- time and interrupts --------------------------------------------------------------------------
 
 #: The timer at 60 counts (50 us, 392 instructions); the loop reads the counter as it goes.
-TICKING = program(
+TICKING = open_line(0) + program(
     """
-    b011    ; mov al,0x11
-    e620    ; out 0x20,al
-    b020    ; mov al,0x20
-    e621    ; out 0x21,al
-    b004    ; mov al,4
-    e621    ; out 0x21,al
-    b001    ; mov al,1
-    e621    ; out 0x21,al
-    b0fe    ; mov al,0xfe
-    e621    ; out 0x21,al
     b034    ; mov al,0x34
     e643    ; out 0x43,al
     b03c    ; mov al,60

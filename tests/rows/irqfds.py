@@ -5,25 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 
-from tests.harness import Guest, count_of, program
+from tests.harness import Guest, count_of, open_line, program
 from tests.rows.case import KEEPS_RUNNING, Case, assign, forever, result, row, runs_on
 
 GSI = 5
 
 
 #: Vectors from 20h up; only line 5 is open; then a loop.
-WAIT_FOR_LINE_5 = program(
+WAIT_FOR_LINE_5 = open_line(GSI) + program(
     """
-    b011  ; mov al,0x11
-    e620  ; out 0x20,al
-    b020  ; mov al,0x20
-    e621  ; out 0x21,al
-    b004  ; mov al,4
-    e621  ; out 0x21,al
-    b001  ; mov al,1
-    e621  ; out 0x21,al
-    b0df  ; mov al,0xdf
-    e621  ; out 0x21,al
     fb    ; sti
     ebfe  ; again: jmp again
     """
@@ -31,18 +21,8 @@ WAIT_FOR_LINE_5 = program(
 
 
 #: The same, ringing port 80h first.
-RING_AND_WAIT = program(
+RING_AND_WAIT = open_line(GSI) + program(
     """
-    b011  ; mov al,0x11
-    e620  ; out 0x20,al
-    b020  ; mov al,0x20
-    e621  ; out 0x21,al
-    b004  ; mov al,4
-    e621  ; out 0x21,al
-    b001  ; mov al,1
-    e621  ; out 0x21,al
-    b0df  ; mov al,0xdf
-    e621  ; out 0x21,al
     fb    ; sti
     e680  ; out 0x80,al
     ebfe  ; again: jmp again
