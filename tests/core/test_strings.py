@@ -7,7 +7,7 @@ import random
 import pytest
 
 from pyx86emu import ExitReason, MmioDevice, Vm
-from tests.harness import Guest, Running, advance, program
+from tests.harness import Guest, Running, program, wait_until
 
 REGISTERS = ("eax", "ecx", "esi", "edi", "eip", "eflags")
 STRINGS = (0xA4, 0xA6, 0xAA, 0xAC, 0xAE)  # MOVSB CMPSB STOSB LODSB SCASB; +1: word, 66h: dword
@@ -121,7 +121,8 @@ def test_a_kick_finds_the_flags_of_the_last_iteration() -> None:
 
         def kick() -> None:
             while len(seen) < 100:
-                advance(vcpu)  # at the end of a slice; the kick comes somewhere in the next
+                at = vcpu.instructions  # the end of a slice; the kick comes somewhere in the next
+                wait_until(lambda: vcpu.instructions > at or len(seen) == 100)
                 vcpu.kick()
 
         kicks = Running(kick)
