@@ -7,6 +7,11 @@
 # than the last one, no time has passed. As in the data sheet, CR is the count register (the count that was written) and
 # CE the counting element (the count that runs down).
 #
+# A count that was written is loaded at the next tick, up to 838 ns later. On a PC an IN or OUT takes about a
+# microsecond, so a program always sees the counter after that tick. Here an instruction takes a fraction of a tick. So
+# reads, latches and port 61h see a channel that waits for its load as it will be at that tick (pit_seen). Only the view
+# is early: OUT and the interrupt keep their time.
+#
 #   40h 41h 42h   channels: counts, or what a latch or read-back command latched
 #   43h           control word, write only
 #   61h           bit 0 gate of channel 2, bit 1 speaker; read also bit 4 refresh toggle (18 ticks
@@ -205,9 +210,25 @@ cdef uint64_t pit_ticks_to_change(PitChannel* c) noexcept nogil:
 
 # -- the registers of one channel
 
+cdef PitChannel pit_seen(PitChannel* c) noexcept nogil:
+    """The channel as a program sees it: a load that waits for the next tick has been done."""
+    cdef PitChannel seen = c[0]
+    if seen.load:
+        pit_advance(&seen, 1)
+    return seen
+
+
+cdef uint16_t pit_value_loaded(PitChannel* c) noexcept nogil:
+    """pit_value of a channel that waits for its load."""
+    cdef PitChannel seen = pit_seen(c)
+    return pit_value(&seen)
+
+
 cdef inline uint16_t pit_value(PitChannel* c) noexcept nogil:
     """What a read of the counter returns: CE, in BCD if the channel counts in BCD."""
     cdef uint32_t value
+    if RARELY(c.load):
+        return pit_value_loaded(c)
     if not c.loaded:
         return c.frozen
     value = 2 * c.left - c.trim if c.mode == 3 else c.left
@@ -277,12 +298,14 @@ cdef inline uint32_t pit_read_count(PitChannel* c) noexcept nogil:
 
 cdef inline void pit_latch(PitChannel* c, bint count, bint status) noexcept nogil:
     """Latch count and status for the next reads. A value that is latched already stays."""
+    cdef PitChannel seen
     if count and not c.count_latched:
         c.count_latch = pit_value(c)
         c.count_latched = True
         c.read_high = False
     if status and not c.status_latched:
-        c.status_latch = c.out << 7 | c.null_count << 6 | c.control
+        seen = pit_seen(c)
+        c.status_latch = seen.out << 7 | seen.null_count << 6 | c.control
         c.status_latched = True
 
 
@@ -337,9 +360,10 @@ cdef inline bint pit_programs_0(uint32_t port, uint32_t value) noexcept nogil:
     return not port & 3 or port & 3 == 3 and not value & 0xC0 and value & 0x30
 
 
-cdef bint pit_out(Pit* pit, int channel, uint64_t now) noexcept nogil:
-    """OUT of a channel."""
-    return pit_at(pit, channel, now).out
+cdef inline bint pit_out(Pit* pit, int channel, uint64_t now) noexcept nogil:
+    """OUT of a channel, as a program sees it."""
+    cdef PitChannel* c = pit_at(pit, channel, now)
+    return pit_seen(c).out if RARELY(c.load) else c.out
 
 
 cdef void pit_set_gate(Pit* pit, int channel, bint level, uint64_t now) noexcept nogil:
