@@ -33,7 +33,7 @@ cdef struct PitChannel:
     uint32_t modulus             # 65536, or 10000 in BCD: what a count of 0 means
     uint32_t count               # CR, the count that the next load takes: 1..modulus
     uint32_t left                # CE as 1..modulus; in mode 3 ticks to the end of the half-cycle
-    uint32_t rises               # rising edges of OUT that pit_rises has not returned yet
+    uint32_t rises               # rising edges of OUT that pit_line has not returned yet
     uint16_t frozen              # what a read returns between a control word and the first load
     uint16_t count_latch
     uint8_t status_latch
@@ -339,7 +339,7 @@ cdef inline uint32_t pit_read(void* state, uint32_t port, uint64_t now) noexcept
 
 
 cdef inline bint pit_write(void* state, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
-    """Write a byte to 40h-43h. 1: the next rise of OUT of channel 0 may have changed."""
+    """Write a byte to 40h-43h. 1: OUT of channel 0, or its next edges, may have changed."""
     cdef Pit* pit = <Pit*>state
     cdef int channel
     if port & 3 != 3:
@@ -379,22 +379,25 @@ cdef void pit_set_gate(Pit* pit, int channel, bint level, uint64_t now) noexcept
         pit_drive(c, True)
 
 
-cdef uint64_t pit_next_rise(void* state, uint64_t now) noexcept nogil:
-    """The first nanosecond after now at which OUT of channel 0 rises; UINT64_MAX: it does not."""
+cdef void pit_next_edges(void* state, uint64_t now, uint64_t* rise, uint64_t* fall) noexcept nogil:
+    """The first nanoseconds after now at which OUT of channel 0 rises and, if it is high now, at which it falls;
+    UINT64_MAX: it does not."""
     cdef PitChannel c = pit_at(<Pit*>state, 0, now)[0]
     cdef uint64_t ticks = pit_ticks_to_change(&c)
+    fall[0] = UINT64_MAX
     if ticks != UINT64_MAX and c.out:
+        fall[0] = pit_time(c.tick + ticks)
         pit_advance(&c, ticks)
         ticks = pit_ticks_to_change(&c)
-    return UINT64_MAX if ticks == UINT64_MAX else pit_time(c.tick + ticks)
+    rise[0] = UINT64_MAX if ticks == UINT64_MAX else pit_time(c.tick + ticks)
 
 
-cdef uint32_t pit_rises(void* state, uint64_t now) noexcept nogil:
-    """Rising edges of OUT of channel 0 since the last call; each is returned once."""
+cdef bint pit_line(void* state, uint64_t now, uint32_t* rises) noexcept nogil:
+    """OUT of channel 0, which drives IRQ 0, and how often it rose since the last call."""
     cdef PitChannel* c = pit_at(<Pit*>state, 0, now)
-    cdef uint32_t rises = c.rises
+    rises[0] = c.rises
     c.rises = 0
-    return rises
+    return c.out
 
 
 cdef inline uint32_t port61_read(void* state, uint32_t port, uint64_t now) noexcept nogil:
