@@ -1,6 +1,7 @@
 # State of the chips in KVM's words: make the records of structs.py from them, and set them from these. Know no ports.
 #
-# A record is checked into a chip of its own. The caller then copies that chip under the lock; nothing can fail any more.
+# A record is checked into a chip of its own. The caller then copies that chip under the lock, and nothing can fail any
+# more.
 # Numbers that no program can reach are refused where the chip relies on them: a count of 0, or an OUT that contradicts
 # the counter, would stop guest time.
 
@@ -57,7 +58,7 @@ cdef int pic_from(Pic* p, object record, str what) except -1:
     if p.edges & ~(p.lines | p.pulsed):
         raise refused(f"{what}.inputs.edges", p.edges, "an edge whose line is low is only kept if it is in pulsed")
     if pic_requests(p) != record.irr:
-        raise refused(f"{what}.irr", record.irr, f"with these edges, lines and trigger modes it is {pic_requests(p):#x}")
+        raise refused(f"{what}.irr", record.irr, f"with these edges, lines and triggers it is {pic_requests(p):#x}")
     return 0
 
 
