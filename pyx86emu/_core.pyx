@@ -52,6 +52,12 @@ cdef extern from "Python.h" nogil:
     void PyEval_RestoreThread(PyThreadState*)
     Py_ssize_t Py_REFCNT(PyObject*)
 
+cdef extern from "Python.h":
+    ctypedef object (*newfunc)(type, PyObject*, PyObject*)
+    ctypedef struct PyTypeObject:
+        newfunc tp_new
+        void* tp_vectorcall
+
 cdef extern from "<errno.h>" nogil:
     int io_errno "errno"
     int IO_EAGAIN "EAGAIN"

@@ -116,6 +116,9 @@ class VcpuBackend(Protocol):
 class VmBackend(TimeSource, BusBackend, Protocol):
     """What a Machine uses, and what a Vm needs itself."""
 
+    accel: str
+    """Its name: "interp" or "kvm"."""
+
     holder: object
     """The Vm that has this back end: the `vm` of its vCPUs and slots."""
 

@@ -94,10 +94,11 @@ cdef class VmFront:
 
     # -- vCPUs ----------------------------------------------------------------------------------------------
 
-    def create_vcpu(self, model="80486"):
-        """A vCPU at the reset vector F000:FFF0. `model`: see pyx86emu.models. ValueError: unknown model, or one
-        whose address lines differ from those of a vCPU already here; OSError EINVAL: more than 64; EBADF: the Vm is
-        closed. (KVM_CREATE_VCPU.)"""
+    def create_vcpu(self, model=None):
+        """A vCPU at the reset vector F000:FFF0. `model`: see pyx86emu.models; None: an 80486, on KVM the host's
+        processor. ValueError: unknown model, or one whose address lines differ from those of a vCPU already here;
+        OSError EINVAL: more than 64; EBADF: the Vm is closed; EOPNOTSUPP: KVM has only the host's processor.
+        (KVM_CREATE_VCPU.)"""
         return self.back().create_vcpu(model)
 
     @property

@@ -3,6 +3,10 @@
 cdef class Vm(VmTables):
     """The interpreter, the back end "interp" of a Vm. What the methods promise is said in VmFront and backend.py."""
 
+    accel = "interp"
+    slot_class = MemorySlot                  # of what add_memory() and ioeventfd() make; another back end has its own
+    entry_class = IoEventFd
+
     cdef RangeTable pio                      # who answers the ports, and the addresses outside memory
     cdef RangeTable mmio
 
@@ -59,7 +63,7 @@ cdef class Vm(VmTables):
         check_place(self.vm, addr, size, NULL)
         if owner is None:
             owner = host_memory(size)
-        slot = MemorySlot.__new__(MemorySlot)
+        slot = new_slot(self.slot_class)
         slot.owner = owner
         slot.host = <uint8_t*>PyMemoryView_GET_BUFFER(owner).buf
         if <uintptr_t>slot.host % PAGE:
@@ -125,9 +129,9 @@ cdef class Vm(VmTables):
 
     # -- vCPUs ----------------------------------------------------------------------------------------------
 
-    def create_vcpu(self, model="80486"):
+    def create_vcpu(self, model=None):
         self.open()
-        return Vcpu.__new__(Vcpu, self, str(canonical(model)))
+        return Vcpu.__new__(Vcpu, self, "80486" if model is None else str(canonical(model)))
 
     @property
     def vcpus(self):
