@@ -44,6 +44,10 @@ class BusBackend(Protocol):
         """Raise or lower an interrupt line."""
         ...
 
+    def irq_pulse(self, gsi: int, /) -> None:
+        """Request the interrupt of a line once, until the guest takes it."""
+        ...
+
     def ioeventfd(
         self,
         addr: int,

@@ -238,11 +238,10 @@ cdef class Vm(VmTables):
             want(self.vm.cpu[0], REQ_INTR)
 
     def irq_line(self, gsi, level):
-        cdef int line = irq_gsi(self, gsi)
-        cdef bint up = truth(level, "level")
-        self.lock_chips()
-        irqchip_set_line(&self.vm.chips.irqchip, line, up)
-        self.unlock_chips()
+        drive_line(self, gsi, level)
+
+    def irq_pulse(self, gsi):
+        pulse_line(self, gsi)
 
     def irqfd(self, gsi, fd, resample=None):
         return irqfd_assign(self, gsi, fd, resample)
@@ -252,13 +251,6 @@ cdef class Vm(VmTables):
 
     def _irqfds_changed(self, entries):
         irqfds_changed(self, entries)
-
-    def _pulse(self, gsi):
-        """A line up and down: what a write to an irqfd does."""
-        cdef int line = irq_gsi(self, gsi)
-        self.lock_chips()
-        irqchip_pulse(&self.vm.chips.irqchip, line)
-        self.unlock_chips()
 
     # -- time -----------------------------------------------------------------------------------------------
 
@@ -326,7 +318,24 @@ cdef class Vm(VmTables):
         timer, self._timer = self._timer, None
 
 
-# Memory, called without a detour through Python.
+# Lines and memory, called without a detour through Python.
+
+cdef int drive_line(Vm vm, object gsi, object level) except -1:
+    cdef int line = irq_gsi(vm, gsi)
+    cdef bint up = truth(level, "level")
+    vm.lock_chips()
+    irqchip_drive(&vm.vm.chips.irqchip, LINE_USER, line, up)
+    vm.unlock_chips()
+    return 0
+
+
+cdef int pulse_line(Vm vm, object gsi) except -1:
+    cdef int line = irq_gsi(vm, gsi)
+    vm.lock_chips()
+    irqchip_pulse(&vm.vm.chips.irqchip, line)
+    vm.unlock_chips()
+    return 0
+
 
 cdef bytes read_memory(VmTables vm, object addr, object size):
     cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")
