@@ -65,7 +65,7 @@ class BusBackend(Protocol):
 
 
 class Slot(Protocol):
-    """What a Machine uses of a memory slot."""
+    """What a Machine uses of a memory slot. `_core.MemorySlot` has all names of one."""
 
     @property
     def vm(self) -> object:
@@ -122,6 +122,9 @@ class VcpuBackend(Protocol):
 class VmBackend(TimeSource, BusBackend, Protocol):
     """What a Machine uses, and what a Vm needs itself."""
 
+    accel: str
+    """Its name: "interp" or "kvm"."""
+
     holder: object
     """The Vm that has this back end: the `vm` of its vCPUs and slots."""
 
@@ -133,6 +136,7 @@ class VmBackend(TimeSource, BusBackend, Protocol):
         buffer: "Buffer | None" = None,
         readonly: bool = False,
         dirty_log: bool = False,
+        shared: bool = False,
     ) -> Slot:
         """Give the guest memory at a physical address."""
         ...
