@@ -6,9 +6,18 @@
 
 from typing import TYPE_CHECKING
 
-from ._core import Doorbell, Exit, IoEventFd, MemorySlot, Vcpu
+from ._core import (
+    CoalescedRing,
+    CoalescedZone,
+    Doorbell,
+    Exit,
+    IoEventFd,
+    MemorySlot,
+    Vcpu,
+)
 from .bus import Attachment, Bus
 from .clock import Clock, Timer
+from .coalesced import COALESCED
 from .device import Device, MmioDevice, PioDevice
 from .errors import BusError, DiskError, MachineError, Pyx86Error
 from .exits import ExitReason
@@ -32,10 +41,13 @@ _LATER = {
 }
 
 __all__ = [
+    "COALESCED",
     "Attachment",
     "Bus",
     "BusError",
     "Clock",
+    "CoalescedRing",
+    "CoalescedZone",
     "Device",
     "Disk",
     "DiskError",

@@ -13,6 +13,8 @@ cdef extern from "Python.h":
         void* tp_vectorcall
 
 cdef dict MADE_BY = {
+    CoalescedRing: "Vm(), as Vm.coalesced",
+    CoalescedZone: "Vm.coalesce()",
     IoEventFd: "Vm.ioeventfd()",
     MemorySlot: "Vm.add_memory()",
     Registers: "Vm.create_vcpu(), as Vcpu.regs",
