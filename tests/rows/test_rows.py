@@ -12,6 +12,7 @@ import contextlib
 import pytest
 
 from tests.rows import (
+    coalesced,
     eventfds,
     exits,
     interrupts,
@@ -24,7 +25,7 @@ from tests.rows import (
 from tests.rows.case import FUNCTIONS, GAPS, ROWS, Case, describe
 
 #: Importing them lists their functions.
-SECTIONS = (programs, registering, exits, eventfds, threads, interrupts, irqfds, slots)
+SECTIONS = (programs, registering, exits, eventfds, threads, interrupts, irqfds, slots, coalesced)
 
 
 @pytest.mark.parametrize(

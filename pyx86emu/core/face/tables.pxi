@@ -222,6 +222,7 @@ cdef class VmTables:
     cdef list _vcpus
     cdef object _timer
     cdef object _irqfds
+    cdef object _coalesced                   # its CoalescedRing
     cdef bint made                           # Vm.__init__ has been called
     cdef bint closed
     cdef bint closing                        # a thread is in close()
