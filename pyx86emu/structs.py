@@ -383,6 +383,9 @@ class PitState(_Record):
     channels: tuple[PitChannel, PitChannel, PitChannel]
     speaker: bool = False
     """Bit 1 of port 61h (KVM_PIT_FLAGS_SPEAKER_DATA_ON). Bit 0 is the gate of channel 2."""
+    fall_waits: bool = False
+    """OUT of channel 0 has risen and fallen within one instruction; the 8259 gets the fall after
+    the next one. On KVM False."""
 
 
 RECORDS = (
