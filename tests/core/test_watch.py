@@ -11,7 +11,19 @@ from typing import Any
 import pytest
 
 from pyx86emu import Exit, ExitReason, MmioDevice, PioDevice, Vm
-from tests.harness import CODE, HANDLERS, STACK, Guest, Liar, another, count_of, program
+from tests.harness import (
+    CODE,
+    FOREVER,
+    HANDLERS,
+    STACK,
+    Guest,
+    Liar,
+    advance,
+    another,
+    count_of,
+    program,
+    running,
+)
 
 MakeVm = Callable[..., Vm]
 DEBUG = ExitReason.DEBUG
@@ -514,6 +526,29 @@ def test_each_vcpu_has_its_own_list(vm: MakeVm) -> None:
         vcpu.regs.ip = CODE
     assert [one.run().watch_addr, one.run().reason] == [DATA, ExitReason.HLT]
     assert two.run().reason is ExitReason.HLT
+
+
+def test_watchpoints_of_a_vcpu_that_another_thread_runs_are_not_changed() -> None:
+    late = pytest.raises(RuntimeError, match="then change its breakpoints")
+    with Guest(FOREVER) as guest, running(guest.vcpu), late:
+        guest.vcpu.debug(watch=[(DATA, 1, "w")])
+
+
+def test_a_running_vcpu_is_not_disturbed_by_watchpoints_of_another(vm: MakeVm) -> None:
+    v = vm()
+    ram = v.add_memory(0, 0x10000)
+    code = program("ff060040 ebfa  ; again: inc word [0x4000]; jmp again")
+    ram[CODE : CODE + len(code)] = code
+    one, two = another(v), another(v)
+
+    with running(one) as run:
+        for _ in range(20):
+            two.debug(watch=[(DATA, 1, "w")])
+            two.regs.ip = CODE
+            assert two.run().watch_addr == DATA
+            two.debug()
+            advance(one)
+        assert run.going
 
 
 def test_a_locked_loop_of_two_vcpus_counts_every_turn(vm: MakeVm) -> None:
