@@ -145,3 +145,82 @@ def step_whole_instruction(vcpu: Vcpu, code: bytes) -> None:
         elif not repeats or (vcpu.regs.cs, vcpu.regs.ip) != start:
             return
     raise AssertionError("the instruction does not end")
+
+
+# -- one test after another -----------------------------------------------------------------------
+
+FLAGS_BEFORE = 2
+
+
+def vector(code: str, **registers: int) -> tuple[bytes, dict[str, int]]:
+    """Code and registers of a made test, which lists no memory but its code, at 0000:1000."""
+    return bytes.fromhex(code), {"ip": 0x1000, "sp": 0x8000, "flags": FLAGS_BEFORE} | registers
+
+
+def made(*tests: tuple[bytes, dict[str, int]]) -> VectorSet:
+    """A set in which nothing is expected of memory."""
+    regs = np.array([[r.get(name, 0) for name in REGISTERS] for _, r in tests], np.uint16)
+    code = np.frombuffer(b"".join(code for code, _ in tests), np.uint8)
+    off = np.cumsum([0, *(len(code) for code, _ in tests)]).astype(np.uint32)
+    addr = np.concatenate([0x1000 + np.arange(len(code)) for code, _ in tests]).astype(np.uint32)
+    none = np.zeros(len(tests) + 1, np.uint32)
+    return VectorSet(
+        {
+            "form_name": np.array([b"made"]),
+            "form_start": np.array([0, len(tests)], np.uint32),
+            "index": np.arange(len(tests)).astype(np.uint16),
+            "regs0": regs,
+            "regs1": regs,
+            "fmask": np.full(len(tests), 0xFFFF, np.uint16),
+            "vector": np.full(len(tests), -1, np.int16),
+            "code_off": off,
+            "code": code,
+            "ram0_off": off,
+            "ram0_addr": addr,
+            "ram0_val": code,
+            "ram1_off": none,
+            "ram1_addr": np.zeros(0, np.uint32),
+            "ram1_val": np.zeros(0, np.uint8),
+            "ram1_mask": np.zeros(0, np.uint8),
+            "name_off": none,
+            "name": np.zeros(0, np.uint8),
+        }
+    )
+
+
+#: A test that leaves something, and one that would see it: with what, in AX, if nothing is left.
+LEAVES = {
+    "a push": (vector("50", ax=0x1234), vector("8b07", bx=0x7FFE), 0),
+    "a store far above": (
+        vector("a30000", ax=0x1234, ds=0xFFFF),
+        vector("a10000", ds=0xFFFF, ax=5),
+        0,
+    ),
+    "a frame of an interrupt": (vector("cd21", cs=0), vector("8b07", bx=0x7FFA, ax=5), 0),
+    "what FS is": (vector("8ee0", ax=0x100), vector("64a10000", ax=5), 0),
+    "CR2": (vector("0f22d0", ax=5), vector("0f20d0", ax=7), 0),
+}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+@pytest.mark.parametrize("way", range(len(conformance.WAYS)), ids=conformance.WAYS)
+def test_no_test_of_a_set_sees_what_another_has_left(name: str, way: int) -> None:
+    first, second, ax = LEAVES[name]
+    alone = conformance.run(made(second), "80386", way)
+
+    out = conformance.run(made(first, second, first, second), "80386", way)
+
+    assert (out.regs[1] == alone.regs[0]).all() and (out.regs[3] == alone.regs[0]).all()
+    assert (out.error == 0).all()
+    assert out.regs[1][REGISTERS.index("ax")] == ax
+
+
+def test_the_386_set_on_a_386_has_the_failures_of_its_tests_alone() -> None:
+    """BT, BTS and BTC with a register come after tests of other forms that store elsewhere."""
+    whole = vectors.load("386")
+    verdict = conformance.worst(
+        conformance.judge(whole, out) for out in conformance.run_all_ways(whole, "80386")
+    )
+
+    failing = conformance.failures(whole, verdict)
+    assert not [form for form in failing if form.endswith(("0FA3", "0FAB", "0FBB"))]
