@@ -52,6 +52,12 @@ cdef extern from "Python.h" nogil:
     void PyEval_RestoreThread(PyThreadState*)
     Py_ssize_t Py_REFCNT(PyObject*)
 
+cdef extern from "Python.h":
+    ctypedef object (*newfunc)(type, PyObject*, PyObject*)
+    ctypedef struct PyTypeObject:
+        newfunc tp_new
+        void* tp_vectorcall
+
 cdef extern from "<errno.h>" nogil:
     int io_errno "errno"
     int IO_EAGAIN "EAGAIN"
@@ -169,6 +175,7 @@ include "core/face/slots.pxi"
 include "core/face/ioeventfd_api.pxi"
 include "core/face/irqfd_api.pxi"
 include "core/face/registers.pxi"
+include "core/face/vcpu_state.pxi"
 include "core/face/exits.pxi"
 include "core/face/ranges.pxi"
 include "core/face/vcpu.pxi"

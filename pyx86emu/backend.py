@@ -44,6 +44,10 @@ class BusBackend(Protocol):
         """Raise or lower an interrupt line."""
         ...
 
+    def irq_pulse(self, gsi: int, /) -> None:
+        """Request the interrupt of a line once, until the guest takes it."""
+        ...
+
     def ioeventfd(
         self,
         addr: int,
@@ -115,6 +119,9 @@ class VcpuBackend(Protocol):
 
 class VmBackend(TimeSource, BusBackend, Protocol):
     """What a Machine uses, and what a Vm needs itself."""
+
+    accel: str
+    """Its name: "interp" or "kvm"."""
 
     holder: object
     """The Vm that has this back end: the `vm` of its vCPUs and slots."""

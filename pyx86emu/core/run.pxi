@@ -329,6 +329,11 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             signals = <uint64_t>host_ns() + 5000000
             continue
         interruptible = c.events.shadow != c.run.retired and not c.events.carry
+        if c.events.exception >= 0 and not c.events.carry:
+            vector = c.events.exception
+            c.events.exception = -1
+            take_interrupt(c, vector)
+            continue
         if c.events.trap_due and c.events.trap_shadow != c.run.retired and not c.events.carry:
             take_trap(c)
             continue
@@ -365,7 +370,8 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             c.events.halted = 0
         if (c.debug.singlestep or c.debug.breaks or c.arch.rest & F_TF or c.events.carry or c.arch.ip > 0xFFFF
                 or breakpoints_on(c)
-                or not interruptible and (lines or c.events.inject >= 0 or c.events.nmi or c.events.intr_window)):
+                or not interruptible and (lines or c.events.inject >= 0 or c.events.nmi or c.events.intr_window
+                                          or c.events.trap_due)):
             if not (code_breakpoint(c) or at_breakpoint(c)):
                 trap_step(c)
                 if c.debug.singlestep and not (c.reads.pending or c.reads.finish):

@@ -170,6 +170,7 @@ cdef struct SystemState:         # registers that only system instructions use
 
 cdef struct EventState:          # interrupts, and what an instruction leaves for the next one; KVM's vcpu_events
     int inject                   # interrupt vector to deliver, -1: none
+    int exception                # vector of an exception that the host has set and that comes next, -1: none
     bint nmi
     bint nmi_masked
     bint halted

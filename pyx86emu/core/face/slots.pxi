@@ -293,6 +293,16 @@ cdef class MemorySlot:
         return numpy.unpackbits(bits, count=self.size // PAGE, bitorder="little").view(numpy.bool_)
 
 
+cdef newfunc SLOT_NEW = (<PyTypeObject*><PyObject*>MemorySlot).tp_new        # before factories.pxi replaces it
+
+
+cdef MemorySlot new_slot(object cls):
+    """An empty slot of this class: the back end's own, which adds what happens outside the core."""
+    if not (isinstance(cls, type) and issubclass(cls, MemorySlot)):
+        raise TypeError("the slot_class of a back end must be a MemorySlot")
+    return SLOT_NEW(cls, <PyObject*>(), NULL)
+
+
 cdef SlotBuffer slot_buffer(MemorySlot slot):
     cdef SlotBuffer made = SlotBuffer.__new__(SlotBuffer)
     made.slot = slot

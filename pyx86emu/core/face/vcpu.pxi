@@ -87,6 +87,57 @@ cdef class Vcpu:
         sees how many came before the one that asks it; another thread, how many there were when a slice ended."""
         return self.c.python.io_retired if self.c.python.in_device else self.c.run.retired
 
+    # State in KVM's words; docs/STATE.md says in which order the records are set.
+
+    @property
+    def sregs(self):
+        """Segments, GDTR, IDTR and control registers as a `Sregs`. Who may read and write when: as for `regs`. A
+        segment that changes ends a HLT, as a write of regs does.
+
+        ValueError: a base that is not 16 times the selector, a limit that is not FFFFh, a number of more than 32 bits,
+        or CR0 with PE; TypeError: no Sregs. Then nothing has changed. (KVM_GET_SREGS, KVM_SET_SREGS.)"""
+        return sregs_of(self.c)
+
+    @sregs.deleter
+    def sregs(self):
+        raise AttributeError("sregs cannot be deleted: set it to another value")
+
+    @sregs.setter
+    def sregs(self, value):
+        put_sregs(self.c, value)
+
+    @property
+    def events(self):
+        """What comes before the next instruction, as a `VcpuEvents`: exception, interrupt, NMI, shadow. Another thread
+        reads the values of some moment. Writing raises RuntimeError while another thread runs the vCPU, while a read of
+        the guest waits for its answer, and in a device that the vCPU calls.
+
+        ValueError: what this vCPU cannot hold; the message names the field. TypeError: no VcpuEvents. Then nothing has
+        changed. (KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS.)"""
+        return events_of(self.c)
+
+    @events.deleter
+    def events(self):
+        raise AttributeError("events cannot be deleted: set it to another value")
+
+    @events.setter
+    def events(self, value):
+        put_events(self.c, value)
+
+    @property
+    def mp_state(self):
+        """`MpState.RUNNABLE`, or `MpState.HALTED` after a HLT that waits. Raises as `events` does; ValueError: another
+        state. (KVM_GET_MP_STATE, KVM_SET_MP_STATE.)"""
+        return mp_state_of(self.c)
+
+    @mp_state.deleter
+    def mp_state(self):
+        raise AttributeError("mp_state cannot be deleted: set it to another value")
+
+    @mp_state.setter
+    def mp_state(self, value):
+        put_mp_state(self.c, value)
+
     def run(self, max_instructions=None, *, deadline=None):
         """Run the guest until something outside the core has to look, and say what: an Exit.
 

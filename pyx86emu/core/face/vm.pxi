@@ -3,6 +3,10 @@
 cdef class Vm(VmTables):
     """The interpreter, the back end "interp" of a Vm. What the methods promise is said in VmFront and backend.py."""
 
+    accel = "interp"
+    slot_class = MemorySlot                  # of what add_memory() and ioeventfd() make; another back end has its own
+    entry_class = IoEventFd
+
     cdef RangeTable pio                      # who answers the ports, and the addresses outside memory
     cdef RangeTable mmio
 
@@ -59,7 +63,7 @@ cdef class Vm(VmTables):
         check_place(self.vm, addr, size, NULL)
         if owner is None:
             owner = host_memory(size)
-        slot = MemorySlot.__new__(MemorySlot)
+        slot = new_slot(self.slot_class)
         slot.owner = owner
         slot.host = <uint8_t*>PyMemoryView_GET_BUFFER(owner).buf
         if <uintptr_t>slot.host % PAGE:
@@ -125,9 +129,9 @@ cdef class Vm(VmTables):
 
     # -- vCPUs ----------------------------------------------------------------------------------------------
 
-    def create_vcpu(self, model="80486"):
+    def create_vcpu(self, model=None):
         self.open()
-        return Vcpu.__new__(Vcpu, self, str(canonical(model)))
+        return Vcpu.__new__(Vcpu, self, "80486" if model is None else str(canonical(model)))
 
     @property
     def vcpus(self):
@@ -234,11 +238,10 @@ cdef class Vm(VmTables):
             want(self.vm.cpu[0], REQ_INTR)
 
     def irq_line(self, gsi, level):
-        cdef int line = irq_gsi(self, gsi)
-        cdef bint up = truth(level, "level")
-        self.lock_chips()
-        irqchip_set_line(&self.vm.chips.irqchip, line, up)
-        self.unlock_chips()
+        drive_line(self, gsi, level)
+
+    def irq_pulse(self, gsi):
+        pulse_line(self, gsi)
 
     def irqfd(self, gsi, fd, resample=None):
         return irqfd_assign(self, gsi, fd, resample)
@@ -248,13 +251,6 @@ cdef class Vm(VmTables):
 
     def _irqfds_changed(self, entries):
         irqfds_changed(self, entries)
-
-    def _pulse(self, gsi):
-        """A line up and down: what a write to an irqfd does."""
-        cdef int line = irq_gsi(self, gsi)
-        self.lock_chips()
-        irqchip_pulse(&self.vm.chips.irqchip, line)
-        self.unlock_chips()
 
     # -- time -----------------------------------------------------------------------------------------------
 
@@ -322,7 +318,24 @@ cdef class Vm(VmTables):
         timer, self._timer = self._timer, None
 
 
-# Memory, called without a detour through Python.
+# Lines and memory, called without a detour through Python.
+
+cdef int drive_line(Vm vm, object gsi, object level) except -1:
+    cdef int line = irq_gsi(vm, gsi)
+    cdef bint up = truth(level, "level")
+    vm.lock_chips()
+    irqchip_drive(&vm.vm.chips.irqchip, LINE_USER, line, up)
+    vm.unlock_chips()
+    return 0
+
+
+cdef int pulse_line(Vm vm, object gsi) except -1:
+    cdef int line = irq_gsi(vm, gsi)
+    vm.lock_chips()
+    irqchip_pulse(&vm.vm.chips.irqchip, line)
+    vm.unlock_chips()
+    return 0
+
 
 cdef bytes read_memory(VmTables vm, object addr, object size):
     cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")
