@@ -23,8 +23,8 @@ def why_not() -> str | None:
 def lacks() -> tuple[str, ...]:
     """The instruction groups that this KVM lacks in real mode, by the probe's names."""
     with Vm("kvm") as vm:
-        found: tuple[str, ...] = vm.capabilities.real_mode
-    return found
+        found = getattr(vm, "capabilities", None)
+    return found.real_mode if found else ()
 
 
 def need(accel: str) -> None:

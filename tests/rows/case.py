@@ -61,10 +61,15 @@ class Case:
 
 Show = Callable[[Case], str]
 FUNCTIONS: dict[str, tuple[Show, tuple[str, ...]]] = {}
+#: What a KVM shows, where the function has other words for it than the list.
+ON_KVM: dict[str, str] = {}
 
 
-def row(identity: str, *instead: str) -> Callable[[Show], Show]:
-    """Mark the function of a row; `instead`: what is to be seen if that is not the row's text."""
+def row(identity: str, *instead: str, kvm: str | None = None) -> Callable[[Show], Show]:
+    """Mark the function of a row. `instead`: what is to be seen if that is not the row's text;
+    `kvm`: what KVM shows, if the function puts the same in other words."""
+    if kvm is not None:
+        ON_KVM[identity] = kvm
 
     def register(function: Show) -> Show:
         assert function.__name__.startswith(f"{identity.lower()}_"), "named after its row"
