@@ -63,7 +63,7 @@ class BusBackend(Protocol):
 
 
 class Slot(Protocol):
-    """What a Machine uses of a memory slot."""
+    """What a Machine uses of a memory slot. `_core.MemorySlot` has all names of one."""
 
     @property
     def vm(self) -> object:
@@ -134,6 +134,7 @@ class VmBackend(TimeSource, BusBackend, Protocol):
         buffer: "Buffer | None" = None,
         readonly: bool = False,
         dirty_log: bool = False,
+        shared: bool = False,
     ) -> Slot:
         """Give the guest memory at a physical address."""
         ...

@@ -36,7 +36,7 @@ cdef class VmFront:
 
     # -- memory ---------------------------------------------------------------------------------------------
 
-    def add_memory(self, addr, size=None, *, buffer=None, readonly=False, dirty_log=False):
+    def add_memory(self, addr, size=None, *, buffer=None, readonly=False, dirty_log=False, shared=False):
         """A memory slot at guest-physical `addr`: `size` bytes of zeros, or `buffer` (any writable buffer that
         begins at a page of its own: an mmap, a memfd mapping). Addresses and sizes are multiples of 4096.
 
@@ -45,12 +45,16 @@ cdef class VmFront:
         for what the guest of another Vm stores there. A mapping of a file must not become shorter: an access beyond
         the end of the file ends the process (SIGBUS).
 
+        `shared`: the memory is a memfd of its own, which other processes can map (`MemorySlot.fileno`). A forked child
+        shares it, too; other slots are copied.
+
         OSError EINVAL: not aligned (the buffer to a host page), empty, beyond 2**52, larger than the buffer, or the
-        65th slot; EEXIST: overlaps another slot; EBADF: the Vm is closed. TypeError: neither size nor buffer, a number
-        that is no integer, or a buffer that is read-only or in pieces. MemoryError.
+        32765th slot; EEXIST: overlaps another slot; EBADF: the Vm is closed; EMFILE: no descriptor left for shared
+        memory. TypeError: neither size nor buffer, a number that is no integer, or a buffer that is read-only or in
+        pieces. ValueError: `shared` with a buffer. MemoryError.
         (KVM_SET_USER_MEMORY_REGION; KVM_MEM_READONLY, KVM_MEM_LOG_DIRTY_PAGES.)
         """
-        return self.back().add_memory(addr, size, buffer=buffer, readonly=readonly, dirty_log=dirty_log)
+        return self.back().add_memory(addr, size, buffer=buffer, readonly=readonly, dirty_log=dirty_log, shared=shared)
 
     @property
     def slots(self):

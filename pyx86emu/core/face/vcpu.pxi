@@ -20,6 +20,7 @@ cdef class Vcpu:
     cdef readonly str model
     cdef readonly Registers regs
     cdef int waiters
+    cdef list watches                        # the watchpoints of debug(), as Exit.watch gives them
 
     def __cinit__(self, VmTables vm not None, str model not None):
         cdef CPU* other
@@ -222,6 +223,9 @@ cdef class Vcpu:
         elif c.run.why == EXIT_DEBUG:
             e.dr6 = c.debug.dr6
             e.pc = c.arch.sb[CS] + c.arch.ip
+            if c.debug.stop:
+                e.watch = self.watches[c.debug.stop - 1]
+                e.watch_addr = c.debug.stop_addr
         c.run.why = EXIT_NONE
         return e
 
@@ -278,21 +282,59 @@ cdef class Vcpu:
         self.c.events.nmi = 1
         want(self.c, REQ_INTR)
 
-    def debug(self, singlestep=False, breakpoints=()):
-        """Stop with Exit(DEBUG) after every instruction, or before the ones at linear addresses (at most 64 of 32
-        bits, else ValueError). RuntimeError: another thread runs this vCPU. (KVM_SET_GUEST_DEBUG.)"""
+    def debug(self, singlestep=False, breakpoints=(), watch=()):
+        """Stop with Exit(DEBUG) after every instruction, before the ones at linear addresses (at most 64 of 32 bits,
+        else ValueError), or after an instruction that accesses watched memory. Each call replaces all three.
+
+        `watch`: any number of (addr, length, kind): guest-physical bytes of any length; kind "w" for stores, "rw" for
+        loads as well. `Exit.watch` is the first one that was hit, `Exit.watch_addr` its first byte that was accessed.
+        Delivery of an interrupt counts as an instruction, and so does an iteration of a REP. Fetching an instruction is
+        no load. What the host or a device stores hits nothing. If the access exits, or its instruction does, that exit
+        comes first. Accesses to other granules of 256 bytes cost nothing more.
+
+        RuntimeError: another thread runs this vCPU; TypeError: what is no (addr, length, kind); ValueError: no such
+        kind, no byte, or an end beyond 2**64; MemoryError. (KVM_SET_GUEST_DEBUG.)
+
+        >>> from pyx86emu import Vm
+        >>> with Vm() as vm:
+        ...     vm.add_memory(0, 0x4000)[0x100:0x104] = bytes.fromhex("a30020 90")     # mov [2000h],ax; nop
+        ...     vcpu = vm.create_vcpu()
+        ...     vcpu.regs.cs, vcpu.regs.ip = 0, 0x100
+        ...     vcpu.debug(watch=[(0x2001, 1, "w")])
+        ...     vcpu.run()
+        Exit(DEBUG at 0000:0103: 'w' of 0x2001 length=1, at 0x2001)
+        """
         cdef CPU* c = self.c
         cdef bint always = truth(singlestep, "singlestep")
-        points = [whole(at, "breakpoint", 0, 0xFFFFFFFF) for at in islice(breakpoints, 65)]
+        cdef list watches
+        cdef Watch* table
+        cdef uint32_t[64] at
+        cdef int i, breaks, n
+        points = [whole(point, "breakpoint", 0, 0xFFFFFFFF) for point in islice(breakpoints, 65)]
         if len(points) > 64:
             raise ValueError("more than 64 breakpoints: at most 64 fit")
+        watches = [watchpoint(one) for one in watch]
+        breaks, n = len(points), len(watches)
+        for i in range(breaks):
+            at[i] = points[i]
         mine(c, "change its breakpoints")
-        for i in range(len(points)):
-            c.debug.breakpoint[<int>i] = points[i]
-        c.debug.breaks = len(points)
+        table = watch_table(watches)
+        self.tables.stop()                       # C only, up to resume()
+        table, c.debug.watch = c.debug.watch, table
+        n, c.debug.watches = c.debug.watches, n
+        if n or c.debug.watches:
+            close_watched(c.vm)
+        c.debug.data = c.debug.data & LOOK_GUEST | (LOOK_HOST if c.debug.watches else 0)
+        memcpy(c.debug.breakpoint, at, sizeof(at))
+        c.debug.breaks = breaks
         c.debug.singlestep = (c.debug.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
         c.debug.due = 0
+        c.debug.hit = 0
+        c.debug.stop = 0
         c.python.touched = c.python.in_device
+        self.tables.resume(False)
+        free(table)
+        self.watches = watches
 
     def reset(self):
         """The state after RESET: F000:FFF0, pending exits and interrupts dropped. While it runs it
@@ -365,9 +407,7 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
         return self.next_exit()
     finally:
         if step:
-            c.debug.singlestep &= ~<uint32_t>step
-            if not c.debug.singlestep and c.debug.dr6 & DR6_BS:
-                c.debug.due = 0                  # a breakpoint still has to be told
+            forget_step(c)
         if c.threads.request & REQ_RESET:
             want(c, at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_RESET)
             reset_cpu(c)
