@@ -50,7 +50,7 @@ from tests.tools import made
 PACKAGE = ROOT / "pyx86emu"
 #: Not the interface: the command line and the measurements take text, examples are programs,
 #: `core` is compiled (its types are in _core.pyi), `backend` lists what others implement.
-INSIDE = {"cli", "measure", "examples", "core", "backend.py", "__main__.py"}
+INSIDE = {"cli", "measure", "examples", "core", "kvm", "backend.py", "__main__.py"}
 SPECIAL = {"__init__", "__new__", "__getitem__", "__setitem__", "__setattr__"}
 #: An annotation that says integer. `float` is a time in seconds; an integer is one too.
 NUMBER = re.compile(r"\b(int|SupportsIndex|float)\b")
@@ -79,10 +79,10 @@ class Argument:
 
 def sources() -> Iterator[Path]:
     """The files with public signatures."""
-    yield PACKAGE / "_core.pyi"
     for path in sorted(PACKAGE.rglob("*.py")):
         if not INSIDE & set(path.relative_to(PACKAGE).parts):
             yield path
+    yield PACKAGE / "_core.pyi"
 
 
 def of_function(where: str, node: ast.FunctionDef) -> Iterator[Argument]:
@@ -129,14 +129,18 @@ def arguments() -> list[Argument]:
 class World(contextlib.ExitStack):
     """Makes what a place needs, once it needs it; closes it at the end."""
 
+    def __init__(self, accel: str = "interp") -> None:
+        super().__init__()
+        self.accel = accel
+
     def close_later(self, made: Any) -> Any:
         self.callback(made.close)
         return made
 
     @cached_property
     def vm(self) -> Vm:
-        made: Vm = self.close_later(Vm(irqchip=True))
-        made.add_memory(0, 0x10000)
+        made: Vm = self.close_later(Vm(self.accel, irqchip=True))
+        made.add_memory(0, 0x10000, dirty_log=True)
         return made
 
     @cached_property
@@ -258,6 +262,7 @@ PLACES: dict[str, Place] = {
     "MemorySlot.__setitem__": place(
         keyed(lambda w: w.slot, True), key=1, value=1, called={"key": "address", "value": "byte"}
     ),
+    "MemorySlot.clear_dirty": place(lambda w: w.slot.clear_dirty, first_page=1, count=1),
     "MemorySlot.move": place(lambda w: w.slot.move, addr=0x10000),
     "_VmMethods.add_memory": place(lambda w: w.vm.add_memory, addr=0x20000, size=0x1000),
     "_VmMethods.read": place(lambda w: w.vm.read, addr=1, size=1),
@@ -279,6 +284,7 @@ PLACES: dict[str, Place] = {
         flags=3,
     ),
     "_VmMethods.irq_line": place(lambda w: w.vm.irq_line, gsi=1, level=True),
+    "_VmMethods.irq_pulse": place(lambda w: w.vm.irq_pulse, gsi=1),
     "_VmMethods.irqfd": place(
         lambda w: lambda gsi=1, fd=w.fd, resample=None: w.vm.irqfd(gsi, fd, resample), gsi=1
     ),
@@ -317,6 +323,15 @@ PLACES: dict[str, Place] = {
     "Range.write": place(lambda w: w.range.write, addr=1, size=1, value=1),
     "RangeTable.find": place(
         lambda w: lambda addr, size: w.vm._backend.ranges("pio").find(addr, size), addr=1, size=1
+    ),
+    "RangeTable.push_read": place(lambda w: w.vm._backend.ranges("pio").push_read, addr=1, size=1),
+    "RangeTable.push_write": place(
+        lambda w: w.vm._backend.ranges("pio").push_write, addr=1, size=1, value=1
+    ),
+    "Vcpu.mp_state": place(
+        lambda w: lambda value: setattr(w.vcpu, "mp_state", value),
+        value=0,
+        called={"value": "mp_state|MpState"},
     ),
     "Registers.__setattr__": place(
         lambda w: lambda value: setattr(w.vcpu.regs, "ax", value), value=1, called={"value": "ax"}

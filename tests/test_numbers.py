@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pyx86emu.kvm.vcpu import Vcpu as KvmVcpu
+from tests import kvm
 from tests.numbers import EXEMPT, PLACES, WITHIN, Argument, World, arguments
 
 ARGUMENTS = arguments()
@@ -29,12 +31,15 @@ def exempt(argument: Argument) -> str | None:
 TRIED = [argument for argument in ARGUMENTS if not exempt(argument)]
 
 
-def call(argument: Argument, value: Any) -> None:
+def call(argument: Argument, value: Any, accel: str = "interp") -> None:
     """Call the function with good values, but for this one."""
     place = PLACES[argument.function]
-    with World() as world:
+    good = dict(place.good)
+    if accel == "kvm":
+        good.pop("max_instructions", None)
+    with World(accel) as world:
         function = place.make(world)
-        function(**dict(place.good) | {argument.name: value})
+        function(**good | {argument.name: value})
 
 
 def good_of(argument: Argument) -> Mapping[str, Any]:
@@ -69,6 +74,24 @@ def test_what_is_no_integer_is_refused_by_name(argument: Argument, bad: str) -> 
 
     with pytest.raises(TypeError) as error:
         call(argument, value)
+
+    name = PLACES[argument.function].called.get(argument.name, argument.name)
+    assert re.search(rf"\b({name})\b", str(error.value)), str(error.value)
+
+
+#: What is called on a Vm, and so on its back end.
+ON_BACK_END = re.compile(r"(_VmMethods|MemorySlot|Vcpu|Registers|Exit|Bus|Clock)\.")
+
+
+@pytest.mark.parametrize("bad", [1.0, "1"])
+@pytest.mark.parametrize("argument", [a for a in TRIED if ON_BACK_END.match(a.function)], ids=shown)
+def test_kvm_refuses_what_is_no_integer_by_name(argument: Argument, bad: object) -> None:
+    kvm.need("kvm")
+    if argument.function == "Vcpu.mp_state" and not hasattr(KvmVcpu, "mp_state"):
+        pytest.skip("this back end has no mp_state")
+
+    with pytest.raises(TypeError) as error:
+        call(argument, bad, "kvm")
 
     name = PLACES[argument.function].called.get(argument.name, argument.name)
     assert re.search(rf"\b({name})\b", str(error.value)), str(error.value)

@@ -96,7 +96,7 @@ class Machine(Single):
         model: str = "80486",
         memory: int = 1 << 20,
         clock: Literal["virtual", "host"] = "virtual",
-        shift: int = 7,
+        shift: int | None = None,
         rtc_base: datetime | None = None,
         no_reboot: bool = False,
         log_limit: int = LIMIT,
