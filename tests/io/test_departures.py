@@ -125,6 +125,16 @@ def test_les_from_a_hole_is_two_reads(make_guest: MakeGuest) -> None:
     assert guest.exits() == ["MMIO r 0xd0010 len=2", "MMIO r 0xd0012 len=2", "HLT"]
 
 
+def test_popa_from_a_hole_reads_each_word_once(make_guest: MakeGuest) -> None:
+    """KVM begins again after each read, with SP already moved, and reads past the eight words."""
+    guest = make_guest(program("b800d0 8ed0 bc0001 61  ; mov ax,0xd000; mov ss,ax; mov sp,0x100"))
+
+    seen = guest.exits()
+
+    assert seen == [*(f"MMIO r {0xD0100 + 2 * at:#x} len=2" for at in range(8)), "HLT"]
+    assert guest.vcpu.regs.sp == 0x110
+
+
 # -- strings --------------------------------------------------------------------------------------
 
 
@@ -153,7 +163,7 @@ def test_rep_ins_into_a_hole_reads_and_stores_in_turn(make_guest: MakeGuest) -> 
 
 
 def test_rep_ins_wraps_at_the_end_of_its_segment(make_guest: MakeGuest) -> None:
-    """KVM counts a batch in bytes of the page, so that words go on at 10000h."""
+    """KVM counts a batch in bytes of the page: one of words is too long, and gets exception 13."""
     guest = make_guest(
         program("bff0ff ba8000 b91000 f36d  ; mov di,0xfff0; mov dx,0x80; mov cx,16; rep insw")
     )
@@ -241,8 +251,8 @@ def test_a_word_at_the_8259_is_two_bytes(make_guest: MakeGuest) -> None:
     assert guest.vcpu.regs.ax == 0xA500  # the ISR, which OCW3 has chosen, and the mask
 
 
-def test_a_poll_acknowledges_and_says_that_it_has_found_something(make_guest: MakeGuest) -> None:
-    """KVM answers without bit 7, and takes the interrupt out of service at once."""
+def test_a_line_that_a_poll_has_acknowledged_is_in_service(make_guest: MakeGuest) -> None:
+    """In KVM the line is not in service afterwards."""
     guest = with_lines(
         make_guest,
         """
