@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests import kvm
+from tests import on_kvm
 from tests.harness import program
 from tests.io.test_fast_equals_slow import DATA, ENTRIES, World
 
@@ -117,7 +117,7 @@ def facts(name: str, accel: str, **how: bool) -> dict[str, Any]:
 @pytest.mark.parametrize("accel", ["interp", "kvm"])
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_entries_equal_devices_with_the_same_rules(name: str, accel: str) -> None:
-    kvm.need(accel)
+    on_kvm.need(accel)
 
     fast = facts(name, accel, tables=True)
     slow = facts(name, accel, tables=False)
@@ -129,7 +129,7 @@ def test_entries_equal_devices_with_the_same_rules(name: str, accel: str) -> Non
 @pytest.mark.parametrize("accel", ["interp"])
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_run_equals_its_steps(name: str, accel: str) -> None:
-    kvm.need(accel)
+    on_kvm.need(accel)
 
     assert facts(name, accel, tables=True) == facts(name, accel, tables=True, steps=True)
 
@@ -137,7 +137,7 @@ def test_a_run_equals_its_steps(name: str, accel: str) -> None:
 @pytest.mark.parametrize("tables", [True, False], ids=["entries", "devices"])
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_the_back_ends_agree(name: str, tables: bool) -> None:
-    kvm.need("kvm")
+    on_kvm.need("kvm")
 
     assert facts(name, "kvm", tables=tables) == facts(name, "interp", tables=tables)
 

@@ -12,7 +12,7 @@ import argparse
 import sys
 import warnings
 
-from tests import kvm
+from tests import on_kvm
 from tests.rows import page, test_rows  # noqa: F401  (the functions of the rows)
 from tests.rows.case import ROWS
 from tests.rows.verdicts import GAPS, verdict
@@ -31,7 +31,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     found = {identity: {"interp": of(identity, "interp")} for identity in ROWS}
     kernel = page.kernel()
-    if kvm.why_not():
+    if on_kvm.why_not():
         before = page.written() if page.PAGE.exists() else {}
         kernel = page.written_kernel() if page.PAGE.exists() else kernel
         for identity, row in found.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests import kvm
+from tests import on_kvm
 from tests.harness import ROOT
 from tests.rows.case import ROWS
 from tests.rows.verdicts import ACCELS
@@ -58,10 +58,10 @@ LINE = re.compile(r"\| ([A-Z]\d\w*) \| .* \| [MK] \| ([^|]*) \| ([^|]*) \|")
 
 def kernel() -> str:
     """The KVM of this host, in words; UNKNOWN if there is none."""
-    if kvm.why_not():
+    if on_kvm.why_not():
         return UNKNOWN
-    if kvm.lacks():
-        return f"a KVM that emulates real mode, and lacks there: {', '.join(kvm.lacks())}"
+    if on_kvm.lacks():
+        return f"a KVM that emulates real mode, and lacks there: {', '.join(on_kvm.lacks())}"
     return "a KVM that runs real mode by the processor"
 
 

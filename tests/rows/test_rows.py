@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests import kvm
+from tests import on_kvm
 from tests.rows import (
     eventfds,
     exits,
@@ -35,7 +35,7 @@ SECTIONS = (programs, registering, exits, eventfds, threads, interrupts, irqfds,
     [pytest.param(it, marks=[pytest.mark.forks] * (it == "T06")) for it in ROWS],
 )
 def test_row(identity: str, accel: str) -> None:
-    kvm.need(accel)
+    on_kvm.need(accel)
     gap = GAPS.get(identity)
     try:
         found = verdict(identity, accel)

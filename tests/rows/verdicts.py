@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from tests import kvm
+from tests import on_kvm
 from tests.rows import programs
 from tests.rows.case import FUNCTIONS, ON_KVM, ROWS, Case, describe
 
@@ -85,4 +85,4 @@ def once(identity: str, accel: str, coalesce: bool) -> str:
 def differs(identity: str, accel: str) -> dict[str, Any] | None:
     """The entry of kvm_differs.toml that counts here."""
     entry = DIFFERS.get(identity) if accel == "kvm" else None
-    return entry if entry and (entry["when"] == "any" or entry["when"] in kvm.lacks()) else None
+    return entry if entry and (entry["when"] == "any" or entry["when"] in on_kvm.lacks()) else None
