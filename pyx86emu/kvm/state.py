@@ -41,6 +41,12 @@ class State:
             int.from_bytes(page[RIP_AT : RIP_AT + 2], "little"),
         )
 
+    def _pc(self) -> int:
+        """The linear address where the vCPU stands."""
+        page, at = self._page, abi.SYNC_SREGS_AT
+        base = int.from_bytes(page[at : at + 8], "little")
+        return base + int.from_bytes(page[RIP_AT : RIP_AT + 8], "little") & 0xFFFFFFFF
+
     def _set_mp_state(self, state: int) -> None:
         ioctl(self._fd, abi.KVM_SET_MP_STATE, state.to_bytes(4, "little"))
 

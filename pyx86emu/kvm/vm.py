@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fcntl import ioctl
 from itertools import count
 from time import monotonic_ns
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from .. import _core
 from .._core import exact, truth
@@ -21,15 +21,25 @@ from . import abi
 from .ioeventfd import Entry, tell
 from .irqfd import IrqFds
 from .messages import SHUT, refused
+from .runner import NEVER, moment
 from .slots import Slot
 from .system import System, ioctl_number
-from .vcpu import NEVER, Vcpu, moment
+from .vcpu import Vcpu
 
 #: Where Intel's processors need pages that no slot has: below the firmware, as QEMU has it.
 IDENTITY_MAP, TSS = 0xFEFFC000, 0xFEFFD000
 MOST_VCPUS = 64
 
 _live: "weakref.WeakSet[Vm]" = weakref.WeakSet()
+
+
+class Probed(Protocol):
+    """What a probe found."""
+
+    @property
+    def missing(self) -> tuple[str, ...]: ...
+    @property
+    def watches(self) -> bool: ...
 
 
 class Vm(_core.Vm):
@@ -85,6 +95,7 @@ class Vm(_core.Vm):
             self._run_size = system.run_size()
             self._cpuid = system.cpuid()
             self._irqs = IrqFds(self)
+            self._found: Callable[[], Probed] | None = None  # what the probe knows of this host
             _live.add(self)
             try:
                 self._set_up(irqchip)
@@ -99,6 +110,10 @@ class Vm(_core.Vm):
             ioctl(self._fd, abi.KVM_CREATE_IRQCHIP, 0)
             config = abi.PIT_CONFIG.pack(abi.KVM_PIT_SPEAKER_DUMMY)  # port 61h, too
             ioctl(self._fd, abi.KVM_CREATE_PIT2, config)
+
+    def _watchpoints(self) -> bool:
+        """Do debug registers watch memory here? The probe itself tries it."""
+        return self._found is None or self._found().watches
 
     def seen(self) -> object:
         """The Vm, as its users know it."""
