@@ -96,7 +96,7 @@ class Machine(Single):
         model: str = "80486",
         memory: int = 1 << 20,
         clock: Literal["virtual", "host"] = "virtual",
-        shift: int = 7,
+        shift: int | None = None,
         rtc_base: datetime | None = None,
         no_reboot: bool = False,
         log_limit: int = LIMIT,
@@ -286,9 +286,9 @@ class Machine(Single):
             if exit.reason is not ExitReason.DEADLINE or limits.over or passed(deadline, now):
                 return exit
 
-    def boot(self, timeout: float = 10.0) -> "_core.Exit":
+    def boot(self, timeout: float | None = 10.0) -> "_core.Exit":
         """Run the BIOS until it starts the boot sector, then end with MATCH. A later call runs for
-        0 seconds. `timeout` is in guest seconds. Errors as for `run`."""
+        0 seconds. `timeout` is in guest seconds; None is no limit. Errors as for `run`."""
         moment("timeout", timeout, self.vm.clock.now)
         self._stop_at_boot = not self.booted
         try:
