@@ -78,6 +78,7 @@ LAYERS = (
     "errors exits models owned irqfd structs capabilities",
     "backend",
     "_core",
+    "kvm",
     "events memory log clock state bus device vm",
     "pc.devices pc.disks pc.screen pc.firmware pc",
     "pc.board",

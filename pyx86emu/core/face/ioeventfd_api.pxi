@@ -270,6 +270,10 @@ cdef class IoEventFd:
             return self.doorbell.drain()
         return io_take_count(self.sink.fd)
 
+    def _descriptor(self):
+        """The core's own descriptor of the eventfd, for a back end; -1: it rings a Doorbell."""
+        return self.sink.fd if self.sink.kind == SINK_EVENTFD else -1
+
     def deassign(self):
         """Remove the entry. When this returns, no guest write rings it any more; the counter keeps its value."""
         cdef bint removed
@@ -316,10 +320,18 @@ cdef class IoEventFd:
         return f"<IoEventFd {where}, {to}, hits {self.hits}>"
 
 
+cdef newfunc FACE_NEW = (<PyTypeObject*><PyObject*>IoEventFd).tp_new         # before factories.pxi replaces it
+
+
 cdef IoEventFd io_face(VmTables vm):
-    """A face without an entry. It is made before the writer lock is taken, because under the lock no Python object may
-    be allocated: that can run the garbage collector, and so a finalizer that takes the lock too."""
-    cdef IoEventFd face = IoEventFd.__new__(IoEventFd)
+    """A face without an entry, of the class that the back end has for it. It is made before the writer lock is taken,
+    because under the lock no Python object may be allocated: that can run the garbage collector, and so a finalizer
+    that takes the lock too."""
+    cdef IoEventFd face
+    cls = vm.entry_class
+    if not (isinstance(cls, type) and issubclass(cls, IoEventFd)):
+        raise TypeError("the entry_class of a back end must be an IoEventFd")
+    face = FACE_NEW(cls, <PyObject*>(), NULL)
     face.tables = vm
     return face
 
