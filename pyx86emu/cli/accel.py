@@ -4,7 +4,7 @@ from argparse import ArgumentTypeError
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ..vm import ACCELERATORS
+from ..vm import BACK_ENDS
 from .parser import Parser
 from .status import UsageError, reason
 
@@ -24,8 +24,8 @@ def accelerator(text: str) -> str:
     >>> accelerator("kvm")
     'kvm'
     """
-    if text not in ACCELERATORS:
-        raise ArgumentTypeError(f"{text!r}: give {', '.join(ACCELERATORS[:-1])} or {ACCELERATORS[-1]}")
+    if text not in BACK_ENDS:
+        raise ArgumentTypeError(f"{text!r}: give {' or '.join(BACK_ENDS)}")
     return text
 
 

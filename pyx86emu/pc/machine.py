@@ -346,7 +346,7 @@ class Machine(Single):
     def _forget_kick(self, exit: "_core.Exit") -> None:
         """Drop our kick if the run ended for another reason first: it must not end the next run."""
         if exit.reason is not ExitReason.INTR:
-            self.vcpu.run(0)
+            self.vcpu.run(deadline=0)
 
     def _serve(self, bus: Bus, exit: "_core.Exit") -> None:
         """Do an access. If no device owns all of it, split it into bytes, as on an 8-bit bus."""
