@@ -30,11 +30,9 @@ def _interp(irqchip: bool, /, *, shift: int | None, clock: ClockName | None) -> 
 
 def _kvm(irqchip: bool, /, *, shift: int | None, clock: ClockName | None) -> "VmBackend":
     """The host's processor. It is imported on its first use."""
-    from .kvm.probe import usable
-    from .kvm.vm import Vm as Kvm
+    from .kvm.probe import make
 
-    usable()
-    return Kvm(irqchip, shift=shift, clock=clock)
+    return make(irqchip, shift, clock)
 
 
 def _auto(irqchip: bool, /, *, shift: int | None, clock: ClockName | None) -> "VmBackend":

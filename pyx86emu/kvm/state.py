@@ -41,12 +41,18 @@ class State:
             int.from_bytes(page[RIP_AT : RIP_AT + 2], "little"),
         )
 
+    def _pc(self) -> int:
+        """The linear address where the vCPU stands."""
+        page, at = self._page, abi.SYNC_SREGS_AT
+        base = int.from_bytes(page[at : at + 8], "little")
+        return base + int.from_bytes(page[RIP_AT : RIP_AT + 8], "little") & 0xFFFFFFFF
+
     def _set_mp_state(self, state: int) -> None:
         ioctl(self._fd, abi.KVM_SET_MP_STATE, state.to_bytes(4, "little"))
 
     def _store_sregs(self) -> None:
         """Give KVM the segments and control registers of the page. OSError EINVAL: it refuses."""
-        if self._back._closed:
+        if self._fd < 0:
             return
         at = abi.SYNC_SREGS_AT
         ioctl(self._fd, abi.KVM_SET_SREGS, self._page[at : at + abi.SREGS_SIZE])

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fcntl import ioctl
 from itertools import count
 from time import monotonic_ns
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from .. import _core
 from .._core import exact, truth
@@ -20,16 +20,26 @@ from ..models import canonical
 from . import abi
 from .ioeventfd import Entry, tell
 from .irqfd import IrqFds
-from .messages import SHUT, refused
+from .messages import FOREIGN, SHUT, refused
+from .runner import NEVER, moment
 from .slots import Slot
 from .system import System, ioctl_number
-from .vcpu import NEVER, Vcpu, moment
+from .vcpu import Vcpu
 
 #: Where Intel's processors need pages that no slot has: below the firmware, as QEMU has it.
 IDENTITY_MAP, TSS = 0xFEFFC000, 0xFEFFD000
 MOST_VCPUS = 64
 
 _live: "weakref.WeakSet[Vm]" = weakref.WeakSet()
+
+
+class Probed(Protocol):
+    """What a probe found."""
+
+    @property
+    def missing(self) -> tuple[str, ...]: ...
+    @property
+    def watches(self) -> bool: ...
 
 
 class Vm(_core.Vm):
@@ -73,8 +83,7 @@ class Vm(_core.Vm):
                 os.close(fd)
                 raise
             self._fd = fd
-            self._closed = False
-            self._forked = False
+            self._closed = self._closing = self._forked = False
             self._irqchip = irqchip
             self._began = monotonic_ns() - super().time
             self._timer: Callable[[], object] | None = None
@@ -85,6 +94,7 @@ class Vm(_core.Vm):
             self._run_size = system.run_size()
             self._cpuid = system.cpuid()
             self._irqs = IrqFds(self)
+            self._found: Callable[[], Probed] | None = None  # what the probe knows of this host
             _live.add(self)
             try:
                 self._set_up(irqchip)
@@ -100,6 +110,10 @@ class Vm(_core.Vm):
             config = abi.PIT_CONFIG.pack(abi.KVM_PIT_SPEAKER_DUMMY)  # port 61h, too
             ioctl(self._fd, abi.KVM_CREATE_PIT2, config)
 
+    def _watchpoints(self) -> bool:
+        """Do debug registers watch memory here? The probe itself tries it."""
+        return self._found is None or self._found().watches
+
     def seen(self) -> object:
         """The Vm, as its users know it."""
         return self if self.holder is None else self.holder
@@ -110,10 +124,11 @@ class Vm(_core.Vm):
             raise OSError(errno.EBADF, SHUT)
 
     def _check_run(self) -> None:
+        """OSError EBADF: the Vm is closed; EIO: it is another process's."""
         if self._closed:
             raise OSError(errno.EBADF, SHUT)
         if self._forked:
-            raise OSError(errno.EIO, "a Vm of KVM stays with the process that made it: make one")
+            raise OSError(errno.EIO, FOREIGN)
 
     def __repr__(self) -> str:
         closed = ", closed" if self._closed else ""
@@ -132,6 +147,7 @@ class Vm(_core.Vm):
         shared: bool = False,
     ) -> _core.MemorySlot:
         logged = truth(dirty_log, "dirty_log")
+        self._check_run()
         slot = super().add_memory(addr, size, buffer=buffer, readonly=readonly, shared=shared)
         assert isinstance(slot, Slot)
         try:
@@ -149,7 +165,7 @@ class Vm(_core.Vm):
 
     def _forget(self, slot: Slot) -> None:
         """A slot was deleted."""
-        if self._closed or self._forked:
+        if self._fd < 0:
             return
         slot._set(self, slot.addr, 0)
         self._free.append(slot._number)
@@ -216,13 +232,21 @@ class Vm(_core.Vm):
             tell(self, entry, abi.KVM_IOEVENTFD_FLAG_DEASSIGN)
             return entry
         try:
-            tell(self, entry)
+            self._register(entry)
         except OSError:
             entry.close()
             self._check_run()
             raise
         entry._back = self
         return entry
+
+    def _register(self, entry: _core.IoEventFd) -> None:
+        for _ in range(1000):
+            try:
+                return tell(self, entry)
+            except FileExistsError:  # a thread that removes an entry has not told KVM yet
+                os.sched_yield()
+        tell(self, entry)
 
     def ioeventfd_deassign(
         self,
@@ -251,7 +275,7 @@ class Vm(_core.Vm):
     def irq_line(self, gsi: int, level: bool) -> None:
         line = self._line(gsi)
         up = truth(level, "level")
-        if not self._closed:
+        if self._fd >= 0:
             ioctl(self._fd, abi.KVM_IRQ_LINE, abi.IRQ_LEVEL.pack(line, up))
 
     def _pulse(self, gsi: int) -> None:
@@ -302,31 +326,40 @@ class Vm(_core.Vm):
     # -- the end ----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        if self._fd < 0:
+        if self._closing:
             return
-        self._closed = True
+        self._closed = self._closing = True
         try:
             for vcpu in tuple(self._made):
                 vcpu._shut()
             super().close()
+            self._give_back()
+            self._irqs.close()
         finally:
-            timer, self._timer, self._timer_at = self._timer, None, NEVER
-            del timer
+            self._closing = False
+        timer, self._timer, self._timer_at = self._timer, None, NEVER
+        del timer  # that may call Python
+
+    def _give_back(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-        self._irqs.close()
+
+    def _forget_parent(self) -> None:
+        """In a child of fork(): its descriptors are the parent's, and KVM refuses every call."""
+        self._forked = True
+        for vcpu in self._made:
+            vcpu._forget_parent()
+        self._give_back()
 
     def __del__(self) -> None:
-        fd, self._fd = self.__dict__.get("_fd", -1), -1
-        if fd >= 0:
-            os.close(fd)
+        if "_fd" in self.__dict__:
+            self._give_back()
 
 
 def _after_fork() -> None:
-    """In the child: KVM refuses every call, and the descriptors keep the parent's Vm alive."""
     for vm in list(_live):
-        vm._forked = True
+        vm._forget_parent()
 
 
 os.register_at_fork(after_in_child=_after_fork)
