@@ -225,7 +225,7 @@ cdef class Vcpu:
             e.pc = c.arch.sb[CS] + c.arch.ip
             if c.debug.stop:
                 e.watch = self.watches[c.debug.stop - 1]
-                e.watch_addr = c.debug.stop_addr
+                e.hit_addr = c.debug.stop_addr
         c.run.why = EXIT_NONE
         return e
 
