@@ -70,7 +70,16 @@ cdef extern from "<errno.h>" nogil:
 
 cdef extern from "<sys/mman.h>" nogil:
     int PROT_NONE
+    int PROT_READ
+    int PROT_WRITE
+    int MAP_SHARED
+    int MAP_PRIVATE
+    int MAP_ANONYMOUS
+    int MAP_FIXED
+    void* MAP_FAILED
     int mprotect(void*, size_t, int)
+    void* mmap(void*, size_t, int, int, int, long)
+    int munmap(void*, size_t)
 
 cdef struct CPU
 cdef struct Op
@@ -171,10 +180,13 @@ include "core/run.pxi"
 # What Python sees.
 include "core/face/errors.pxi"
 include "core/face/tables.pxi"
+include "core/face/hostmemory.pxi"
 include "core/face/slots.pxi"
 include "core/face/ioeventfd_api.pxi"
 include "core/face/irqfd_api.pxi"
 include "core/face/registers.pxi"
+include "core/face/vcpu_state.pxi"
+include "core/face/watchpoints.pxi"
 include "core/face/exits.pxi"
 include "core/face/ranges.pxi"
 include "core/face/vcpu.pxi"

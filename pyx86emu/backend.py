@@ -44,6 +44,10 @@ class BusBackend(Protocol):
         """Raise or lower an interrupt line."""
         ...
 
+    def irq_pulse(self, gsi: int, /) -> None:
+        """Request the interrupt of a line once, until the guest takes it."""
+        ...
+
     def ioeventfd(
         self,
         addr: int,
@@ -59,7 +63,7 @@ class BusBackend(Protocol):
 
 
 class Slot(Protocol):
-    """What a Machine uses of a memory slot."""
+    """What a Machine uses of a memory slot. `_core.MemorySlot` has all names of one."""
 
     @property
     def vm(self) -> object:
@@ -130,6 +134,7 @@ class VmBackend(TimeSource, BusBackend, Protocol):
         buffer: "Buffer | None" = None,
         readonly: bool = False,
         dirty_log: bool = False,
+        shared: bool = False,
     ) -> Slot:
         """Give the guest memory at a physical address."""
         ...

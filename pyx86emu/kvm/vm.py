@@ -144,10 +144,11 @@ class Vm(_core.Vm):
         buffer: Any = None,
         readonly: bool = False,
         dirty_log: bool = False,
+        shared: bool = False,
     ) -> _core.MemorySlot:
         logged = truth(dirty_log, "dirty_log")
         self._check_run()
-        slot = super().add_memory(addr, size, buffer=buffer, readonly=readonly)
+        slot = super().add_memory(addr, size, buffer=buffer, readonly=readonly, shared=shared)
         assert isinstance(slot, Slot)
         try:
             try:

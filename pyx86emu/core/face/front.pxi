@@ -36,7 +36,7 @@ cdef class VmFront:
 
     # -- memory ---------------------------------------------------------------------------------------------
 
-    def add_memory(self, addr, size=None, *, buffer=None, readonly=False, dirty_log=False):
+    def add_memory(self, addr, size=None, *, buffer=None, readonly=False, dirty_log=False, shared=False):
         """A memory slot at guest-physical `addr`: `size` bytes of zeros, or `buffer` (any writable buffer that
         begins at a page of its own: an mmap, a memfd mapping). Addresses and sizes are multiples of 4096.
 
@@ -45,12 +45,16 @@ cdef class VmFront:
         for what the guest of another Vm stores there. A mapping of a file must not become shorter: an access beyond
         the end of the file ends the process (SIGBUS).
 
+        `shared`: the memory is a memfd of its own, which other processes can map (`MemorySlot.fileno`). A forked child
+        shares it, too; other slots are copied.
+
         OSError EINVAL: not aligned (the buffer to a host page), empty, beyond 2**52, larger than the buffer, or the
-        65th slot; EEXIST: overlaps another slot; EBADF: the Vm is closed. TypeError: neither size nor buffer, a number
-        that is no integer, or a buffer that is read-only or in pieces. MemoryError.
+        32765th slot; EEXIST: overlaps another slot; EBADF: the Vm is closed; EMFILE: no descriptor left for shared
+        memory. TypeError: neither size nor buffer, a number that is no integer, or a buffer that is read-only or in
+        pieces. ValueError: `shared` with a buffer. MemoryError.
         (KVM_SET_USER_MEMORY_REGION; KVM_MEM_READONLY, KVM_MEM_LOG_DIRTY_PAGES.)
         """
-        return self.back().add_memory(addr, size, buffer=buffer, readonly=readonly, dirty_log=dirty_log)
+        return self.back().add_memory(addr, size, buffer=buffer, readonly=readonly, dirty_log=dirty_log, shared=shared)
 
     @property
     def slots(self):
@@ -133,9 +137,24 @@ cdef class VmFront:
         return self.back().ioeventfds
 
     def irq_line(self, gsi, level):
-        """Drive an interrupt line, 0 to 15 (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError EINVAL
-        without irqchip=True or out of range."""
-        self.back().irq_line(gsi, level)
+        """Drive an interrupt line, 0 to 15, up or down (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError
+        EINVAL: no irqchip=True, or a line outside 0 to 15. Any thread may call it.
+
+        A line that falls before the guest acknowledges takes its request with it, as on the 8259A. So up and down
+        between two instructions of the guest is nothing, where KVM keeps a request: use `irq_pulse` for an edge."""
+        if self.interp is None:
+            self.back().irq_line(gsi, level)
+        else:
+            drive_line(self.interp, gsi, level)
+
+    def irq_pulse(self, gsi):
+        """Request the interrupt of a line once: an edge that the 8259 keeps until the guest takes it, as after
+        KVM_IRQ_LINE up and down, or a write to an irqfd. Nothing happens on a line that is high already, or that is
+        level-triggered. OSError as for `irq_line`. Any thread may call it."""
+        if self.interp is None:
+            self.back().irq_pulse(gsi)
+        else:
+            pulse_line(self.interp, gsi)
 
     def irqfd(self, gsi, fd, resample=None):
         """Raise interrupt line `gsi` once whenever the eventfd `fd` is written (KVM_IRQFD). With `resample` the

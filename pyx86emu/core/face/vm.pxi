@@ -45,13 +45,16 @@ cdef class Vm(VmTables):
 
     # -- memory ---------------------------------------------------------------------------------------------
 
-    def add_memory(self, addr, size=None, *, buffer=None, readonly=False, dirty_log=False):
+    def add_memory(self, addr, size=None, *, buffer=None, readonly=False, dirty_log=False, shared=False):
         cdef MemorySlot slot
         cdef Slot mine, other
         cdef int status
         cdef object owner = None
         cdef bint is_rom = truth(readonly, "readonly"), logged = truth(dirty_log, "dirty_log")
+        cdef bint is_shared = truth(shared, "shared")
         self.open()
+        if is_shared and buffer is not None:
+            raise ValueError("shared=True makes memory of its own: leave `buffer` out, and map slot.fileno() elsewhere")
         addr = exact(addr, "addr")
         if buffer is not None:
             owner = window(buffer)
@@ -61,35 +64,35 @@ cdef class Vm(VmTables):
         if owner is not None and size > len(owner):
             raise os_error(errno.EINVAL, f"the buffer has {len(owner)} bytes, the slot asks for {shown(size)}")
         check_place(self.vm, addr, size, NULL)
-        if owner is None:
-            owner = host_memory(size)
         slot = new_slot(self.slot_class)
-        slot.owner = owner
-        slot.host = <uint8_t*>PyMemoryView_GET_BUFFER(owner).buf
+        if is_shared:
+            slot.share(size)
+        else:
+            slot.owner = host_memory(size) if owner is None else owner
+            slot.host = <uint8_t*>PyMemoryView_GET_BUFFER(slot.owner).buf
         if <uintptr_t>slot.host % PAGE:
             raise os_error(errno.EINVAL, "the buffer does not begin at a page of the host: map one with "
                                          "mmap.mmap(-1, size), or leave `buffer` out")
         slot.addr = addr
         slot.size = size
-        slot.readonly = is_rom
+        slot.rom = is_rom
         if logged:
-            slot.bits = <uint8_t*>calloc((slot.size // PAGE + 15) // 8, 1)
-            if slot.bits == NULL:
-                raise MemoryError("no memory for a dirty bitmap")
+            slot.bits = new_log(slot.size)
         self.vm.refs += 1
         slot.machine = self.vm
         mine.addr, mine.size, mine.readonly = slot.addr, slot.size, is_rom
         mine.host, mine.dirty, mine.face = slot.host, slot.bits, <PyObject*>slot
-        self._slots.append(slot)                 # before the core has it: it must not go
+        self._slots[slot] = None                 # before the core has it: it must not go
         self.stop()
         status = CLOSED if self.closed else slot_add(self.vm, &mine, &other)
-        self.resume(status == CHANGED)
+        self.resume(status == CHANGED and within_reach(slot.addr))
         if status == CHANGED:
             slot.tables = self
             return slot
-        if slot in self._slots:                  # close() has a new list
-            self._slots.remove(slot)
+        self._slots.pop(slot, None)              # close() has a new dict
         self.open()
+        if status == NO_MEMORY:
+            raise MemoryError("no memory for the table of slots")
         if status == FULL:
             raise os_error(errno.EINVAL, f"a Vm has at most {MAX_SLOTS} memory slots: make them larger")
         raise overlap(slot.addr, slot.size, &other)
@@ -238,11 +241,10 @@ cdef class Vm(VmTables):
             want(self.vm.cpu[0], REQ_INTR)
 
     def irq_line(self, gsi, level):
-        cdef int line = irq_gsi(self, gsi)
-        cdef bint up = truth(level, "level")
-        self.lock_chips()
-        irqchip_set_line(&self.vm.chips.irqchip, line, up)
-        self.unlock_chips()
+        drive_line(self, gsi, level)
+
+    def irq_pulse(self, gsi):
+        pulse_line(self, gsi)
 
     def irqfd(self, gsi, fd, resample=None):
         return irqfd_assign(self, gsi, fd, resample)
@@ -252,13 +254,6 @@ cdef class Vm(VmTables):
 
     def _irqfds_changed(self, entries):
         irqfds_changed(self, entries)
-
-    def _pulse(self, gsi):
-        """A line up and down: what a write to an irqfd does."""
-        cdef int line = irq_gsi(self, gsi)
-        self.lock_chips()
-        irqchip_pulse(&self.vm.chips.irqchip, line)
-        self.unlock_chips()
 
     # -- time -----------------------------------------------------------------------------------------------
 
@@ -320,13 +315,30 @@ cdef class Vm(VmTables):
             iotable_free(table)
         finally:
             self.closing = False
-        slots, self._slots = self._slots, []
+        slots, self._slots = self._slots, {}
         for slot in slots:
             (<MemorySlot>slot).tables = None
         timer, self._timer = self._timer, None
 
 
-# Memory, called without a detour through Python.
+# Lines and memory, called without a detour through Python.
+
+cdef int drive_line(Vm vm, object gsi, object level) except -1:
+    cdef int line = irq_gsi(vm, gsi)
+    cdef bint up = truth(level, "level")
+    vm.lock_chips()
+    irqchip_drive(&vm.vm.chips.irqchip, LINE_USER, line, up)
+    vm.unlock_chips()
+    return 0
+
+
+cdef int pulse_line(Vm vm, object gsi) except -1:
+    cdef int line = irq_gsi(vm, gsi)
+    vm.lock_chips()
+    irqchip_pulse(&vm.vm.chips.irqchip, line)
+    vm.unlock_chips()
+    return 0
+
 
 cdef bytes read_memory(VmTables vm, object addr, object size):
     cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")

@@ -327,8 +327,8 @@ def run_vectors(str model, const vector_regs[:, ::1] regs0, const uint32_t[::1] 
     memset(&t, 0, sizeof(t))
     vm.add_memory(0, VECTOR_MEMORY, dirty_log=True)
     cdef Vcpu vcpu = vm.create_vcpu(model)
-    t.ram = (<MemorySlot>vm._slots[0]).host
-    t.dirty = (<MemorySlot>vm._slots[0]).bits
+    cdef MemorySlot slot = next(iter(vm._slots))
+    t.ram, t.dirty = slot.host, slot.bits
     t.mask = 0x1FFFFF if vm.a20 else 0xFFFFF
     c = vcpu.c
     check_offsets(ram0_off, ram0_addr, min(ram0_addr.shape[0], ram0_val.shape[0]), n, t.mask)
