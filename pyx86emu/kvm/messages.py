@@ -8,6 +8,8 @@ from . import abi
 if TYPE_CHECKING:
     from mmap import mmap
 
+    from .._core import MemorySlot
+
 #: Of a Vm whose descriptors are closed.
 SHUT = "this Vm is closed"
 #: Of a Vm in a child of fork().
@@ -54,6 +56,8 @@ def internal_error(page: "mmap", reason: int, cs: int, ip: int) -> str:
     return f"{text} {where}, or the guest executes outside RAM and ROM"
 
 
-def no_dirty_log(slot: object) -> OSError:
+def no_dirty_log(slot: "MemorySlot") -> OSError:
     """The exception for the log of a slot that has none."""
-    return OSError(errno.ENOENT, f"{slot!r} has no dirty log: add it with dirty_log=True")
+    if slot.vm is None:
+        return OSError(errno.ENOENT, f"{slot!r} is deleted, and its dirty log with it")
+    return OSError(errno.ENOENT, f"{slot!r} has no dirty log: set slot.dirty_log = True")

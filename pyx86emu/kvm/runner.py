@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from fcntl import ioctl
 from threading import TIMEOUT_MAX, Lock, get_ident, get_native_id
-from time import monotonic_ns
+from time import monotonic_ns, sleep
 from typing import TYPE_CHECKING, Any
 
 from .._core import Exit, exact, whole
@@ -46,6 +46,7 @@ class Runner(State):
             self._regs = Registers(self)
             self._owner = Lock()
             self._runner = 0  # ident of the thread in run()
+            self._inside = False  # that thread is in KVM_RUN, or about to be
             self._thread = 0  # its native id, while it may be in KVM_RUN
             self._armed: int | None = None
             self._kicked = False
@@ -182,6 +183,11 @@ class Runner(State):
         self._unfinished = self._unsettled = False
         self._accesses.reading = False
         try:
+            self._inside = True
+            while self._back._stopping:
+                self._inside = False
+                with self._back._writers:  # the thread that has stopped us holds it
+                    self._inside = True
             ioctl(self._fd, abi.KVM_RUN, 0)
         except InterruptedError:
             page[abi.IMMEDIATE_EXIT_AT] = 0
@@ -191,6 +197,8 @@ class Runner(State):
             raise run_error(error, *self._place()) from None
         else:
             reason = page[abi.EXIT_REASON_AT]
+        finally:
+            self._inside = False
         if self._later:
             self._apply_later()
         return reason
@@ -338,6 +346,15 @@ class Runner(State):
         thread = self._thread
         if thread:
             signals.send(thread)
+
+    def _leave(self) -> None:
+        """Wait until its thread is out of KVM. It stays outside while the Vm is `_stopping`."""
+        turns = 0
+        while self._inside and self._runner != get_ident():
+            if turns % 1000 == 0:
+                self._poke()
+            turns += 1
+            sleep(0)  # it needs the GIL
 
     def _poke_others(self) -> None:
         """The same, unless it is this thread that runs it: then the loop looks anyhow."""

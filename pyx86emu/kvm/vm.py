@@ -7,10 +7,12 @@ kept there, with the same errors. What changes is told to KVM too.
 import errno
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fcntl import ioctl
 from itertools import count
-from time import monotonic_ns
+from threading import RLock
+from time import monotonic_ns, sleep
 from typing import Any, Literal, Protocol
 
 from .. import _core
@@ -89,6 +91,8 @@ class Vm(_core.Vm):
             self._timer: Callable[[], object] | None = None
             self._timer_at = NEVER
             self._made: list[Vcpu] = []
+            self._writers = RLock()
+            self._stopping = 0  # changes that keep vCPUs out of KVM
             self._numbers = count()
             self._free: list[int] = []  # numbers of slots that were deleted
             self._run_size = system.run_size()
@@ -182,6 +186,18 @@ class Vm(_core.Vm):
                 "leave it open, or use accel='interp' for a guest that needs the wrap at 1 MiB",
             )
 
+    @contextmanager
+    def _outside(self) -> Iterator[None]:
+        """No vCPU is in KVM during the block. A vCPU that is called from one may enter it."""
+        with self._writers:
+            self._stopping += 1
+            try:
+                for vcpu in self._made:
+                    vcpu._leave()
+                yield
+            finally:
+                self._stopping -= 1
+
     # -- vCPUs ------------------------------------------------------------------------------------
 
     def create_vcpu(self, model: str | None = None) -> _core.Vcpu:
@@ -245,7 +261,7 @@ class Vm(_core.Vm):
             try:
                 return tell(self, entry)
             except FileExistsError:  # a thread that removes an entry has not told KVM yet
-                os.sched_yield()
+                sleep(0)
         tell(self, entry)
 
     def ioeventfd_deassign(
