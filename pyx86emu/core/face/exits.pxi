@@ -150,12 +150,16 @@ cpdef Exit _exit_again(object reason, uint64_t addr, int size, int count, bint w
 
 # -- made by hand -----------------------------------------------------------------------------------------
 
+# Numbers that have a default, so that None is none of them.
+cdef frozenset EXIT_NUMBERS = frozenset(("count", "cs", "ip", "dr6", "pc"))
+
+
 cdef Exit exit_by_hand(tuple args, dict given):
     """Exit(*args, **given): whole, or an exception."""
     cdef Exit e = Exit.__new__(Exit)
     if len(args) > 1:
         raise TypeError(f"Exit() takes the reason alone by position, not {len(args)} values: name the others")
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in given.items() if value is not None or name in EXIT_NUMBERS}
     given.update(zip(("reason",), args))
     if "reason" not in given:
         raise TypeError("an Exit has a reason: Exit(ExitReason.HLT)")

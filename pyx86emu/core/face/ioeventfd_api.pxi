@@ -26,13 +26,13 @@ cdef str io_where(int bus, object addr, object length, bint wildcard, object dat
     return text if wildcard else f"{text}, datamatch {datamatch:#x}"
 
 
-cdef int io_number(object fd) except? -1:
-    """The descriptor number of an argument; -1: no descriptor can have this number."""
+cdef int io_number(object fd, str what="fd") except? -1:
+    """The descriptor number of the argument `what`; -1: no descriptor can have this number."""
     if not isinstance(fd, int):
         fileno = getattr(fd, "fileno", None)
         if fileno is not None:
             fd = fileno()
-    number = exact(fd, "a descriptor, or what its fileno() returns,")
+    number = exact(fd, f"{what}, or what its fileno() returns,")
     return number if 0 <= number <= 0x7FFFFFFF else -1
 
 
@@ -113,7 +113,7 @@ cdef class Doorbell:
         cdef int fd
         cdef Sink *target = NULL
         if notify is not None:
-            fd = io_number(notify)
+            fd = io_number(notify, "notify")
             if fd >= 0:
                 with nogil:
                     target = sink_open(fd, &error)
@@ -378,7 +378,7 @@ cdef bint io_key(IoKey *k, object addr, object bus, object datamatch, object fla
     if bits != 0:
         k.bus = BUS_PIO if bits & IO_FLAG_PIO else BUS_MMIO
         k.wildcard = not bits & IO_FLAG_DATAMATCH
-    k.addr = io_u64(addr, "ioeventfd address")
+    k.addr = io_u64(addr, "addr")
     k.datamatch = 0 if k.wildcard or datamatch is None else io_u64(datamatch, "datamatch")
     return (bits & IO_FLAG_DEASSIGN) != 0
 
