@@ -38,7 +38,7 @@ SREGS_SEGMENTS = ("cs", "ds", "es", "fs", "gs", "ss", "tr", "ldt")  # one after 
 SREGS_GDT_AT, SREGS_IDT_AT = 192, 208
 SREGS_CR0_AT, SREGS_CR2_AT, SREGS_CR3_AT, SREGS_CR4_AT = 224, 232, 240, 248
 SREGS_BITMAP_AT = 280
-EVENTS_SIZE = 64  # struct kvm_vcpu_events
+EVENTS_SIZE, EVENTS_FLAGS_AT = 64, 20  # struct kvm_vcpu_events
 # Of EVENTS, from its start: the exception (injected nr has_error_code pending error_code), the
 # interrupt (injected nr soft shadow), the NMI (injected pending masked), sipi_vector, flags.
 EVENTS = Struct("=4BI4B3BxII")
@@ -134,6 +134,7 @@ KVM_IOEVENTFD_FLAG_DEASSIGN = 4
 KVM_IRQFD_FLAG_DEASSIGN = 1
 KVM_IRQFD_FLAG_RESAMPLE = 2
 KVM_PIT_SPEAKER_DUMMY = 1
+KVM_PIT_FLAGS_SPEAKER_DATA_ON = 2
 KVM_GUESTDBG_ENABLE = 1
 KVM_GUESTDBG_SINGLESTEP = 2
 KVM_GUESTDBG_USE_SW_BP = 0x10000

@@ -21,6 +21,11 @@ def refused(what: str, instead: str) -> OSError:
     return OSError(errno.EOPNOTSUPP, f"{what}: {instead}")
 
 
+def no_irqchip() -> OSError:
+    """The exception for interrupt lines and chips of a Vm without them."""
+    return OSError(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
+
+
 def run_error(error: OSError, cs: int, ip: int) -> OSError:
     """What KVM_RUN itself failed with."""
     number = error.errno or errno.EIO

@@ -47,6 +47,7 @@ PLACES = {
     "SREGS_CR3_AT": "kvm_sregs, cr3",
     "SREGS_CR4_AT": "kvm_sregs, cr4",
     "SREGS_BITMAP_AT": "kvm_sregs, interrupt_bitmap",
+    "EVENTS_FLAGS_AT": "kvm_vcpu_events, flags",
     "IRQCHIP_CHIP_AT": "kvm_irqchip, chip",
     "REQUEST_WINDOW_AT": "kvm_run, request_interrupt_window",
     "IMMEDIATE_EXIT_AT": "kvm_run, immediate_exit",
