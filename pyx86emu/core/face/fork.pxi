@@ -8,6 +8,8 @@ def _after_fork():
         fork_vm(vm.vm, PyThread_get_thread_ident())
         iotable_reclaim(vm.vm.iotable)           # the child has no other thread that could use it
         vm.closing = False
+        for vcpu in vm._vcpus:
+            (<Vcpu>vcpu).waiters = 0             # the threads that waited are not here
         irq_forked(vm.vm, vm.vm.iotable)
 
 

@@ -150,7 +150,8 @@ cdef class Vcpu:
                     doze(self.c)
                 PyErr_CheckSignals()
         finally:
-            self.waiters -= 1
+            if self.waiters:                     # 0: this is the child of a fork, made by a signal handler
+                self.waiters -= 1
         return 1
 
     cdef Exit next_exit(self):
