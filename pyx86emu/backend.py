@@ -11,6 +11,8 @@ if TYPE_CHECKING:  # values that every back end gives; the core has them compile
     from typing_extensions import Buffer
 
     from . import _core
+    from .capabilities import Capabilities
+    from .structs import IrqChip, PitState
 
 
 class TimeSource(Protocol):
@@ -153,6 +155,17 @@ class VmBackend(TimeSource, BusBackend, Protocol):
     def create_vcpu(self, model: str = ...) -> VcpuBackend:
         """A vCPU at the reset vector."""
         ...
+
+    @property
+    def capabilities(self) -> "Capabilities":
+        """What this back end can do."""
+        ...
+
+    irqchip: "IrqChip"
+    """The 8259 pair. OSError ENXIO: there is none; RuntimeError when set: another thread runs a
+    vCPU; ValueError: what this back end cannot hold. So is `pit`."""
+    pit: "PitState"
+    """The 8254."""
 
     def pressed(self) -> bool:
         """Is the run of the first vCPU to end now? A Clock with many functions to call asks."""

@@ -310,8 +310,9 @@ class IrqChip(_Record):
 
     master: PicState
     slave: PicState
-    gsi2: bool = False
-    """The level of GSI 2, which shares the master's input 2 with the slave. On KVM False."""
+    driven: tuple[U16, U16, U16] | None = None
+    """The levels of the 16 GSIs by who drives them: `irq_line`, chips in the core, irqfds that wait
+    for an EOI. None (KVM): `irq_line` drives what `last_irr` shows."""
 
 
 @dataclass(frozen=True, slots=True)

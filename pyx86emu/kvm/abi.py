@@ -29,7 +29,9 @@ def _iowr(number: int, size: int) -> int:
 # -- structures -----------------------------------------------------------------------------------
 
 REGS = Struct("=18Q")  # struct kvm_regs: rax rbx rcx rdx rsi rdi rsp rbp r8-r15 rip rflags
-SEGMENT = Struct("=QIH8B2x")  # struct kvm_segment: base limit selector type present ... unusable
+SEGMENT = Struct(
+    "=QIH8B2x"
+)  # struct kvm_segment: base limit selector type present dpl db s l g avl
 DTABLE = Struct("=QH6x")  # struct kvm_dtable: base limit
 SREGS_SIZE = 312  # struct kvm_sregs
 SREGS_SEGMENTS = ("cs", "ds", "es", "fs", "gs", "ss", "tr", "ldt")  # one after the other, from 0
@@ -58,7 +60,6 @@ PIC_STATE = Struct("=16B")  # struct kvm_pic_state
 PIT_STATE_SIZE = 112  # struct kvm_pit_state2: 3 channels, flags
 PIT_CHANNEL = Struct("=IH10Bq")  # struct kvm_pit_channel_state
 CPUID_SIZE, CPUID_ENTRY_SIZE = 8, 40  # struct kvm_cpuid2, and each of its entries
-SIGNAL_MASK = Struct("=IQ")  # struct kvm_signal_mask: len, the mask
 
 # -- requests to /dev/kvm -------------------------------------------------------------------------
 

@@ -97,7 +97,7 @@ class IrqFds:
         found = self._own.get(entry)
         if found is None:
             return
-        if not self._vm._closed and not self._vm._forked:
+        if self._vm._fd >= 0:
             with contextlib.suppress(OSError):  # another thread has removed it
                 self._tell(found[0], entry.gsi, abi.KVM_IRQFD_FLAG_DEASSIGN, 0)
         self._drop(entry)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 #: Of a Vm whose descriptors are closed.
 SHUT = "this Vm is closed"
+#: Of a Vm in a child of fork().
+FOREIGN = "a Vm of KVM stays with the process that made it: make one here"
 
 
 def refused(what: str, instead: str) -> OSError:
@@ -23,7 +25,7 @@ def run_error(error: OSError, cs: int, ip: int) -> OSError:
     if number == errno.EBADF:
         return OSError(number, SHUT)
     if number == errno.EIO:
-        return OSError(number, "KVM no longer runs this vCPU: a Vm of KVM stays with its process")
+        return OSError(number, FOREIGN)
     if number == errno.EFAULT:
         return OSError(
             number,

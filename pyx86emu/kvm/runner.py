@@ -76,7 +76,8 @@ class Runner(State):
         timeout = -1.0
         if wall != NEVER:
             timeout = min(max(wall - monotonic_ns(), 0) / 1e9, TIMEOUT_MAX)
-        if not self._owner.acquire(timeout=timeout):
+        owner = self._owner  # fork() puts another one here
+        if not owner.acquire(timeout=timeout):
             return self._exit(ExitReason.DEADLINE)
         try:
             self._runner = me
@@ -96,7 +97,7 @@ class Runner(State):
             if self._reset_wanted:
                 self._reset_now()
             self._runner = 0
-            self._owner.release()
+            owner.release()
             if self._reset_wanted:
                 self._reset_if_idle()
             if self._back._closed:
@@ -186,6 +187,7 @@ class Runner(State):
             page[abi.IMMEDIATE_EXIT_AT] = 0
             reason = abi.KVM_EXIT_INTR
         except OSError as error:
+            self._back._check_run()  # it may have gone meanwhile
             raise run_error(error, *self._place()) from None
         else:
             reason = page[abi.EXIT_REASON_AT]
@@ -291,7 +293,7 @@ class Runner(State):
     def _settle(self) -> None:
         """Let KVM complete the write at which it stands, so that the registers are those after it.
         Another exit of the same instruction waits for the next run()."""
-        if self._runner not in (0, get_ident()) or not self._unsettled or self._back._closed:
+        if self._runner not in (0, get_ident()) or not self._unsettled or self._fd < 0:
             return
         page = self._page
         page[abi.IMMEDIATE_EXIT_AT] = 1
@@ -387,12 +389,12 @@ class Runner(State):
 
     def _moved(self) -> None:
         """CS or IP was written: the vCPU no longer stands at a HLT."""
-        if self._back._irqchip and not self._back._closed:
+        if self._back._irqchip and self._fd >= 0:
             self._set_mp_state(abi.KVM_MP_STATE_RUNNABLE)
 
     def _debug_registers(self) -> None:
         """Ask KVM for them, unless another thread runs the vCPU."""
-        if self._runner in (0, get_ident()) and not self._back._closed:
+        if self._runner in (0, get_ident()) and self._fd >= 0:
             self._debug.load()
 
     def _reset_if_idle(self) -> bool:
@@ -411,7 +413,7 @@ class Runner(State):
     def _reset_now(self) -> None:
         """Only the thread that runs it, or any while none does."""
         self._reset_wanted = False
-        if self._back._closed:
+        if self._fd < 0:
             return
         page, accesses = self._page, self._accesses
         for _ in range(16):  # an instruction may have several accesses
@@ -441,3 +443,8 @@ class Runner(State):
         if self._runner != get_ident():
             with self._owner:
                 self._release()
+
+    def _forget_parent(self) -> None:
+        """In a child of fork(), which has no other thread: no one holds the lock."""
+        self._owner, self._runner, self._thread, self._armed = Lock(), 0, 0, None
+        self._release()

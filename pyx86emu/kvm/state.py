@@ -52,7 +52,7 @@ class State:
 
     def _store_sregs(self) -> None:
         """Give KVM the segments and control registers of the page. OSError EINVAL: it refuses."""
-        if self._back._closed:
+        if self._fd < 0:
             return
         at = abi.SYNC_SREGS_AT
         ioctl(self._fd, abi.KVM_SET_SREGS, self._page[at : at + abi.SREGS_SIZE])

@@ -20,7 +20,7 @@ from ..models import canonical
 from . import abi
 from .ioeventfd import Entry, tell
 from .irqfd import IrqFds
-from .messages import SHUT, refused
+from .messages import FOREIGN, SHUT, refused
 from .runner import NEVER, moment
 from .slots import Slot
 from .system import System, ioctl_number
@@ -83,8 +83,7 @@ class Vm(_core.Vm):
                 os.close(fd)
                 raise
             self._fd = fd
-            self._closed = False
-            self._forked = False
+            self._closed = self._closing = self._forked = False
             self._irqchip = irqchip
             self._began = monotonic_ns() - super().time
             self._timer: Callable[[], object] | None = None
@@ -125,10 +124,11 @@ class Vm(_core.Vm):
             raise OSError(errno.EBADF, SHUT)
 
     def _check_run(self) -> None:
+        """OSError EBADF: the Vm is closed; EIO: it is another process's."""
         if self._closed:
             raise OSError(errno.EBADF, SHUT)
         if self._forked:
-            raise OSError(errno.EIO, "a Vm of KVM stays with the process that made it: make one")
+            raise OSError(errno.EIO, FOREIGN)
 
     def __repr__(self) -> str:
         closed = ", closed" if self._closed else ""
@@ -147,6 +147,7 @@ class Vm(_core.Vm):
         shared: bool = False,
     ) -> _core.MemorySlot:
         logged = truth(dirty_log, "dirty_log")
+        self._check_run()
         slot = super().add_memory(addr, size, buffer=buffer, readonly=readonly, shared=shared)
         assert isinstance(slot, Slot)
         try:
@@ -164,7 +165,7 @@ class Vm(_core.Vm):
 
     def _forget(self, slot: Slot) -> None:
         """A slot was deleted."""
-        if self._closed or self._forked:
+        if self._fd < 0:
             return
         slot._set(self, slot.addr, 0)
         self._free.append(slot._number)
@@ -231,13 +232,21 @@ class Vm(_core.Vm):
             tell(self, entry, abi.KVM_IOEVENTFD_FLAG_DEASSIGN)
             return entry
         try:
-            tell(self, entry)
+            self._register(entry)
         except OSError:
             entry.close()
             self._check_run()
             raise
         entry._back = self
         return entry
+
+    def _register(self, entry: _core.IoEventFd) -> None:
+        for _ in range(1000):
+            try:
+                return tell(self, entry)
+            except FileExistsError:  # a thread that removes an entry has not told KVM yet
+                os.sched_yield()
+        tell(self, entry)
 
     def ioeventfd_deassign(
         self,
@@ -266,7 +275,7 @@ class Vm(_core.Vm):
     def irq_line(self, gsi: int, level: bool) -> None:
         line = self._line(gsi)
         up = truth(level, "level")
-        if not self._closed:
+        if self._fd >= 0:
             ioctl(self._fd, abi.KVM_IRQ_LINE, abi.IRQ_LEVEL.pack(line, up))
 
     def _pulse(self, gsi: int) -> None:
@@ -317,31 +326,40 @@ class Vm(_core.Vm):
     # -- the end ----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        if self._fd < 0:
+        if self._closing:
             return
-        self._closed = True
+        self._closed = self._closing = True
         try:
             for vcpu in tuple(self._made):
                 vcpu._shut()
             super().close()
+            self._give_back()
+            self._irqs.close()
         finally:
-            timer, self._timer, self._timer_at = self._timer, None, NEVER
-            del timer
+            self._closing = False
+        timer, self._timer, self._timer_at = self._timer, None, NEVER
+        del timer  # that may call Python
+
+    def _give_back(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-        self._irqs.close()
+
+    def _forget_parent(self) -> None:
+        """In a child of fork(): its descriptors are the parent's, and KVM refuses every call."""
+        self._forked = True
+        for vcpu in self._made:
+            vcpu._forget_parent()
+        self._give_back()
 
     def __del__(self) -> None:
-        fd, self._fd = self.__dict__.get("_fd", -1), -1
-        if fd >= 0:
-            os.close(fd)
+        if "_fd" in self.__dict__:
+            self._give_back()
 
 
 def _after_fork() -> None:
-    """In the child: KVM refuses every call, and the descriptors keep the parent's Vm alive."""
     for vm in list(_live):
-        vm._forked = True
+        vm._forget_parent()
 
 
 os.register_at_fork(after_in_child=_after_fork)

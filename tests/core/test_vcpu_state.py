@@ -421,3 +421,14 @@ def test_the_next_fetch_after_the_end_of_a_segment_faults(make_guest: MakeGuest)
     guest.vcpu.run(1)
 
     assert guest.vcpu.regs.ip == HANDLERS + 13
+
+
+@pytest.mark.parametrize("model", ["8086", "80186", "80286"])
+def test_a_trap_leaves_no_mark_where_there_is_no_dr6(make_guest: MakeGuest, model: str) -> None:
+    guest = make_guest(b"\x90", model=model, flags=0x102)
+    before = guest.vcpu.regs.dr6
+
+    guest.vcpu.run(2)
+
+    assert guest.vcpu.regs.ip == HANDLERS + 1
+    assert guest.vcpu.regs.dr6 == before

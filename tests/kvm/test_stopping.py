@@ -427,7 +427,7 @@ def test_a_forked_child_is_told_that_the_vm_stays_with_its_parent(usable_kvm: No
     done = python("-c", FORKED)
 
     assert done.stdout.splitlines() == [
-        f"child {errno.EIO} a Vm of KVM stays with the process that made it: make one",
+        f"child {errno.EIO} a Vm of KVM stays with the process that made it: make one here",
         "parent HLT",
     ], done.stderr
 

@@ -125,8 +125,9 @@ cdef void apply_moved_slow(CPU* c) noexcept nogil:
 cdef void take_trap(CPU* c) noexcept nogil:
     """Deliver INT 1 between two instructions. DR6 gets the reason. GD is cleared, so that the guest's handler may use
     the debug registers."""
-    c.system.dr[6] |= c.events.trap_due
-    c.system.dr[7] &= ~<uint32_t>DR7_GD
+    if c.m.level >= 3:                           # older ones have no debug registers
+        c.system.dr[6] |= c.events.trap_due
+        c.system.dr[7] &= ~<uint32_t>DR7_GD
     c.events.trap_due = 0
     take_interrupt(c, 1)
 

@@ -167,12 +167,63 @@ cdef class VmFront:
         """Remove an irqfd by any descriptor of its eventfd; what is unknown is no error. OSError EBADF, EINVAL."""
         self.back().irqfd_deassign(gsi, fd)
 
+    # -- state ----------------------------------------------------------------------------------------------
+
+    @property
+    def capabilities(self):
+        """What the back end of this Vm can do, a `Capabilities`. (KVM_CHECK_EXTENSION.)"""
+        return self.back().capabilities
+
+    @property
+    def irqchip(self):
+        """The 8259 pair as an `IrqChip`; can be set. While another thread runs a vCPU reading gives the state of some
+        moment, and writing raises RuntimeError.
+
+        OSError ENXIO without irqchip=True; EBADF when set: the Vm is closed. ValueError: what this back end cannot
+        hold, by the name of the field; TypeError: no IrqChip. Then nothing has changed. (KVM_GET_IRQCHIP,
+        KVM_SET_IRQCHIP.)"""
+        return self.back().irqchip
+
+    @irqchip.deleter
+    def irqchip(self):
+        raise AttributeError("irqchip cannot be deleted: set it to another value")
+
+    @irqchip.setter
+    def irqchip(self, value):
+        self.back().irqchip = value
+
+    @property
+    def pit(self):
+        """The 8254 as a `PitState`, at this moment; can be set. Raises as `irqchip` does. (KVM_GET_PIT2,
+        KVM_SET_PIT2.)"""
+        return self.back().pit
+
+    @pit.deleter
+    def pit(self):
+        raise AttributeError("pit cannot be deleted: set it to another value")
+
+    @pit.setter
+    def pit(self, value):
+        self.back().pit = value
+
     # -- time, the end --------------------------------------------------------------------------------------
 
     @property
     def time(self):
-        """Guest time in nanoseconds; 0 until the first vCPU runs (with `clock="host"`: since the Vm was made)."""
+        """Guest time in nanoseconds; 0 until the first vCPU runs (with `clock="host"`: since the Vm was made).
+
+        It can be set forward while no vCPU is in run(); timers that are due then are called by the next one.
+        RuntimeError: one is, or there is none yet; ValueError: a time that has passed, beyond 2**63 - 1, or no multiple
+        of 1 << `shift`; OSError EBADF: the Vm is closed."""
         return self.back().time if self.interp is None else self.interp.now()
+
+    @time.deleter
+    def time(self):
+        raise AttributeError("time cannot be deleted: set it to a later one")
+
+    @time.setter
+    def time(self, value):
+        self.back().time = value
 
     def set_timer(self, deadline, callback):
         """Call `callback()` on the first vCPU's thread once `time` has reached `deadline`, in guest ns; at once if that

@@ -255,11 +255,111 @@ cdef class Vm(VmTables):
     def _irqfds_changed(self, entries):
         irqfds_changed(self, entries)
 
+    # -- state ----------------------------------------------------------------------------------------------
+
+    @property
+    def capabilities(self):
+        return capabilities_of(self.vm)
+
+    cdef int chips_there(self) except -1:
+        self.initialised()
+        if not self.vm.irqchip_on:
+            raise os_error(errno.ENXIO, "this Vm has no interrupt controller and timer: make it with irqchip=True")
+        return 0
+
+    cdef int none_runs(self, str what) except -1:
+        """RuntimeError if another thread runs a vCPU of this Vm."""
+        cdef int i
+        for i in range(self.vm.ncpus):
+            if self.vm.cpu[i] != NULL:
+                mine(self.vm.cpu[i], what)
+        return 0
+
+    @property
+    def irqchip(self):
+        cdef IrqChip copy
+        self.chips_there()
+        self.lock_chips()
+        copy = self.vm.chips.irqchip
+        self.unlock_chips()
+        return irqchip_state(&copy)
+
+    @irqchip.deleter
+    def irqchip(self):
+        raise AttributeError("irqchip cannot be deleted: set it to another value")
+
+    @irqchip.setter
+    def irqchip(self, value):
+        cdef IrqChip new
+        self.chips_there()
+        irqchip_from(&new, value)
+        self.open()
+        self.none_runs("set irqchip")
+        self.lock_chips()
+        new.eoi_lines = self.vm.chips.irqchip.eoi_lines
+        self.vm.chips.irqchip = new
+        pit_was_set(self.vm.chips, self.now())
+        self.unlock_chips()
+
+    @property
+    def pit(self):
+        cdef Pit copy
+        cdef uint64_t now
+        self.chips_there()
+        self.lock_chips()
+        now = self.now()
+        copy = self.vm.chips.pit
+        self.unlock_chips()
+        return pit_state(&copy, now)
+
+    @pit.deleter
+    def pit(self):
+        raise AttributeError("pit cannot be deleted: set it to another value")
+
+    @pit.setter
+    def pit(self, value):
+        cdef Pit new
+        cdef uint64_t now = self.now()
+        self.chips_there()
+        pit_from(&new, value, now)
+        self.open()
+        self.none_runs("set pit")
+        self.lock_chips()
+        self.vm.chips.pit = new
+        pit_was_set(self.vm.chips, now)
+        self.unlock_chips()
+
     # -- time -----------------------------------------------------------------------------------------------
 
     @property
     def time(self):
         return self.now()
+
+    @time.deleter
+    def time(self):
+        raise AttributeError("time cannot be deleted: set it to a later one")
+
+    @time.setter
+    def time(self, value):
+        cdef uint64_t at = whole(value, "time", 0, LAST_TIME)
+        cdef CPU* c
+        cdef int i
+        self.open()
+        c = self.vm.cpu[0]
+        if c == NULL and not self.vm.host_clock:
+            raise RuntimeError("the first vCPU counts guest time: create it before you set the time")
+        for i in range(self.vm.ncpus):
+            if self.vm.cpu[i] != NULL and self.vm.cpu[i].threads.runner:
+                raise RuntimeError("a vCPU is in run(): set the time when all have returned")
+        if at < self.now():
+            raise ValueError(f"time is {shown(at, 'd')}: it is {self.now()} now, and guest time does not go back")
+        if self.vm.host_clock:
+            self.vm.host_base -= <int64_t>(at - self.now())
+            return
+        if at & ((1ULL << self.vm.shift) - 1):
+            raise ValueError(f"time is {shown(at, 'd')}: an instruction takes {1 << self.vm.shift} ns, give a multiple")
+        c.run.idle = (at >> self.vm.shift) - c.run.retired
+        at_publish64(&self.vm.ticks, at >> self.vm.shift)
 
     cdef uint64_t now(self) noexcept:
         cdef CPU* c = self.vm.cpu[0]
