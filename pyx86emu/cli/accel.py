@@ -1,4 +1,4 @@
-"""-accel: choose what runs the guest, and say in one sentence why it cannot."""
+"""Accelerators: read -accel, and say in one sentence why one cannot be used."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Iterator, Sequence
