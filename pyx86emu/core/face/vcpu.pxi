@@ -322,10 +322,10 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
                 Py_DECREF(raised)
                 c.python.raised = NULL
                 c.run.why = EXIT_NONE
-                if zones_due(&c.vm.zones):
+                if c.vm.zones.due:
                     raised = drain_writes(self.tables, raised)
                 raise raised
-        if zones_due(&c.vm.zones):
+        if c.vm.zones.due:
             raised = drain_writes(self.tables, None)
             if raised is not None:
                 keep_exit(c)
