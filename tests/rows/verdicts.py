@@ -22,7 +22,7 @@ from tests.rows import (
 from tests.rows.case import FUNCTIONS, ON_KVM, ROWS, Case, describe
 
 #: Importing them lists the functions of their rows.
-SECTIONS = (programs, registering, exits, eventfds, threads, interrupts, irqfds, slots)
+SECTIONS = (programs, registering, exits, eventfds, threads, interrupts, irqfds, slots, coalesced)
 HERE = Path(__file__).resolve().parent
 #: The back ends, as `accel` has them.
 ACCELS = ("interp", "kvm")
