@@ -10,6 +10,7 @@ from typing import Any
 
 from tests import on_kvm
 from tests.rows import (
+    coalesced,
     eventfds,
     exits,
     interrupts,

@@ -65,12 +65,20 @@ cdef struct Zones:                          # of a Vm
 
 # -- the ring: the side of vCPUs -------------------------------------------------------------
 
+cdef enum:
+    RING_PAUSE = 20000                      # ns that a vCPU sleeps if the host has put the owner of the lock aside
+
+
 cdef void ring_lock(WriteRing *r) noexcept nogil:
+    """Held for a few stores. Nobody wakes a sleeper: the owner pays nothing."""
     cdef int tries = 0
+    cdef uint32_t nobody = 0
     while at_swap64(&r.lock, 1):
         tries += 1
-        if tries > 100:
-            sched_yield()
+        if tries < 100:
+            spin_hint()
+        else:
+            futex_wait(&nobody, 0, RING_PAUSE)
 
 
 cdef bint ring_put(WriteRing *r, bint several, int bus, uint64_t addr, int size, uint64_t value,
