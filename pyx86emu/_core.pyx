@@ -28,7 +28,7 @@ from operator import attrgetter
 
 from .errors import BusError
 from .exits import ExitReason
-from .irqfd import IrqFds
+from .irqfd import IrqFd
 from .models import canonical, fields
 
 cdef extern from "<pthread.h>" nogil:
@@ -43,7 +43,6 @@ cdef extern from "<pthread.h>" nogil:
     int pthread_cond_init(pthread_cond_t*, void*)
     int pthread_cond_broadcast(pthread_cond_t*)
     int pthread_cond_timedwait(pthread_cond_t*, pthread_mutex_t*, timespec*)
-    int sched_yield()
 
 cdef extern from "Python.h" nogil:
     ctypedef struct PyThreadState:
@@ -62,6 +61,7 @@ cdef extern from "<errno.h>" nogil:
     int io_errno "errno"
     int IO_EAGAIN "EAGAIN"
     int IO_EBADF "EBADF"
+    int IO_EBUSY "EBUSY"
     int IO_EEXIST "EEXIST"
     int IO_EINTR "EINTR"
     int IO_EINVAL "EINVAL"
@@ -84,6 +84,7 @@ cdef extern from "<sys/mman.h>" nogil:
 cdef struct CPU
 cdef struct Op
 cdef struct Chips
+cdef struct IrqFds
 
 cdef extern from "core/host.h" nogil:
     uint64_t LOAD_FAILED
@@ -114,6 +115,11 @@ cdef extern from "core/host.h" nogil:
     void at_put_floor(int64_t*, int64_t)
     int64_t at_get_floor(int64_t*)
     void at_fence()
+    uint32_t at_publish_and_look(uint64_t*, uint64_t, const uint32_t*)
+    bint fence_all()
+    bint futex_wait(uint32_t*, uint32_t, uint64_t)
+    void futex_wake(uint32_t*)
+    void spin_hint()
     int at_cas(uintptr_t, uint32_t, uint32_t, int)
     int64_t host_ns()
     int lowest_one(uint32_t)
@@ -125,7 +131,6 @@ cdef extern from "core/host.h" nogil:
 #
 #   decode_ops  cpu/blocks -> cpu/decode        the decoder, which fills a block, names all handlers; these use blocks
 #   call_timer  run -> face/vm                  a timer is a Python function that the Vm keeps
-#   irqfds_eoi  chips/access -> face/irqfd_api  an EOI may signal an irqfd, and those are Python's
 
 # What stands alone: it knows no vCPU, and the structs of the next layer have it as members.
 include "core/base/numbers.pxi"
@@ -150,6 +155,7 @@ include "core/base/debug.pxi"
 include "core/base/lifecycle.pxi"
 
 # An instruction, and what it meets beyond RAM.
+include "core/io/irqfds.pxi"
 include "core/chips/access.pxi"
 include "core/io/reads.pxi"
 include "core/io/pydevice.pxi"

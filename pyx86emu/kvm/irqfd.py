@@ -20,13 +20,13 @@ _serials = count(1)
 _taken: dict[int, IrqFd] = {}
 
 
-def descriptor(fd: Any) -> int:
+def descriptor(fd: Any, what: str = "fd") -> int:
     """The number of a descriptor, or of what has a fileno(); -1: no descriptor can have it."""
     if not isinstance(fd, int):
         fileno = getattr(fd, "fileno", None)
         if fileno is not None:
             fd = fileno()
-    number = exact(fd, "a descriptor, or what its fileno() returns,")
+    number = exact(fd, f"{what}, or what its fileno() returns,")
     return number if 0 <= number <= 0x7FFFFFFF else -1
 
 
@@ -62,7 +62,7 @@ class IrqFds:
         """KVM_IRQFD. OSError EBADF, EINVAL: as `identity`; EBUSY: it raises a line already."""
         number = descriptor(fd)
         known = identity(number)
-        second = None if resample is None else descriptor(resample)
+        second = None if resample is None else descriptor(resample, "resample")
         if second is not None:
             identity(second)
         entry = IrqFd(self, line, number, next(_serials), second)  # type: ignore[arg-type]
@@ -97,7 +97,7 @@ class IrqFds:
         found = self._own.get(entry)
         if found is None:
             return
-        if not self._vm._closed and not self._vm._forked:
+        if self._vm._fd >= 0:
             with contextlib.suppress(OSError):  # another thread has removed it
                 self._tell(found[0], entry.gsi, abi.KVM_IRQFD_FLAG_DEASSIGN, 0)
         self._drop(entry)

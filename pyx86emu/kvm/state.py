@@ -41,15 +41,24 @@ class State:
             int.from_bytes(page[RIP_AT : RIP_AT + 2], "little"),
         )
 
+    def _pc(self) -> int:
+        """The linear address where the vCPU stands."""
+        page, at = self._page, abi.SYNC_SREGS_AT
+        base = int.from_bytes(page[at : at + 8], "little")
+        return base + int.from_bytes(page[RIP_AT : RIP_AT + 8], "little") & 0xFFFFFFFF
+
     def _set_mp_state(self, state: int) -> None:
         ioctl(self._fd, abi.KVM_SET_MP_STATE, state.to_bytes(4, "little"))
 
     def _store_sregs(self) -> None:
         """Give KVM the segments and control registers of the page. OSError EINVAL: it refuses."""
-        if self._back._closed:
+        if self._fd < 0:
             return
         at = abi.SYNC_SREGS_AT
-        ioctl(self._fd, abi.KVM_SET_SREGS, self._page[at : at + abi.SREGS_SIZE])
+        sregs = bytearray(self._page[at : at + abi.SREGS_SIZE])
+        ioctl(self._fd, abi.KVM_SET_SREGS, sregs)
+        ioctl(self._fd, abi.KVM_GET_SREGS, sregs)
+        self._page[at : at + abi.SREGS_SIZE] = bytes(sregs)
 
     def _set_reset_state(self) -> None:
         """F000:FFF0 in the page, and in KVM what the page does not have."""
@@ -79,7 +88,8 @@ class State:
         abi.REGS.pack_into(page, abi.SYNC_REGS_AT, *regs, 0xFFF0, 2)
         flags = abi.KVM_VCPUEVENT_VALID_NMI_PENDING | abi.KVM_VCPUEVENT_VALID_SHADOW
         events = bytearray(abi.EVENTS_SIZE)
-        events[24:28] = flags.to_bytes(4, "little")
+        at = abi.EVENTS_FLAGS_AT
+        events[at : at + 4] = flags.to_bytes(4, "little")
         page[abi.SYNC_EVENTS_AT : abi.SYNC_EVENTS_AT + abi.EVENTS_SIZE] = bytes(events)
         page[abi.DIRTY_REGS_AT] = abi.KVM_SYNC_X86_REGS | abi.KVM_SYNC_X86_EVENTS
         self._debug.reset()

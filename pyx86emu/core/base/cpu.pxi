@@ -270,6 +270,7 @@ cdef struct ThreadState:         # requests of other threads, and whether this v
     uint32_t waiting             # a thread waits for wait_cond
     uint32_t asleep              # in HLT without a deadline of its own, so that it cannot wake another vCPU
     uint64_t in_core             # 0: outside; else the epoch seen at the last block end
+    uint32_t awaited             # 1: a thread sleeps until this vCPU goes outside
     uint64_t waited              # host ns spent waiting in HLT
     uint32_t inside              # a thread is in run(); read by other vCPUs
     unsigned long runner         # that thread, 0: none. Changed only with the GIL

@@ -141,6 +141,7 @@ cdef void fork_cpu(CPU* c, bint left) noexcept nogil:
     rings_forked(&c.rings)
     c.threads.in_core = 0
     c.threads.waiting = 0
+    c.threads.awaited = 0
     pthread_mutex_init(&c.threads.wait_lock, NULL)
     pthread_cond_init(&c.threads.wait_cond, NULL)
     if not left:

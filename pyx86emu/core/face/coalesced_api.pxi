@@ -258,7 +258,6 @@ cdef class CoalescedRing:
             if not zone.is_due:
                 self.due.append(zone)
                 zone.is_due = 1
-                self.zones_().due = 1
             zone.keep(r.entry + r.first, part)
             ring_drop(r, part)
             n -= part
@@ -270,9 +269,13 @@ cdef class CoalescedRing:
         cdef list due, later = []                # made first: it may run other Python code
         cdef CoalescedZone zone
         cdef object first = None
-        self.sort_out()
+        at_put32(&self.zones_().due, 0)          # first: a write that comes in now sets it again
+        try:
+            self.sort_out()
+        except MemoryError:
+            at_put32(&self.zones_().due, 1)
+            raise
         due, self.due = self.due, later
-        self.zones_().due = 0
         for each in due:
             zone = <CoalescedZone>each
             zone.is_due = 0
@@ -282,28 +285,33 @@ cdef class CoalescedRing:
                 if ring_count(&zone.held) and not zone.is_due:       # no memory: on_drain has not got them
                     self.due.append(zone)
                     zone.is_due = 1
-                    self.zones_().due = 1
+                    at_put32(&self.zones_().due, 1)
                 first = joined(first, e, f"in on_drain of {zone!r}")
         return first
 
     cdef int forget(self, CoalescedZone zone) except -1:
         """The zone was removed. Its writes, if any, refer to it until it holds them itself."""
+        if self.settle():
+            self.all.pop(zone, None)
+        return 0
+
+    cdef bint settle(self):
+        """Let each zone hold its writes, so that no entry of the ring refers to one. 0: there is no memory."""
         try:
             self.sort_out()
         except MemoryError:
             return 0
-        self.all.pop(zone, None)
-        return 0
+        finally:
+            if self.due:
+                at_put32(&self.zones_().due, 1)
+        return 1
 
     cdef int closed(self) except -1:
         """The Vm was closed, and no vCPU has zones any more."""
         for zone in self.all:
             (<CoalescedZone>zone).live = 0
-        try:
-            self.sort_out()
-        except MemoryError:
-            return 0
-        zones, self.all = self.all, {}
+        if self.settle():
+            zones, self.all = self.all, {}
         return 0
 
 
@@ -368,11 +376,6 @@ cdef CoalescedZone coalesce(VmTables vm, object addr, object length, object bus,
 
 
 # -- what a run calls -------------------------------------------------------------------------------------
-
-cdef inline bint zones_due(Zones* z) noexcept nogil:
-    """Is there a write for an on_drain?"""
-    return z.due or ring_count(&z.drained) != 0
-
 
 cdef object drain_writes(VmTables vm, object raised):
     """Before run() returns (`raised` is None) or raises: call each on_drain that has writes. Returns the exception that

@@ -59,17 +59,26 @@ cdef struct Zones:                          # of a Vm
     ZoneMap map[2]                          # of PIO and MMIO
     WriteRing kept
     WriteRing drained
-    bint due                                # Python has writes of `drained` that it has not yet handed over
+    uint32_t due                            # there are writes that Python has not yet handed to an on_drain
+    uint64_t count                          # zones in `map`
 
 
 # -- the ring: the side of vCPUs -------------------------------------------------------------
 
+cdef enum:
+    RING_PAUSE = 20000                      # ns that a vCPU sleeps if the host has put the owner of the lock aside
+
+
 cdef void ring_lock(WriteRing *r) noexcept nogil:
+    """Held for a few stores. Nobody wakes a sleeper: the owner pays nothing."""
     cdef int tries = 0
+    cdef uint32_t nobody = 0
     while at_swap64(&r.lock, 1):
         tries += 1
-        if tries > 100:
-            sched_yield()
+        if tries < 100:
+            spin_hint()
+        else:
+            futex_wait(&nobody, 0, RING_PAUSE)
 
 
 cdef bint ring_put(WriteRing *r, bint several, int bus, uint64_t addr, int size, uint64_t value,
@@ -163,9 +172,11 @@ cdef void ring_free(WriteRing *r) noexcept nogil:
 # -- zones ---------------------------------------------------------------------------------------
 
 cdef inline bint zones_near(Zones *z, int bus, uint64_t addr) noexcept nogil:
-    """Whether a zone may hold this address."""
+    """Whether a zone may hold this address of a guest."""
+    if z.count == 0:
+        return False
     if bus == BUS_PIO:
-        return addr < IO_PORTS and z.ports[addr >> ZONE_PORTS] != 0
+        return z.ports[addr >> ZONE_PORTS & 255] != 0
     return addr < IO_MMIO_TOP and z.pages[addr >> ZONE_PAGE] != 0
 
 
@@ -191,7 +202,11 @@ cdef int zones_take(Zones *z, bint several, int bus, uint64_t addr, int size, ui
         return ZONE_NONE
     if s.zone.owner == NULL:
         return ZONE_TOOK if ring_put(&z.kept, several, bus, addr, size, value, NULL) else ZONE_FULL
-    return ZONE_TOOK if ring_put(&z.drained, several, bus, addr, size, value, s.zone.owner) else ZONE_DUE
+    if not ring_put(&z.drained, several, bus, addr, size, value, s.zone.owner):
+        return ZONE_DUE
+    if not z.due:
+        at_put32(&z.due, 1)
+    return ZONE_TOOK
 
 
 cdef void zones_rank(ZoneMap *m, uint64_t at) noexcept nogil:
@@ -247,6 +262,7 @@ cdef bint zones_add(Zones *z, Zone *zone) noexcept nogil:
     m.span[at].last = zone.last
     m.span[at].zone = zone
     m.count += 1
+    z.count += 1
     zones_rank(m, at)
     zones_filter(z, zone, 1)
     return True
@@ -259,6 +275,7 @@ cdef void zones_remove(Zones *z, Zone *zone) noexcept nogil:
     while m.span[at].zone != zone:
         at -= 1
     m.count -= 1
+    z.count -= 1
     memmove(m.span + at, m.span + at + 1, (m.count - at) * sizeof(ZoneSpan))
     zones_rank(m, at)
     zones_filter(z, zone, <uint32_t>-1)
@@ -287,6 +304,7 @@ cdef void zones_clear(Zones *z) noexcept nogil:
     for bus in range(2):
         free(z.map[bus].span)
         memset(&z.map[bus], 0, sizeof(ZoneMap))
+    z.count = 0
     memset(z.ports, 0, sizeof(z.ports))
     memset(z.pages, 0, sizeof(z.pages))
 
