@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from weakref import WeakSet
 
 from .. import _core
+from ..backend import WriteRing
 from ..bus import Attachment, Bus
 from ..clock import LAST
 from ..device import Device, MmioDevice, PioDevice
@@ -44,17 +45,25 @@ Boot = Source | Disk | None
 
 
 class Stats:
-    """How many exits the guest caused since its boot sector started."""
+    """How many exits the guest caused since its boot sector started, and writes to coalesced
+    zones."""
 
-    def __init__(self) -> None:
-        self.pio_exits = 0
-        self.mmio_exits = 0
+    def __init__(self, ring: WriteRing) -> None:
+        self._ring = ring
+        self.clear()
 
     def clear(self) -> None:
         self.pio_exits = self.mmio_exits = 0
+        self._before = self._ring.count
+
+    @property
+    def coalesced(self) -> int:
+        """Writes that coalesced zones have collected; they caused no exit."""
+        return self._ring.count - self._before
 
     def __repr__(self) -> str:
-        return f"<{self.pio_exits} PIO exits, {self.mmio_exits} MMIO exits>"
+        exits = f"{self.pio_exits} PIO exits, {self.mmio_exits} MMIO exits"
+        return f"<{exits}, {self.coalesced} coalesced writes>"
 
 
 #: All machines. A forked child gives them new locks: the thread that held one is not in the child.
@@ -112,7 +121,6 @@ class Machine(Single):
         if rtc_base is not None and not isinstance(rtc_base, datetime):
             raise TypeError(f"rtc_base must be a datetime, not {type(rtc_base).__name__}")
         self.no_reboot = _core.truth(no_reboot, "no_reboot")
-        self.stats = Stats()
         self.exit_status: int | None = None
         """(value << 1) | 1 of what the guest wrote to isa-debug-exit; None before."""
         self.booted = False
@@ -125,6 +133,7 @@ class Machine(Single):
         self.disk = boot if isinstance(boot, Disk) else None
         self._owns_disk = boot is not self.disk
         self.vm = vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
+        self.stats = Stats(vm.coalesced)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
             if boot is not None and not isinstance(boot, Disk):
@@ -281,7 +290,7 @@ class Machine(Single):
             if look is not None and look > LAST:
                 look = None  # after the latest deadline
             exit = self._run(limits.budget, deadline, look, limits.wall_deadline)
-            reason = self._take_stop(exit)
+            reason = self._take_stop()
             if watch.seen():
                 return exit.because(ExitReason.MATCH)
             if reason is not None:
@@ -331,14 +340,14 @@ class Machine(Single):
             else:
                 return exit
 
-    def _take_stop(self, exit: "_core.Exit") -> ExitReason | None:
+    def _take_stop(self) -> ExitReason | None:
         """The reason of the first `stop()` since the last call; None if there was none."""
         if not self._stops:
             return None
         with self._stopping:  # with the lock: its kick has also happened
             reason = self._stops.popleft()
             self._stops.clear()
-            self._forget_kick(exit)
+            self.vcpu.run(deadline=0)  # drop what is left of their kicks: it must not end the next run
             if self._stops:
                 self.vcpu.kick()  # by a signal handler meanwhile: it is for the next run
         return reason

@@ -13,6 +13,7 @@ cdef class Vm(VmTables):
     def __cinit__(self, *args, **kwargs):
         self.pio = table_of(self, BUS_PIO)
         self.mmio = table_of(self, BUS_MMIO)
+        self._coalesced = coalesced_ring(self)
 
     def __init__(self, irqchip=False, *, shift=7, clock="virtual"):
         if self.made:
@@ -154,6 +155,15 @@ cdef class Vm(VmTables):
     def ioeventfds(self):
         return ioeventfd_list(self)
 
+    # -- coalesced zones ------------------------------------------------------------------------------------
+
+    def coalesce(self, addr, length, *, bus="mmio", on_drain=None, array=False):
+        return coalesce(self, addr, length, bus, on_drain, array)
+
+    @property
+    def coalesced(self):
+        return self._coalesced
+
     # -- devices ----------------------------------------------------------------------------------------------
 
     def device_line(self, gsi):
@@ -218,28 +228,6 @@ cdef class Vm(VmTables):
         cdef PyObject* r = range_at(self.vm.ranges[BUS_PIO], port, size)
         return &self.vm.chips.chip[row_of(r)] if r != NULL and kind_of(r) == RANGE_CHIP else NULL
 
-    cdef int lock_chips(self) noexcept:
-        """Lock the chips. The caller keeps the GIL and obeys the rules of stop() until unlock_chips().
-
-        A vCPU that no thread runs, or this thread itself, is outside and cannot come in while the GIL is ours. One that
-        another thread runs may be in the chips at this moment, without a lock: stop it once, and it takes one.
-        """
-        cdef unsigned long runs = self.vm.cpu[0].threads.runner if self.vm.cpu[0] != NULL else 0
-        if not self.vm.chips.shared and runs and runs != PyThread_get_thread_ident():
-            self.stop()
-            share_chips(self.vm.chips)
-            self.resume(False)
-        pthread_mutex_lock(&self.vm.chips.lock)  # its holders wait for nothing, not for the GIL either
-        return 0
-
-    cdef void unlock_chips(self) noexcept:
-        pthread_mutex_unlock(&self.vm.chips.lock)
-        self.chip_changed()
-
-    cdef void chip_changed(self) noexcept:
-        if self.vm.cpu[0] != NULL:
-            want(self.vm.cpu[0], REQ_INTR)
-
     def irq_line(self, gsi, level):
         drive_line(self, gsi, level)
 
@@ -252,8 +240,9 @@ cdef class Vm(VmTables):
     def irqfd_deassign(self, gsi, fd):
         irqfd_deassign(self, gsi, fd)
 
-    def _irqfds_changed(self, entries):
-        irqfds_changed(self, entries)
+    def _irqfd_remove(self, entry):
+        """Remove an irqfd by its IrqFd, if it is still there."""
+        irqfd_remove(self, entry.serial)
 
     # -- state ----------------------------------------------------------------------------------------------
 
@@ -396,8 +385,7 @@ cdef class Vm(VmTables):
             return
         self.closed = self.closing = True
         try:
-            if self._irqfds is not None:
-                self._irqfds.close()
+            irqfds_close(self)
             for v in tuple(self._vcpus):
                 (<Vcpu>v).shut()
             empty = iotable_new()
@@ -407,6 +395,7 @@ cdef class Vm(VmTables):
             table = self.iotable
             self.iotable = NULL
             self.vm.iotable = empty
+            zones_clear(&self.vm.zones)
             self.vm.nslots = 0
             ports, addresses = self.pio.items, self.mmio.items      # released last: that may call Python
             self.pio.put_in_core(none)
@@ -419,6 +408,7 @@ cdef class Vm(VmTables):
         for slot in slots:
             (<MemorySlot>slot).tables = None
         timer, self._timer = self._timer, None
+        (<CoalescedRing>self._coalesced).closed()
 
 
 # Lines and memory, called without a detour through Python.
