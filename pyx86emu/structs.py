@@ -109,7 +109,7 @@ def _value(value: object, kind: Any, what: str) -> Any:
     if kind is bytes:
         if not isinstance(value, bytes):
             raise TypeError(f"{what} must be bytes, not {type(value).__name__}")
-        return bytes(value)
+        return bytes(memoryview(value))
     if isinstance(kind, type) and issubclass(kind, int):
         members = [int(each) for each in kind]  # type: ignore[attr-defined]
         return kind(_whole(value, what, 0, max(members) | (3 if kind is Shadow else 0)))
