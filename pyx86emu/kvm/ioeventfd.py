@@ -30,7 +30,7 @@ class Entry(_core.IoEventFd):
         super().deassign()
         vm, self._back = self._back, None
         if vm is not None:
-            tell(vm, self, abi.KVM_IOEVENTFD_FLAG_DEASSIGN)
+            vm._unregister(self)
 
     def __repr__(self) -> str:
         match = "" if self.datamatch is None else f", datamatch {self.datamatch:#x}"

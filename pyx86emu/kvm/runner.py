@@ -43,7 +43,7 @@ class Runner(State):
             raise RuntimeError("a Vcpu is made by Vm.create_vcpu()")
         super().__init__(vm, number, run_size)
         try:
-            self._accesses = Accesses(self._page, vm.ranges("pio"), vm.ranges("mmio"))
+            self._accesses = Accesses(self._page, vm.ranges("pio"), vm.ranges("mmio"), vm._ring)
             self._regs = Registers(self)
             self._owner = Lock()
             self._runner = 0  # ident of the thread in run()
@@ -66,6 +66,7 @@ class Runner(State):
             self._stays_halted = False  # without an irqchip: the next run returns HLT
             self._step_lost = False  # a step whose event KVM will not report
             self._stepped = False
+            self._kept: Exit | None = None  # that the next run returns
             self._step_from = 0
         except BaseException:
             self._release()
@@ -90,7 +91,18 @@ class Runner(State):
             self._back._check_run()
             signals.allow(signals.kick_signal())
             self._thread = get_native_id()
-            return self._loop(min(until, wall), look)
+            exit, self._kept = self._kept, None
+            try:
+                if exit is None:
+                    exit = self._loop(min(until, wall), look)
+            except BaseException as error:
+                self._drain_before(error)
+                raise
+            if self._back._ring._zones or self._back._ring._due:
+                self._kept = exit  # for the next run, if an on_drain raises
+                self._back._ring._hand_over()
+                self._kept = None
+            return exit
         finally:
             if self._armed is not None:
                 self._arm(None)
@@ -106,6 +118,13 @@ class Runner(State):
                 self._reset_if_idle()
             if self._back._closed:
                 self._release()
+
+    def _drain_before(self, error: BaseException) -> None:
+        """run() raises: hand over the writes before that. What an on_drain raises is a note."""
+        try:
+            self._back._ring._hand_over()
+        except BaseException as other:
+            error.add_note(f"before that, {type(other).__name__} {other}")
 
     def _loop(self, until: int, look: int) -> Exit:
         accesses, vm = self._accesses, self._back
@@ -133,6 +152,8 @@ class Runner(State):
                     return self._exit(ExitReason.HLT)
                 if exit := self._debug_stop():
                     return exit
+            if vm._ring._zones:
+                vm._ring._follow()
             self._prepare(why is not None or due or self._step_lost, until, look, first)
             reason = self._enter()
             if reason == abi.KVM_EXIT_INTR:
@@ -240,6 +261,8 @@ class Runner(State):
         exit = None
         try:
             exit = access()
+            if exit is None and self._back._ring._due:
+                self._back._ring._hand_over()  # KVM's ring was full
             return exit
         finally:
             self._in_device = False
@@ -465,6 +488,7 @@ class Runner(State):
             accesses.reading = self._unfinished
         page[abi.IMMEDIATE_EXIT_AT] = self._kicked
         self._later = {}
+        self._kept = None
         self._nmi = self._dead = self._queued = self._step_lost = self._stepped = False
         self._stays_halted = False
         self._vector = None

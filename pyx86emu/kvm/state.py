@@ -105,6 +105,8 @@ class State:
         if fd >= 0:
             page = self.__dict__.get("_page")
             if isinstance(page, mmap.mmap):
+                if self._number == 0:
+                    self._back._ring._end()
                 self._page = bytearray(page[: abi.SYNC_EVENTS_AT + abi.EVENTS_SIZE])  # type: ignore
                 page.close()
             os.close(fd)

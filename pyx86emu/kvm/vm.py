@@ -7,6 +7,7 @@ kept there, with the same errors. What changes is told to KVM too.
 import errno
 import os
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import ioctl
@@ -23,6 +24,7 @@ from ..models import canonical
 from ..structs import IrqChip, PitState
 from . import abi
 from .chips import irqchip_of, pit_of, put_irqchip, put_pit
+from .coalesced import CAPACITY, PAGE, CoalescedRing, CoalescedZone, coalesce
 from .ioeventfd import Entry, tell
 from .irqfd import IrqFds
 from .messages import FOREIGN, SHUT, no_irqchip, refused
@@ -103,6 +105,9 @@ class Vm(_core.Vm):
             self._most_slots = system.cap(abi.KVM_CAP_NR_MEMSLOTS)
             self._cpuid = system.cpuid()
             self._irqs = IrqFds(self)
+            self._points: Counter[tuple[str, int, int]] = Counter()
+            self._ring = CoalescedRing(self)
+            self._ring_at = PAGE * system.cap(abi.KVM_CAP_COALESCED_MMIO)
             self._found: Callable[[], Probed] | None = None  # what the probe knows of this host
             _live.add(self)
             try:
@@ -251,7 +256,7 @@ class Vm(_core.Vm):
         )
         assert isinstance(entry, Entry)
         if flags & abi.KVM_IOEVENTFD_FLAG_DEASSIGN:
-            tell(self, entry, abi.KVM_IOEVENTFD_FLAG_DEASSIGN)
+            self._unregister(entry)
             return entry
         try:
             self._register(entry)
@@ -260,7 +265,16 @@ class Vm(_core.Vm):
             self._check_run()
             raise
         entry._back = self
+        self._point(entry, 1)
         return entry
+
+    def _point(self, entry: _core.IoEventFd, change: int) -> None:
+        """Count the entries of each length at an address: zones leave it to them."""
+        key = entry.bus, entry.addr, entry.length
+        self._points[key] += change
+        if not self._points[key]:
+            del self._points[key]
+        self._ring._changed(entry.bus, entry.addr)
 
     def _register(self, entry: _core.IoEventFd) -> None:
         for _ in range(1000):
@@ -283,7 +297,12 @@ class Vm(_core.Vm):
         entry: Any = super().ioeventfd_deassign(
             addr, length, bus=bus, datamatch=datamatch, fd=fd, flags=flags
         )
+        self._unregister(entry)
+
+    def _unregister(self, entry: _core.IoEventFd) -> None:
+        """An entry is no longer in the core's table: KVM forgets it, too."""
         tell(self, entry, abi.KVM_IOEVENTFD_FLAG_DEASSIGN)
+        self._point(entry, -1)
 
     @property
     def ioeventfds(self) -> tuple[_core.IoEventFd, ...]:
@@ -291,6 +310,23 @@ class Vm(_core.Vm):
         for entry in entries:
             entry._back = self  # type: ignore[attr-defined]
         return entries
+
+    # -- coalesced zones --------------------------------------------------------------------------
+
+    def coalesce(  # type: ignore[override]
+        self,
+        addr: int,
+        length: int,
+        *,
+        bus: Literal["pio", "mmio"] = "mmio",
+        on_drain: Callable[..., object] | None = None,
+        array: bool = False,
+    ) -> CoalescedZone:
+        return coalesce(self, addr, length, bus, on_drain, array)
+
+    @property
+    def coalesced(self) -> CoalescedRing:  # type: ignore[override]
+        return self._ring
 
     # -- interrupt lines --------------------------------------------------------------------------
 
@@ -396,7 +432,7 @@ class Vm(_core.Vm):
             doorbell=False,
             sums=False,
             counts=False,
-            coalesced_capacity=0,
+            coalesced_capacity=CAPACITY,
             coalesced_capacity_settable=False,
             irqchip=True,
             breakpoints=own.breakpoints,
