@@ -13,6 +13,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, SupportsIndex
 
 from .._core import exact, truth
+from ..coalesced import COALESCED, CoalescedWrite
 from . import abi
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ ENTRY = abi.COALESCED_ENTRY.size
 HEAD = abi.COALESCED_RING.size
 #: Writes that KVM's ring holds: one of its places stays free.
 CAPACITY = (PAGE - HEAD) // ENTRY - 1
-FIELDS = [("addr", "<u8"), ("len", "<u4"), ("pio", "<u4"), ("data", "<u8")]
 PORTS = 0x10000
 #: Where a bus ends; what is beyond is never accessed.
 ENDS = {"pio": PORTS, "mmio": 1 << 52}
@@ -35,7 +35,6 @@ LONGEST, PIECES = 1 << 31, 256
 Span = tuple[int, int, bool]
 MOST = 2**64 - 1
 BusName = Literal["pio", "mmio"]
-CoalescedWrite = tuple[BusName, int, int, int]
 
 
 def listed(writes: list[bytes]) -> list[CoalescedWrite]:
@@ -51,7 +50,7 @@ def arrayed(writes: list[bytes]) -> "NDArray[np.void]":
     """The same as a numpy array."""
     import numpy
 
-    array = numpy.frombuffer(bytearray().join(writes), numpy.dtype(FIELDS))
+    array = numpy.frombuffer(bytearray().join(writes), numpy.dtype(COALESCED))
     masks = numpy.array([(1 << 8 * size) - 1 for size in range(9)], numpy.uint64)
     array["data"] &= masks[array["len"]]  # KVM leaves older bytes after short ones
     return array

@@ -313,7 +313,7 @@ class Vm(_core.Vm):
 
     # -- coalesced zones --------------------------------------------------------------------------
 
-    def coalesce(
+    def coalesce(  # type: ignore[override]
         self,
         addr: int,
         length: int,
@@ -325,7 +325,7 @@ class Vm(_core.Vm):
         return coalesce(self, addr, length, bus, on_drain, array)
 
     @property
-    def coalesced(self) -> CoalescedRing:
+    def coalesced(self) -> CoalescedRing:  # type: ignore[override]
         return self._ring
 
     # -- interrupt lines --------------------------------------------------------------------------
@@ -432,7 +432,7 @@ class Vm(_core.Vm):
             doorbell=False,
             sums=False,
             counts=False,
-            coalesced_capacity=CAPACITY if hasattr(_core.VmFront, "coalesced") else 0,
+            coalesced_capacity=CAPACITY,
             coalesced_capacity_settable=False,
             irqchip=True,
             breakpoints=own.breakpoints,

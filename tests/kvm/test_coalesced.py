@@ -23,17 +23,12 @@ def outs(n: int) -> str:
     return OUTS.format(n & 0xFF, n >> 8)
 
 
-def back(vm: Vm) -> Any:
-    """The back end, whose names are those of the Vm."""
-    return vm._backend
-
-
 def test_writes_are_collected_in_order_and_the_guest_runs_on(kvm: Kvm) -> None:
     machine = kvm()
     cpu = vcpu(machine, MM + "a20000 a30100 e680 66a30800 f4")
-    ring = back(machine).coalesced
-    back(machine).coalesce(0xD0000, 0x100)
-    back(machine).coalesce(0x80, 1, bus="pio")
+    ring = machine.coalesced
+    machine.coalesce(0xD0000, 0x100)
+    machine.coalesce(0x80, 1, bus="pio")
 
     assert cpu.run().reason is ExitReason.HLT
     assert len(ring) == ring.count == 4
@@ -50,8 +45,8 @@ def test_an_array_has_the_bytes_of_each_write_only(kvm: Kvm) -> None:
     numpy = pytest.importorskip("numpy")
     machine = kvm()
     cpu = vcpu(machine, MM + "66b8ffffffff 66a30800 a20000 f4")
-    ring = back(machine).coalesced
-    back(machine).coalesce(0xD0000, 0x100)
+    ring = machine.coalesced
+    machine.coalesce(0xD0000, 0x100)
     for _ in range(100):  # the places of the ring are used again
         cpu.regs.ip = 0x1000
         assert cpu.run().reason is ExitReason.HLT
@@ -66,21 +61,21 @@ def test_an_array_has_the_bytes_of_each_write_only(kvm: Kvm) -> None:
 def test_what_is_partly_outside_or_read_exits(kvm: Kvm) -> None:
     machine = kvm()
     cpu = vcpu(machine, "ba8300 ef ec ee f4")  # mov dx,83h; out dx,ax; in al,dx; out dx,al
-    back(machine).coalesce(0x80, 4, bus="pio")
+    machine.coalesce(0x80, 4, bus="pio")
 
     assert [(e.reason.name, e.write) for e in (cpu.run(), cpu.run(), cpu.run())] == [
         ("IO", True),
         ("IO", False),
         ("HLT", False),
     ]
-    assert back(machine).coalesced.drain() == [("pio", 0x83, 1, 0)]
+    assert machine.coalesced.drain() == [("pio", 0x83, 1, 0)]
 
 
 def test_a_full_ring_lets_writes_exit_and_a_drained_one_goes_on_in_order(kvm: Kvm) -> None:
     machine = kvm()
     cpu = vcpu(machine, outs(CAPACITY + 5))
-    ring = back(machine).coalesced
-    back(machine).coalesce(0x80, 1, bus="pio")
+    ring = machine.coalesced
+    machine.coalesce(0x80, 1, bus="pio")
 
     exits = [cpu.run() for _ in range(2)]
     assert [e.value for e in exits] == [n & 0xFF for n in (CAPACITY, CAPACITY + 1)]
@@ -97,21 +92,21 @@ def test_an_on_drain_gets_its_writes_before_the_exit_and_no_ring_is_full(kvm: Kv
     machine = kvm()
     cpu = vcpu(machine, outs(3 * CAPACITY))
     seen: list[int] = []
-    others = back(machine).coalesce(0x81, 1, bus="pio")
-    zone = back(machine).coalesce(
+    others = machine.coalesce(0x81, 1, bus="pio")
+    zone = machine.coalesce(
         0x80, 1, bus="pio", on_drain=lambda writes: seen.extend(value for *_, value in writes)
     )
 
     assert cpu.run().reason is ExitReason.HLT
     assert seen == [n & 0xFF for n in range(3 * CAPACITY)]
-    assert len(back(machine).coalesced) == 0
-    assert back(machine).coalesced.zones == (others, zone)
+    assert len(machine.coalesced) == 0
+    assert machine.coalesced.zones == (others, zone)
 
 
 def test_what_an_on_drain_raises_comes_out_of_run_and_then_the_exit(kvm: Kvm) -> None:
     machine = kvm()
     cpu = vcpu(machine, "e680 e490 f4")
-    zone = back(machine).coalesce(0x80, 1, bus="pio", on_drain=lambda writes: 1 / 0)
+    zone = machine.coalesce(0x80, 1, bus="pio", on_drain=lambda writes: 1 / 0)
 
     with pytest.raises(ZeroDivisionError) as raised:
         cpu.run()
@@ -127,8 +122,8 @@ def test_what_an_on_drain_raises_comes_out_of_run_and_then_the_exit(kvm: Kvm) ->
 def test_a_zone_that_is_removed_leaves_overlapping_ones(kvm: Kvm) -> None:
     machine = kvm()
     cpu = vcpu(machine, "e680 f4")
-    wide = back(machine).coalesce(0x70, 0x20, bus="pio")
-    narrow = back(machine).coalesce(0x80, 1, bus="pio")
+    wide = machine.coalesce(0x70, 0x20, bus="pio")
+    narrow = machine.coalesce(0x80, 1, bus="pio")
     narrow.remove()
     assert (narrow.registered, wide.registered) == (False, True)
     with pytest.raises(OSError, match="no such zone") as gone:
@@ -141,7 +136,7 @@ def test_a_zone_that_is_removed_leaves_overlapping_ones(kvm: Kvm) -> None:
         pass
     cpu.regs.ip = 0x1000
     assert cpu.run().reason is ExitReason.IO
-    assert back(machine).coalesced.drain() == [("pio", 0x80, 1, 0)]
+    assert machine.coalesced.drain() == [("pio", 0x80, 1, 0)]
 
 
 @pytest.mark.parametrize("first", ["zone", "entry"])
@@ -155,7 +150,7 @@ def test_an_ioeventfd_takes_its_write_before_a_zone(
     cpu = vcpu(machine, "e680 e681 e77f f4")  # out 80h,al; out 81h,al; out 7fh,ax; hlt
     zone: list[Any] = []
     make = [
-        lambda: zone.append(back(machine).coalesce(start, 0x20, bus="pio")),
+        lambda: zone.append(machine.coalesce(start, 0x20, bus="pio")),
         lambda: zone.append(machine.ioeventfd(0x80, length)),
     ]
     for act in make if first == "zone" else make[::-1]:
@@ -167,12 +162,12 @@ def test_an_ioeventfd_takes_its_write_before_a_zone(
         exits.append(exit.port)
     wide = [] if start == 0x80 else [("pio", 0x7F, 2, 0)]
     assert entry.read() == 1
-    assert back(machine).coalesced.drain() == [("pio", 0x81, 1, 0), *wide]
+    assert machine.coalesced.drain() == [("pio", 0x81, 1, 0), *wide]
     assert exits == ([] if wide else [0x7F])
     entry.close()
     cpu.regs.ip = 0x1000
     cpu.run()
-    assert back(machine).coalesced.drain()[0] == ("pio", 0x80, 1, 0)
+    assert machine.coalesced.drain()[0] == ("pio", 0x80, 1, 0)
 
 
 class Counts(PioDevice):
@@ -190,7 +185,7 @@ class Counts(PioDevice):
         return 0
 
     def pio_write(self, offset: int, size: int, value: int) -> None:
-        self.found.append(len(back(self.vm).coalesced))
+        self.found.append(len(self.vm.coalesced))
 
 
 @pytest.mark.parametrize("early", [False, True])
@@ -199,30 +194,30 @@ def test_a_device_that_is_called_takes_its_write_before_a_zone(kvm: Kvm, early: 
     device, cpu = Counts(machine), vcpu(machine, "e680 e681 e682 f4")
     if early:
         machine.pio.attach(device, 0x81)
-    back(machine).coalesce(0x80, 3, bus="pio")
+    machine.coalesce(0x80, 3, bus="pio")
     if not early:
         machine.pio.attach(device, 0x81)
 
     assert cpu.run().reason is ExitReason.HLT
     assert device.found == [1]
-    assert [addr for _, addr, *_ in back(machine).coalesced.drain()] == [0x80, 0x82]
+    assert [addr for _, addr, *_ in machine.coalesced.drain()] == [0x80, 0x82]
     machine.pio.detach(device)
     cpu.regs.ip = 0x1000
     assert cpu.run().reason is ExitReason.HLT
-    assert len(back(machine).coalesced) == 3
+    assert len(machine.coalesced) == 3
 
 
 def test_a_ring_that_nobody_drains_stays_bounded_beside_an_on_drain(kvm: Kvm) -> None:
     machine = kvm()
     cpu = vcpu(machine, "e680 e681 ebfa")  # again: out 80h,al; out 81h,al; jmp again
-    back(machine).coalesce(0x80, 1, bus="pio")
+    machine.coalesce(0x80, 1, bus="pio")
     seen: list[Any] = []
-    back(machine).coalesce(0x81, 1, bus="pio", on_drain=seen.extend)
+    machine.coalesce(0x81, 1, bus="pio", on_drain=seen.extend)
 
     for _ in range(20):
         assert cpu.run().port == 0x80
-    assert len(back(machine).coalesced) <= 2 * CAPACITY
-    assert len(back(machine).coalesced.drain()) >= CAPACITY
+    assert len(machine.coalesced) <= 2 * CAPACITY
+    assert len(machine.coalesced.drain()) >= CAPACITY
     before = len(seen)
     cpu.run()
     assert len(seen) > before + 10
@@ -233,7 +228,7 @@ def test_an_exit_before_a_device_has_the_writes_that_came_before(kvm: Kvm) -> No
     device = Counts(machine)
     cpu = vcpu(machine, "e680 e690 e680 e690 f4")
     machine.pio.attach(device, 0x90)
-    back(machine).coalesce(0x80, 1, bus="pio")
+    machine.coalesce(0x80, 1, bus="pio")
 
     assert cpu.run().reason is ExitReason.HLT
     assert device.found == [1, 2]
@@ -242,21 +237,21 @@ def test_an_exit_before_a_device_has_the_writes_that_came_before(kvm: Kvm) -> No
 def test_after_the_end_the_writes_can_still_be_taken(kvm: Kvm) -> None:
     machine = kvm()
     cpu = vcpu(machine, "e680 f4")
-    zone = back(machine).coalesce(0x80, 1, bus="pio")
+    zone = machine.coalesce(0x80, 1, bus="pio")
     assert cpu.run().reason is ExitReason.HLT
 
     machine.close()
 
-    assert back(machine).coalesced.drain() == [("pio", 0x80, 1, 0)]
+    assert machine.coalesced.drain() == [("pio", 0x80, 1, 0)]
     with pytest.raises(OSError, match="no such zone"):
         zone.remove()
     zone.close()
     with pytest.raises(OSError, match="closed"):
-        back(machine).coalesce(0x80, 1)
+        machine.coalesce(0x80, 1)
 
 
 def test_what_is_no_zone_is_refused(kvm: Kvm) -> None:
-    machine = back(kvm())
+    machine: Any = kvm()
     with pytest.raises(ValueError, match="no bus"):
         machine.coalesce(0, 1, bus="hypercall")
     with pytest.raises(OSError, match="past 2\\^64"):

@@ -34,7 +34,8 @@ def stub() -> dict[str, dict[str, ast.FunctionDef]]:
     found: dict[str, dict[str, ast.FunctionDef]] = {}
     for node in ast.parse(STUB.read_text("utf-8")).body:
         if isinstance(node, ast.ClassDef):
-            own = {part.name: part for part in node.body if isinstance(part, ast.FunctionDef)}
+            functions = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+            own = {part.name: part for part in reversed(functions)}  # the first of overloads
             for base in BASES.get(node.name, ()):
                 own = found[base] | own
             found[node.name] = own
