@@ -408,7 +408,8 @@ class Machine(Single):
 
         `accel`, `instructions` (with the BIOS's; None on KVM), `guest_seconds` since power-on,
         `guest_status` (see `exit_status`), the texts `screen`, `serial` and `debug`,
-        `serial_dropped` and `debug_dropped` in bytes, and `disk_sectors_changed`. The reason why a run ended is not
+        `serial_dropped` and `debug_dropped` in bytes, and
+        `disk_sectors_changed`. The reason why a run ended is not
         here: `run()` returns it.
         """
         return {
