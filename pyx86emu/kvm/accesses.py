@@ -49,7 +49,7 @@ class Accesses:
     )
 
     def __init__(
-        self, page: "mmap", pio: RangeTable, mmio: RangeTable, ring: "CoalescedRing"
+        self, page: "mmap | bytearray", pio: RangeTable, mmio: RangeTable, ring: "CoalescedRing"
     ) -> None:
         self._page = page
         self._ring = ring
@@ -61,6 +61,10 @@ class Accesses:
         self.port = False  # on the bus of the ports
         self.addr = self.size = self.at = 0
         self.serial = 0  # an Exit of another serial number can no longer be answered
+
+    def page_is(self, page: "mmap | bytearray") -> None:
+        """The Vm is closed: nobody reads what is stored from now on."""
+        self._page = page
 
     def io(self) -> Exit | None:
         """KVM_EXIT_IO: an Exit, or None if devices have done it all."""
@@ -111,7 +115,7 @@ class Accesses:
                     self.left -= 1
                     self.at = at + size
                 else:
-                    data = page[at : at + size]
+                    data = bytes(page[at : at + size])
                     self.left -= 1  # first: a write that raises has reached the device
                     self.at = at + size
                     if table.push_write(self.addr, size, int.from_bytes(data, "little")):

@@ -57,7 +57,8 @@ class Runner(State):
             self._kicked = False
             self._reset_wanted = False
             self._nmi = False
-            self._vector: int | None = None  # of interrupt(), not taken yet
+            #: The vector of interrupt(), under 0, until it is taken: as Vm._timers.
+            self._vectors: dict[int, tuple[int]] = {}
             self._window = False
             self._dead = False  # after a triple fault
             self._unfinished = False  # KVM completes an access at its next run
@@ -150,7 +151,7 @@ class Runner(State):
         while True:
             if self._reset_wanted:
                 self._reset_now()
-            due = first and vm._timer_at != NEVER and vm._timer_at <= vm.time
+            due = first and bool(vm._timers) and vm._timer_at() <= vm.time
             why = self._why_stop(until, look)
             if not self._unfinished:
                 if why is not None:
@@ -196,20 +197,19 @@ class Runner(State):
             self._nmi = False
             ioctl(self._fd, abi.KVM_NMI, 0)
         window = self._window
-        if self._vector is not None:
-            if self._ready_now() and not window:
-                self._inject(self._vector)
-                self._vector = None
-            else:
+        if self._vectors:
+            if not self._ready_now() or window:
                 window = True
+            elif (vector := self._vectors.pop(0, None)) is not None:
+                self._inject(*vector)
         page[abi.REQUEST_WINDOW_AT] = window
         if not self._debug.idle and self._debug.arm():
             self._step_from = self._pc()
         if at_once:
             page[abi.IMMEDIATE_EXIT_AT] = 1
             return
-        if first and vm._timer_at != NEVER:
-            soon = min(soon, vm._timer_at + vm._began)
+        if first and vm._timers:
+            soon = min(soon, vm._timer_at() + vm._began)
         if vm._irqchip:
             soon = min(soon, monotonic_ns() + patience)
         if soon != NEVER and (self._armed is None or not monotonic_ns() < self._armed <= soon):
@@ -320,7 +320,7 @@ class Runner(State):
     def _halted(self) -> bool:
         """Does a HLT end the run? A step over a HLT leaves a request in KVM, which may serve it
         after a later instruction of another kind."""
-        if self._vector is not None and self._ready_now() and not self._window:
+        if self._vectors and self._ready_now() and not self._window:
             return False  # the interrupt that waits ends it at once
         if self._stepped:
             pc = self._pc()
@@ -362,7 +362,7 @@ class Runner(State):
         return not any(v is not self and v._runner for v in self._back._made)
 
     def _arm(self, when: int | None) -> None:
-        if self._alarm is None or self._alarm.thread != self._thread:
+        if self._alarm is None or not self._alarm.mine(self._thread):
             if when is None:
                 self._armed = None
                 return
@@ -504,7 +504,7 @@ class Runner(State):
         self._kept = None
         self._nmi = self._dead = self._queued = self._step_lost = self._stepped = False
         self._stays_halted = False
-        self._vector = None
+        self._vectors.clear()
         self._set_reset_state()
 
     def _shut(self) -> None:
@@ -520,3 +520,7 @@ class Runner(State):
         """In a child of fork(), which has no other thread: no one holds the lock."""
         self._owner, self._runner, self._thread, self._armed = Lock(), 0, 0, None
         self._release()
+
+    def _unmapped(self) -> None:
+        if "_accesses" in self.__dict__:
+            self._accesses.page_is(self._page)

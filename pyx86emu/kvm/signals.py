@@ -105,6 +105,10 @@ class Alarm:
         self._when = (c_long * 4)()  # struct itimerspec: the interval, then the moment
         assert sizeof(self._when) == 32
 
+    def mine(self, thread: int) -> bool:
+        """Does it signal this thread, by a signal that has our handler still?"""
+        return self.thread == thread and self.number == kick_signal()
+
     def set(self, moment: int | None) -> None:
         """Signal at this time of CLOCK_MONOTONIC in ns, at once if it is over; None: never."""
         when = self._when
@@ -120,7 +124,8 @@ class Alarm:
             _syscall(SYS_TIMER_DELETE, timer)
 
     def __del__(self) -> None:
-        self.close()
+        if "_id" in self.__dict__:
+            self.close()
 
 
 SYS_KCMP, KCMP_FILE = 312, 0

@@ -111,7 +111,7 @@ def test_an_access_exit_is_what_exit_makes() -> None:
     ],
 )
 def test_what_is_no_access_makes_no_exit(arguments: tuple[Any, ...]) -> None:
-    with pytest.raises(ValueError, match="access is|bytes of data"):
+    with pytest.raises(ValueError, match=r"access is|bytes of data"):
         _core.access_exit(*arguments)
 
 
