@@ -8,10 +8,25 @@ from typing import TYPE_CHECKING
 
 from ._core import Doorbell, Exit, IoEventFd, MemorySlot, Vcpu
 from .bus import Attachment, Bus
+from .capabilities import Capabilities
 from .clock import Clock, Timer
 from .device import Device, MmioDevice, PioDevice
 from .errors import BusError, DiskError, MachineError, Pyx86Error
 from .exits import ExitReason
+from .structs import (
+    Dtable,
+    IrqChip,
+    MpState,
+    PicInputs,
+    PicState,
+    PitChannel,
+    PitCounter,
+    PitState,
+    Segment,
+    Shadow,
+    Sregs,
+    VcpuEvents,
+)
 from .vm import Vm
 
 if TYPE_CHECKING:
@@ -35,25 +50,38 @@ __all__ = [
     "Attachment",
     "Bus",
     "BusError",
+    "Capabilities",
     "Clock",
     "Device",
     "Disk",
     "DiskError",
     "Doorbell",
+    "Dtable",
     "EventFd",
     "Exit",
     "ExitReason",
     "IoEventFd",
+    "IrqChip",
     "IrqFd",
     "Machine",
     "MachineError",
     "MemorySlot",
     "MmioDevice",
+    "MpState",
+    "PicInputs",
+    "PicState",
     "PioDevice",
+    "PitChannel",
+    "PitCounter",
+    "PitState",
     "Pyx86Error",
     "Screen",
+    "Segment",
+    "Shadow",
+    "Sregs",
     "Timer",
     "Vcpu",
+    "VcpuEvents",
     "Vm",
 ]
 

@@ -167,6 +167,18 @@ cdef bint chip_follow(Chips* chips, Chip* chip, uint64_t now) noexcept nogil:
     return chips.due < was
 
 
+cdef void chip_was_set(Chips* chips, Chip* chip, uint64_t now) noexcept nogil:
+    """The state of the chip, or of the 8259, was set: find its next event. All its rises have been delivered."""
+    cdef uint64_t fall
+    cdef uint32_t rises
+    cdef bint level = chip.line(chip.state, now, &rises)
+    chip.next_edges(chip.state, now, &chip.rise, &fall)
+    chip.due = chip.rise
+    if irqchip_requests(&chips.irqchip, chip.gsi):
+        chip.due = min(fall, chip.rise) if level else now        # if it is low, the fall is still to be shown
+    find_due(chips)
+
+
 cdef void find_due(Chips* chips) noexcept nogil:
     cdef int i
     chips.due = FOREVER

@@ -22,7 +22,7 @@ cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
     line = irq_gsi(vm, gsi)
     number = io_number(fd)
     if resampled:
-        second = io_number(resample)
+        second = io_number(resample, "resample")
     vm.vm.irq_serial += 1
     face = IrqFd(vm, line, number, vm.vm.irq_serial, second if resampled else None)
     with nogil:
