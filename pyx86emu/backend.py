@@ -77,6 +77,15 @@ class Slot(Protocol):
         ...
 
 
+class WriteRing(Protocol):
+    """What a Machine uses of the ring of coalesced writes."""
+
+    @property
+    def count(self) -> int:
+        """How many writes coalesced zones have collected so far."""
+        ...
+
+
 class VcpuBackend(Protocol):
     """What a Machine uses of a vCPU."""
 
@@ -147,6 +156,11 @@ class VmBackend(TimeSource, BusBackend, Protocol):
 
     def write(self, addr: int, data: "Buffer") -> None:
         """Store bytes into guest memory, read-only slots included. ValueError: a hole."""
+        ...
+
+    @property
+    def coalesced(self) -> WriteRing:
+        """The ring of the writes to coalesced zones, the same object each time."""
         ...
 
     a20: bool

@@ -75,7 +75,7 @@ def rule(check: Rule) -> Rule:
 
 # Who may import whom: a line may import from the lines above it and from its own.
 LAYERS = (
-    "errors exits models owned irqfd structs capabilities",
+    "errors exits models owned irqfd structs capabilities coalesced",
     "backend",
     "_core",
     "kvm",

@@ -102,8 +102,6 @@ class IrqFds:
                 self._tell(found[0], entry.gsi, abi.KVM_IRQFD_FLAG_DEASSIGN, 0)
         self._drop(entry)
 
-    remove = _irqfd_remove
-
     def close(self) -> None:
         """Forget all; the Vm's end has removed them."""
         for entry in list(self._own):

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from weakref import WeakSet
 
 from .. import _core
+from ..backend import WriteRing
 from ..bus import Attachment, Bus
 from ..clock import LAST
 from ..device import Device, MmioDevice, PioDevice
@@ -44,17 +45,25 @@ Boot = Source | Disk | None
 
 
 class Stats:
-    """How many exits the guest caused since its boot sector started."""
+    """How many exits the guest caused since its boot sector started, and writes to coalesced
+    zones."""
 
-    def __init__(self) -> None:
-        self.pio_exits = 0
-        self.mmio_exits = 0
+    def __init__(self, ring: WriteRing) -> None:
+        self._ring = ring
+        self.clear()
 
     def clear(self) -> None:
         self.pio_exits = self.mmio_exits = 0
+        self._before = self._ring.count
+
+    @property
+    def coalesced(self) -> int:
+        """Writes that coalesced zones have collected; they caused no exit."""
+        return self._ring.count - self._before
 
     def __repr__(self) -> str:
-        return f"<{self.pio_exits} PIO exits, {self.mmio_exits} MMIO exits>"
+        exits = f"{self.pio_exits} PIO exits, {self.mmio_exits} MMIO exits"
+        return f"<{exits}, {self.coalesced} coalesced writes>"
 
 
 #: All machines. A forked child gives them new locks: the thread that held one is not in the child.
@@ -112,7 +121,6 @@ class Machine(Single):
         if rtc_base is not None and not isinstance(rtc_base, datetime):
             raise TypeError(f"rtc_base must be a datetime, not {type(rtc_base).__name__}")
         self.no_reboot = _core.truth(no_reboot, "no_reboot")
-        self.stats = Stats()
         self.exit_status: int | None = None
         """(value << 1) | 1 of what the guest wrote to isa-debug-exit; None before."""
         self.booted = False
@@ -125,6 +133,7 @@ class Machine(Single):
         self.disk = boot if isinstance(boot, Disk) else None
         self._owns_disk = boot is not self.disk
         self.vm = vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
+        self.stats = Stats(vm.coalesced)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
             if boot is not None and not isinstance(boot, Disk):
@@ -319,8 +328,8 @@ class Machine(Single):
                 stats.mmio_exits += 1
                 self._serve(self.mmio, exit)
             elif self._reboot or reason is ExitReason.SHUTDOWN:
-                if self._reboot and reason is not ExitReason.INTR:
-                    self._forget_kick()  # the run ended for another reason first
+                if self._reboot:
+                    self._forget_kick(exit)
                 self._reboot = False
                 if self.no_reboot:
                     return exit.because(ExitReason.SHUTDOWN)
@@ -338,14 +347,15 @@ class Machine(Single):
         with self._stopping:  # with the lock: its kick has also happened
             reason = self._stops.popleft()
             self._stops.clear()
-            self._forget_kick()  # also if it ended with INTR: that may have been another kick
+            self.vcpu.run(deadline=0)  # drop what is left of their kicks: it must not end the next run
             if self._stops:
                 self.vcpu.kick()  # by a signal handler meanwhile: it is for the next run
         return reason
 
-    def _forget_kick(self) -> None:
-        """Drop a kick that no run has seen: it must not end the next one."""
-        self.vcpu.run(deadline=0)
+    def _forget_kick(self, exit: "_core.Exit") -> None:
+        """Drop our kick if the run ended for another reason first: it must not end the next run."""
+        if exit.reason is not ExitReason.INTR:
+            self.vcpu.run(deadline=0)
 
     def _serve(self, bus: Bus, exit: "_core.Exit") -> None:
         """Do an access. If no device owns all of it, split it into bytes, as on an 8-bit bus."""

@@ -143,6 +143,15 @@ def some_attachment() -> Any:
     return vm.pio.attach(Quiet(), 0x300)
 
 
+def some_ring() -> Any:
+    """With writes in it, and zones on both buses."""
+    vm = some_vm()
+    vm.coalesce(0xE0, 16, bus="pio")
+    vm.coalesce(0xD0000, 16)
+    vm.vcpus[0].run(50)
+    return vm.coalesced
+
+
 def some_irqfd() -> Any:
     vm = some_vm()
     return vm.irqfd(5, EventFd())
@@ -163,6 +172,11 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
         lambda: some_vm().ioeventfd(0x99),
         lambda: some_vm().ioeventfd(0x99, 1, fd=Doorbell()),
     ),
+    "CoalescedZone": (
+        lambda: some_vm().coalesce(0x99, 1, bus="pio"),
+        lambda: some_vm().coalesce(0xE6, 4, bus="pio", on_drain=len, array=True),
+    ),
+    "CoalescedRing": (lambda: Vm().coalesced, some_ring),
     "Doorbell": (Doorbell, lambda: Doorbell(EventFd())),
     "EventFd": (EventFd, lambda: EventFd(5, semaphore=True)),
     "IrqFd": (some_irqfd,),

@@ -194,15 +194,18 @@ def a23_thousands_fit_on_a_bus(case: Case) -> str:
     )
 
 
-@row("A24", "1100 devices on each bus; ioeventfd MMIO 0; PIO 0")
-def a24_devices_take_no_place_from_ioeventfds(case: Case) -> str:
+@row("A24", "1100 zones and devices on each bus; ioeventfd MMIO 0; PIO 0")
+def a24_zones_and_devices_take_no_place_from_ioeventfds(case: Case) -> str:
     vm = case.guest().vm
     for i in range(1100):
         vm.mmio.attach(MmioDevice(), 0x20000 + 16 * i)
         vm.pio.attach(PioDevice(), 0x100 + i)
+        vm.coalesce(0xC0000 + 16 * i, 8)
+        vm.coalesce(0x1000 + 16 * i, 8, bus="pio")
+    assert len(vm.coalesced.zones) == 2200
     stores = assign(vm, 0xD0000, 1, case.eventfd(), "mmio")
     ports = assign(vm, 0x80, 1, case.eventfd())
-    return f"1100 devices on each bus; ioeventfd MMIO {stores}; PIO {ports}"
+    return f"1100 zones and devices on each bus; ioeventfd MMIO {stores}; PIO {ports}"
 
 
 #: Per row: the entry that stands and the one beside it, as (addr, length, bus, datamatch).

@@ -40,6 +40,7 @@ cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     Mem* mem
     IoTable* iotable
     PyObject* ranges[2]          # of each bus a tuple of Range, kept alive by the RangeTable of the Vm
+    Zones zones                  # coalesced zones, and the rings of what was written to them
     Slot* slots                  # in the order of their addresses
     int nslots
     int slot_room                # how many fit

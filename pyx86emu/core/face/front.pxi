@@ -136,6 +136,30 @@ cdef class VmFront:
         """The entries, in the order they were added."""
         return self.back().ioeventfds
 
+    def coalesce(self, addr, length, *, bus="mmio", on_drain=None, array=False):
+        """Collect the guest's writes to `length` bytes or ports at `addr` in the ring `coalesced`, and let it run on
+        (KVM_REGISTER_COALESCED_MMIO). Returns the CoalescedZone. `bus`: "mmio" or "pio".
+
+        A write goes into the ring if all of it is inside the zone, and neither RAM nor an ioeventfd nor a device that
+        the core calls has it. run() returns what was not collected; the ring has what came before it.
+
+        `on_drain(writes)`: gets the writes of this zone instead, oldest first: a list as `coalesced.drain()` returns,
+        with `array` an array as of `drain_array()`. It is called by run(), on its thread, before run() returns or
+        raises, and when `coalesced.capacity` writes wait. What it raises comes out of run(); the next run() returns the
+        exit. Zones may overlap: the one with the highest end takes the write, then the one with the lowest start, then
+        the oldest.
+
+        OSError EINVAL: not in 64 bits; EBADF: the Vm is closed. ValueError: unknown bus, or `array` without `on_drain`.
+        TypeError: a number that is no integer, or an `on_drain` that cannot be called. ImportError: `array` without
+        numpy. RuntimeWarning: a zone that can never collect a write (length 0, a port above FFFFh). MemoryError.
+        """
+        return self.back().coalesce(addr, length, bus=bus, on_drain=on_drain, array=array)
+
+    @property
+    def coalesced(self):
+        """The ring of the writes to coalesced zones, a CoalescedRing. It is the same object each time."""
+        return self.back().coalesced
+
     def irq_line(self, gsi, level):
         """Drive an interrupt line, 0 to 15, up or down (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError
         EINVAL: no irqchip=True, or a line outside 0 to 15. Any thread may call it.

@@ -221,6 +221,7 @@ cdef class VmTables:
     cdef dict _slots                         # its MemorySlots, in the order they were added
     cdef list _vcpus
     cdef object _timer
+    cdef object _coalesced                   # its CoalescedRing
     cdef bint made                           # Vm.__init__ has been called
     cdef bint closed
     cdef bint closing                        # a thread is in close()

@@ -236,7 +236,7 @@ cdef class Vcpu:
             e.pc = c.arch.sb[CS] + c.arch.ip
             if c.debug.stop:
                 e.watch = self.watches[c.debug.stop - 1]
-                e.watch_addr = c.debug.stop_addr
+                e.hit_addr = c.debug.stop_addr
         c.run.why = EXIT_NONE
         return e
 
@@ -377,6 +377,18 @@ cdef Exit late_exit(Vcpu self):
     return e
 
 
+cdef void keep_exit(CPU* c) noexcept nogil:
+    """run() raises instead of returning its exit: the next run() returns it. That of an access is queued still, and a
+    limit is a matter of each run."""
+    if c.run.why == EXIT_HLT:
+        c.events.halted = 1
+    elif c.run.why == EXIT_INTR:
+        c.threads.kicked = 1
+    elif c.run.why == EXIT_DEBUG:
+        c.debug.due = 1
+    c.run.why = EXIT_NONE
+
+
 cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uint64_t wall, uint32_t step):
     """run(), FOREVER where there is no limit; with STEP_ONCE step()."""
     cdef CPU* c = self.c
@@ -414,6 +426,13 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
                 Py_DECREF(raised)
                 c.python.raised = NULL
                 c.run.why = EXIT_NONE
+                if c.vm.zones.due:
+                    raised = drain_writes(self.tables, raised)
+                raise raised
+        if c.vm.zones.due:
+            raised = drain_writes(self.tables, None)
+            if raised is not None:
+                keep_exit(c)
                 raise raised
         return self.next_exit()
     finally:

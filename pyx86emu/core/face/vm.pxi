@@ -13,6 +13,7 @@ cdef class Vm(VmTables):
     def __cinit__(self, *args, **kwargs):
         self.pio = table_of(self, BUS_PIO)
         self.mmio = table_of(self, BUS_MMIO)
+        self._coalesced = coalesced_ring(self)
 
     def __init__(self, irqchip=False, *, shift=7, clock="virtual"):
         if self.made:
@@ -153,6 +154,15 @@ cdef class Vm(VmTables):
     @property
     def ioeventfds(self):
         return ioeventfd_list(self)
+
+    # -- coalesced zones ------------------------------------------------------------------------------------
+
+    def coalesce(self, addr, length, *, bus="mmio", on_drain=None, array=False):
+        return coalesce(self, addr, length, bus, on_drain, array)
+
+    @property
+    def coalesced(self):
+        return self._coalesced
 
     # -- devices ----------------------------------------------------------------------------------------------
 
@@ -385,6 +395,7 @@ cdef class Vm(VmTables):
             table = self.iotable
             self.iotable = NULL
             self.vm.iotable = empty
+            zones_clear(&self.vm.zones)
             self.vm.nslots = 0
             ports, addresses = self.pio.items, self.mmio.items      # released last: that may call Python
             self.pio.put_in_core(none)
@@ -397,6 +408,7 @@ cdef class Vm(VmTables):
         for slot in slots:
             (<MemorySlot>slot).tables = None
         timer, self._timer = self._timer, None
+        (<CoalescedRing>self._coalesced).closed()
 
 
 # Lines and memory, called without a detour through Python.

@@ -1,4 +1,4 @@
-# The bus: find what answers an access that is not RAM: an ioeventfd, a chip, a device in Python, or an exit.
+# The bus: find what answers an access that is not RAM: an ioeventfd, a chip, a device in Python, a zone, or an exit.
 #
 # docs/IO.md has the order in "The path of an access". The bus does not stop the vCPU itself. It notes the reason in
 # c.run, c.reads or c.exits, and the vCPU leaves its block after it.
@@ -40,20 +40,47 @@ cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t va
     """Write to the bus. If the vCPU has to leave its block after this instruction, c.run.attn says so."""
     cdef IoEntry* e = iotable_find(c.vm.iotable, bus, addr, size, value)
     cdef PyObject* r
+    cdef int took = ZONE_NONE
     if e != NULL:
         hit(c, e, size, value)
         return
     r = answering(c.vm, bus, addr, size)
     if r == NULL:
-        add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
-        return
-    if kind_of(r) == RANGE_CHIP:
+        if zones_near(&c.vm.zones, bus, addr):
+            took = zones_take(&c.vm.zones, c.vm.ncpus != 1, bus, addr, size, value)
+            if took == ZONE_TOOK:
+                return
+        if took != ZONE_DUE:
+            add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
+            return
+        drain_zones(c, o, bus, addr, size, value)
+    elif kind_of(r) == RANGE_CHIP:
         chip_write(c, o, &c.chips.chip[row_of(r)], <uint32_t>addr, size, value)
     elif not push_write(c, o, r, bus, addr, size, value):
-        add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
+        drain_zones(c, o, bus, addr, size, value)
     if c.threads.request or c.python.touched:
         c.python.touched = 0
         c.run.attn |= ATTN_LOOK
+
+
+# Calls the on_drain of zones, with the GIL (face/coalesced_api.pxi). False: no room was made, and run() raises.
+cdef bint (*ON_DRAIN)(CPU*) noexcept nogil
+
+cdef void drain_zones(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
+    """A write that no device takes, in the rare cases: the ring of its zone is full and on_drain empties it, or its
+    device was detached meanwhile."""
+    cdef int took
+    cdef bint room = 1
+    while True:
+        took = zones_take(&c.vm.zones, c.vm.ncpus != 1, bus, addr, size, value)
+        if took != ZONE_DUE or not room:
+            break
+        ask_device(c, o)
+        take_gil(c)
+        room = ON_DRAIN(c)
+        device_asked(c)
+    if took != ZONE_TOOK:
+        add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
 
 
 cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept nogil:
