@@ -16,11 +16,26 @@ from ._core import (
     Vcpu,
 )
 from .bus import Attachment, Bus
+from .capabilities import Capabilities
 from .clock import Clock, Timer
 from .coalesced import COALESCED
 from .device import Device, MmioDevice, PioDevice
 from .errors import BusError, DiskError, MachineError, Pyx86Error
 from .exits import ExitReason
+from .structs import (
+    Dtable,
+    IrqChip,
+    MpState,
+    PicInputs,
+    PicState,
+    PitChannel,
+    PitCounter,
+    PitState,
+    Segment,
+    Shadow,
+    Sregs,
+    VcpuEvents,
+)
 from .vm import Vm
 
 if TYPE_CHECKING:
@@ -45,6 +60,7 @@ __all__ = [
     "Attachment",
     "Bus",
     "BusError",
+    "Capabilities",
     "Clock",
     "CoalescedRing",
     "CoalescedZone",
@@ -52,20 +68,32 @@ __all__ = [
     "Disk",
     "DiskError",
     "Doorbell",
+    "Dtable",
     "EventFd",
     "Exit",
     "ExitReason",
     "IoEventFd",
+    "IrqChip",
     "IrqFd",
     "Machine",
     "MachineError",
     "MemorySlot",
     "MmioDevice",
+    "MpState",
+    "PicInputs",
+    "PicState",
     "PioDevice",
+    "PitChannel",
+    "PitCounter",
+    "PitState",
     "Pyx86Error",
     "Screen",
+    "Segment",
+    "Shadow",
+    "Sregs",
     "Timer",
     "Vcpu",
+    "VcpuEvents",
     "Vm",
 ]
 

@@ -43,7 +43,6 @@ cdef extern from "<pthread.h>" nogil:
     int pthread_cond_init(pthread_cond_t*, void*)
     int pthread_cond_broadcast(pthread_cond_t*)
     int pthread_cond_timedwait(pthread_cond_t*, pthread_mutex_t*, timespec*)
-    int sched_yield()
 
 cdef extern from "Python.h" nogil:
     ctypedef struct PyThreadState:
@@ -51,6 +50,12 @@ cdef extern from "Python.h" nogil:
     PyThreadState* PyEval_SaveThread()
     void PyEval_RestoreThread(PyThreadState*)
     Py_ssize_t Py_REFCNT(PyObject*)
+
+cdef extern from "Python.h":
+    ctypedef object (*newfunc)(type, PyObject*, PyObject*)
+    ctypedef struct PyTypeObject:
+        newfunc tp_new
+        void* tp_vectorcall
 
 cdef extern from "<errno.h>" nogil:
     int io_errno "errno"
@@ -64,7 +69,16 @@ cdef extern from "<errno.h>" nogil:
 
 cdef extern from "<sys/mman.h>" nogil:
     int PROT_NONE
+    int PROT_READ
+    int PROT_WRITE
+    int MAP_SHARED
+    int MAP_PRIVATE
+    int MAP_ANONYMOUS
+    int MAP_FIXED
+    void* MAP_FAILED
     int mprotect(void*, size_t, int)
+    void* mmap(void*, size_t, int, int, int, long)
+    int munmap(void*, size_t)
 
 cdef struct CPU
 cdef struct Op
@@ -99,6 +113,11 @@ cdef extern from "core/host.h" nogil:
     void at_put_floor(int64_t*, int64_t)
     int64_t at_get_floor(int64_t*)
     void at_fence()
+    uint32_t at_publish_and_look(uint64_t*, uint64_t, const uint32_t*)
+    bint fence_all()
+    bint futex_wait(uint32_t*, uint32_t, uint64_t)
+    void futex_wake(uint32_t*)
+    void spin_hint()
     int at_cas(uintptr_t, uint32_t, uint32_t, int)
     int64_t host_ns()
     int lowest_one(uint32_t)
@@ -166,14 +185,19 @@ include "core/run.pxi"
 # What Python sees.
 include "core/face/errors.pxi"
 include "core/face/tables.pxi"
+include "core/face/hostmemory.pxi"
 include "core/face/slots.pxi"
 include "core/face/ioeventfd_api.pxi"
 include "core/face/irqfd_api.pxi"
 include "core/face/registers.pxi"
+include "core/face/vcpu_state.pxi"
+include "core/face/chip_state.pxi"
+include "core/face/watchpoints.pxi"
 include "core/face/exits.pxi"
 include "core/face/ranges.pxi"
 include "core/face/coalesced_api.pxi"
 include "core/face/vcpu.pxi"
+include "core/face/capabilities.pxi"
 include "core/face/vm.pxi"
 include "core/face/front.pxi"
 include "core/face/fork.pxi"

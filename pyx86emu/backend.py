@@ -11,6 +11,8 @@ if TYPE_CHECKING:  # values that every back end gives; the core has them compile
     from typing_extensions import Buffer
 
     from . import _core
+    from .capabilities import Capabilities
+    from .structs import IrqChip, PitState
 
 
 class TimeSource(Protocol):
@@ -44,6 +46,10 @@ class BusBackend(Protocol):
         """Raise or lower an interrupt line."""
         ...
 
+    def irq_pulse(self, gsi: int, /) -> None:
+        """Request the interrupt of a line once, until the guest takes it."""
+        ...
+
     def ioeventfd(
         self,
         addr: int,
@@ -59,7 +65,7 @@ class BusBackend(Protocol):
 
 
 class Slot(Protocol):
-    """What a Machine uses of a memory slot."""
+    """What a Machine uses of a memory slot. `_core.MemorySlot` has all names of one."""
 
     @property
     def vm(self) -> object:
@@ -125,6 +131,9 @@ class VcpuBackend(Protocol):
 class VmBackend(TimeSource, BusBackend, Protocol):
     """What a Machine uses, and what a Vm needs itself."""
 
+    accel: str
+    """Its name: "interp" or "kvm"."""
+
     holder: object
     """The Vm that has this back end: the `vm` of its vCPUs and slots."""
 
@@ -136,6 +145,7 @@ class VmBackend(TimeSource, BusBackend, Protocol):
         buffer: "Buffer | None" = None,
         readonly: bool = False,
         dirty_log: bool = False,
+        shared: bool = False,
     ) -> Slot:
         """Give the guest memory at a physical address."""
         ...
@@ -159,6 +169,17 @@ class VmBackend(TimeSource, BusBackend, Protocol):
     def create_vcpu(self, model: str = ...) -> VcpuBackend:
         """A vCPU at the reset vector."""
         ...
+
+    @property
+    def capabilities(self) -> "Capabilities":
+        """What this back end can do."""
+        ...
+
+    irqchip: "IrqChip"
+    """The 8259 pair. OSError ENXIO: there is none; RuntimeError when set: another thread runs a
+    vCPU; ValueError: what this back end cannot hold. So is `pit`."""
+    pit: "PitState"
+    """The 8254."""
 
     def pressed(self) -> bool:
         """Is the run of the first vCPU to end now? A Clock with many functions to call asks."""

@@ -13,7 +13,7 @@ class ExitReason(IntEnum):
     HYPERCALL = 3
     """VMCALL whose number has no ioeventfd."""
     DEBUG = 4
-    """A single step or a breakpoint."""
+    """A single step, a breakpoint or a watchpoint."""
     HLT = 5
     MMIO = 6
     """A memory access outside RAM that nothing handled; a write to a read-only slot."""

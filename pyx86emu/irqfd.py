@@ -23,7 +23,7 @@ EVENTS = select.EPOLLIN | select.EPOLLET
 class Lines(Protocol):
     """What a Vm does for its irqfds."""
 
-    def _pulse(self, gsi: int, /) -> None: ...
+    def irq_pulse(self, gsi: int, /) -> None: ...
     def irq_line(self, gsi: int, level: bool, /) -> None: ...
     def _irqfds_changed(self, entries: "dict[IrqFd, None]", /) -> None: ...
 
@@ -252,7 +252,7 @@ class IrqFds:
 
     def _raise(self, entry: IrqFd) -> None:
         if entry.resample is None:
-            self._lines._pulse(entry.gsi)
+            self._lines.irq_pulse(entry.gsi)
         else:
             self._lines.irq_line(entry.gsi, True)
 

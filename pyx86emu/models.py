@@ -66,6 +66,9 @@ DIFFERENCES = (
                "vectors 6D 6F A5 A7 AB AD AF of the 80286"),
     Difference("pop_m_half", (0, 0, 1, 0, 0), "POP m that faults leaves SP incremented",
                "vectors 8F of the 80286"),
+    Difference("popa_ax_first", (0, 0, 1, 0, 0),
+               "POPA reads AX's place before DI's and the others",
+               "bus cycles of the 80286; 386 PRM, POPA"),
     Difference("word_wraps", (1, 1, 1, 0, 0),
                "the second word of an operand at FFFEh is at offset 0",
                "vectors C4 C5 of the 80286"),
@@ -115,79 +118,22 @@ def fields(name: str) -> dict[str, int]:
     return {d.field: d.values[at] for d in DIFFERENCES}
 
 
-def _aliases(model: str) -> str:
+def aliases_of(model: str) -> str:
+    """The other names of a model, as text."""
     return ", ".join(alias for alias, name in ALIASES.items() if name == model) or "none"
 
 
-def _cells(d: Difference) -> list[str]:
+def cells(d: Difference) -> list[str]:
     """The field's name, then its value for each model; masks in hexadecimal."""
     return [d.field, *(str(v) if v < 256 else f"{v:X}h" for v in d.values)]
 
 
 def text() -> str:
     """The models and their differences for a terminal: what `-cpu help` prints."""
-    rows = [["model", *MODELS, ""], ["aliases", *map(_aliases, MODELS), ""]]
-    rows += [[*_cells(d), f"{d.what} ({d.source})"] for d in DIFFERENCES]
+    rows = [["model", *MODELS, ""], ["aliases", *map(aliases_of, MODELS), ""]]
+    rows += [[*cells(d), f"{d.what} ({d.source})"] for d in DIFFERENCES]
     lines = (
         f"{name:<17}{' '.join(f'{value:>7}' for value in values)}  {what}".rstrip()
         for name, *values, what in rows
     )
     return "\n".join(lines) + "\n"
-
-
-PAGE = """\
-# CPU models
-
-Written by `python -m pyx86emu.models > docs/MODELS.md`. Do not edit it: change
-`pyx86emu/models.py`. `python -m pyx86emu -cpu help` prints the same rows on a terminal.
-
-The default model is {default}. An alias names the same model; any other name is a ValueError that
-lists the choices.
-
-{aliases}
-
-## Differences
-
-Each difference between the models is a field of a struct in the core. The decoder reads the fields
-once per instruction. Slow paths, and a few handlers that are not hot, read them when they run.
-
-To add a difference:
-
-1. add a row to `DIFFERENCES` in `models.py`, with the page of the manual, or the vectors, that show
-   it;
-2. add a field of the same name to `models.pxi`;
-3. write a test that fails if two models are exchanged.
-
-{values}
-
-## Sources
-
-PRM is the Programmer's Reference Manual of that processor. "vectors" are tests that were recorded
-on a chip ([CONFORMANCE.md](CONFORMANCE.md)), by opcode.
-
-{sources}
-"""
-
-
-def markdown() -> str:
-    """The text of docs/MODELS.md. `python -m pyx86emu.models > docs/MODELS.md` writes the file; a
-    test compares both."""
-    aliases = [[model, _aliases(model)] for model in MODELS]
-    values = [[f"`{name}`", *rest, d.what] for d in DIFFERENCES for name, *rest in (_cells(d),)]
-    sources = [[f"`{d.field}`", d.source] for d in DIFFERENCES]
-    return PAGE.format(
-        default=MODELS[-1],
-        aliases=_table(["model", "aliases"], aliases),
-        values=_table(["field", *MODELS, "meaning"], values, numbers=len(MODELS)),
-        sources=_table(["field", "source"], sources),
-    )
-
-
-def _table(head: list[str], rows: list[list[str]], numbers: int = 0) -> str:
-    """A Markdown table; the `numbers` columns after the first one are aligned to the right."""
-    marks = ["---", *["---:"] * numbers, *["---"] * (len(head) - 1 - numbers)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, marks, *rows))
-
-
-if __name__ == "__main__":
-    print(markdown(), end="")

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from ._core import Vm as Interp
+from . import _core
 from ._core import VmFront
 from .bus import Bus
 from .clock import Clock
@@ -10,15 +10,44 @@ from .clock import Clock
 if TYPE_CHECKING:
     from .backend import VmBackend
 
+ClockName = Literal["virtual", "host"]
+
 
 class _Make(Protocol):
     def __call__(
-        self, irqchip: bool, /, *, shift: int, clock: Literal["virtual", "host"]
+        self, irqchip: bool, /, *, shift: int | None, clock: ClockName | None
     ) -> "VmBackend": ...
 
 
+def _interp(irqchip: bool, /, *, shift: int | None, clock: ClockName | None) -> "VmBackend":
+    """The interpreter."""
+    return _core.Vm(
+        irqchip,
+        shift=7 if shift is None else shift,
+        clock="virtual" if clock is None else clock,
+    )
+
+
+def _kvm(irqchip: bool, /, *, shift: int | None, clock: ClockName | None) -> "VmBackend":
+    """The host's processor. It is imported on its first use."""
+    from .kvm.probe import make
+
+    return make(irqchip, shift, clock)
+
+
+def _auto(irqchip: bool, /, *, shift: int | None, clock: ClockName | None) -> "VmBackend":
+    """KVM if it can be used here, else the interpreter."""
+    from .kvm.probe import usable
+
+    try:
+        usable()
+    except OSError:
+        return _interp(irqchip, shift=shift, clock=clock)
+    return _kvm(irqchip, shift=shift, clock=clock)
+
+
 #: The back ends by their names, for `accel`.
-BACK_ENDS: dict[str, _Make] = {"interp": Interp}
+BACK_ENDS: dict[str, _Make] = {"interp": _interp, "kvm": _kvm, "auto": _auto}
 
 
 class Vm(VmFront):
@@ -49,8 +78,8 @@ class Vm(VmFront):
         accel: str = "interp",
         irqchip: bool = False,
         *,
-        shift: int = 7,
-        clock: Literal["virtual", "host"] = "virtual",
+        shift: int | None = None,
+        clock: ClockName | None = None,
     ) -> None:
         if self._backend is not None:
             raise RuntimeError("a Vm is initialised once: make another one")
@@ -60,6 +89,8 @@ class Vm(VmFront):
             raise ValueError(f"unknown accelerator {accel!r}: this build has {known}")
         backend = make(irqchip, shift=shift, clock=clock)
         self._use(backend)
+        self.accel = backend.accel
+        """What runs it: "interp" or "kvm"."""
         self.clock = Clock(backend)
         """The guest's time, and timers on it."""
         self.pio = Bus(backend, "pio", self.clock)

@@ -75,9 +75,10 @@ def rule(check: Rule) -> Rule:
 
 # Who may import whom: a line may import from the lines above it and from its own.
 LAYERS = (
-    "errors exits models owned irqfd coalesced",
+    "errors exits models owned irqfd structs capabilities coalesced",
     "backend",
     "_core",
+    "kvm",
     "events memory log clock state bus device vm",
     "pc.devices pc.disks pc.screen pc.firmware pc",
     "pc.board",

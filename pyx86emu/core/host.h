@@ -1,9 +1,12 @@
 /* The host's C lives here, where Cython has no words: tail calls, unaligned memory, atomics. It does not know x86. */
 #ifndef PYX86EMU_HOST_H
 #define PYX86EMU_HOST_H
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "pyx86emu needs a little-endian host: registers are views of one another"
@@ -72,6 +75,14 @@ static inline uint64_t at_and64(uint64_t *p, uint64_t v) { return __atomic_fetch
 static inline void at_put_floor(int64_t *p, int64_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
 static inline int64_t at_get_floor(int64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 static inline void at_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+/* Publish v, then load *q. Another thread that stores to *q, calls fence_all() and then loads *p sees v, or this load
+   sees what it stored. So the frequent side needs no fence of its own. */
+static inline uint32_t at_publish_and_look(uint64_t *p, uint64_t v, const uint32_t *q)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return __atomic_load_n(q, __ATOMIC_RELAXED);
+}
 /* Compare and swap; p is aligned to size. Returns 0 if the memory did not hold `old`. */
 static inline int at_cas(uintptr_t p, uint32_t old, uint32_t v, int size)
 {
@@ -82,6 +93,38 @@ static inline int at_cas(uintptr_t p, uint32_t old, uint32_t v, int size)
     if (size == 2)
         return __atomic_compare_exchange_n((uint16_t *)p, &o16, (uint16_t)v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     return __atomic_compare_exchange_n((uint32_t *)p, &old, v, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* A fence in every thread of this process (membarrier(2)). Returns 0 if the kernel has none, which is before Linux 4.14.
+   The first call in a process registers it; with several threads that takes the kernel some milliseconds. */
+static inline int fence_all(void)
+{
+#ifdef SYS_membarrier
+    enum { FENCE = 1 << 3, REGISTER = 1 << 4 }; /* MEMBARRIER_CMD_[REGISTER_]PRIVATE_EXPEDITED */
+    if (syscall(SYS_membarrier, FENCE, 0) == 0)
+        return 1;
+    return syscall(SYS_membarrier, REGISTER, 0) == 0 && syscall(SYS_membarrier, FENCE, 0) == 0;
+#else
+    return 0;
+#endif
+}
+
+/* Sleep while *p is v, until futex_wake(), at most so many ns (0: without a limit). It may return early. Returns 0 if
+   the time is over. */
+static inline int futex_wait(uint32_t *p, uint32_t v, uint64_t ns)
+{
+    struct timespec t = {(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
+    return syscall(SYS_futex, p, 128, v, ns ? &t : NULL, NULL, 0) == 0 || errno != ETIMEDOUT; /* FUTEX_WAIT_PRIVATE */
+}
+static inline void futex_wake(uint32_t *p) { syscall(SYS_futex, p, 129, INT32_MAX, NULL, NULL, 0); }
+/* A hint to the host that this is a loop which waits for another thread. */
+static inline void spin_hint(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
 }
 
 /* The number of the lowest bit that is 1; v is not 0. */

@@ -37,10 +37,10 @@ cdef uintptr_t* code_as_asked(CPU* c) noexcept nogil:
         same = same and c.run.ram[pa >> 8] and (<uint8_t*>(c.run.ram[pa >> 8] + pa))[0] == c.reads.asked_code[i]
     if same:
         return NULL
-    table = <uintptr_t*>malloc(sizeof(c.vm.mem.rd) + 3 * 256)
+    table = <uintptr_t*>malloc(sizeof(c.vm.mem.ram) + 3 * 256)
     if table == NULL:
         return NULL
-    memcpy(table, c.run.ram, sizeof(c.vm.mem.rd))
+    memcpy(table, c.run.ram, sizeof(c.vm.mem.ram))
     for i in range(ASKED_CODE):
         pa = c.arch.sb[CS] + (c.arch.ip + i & 0xFFFF)
         g = pa >> 8
@@ -48,7 +48,7 @@ cdef uintptr_t* code_as_asked(CPU* c) noexcept nogil:
         while k < n and granule[k] != g:
             k += 1
         if k == n:                               # a granule that is not copied yet; at most 3, if the segment wraps
-            bytes_ = <uint8_t*>table + sizeof(c.vm.mem.rd) + n * 256
+            bytes_ = <uint8_t*>table + sizeof(c.vm.mem.ram) + n * 256
             memset(bytes_, 0, 256)
             if c.run.ram[g]:
                 memcpy(bytes_, <void*>(c.run.ram[g] + (g << 8)), 256)
@@ -97,6 +97,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     begin(c, 1)
     c.run.left = 0
     c.run.stepping = 1
+    c.debug.hit = 0
     at_put_floor(&c.run.floor, 0x7FFFFFFFFFFFFFFF)
     trampoline(c, first)
     c.run.stepping = 0
@@ -255,6 +256,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     come_inside(c)
     while True:
         requests(c)
+        watch_stop(c)
         if c.run.why != EXIT_NONE or c.exits.pos < c.exits.count:
             break
         rings_new_slice(&c.rings)
@@ -329,6 +331,11 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             signals = <uint64_t>host_ns() + 5000000
             continue
         interruptible = c.events.shadow != c.run.retired and not c.events.carry
+        if c.events.exception >= 0 and not c.events.carry:
+            vector = c.events.exception
+            c.events.exception = -1
+            take_interrupt(c, vector)
+            continue
         if c.events.trap_due and c.events.trap_shadow != c.run.retired and not c.events.carry:
             take_trap(c)
             continue
@@ -365,7 +372,8 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             c.events.halted = 0
         if (c.debug.singlestep or c.debug.breaks or c.arch.rest & F_TF or c.events.carry or c.arch.ip > 0xFFFF
                 or breakpoints_on(c)
-                or not interruptible and (lines or c.events.inject >= 0 or c.events.nmi or c.events.intr_window)):
+                or not interruptible and (lines or c.events.inject >= 0 or c.events.nmi or c.events.intr_window
+                                          or c.events.trap_due)):
             if not (code_breakpoint(c) or at_breakpoint(c)):
                 trap_step(c)
                 if c.debug.singlestep and not (c.reads.pending or c.reads.finish):
@@ -412,7 +420,8 @@ cdef void trap_step(CPU* c) noexcept nogil:
 cdef void debug_stop(CPU* c) noexcept nogil:
     """The host's single step: Exit(DEBUG) comes after the exits of the instruction itself."""
     c.events.halted = 0
-    c.debug.dr6 = 0xFFFF4FF0U
+    c.debug.dr6 = DR6_FIXED | DR6_BS
+    c.debug.stop = 0
     c.debug.due = 1
 
 
@@ -425,7 +434,8 @@ cdef bint at_breakpoint(CPU* c) noexcept nogil:
     for i in range(c.debug.breaks):
         if c.debug.breakpoint[i] == at:
             c.debug.resume = c.run.retired + 1
-            c.debug.dr6 = 0xFFFF0FF0U | 1U << (i & 3)
+            c.debug.dr6 = DR6_FIXED | 1U << (i & 3)
+            c.debug.stop = 0
             c.debug.due = 1
             return 1
     return 0

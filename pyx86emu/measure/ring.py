@@ -34,6 +34,13 @@ LOOP = {
 }
 
 
+def has(vm: Vm, path: str) -> bool:
+    """Return whether the back end of `vm` has what a path needs."""
+    have = vm.capabilities
+    how = path.partition("-")[0]
+    return (have.doorbell or how != "doorbell") and (have.hypercall or PATHS[path][0] != "hypercall")
+
+
 def install(vm: Vm, path: str, *, coalesce: bool = True) -> Callable[[], int]:
     """Install the doorbell of a path; return what returns the rings since its last call."""
     bus, addr = PATHS[path]

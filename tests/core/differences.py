@@ -235,6 +235,12 @@ CASES = (
         vectors=("80286 8F 1891",),
     ),
     Case(
+        "popa_ax_first",
+        "b800d0 8ed0 bc0001 61  ; mov ax,0xd000; mov ss,ax; mov sp,0x100; popa",
+        {"80186 80386 80486": "MMIOd0100", "80286": "MMIOd010e"},
+        "bus cycles of the 80286; the others: 386 PRM, POPA",
+    ),
+    Case(
         "string_half",
         "a5  ; movsw",
         {"80186": "HLT SI=0001", "80286": "INT13 SI=0001", "80386 80486": "INT13 SI=FFFF"},

@@ -166,6 +166,47 @@ def test_several_accesses_ask_each_address_once(make_guest: MakeGuest, name: str
     assert hole.writes == device.writes
 
 
+# -- the order --------------------------------------------------------------------------------
+
+POPA = program("b800d0 8ed0 bc0001 61  ; mov ax,0xd000; mov ss,ax; mov sp,0x100; popa")
+POPAD = program("b800d0 8ed0 bc0001 6661  ; mov ax,0xd000; mov ss,ax; mov sp,0x100; popad")
+
+
+@pytest.mark.parametrize("model", MODELS[1:])
+def test_popa_reads_its_words_in_the_order_of_the_chip(make_guest: MakeGuest, model: str) -> None:
+    """From DI's word upwards; an 80286 reads AX's word first."""
+    guest = make_guest(POPA, model=model)
+    offsets = list(range(0, 16, 2))
+    if model == "80286":
+        offsets = [offsets[-1], *offsets[:-1]]
+
+    seen = guest.exits()
+
+    assert seen == [*(f"MMIO r {0xD0100 + at:#x} len=2" for at in offsets), "HLT"]
+
+
+@pytest.mark.parametrize("model", MODELS[3:])
+def test_popad_reads_upwards(make_guest: MakeGuest, model: str) -> None:
+    guest = make_guest(POPAD, model=model)
+
+    seen = guest.exits()
+
+    assert seen == [*(f"MMIO r {0xD0100 + at:#x} len=4" for at in range(0, 32, 4)), "HLT"]
+
+
+@pytest.mark.parametrize("model", MODELS[1:])
+def test_popa_gives_each_register_its_word(make_guest: MakeGuest, model: str) -> None:
+    guest = make_guest(POPA, model=model)
+    guest.answer = lambda exit: 0x1100 | exit.addr & 0xF
+
+    assert guest.exits()[-1] == "HLT"
+
+    regs = guest.vcpu.regs
+    names = ("di", "si", "bp", "sp", "bx", "dx", "cx", "ax")
+    words = {name: 0x1100 | 2 * at for at, name in enumerate(names)} | {"sp": 0x110}
+    assert {name: getattr(regs, name) for name in names} == words
+
+
 # -- pieces ---------------------------------------------------------------------------------------
 
 

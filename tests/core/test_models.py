@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from pyx86emu import Vm
-from pyx86emu.models import ALIASES, DIFFERENCES, MODELS, canonical, fields, markdown
+from pyx86emu.models import ALIASES, DIFFERENCES, MODELS, canonical, fields
 from tests.harness import ROOT, STACK, MakeGuest, program
+from tests.model_page import markdown
 
 PAGE = ROOT / "docs" / "MODELS.md"
 
@@ -16,7 +17,7 @@ PAGE = ROOT / "docs" / "MODELS.md"
 def test_the_page_shows_the_table() -> None:
     text = PAGE.read_text("utf-8")
 
-    assert text == markdown(), "run: python -m pyx86emu.models > docs/MODELS.md"
+    assert text == markdown(), "run: python -m tests.model_page > docs/MODELS.md"
 
 
 def test_each_row_says_what_it_means_and_where_it_comes_from() -> None:

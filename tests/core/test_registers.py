@@ -16,7 +16,6 @@ WIDTHS = {
     **dict.fromkeys(("al", "bh"), 8),
     **dict.fromkeys(("ax", "sp", "cs", "gs", "ip", "flags"), 16),
     **dict.fromkeys(("eax", "esp", "eflags", "cr2", "dr0"), 32),
-    "eip": 16,  # real mode
 }
 
 
@@ -58,6 +57,14 @@ def test_the_widest_values_fit(v: Vcpu) -> None:
     v.regs.al, v.regs.cx, v.regs.edx, v.regs.ip = 0xFF, 0xFFFF, 0xFFFFFFFF, 0xFFFF
 
     assert (v.regs.al, v.regs.cx, v.regs.edx, v.regs.ip) == (0xFF, 0xFFFF, 0xFFFFFFFF, 0xFFFF)
+
+
+def test_eip_reaches_one_byte_beyond_the_segment(v: Vcpu) -> None:
+    """There it is after an instruction that ends with the segment; the next fetch faults."""
+    v.regs.eip = 0x10000
+    with pytest.raises(ValueError, match=r"^eip is 0x10001: give 0 to 0x10000$"):
+        v.regs.eip = 0x10001
+    assert v.regs.eip == 0x10000
 
 
 def test_an_ip_beyond_the_segment_names_itself(v: Vcpu) -> None:

@@ -112,7 +112,7 @@ def test_a_vm_without_init_says_so(kind: type[Vm], name: str) -> None:
         **CALLS,
         "irq_line": lambda v: v.irq_line(5, True),
         "set_timer": lambda v: v.set_timer(5, print),
-        "pulse": lambda v: back_end(v)._pulse(5),
+        "pulse": lambda v: v.irq_pulse(5),
     }
 
     with pytest.raises(RuntimeError, match=r"not initialised: a subclass must call Vm\.__init__"):
@@ -236,7 +236,6 @@ def test_many_threads_close_while_others_change_everything(seed: int) -> None:
         (7.0, TypeError),
         (float("nan"), TypeError),
         ("7", TypeError),
-        (None, TypeError),
     ],
 )
 def test_a_shift_is_a_number_from_0_to_20(shift: Any, error: type[Exception]) -> None:
@@ -266,7 +265,7 @@ def test_a_line_is_a_number_from_0_to_15(
     calls: dict[str, Callable[[], object]] = {
         "irq_line": lambda: v.irq_line(gsi, True),
         "irqfd": lambda: v.irqfd(gsi, event),
-        "pulse": lambda: v._backend._pulse(gsi),
+        "pulse": lambda: v.irq_pulse(gsi),
     }
 
     with pytest.raises(error) as caught:

@@ -16,7 +16,7 @@ from pyx86emu.pc.devices.dma import Dma8237
 from pyx86emu.pc.devices.floppy import FloppyController
 
 #: Programs, not parts: they run for long, or end the process.
-NOT_PARTS = ("cli", "measure", "examples", "conformance", "__main__", "models")
+NOT_PARTS = ("cli", "measure", "examples", "conformance", "__main__", "models", "kvm")
 #: Measurements that take as long as one asks for, on descriptors of the caller; how arguments are
 #: checked.
 BURNERS = ("write_floor", "add_chain", "run_vectors", "whole")

@@ -176,7 +176,11 @@ class Script:
 class Scripted:
     """A back end whose accesses all exit."""
 
-    def __init__(self, irqchip: bool = False, *, shift: int = 7, clock: str = "virtual") -> None:
+    accel = "script"
+
+    def __init__(
+        self, irqchip: bool = False, *, shift: int | None = None, clock: str | None = None
+    ) -> None:
         self.holder: object = None
         self.time = 0
         self.a20 = True
@@ -308,7 +312,7 @@ def test_a_vm_has_the_back_end_that_accel_names(monkeypatch: pytest.MonkeyPatch)
         vm.pio.attach(Echo(), 0x400)
 
 
-@pytest.mark.parametrize("accel", ["kvm", "", None, 5, ["interp"]])
+@pytest.mark.parametrize("accel", ["KVM", "", None, 5, ["interp"]])
 def test_an_accelerator_that_there_is_not_is_a_value_error(accel: Any) -> None:
     with pytest.raises(ValueError, match=r"unknown accelerator .*: this build has 'interp'"):
         Vm(accel)

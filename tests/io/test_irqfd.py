@@ -401,7 +401,7 @@ def test_what_is_called_at_an_eoi_sees_and_changes_its_instruction(
                 seen.append((vcpu.regs.ip, vcpu.instructions))
                 vcpu.regs.ip = 0x1100
 
-    monkeypatch.setitem(BACK_ENDS, "watched", Watched)
+    monkeypatch.setitem(BACK_ENDS, "watched", lambda irqchip, **_: Watched(irqchip))
     with Vm("watched", irqchip=True) as vm:
         vm.add_memory(0, 0x10000)
         # mov al,20h; out 20h,al; inc bx; hlt. Where the host sends it: mov bx,7; cli; hlt

@@ -64,6 +64,19 @@ def a07_the_flag_of_s390_is_refused(case: Case) -> str:
     return with_flags(case, 1 << 3, PIO | 1 << 3)
 
 
+def padded(call: Callable[..., object]) -> str:
+    """What a call says to an argument that stands for an ioctl's padding."""
+    with pytest.raises(TypeError, match="pad") as refused:
+        call(0x80, 1, pad=b"\x01")
+    return refused.type.__name__
+
+
+@row("A08", "TypeError; registered: 0")
+def a08_a_registration_has_no_padding(case: Case) -> str:
+    vm = case.guest().vm
+    return f"{padded(vm.ioeventfd)}; registered: {len(vm.ioeventfds)}"
+
+
 @row("A09")
 def a09_a_datamatch_needs_a_length(case: Case) -> str:
     vm, fd = case.guest().vm, case.eventfd()
@@ -302,6 +315,14 @@ def d13_a_wildcard_ignores_the_datamatch(case: Case) -> str:
     assign(vm, 0x80, 1, fd, datamatch=5, flags=PIO)
     gone = assign(vm, 0x80, 1, fd, datamatch=6, flags=PIO | DEASSIGN)
     return f"{gone}; reassign other fd: {assign(vm, 0x80, 1, case.eventfd())}"
+
+
+@row("D14", "TypeError; reassign other fd: -EEXIST")
+def d14_a_deregistration_has_no_padding(case: Case) -> str:
+    vm, fd = case.guest().vm, case.eventfd()
+    assign(vm, 0x80, 1, fd)
+    seen = padded(vm.ioeventfd_deassign)
+    return f"{seen}; reassign other fd: {assign(vm, 0x80, 1, case.eventfd())}"
 
 
 @row("D15")

@@ -11,6 +11,8 @@ from pyx86emu import ExitReason, Vcpu, Vm
 from pyx86emu.tools import conformance
 from pyx86emu.tools.conformance import FLAGS, IP, REGISTERS, SP, SS, Array, VectorSet
 from tests.tools import vectors
+from tests.tools.made import vector
+from tests.tools.made import vectors as vectors_of
 from tests.tools.vectors import BOARDS, Board
 
 MEMORY = 0x110000
@@ -145,3 +147,43 @@ def step_whole_instruction(vcpu: Vcpu, code: bytes) -> None:
         elif not repeats or (vcpu.regs.cs, vcpu.regs.ip) != start:
             return
     raise AssertionError("the instruction does not end")
+
+
+# -- one test after another -----------------------------------------------------------------------
+
+#: A test that leaves something, and one that would see it: with what, in AX, if nothing is left.
+LEAVES = {
+    "a push": (vector("50", ax=0x1234), vector("8b07", bx=0x7FFE), 0),
+    "a store far above": (
+        vector("a30000", ax=0x1234, ds=0xFFFF),
+        vector("a10000", ds=0xFFFF, ax=5),
+        0,
+    ),
+    "a frame of an interrupt": (vector("cd21", cs=0), vector("8b07", bx=0x7FFA, ax=5), 0),
+    "what FS is": (vector("8ee0", ax=0x100), vector("64a10000", ax=5), 0),
+    "CR2": (vector("0f22d0", ax=5), vector("0f20d0", ax=7), 0),
+}
+
+
+@pytest.mark.parametrize("name", LEAVES)
+@pytest.mark.parametrize("way", range(len(conformance.WAYS)), ids=conformance.WAYS)
+def test_no_test_of_a_set_sees_what_another_has_left(name: str, way: int) -> None:
+    first, second, ax = LEAVES[name]
+    alone = conformance.run(vectors_of(second), "80386", way)
+
+    out = conformance.run(vectors_of(first, second, first, second), "80386", way)
+
+    assert (out.regs[1] == alone.regs[0]).all() and (out.regs[3] == alone.regs[0]).all()
+    assert (out.error == 0).all()
+    assert out.regs[1][REGISTERS.index("ax")] == ax
+
+
+def test_the_386_set_on_a_386_has_the_failures_of_its_tests_alone() -> None:
+    """BT, BTS and BTC with a register come after tests of other forms that store elsewhere."""
+    whole = vectors.load("386")
+    verdict = conformance.worst(
+        conformance.judge(whole, out) for out in conformance.run_all_ways(whole, "80386")
+    )
+
+    failing = conformance.failures(whole, verdict)
+    assert not [form for form in failing if form.endswith(("0FA3", "0FAB", "0FBB"))]

@@ -90,6 +90,7 @@ cdef enum:                       # c.run.attn: why the block must be left after 
     ATTN_SMC = 1                 # it has changed the running block (self-modifying code)
     ATTN_EXIT = 2                # it has queued an exit
     ATTN_LOOK = 4                # the run loop has something to do
+    ATTN_WATCH = 8               # it has stored to a watchpoint of the host
 
 cdef enum:                       # c.python.moved
     MOVED_CS = 1
@@ -138,12 +139,12 @@ cdef struct RunState:            # limits of the run, memory tables, and scratch
     int64_t left                 # instructions until the slice ends
     int64_t floor                # 0, or INT64_MAX: a request waits, and the next entry of a block is refused
     # Four tables, indexed by granule. An entry is the host address minus the guest address, or 0. `rd` and `wr` serve
-    # the fast path: 0 means that the access takes the slow path. The slow path uses `ram` and `holes`. While there are
-    # breakpoints on data, `rd` and `wr` are all 0, so that each access is checked.
-    uintptr_t* rd                # loads: RAM and ROM
-    uintptr_t* wr                # stores: RAM, except code, ROM and pages whose dirty bit must be set
-    uintptr_t* ram               # RAM and ROM, whatever breakpoints there are
-    uintptr_t* holes             # 0: no memory, a store goes to the bus at once. With breakpoints on data: never 0
+    # the fast path: 0 means that the access takes the slow path. The slow path uses `ram` and `holes`. While the guest
+    # has breakpoints on data, `rd` and `wr` are all 0, so that each access is checked.
+    uintptr_t* rd                # loads: RAM and ROM, except watched granules
+    uintptr_t* wr                # stores: RAM, except code, ROM, watched granules and pages whose dirty bit must be set
+    uintptr_t* ram               # RAM and ROM, whatever is watched
+    uintptr_t* holes             # 0: no memory and nothing watched, so a store goes to the bus at once
     Op* go                       # what a handler returns after a load or store that failed
     uint32_t ea                  # effective address with prefix 67h, or of a read-modify-write
     uint32_t tmp                 # memory operand of an instruction of several ops
@@ -170,6 +171,7 @@ cdef struct SystemState:         # registers that only system instructions use
 
 cdef struct EventState:          # interrupts, and what an instruction leaves for the next one; KVM's vcpu_events
     int inject                   # interrupt vector to deliver, -1: none
+    int exception                # vector of an exception that the host has set and that comes next, -1: none
     bint nmi
     bint nmi_masked
     bint halted
@@ -235,6 +237,17 @@ cdef struct LockedState:         # a locked instruction between its load and its
     uint32_t saved_aux
     uint32_t saved_cfw
 
+cdef struct Watch:               # a watchpoint of the host: the guest-physical bytes [first, last]
+    uint64_t first
+    uint64_t last
+    uint64_t reach               # the largest `last` of this one and those before it
+    int place                    # in the list that debug() got, from 1
+    bint loads                   # loads hit it too
+
+cdef enum:                       # c.debug.data: who looks at accesses of data
+    LOOK_GUEST = 1               # DR0 to DR3
+    LOOK_HOST = 2                # the watchpoints of debug()
+
 cdef struct DebugState:          # what the host asked for with debug() and step()
     uint32_t singlestep          # STEP_ALWAYS: debug() asked for it; STEP_ONCE: step() runs
     bint due                     # Exit(DEBUG) is to be returned
@@ -242,6 +255,14 @@ cdef struct DebugState:          # what the host asked for with debug() and step
     int breaks
     uint32_t breakpoint[64]      # linear addresses
     uint64_t resume              # `retired` + 1 at the last stop: a breakpoint stops there only once
+    uint32_t data                # LOOK_*
+    Watch* watch                 # in the order of `first`
+    int watches
+    int hit                      # watchpoint that the running instruction has hit first, 0: none
+    uint64_t hit_addr            # the first of its bytes that were accessed
+    uint64_t hit_at              # `retired` at that instruction
+    int stop                     # watchpoint of the Exit(DEBUG) that is due, 0: none
+    uint64_t stop_addr
 
 cdef struct ThreadState:         # requests of other threads, and whether this vCPU is inside the core; see threads.pxi
     uint32_t request             # REQ_*
@@ -249,6 +270,7 @@ cdef struct ThreadState:         # requests of other threads, and whether this v
     uint32_t waiting             # a thread waits for wait_cond
     uint32_t asleep              # in HLT without a deadline of its own, so that it cannot wake another vCPU
     uint64_t in_core             # 0: outside; else the epoch seen at the last block end
+    uint32_t awaited             # 1: a thread sleeps until this vCPU goes outside
     uint64_t waited              # host ns spent waiting in HLT
     uint32_t inside              # a thread is in run(); read by other vCPUs
     unsigned long runner         # that thread, 0: none. Changed only with the GIL

@@ -1,11 +1,16 @@
-# The guest's debug registers live here: breakpoints on code and data, DR6 and DR7 (80386 PRM, chapter 12).
+# Debugging lives here: breakpoints of the guest on code and data (80386 PRM, chapter 12), watchpoints of the host.
 #
-# While a breakpoint is enabled, the vCPU executes instructions one by one. While one on data is enabled, the vCPU also
-# uses memory tables that are all 0. So every access takes the slow path, which calls watch().
+# While a breakpoint of the guest is enabled, the vCPU executes instructions one by one. While one on data is enabled,
+# the vCPU also uses memory tables that are all 0. So every access takes the slow path, which looks for breakpoints.
+#
+# Watchpoints of the host close only the granules they are in (close_watched). A store that hits one leaves the block
+# after its instruction. A load leaves it before its instruction, which is then executed alone, because only handlers
+# that store look at c.run.attn.
 
 cdef enum:
     DR6_BD = 0x2000              # MOV to or from a debug register while DR7 has GD
     DR6_BS = 0x4000              # single step
+    DR6_FIXED = 0xFFFF0FF0
     DR7_GD = 0x2000
 
 
@@ -16,7 +21,6 @@ cdef inline bint breakpoints_on(CPU* c) noexcept nogil:
 cdef void set_dr(CPU* c, int n, uint32_t v) noexcept nogil:
     """Set DRn for MOV DR, the host or RESET. Fixed bits are kept. RF is cleared, as after every instruction."""
     cdef int i
-    cdef bint data = 0
     if c.m.level < 3:
         v = 0                                    # no debug registers before the 80386: they keep their values of RESET
     if n == 6:
@@ -25,12 +29,14 @@ cdef void set_dr(CPU* c, int n, uint32_t v) noexcept nogil:
         v = (v & 0xFFFF23FFU) | 0x400
     c.system.dr[n] = v
     c.arch.rest &= ~<uint32_t>F_RF
+    c.debug.data &= ~<uint32_t>LOOK_GUEST
     for i in range(4):
-        data = data or (c.system.dr[7] >> 2 * i & 3 and c.system.dr[7] >> 16 + 4 * i & 1)
+        if c.system.dr[7] >> 2 * i & 3 and c.system.dr[7] >> 16 + 4 * i & 1:
+            c.debug.data |= LOOK_GUEST
     c.run.rd = c.vm.mem.rd
     c.run.wr = c.vm.mem.wr
-    c.run.holes = c.vm.mem.rd
-    if data:
+    c.run.holes = c.vm.mem.holes
+    if c.debug.data & LOOK_GUEST:
         memset(c.vm.mem.filled, 0xFF, sizeof(c.vm.mem.filled))
         c.run.rd = c.vm.mem.closed
         c.run.wr = c.vm.mem.closed
@@ -50,10 +56,85 @@ cdef uint32_t breakpoints_hit(CPU* c, uint32_t at, uint32_t size, uint32_t kinds
     return found
 
 
-cdef inline void watch(CPU* c, uint32_t at, uint32_t size, bint store) noexcept nogil:
-    """Called for accesses that take the slow path. A breakpoint on these bytes makes a trap after the instruction."""
-    if c.run.rd != c.run.ram:
-        c.events.trap_due |= breakpoints_hit(c, at, size, 0b1010 if store else 0b1000)
+cdef inline void watch_store(CPU* c, Op* o, uint32_t at, uint32_t size) noexcept nogil:
+    """Called for stores that take the slow path. A breakpoint of the guest makes a trap after the instruction, a
+    watchpoint of the host an Exit(DEBUG)."""
+    if RARELY(c.debug.data):
+        if c.debug.data & LOOK_GUEST:
+            c.events.trap_due |= breakpoints_hit(c, at, size, 0b1010)
+        look_at(c, o, at, size, 1)
+
+
+cdef inline bint watch_load(CPU* c, Op* o, uint32_t at, uint32_t size) noexcept nogil:
+    """The same for loads. 0: the instruction is to be executed alone, and the handler returns c.run.go."""
+    return not RARELY(c.debug.data != 0) or watch_load_slow(c, o, at, size)
+
+
+cdef bint watch_load_slow(CPU* c, Op* o, uint32_t at, uint32_t size) noexcept nogil:
+    cdef int seen = c.debug.hit
+    if c.debug.data & LOOK_GUEST:
+        c.events.trap_due |= breakpoints_hit(c, at, size, 0b1000)
+    look_at(c, o, at, size, 0)
+    if c.debug.hit == seen or c.run.stepping:
+        return 1
+    c.debug.hit = 0                              # it has not happened yet
+    c.reads.finish = 1
+    c.reads.log_pos = 0
+    c.run.go = leave_at(c, o)
+    return 0
+
+
+cdef void look_at(CPU* c, Op* o, uint32_t at, uint32_t size, bint store) noexcept nogil:
+    """Note the first watchpoint that the instruction of `o` hits."""
+    cdef uint32_t n = size
+    if not c.vm.a20 and at < 0x100000 and at + size > 0x100000:
+        n = 0x100000 - at                        # the rest is at 0
+    if c.debug.hit == 0:
+        look_at_bytes(c, bus_mask(c.vm, at), n, store)
+    if c.debug.hit == 0 and n < size:
+        look_at_bytes(c, bus_mask(c.vm, at + n), size - n, store)
+    if c.debug.hit:
+        c.debug.hit_at = retired_at(c, o)
+        if store:
+            c.run.attn |= ATTN_WATCH
+
+
+cdef void look_at_bytes(CPU* c, uint64_t first, uint32_t size, bint store) noexcept nogil:
+    cdef uint64_t last = first + size - 1
+    cdef int low = 0, high = c.debug.watches, middle
+    cdef Watch* w
+    while low < high:                            # how many watchpoints begin up to `last`
+        middle = (low + high) >> 1
+        if c.debug.watch[middle].first <= last:
+            low = middle + 1
+        else:
+            high = middle
+    while low and c.debug.watch[low - 1].reach >= first:
+        low -= 1
+        w = &c.debug.watch[low]
+        if w.last >= first and (store or w.loads) and (c.debug.hit == 0 or w.place < c.debug.hit):
+            c.debug.hit = w.place
+            c.debug.hit_addr = max(first, w.first)
+
+
+cdef inline void watch_stop(CPU* c) noexcept nogil:
+    """If the instruction that hit a watchpoint is complete: Exit(DEBUG) comes after the exits of the instruction."""
+    if RARELY(c.debug.hit != 0) and c.debug.hit_at != c.run.retired:
+        if not c.debug.due:                      # no single step of the host
+            c.debug.dr6 = DR6_FIXED
+        c.debug.dr6 |= 1U << (c.debug.breaks + c.debug.hit - 1 & 3)
+        c.debug.stop = c.debug.hit
+        c.debug.stop_addr = c.debug.hit_addr
+        c.debug.hit = 0
+        c.debug.due = 1
+
+
+cdef void forget_step(CPU* c) noexcept nogil:
+    """step() is over: what it has not returned yet is no longer due, unless debug() asked for it."""
+    c.debug.singlestep &= ~<uint32_t>STEP_ONCE
+    if not c.debug.singlestep:
+        c.debug.dr6 &= ~<uint32_t>DR6_BS
+        c.debug.due = c.debug.due and c.debug.dr6 & 15
 
 
 cdef bint code_breakpoint(CPU* c) noexcept nogil:

@@ -1,4 +1,4 @@
-# The tables of guest memory live here: built from memory slots, A20, decoded code and the dirty log.
+# The tables of guest memory live here: built from memory slots, A20, decoded code, dirty logs and watchpoints.
 #
 # An entry is for one granule of 256 bytes. Several granules may show the same host memory: two slots have one buffer,
 # or the A20 line is closed. Such granules are linked in a ring (`alias`) and share one number (`canon`), which marks of
@@ -6,11 +6,38 @@
 
 cdef Slot* slot_at(VM* vm, uint64_t addr) noexcept nogil:
     """The memory slot with this address, or NULL."""
-    cdef int i
-    for i in range(vm.nslots):
-        if vm.slots[i].addr <= addr and addr - vm.slots[i].addr < vm.slots[i].size:
-            return &vm.slots[i]
-    return NULL
+    cdef int n = slots_below(vm, addr + 1) if addr < UINT64_MAX else 0
+    if n == 0 or addr - vm.slots[n - 1].addr >= vm.slots[n - 1].size:
+        return NULL
+    return &vm.slots[n - 1]
+
+
+cdef int slots_below(VM* vm, uint64_t addr) noexcept nogil:
+    """How many slots begin below `addr`. They are the first ones, because slots are in the order of their addresses."""
+    cdef int low = 0, high = vm.nslots, middle
+    while low < high:
+        middle = (low + high) >> 1
+        if vm.slots[middle].addr < addr:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+cdef inline bint within_reach(uint64_t addr) noexcept nogil:
+    """Can a vCPU reach a slot that begins at `addr`?"""
+    return addr < <uint64_t>GRANULES << 8
+
+
+cdef bint share_memory(VM* vm, int n) noexcept nogil:
+    """Do two of the first n slots show the same host memory?"""
+    cdef int i, k
+    for i in range(n):
+        for k in range(i):
+            if vm.slots[i].host < vm.slots[k].host + vm.slots[k].size and (
+                    vm.slots[k].host < vm.slots[i].host + vm.slots[i].size):
+                return 1
+    return 0
 
 
 cdef uint32_t granule_address(VM* vm, uint32_t g) noexcept nogil:
@@ -25,31 +52,31 @@ cdef void rebuild_tables(VM* vm) noexcept nogil:
     """Build all tables from the slots and A20. The caller holds the writers' lock, and no block is used any more."""
     cdef Mem* mem = vm.mem
     cdef uint32_t g, h, addr
-    cdef Slot* s
+    cdef Slot* s = NULL
     cdef Slot* t
-    cdef int i
+    cdef int i, near = slots_below(vm, <uint64_t>GRANULES << 8)      # few: the others are out of reach
+    cdef bint shared = share_memory(vm, near)
     cdef uintptr_t host
     for g in range(GRANULES):
         mem.alias[g] = g
         mem.canon[g] = g
     for g in range(GRANULES):
         addr = granule_address(vm, g)
-        s = slot_at(vm, addr)
-        mem.attr[g] = 0
+        if s == NULL or addr - s.addr >= s.size:
+            s = slot_at(vm, addr)
         mem.code[g] = 0
+        mem.attr[g] = 0
+        mem.wr[g] = 0
+        mem.ram[g] = 0
         if s == NULL:
-            mem.wr[g] = 0
-            mem.rd[g] = 0
             continue
         host = <uintptr_t>s.host + (addr - s.addr)
-        mem.attr[g] = (ATTR_ROM if s.readonly else 0)
-        if s.dirty != NULL and not s.readonly and not s.dirty[(addr - s.addr) >> 15] >> ((addr - s.addr) >> 12 & 7) & 1:
-            mem.attr[g] |= ATTR_LOG
-        mem.rd[g] = host - (g << 8)
+        mem.attr[g] = (ATTR_ROM if s.readonly else 0) | (ATTR_LOG if clean_page(s, addr) else 0)
+        mem.ram[g] = host - (g << 8)
         h = g
         if addr != g << 8:
             h = addr >> 8                        # the granule that a closed A20 line shows here
-        for i in range(vm.nslots):
+        for i in range(near if shared else 0):
             t = &vm.slots[i]
             if t != s and <uintptr_t>t.host <= host < <uintptr_t>t.host + t.size:
                 if (t.addr + (host - <uintptr_t>t.host)) >> 8 < h:
@@ -58,56 +85,89 @@ cdef void rebuild_tables(VM* vm) noexcept nogil:
             mem.canon[g] = mem.canon[h]
             mem.alias[g] = mem.alias[h]
             mem.alias[h] = g
+    close_watched(vm)
+
+
+cdef void close_watched(VM* vm) noexcept nogil:
+    """Close the granules in which a vCPU has a watchpoint, and open the others. The caller holds the writers' lock, and
+    every vCPU is outside."""
+    cdef Mem* mem = vm.mem
+    cdef uint32_t g
+    cdef int i, k
     for g in range(GRANULES):
-        if mem.rd[g]:
+        mem.attr[g] &= ~<uint8_t>(ATTR_STORES | ATTR_LOADS)
+    for i in range(vm.ncpus):
+        if vm.cpu[i] != NULL:
+            for k in range(vm.cpu[i].debug.watches):
+                mark_watched(vm, &vm.cpu[i].debug.watch[k])
+    for g in range(GRANULES):
+        mem.rd[g] = 0 if mem.attr[g] & ATTR_LOADS else mem.ram[g]
+        mem.holes[g] = mem.ram[g] if not mem.attr[g] & ATTR_STORES else 1
+        if mem.ram[g]:
             reopen(vm, g)
 
 
+cdef void mark_watched(VM* vm, Watch* w) noexcept nogil:
+    """Mark the granules through which the guest reaches the bytes of a watchpoint."""
+    cdef uint8_t kinds = ATTR_STORES | ATTR_LOADS if w.loads else ATTR_STORES
+    cdef uint64_t g = w.first >> 8
+    while g < GRANULES and g <= w.last >> 8:
+        if granule_address(vm, <uint32_t>g) == g << 8:
+            vm.mem.attr[g] |= kinds
+            if not vm.a20 and g + WRAP < GRANULES:
+                vm.mem.attr[g + WRAP] |= kinds
+        g += 1
+
+
 cdef void reopen(VM* vm, uint32_t g) noexcept nogil:
-    """Set wr[] of the granule and its aliases: 0 if a store must be noticed for decoded code or the dirty log."""
+    """Set wr[] of the granule and its aliases: 0 if a store must be noticed for decoded code, the dirty log or a
+    watchpoint. A log and a watchpoint are for guest addresses, decoded code is for the memory at any address."""
     cdef Mem* mem = vm.mem
     cdef uint32_t a = g
-    cdef bint shut = mem.code[mem.canon[g]] != 0
+    cdef bint code = mem.code[mem.canon[g]] != 0
     while True:
-        shut = shut or mem.attr[a] & ATTR_LOG
+        mem.wr[a] = 0 if code or mem.attr[a] & (ATTR_ROM | ATTR_LOG | ATTR_STORES) else mem.ram[a]
         a = mem.alias[a]
         if a == g:
             break
-    while True:
-        mem.wr[a] = 0 if shut or mem.attr[a] & ATTR_ROM else mem.rd[a]
-        a = mem.alias[a]
-        if a == g:
-            break
+
+
+cdef inline bint clean_page(Slot* s, uint64_t addr) noexcept nogil:
+    """Must a store to this address of the slot set a dirty bit?"""
+    cdef uint64_t page = (addr - s.addr) >> 12
+    return s.dirty != NULL and not s.readonly and not s.dirty[page >> 3] >> (page & 7) & 1
 
 
 cdef void arm_log(VM* vm, Slot* s) noexcept nogil:
-    """Every page of the slot is clean: the next store to each must take the slow path."""
+    """The dirty bits of the slot have changed, or it has a log since now, or none: the next store to each clean page
+    takes the slow path. The caller holds the writers' lock, and every vCPU is outside."""
     cdef Mem* mem = vm.mem
-    cdef uint32_t g
-    for g in range(GRANULES):
-        if mem.rd[g] and slot_at(vm, granule_address(vm, g)) == s and not s.readonly:
-            mem.attr[g] |= ATTR_LOG
+    cdef uint32_t g, addr
+    for g in range(GRANULES if within_reach(s.addr) else 0):
+        addr = granule_address(vm, g)
+        if s.addr <= addr and addr - s.addr < s.size:
+            mem.attr[g] = mem.attr[g] & ~<uint8_t>ATTR_LOG | (ATTR_LOG if clean_page(s, addr) else 0)
             reopen(vm, g)
 
 
 cdef void log_page(CPU* c, uint32_t g) noexcept nogil:
-    """The first store to a clean page: set its dirty bit and those of its aliases. Further stores are fast again."""
+    """The first store to a clean page: set its dirty bit. Further stores to it are fast."""
     cdef VM* vm = c.vm
-    cdef Mem* mem = vm.mem
-    cdef uint32_t a = g, page, i, first
+    cdef uint32_t addr = granule_address(vm, g), page, i
     cdef Slot* s
     lock_from_core(c)
-    while True:
-        if mem.attr[a] & ATTR_LOG:
-            s = slot_at(vm, granule_address(vm, a))
-            page = <uint32_t>((granule_address(vm, a) - s.addr) >> 12)
-            s.dirty[page >> 3] |= 1 << (page & 7)
-            first = a & ~15U
-            for i in range(first, first + 16):
-                mem.attr[i] &= ~ATTR_LOG
-            for i in range(first, first + 16):
-                reopen(vm, i)
-        a = mem.alias[a]
-        if a == g:
-            break
+    if vm.mem.attr[g] & ATTR_LOG:                # still: the wait for the lock may have been long
+        s = slot_at(vm, addr)
+        page = <uint32_t>((addr - s.addr) >> 12)
+        s.dirty[page >> 3] |= 1 << (page & 7)
+        g = addr >> 8 & ~15U
+        for i in range(16):
+            page_logged(vm, g + i)
+            if not vm.a20 and g + i + WRAP < GRANULES:
+                page_logged(vm, g + i + WRAP)
     pthread_mutex_unlock(&vm.writers)
+
+
+cdef inline void page_logged(VM* vm, uint32_t g) noexcept nogil:
+    vm.mem.attr[g] &= ~<uint8_t>ATTR_LOG
+    reopen(vm, g)

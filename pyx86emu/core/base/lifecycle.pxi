@@ -30,6 +30,7 @@ cdef void free_vm(VM* vm) noexcept:
     zones_free(&vm.zones)
     free(vm.chips)
     free(vm.mem)
+    free(vm.slots)
     free(vm)
 
 
@@ -51,7 +52,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     c.chips = vm.chips
     vm.refs += 1
     c.no = MAX_VCPUS                             # not yet in vm.cpu
-    c.run.ram = vm.mem.rd
+    c.run.ram = vm.mem.ram
     c.run.look = FOREVER
     c.reads.asked_tag = FOREVER
     c.run.wall = FOREVER
@@ -71,6 +72,7 @@ cdef void free_cpu(CPU* c) noexcept:
     free(c.blocks.codemap)
     free(c.blocks.list)
     free(c.blocks.dirty_code)
+    free(c.debug.watch)
     free(c)
 
 
@@ -95,6 +97,7 @@ cdef void reset_cpu(CPU* c) noexcept nogil:
     c.events.trap_shadow = FOREVER
     c.events.rep_left = FOREVER
     c.events.inject = -1
+    c.events.exception = -1
     c.events.nmi = 0
     c.events.nmi_masked = 0
     c.events.halted = 0
@@ -104,6 +107,7 @@ cdef void reset_cpu(CPU* c) noexcept nogil:
     c.events.delivering = 0
     c.events.trap_due = 0
     c.debug.due = 0
+    c.debug.hit = 0
     c.events.carry = 0
     c.exits.count = 0
     c.exits.pos = 0
@@ -137,6 +141,7 @@ cdef void fork_cpu(CPU* c, bint left) noexcept nogil:
     rings_forked(&c.rings)
     c.threads.in_core = 0
     c.threads.waiting = 0
+    c.threads.awaited = 0
     pthread_mutex_init(&c.threads.wait_lock, NULL)
     pthread_cond_init(&c.threads.wait_cond, NULL)
     if not left:
@@ -152,5 +157,4 @@ cdef void fork_cpu(CPU* c, bint left) noexcept nogil:
     c.python.called = 0
     c.run.stepping = 0
     c.debug.singlestep &= ~<uint32_t>STEP_ONCE
-    if not c.debug.singlestep:
-        c.debug.due = 0
+    forget_step(c)

@@ -22,6 +22,7 @@ cdef struct Model:
     int ss_vector
     int string_half
     int pop_m_half
+    int popa_ax_first
     int word_wraps
     int shl_af
     int sar_af

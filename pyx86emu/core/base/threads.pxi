@@ -6,6 +6,16 @@
 #
 # A thread that changes tables holds the lock `writers`. Then it either waits until each vCPU has passed a block end
 # (wait_for_others), so that none can still use an old pointer, or it keeps all vCPUs outside (stop_all, resume_all).
+#
+# All of these wait in await_vcpu(). A vCPU that runs passes a block end within a microsecond or so. So the thread first
+# looks again a few times. If the host has put the vCPU's thread aside, that can take milliseconds: then it sets
+# `awaited` and sleeps, and the vCPU wakes it when it goes outside. While nobody sleeps this costs the vCPU one test.
+# The vCPU has no fence between its store to in_core and this test. The thread that sleeps makes up for it: fence_all()
+# is a fence in all threads, so either this thread sees the store, or the vCPU sees `awaited`.
+
+cdef enum:
+    LOOKS = 200                  # how often await_vcpu() looks before it sleeps: some microseconds
+    SLEEP_NS = 1000000           # of a sleep on a kernel without fence_all(), where a wake-up may be missed
 
 # The GIL. A vCPU keeps it for the slice after a call into Python. If that slice has no such call, the vCPU releases it
 # before the next one. So a guest that exits all the time does not release and take it each time. While a vCPU has the
@@ -35,10 +45,21 @@ cdef inline bint late(CPU* c) noexcept nogil:
     return c.run.wall != FOREVER and <uint64_t>host_ns() >= c.run.wall
 
 
+cdef inline void leave_core(CPU* c) noexcept nogil:
+    if RARELY(at_publish_and_look(&c.threads.in_core, 0, &c.threads.awaited)):
+        left_core(c)
+
+
+cdef void left_core(CPU* c) noexcept nogil:
+    """Wake the thread that sleeps in await_vcpu(). If it has to sleep again, it sets `awaited` again."""
+    at_put32(&c.threads.awaited, 0)
+    futex_wake(&c.threads.awaited)
+
+
 cdef inline void go_outside(CPU* c) noexcept nogil:
     rings_flush(&c.rings)
     c.rings.again_how = 0                        # the entry that it stands for may be removed from now on
-    at_publish64(&c.threads.in_core, 0)
+    leave_core(c)
 
 
 cdef void come_inside(CPU* c) noexcept nogil:
@@ -46,7 +67,7 @@ cdef void come_inside(CPU* c) noexcept nogil:
         at_put64(&c.threads.in_core, at_get64(&c.vm.epoch))
         if not at_get32(&c.vm.stopping):
             return
-        at_put64(&c.threads.in_core, 0)
+        leave_core(c)
         let_gil_go(c)
         pthread_mutex_lock(&c.vm.writers)
         pthread_mutex_unlock(&c.vm.writers)
@@ -79,19 +100,43 @@ cdef void lock_from_core(CPU* c) noexcept nogil:
     at_put64(&c.threads.in_core, at_get64(&c.vm.epoch))
 
 
-cdef void wait_for_others(VM* vm, CPU* me) noexcept nogil:
-    """Wait until every other vCPU has passed a block end or is outside. The caller holds the writers' lock."""
-    cdef uint64_t now = at_add64(&vm.epoch, 1) + 1, seen
+cdef inline bint has_passed(CPU* c, uint64_t epoch) noexcept nogil:
+    cdef uint64_t seen = at_get64(&c.threads.in_core)
+    return seen == 0 or seen >= epoch
+
+
+cdef void await_vcpu(CPU* c, uint64_t epoch, CPU* me) noexcept nogil:
+    """Ask a vCPU to pass a block end, and wait until it is outside or has seen `epoch`; FOREVER: until it is outside.
+    The caller holds the writers' lock, so that only one thread waits here for a vCPU. If it is a vCPU itself, `me`, it
+    does not sleep with the GIL."""
     cdef int i
+    cdef bint fenced
+    want(c, REQ_SYNC)
+    for i in range(LOOKS):
+        if has_passed(c, epoch):
+            return
+        spin_hint()
+    if me != NULL:
+        let_gil_go(me)
+    while True:
+        at_put32(&c.threads.awaited, 1)
+        fenced = fence_all()
+        if has_passed(c, epoch):
+            at_put32(&c.threads.awaited, 0)
+            return
+        futex_wait(&c.threads.awaited, 1, 0 if fenced else SLEEP_NS)
+
+
+cdef void wait_for_others(VM* vm, CPU* me) noexcept nogil:
+    """Wait until every other vCPU has passed a block end or is outside. The caller holds the writers' lock. `me` is
+    inside: it writes its rings first, as the wait may be long."""
+    cdef uint64_t now = at_add64(&vm.epoch, 1) + 1
+    cdef int i
+    if me != NULL:
+        rings_flush(&me.rings)
     for i in range(vm.ncpus):
-        if vm.cpu[i] == NULL or vm.cpu[i] == me:
-            continue
-        want(vm.cpu[i], REQ_SYNC)
-        while True:
-            seen = at_get64(&vm.cpu[i].threads.in_core)
-            if seen == 0 or seen >= now:
-                break
-            sched_yield()
+        if vm.cpu[i] != NULL and vm.cpu[i] != me:
+            await_vcpu(vm.cpu[i], now, me)
     if me != NULL:
         at_put64(&me.threads.in_core, now)
 
@@ -101,11 +146,8 @@ cdef void stop_all(VM* vm) noexcept nogil:
     cdef int i
     at_put32(&vm.stopping, 1)
     for i in range(vm.ncpus):
-        if vm.cpu[i] == NULL:
-            continue
-        want(vm.cpu[i], REQ_SYNC)
-        while at_get64(&vm.cpu[i].threads.in_core) != 0:
-            sched_yield()
+        if vm.cpu[i] != NULL:
+            await_vcpu(vm.cpu[i], FOREVER, NULL)
 
 
 cdef void resume_all(VM* vm) noexcept nogil:
@@ -130,6 +172,11 @@ cdef void wake(CPU* c) noexcept nogil:
     pthread_mutex_lock(&c.threads.wait_lock)
     pthread_cond_broadcast(&c.threads.wait_cond)
     pthread_mutex_unlock(&c.threads.wait_lock)
+
+
+# The first call registers the fence with the kernel. It is made when the package is imported, as it takes longer in a
+# process with several threads.
+fence_all()
 
 
 cdef timespec host_time_in(uint64_t ns) noexcept nogil:

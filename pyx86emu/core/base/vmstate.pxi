@@ -2,10 +2,13 @@
 
 cdef enum:
     GRANULES = 4352              # of 256 bytes: everything real mode can address, FFFF:FFFF included
+    WRAP = 4096                  # with A20 closed, granule g + WRAP shows what granule g shows
     MAX_VCPUS = 64
-    MAX_SLOTS = 64
+    MAX_SLOTS = 32764            # as KVM on x86 has it
     ATTR_ROM = 1
     ATTR_LOG = 2                 # a write here must set a dirty bit
+    ATTR_STORES = 4              # a vCPU has a watchpoint here: each store takes the slow path,
+    ATTR_LOADS = 8               # and each load
 
 cdef struct Slot:                # a memory slot
     uint64_t addr
@@ -16,8 +19,10 @@ cdef struct Slot:                # a memory slot
     PyObject* face               # the MemorySlot object of this slot
 
 cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm see it
-    uintptr_t rd[GRANULES]       # host address minus guest address; 0: neither RAM nor ROM
+    uintptr_t ram[GRANULES]      # host address minus guest address; 0: neither RAM nor ROM
+    uintptr_t rd[GRANULES]       # the same for loads; 0 also for watched granules
     uintptr_t wr[GRANULES]       # the same for stores; 0 also for ROM, decoded code and clean pages of a dirty log
+    uintptr_t holes[GRANULES]    # 0: neither RAM nor ROM, and no watchpoint
     uint64_t code[GRANULES]      # by canonical granule: which vCPUs have decoded code here
     uint16_t canon[GRANULES]     # canonical granule: one for all that show the same host memory
     uint16_t alias[GRANULES]     # next granule that shows the same host memory, in a ring
@@ -36,8 +41,9 @@ cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     IoTable* iotable
     PyObject* ranges[2]          # of each bus a tuple of Range, kept alive by the RangeTable of the Vm
     Zones zones                  # coalesced zones, and the rings of what was written to them
-    Slot slots[MAX_SLOTS]
+    Slot* slots                  # in the order of their addresses
     int nslots
+    int slot_room                # how many fit
     CPU* cpu[MAX_VCPUS]
     int ncpus
     bint a20

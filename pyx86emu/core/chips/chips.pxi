@@ -1,8 +1,13 @@
 # The chips of a Vm in the core: keep their table, serve their deadlines, lock them. Know rows, not vCPUs.
 #
 # To add a chip, write a file in this folder, add a row here (chips_new) and add its state to Chips. Then IN, OUT,
-# REP INS, the host's reads and writes, the lock and the timed rises of its line work. A chip that guests poll often may
+# REP INS, the host's reads and writes, the lock and the timed edges of its line work. A chip that guests poll often may
 # get a short way too: two handlers in access.pxi.
+#
+# The 8259 sees a line of a chip as it is: a request whose line falls before it is acknowledged is dropped. An edge that
+# nobody can see is no event. So a line has an event at each rise, and at a fall only if the rise is still a request.
+# A vCPU that is late (a long instruction, the host's clock) may find a rise and its fall at once. Then it sees the fall
+# one instruction after the rise: a guest with open interrupts loses none.
 #
 # While one vCPU and its own thread are the only users of the chips, that vCPU takes no lock. ("Inside" and "outside"
 # are defined in docs/CORE.md.)
@@ -19,8 +24,8 @@
 
 ctypedef uint32_t (*ChipRead)(void* state, uint32_t port, uint64_t now) noexcept nogil
 ctypedef bint (*ChipWrite)(void* state, uint32_t port, uint32_t value, uint64_t now) noexcept nogil
-ctypedef uint64_t (*ChipNext)(void* state, uint64_t now) noexcept nogil
-ctypedef uint32_t (*ChipRises)(void* state, uint64_t now) noexcept nogil
+ctypedef void (*ChipNext)(void* state, uint64_t now, uint64_t* rise, uint64_t* fall) noexcept nogil
+ctypedef bint (*ChipLine)(void* state, uint64_t now, uint32_t* rises) noexcept nogil
 ctypedef Op* (*PortFn)(CPU*, Op*, uint32_t port) noexcept nogil
 
 cdef enum:                       # the rows
@@ -46,11 +51,12 @@ cdef struct Chip:
     bint interrupts              # the interrupt controller: any access may raise INTR or end an interrupt
     void* state
     ChipRead read                # reads a byte; the caller has the lock, if the chips are shared
-    ChipWrite write              # writes a byte; returns 1: `next_event` may have changed
-    ChipNext next_event          # guest ns of the next rise of its line; FOREVER: never. NULL: it has no line
-    ChipRises rises              # how often its line rose since the last call
+    ChipWrite write              # writes a byte; returns 1: its line, or what `next_edges` returns, may have changed
+    ChipNext next_edges          # guest ns of the next rise and fall of its line; FOREVER: never. NULL: it has no line
+    ChipLine line                # the level of its line, and how often it rose since the last call
     int gsi                      # the number of its line
-    uint64_t due                 # the last result of `next_event`
+    uint64_t rise                # when its line rises next
+    uint64_t due                 # the next event: that, or a fall that takes a request away
 
 cdef struct Chips:
     Chip chip[CHIPS]
@@ -80,8 +86,8 @@ cdef Chips* chips_new() noexcept nogil:
 
     chip = add_chip(chips, CHIP_PIT, b"the interval timer", &chips.pit, pit_read, pit_write)
     chip.timed = 1
-    chip.next_event = pit_next_rise
-    chip.rises = pit_rises
+    chip.next_edges = pit_next_edges
+    chip.line = pit_line
     chip.gsi = 0
     add_span(chip, 0x40, 4)
 
@@ -98,7 +104,7 @@ cdef Chip* add_chip(Chips* chips, int row, const char* name, void* state, ChipRe
     chip.state = state
     chip.read = read
     chip.write = write
-    chip.due = FOREVER
+    chip.rise = chip.due = FOREVER
     return chip
 
 
@@ -139,17 +145,44 @@ cdef inline bint chip_put(Chips* chips, Chip* chip, uint32_t port, int size, uin
 # -- what comes next
 
 cdef bint chip_follow(Chips* chips, Chip* chip, uint64_t now) noexcept nogil:
-    """Deliver the rises of the chip's line up to `now`, and find its next one. 1: the next deadline is earlier now."""
-    cdef uint64_t was = chips.due
+    """Bring the chip's line up to `now`, and find its next event. 1: the next deadline is earlier now."""
+    cdef uint64_t was = chips.due, fall
+    cdef uint32_t rises
+    cdef bint level = chip.line(chip.state, now, &rises)
+    if rises or not level:
+        irqchip_drive(&chips.irqchip, LINE_CHIP, chip.gsi, 0)
+    if rises:
+        irqchip_drive(&chips.irqchip, LINE_CHIP, chip.gsi, 1)
+    elif level:
+        irqchip_found_high(&chips.irqchip, LINE_CHIP, chip.gsi)
+    chip.next_edges(chip.state, now, &chip.rise, &fall)
+    chip.due = chip.rise
+    if irqchip_requests(&chips.irqchip, chip.gsi):
+        if rises and not level:
+            fall = now                           # it has fallen: show that after the next instruction
+        chip.due = min(fall, chip.rise)
+    find_due(chips)
+    return chips.due < was
+
+
+cdef void chip_was_set(Chips* chips, Chip* chip, uint64_t now) noexcept nogil:
+    """The state of the chip, or of the 8259, was set: find its next event. All its rises have been delivered."""
+    cdef uint64_t fall
+    cdef uint32_t rises
+    cdef bint level = chip.line(chip.state, now, &rises)
+    chip.next_edges(chip.state, now, &chip.rise, &fall)
+    chip.due = chip.rise
+    if irqchip_requests(&chips.irqchip, chip.gsi):
+        chip.due = min(fall, chip.rise) if level else now        # if it is low, the fall is still to be shown
+    find_due(chips)
+
+
+cdef void find_due(Chips* chips) noexcept nogil:
     cdef int i
-    if chip.rises(chip.state, now):
-        irqchip_pulse(&chips.irqchip, chip.gsi)
-    chip.due = chip.next_event(chip.state, now)
-    chips.due = chip.due
+    chips.due = FOREVER
     for i in range(CHIPS):
         if chips.chip[i].due < chips.due:
             chips.due = chips.chip[i].due
-    return chips.due < was
 
 
 cdef void chips_serve(Chips* chips, uint64_t now) noexcept nogil:
@@ -164,9 +197,15 @@ cdef void chips_serve(Chips* chips, uint64_t now) noexcept nogil:
 
 cdef int chips_acknowledge(Chips* chips) noexcept nogil:
     """INTA: the vector of the interrupt that the first vCPU takes."""
-    cdef int vector
+    cdef int vector, i
+    cdef Chip* chip
     lock_chips(chips)
     vector = irqchip_ack(&chips.irqchip)
+    for i in range(CHIPS):
+        chip = &chips.chip[i]
+        if chip.due < chip.rise and not irqchip_requests(&chips.irqchip, chip.gsi):
+            chip.due = chip.rise                 # the request was taken: nobody can see the fall
+            find_due(chips)
     unlock_chips(chips)
     return vector
 

@@ -1,12 +1,14 @@
-# The 8259 pair: decide which interrupt the vCPU takes next. Know lines, not who drives them.
+# The 8259 pair: decide which interrupt the vCPU takes next. Know lines and their sources, not vCPUs.
 #
 # The caller holds the lock of the chips, if they are shared. The slave's INT is wired to input 2 of the master. GSI 2
 # is the same input. If GSI 2 is raised while the slave has no request, the result is that of a glitch on this input: a
 # spurious IRQ 15.
 #
 # If a line falls before the vCPU acknowledges, its request is dropped, edge or level, as on the 8259A ("IR must remain
-# high until the first INTA"). KVM keeps the request. An irqfd and the 8254 do not hold their line high, but their
-# requests must not be lost. They come through irqchip_pulse, which latches the request as KVM does.
+# high until the first INTA"). KVM keeps the request. An irqfd does not hold its line high, but its requests must not be
+# lost. They come through irqchip_pulse, which latches the request as KVM does.
+#
+# A line may have several sources. It is high while one of them drives it high, as KVM has it (irq_source_id).
 #
 #   20h A0h   write: ICW1, OCW2, OCW3     read: IRR, ISR or the answer to a poll
 #   21h A1h   write: ICW2-4, OCW1 (IMR)   read: IMR
@@ -30,6 +32,13 @@ cdef enum:
     OCW3_POLL = 0x04
     OCW3_RR = 0x02
     OCW3_RIS = 0x01
+
+
+cdef enum:                       # who drives a line
+    LINE_USER = 0                # irq_line(): a device or the host
+    LINE_CHIP = 1                # a chip in the core
+    LINE_IRQFD = 2               # an irqfd that waits for an EOI
+    LINE_SOURCES = 3
 
 
 cdef struct Pic:
@@ -58,7 +67,8 @@ cdef struct Pic:
 cdef struct IrqChip:
     Pic master
     Pic slave
-    uint16_t lines               # the 16 GSIs as their owners drive them
+    uint16_t driven[LINE_SOURCES]       # the 16 GSIs as each source drives them
+    uint16_t lines               # the 16 GSIs: high if a source drives them high
     uint32_t eoi_lines           # GSIs whose interrupt was ended; the caller clears them
     bint intr                    # the master's INT output
 
@@ -235,18 +245,31 @@ cdef void irqchip_reset(IrqChip* chip) noexcept nogil:
     chip.slave.elcr_mask = 0xDE
 
 
-cdef void irqchip_set_line(IrqChip* chip, int line, bint level) noexcept nogil:
-    """The owner of a GSI drives it high or low. Lines that the pair does not have are ignored."""
+cdef void irqchip_drive(IrqChip* chip, int source, int line, bint level) noexcept nogil:
+    """A source of a GSI drives it high or low. Lines that the pair does not have are ignored."""
     if line < 0 or line > 15:
         return
     if level:
-        chip.lines |= 1 << line
+        chip.driven[source] |= 1 << line
     else:
-        chip.lines &= ~(1 << line)
+        chip.driven[source] &= ~(1 << line)
+    chip.lines = chip.driven[LINE_USER] | chip.driven[LINE_CHIP] | chip.driven[LINE_IRQFD]
+    level = chip.lines >> line & 1
     if line > 7:
         pic_input(&chip.slave, line - 8, level)
     elif line != PIC_CASCADE:
         pic_input(&chip.master, line, level)
+    irqchip_update(chip)
+
+
+cdef void irqchip_found_high(IrqChip* chip, int source, int line) noexcept nogil:
+    """A source drives its line high since power-on: there was no edge."""
+    cdef Pic* p = &chip.slave if line > 7 else &chip.master
+    cdef uint8_t edges = p.edges
+    if chip.driven[source] >> line & 1:
+        return
+    irqchip_drive(chip, source, line, 1)
+    p.edges = edges
     irqchip_update(chip)
 
 
@@ -260,6 +283,11 @@ cdef void irqchip_pulse(IrqChip* chip, int line) noexcept nogil:
     p.edges |= bit
     p.pulsed |= bit
     irqchip_update(chip)
+
+
+cdef inline bint irqchip_requests(IrqChip* chip, int line) noexcept nogil:
+    """Whether the line of this GSI is a request now: its bit of IRR."""
+    return pic_requests(&chip.slave if line > 7 else &chip.master) >> (line & 7) & 1
 
 
 cdef int irqchip_ack(IrqChip* chip) noexcept nogil:

@@ -7,6 +7,11 @@
 # than the last one, no time has passed. As in the data sheet, CR is the count register (the count that was written) and
 # CE the counting element (the count that runs down).
 #
+# A count that was written is loaded at the next tick, up to 838 ns later. On a PC an IN or OUT takes about a
+# microsecond, so a program always sees the counter after that tick. Here an instruction takes a fraction of a tick. So
+# reads, latches and port 61h see a channel that waits for its load as it will be at that tick (pit_seen). Only the view
+# is early: OUT and the interrupt keep their time.
+#
 #   40h 41h 42h   channels: counts, or what a latch or read-back command latched
 #   43h           control word, write only
 #   61h           bit 0 gate of channel 2, bit 1 speaker; read also bit 4 refresh toggle (18 ticks
@@ -28,7 +33,7 @@ cdef struct PitChannel:
     uint32_t modulus             # 65536, or 10000 in BCD: what a count of 0 means
     uint32_t count               # CR, the count that the next load takes: 1..modulus
     uint32_t left                # CE as 1..modulus; in mode 3 ticks to the end of the half-cycle
-    uint32_t rises               # rising edges of OUT that pit_rises has not returned yet
+    uint32_t rises               # rising edges of OUT that pit_line has not returned yet
     uint16_t frozen              # what a read returns between a control word and the first load
     uint16_t count_latch
     uint8_t status_latch
@@ -205,9 +210,25 @@ cdef uint64_t pit_ticks_to_change(PitChannel* c) noexcept nogil:
 
 # -- the registers of one channel
 
+cdef PitChannel pit_seen(PitChannel* c) noexcept nogil:
+    """The channel as a program sees it: a load that waits for the next tick has been done."""
+    cdef PitChannel seen = c[0]
+    if seen.load:
+        pit_advance(&seen, 1)
+    return seen
+
+
+cdef uint16_t pit_value_loaded(PitChannel* c) noexcept nogil:
+    """pit_value of a channel that waits for its load."""
+    cdef PitChannel seen = pit_seen(c)
+    return pit_value(&seen)
+
+
 cdef inline uint16_t pit_value(PitChannel* c) noexcept nogil:
     """What a read of the counter returns: CE, in BCD if the channel counts in BCD."""
     cdef uint32_t value
+    if RARELY(c.load):
+        return pit_value_loaded(c)
     if not c.loaded:
         return c.frozen
     value = 2 * c.left - c.trim if c.mode == 3 else c.left
@@ -277,12 +298,14 @@ cdef inline uint32_t pit_read_count(PitChannel* c) noexcept nogil:
 
 cdef inline void pit_latch(PitChannel* c, bint count, bint status) noexcept nogil:
     """Latch count and status for the next reads. A value that is latched already stays."""
+    cdef PitChannel seen
     if count and not c.count_latched:
         c.count_latch = pit_value(c)
         c.count_latched = True
         c.read_high = False
     if status and not c.status_latched:
-        c.status_latch = c.out << 7 | c.null_count << 6 | c.control
+        seen = pit_seen(c)
+        c.status_latch = seen.out << 7 | seen.null_count << 6 | c.control
         c.status_latched = True
 
 
@@ -316,7 +339,7 @@ cdef inline uint32_t pit_read(void* state, uint32_t port, uint64_t now) noexcept
 
 
 cdef inline bint pit_write(void* state, uint32_t port, uint32_t value, uint64_t now) noexcept nogil:
-    """Write a byte to 40h-43h. 1: the next rise of OUT of channel 0 may have changed."""
+    """Write a byte to 40h-43h. 1: OUT of channel 0, or its next edges, may have changed."""
     cdef Pit* pit = <Pit*>state
     cdef int channel
     if port & 3 != 3:
@@ -337,9 +360,10 @@ cdef inline bint pit_programs_0(uint32_t port, uint32_t value) noexcept nogil:
     return not port & 3 or port & 3 == 3 and not value & 0xC0 and value & 0x30
 
 
-cdef bint pit_out(Pit* pit, int channel, uint64_t now) noexcept nogil:
-    """OUT of a channel."""
-    return pit_at(pit, channel, now).out
+cdef inline bint pit_out(Pit* pit, int channel, uint64_t now) noexcept nogil:
+    """OUT of a channel, as a program sees it."""
+    cdef PitChannel* c = pit_at(pit, channel, now)
+    return pit_seen(c).out if RARELY(c.load) else c.out
 
 
 cdef void pit_set_gate(Pit* pit, int channel, bint level, uint64_t now) noexcept nogil:
@@ -355,22 +379,25 @@ cdef void pit_set_gate(Pit* pit, int channel, bint level, uint64_t now) noexcept
         pit_drive(c, True)
 
 
-cdef uint64_t pit_next_rise(void* state, uint64_t now) noexcept nogil:
-    """The first nanosecond after now at which OUT of channel 0 rises; UINT64_MAX: it does not."""
+cdef void pit_next_edges(void* state, uint64_t now, uint64_t* rise, uint64_t* fall) noexcept nogil:
+    """The first nanoseconds after now at which OUT of channel 0 rises and, if it is high now, at which it falls;
+    UINT64_MAX: it does not."""
     cdef PitChannel c = pit_at(<Pit*>state, 0, now)[0]
     cdef uint64_t ticks = pit_ticks_to_change(&c)
+    fall[0] = UINT64_MAX
     if ticks != UINT64_MAX and c.out:
+        fall[0] = pit_time(c.tick + ticks)
         pit_advance(&c, ticks)
         ticks = pit_ticks_to_change(&c)
-    return UINT64_MAX if ticks == UINT64_MAX else pit_time(c.tick + ticks)
+    rise[0] = UINT64_MAX if ticks == UINT64_MAX else pit_time(c.tick + ticks)
 
 
-cdef uint32_t pit_rises(void* state, uint64_t now) noexcept nogil:
-    """Rising edges of OUT of channel 0 since the last call; each is returned once."""
+cdef bint pit_line(void* state, uint64_t now, uint32_t* rises) noexcept nogil:
+    """OUT of channel 0, which drives IRQ 0, and how often it rose since the last call."""
     cdef PitChannel* c = pit_at(<Pit*>state, 0, now)
-    cdef uint32_t rises = c.rises
+    rises[0] = c.rises
     c.rises = 0
-    return rises
+    return c.out
 
 
 cdef inline uint32_t port61_read(void* state, uint32_t port, uint64_t now) noexcept nogil:

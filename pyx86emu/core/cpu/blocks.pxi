@@ -243,7 +243,7 @@ cdef bint claim(CPU* c, uint32_t g) noexcept nogil:
     lock_from_core(c)
     was = mem.code[mem.canon[g]]
     at_or64(&mem.code[mem.canon[g]], mine)
-    if was == 0 and mem.rd[g]:
+    if was == 0 and mem.ram[g]:
         reopen(c.vm, g)
         if c.vm.ncpus > 1:
             wait_for_others(c.vm, c)             # another vCPU may still use the old pointer
@@ -261,7 +261,7 @@ cdef void unclaim(CPU* c, uint32_t g) noexcept nogil:
     memset(c.blocks.codemap + n * 32, 0, 32)
     lock_from_core(c)
     at_and64(&mem.code[n], ~mine)
-    if mem.code[n] == 0 and mem.rd[g]:
+    if mem.code[n] == 0 and mem.ram[g]:
         reopen(c.vm, g)
     pthread_mutex_unlock(&c.vm.writers)
 
@@ -460,7 +460,7 @@ cdef void drop_blocks(CPU* c) noexcept nogil:
         c.blocks.list[g] = NULL
         if mem.code[g] & mine:
             at_and64(&mem.code[g], ~mine)
-            if mem.code[g] == 0 and mem.rd[g]:
+            if mem.code[g] == 0 and mem.ram[g]:
                 reopen(c.vm, g)
     pthread_mutex_unlock(&c.vm.writers)
     memset(c.blocks.hash, 0, HASH * sizeof(Op*))

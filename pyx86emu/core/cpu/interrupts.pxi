@@ -30,6 +30,9 @@ cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back, Op* call) noexcept n
         return 0
     if not c.m.wraps and sp & 1 and sp < 6:
         return shutdown(c, o)                    # the frame does not fit, and those of #SS and #DF would not fit either
+    if c.debug.data & LOOK_HOST:
+        look_at(c, o, (c.system.idt_base + <uint32_t>vector * 4) & 0xFFFFF, 4, 0)
+        c.run.attn |= ATTN_WATCH if c.debug.hit else 0
     push_frame(c, o, fl_all(c), c.arch.sb[CS] >> 4, back)
     leave_after(c, o)
     c.arch.rest &= ~<uint32_t>(F_IF | F_TF | F_RF)
@@ -90,6 +93,7 @@ cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
     begin(c, 1)
     c.run.left = 0
     c.run.stepping = 1
+    c.debug.hit = 0
     c.events.halted = 0
     c.events.vector = vector
     if c.m.rep_forgets and c.events.rep_left == c.run.retired:
@@ -121,8 +125,9 @@ cdef void apply_moved_slow(CPU* c) noexcept nogil:
 cdef void take_trap(CPU* c) noexcept nogil:
     """Deliver INT 1 between two instructions. DR6 gets the reason. GD is cleared, so that the guest's handler may use
     the debug registers."""
-    c.system.dr[6] |= c.events.trap_due
-    c.system.dr[7] &= ~<uint32_t>DR7_GD
+    if c.m.level >= 3:                           # older ones have no debug registers
+        c.system.dr[6] |= c.events.trap_due
+        c.system.dr[7] &= ~<uint32_t>DR7_GD
     c.events.trap_due = 0
     take_interrupt(c, 1)
 

@@ -130,16 +130,20 @@ cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept n
     cdef uint64_t a, b
     cdef uint32_t base = c.arch.sb[seg]
     if ea + size > 0x10000 and c.m.wraps:        # 8086: a word wraps in its segment, byte by byte
+        b = (ea + 1) & 0xFFFF
+        if not (watch_load(c, o, base + ea, 1) and watch_load(c, o, base + <uint32_t>b, 1)):
+            return LOAD_FAILED
         a = phys_load(c, o, base + ea, 1)
         if a == LOAD_FAILED:
             return a
-        b = phys_load(c, o, base + ((ea + 1) & 0xFFFF), 1)
+        b = phys_load(c, o, base + <uint32_t>b, 1)
         if b == LOAD_FAILED:
             return b
         return a | b << 8
     if overruns(c, o, seg, ea, size):
         return LOAD_FAILED
-    watch(c, base + ea, size, 0)
+    if not watch_load(c, o, base + ea, size):
+        return LOAD_FAILED
     return phys_load(c, o, base + ea, size)
 
 
@@ -149,12 +153,14 @@ cdef bint put_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noe
     if store_near_code(c, base + ea, v, size):
         return 1
     if ea + size > 0x10000 and c.m.wraps:
+        watch_store(c, o, base + ea, 1)
+        watch_store(c, o, base + ((ea + 1) & 0xFFFF), 1)
         phys_store(c, o, base + ea, v & 255, 1)
         phys_store(c, o, base + ((ea + 1) & 0xFFFF), v >> 8 & 255, 1)
         return 1
     if overruns(c, o, seg, ea, size):
         return 0
-    watch(c, base + ea, size, 1)
+    watch_store(c, o, base + ea, size)
     phys_store(c, o, base + ea, v, size)
     return 1
 

@@ -122,7 +122,7 @@ cdef inline Op* lock_store(CPU* c, Op* o, int size) noexcept nogil:
         fl_restore(c)
         return o - 2
     if c.run.wr[pa >> 8] == 0:
-        watch(c, pa, size, 1)
+        watch_store(c, o, pa, size)
         wrote(c, o, pa, size)
     return done(c, o)
 

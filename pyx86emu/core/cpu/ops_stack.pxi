@@ -184,11 +184,13 @@ cdef Op* pusha32(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* popa(CPU* c, Op* o, int size) noexcept nogil:
-    """All reads come first, because they may exit. The value for SP is read and not used."""
+    """All reads come first, because they may exit: DI's place, then upwards. The 80286 reads AX's place before the
+    others. The value for SP is read and not used."""
     cdef uint32_t v[8]
     cdef uint64_t w
-    cdef int i
-    for i in range(8):
+    cdef int i, k
+    for k in range(8):
+        i = 7 - (k + 7 & 7 if c.m.popa_ax_first else k)
         w = pop(c, o, size * (7 - i), size)
         if RARELY(w == LOAD_FAILED):
             return c.run.go

@@ -3,6 +3,7 @@
 cdef object REASONS = {int(r): r for r in ExitReason}
 cdef object IO_REASON = ExitReason.IO
 cdef object MMIO_REASON = ExitReason.MMIO
+cdef object DEBUG_REASON = ExitReason.DEBUG
 cdef object HYPERCALL_REASON = ExitReason.HYPERCALL
 
 cdef enum:
@@ -13,7 +14,7 @@ cdef enum:
 @cython.freelist(16)
 cdef class Exit:
     """Exit(reason, *, port=None, addr=None, size=None, count=1, data=None, answer=None, cs=0, ip=0, message=None,
-         dr6=0, pc=0)
+         dr6=0, pc=0, watch=None, watch_addr=None)
 --
 
     Why run() returned, and what the guest wanted. A value: only reply_one() changes it, `count` becomes 1. Any thread
@@ -23,6 +24,9 @@ cdef class Exit:
     elements (REP INS), `write`, `value` (little-endian), `data` (bytes); `cs`, `ip` of the instruction;
     `message` for INTERNAL_ERROR; `dr6` and `pc` (linear) for DEBUG. A HYPERCALL has its number in `addr`, EBX in
     `value`. (struct kvm_run.)
+
+    A DEBUG of a watchpoint has `watch`, the (addr, length, kind) that was hit first, and `watch_addr`, the first of its
+    bytes that was accessed. In other exits both are None.
 
     Whoever calls Exit() makes one by hand: of a back end of his own, or for a test. An access is a write if it has
     `data`, bytes in memory order, whose length is its size; else a read with `size`. `answer(data)` is called with the
@@ -45,6 +49,8 @@ cdef class Exit:
     cdef readonly object message
     cdef readonly uint32_t dr6
     cdef readonly uint32_t pc
+    cdef readonly tuple watch
+    cdef readonly object watch_addr
     cdef object answer                           # a function that takes it, the Vcpu of `cpu`, or None
     cdef CPU* cpu                                # the vCPU of the core that takes it, or NULL
     cdef uint64_t serial                         # of `cpu` at this exit: the next run has another one
@@ -110,12 +116,12 @@ cdef class Exit:
     def because(self, reason):
         """This exit with another reason: what a machine around the vCPU makes of it. It waits for no answer."""
         return _exit_again(reason, self.addr, self.size, self.count, self.write, self.value, self.cs, self.ip,
-                           self.message, self.dr6, self.pc)
+                           self.message, self.dr6, self.pc, self.watch, self.watch_addr)
 
     def __reduce__(self):
         """A copy waits for no answer."""
         return _exit_again, (self.reason, self.addr, self.size, self.count, self.write, self.value, self.cs, self.ip,
-                             self.message, self.dr6, self.pc)
+                             self.message, self.dr6, self.pc, self.watch, self.watch_addr)
 
     def __repr__(self):
         name = self.reason.name
@@ -126,27 +132,34 @@ cdef class Exit:
         if self.reason is HYPERCALL_REASON:
             return f"Exit({name} number={self.addr:#x} at {self.cs:04x}:{self.ip:04x})"
         words = f": {self.message}" if self.message else ""
+        if self.watch is not None:
+            words = f": {self.watch[2]!r} of {self.watch[0]:#x} length={self.watch[1]}, at {self.watch_addr:#x}"
         return f"Exit({name} at {self.cs:04x}:{self.ip:04x}{words})"
 
 
 cpdef Exit _exit_again(object reason, uint64_t addr, int size, int count, bint write, uint64_t value, uint32_t cs,
-                       uint32_t ip, object message, uint32_t dr6, uint32_t pc):
+                       uint32_t ip, object message, uint32_t dr6, uint32_t pc, tuple watch, object watch_addr):
     """An Exit with these fields, for because(), copies and pickles."""
     cdef Exit e = Exit.__new__(Exit)
     e.reason = ExitReason(reason)
     e.addr, e.size, e.count, e.write, e.value = addr, size, count, write, value
     e.cs, e.ip, e.message, e.dr6, e.pc = cs, ip, message, dr6, pc
+    e.watch, e.watch_addr = watch, watch_addr
     return e
 
 
 # -- made by hand -----------------------------------------------------------------------------------------
+
+# Numbers that have a default, so that None is none of them.
+cdef frozenset EXIT_NUMBERS = frozenset(("count", "cs", "ip", "dr6", "pc"))
+
 
 cdef Exit exit_by_hand(tuple args, dict given):
     """Exit(*args, **given): whole, or an exception."""
     cdef Exit e = Exit.__new__(Exit)
     if len(args) > 1:
         raise TypeError(f"Exit() takes the reason alone by position, not {len(args)} values: name the others")
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in given.items() if value is not None or name in EXIT_NUMBERS}
     given.update(zip(("reason",), args))
     if "reason" not in given:
         raise TypeError("an Exit has a reason: Exit(ExitReason.HLT)")
@@ -165,12 +178,27 @@ cdef Exit exit_by_hand(tuple args, dict given):
     e.ip = whole(given.pop("ip", 0), "ip", 0, 0xFFFFFFFF)
     e.dr6 = whole(given.pop("dr6", 0), "dr6", 0, 0xFFFFFFFF)
     e.pc = whole(given.pop("pc", 0), "pc", 0, 0xFFFFFFFF)
+    fill_watch(e, given)
     e.message = given.pop("message", None)
     if e.message is not None and not isinstance(e.message, str):
         raise TypeError(f"the message of an Exit is text, not {type(e.message).__name__}")
     if given:
         raise TypeError(f"an Exit of reason {e.reason.name} has no {', '.join(given)}")
     return e
+
+
+cdef int fill_watch(Exit e, dict given) except -1:
+    """watch and watch_addr, of a DEBUG only."""
+    cdef uint64_t first, at
+    if e.reason is not DEBUG_REASON or "watch" not in given:
+        return 0                                 # what is given too much is refused by the caller
+    e.watch = watchpoint(given.pop("watch"))
+    first = e.watch[0]
+    at = natural(given.pop("watch_addr", first), "watch_addr")
+    if at - first >= e.watch[1]:
+        raise ValueError(f"watch_addr is {at:#x}: it is a byte of the watchpoint")
+    e.watch_addr = at
+    return 0
 
 
 cdef object needed(Exit e, dict given, str name):

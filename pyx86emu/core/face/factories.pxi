@@ -6,12 +6,6 @@
 #
 # Exit can be called. Its tp_new is replaced too: it makes a complete Exit or raises.
 
-cdef extern from "Python.h":
-    ctypedef object (*newfunc)(type, PyObject*, PyObject*)
-    ctypedef struct PyTypeObject:
-        newfunc tp_new
-        void* tp_vectorcall
-
 cdef dict MADE_BY = {
     CoalescedRing: "Vm(), as Vm.coalesced",
     CoalescedZone: "Vm.coalesce()",

@@ -36,7 +36,7 @@ cdef class VmFront:
 
     # -- memory ---------------------------------------------------------------------------------------------
 
-    def add_memory(self, addr, size=None, *, buffer=None, readonly=False, dirty_log=False):
+    def add_memory(self, addr, size=None, *, buffer=None, readonly=False, dirty_log=False, shared=False):
         """A memory slot at guest-physical `addr`: `size` bytes of zeros, or `buffer` (any writable buffer that
         begins at a page of its own: an mmap, a memfd mapping). Addresses and sizes are multiples of 4096.
 
@@ -45,12 +45,16 @@ cdef class VmFront:
         for what the guest of another Vm stores there. A mapping of a file must not become shorter: an access beyond
         the end of the file ends the process (SIGBUS).
 
+        `shared`: the memory is a memfd of its own, which other processes can map (`MemorySlot.fileno`). A forked child
+        shares it, too; other slots are copied.
+
         OSError EINVAL: not aligned (the buffer to a host page), empty, beyond 2**52, larger than the buffer, or the
-        65th slot; EEXIST: overlaps another slot; EBADF: the Vm is closed. TypeError: neither size nor buffer, a number
-        that is no integer, or a buffer that is read-only or in pieces. MemoryError.
+        32765th slot; EEXIST: overlaps another slot; EBADF: the Vm is closed; EMFILE: no descriptor left for shared
+        memory. TypeError: neither size nor buffer, a number that is no integer, or a buffer that is read-only or in
+        pieces. ValueError: `shared` with a buffer. MemoryError.
         (KVM_SET_USER_MEMORY_REGION; KVM_MEM_READONLY, KVM_MEM_LOG_DIRTY_PAGES.)
         """
-        return self.back().add_memory(addr, size, buffer=buffer, readonly=readonly, dirty_log=dirty_log)
+        return self.back().add_memory(addr, size, buffer=buffer, readonly=readonly, dirty_log=dirty_log, shared=shared)
 
     @property
     def slots(self):
@@ -94,10 +98,11 @@ cdef class VmFront:
 
     # -- vCPUs ----------------------------------------------------------------------------------------------
 
-    def create_vcpu(self, model="80486"):
-        """A vCPU at the reset vector F000:FFF0. `model`: see pyx86emu.models. ValueError: unknown model, or one
-        whose address lines differ from those of a vCPU already here; OSError EINVAL: more than 64; EBADF: the Vm is
-        closed. (KVM_CREATE_VCPU.)"""
+    def create_vcpu(self, model=None):
+        """A vCPU at the reset vector F000:FFF0. `model`: see pyx86emu.models; None: an 80486, on KVM the host's
+        processor. ValueError: unknown model, or one whose address lines differ from those of a vCPU already here;
+        OSError EINVAL: more than 64; EBADF: the Vm is closed; EOPNOTSUPP: KVM has only the host's processor.
+        (KVM_CREATE_VCPU.)"""
         return self.back().create_vcpu(model)
 
     @property
@@ -156,9 +161,24 @@ cdef class VmFront:
         return self.back().coalesced
 
     def irq_line(self, gsi, level):
-        """Drive an interrupt line, 0 to 15 (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError EINVAL
-        without irqchip=True or out of range."""
-        self.back().irq_line(gsi, level)
+        """Drive an interrupt line, 0 to 15, up or down (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError
+        EINVAL: no irqchip=True, or a line outside 0 to 15. Any thread may call it.
+
+        A line that falls before the guest acknowledges takes its request with it, as on the 8259A. So up and down
+        between two instructions of the guest is nothing, where KVM keeps a request: use `irq_pulse` for an edge."""
+        if self.interp is None:
+            self.back().irq_line(gsi, level)
+        else:
+            drive_line(self.interp, gsi, level)
+
+    def irq_pulse(self, gsi):
+        """Request the interrupt of a line once: an edge that the 8259 keeps until the guest takes it, as after
+        KVM_IRQ_LINE up and down, or a write to an irqfd. Nothing happens on a line that is high already, or that is
+        level-triggered. OSError as for `irq_line`. Any thread may call it."""
+        if self.interp is None:
+            self.back().irq_pulse(gsi)
+        else:
+            pulse_line(self.interp, gsi)
 
     def irqfd(self, gsi, fd, resample=None):
         """Raise interrupt line `gsi` once whenever the eventfd `fd` is written (KVM_IRQFD). With `resample` the
@@ -171,12 +191,63 @@ cdef class VmFront:
         """Remove an irqfd by any descriptor of its eventfd; what is unknown is no error. OSError EBADF, EINVAL."""
         self.back().irqfd_deassign(gsi, fd)
 
+    # -- state ----------------------------------------------------------------------------------------------
+
+    @property
+    def capabilities(self):
+        """What the back end of this Vm can do, a `Capabilities`. (KVM_CHECK_EXTENSION.)"""
+        return self.back().capabilities
+
+    @property
+    def irqchip(self):
+        """The 8259 pair as an `IrqChip`; can be set. While another thread runs a vCPU reading gives the state of some
+        moment, and writing raises RuntimeError.
+
+        OSError ENXIO without irqchip=True; EBADF when set: the Vm is closed. ValueError: what this back end cannot
+        hold, by the name of the field; TypeError: no IrqChip. Then nothing has changed. (KVM_GET_IRQCHIP,
+        KVM_SET_IRQCHIP.)"""
+        return self.back().irqchip
+
+    @irqchip.deleter
+    def irqchip(self):
+        raise AttributeError("irqchip cannot be deleted: set it to another value")
+
+    @irqchip.setter
+    def irqchip(self, value):
+        self.back().irqchip = value
+
+    @property
+    def pit(self):
+        """The 8254 as a `PitState`, at this moment; can be set. Raises as `irqchip` does. (KVM_GET_PIT2,
+        KVM_SET_PIT2.)"""
+        return self.back().pit
+
+    @pit.deleter
+    def pit(self):
+        raise AttributeError("pit cannot be deleted: set it to another value")
+
+    @pit.setter
+    def pit(self, value):
+        self.back().pit = value
+
     # -- time, the end --------------------------------------------------------------------------------------
 
     @property
     def time(self):
-        """Guest time in nanoseconds; 0 until the first vCPU runs (with `clock="host"`: since the Vm was made)."""
+        """Guest time in nanoseconds; 0 until the first vCPU runs (with `clock="host"`: since the Vm was made).
+
+        It can be set forward while no vCPU is in run(); timers that are due then are called by the next one.
+        RuntimeError: one is, or there is none yet; ValueError: a time that has passed, beyond 2**63 - 1, or no multiple
+        of 1 << `shift`; OSError EBADF: the Vm is closed."""
         return self.back().time if self.interp is None else self.interp.now()
+
+    @time.deleter
+    def time(self):
+        raise AttributeError("time cannot be deleted: set it to a later one")
+
+    @time.setter
+    def time(self, value):
+        self.back().time = value
 
     def set_timer(self, deadline, callback):
         """Call `callback()` on the first vCPU's thread once `time` has reached `deadline`, in guest ns; at once if that

@@ -26,13 +26,13 @@ cdef str io_where(int bus, object addr, object length, bint wildcard, object dat
     return text if wildcard else f"{text}, datamatch {datamatch:#x}"
 
 
-cdef int io_number(object fd) except? -1:
-    """The descriptor number of an argument; -1: no descriptor can have this number."""
+cdef int io_number(object fd, str what="fd") except? -1:
+    """The descriptor number of the argument `what`; -1: no descriptor can have this number."""
     if not isinstance(fd, int):
         fileno = getattr(fd, "fileno", None)
         if fileno is not None:
             fd = fileno()
-    number = exact(fd, "a descriptor, or what its fileno() returns,")
+    number = exact(fd, f"{what}, or what its fileno() returns,")
     return number if 0 <= number <= 0x7FFFFFFF else -1
 
 
@@ -113,7 +113,7 @@ cdef class Doorbell:
         cdef int fd
         cdef Sink *target = NULL
         if notify is not None:
-            fd = io_number(notify)
+            fd = io_number(notify, "notify")
             if fd >= 0:
                 with nogil:
                     target = sink_open(fd, &error)
@@ -270,6 +270,10 @@ cdef class IoEventFd:
             return self.doorbell.drain()
         return io_take_count(self.sink.fd)
 
+    def _descriptor(self):
+        """The core's own descriptor of the eventfd, for a back end; -1: it rings a Doorbell."""
+        return self.sink.fd if self.sink.kind == SINK_EVENTFD else -1
+
     def deassign(self):
         """Remove the entry. When this returns, no guest write rings it any more; the counter keeps its value."""
         cdef bint removed
@@ -316,10 +320,18 @@ cdef class IoEventFd:
         return f"<IoEventFd {where}, {to}, hits {self.hits}>"
 
 
+cdef newfunc FACE_NEW = (<PyTypeObject*><PyObject*>IoEventFd).tp_new         # before factories.pxi replaces it
+
+
 cdef IoEventFd io_face(VmTables vm):
-    """A face without an entry. It is made before the writer lock is taken, because under the lock no Python object may
-    be allocated: that can run the garbage collector, and so a finalizer that takes the lock too."""
-    cdef IoEventFd face = IoEventFd.__new__(IoEventFd)
+    """A face without an entry, of the class that the back end has for it. It is made before the writer lock is taken,
+    because under the lock no Python object may be allocated: that can run the garbage collector, and so a finalizer
+    that takes the lock too."""
+    cdef IoEventFd face
+    cls = vm.entry_class
+    if not (isinstance(cls, type) and issubclass(cls, IoEventFd)):
+        raise TypeError("the entry_class of a back end must be an IoEventFd")
+    face = FACE_NEW(cls, <PyObject*>(), NULL)
     face.tables = vm
     return face
 
@@ -366,7 +378,7 @@ cdef bint io_key(IoKey *k, object addr, object bus, object datamatch, object fla
     if bits != 0:
         k.bus = BUS_PIO if bits & IO_FLAG_PIO else BUS_MMIO
         k.wildcard = not bits & IO_FLAG_DATAMATCH
-    k.addr = io_u64(addr, "ioeventfd address")
+    k.addr = io_u64(addr, "addr")
     k.datamatch = 0 if k.wildcard or datamatch is None else io_u64(datamatch, "datamatch")
     return (bits & IO_FLAG_DEASSIGN) != 0
 

@@ -17,6 +17,8 @@ cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
     vm.open()
     line = irq_gsi(vm, gsi)
     number = io_number(fd)
+    if resample is not None:
+        io_number(resample, "resample")
     identity = io_identity(number)
     bell = None if resample is None else Doorbell(resample)
     if vm._irqfds is None:

@@ -97,6 +97,24 @@ cdef class RangeTable:
             raise TypeError(f"dispatch() serves an Exit, not {type(exit).__name__}")
         return self.serve(exit)
 
+    def push_read(self, addr, size):
+        """Read from the push device that has the whole access; None: there is none, and the access exits. For a back
+        end that calls the devices itself: nothing can detach the device between the look-up and the call."""
+        cdef uint64_t at = natural(addr, "addr")
+        cdef int n = whole(size, "size", 1, 8)
+        cdef PyObject* r = self.owner(at, n)
+        return None if r == NULL or kind_of(r) != RANGE_PUSH else (<Range>r).call_read(at, n)
+
+    def push_write(self, addr, size, value):
+        """Write to the push device that has the whole access; False: there is none, and the access exits."""
+        cdef uint64_t at = natural(addr, "addr"), v = natural(value, "value")
+        cdef int n = whole(size, "size", 1, 8)
+        cdef PyObject* r = self.owner(at, n)
+        if r == NULL or kind_of(r) != RANGE_PUSH:
+            return False
+        (<Range>r).call_write(at, n, v & ones(n))
+        return True
+
     cdef bint serve(self, Exit exit) except -1:
         cdef PyObject* found
         cdef Range r

@@ -19,6 +19,46 @@ cdef int mine(CPU* c, str what) except -1:
     return 0
 
 
+cdef int may_write(CPU* c, str what) except -1:
+    """RuntimeError if another thread runs this vCPU, or a read of the guest waits for its answer."""
+    mine(c, what)
+    if c.reads.pending or c.reads.finish:
+        raise RuntimeError("a read of the guest waits for its answer: call run() first (kick() to stop after it)")
+    return 0
+
+
+cdef int no_protected_mode(uint32_t cr0, str what) except -1:
+    if cr0 & 1:
+        raise ValueError(f"{what} with PE=1 is protected mode, which this machine does not run")
+    return 0
+
+
+cdef void resumed_elsewhere(CPU* c) noexcept nogil:
+    """The host has set CS, IP or another segment: what the last instruction left for the one at CS:IP is void."""
+    c.events.halted = 0
+    c.events.carry = 0
+    c.events.rep_left = FOREVER
+
+
+cdef void put_segment(CPU* c, int which, uint32_t base) noexcept nogil:
+    """Set a segment for the host. In a device call CS waits until the running instruction ends."""
+    if not c.python.in_device:
+        c.arch.sb[which] = base
+        resumed_elsewhere(c)
+        return
+    c.python.touched = 1
+    if which != CS:
+        c.arch.sb[which] = base
+        return
+    c.python.moved |= MOVED_CS
+    c.python.moved_cs = base
+
+
+cdef inline uint32_t segment_base(CPU* c, int which) noexcept nogil:
+    """The base of a segment, as a device sees it."""
+    return c.python.moved_cs if c.python.moved & MOVED_CS and which == CS else c.arch.sb[which]
+
+
 cdef class Registers:
     """The registers of a vCPU as attributes: al ah ax eax ... cs ds es fs gs ss ip eip flags eflags cr0 dr0.
 
@@ -58,7 +98,7 @@ cdef class Registers:
         if kind == 0:
             return reg(c, at, size)
         if kind == 1:
-            return (c.python.moved_cs if c.python.moved & MOVED_CS and <int>at == CS else c.arch.sb[<int>at]) >> 4
+            return segment_base(c, at) >> 4
         if kind == 2:
             if c.python.moved & MOVED_IP:
                 return c.python.moved_ip
@@ -73,16 +113,11 @@ cdef class Registers:
         if name not in REGISTERS:
             raise AttributeError(f"no register {name!r}: choose from {' '.join(sorted(REGISTERS))}")
         kind, at, size = REGISTERS[name]
-        v = whole(value, name, 0, 0xFFFF if kind == 2 else (1 << 8 * size) - 1)
-        mine(c, "write its registers")
-        if c.reads.pending or c.reads.finish:
-            raise RuntimeError("a read of the guest waits for its answer: call run() first (kick() to stop after it)")
+        # After an instruction that ends at offset FFFFh EIP is 10000h, and the next fetch faults.
+        v = whole(value, name, 0, (0x10000 if size == 4 else 0xFFFF) if kind == 2 else (1 << 8 * size) - 1)
+        may_write(c, "write its registers")
         if c.python.in_device:
             c.python.touched = 1
-            if kind == 1 and at == CS:
-                c.python.moved |= MOVED_CS
-                c.python.moved_cs = v << 4
-                return
             if kind == 2:
                 c.python.moved |= MOVED_IP
                 c.python.moved_ip = v
@@ -90,19 +125,16 @@ cdef class Registers:
         if kind == 0:
             put_reg(c, at, size, v)
         elif kind == 1:
-            c.arch.sb[<int>at] = v << 4
+            put_segment(c, at, v << 4)
         elif kind == 2:
             c.arch.ip = v
+            resumed_elsewhere(c)
         elif kind == 3:
             fl_load(c, v if size == 4 else (fl_all(c) & 0xFFFF0000U) | (v & 0xFFFF),
                     c.m.flags_writable | c.m.eflags_writable | (F_RF if c.m.level >= 3 else 0))
         elif kind == 4:
-            if at == 0 and v & 1:
-                raise ValueError("cr0 with PE=1 is protected mode, which this machine does not run")
+            if at == 0:
+                no_protected_mode(v, name)
             c.system.cr[<int>at] = v
         else:
             set_dr(c, at, v)
-        if (kind == 1 or kind == 2) and not c.python.in_device:
-            c.events.halted = 0
-            c.events.carry = 0
-            c.events.rep_left = FOREVER

@@ -3,36 +3,6 @@
 # A store by slot[a:b] is reported to the vCPUs, which decode the code there again. A store through a buffer cannot be
 # seen. So VM.views counts the buffers that may write: while there are any, each run() that begins drops decoded code.
 
-cdef enum:
-    PAGE = 4096
-
-
-cdef object host_memory(uint64_t size):
-    """Host memory of zeros for a slot, beginning at a page. In a build with guard pages the pages before and after it
-    are not accessible: an access of the guest outside its slot ends the process."""
-    import mmap
-    try:
-        everything = memoryview(mmap.mmap(-1, size + 2 * GUARD, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
-    except OSError as error:
-        raise MemoryError(f"no memory for a slot of {size:#x} bytes: {error.strerror}") from None
-    cdef uint8_t* at = <uint8_t*>PyMemoryView_GET_BUFFER(everything).buf
-    if GUARD and (mprotect(at, GUARD, PROT_NONE) or mprotect(at + GUARD + size, GUARD, PROT_NONE)):
-        raise MemoryError("no guard pages: this build needs a host with pages of 4 KiB")
-    return everything[GUARD:GUARD + size]
-
-
-cdef object window(object buffer):
-    """A writable buffer as one memoryview of bytes."""
-    try:
-        view = memoryview(buffer).cast("B")
-    except (TypeError, ValueError, BufferError) as error:
-        raise TypeError(f"the buffer of a memory slot must be bytes in one piece, as mmap.mmap(-1, size) gives them: "
-                        f"{error}") from None
-    if view.readonly:
-        raise TypeError(f"the buffer of a memory slot must be writable, this {type(buffer).__name__} is not")
-    return view
-
-
 cdef int borrow(object data, Py_buffer* view) except -1:
     """Get the bytes of a bytes-like object, in one piece. They stay until PyBuffer_Release."""
     try:
@@ -57,6 +27,7 @@ cdef class MemorySlot:
     - `slot.array` is all of the memory as a numpy array to read; `with slot.writing() as array` gives one to write.
       Both begin at offset 0, and so does `memoryview(slot)`.
     - `addr` and `size` are in bytes. `vm` is None after the slot is deleted; its bytes stay.
+    - `readonly` and `dirty_log` can be set at any time. With `shared=True` another process can map `fileno()`.
 
     Stores through a view cannot be seen. So while a view that may write is alive, each run() that begins drops decoded
     code, and so does the release of the view. For single stores `slot[a:b] = data` is faster.
@@ -70,16 +41,24 @@ cdef class MemorySlot:
     cdef VmTables tables
     cdef readonly uint64_t addr
     cdef readonly uint64_t size
-    cdef readonly bint readonly
+    cdef bint rom
     cdef VM* machine                         # its blocks may be decoded from here, also after the slot is deleted
-    cdef object owner                        # keeps the host memory alive
+    cdef object owner                        # keeps the host memory alive; None: it is shared
     cdef uint8_t* host
+    cdef int fd                              # of shared memory, else -1
     cdef uint8_t* bits                       # the dirty log, or NULL
     cdef Py_ssize_t shape[1]
     cdef Py_ssize_t strides[1]
 
+    def __cinit__(self):
+        self.fd = -1
+
     def __dealloc__(self):
         free(self.bits)
+        if self.owner is None and self.host != NULL:
+            unmap_shared(self.host, self.size)
+        if self.fd >= 0:
+            close_shared(self.fd)
         if self.machine != NULL:
             free_vm(self.machine)
 
@@ -95,7 +74,56 @@ cdef class MemorySlot:
         raise not_copied(self, "memory of a Vm")
 
     def __repr__(self):
-        return shown_slot(self.addr, self.size, self.readonly)
+        return shown_slot(self.addr, self.size, self.rom)
+
+    cdef int share(self, uint64_t size) except -1:
+        """Get memory that other processes can map."""
+        self.size = size
+        self.fd = shared_memory(size)
+        self.host = map_shared(self.fd, size)
+        return 0
+
+    def fileno(self):
+        """The descriptor of the memory of a slot that was added with `shared=True`: a memfd of `size` bytes that begins
+        at `addr`. Another process gets it by inheritance or over a Unix socket, and maps it (MAP_SHARED).
+
+        It belongs to the slot, and is closed when the last reference to the slot and its views is gone; close it only
+        as a duplicate. It stays open after `delete()` and `Vm.close()`. The memory cannot be resized (F_SEAL_SHRINK,
+        F_SEAL_GROW), so no process can cause SIGBUS in another. Code that another process stores is seen after
+        `Vm.code_changed`. OSError EOPNOTSUPP: the slot is not shared. (memfd_create(2).)
+        """
+        if self.fd < 0:
+            raise os_error(errno.EOPNOTSUPP, f"{self!r} has no descriptor: add it with shared=True")
+        return self.fd
+
+    @property
+    def readonly(self):
+        """Is the slot ROM: does a store of the guest go to the bus, as a store to a hole does?
+
+        Any thread may set it, also while vCPUs run; a device may, too. It applies from the next instruction on. Decoded
+        code is decoded again. A dirty log stays and gets no bits meanwhile. OSError EINVAL: the slot is deleted.
+        (KVM_MEM_READONLY; KVM itself does not let it change.)
+        """
+        return bool(self.rom)
+
+    @readonly.deleter
+    def readonly(self):
+        raise AttributeError("readonly cannot be deleted: set it to False")
+
+    @readonly.setter
+    def readonly(self, value):
+        cdef bint rom = truth(value, "readonly")
+        cdef VmTables vm = self.owned()
+        cdef int status
+        if rom == self.rom:
+            return
+        vm.stop()
+        status = slot_protect(slot_of_face(vm.vm, <PyObject*>self, self.addr), rom)
+        if status == CHANGED:
+            self.rom = rom
+        vm.resume(status == CHANGED and within_reach(self.addr))
+        if status != CHANGED:
+            raise self.gone()
 
     cdef (uint64_t, uint64_t) span_of(self, object start, object stop) except *:
         """Offsets of guest addresses. They are valid until the next call into Python, which may move the slot."""
@@ -224,11 +252,11 @@ cdef class MemorySlot:
         cdef VmTables vm = self.owned()
         cdef int status
         vm.stop()
-        status = slot_remove(vm.vm, <PyObject*>self)
-        vm.resume(status == CHANGED)
+        status = slot_remove(vm.vm, slot_of_face(vm.vm, <PyObject*>self, self.addr))
+        vm.resume(status == CHANGED and within_reach(self.addr))
         if status != CHANGED:
             raise self.gone()
-        vm._slots.remove(self)
+        vm._slots.pop(self, None)
         self.tables = None
 
     def move(self, addr):
@@ -237,12 +265,14 @@ cdef class MemorySlot:
         cdef VmTables vm = self.owned()
         cdef Slot other
         cdef int status
+        cdef bint near
         cdef uint64_t at = check_place(vm.vm, exact(addr, "addr"), self.size, <PyObject*>self)
         vm.stop()
-        status = slot_move(vm.vm, <PyObject*>self, at, &other)
+        near = within_reach(at) or within_reach(self.addr)
+        status = slot_move(vm.vm, slot_of_face(vm.vm, <PyObject*>self, self.addr), at, &other)
         if status == CHANGED:
             self.addr = at
-        vm.resume(status == CHANGED)
+        vm.resume(status == CHANGED and near)
         if status == UNKNOWN:
             raise self.gone()
         if status == TAKEN:
@@ -256,26 +286,107 @@ cdef class MemorySlot:
     cdef object gone(self):
         return os_error(errno.EINVAL, f"{self!r} is deleted already")
 
-    def dirty(self):
-        """Return and clear the dirty log: a bit for each 4 KiB page, 1 if the guest wrote to it since the last call.
-        The lowest page is bit 0 of byte 0. OSError ENOENT: without dirty_log, or the slot is deleted.
-        (KVM_GET_DIRTY_LOG.)"""
+    @property
+    def dirty_log(self):
+        """Does the slot have a dirty log? Any thread may set it, also while vCPUs run. A new log begins with all pages
+        clean, and the bits of a log that ends are lost. Setting the value that it has changes nothing. OSError EINVAL:
+        the slot is deleted; MemoryError. (KVM_MEM_LOG_DIRTY_PAGES.)"""
+        return self.bits != NULL
+
+    @dirty_log.deleter
+    def dirty_log(self):
+        raise AttributeError("dirty_log cannot be deleted: set it to False")
+
+    @dirty_log.setter
+    def dirty_log(self, value):
+        cdef bint on = truth(value, "dirty_log")
+        cdef VmTables vm = self.owned()
+        cdef uint8_t* spare = new_log(self.size) if on else NULL
+        cdef int status
+        vm.stop()
+        status = slot_set_log(vm.vm, slot_of_face(vm.vm, <PyObject*>self, self.addr), spare)
+        if status == CHANGED:
+            spare, self.bits = self.bits, spare
+        vm.resume(False)
+        free(spare)
+        if status == UNKNOWN:
+            raise self.gone()
+
+    def dirty(self, clear=True):
+        """The dirty log: a bit for each 4 KiB page, 1 if the guest has stored to it since it was cleared. The lowest
+        page is bit 0 of byte 0. With `clear` all pages are clean afterwards, in one step: no store is lost between.
+
+        OSError ENOENT: there is no dirty log, or the slot is deleted. (KVM_GET_DIRTY_LOG; without `clear` as with
+        KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2.)"""
+        cdef bint clean = truth(clear, "clear")
         cdef VmTables vm = self.tables
         cdef Py_ssize_t n = (self.size // PAGE + 7) // 8
         cdef bytes out = PyBytes_FromStringAndSize(NULL, n)
         cdef uint8_t* bits = out
         cdef int status = UNKNOWN
-        if vm is not None and self.bits != NULL:
+        if vm is not None:
             vm.stop()
-            status = slot_take_log(vm.vm, <PyObject*>self, bits, n)
+            status = slot_take_log(vm.vm, slot_of_face(vm.vm, <PyObject*>self, self.addr), bits, n, clean)
             vm.resume(False)
         if status != CHANGED:
-            raise os_error(errno.ENOENT, f"{self!r} has no dirty log: add it with dirty_log=True")
+            raise self.no_log()
         return out
 
-    def dirty_pages(self):
-        """Return and clear the dirty log as a numpy array of bool: an element for each 4 KiB page, lowest page first.
-        OSError ENOENT as for `dirty()`.
+    def clear_dirty(self, first_page, count, bits=None):
+        """Mark pages as clean and return which of them were dirty, in one step: a bit for each, the first page in bit
+        0 of byte 0. All other bits of the log stay as they are.
+
+        `first_page` counts from the start of the slot. `bits`, in the same form, chooses pages: those without a bit
+        stay as they are. So a store between `dirty(clear=False)` and `clear_dirty(0, count, bits)` is not lost: if
+        `bits` has its page, the page's bytes are still to be copied; if not, its bit stays.
+
+        OSError ENOENT as for `dirty()`; IndexError: pages outside the slot; ValueError: `bits` has another length than
+        the answer; TypeError: no integer, or `bits` is no buffer. (KVM_CLEAR_DIRTY_LOG; any page may be the first one.)
+
+        >>> from pyx86emu import Vm
+        >>> with Vm() as vm:
+        ...     slot = vm.add_memory(0, 0x8000, dirty_log=True)
+        ...     seen = slot.dirty(clear=False)          # copy these pages; then clear no others
+        ...     slot.clear_dirty(0, 8, seen)
+        b'\\x00'
+        """
+        cdef VmTables vm = self.tables
+        cdef uint64_t first = natural(first_page, "first_page"), n = natural(count, "count")
+        cdef uint64_t pages = self.size // PAGE
+        cdef bytes out, chosen = None
+        cdef uint8_t* to
+        cdef const uint8_t* mask = NULL
+        cdef Py_buffer view
+        cdef int status = UNKNOWN
+        if first > pages or n > pages - first:
+            raise IndexError(f"{n} pages from page {first} on are not inside {self!r}, which has {pages}")
+        out = bytes((n + 7) // 8)
+        if bits is not None:
+            borrow(bits, &view)
+            try:
+                chosen = PyBytes_FromStringAndSize(<char*>view.buf, view.len)
+            finally:
+                PyBuffer_Release(&view)
+            if len(chosen) != len(out):
+                raise ValueError(f"{len(chosen)} bytes of bits for {n} pages: give {len(out)}, a bit for each page")
+            mask = chosen
+        to = out
+        if vm is not None:
+            vm.stop()
+            status = slot_clear_log(vm.vm, slot_of_face(vm.vm, <PyObject*>self, self.addr), first, n, mask, to)
+            vm.resume(False)
+        if status != CHANGED:
+            raise self.no_log()
+        return out
+
+    cdef object no_log(self):
+        if self.tables is None:
+            return os_error(errno.ENOENT, f"{self!r} is deleted, and its dirty log with it")
+        return os_error(errno.ENOENT, f"{self!r} has no dirty log: set slot.dirty_log = True")
+
+    def dirty_pages(self, clear=True):
+        """The dirty log as a numpy array of bool: an element for each 4 KiB page, lowest page first. Clears and raises
+        as `dirty()` does.
 
         >>> from pyx86emu import Vm
         >>> with Vm() as vm:
@@ -289,8 +400,18 @@ cdef class MemorySlot:
         ([False, False, True, True], (2, 4096))
         """
         import numpy                             # before the log is taken, because it may fail
-        bits = numpy.frombuffer(self.dirty(), numpy.uint8)
+        bits = numpy.frombuffer(self.dirty(clear), numpy.uint8)
         return numpy.unpackbits(bits, count=self.size // PAGE, bitorder="little").view(numpy.bool_)
+
+
+cdef newfunc SLOT_NEW = (<PyTypeObject*><PyObject*>MemorySlot).tp_new        # before factories.pxi replaces it
+
+
+cdef MemorySlot new_slot(object cls):
+    """An empty slot of this class: the back end's own, which adds what happens outside the core."""
+    if not (isinstance(cls, type) and issubclass(cls, MemorySlot)):
+        raise TypeError("the slot_class of a back end must be a MemorySlot")
+    return SLOT_NEW(cls, <PyObject*>(), NULL)
 
 
 cdef SlotBuffer slot_buffer(MemorySlot slot):

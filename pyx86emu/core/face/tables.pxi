@@ -11,64 +11,118 @@ cdef enum:                       # the result of a change
     CLOSED = 5
 
 
-cdef Slot* slot_of_face(VM* vm, PyObject* face) noexcept nogil:
-    cdef int i
-    for i in range(vm.nslots):
-        if vm.slots[i].face == face:
-            return &vm.slots[i]
-    return NULL
+cdef Slot* slot_of_face(VM* vm, PyObject* face, uint64_t addr) noexcept nogil:
+    """The slot of `face`, which is at `addr`. NULL: it has been deleted."""
+    cdef Slot* s = slot_at(vm, addr)
+    return s if s != NULL and s.face == face else NULL
 
 
 cdef int slot_fits(VM* vm, uint64_t addr, uint64_t size, PyObject* face, Slot* other) noexcept nogil:
     """CHANGED: [addr, addr + size) is free, or only the slot of `face` is there. TAKEN: it overlaps `other`."""
     cdef Slot* s
-    cdef int i
-    for i in range(vm.nslots):
+    cdef int i = slots_below(vm, addr + size)
+    while i:
+        i -= 1
         s = &vm.slots[i]
-        if s.face != face and addr < s.addr + s.size and s.addr < addr + size:
+        if s.addr + s.size <= addr:
+            break                                # and so do those before it
+        if s.face != face:
             other[0] = s[0]
             return TAKEN
     return CHANGED
 
 
+cdef void slot_insert(VM* vm, Slot* mine) noexcept nogil:
+    """Put a slot in its place; there is room for it."""
+    cdef int at = slots_below(vm, mine.addr)
+    memmove(vm.slots + at + 1, vm.slots + at, (vm.nslots - at) * sizeof(Slot))
+    vm.slots[at] = mine[0]
+    vm.nslots += 1
+
+
+cdef void slot_drop(VM* vm, Slot* s) noexcept nogil:
+    cdef int at = <int>(s - vm.slots)
+    vm.nslots -= 1
+    memmove(s, s + 1, (vm.nslots - at) * sizeof(Slot))
+
+
 cdef int slot_add(VM* vm, Slot* mine, Slot* other) noexcept nogil:
+    cdef Slot* more
     if vm.nslots == MAX_SLOTS:
         return FULL
     if slot_fits(vm, mine.addr, mine.size, NULL, other) == TAKEN:
         return TAKEN
-    vm.slots[vm.nslots] = mine[0]
-    vm.nslots += 1
+    if vm.nslots == vm.slot_room:
+        more = <Slot*>realloc(vm.slots, (2 * vm.slot_room + 16) * sizeof(Slot))
+        if more == NULL:
+            return NO_MEMORY
+        vm.slots = more
+        vm.slot_room = 2 * vm.slot_room + 16
+    slot_insert(vm, mine)
     return CHANGED
 
 
-cdef int slot_move(VM* vm, PyObject* face, uint64_t addr, Slot* other) noexcept nogil:
-    cdef Slot* s = slot_of_face(vm, face)
+cdef int slot_move(VM* vm, Slot* s, uint64_t addr, Slot* other) noexcept nogil:
+    cdef Slot moved
     if s == NULL:
         return UNKNOWN
-    if slot_fits(vm, addr, s.size, face, other) == TAKEN:
+    if slot_fits(vm, addr, s.size, s.face, other) == TAKEN:
         return TAKEN
-    s.addr = addr
+    moved = s[0]
+    moved.addr = addr
+    slot_drop(vm, s)
+    slot_insert(vm, &moved)
     return CHANGED
 
 
-cdef int slot_remove(VM* vm, PyObject* face) noexcept nogil:
-    cdef Slot* s = slot_of_face(vm, face)
-    cdef int at
+cdef int slot_remove(VM* vm, Slot* s) noexcept nogil:
     if s == NULL:
         return UNKNOWN
-    at = <int>(s - vm.slots)
-    vm.nslots -= 1
-    memmove(s, s + 1, (vm.nslots - at) * sizeof(Slot))
+    slot_drop(vm, s)
     return CHANGED
 
 
-cdef int slot_take_log(VM* vm, PyObject* face, uint8_t* out, uint64_t n) noexcept nogil:
-    """Copy the `n` bytes of dirty bits of a slot, and mark all its pages clean."""
-    cdef Slot* s = slot_of_face(vm, face)
+cdef int slot_protect(Slot* s, bint readonly) noexcept nogil:
     if s == NULL:
+        return UNKNOWN
+    s.readonly = readonly
+    return CHANGED
+
+
+cdef int slot_set_log(VM* vm, Slot* s, uint8_t* bits) noexcept nogil:
+    """Begin a dirty log in `bits`, which are all 0, or end it (NULL). TAKEN: there is one already, or none."""
+    if s == NULL:
+        return UNKNOWN
+    if (s.dirty == NULL) == (bits == NULL):
+        return TAKEN
+    s.dirty = bits
+    arm_log(vm, s)
+    return CHANGED
+
+
+cdef int slot_take_log(VM* vm, Slot* s, uint8_t* out, uint64_t n, bint clear) noexcept nogil:
+    """Copy the `n` bytes of dirty bits of a slot. `clear`: mark all its pages clean."""
+    if s == NULL or s.dirty == NULL:
         return UNKNOWN
     memcpy(out, s.dirty, n)
-    memset(s.dirty, 0, n)
+    if clear:
+        memset(s.dirty, 0, n)
+        arm_log(vm, s)
+    return CHANGED
+
+
+cdef int slot_clear_log(VM* vm, Slot* s, uint64_t first, uint64_t count, const uint8_t* chosen,
+                        uint8_t* out) noexcept nogil:
+    """Mark pages clean: `count` from `first` on, or those of them that `chosen` has a bit for. `out` gets the bits that
+    were set. Bit 0 of both stands for the page `first`."""
+    cdef uint64_t i, page
+    if s == NULL or s.dirty == NULL:
+        return UNKNOWN
+    for i in range(count):
+        page = first + i
+        if s.dirty[page >> 3] >> (page & 7) & 1 and (chosen == NULL or chosen[i >> 3] >> (i & 7) & 1):
+            s.dirty[page >> 3] &= ~<uint8_t>(1 << (page & 7))
+            out[i >> 3] |= 1 << (i & 7)
     arm_log(vm, s)
     return CHANGED
 
@@ -122,7 +176,9 @@ cdef void host_wrote(VM* vm, uint8_t* host, uint64_t n) noexcept nogil:
     at_fence()                                   # the store must be visible before the marks are read
     for i in range(vm.nslots):
         s = &vm.slots[i]
-        if s.addr >= <uint64_t>GRANULES << 8 or host >= s.host + s.size or s.host >= host + n:
+        if not within_reach(s.addr):
+            break                                # and so are those after it
+        if host >= s.host + s.size or s.host >= host + n:
             continue
         from_ = s.addr + (host - s.host if host > s.host else 0)
         to = s.addr + min(s.size, <uint64_t>(host + n - s.host))
@@ -162,7 +218,7 @@ cdef class VmTables:
     cdef public object holder                # the pyx86emu.Vm that has this one as its back end, or None
     cdef VM* vm
     cdef IoTable* iotable                    # of an open Vm; NULL after close()
-    cdef list _slots
+    cdef dict _slots                         # its MemorySlots, in the order they were added
     cdef list _vcpus
     cdef object _timer
     cdef object _irqfds
@@ -176,7 +232,7 @@ cdef class VmTables:
         self.vm = new_vm()
         self.iotable = self.vm.iotable
         self.vm.owner = <PyObject*>self
-        self._slots = []
+        self._slots = {}
         self._vcpus = []
         live_vms.add(self)
 

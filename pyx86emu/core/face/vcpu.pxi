@@ -20,6 +20,7 @@ cdef class Vcpu:
     cdef readonly str model
     cdef readonly Registers regs
     cdef int waiters
+    cdef list watches                        # the watchpoints of debug(), as Exit.watch gives them
 
     def __cinit__(self, VmTables vm not None, str model not None):
         cdef CPU* other
@@ -86,6 +87,57 @@ cdef class Vcpu:
         """Instructions retired; an iteration of a REP counts as one, so does the delivery of an interrupt. A device
         sees how many came before the one that asks it; another thread, how many there were when a slice ended."""
         return self.c.python.io_retired if self.c.python.in_device else self.c.run.retired
+
+    # State in KVM's words; docs/STATE.md says in which order the records are set.
+
+    @property
+    def sregs(self):
+        """Segments, GDTR, IDTR and control registers as a `Sregs`. Who may read and write when: as for `regs`. A
+        segment that changes ends a HLT, as a write of regs does.
+
+        ValueError: a base that is not 16 times the selector, a limit that is not FFFFh, a number of more than 32 bits,
+        or CR0 with PE; TypeError: no Sregs. Then nothing has changed. (KVM_GET_SREGS, KVM_SET_SREGS.)"""
+        return sregs_of(self.c)
+
+    @sregs.deleter
+    def sregs(self):
+        raise AttributeError("sregs cannot be deleted: set it to another value")
+
+    @sregs.setter
+    def sregs(self, value):
+        put_sregs(self.c, value)
+
+    @property
+    def events(self):
+        """What comes before the next instruction, as a `VcpuEvents`: exception, interrupt, NMI, shadow. Another thread
+        reads the values of some moment. Writing raises RuntimeError while another thread runs the vCPU, while a read of
+        the guest waits for its answer, and in a device that the vCPU calls.
+
+        ValueError: what this vCPU cannot hold; the message names the field. TypeError: no VcpuEvents. Then nothing has
+        changed. (KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS.)"""
+        return events_of(self.c)
+
+    @events.deleter
+    def events(self):
+        raise AttributeError("events cannot be deleted: set it to another value")
+
+    @events.setter
+    def events(self, value):
+        put_events(self.c, value)
+
+    @property
+    def mp_state(self):
+        """`MpState.RUNNABLE`, or `MpState.HALTED` after a HLT that waits. Raises as `events` does; ValueError: another
+        state. (KVM_GET_MP_STATE, KVM_SET_MP_STATE.)"""
+        return mp_state_of(self.c)
+
+    @mp_state.deleter
+    def mp_state(self):
+        raise AttributeError("mp_state cannot be deleted: set it to another value")
+
+    @mp_state.setter
+    def mp_state(self, value):
+        put_mp_state(self.c, value)
 
     def run(self, max_instructions=None, *, deadline=None):
         """Run the guest until something outside the core has to look, and say what: an Exit.
@@ -171,6 +223,9 @@ cdef class Vcpu:
         elif c.run.why == EXIT_DEBUG:
             e.dr6 = c.debug.dr6
             e.pc = c.arch.sb[CS] + c.arch.ip
+            if c.debug.stop:
+                e.watch = self.watches[c.debug.stop - 1]
+                e.watch_addr = c.debug.stop_addr
         c.run.why = EXIT_NONE
         return e
 
@@ -227,21 +282,59 @@ cdef class Vcpu:
         self.c.events.nmi = 1
         want(self.c, REQ_INTR)
 
-    def debug(self, singlestep=False, breakpoints=()):
-        """Stop with Exit(DEBUG) after every instruction, or before the ones at linear addresses (at most 64 of 32
-        bits, else ValueError). RuntimeError: another thread runs this vCPU. (KVM_SET_GUEST_DEBUG.)"""
+    def debug(self, singlestep=False, breakpoints=(), watch=()):
+        """Stop with Exit(DEBUG) after every instruction, before the ones at linear addresses (at most 64 of 32 bits,
+        else ValueError), or after an instruction that accesses watched memory. Each call replaces all three.
+
+        `watch`: any number of (addr, length, kind): guest-physical bytes of any length; kind "w" for stores, "rw" for
+        loads as well. `Exit.watch` is the first one that was hit, `Exit.watch_addr` its first byte that was accessed.
+        Delivery of an interrupt counts as an instruction, and so does an iteration of a REP. Fetching an instruction is
+        no load. What the host or a device stores hits nothing. If the access exits, or its instruction does, that exit
+        comes first. Accesses to other granules of 256 bytes cost nothing more.
+
+        RuntimeError: another thread runs this vCPU; TypeError: what is no (addr, length, kind); ValueError: no such
+        kind, no byte, or an end beyond 2**64; MemoryError. (KVM_SET_GUEST_DEBUG.)
+
+        >>> from pyx86emu import Vm
+        >>> with Vm() as vm:
+        ...     vm.add_memory(0, 0x4000)[0x100:0x104] = bytes.fromhex("a30020 90")     # mov [2000h],ax; nop
+        ...     vcpu = vm.create_vcpu()
+        ...     vcpu.regs.cs, vcpu.regs.ip = 0, 0x100
+        ...     vcpu.debug(watch=[(0x2001, 1, "w")])
+        ...     vcpu.run()
+        Exit(DEBUG at 0000:0103: 'w' of 0x2001 length=1, at 0x2001)
+        """
         cdef CPU* c = self.c
         cdef bint always = truth(singlestep, "singlestep")
-        points = [whole(at, "breakpoint", 0, 0xFFFFFFFF) for at in islice(breakpoints, 65)]
+        cdef list watches
+        cdef Watch* table
+        cdef uint32_t[64] at
+        cdef int i, breaks, n
+        points = [whole(point, "breakpoint", 0, 0xFFFFFFFF) for point in islice(breakpoints, 65)]
         if len(points) > 64:
             raise ValueError("more than 64 breakpoints: at most 64 fit")
+        watches = [watchpoint(one) for one in watch]
+        breaks, n = len(points), len(watches)
+        for i in range(breaks):
+            at[i] = points[i]
         mine(c, "change its breakpoints")
-        for i in range(len(points)):
-            c.debug.breakpoint[<int>i] = points[i]
-        c.debug.breaks = len(points)
+        table = watch_table(watches)
+        self.tables.stop()                       # C only, up to resume()
+        table, c.debug.watch = c.debug.watch, table
+        n, c.debug.watches = c.debug.watches, n
+        if n or c.debug.watches:
+            close_watched(c.vm)
+        c.debug.data = c.debug.data & LOOK_GUEST | (LOOK_HOST if c.debug.watches else 0)
+        memcpy(c.debug.breakpoint, at, sizeof(at))
+        c.debug.breaks = breaks
         c.debug.singlestep = (c.debug.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
         c.debug.due = 0
+        c.debug.hit = 0
+        c.debug.stop = 0
         c.python.touched = c.python.in_device
+        self.tables.resume(False)
+        free(table)
+        self.watches = watches
 
     def reset(self):
         """The state after RESET: F000:FFF0, pending exits and interrupts dropped. While it runs it
@@ -333,9 +426,7 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
         return self.next_exit()
     finally:
         if step:
-            c.debug.singlestep &= ~<uint32_t>step
-            if not c.debug.singlestep and c.debug.dr6 & DR6_BS:
-                c.debug.due = 0                  # a breakpoint still has to be told
+            forget_step(c)
         if c.threads.request & REQ_RESET:
             want(c, at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_RESET)
             reset_cpu(c)

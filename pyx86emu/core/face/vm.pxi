@@ -3,6 +3,10 @@
 cdef class Vm(VmTables):
     """The interpreter, the back end "interp" of a Vm. What the methods promise is said in VmFront and backend.py."""
 
+    accel = "interp"
+    slot_class = MemorySlot                  # of what add_memory() and ioeventfd() make; another back end has its own
+    entry_class = IoEventFd
+
     cdef RangeTable pio                      # who answers the ports, and the addresses outside memory
     cdef RangeTable mmio
 
@@ -42,13 +46,16 @@ cdef class Vm(VmTables):
 
     # -- memory ---------------------------------------------------------------------------------------------
 
-    def add_memory(self, addr, size=None, *, buffer=None, readonly=False, dirty_log=False):
+    def add_memory(self, addr, size=None, *, buffer=None, readonly=False, dirty_log=False, shared=False):
         cdef MemorySlot slot
         cdef Slot mine, other
         cdef int status
         cdef object owner = None
         cdef bint is_rom = truth(readonly, "readonly"), logged = truth(dirty_log, "dirty_log")
+        cdef bint is_shared = truth(shared, "shared")
         self.open()
+        if is_shared and buffer is not None:
+            raise ValueError("shared=True makes memory of its own: leave `buffer` out, and map slot.fileno() elsewhere")
         addr = exact(addr, "addr")
         if buffer is not None:
             owner = window(buffer)
@@ -58,35 +65,35 @@ cdef class Vm(VmTables):
         if owner is not None and size > len(owner):
             raise os_error(errno.EINVAL, f"the buffer has {len(owner)} bytes, the slot asks for {shown(size)}")
         check_place(self.vm, addr, size, NULL)
-        if owner is None:
-            owner = host_memory(size)
-        slot = MemorySlot.__new__(MemorySlot)
-        slot.owner = owner
-        slot.host = <uint8_t*>PyMemoryView_GET_BUFFER(owner).buf
+        slot = new_slot(self.slot_class)
+        if is_shared:
+            slot.share(size)
+        else:
+            slot.owner = host_memory(size) if owner is None else owner
+            slot.host = <uint8_t*>PyMemoryView_GET_BUFFER(slot.owner).buf
         if <uintptr_t>slot.host % PAGE:
             raise os_error(errno.EINVAL, "the buffer does not begin at a page of the host: map one with "
                                          "mmap.mmap(-1, size), or leave `buffer` out")
         slot.addr = addr
         slot.size = size
-        slot.readonly = is_rom
+        slot.rom = is_rom
         if logged:
-            slot.bits = <uint8_t*>calloc((slot.size // PAGE + 15) // 8, 1)
-            if slot.bits == NULL:
-                raise MemoryError("no memory for a dirty bitmap")
+            slot.bits = new_log(slot.size)
         self.vm.refs += 1
         slot.machine = self.vm
         mine.addr, mine.size, mine.readonly = slot.addr, slot.size, is_rom
         mine.host, mine.dirty, mine.face = slot.host, slot.bits, <PyObject*>slot
-        self._slots.append(slot)                 # before the core has it: it must not go
+        self._slots[slot] = None                 # before the core has it: it must not go
         self.stop()
         status = CLOSED if self.closed else slot_add(self.vm, &mine, &other)
-        self.resume(status == CHANGED)
+        self.resume(status == CHANGED and within_reach(slot.addr))
         if status == CHANGED:
             slot.tables = self
             return slot
-        if slot in self._slots:                  # close() has a new list
-            self._slots.remove(slot)
+        self._slots.pop(slot, None)              # close() has a new dict
         self.open()
+        if status == NO_MEMORY:
+            raise MemoryError("no memory for the table of slots")
         if status == FULL:
             raise os_error(errno.EINVAL, f"a Vm has at most {MAX_SLOTS} memory slots: make them larger")
         raise overlap(slot.addr, slot.size, &other)
@@ -126,9 +133,9 @@ cdef class Vm(VmTables):
 
     # -- vCPUs ----------------------------------------------------------------------------------------------
 
-    def create_vcpu(self, model="80486"):
+    def create_vcpu(self, model=None):
         self.open()
-        return Vcpu.__new__(Vcpu, self, str(canonical(model)))
+        return Vcpu.__new__(Vcpu, self, "80486" if model is None else str(canonical(model)))
 
     @property
     def vcpus(self):
@@ -151,6 +158,8 @@ cdef class Vm(VmTables):
     # -- coalesced zones ------------------------------------------------------------------------------------
 
     def coalesce(self, addr, length, *, bus="mmio", on_drain=None, array=False):
+        if type(self) is not Vm:                 # a back end that has its tables from here, but no vCPU of the core
+            raise os_error(errno.EOPNOTSUPP, "this back end has no coalesced zones: use accel='interp'")
         return coalesce(self, addr, length, bus, on_drain, array)
 
     @property
@@ -244,11 +253,10 @@ cdef class Vm(VmTables):
             want(self.vm.cpu[0], REQ_INTR)
 
     def irq_line(self, gsi, level):
-        cdef int line = irq_gsi(self, gsi)
-        cdef bint up = truth(level, "level")
-        self.lock_chips()
-        irqchip_set_line(&self.vm.chips.irqchip, line, up)
-        self.unlock_chips()
+        drive_line(self, gsi, level)
+
+    def irq_pulse(self, gsi):
+        pulse_line(self, gsi)
 
     def irqfd(self, gsi, fd, resample=None):
         return irqfd_assign(self, gsi, fd, resample)
@@ -259,11 +267,78 @@ cdef class Vm(VmTables):
     def _irqfds_changed(self, entries):
         irqfds_changed(self, entries)
 
-    def _pulse(self, gsi):
-        """A line up and down: what a write to an irqfd does."""
-        cdef int line = irq_gsi(self, gsi)
+    # -- state ----------------------------------------------------------------------------------------------
+
+    @property
+    def capabilities(self):
+        return capabilities_of(self.vm)
+
+    cdef int chips_there(self) except -1:
+        self.initialised()
+        if not self.vm.irqchip_on:
+            raise os_error(errno.ENXIO, "this Vm has no interrupt controller and timer: make it with irqchip=True")
+        return 0
+
+    cdef int none_runs(self, str what) except -1:
+        """RuntimeError if another thread runs a vCPU of this Vm."""
+        cdef int i
+        for i in range(self.vm.ncpus):
+            if self.vm.cpu[i] != NULL:
+                mine(self.vm.cpu[i], what)
+        return 0
+
+    @property
+    def irqchip(self):
+        cdef IrqChip copy
+        self.chips_there()
         self.lock_chips()
-        irqchip_pulse(&self.vm.chips.irqchip, line)
+        copy = self.vm.chips.irqchip
+        self.unlock_chips()
+        return irqchip_state(&copy)
+
+    @irqchip.deleter
+    def irqchip(self):
+        raise AttributeError("irqchip cannot be deleted: set it to another value")
+
+    @irqchip.setter
+    def irqchip(self, value):
+        cdef IrqChip new
+        self.chips_there()
+        irqchip_from(&new, value)
+        self.open()
+        self.none_runs("set irqchip")
+        self.lock_chips()
+        new.eoi_lines = self.vm.chips.irqchip.eoi_lines
+        self.vm.chips.irqchip = new
+        pit_was_set(self.vm.chips, self.now())
+        self.unlock_chips()
+
+    @property
+    def pit(self):
+        cdef Pit copy
+        cdef uint64_t now
+        self.chips_there()
+        self.lock_chips()
+        now = self.now()
+        copy = self.vm.chips.pit
+        self.unlock_chips()
+        return pit_state(&copy, now)
+
+    @pit.deleter
+    def pit(self):
+        raise AttributeError("pit cannot be deleted: set it to another value")
+
+    @pit.setter
+    def pit(self, value):
+        cdef Pit new
+        cdef uint64_t now = self.now()
+        self.chips_there()
+        pit_from(&new, value, now)
+        self.open()
+        self.none_runs("set pit")
+        self.lock_chips()
+        self.vm.chips.pit = new
+        pit_was_set(self.vm.chips, now)
         self.unlock_chips()
 
     # -- time -----------------------------------------------------------------------------------------------
@@ -271,6 +346,32 @@ cdef class Vm(VmTables):
     @property
     def time(self):
         return self.now()
+
+    @time.deleter
+    def time(self):
+        raise AttributeError("time cannot be deleted: set it to a later one")
+
+    @time.setter
+    def time(self, value):
+        cdef uint64_t at = whole(value, "time", 0, LAST_TIME)
+        cdef CPU* c
+        cdef int i
+        self.open()
+        c = self.vm.cpu[0]
+        if c == NULL and not self.vm.host_clock:
+            raise RuntimeError("the first vCPU counts guest time: create it before you set the time")
+        for i in range(self.vm.ncpus):
+            if self.vm.cpu[i] != NULL and self.vm.cpu[i].threads.runner:
+                raise RuntimeError("a vCPU is in run(): set the time when all have returned")
+        if at < self.now():
+            raise ValueError(f"time is {shown(at, 'd')}: it is {self.now()} now, and guest time does not go back")
+        if self.vm.host_clock:
+            self.vm.host_base -= <int64_t>(at - self.now())
+            return
+        if at & ((1ULL << self.vm.shift) - 1):
+            raise ValueError(f"time is {shown(at, 'd')}: an instruction takes {1 << self.vm.shift} ns, give a multiple")
+        c.run.idle = (at >> self.vm.shift) - c.run.retired
+        at_publish64(&self.vm.ticks, at >> self.vm.shift)
 
     cdef uint64_t now(self) noexcept:
         cdef CPU* c = self.vm.cpu[0]
@@ -327,14 +428,31 @@ cdef class Vm(VmTables):
             iotable_free(table)
         finally:
             self.closing = False
-        slots, self._slots = self._slots, []
+        slots, self._slots = self._slots, {}
         for slot in slots:
             (<MemorySlot>slot).tables = None
         timer, self._timer = self._timer, None
         (<CoalescedRing>self._coalesced).closed()
 
 
-# Memory, called without a detour through Python.
+# Lines and memory, called without a detour through Python.
+
+cdef int drive_line(Vm vm, object gsi, object level) except -1:
+    cdef int line = irq_gsi(vm, gsi)
+    cdef bint up = truth(level, "level")
+    vm.lock_chips()
+    irqchip_drive(&vm.vm.chips.irqchip, LINE_USER, line, up)
+    vm.unlock_chips()
+    return 0
+
+
+cdef int pulse_line(Vm vm, object gsi) except -1:
+    cdef int line = irq_gsi(vm, gsi)
+    vm.lock_chips()
+    irqchip_pulse(&vm.vm.chips.irqchip, line)
+    vm.unlock_chips()
+    return 0
+
 
 cdef bytes read_memory(VmTables vm, object addr, object size):
     cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")

@@ -7,6 +7,9 @@
 # put writes into a ring without the GIL; if the Vm has several, under a lock that is held for a few instructions. Only
 # a thread with the GIL takes writes out, and it needs no lock: it moves `taken`, and vCPUs move `put`.
 
+cdef extern from "<sched.h>" nogil:
+    int sched_yield()
+
 cdef enum:
     COALESCED_CAPACITY = 169                # KVM's ring has 170 places, and one of them stays free
     COALESCED_MOST = 4194304                # the largest capacity: 96 MiB

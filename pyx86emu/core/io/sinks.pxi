@@ -50,7 +50,7 @@ cdef extern from "<string.h>" nogil:
     int io_memcmp "memcmp"(const void *a, const void *b, size_t size)
 
 cdef enum:
-    IO_LOCK_TRIES = 1000
+    IO_LOCK_NS = 1000000000                 # the longest wait for Sink.busy
     IO_RWF_NOWAIT = 8
 
 cdef enum:
@@ -65,7 +65,7 @@ cdef struct Sink:
     int fd                                  # SINK_EVENTFD: a duplicate that belongs to this sink
     bint blocking                           # O_NONBLOCK was clear when it was registered
     int number                              # the caller's number for it; Doorbell.fileno() returns it
-    uint64_t busy                           # if blocking: a lock over the test for room and the write
+    uint32_t busy                           # if blocking: a lock over the test for room and the write; 2: waited for
     uint64_t pending                        # SINK_BELL: rings since the last drain
     uint64_t drained                        # SINK_BELL: rings drained so far; only touched under the GIL
     Sink *notify                            # SINK_BELL: signalled when `pending` leaves 0
@@ -135,17 +135,18 @@ cdef void sink_write_blocking(Sink *s, uint64_t n) noexcept nogil:
     """
     cdef uint64_t count
     cdef uint64_t one = 1
-    cdef int tries = 0
-    while at_swap64(&s.busy, 1) != 0 and tries < IO_LOCK_TRIES:
-        tries += 1
-        sched_yield()
+    cdef bint patient = 1
+    if at_swap32(&s.busy, 1) != 0:
+        while at_swap32(&s.busy, 2) != 0 and patient:
+            patient = futex_wait(&s.busy, 2, IO_LOCK_NS)
     if (n > 1 and io_fdinfo(s.fd, b"eventfd-count", 16, &count) == 0
             and count < 1ULL << 63 and n < 1ULL << 32):     # the counter stops at 2^64 - 2
         io_write(s.fd, &n, 8)
     else:
         while n != 0 and io_room_for_one(s.fd) and io_write(s.fd, &one, 8) == 8:
             n -= 1
-    at_publish64(&s.busy, 0)
+    if at_swap32(&s.busy, 0) == 2:
+        futex_wake(&s.busy)
 
 
 cdef void sink_write(Sink *s, uint64_t n) noexcept nogil:

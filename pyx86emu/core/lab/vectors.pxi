@@ -81,8 +81,12 @@ cdef uint8_t FOLLOWERS[3]
 FOLLOWERS[:] = [0x39, 0xC0, 0xF4]                # CMP AX,AX (sets all six flags and changes nothing else); HLT
 
 
+cdef enum:
+    VECTOR_MEMORY = 0x110000     # bytes of RAM, up to FFFF:FFFF
+
 cdef struct Test:
     uint8_t* ram
+    uint8_t* dirty               # the dirty log of the RAM: which pages the guest has stored to
     uint32_t mask                # of addresses
     uint32_t before[14]
     uint32_t listed              # how many bytes are set before the instruction
@@ -105,30 +109,44 @@ cdef void begin_test(CPU* c, Test* t) noexcept nogil:
         t.ram[t.listed_addr[k] & t.mask] = t.listed_val[k]
     for k in range(t.length):
         t.ram[t.at + k & t.mask] = FOLLOWERS[3 - t.length + k]
+    reset_cpu(c)
     c.run.why = EXIT_NONE
-    c.events.halted = 0
-    c.events.dead = 0
-    forget_batch(c)
-    c.events.carry = 0
-    c.events.trap_due = 0
-    c.debug.due = 0
-    c.system.idt_base = 0
-    c.system.idt_limit = 0x3FF
     c.system.cr[0] = 0
+    memset(c.system.tr, 0, sizeof(c.system.tr))
     set_vector_regs(c, <uint32_t*>t.before)
 
 
-cdef void end_test(CPU* c, Test* t, bint wild) noexcept nogil:
-    """Set the bytes of the test to zero again. `wild`: the guest may have written anywhere, so clear all memory."""
+cdef void end_test(CPU* c, Test* t) noexcept nogil:
+    """Set the bytes of the test to zero again, and all pages that the guest has stored to."""
     cdef uint32_t k
-    if wild:
-        memset(t.ram, 0, 0x110000)
+    for k in range(VECTOR_MEMORY >> 12):
+        if t.dirty[k >> 3] >> (k & 7) & 1:
+            memset(t.ram + (k << 12), 0, 0x1000)
     for k in range(t.listed):
         t.ram[t.listed_addr[k] & t.mask] = 0
     for k in range(t.checked):
         t.ram[t.checked_addr[k] & t.mask] = 0
     for k in range(t.length):
         t.ram[t.at + k & t.mask] = 0
+
+
+cdef void clean_pages(CPU* c, Test* t) noexcept nogil:
+    """Mark the pages that the guest has stored to as clean: the next test's first store to each is noticed. Between the
+    turns of one test they stay dirty, so that its later turns store by the fast path."""
+    cdef Mem* mem = c.vm.mem
+    cdef uint32_t page, g, a
+    for page in range(VECTOR_MEMORY >> 12):
+        if not t.dirty[page >> 3] >> (page & 7) & 1:
+            continue
+        t.dirty[page >> 3] &= ~(1 << (page & 7))
+        for g in range(page << 4, (page + 1) << 4):
+            a = g
+            while True:
+                mem.attr[a] |= ATTR_LOG
+                a = mem.alias[a]
+                if a == g:
+                    break
+            reopen(c.vm, g)
 
 
 cdef void keep_result(CPU* c, Test* t) noexcept nogil:
@@ -184,6 +202,14 @@ cdef void run_steps(CPU* c, uint64_t most) noexcept nogil:
 
 
 cdef int run_test(CPU* c, Test* t, int way) noexcept nogil:
+    """Run one test, and leave nothing of it. Returns as run_way()."""
+    cdef int error = run_way(c, t, way)
+    forget_blocks(c)
+    clean_pages(c, t)
+    return error
+
+
+cdef int run_way(CPU* c, Test* t, int way) noexcept nogil:
     """Run one test. Returns 0; 1: the instruction could not be executed; 2: `way` gives another result than a step."""
     cdef uint64_t start = c.run.retired, spent, most
     cdef int turn
@@ -193,11 +219,11 @@ cdef int run_test(CPU* c, Test* t, int way) noexcept nogil:
     begin_test(c, t)
     if not vector_step(c):
         keep_result(c, t)
-        end_test(c, t, 1)
+        end_test(c, t)
         return 1
     keep_result(c, t)
     spent = c.run.retired - start
-    end_test(c, t, 0)
+    end_test(c, t)
     forget_blocks(c)
     if way == 0:
         return 0
@@ -216,10 +242,9 @@ cdef int run_test(CPU* c, Test* t, int way) noexcept nogil:
         equal = c.run.retired - start == spent and same_result(c, t, 1)
         if not equal:
             break
-        end_test(c, t, 0)
+        end_test(c, t)
     if not equal:
         return compare_with_steps(c, t, most, c.run.retired - start)
-    forget_blocks(c)
     return 0
 
 
@@ -230,16 +255,16 @@ cdef int compare_with_steps(CPU* c, Test* t, uint64_t most, uint64_t spent) noex
     cdef uint64_t start
     cdef bint equal
     keep_result(c, t)
-    end_test(c, t, 1)
+    end_test(c, t)
     forget_blocks(c)
     start = c.run.retired
     begin_test(c, t)
     run_steps(c, most)
     equal = c.run.retired - start == spent and same_result(c, t, 0)
-    end_test(c, t, 1)
+    end_test(c, t)
     forget_blocks(c)
     if equal:
-        return run_test(c, t, 0)
+        return run_way(c, t, 0)
     t.after[12] = t.after[12] - t.length & 0xFFFF
     return 2
 
@@ -277,7 +302,7 @@ cdef int check_offsets(const uint32_t[::1] off, const uint32_t[::1] addr, Py_ssi
         if off[i] > off[i + 1]:
             raise ValueError(f"the offsets of test {i} fall: the set is damaged")
     for i in range(off[n]):
-        if addr[i] & mask >= 0x110000:
+        if addr[i] & mask >= VECTOR_MEMORY:
             raise ValueError(f"the set names address {addr[i]:#x}, beyond FFFF:FFFF")
     return 0
 
@@ -300,9 +325,10 @@ def run_vectors(str model, const vector_regs[:, ::1] regs0, const uint32_t[::1] 
     cdef Test t
     cdef int how = whole(way, "way", 0, len(VECTOR_WAYS) - 1)
     memset(&t, 0, sizeof(t))
-    vm.add_memory(0, 0x110000)
+    vm.add_memory(0, VECTOR_MEMORY, dirty_log=True)
     cdef Vcpu vcpu = vm.create_vcpu(model)
-    t.ram = (<MemorySlot>vm._slots[0]).host
+    cdef MemorySlot slot = next(iter(vm._slots))
+    t.ram, t.dirty = slot.host, slot.bits
     t.mask = 0x1FFFFF if vm.a20 else 0xFFFFF
     c = vcpu.c
     check_offsets(ram0_off, ram0_addr, min(ram0_addr.shape[0], ram0_val.shape[0]), n, t.mask)

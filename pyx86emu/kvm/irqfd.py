@@ -1,0 +1,138 @@
+"""irqfds: tell KVM which eventfds raise lines. Keep a duplicate of each, and who has it."""
+
+import contextlib
+import errno
+import os
+from fcntl import ioctl
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from .._core import exact
+from ..irqfd import IrqFd
+from . import abi
+from .messages import SHUT
+
+if TYPE_CHECKING:
+    from .vm import Vm
+
+_serials = count(1)
+#: The kernel's id of each eventfd that is an irqfd: one eventfd raises one line in a process.
+_taken: dict[int, IrqFd] = {}
+
+
+def descriptor(fd: Any, what: str = "fd") -> int:
+    """The number of a descriptor, or of what has a fileno(); -1: no descriptor can have it."""
+    if not isinstance(fd, int):
+        fileno = getattr(fd, "fileno", None)
+        if fileno is not None:
+            fd = fileno()
+    number = exact(fd, f"{what}, or what its fileno() returns,")
+    return number if 0 <= number <= 0x7FFFFFFF else -1
+
+
+def identity(fd: int) -> int:
+    """The kernel's id of an eventfd, the same for all its descriptors; -1: it shows none. OSError
+    EBADF: not open; EINVAL: no eventfd."""
+    try:
+        link = os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        raise OSError(
+            errno.EBADF, f"{fd} is not an open descriptor: pass an open eventfd"
+        ) from None
+    if link != "anon_inode:[eventfd]":
+        raise OSError(
+            errno.EINVAL, f"descriptor {fd} is not an eventfd: make one with os.eventfd()"
+        )
+    with contextlib.suppress(OSError), open(f"/proc/self/fdinfo/{fd}") as info:
+        for line in info:
+            name, _, value = line.partition(":")
+            if name == "eventfd-id":
+                return int(value)
+    return -1
+
+
+class IrqFds:
+    """The irqfds of one Vm. Any thread may call anything here."""
+
+    def __init__(self, vm: "Vm") -> None:
+        self._vm = vm
+        self._own: dict[IrqFd, tuple[int, int]] = {}  # the duplicate, and the kernel's id
+
+    def add(self, line: int, fd: Any, resample: Any) -> IrqFd:
+        """KVM_IRQFD. OSError EBADF, EINVAL: as `identity`; EBUSY: it raises a line already."""
+        number = descriptor(fd)
+        known = identity(number)
+        second = None if resample is None else descriptor(resample, "resample")
+        if second is not None:
+            identity(second)
+        entry = IrqFd(self, line, number, next(_serials), second)  # type: ignore[arg-type]
+        if known >= 0 and _taken.setdefault(known, entry) is not entry:
+            raise self._busy(number)
+        try:
+            own = os.dup(number)
+        except OSError:
+            self._free(entry, known)
+            raise
+        self._own[entry] = own, known
+        flags = 0 if second is None else abi.KVM_IRQFD_FLAG_RESAMPLE
+        try:
+            self._tell(own, line, flags, second or 0)
+        except BaseException as error:
+            self._drop(entry)
+            if isinstance(error, OSError) and error.errno == errno.EBUSY:
+                raise self._busy(number) from None
+            raise
+        return entry
+
+    def deassign(self, line: int, fd: Any) -> None:
+        """Remove the irqfd of this eventfd and line; what is unknown is no error."""
+        number = descriptor(fd)
+        known = identity(number)
+        for entry, (own, other) in list(self._own.items()):
+            if entry.gsi == line and (other == known if known >= 0 else same_file(own, number)):
+                self._irqfd_remove(entry)
+
+    def _irqfd_remove(self, entry: IrqFd) -> None:
+        """`IrqFd.deassign`. When it returns, the eventfd raises the line no more."""
+        found = self._own.get(entry)
+        if found is None:
+            return
+        if self._vm._fd >= 0:
+            with contextlib.suppress(OSError):  # another thread has removed it
+                self._tell(found[0], entry.gsi, abi.KVM_IRQFD_FLAG_DEASSIGN, 0)
+        self._drop(entry)
+
+    remove = _irqfd_remove
+
+    def close(self) -> None:
+        """Forget all; the Vm's end has removed them."""
+        for entry in list(self._own):
+            self._drop(entry)
+
+    def _tell(self, fd: int, line: int, flags: int, resample: int) -> None:
+        if self._vm._fd < 0:
+            raise OSError(errno.EBADF, SHUT)
+        ioctl(self._vm._fd, abi.KVM_IRQFD, abi.IRQFD.pack(fd, line, flags, resample))
+
+    def _drop(self, entry: IrqFd) -> None:
+        own, known = self._own.pop(entry, (-1, -1))
+        if own >= 0:
+            os.close(own)
+            self._free(entry, known)
+
+    def _free(self, entry: IrqFd, known: int) -> None:
+        if _taken.get(known) is entry:
+            del _taken[known]
+
+    def _busy(self, number: int) -> OSError:
+        return OSError(
+            errno.EBUSY,
+            f"eventfd {number} raises a line already, of this Vm or another one: deassign it first",
+        )
+
+
+def same_file(one: int, other: int) -> bool:
+    """Are two descriptors of one open file? For kernels that show no id of an eventfd."""
+    from .signals import same_open_file
+
+    return same_open_file(one, other)

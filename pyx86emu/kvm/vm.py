@@ -1,0 +1,365 @@
+"""Vm: the second back end of a Vm, over /dev/kvm. Own its descriptor; know slots, lines and time.
+
+The tables are the core's: memory slots, ioeventfds and the ranges of devices are checked, named and
+kept there, with the same errors. What changes is told to KVM too.
+"""
+
+import errno
+import os
+import weakref
+from collections.abc import Callable
+from fcntl import ioctl
+from itertools import count
+from time import monotonic_ns
+from typing import Any, Literal, Protocol
+
+from .. import _core
+from .._core import exact, truth
+from ..irqfd import IrqFd
+from ..models import canonical
+from . import abi
+from .ioeventfd import Entry, tell
+from .irqfd import IrqFds
+from .messages import FOREIGN, SHUT, refused
+from .runner import NEVER, moment
+from .slots import Slot
+from .system import System, ioctl_number
+from .vcpu import Vcpu
+
+#: Where Intel's processors need pages that no slot has: below the firmware, as QEMU has it.
+IDENTITY_MAP, TSS = 0xFEFFC000, 0xFEFFD000
+MOST_VCPUS = 64
+
+_live: "weakref.WeakSet[Vm]" = weakref.WeakSet()
+
+
+class Probed(Protocol):
+    """What a probe found."""
+
+    @property
+    def missing(self) -> tuple[str, ...]: ...
+    @property
+    def watches(self) -> bool: ...
+
+
+class Vm(_core.Vm):
+    """KVM, the back end "kvm" of a Vm. What the methods promise is said in `pyx86emu.Vm`.
+
+    OSError: /dev/kvm cannot be used (see `system.System`); EOPNOTSUPP: `shift`, or
+    `clock="virtual"`, which KVM does not have.
+    """
+
+    accel = "kvm"
+    slot_class = Slot
+    entry_class = Entry
+
+    def __init__(
+        self,
+        irqchip: bool = False,
+        *,
+        shift: int | None = None,
+        clock: Literal["virtual", "host"] | None = None,
+    ) -> None:
+        self._fd = -1
+        if clock not in (None, "host", "virtual"):
+            raise ValueError(f"unknown clock {clock!r}: choose 'virtual' or 'host'")
+        if shift is not None:
+            exact(shift, "shift")
+            raise refused(
+                "KVM does not count instructions, so there is no shift",
+                "leave it out, or use accel='interp'",
+            )
+        if clock == "virtual":
+            raise refused(
+                "the guest's time on KVM is the host's: there is no clock='virtual'",
+                "leave it out, or use accel='interp'",
+            )
+        irqchip = truth(irqchip, "irqchip")
+        with System() as system:
+            fd = system.create_vm()
+            try:
+                super().__init__(irqchip, clock="host")
+            except BaseException:
+                os.close(fd)
+                raise
+            self._fd = fd
+            self._closed = self._closing = self._forked = False
+            self._irqchip = irqchip
+            self._began = monotonic_ns() - super().time
+            self._timer: Callable[[], object] | None = None
+            self._timer_at = NEVER
+            self._made: list[Vcpu] = []
+            self._numbers = count()
+            self._free: list[int] = []  # numbers of slots that were deleted
+            self._run_size = system.run_size()
+            self._cpuid = system.cpuid()
+            self._irqs = IrqFds(self)
+            self._found: Callable[[], Probed] | None = None  # what the probe knows of this host
+            _live.add(self)
+            try:
+                self._set_up(irqchip)
+            except BaseException:
+                self.close()
+                raise
+
+    def _set_up(self, irqchip: bool) -> None:
+        ioctl(self._fd, abi.KVM_SET_IDENTITY_MAP_ADDR, IDENTITY_MAP.to_bytes(8, "little"))
+        ioctl_number(self._fd, abi.KVM_SET_TSS_ADDR, TSS)
+        if irqchip:
+            ioctl(self._fd, abi.KVM_CREATE_IRQCHIP, 0)
+            config = abi.PIT_CONFIG.pack(abi.KVM_PIT_SPEAKER_DUMMY)  # port 61h, too
+            ioctl(self._fd, abi.KVM_CREATE_PIT2, config)
+
+    def _watchpoints(self) -> bool:
+        """Do debug registers watch memory here? The probe itself tries it."""
+        return self._found is None or self._found().watches
+
+    def seen(self) -> object:
+        """The Vm, as its users know it."""
+        return self if self.holder is None else self.holder
+
+    def check_open(self) -> None:
+        super().check_open()
+        if self._closed:
+            raise OSError(errno.EBADF, SHUT)
+
+    def _check_run(self) -> None:
+        """OSError EBADF: the Vm is closed; EIO: it is another process's."""
+        if self._closed:
+            raise OSError(errno.EBADF, SHUT)
+        if self._forked:
+            raise OSError(errno.EIO, FOREIGN)
+
+    def __repr__(self) -> str:
+        closed = ", closed" if self._closed else ""
+        return f"<Vm: KVM, {len(self.slots)} slots, {len(self._made)} vCPUs{closed}>"
+
+    # -- memory -----------------------------------------------------------------------------------
+
+    def add_memory(
+        self,
+        addr: int,
+        size: int | None = None,
+        *,
+        buffer: Any = None,
+        readonly: bool = False,
+        dirty_log: bool = False,
+        shared: bool = False,
+    ) -> _core.MemorySlot:
+        logged = truth(dirty_log, "dirty_log")
+        self._check_run()
+        slot = super().add_memory(addr, size, buffer=buffer, readonly=readonly, shared=shared)
+        assert isinstance(slot, Slot)
+        try:
+            try:
+                number = self._free.pop()
+            except IndexError:
+                number = next(self._numbers)
+            slot._enter(self, number, logged)
+        except OSError as error:
+            slot.delete()
+            self._free.append(number)
+            self._check_run()
+            raise OSError(error.errno, f"KVM does not take {slot!r}: {error.strerror}") from None
+        return slot
+
+    def _forget(self, slot: Slot) -> None:
+        """A slot was deleted."""
+        if self._fd < 0:
+            return
+        slot._set(self, slot.addr, 0)
+        self._free.append(slot._number)
+
+    @property
+    def a20(self) -> bool:
+        return True
+
+    @a20.setter
+    def a20(self, value: bool) -> None:
+        if not truth(value, "a20"):
+            raise refused(
+                "KVM cannot close A20",
+                "leave it open, or use accel='interp' for a guest that needs the wrap at 1 MiB",
+            )
+
+    # -- vCPUs ------------------------------------------------------------------------------------
+
+    def create_vcpu(self, model: str | None = None) -> _core.Vcpu:
+        self.check_open()
+        self._check_run()
+        if model is not None and model != "host":
+            name = canonical(model)
+            raise refused(
+                f"KVM has the host's processor only, not an {name}",
+                f"leave model out, or use accel='interp' for an {name}",
+            )
+        number = len(self._made)
+        if number >= MOST_VCPUS:
+            raise OSError(errno.EINVAL, f"a Vm has at most {MOST_VCPUS} vCPUs")
+        vcpu = Vcpu(self, number, self._run_size)
+        self._made.append(vcpu)
+        return vcpu  # type: ignore[return-value]
+
+    @property
+    def vcpus(self) -> tuple[_core.Vcpu, ...]:
+        return tuple(self._made)  # type: ignore[arg-type]
+
+    # -- ioeventfds -------------------------------------------------------------------------------
+
+    def ioeventfd(
+        self,
+        addr: int,
+        length: int = 0,
+        *,
+        bus: "_core.BusName" = "pio",
+        datamatch: int | None = None,
+        fd: "_core.EventFdLike" = None,
+        coalesce: bool = True,
+        flags: int = 0,
+    ) -> _core.IoEventFd:
+        if bus == "hypercall":
+            raise refused("KVM has no bus for hypercalls", "use bus='pio' or 'mmio'")
+        if isinstance(fd, _core.Doorbell):
+            raise refused(
+                "KVM signals descriptors only, not a Doorbell",
+                "leave fd out, or pass an EventFd",
+            )
+        entry = super().ioeventfd(
+            addr, length, bus=bus, datamatch=datamatch, fd=fd, coalesce=coalesce, flags=flags
+        )
+        assert isinstance(entry, Entry)
+        if flags & abi.KVM_IOEVENTFD_FLAG_DEASSIGN:
+            tell(self, entry, abi.KVM_IOEVENTFD_FLAG_DEASSIGN)
+            return entry
+        try:
+            self._register(entry)
+        except OSError:
+            entry.close()
+            self._check_run()
+            raise
+        entry._back = self
+        return entry
+
+    def _register(self, entry: _core.IoEventFd) -> None:
+        for _ in range(1000):
+            try:
+                return tell(self, entry)
+            except FileExistsError:  # a thread that removes an entry has not told KVM yet
+                os.sched_yield()
+        tell(self, entry)
+
+    def ioeventfd_deassign(
+        self,
+        addr: int,
+        length: int = 0,
+        *,
+        bus: "_core.BusName" = "pio",
+        datamatch: int | None = None,
+        fd: "_core.EventFdLike" = None,
+        flags: int = 0,
+    ) -> None:
+        entry: Any = super().ioeventfd_deassign(
+            addr, length, bus=bus, datamatch=datamatch, fd=fd, flags=flags
+        )
+        tell(self, entry, abi.KVM_IOEVENTFD_FLAG_DEASSIGN)
+
+    @property
+    def ioeventfds(self) -> tuple[_core.IoEventFd, ...]:
+        entries = super().ioeventfds
+        for entry in entries:
+            entry._back = self  # type: ignore[attr-defined]
+        return entries
+
+    # -- interrupt lines --------------------------------------------------------------------------
+
+    def irq_line(self, gsi: int, level: bool) -> None:
+        line = self._line(gsi)
+        up = truth(level, "level")
+        if self._fd >= 0:
+            ioctl(self._fd, abi.KVM_IRQ_LINE, abi.IRQ_LEVEL.pack(line, up))
+
+    def _pulse(self, gsi: int) -> None:
+        """A line up and down. KVM latches it."""
+        self.irq_line(gsi, True)
+        self.irq_line(gsi, False)
+
+    def _line(self, gsi: int) -> int:
+        """Check the number of an interrupt line. OSError EINVAL: there is no such line."""
+        if not self._irqchip:
+            raise OSError(
+                errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True"
+            )
+        line = exact(gsi, "gsi")
+        if not 0 <= line <= 15:
+            raise OSError(errno.EINVAL, f"interrupt line {line}: the 8259 pair has lines 0 to 15")
+        return line
+
+    def irqfd(self, gsi: int, fd: Any, resample: Any = None) -> IrqFd:
+        self.check_open()
+        self._check_run()
+        return self._irqs.add(self._line(gsi), fd, resample)
+
+    def irqfd_deassign(self, gsi: int, fd: Any) -> None:
+        self._irqs.deassign(exact(gsi, "gsi"), fd)
+
+    # -- time -------------------------------------------------------------------------------------
+
+    def set_timer(self, deadline: int | None, callback: Callable[[], object] | None) -> None:
+        at = NEVER if deadline is None else moment(deadline, "deadline")
+        if callback is not None and not callable(callback):
+            raise TypeError(f"a timer calls a function, not {type(callback).__name__}")
+        before, self._timer = self._timer, callback  # released at the end: that may call Python
+        self._timer_at = at
+        if self._made:
+            self._made[0]._poke_others()
+        del before
+
+    def _call_timer(self) -> None:
+        """On the first vCPU's thread, when it is due."""
+        callback, self._timer, self._timer_at = self._timer, None, NEVER
+        if callback is not None:
+            callback()
+
+    def pressed(self) -> bool:
+        return bool(self._made) and self._made[0]._pressed()
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        if self._closing:
+            return
+        self._closed = self._closing = True
+        try:
+            for vcpu in tuple(self._made):
+                vcpu._shut()
+            super().close()
+            self._give_back()
+            self._irqs.close()
+        finally:
+            self._closing = False
+        timer, self._timer, self._timer_at = self._timer, None, NEVER
+        del timer  # that may call Python
+
+    def _give_back(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def _forget_parent(self) -> None:
+        """In a child of fork(): its descriptors are the parent's, and KVM refuses every call."""
+        self._forked = True
+        for vcpu in self._made:
+            vcpu._forget_parent()
+        self._give_back()
+
+    def __del__(self) -> None:
+        if "_fd" in self.__dict__:
+            self._give_back()
+
+
+def _after_fork() -> None:
+    for vm in list(_live):
+        vm._forget_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork)
