@@ -28,7 +28,7 @@ from operator import attrgetter
 
 from .errors import BusError
 from .exits import ExitReason
-from .irqfd import IrqFds
+from .irqfd import IrqFd
 from .models import canonical, fields
 
 cdef extern from "<pthread.h>" nogil:
@@ -61,6 +61,7 @@ cdef extern from "<errno.h>" nogil:
     int io_errno "errno"
     int IO_EAGAIN "EAGAIN"
     int IO_EBADF "EBADF"
+    int IO_EBUSY "EBUSY"
     int IO_EEXIST "EEXIST"
     int IO_EINTR "EINTR"
     int IO_EINVAL "EINVAL"
@@ -83,6 +84,7 @@ cdef extern from "<sys/mman.h>" nogil:
 cdef struct CPU
 cdef struct Op
 cdef struct Chips
+cdef struct IrqFds
 
 cdef extern from "core/host.h" nogil:
     uint64_t LOAD_FAILED
@@ -129,7 +131,6 @@ cdef extern from "core/host.h" nogil:
 #
 #   decode_ops  cpu/blocks -> cpu/decode        the decoder, which fills a block, names all handlers; these use blocks
 #   call_timer  run -> face/vm                  a timer is a Python function that the Vm keeps
-#   irqfds_eoi  chips/access -> face/irqfd_api  an EOI may signal an irqfd, and those are Python's
 
 # What stands alone: it knows no vCPU, and the structs of the next layer have it as members.
 include "core/base/numbers.pxi"
@@ -154,6 +155,7 @@ include "core/base/debug.pxi"
 include "core/base/lifecycle.pxi"
 
 # An instruction, and what it meets beyond RAM.
+include "core/io/irqfds.pxi"
 include "core/chips/access.pxi"
 include "core/io/reads.pxi"
 include "core/io/pydevice.pxi"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import os
 import signal
 import subprocess
@@ -234,10 +235,12 @@ class Running(Generic[T]):
         self._function = function
         self._value: list[T] = []
         self._error: BaseException | None = None
+        self._clock: int | None = None
         self.thread = threading.Thread(target=self._main, daemon=True)
         self.thread.start()
 
     def _main(self) -> None:
+        self._clock = time.pthread_getcpuclockid(threading.get_ident())
         try:
             self._value.append(self._function())
         except BaseException as error:  # handed to whoever asks for the result
@@ -247,6 +250,14 @@ class Running(Generic[T]):
     def going(self) -> bool:
         """Whether it has not ended."""
         return self.thread.is_alive()
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor time that its thread has had; infinity once it has ended."""
+        try:
+            return 0.0 if self._clock is None else time.clock_gettime(self._clock)
+        except OSError:  # no such thread any more
+            return math.inf
 
     def result(self, timeout: float = PATIENCE) -> T:
         """Wait for it and hand out what it returned."""
@@ -283,9 +294,8 @@ def worked(vcpu: Vcpu, run: Running[Any]) -> Callable[[], bool]:
     start = vcpu.instructions
     if start is not None:
         return lambda: vcpu.instructions - start > LONG
-    clock = time.pthread_getcpuclockid(run.thread.ident or 0)
-    end = time.clock_gettime(clock) + WORK
-    return lambda: not run.going or time.clock_gettime(clock) >= end
+    end = run.cpu + WORK
+    return lambda: run.cpu >= end
 
 
 def work(vcpu: Vcpu, run: Running[Any]) -> None:

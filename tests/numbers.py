@@ -291,6 +291,11 @@ PLACES: dict[str, Place] = {
     "_VmMethods.irqfd_deassign": place(
         lambda w: lambda gsi=1, fd=w.fd: w.vm.irqfd_deassign(gsi, fd), gsi=1
     ),
+    "_VmMethods.time": place(
+        lambda w: (w.vcpu, lambda value: setattr(w.vm, "time", value))[1],
+        value=1 << 20,
+        called={"value": "time"},
+    ),
     "_VmMethods.set_timer": place(
         lambda w: lambda deadline: w.vm.set_timer(deadline, print), deadline=1
     ),

@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from pyx86emu import Vm
+from pyx86emu.kvm import probe
 
 
 @cache
@@ -21,10 +22,9 @@ def why_not() -> str | None:
 
 @cache
 def lacks() -> tuple[str, ...]:
-    """The instruction groups that this KVM lacks in real mode, by the probe's names."""
-    with Vm("kvm") as vm:
-        found = getattr(vm, "capabilities", None)
-    return found.real_mode if found else ()
+    """What this KVM lacks in real mode: groups of instructions, and "watchpoints"."""
+    found = probe.found()
+    return found.missing if found.watches else (*found.missing, "watchpoints")
 
 
 def need(accel: str) -> None:

@@ -137,7 +137,7 @@ cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
 cdef int acknowledge(CPU* c) noexcept nogil:
     cdef int vector = chips_acknowledge(c.chips)
     if c.vm.resampled:
-        look_for_eoi(c, NULL)
+        look_for_eoi(c)
     return vector
 
 
@@ -155,6 +155,8 @@ cdef void requests(CPU* c) noexcept nogil:
         go_outside(c)
         come_inside(c)
         asked |= at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_SYNC
+    if asked & REQ_INTR and c.no == 0:
+        chips_look(c.chips)
     if asked & REQ_DROP:
         drop_blocks(c)
     if asked & REQ_CODE:

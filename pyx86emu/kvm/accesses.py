@@ -16,6 +16,8 @@ from .registers import CS_AT, RIP_AT
 if TYPE_CHECKING:
     from mmap import mmap
 
+    from .coalesced import CoalescedRing
+
 
 class Accesses:
     """The access that a vCPU stands at. `left` elements of it are neither done nor answered.
@@ -24,12 +26,26 @@ class Accesses:
     """
 
     __slots__ = (
-        *("_page", "_tables", "addr", "answered", "asked", "at", "left", "port", "reading"),
+        *(
+            "_page",
+            "_ring",
+            "_tables",
+            "addr",
+            "answered",
+            "asked",
+            "at",
+            "left",
+            "port",
+            "reading",
+        ),
         *("serial", "size"),
     )
 
-    def __init__(self, page: "mmap", pio: RangeTable, mmio: RangeTable) -> None:
+    def __init__(
+        self, page: "mmap", pio: RangeTable, mmio: RangeTable, ring: "CoalescedRing"
+    ) -> None:
         self._page = page
+        self._ring = ring
         self._tables = (mmio, pio)
         self.left = 0
         self.reading = False  # KVM waits for data
@@ -93,7 +109,10 @@ class Accesses:
                     data = page[at : at + size]
                     self.left -= 1  # first: a write that raises has reached the device
                     self.at = at + size
-                    if not table.push_write(self.addr, size, int.from_bytes(data, "little")):
+                    if table.push_write(self.addr, size, int.from_bytes(data, "little")):
+                        continue
+                    bus = "pio" if self.port else "mmio"
+                    if not self._ring._write(bus, self.addr, data):
                         return self._tell(data)
             except BaseException as error:
                 self._note(error)

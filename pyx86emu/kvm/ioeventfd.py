@@ -30,7 +30,7 @@ class Entry(_core.IoEventFd):
         super().deassign()
         vm, self._back = self._back, None
         if vm is not None:
-            tell(vm, self, abi.KVM_IOEVENTFD_FLAG_DEASSIGN)
+            vm._unregister(self)
 
     def __repr__(self) -> str:
         match = "" if self.datamatch is None else f", datamatch {self.datamatch:#x}"
@@ -42,8 +42,10 @@ def tell(vm: "Vm", entry: _core.IoEventFd, flags: int = 0) -> None:
     """KVM_IOEVENTFD with the properties of an entry. Removing one that KVM has lost is no error:
     the Vm is closed, or it is another process's."""
     removing = flags & abi.KVM_IOEVENTFD_FLAG_DEASSIGN
-    if vm._fd < 0 and removing:
-        return
+    if vm._fd < 0:
+        if removing:
+            return
+        vm._check_run()  # closed, or of another process
     if entry.bus == "pio":
         flags |= abi.KVM_IOEVENTFD_FLAG_PIO
     if entry.datamatch is not None:

@@ -65,7 +65,7 @@ class IrqFds:
         second = None if resample is None else descriptor(resample, "resample")
         if second is not None:
             identity(second)
-        entry = IrqFd(self, line, number, next(_serials), second)  # type: ignore[arg-type]
+        entry = IrqFd(self, line, number, next(_serials), second)
         if known >= 0 and _taken.setdefault(known, entry) is not entry:
             raise self._busy(number)
         try:
@@ -101,8 +101,6 @@ class IrqFds:
             with contextlib.suppress(OSError):  # another thread has removed it
                 self._tell(found[0], entry.gsi, abi.KVM_IRQFD_FLAG_DEASSIGN, 0)
         self._drop(entry)
-
-    remove = _irqfd_remove
 
     def close(self) -> None:
         """Forget all; the Vm's end has removed them."""

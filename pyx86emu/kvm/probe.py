@@ -32,7 +32,7 @@ GROUPS = (
     ("double shifts", "b83412 bb7856 0fa4d804", 0x2345),
     ("multiply", "b80300 bb0500 f7e3 69c0 0200 6bc003", 90),
     ("divide", "b86400 31d2 bb0700 f7f3", 14),
-    ("AAA and AAS", "b80900 0405 37 3f", 0x0104),
+    ("AAA and AAS", "b80900 0405 37 3f", 0xFF0E),
     ("AAM and AAD", "b84f00 d40a d50a", 79),
     ("DAA and DAS", "b89900 0401 27 2c01 2f", 0x0099),
     ("stack", "b83412 60 31c0 61 50 58 9c 9d", 0x1234),

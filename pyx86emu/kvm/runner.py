@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from fcntl import ioctl
 from threading import TIMEOUT_MAX, Lock, get_ident, get_native_id
-from time import monotonic_ns
+from time import monotonic_ns, sleep
 from typing import TYPE_CHECKING, Any
 
 from .._core import Exit, exact, whole
@@ -12,6 +12,7 @@ from . import abi, signals
 from .accesses import Accesses
 from .debug import DR6_BS, DR6_ONES, Piece
 from .messages import internal_error, run_error
+from .records import read_mp_state
 from .registers import FLAG_IF, RFLAGS_AT, Registers, put
 from .state import State
 
@@ -42,10 +43,11 @@ class Runner(State):
             raise RuntimeError("a Vcpu is made by Vm.create_vcpu()")
         super().__init__(vm, number, run_size)
         try:
-            self._accesses = Accesses(self._page, vm.ranges("pio"), vm.ranges("mmio"))
+            self._accesses = Accesses(self._page, vm.ranges("pio"), vm.ranges("mmio"), vm._ring)
             self._regs = Registers(self)
             self._owner = Lock()
             self._runner = 0  # ident of the thread in run()
+            self._inside = False  # that thread is in KVM_RUN, or about to be
             self._thread = 0  # its native id, while it may be in KVM_RUN
             self._armed: int | None = None
             self._kicked = False
@@ -60,8 +62,11 @@ class Runner(State):
             self._in_device = False
             self._later: dict[str, int] = {}  # registers that a device wrote during a read
             self._wall = NEVER
+            self._mp_state = 0  # as KVM had it when it was asked last
+            self._stays_halted = False  # without an irqchip: the next run returns HLT
             self._step_lost = False  # a step whose event KVM will not report
             self._stepped = False
+            self._kept: Exit | None = None  # that the next run returns
             self._step_from = 0
         except BaseException:
             self._release()
@@ -86,7 +91,18 @@ class Runner(State):
             self._back._check_run()
             signals.allow(signals.kick_signal())
             self._thread = get_native_id()
-            return self._loop(min(until, wall), look)
+            exit, self._kept = self._kept, None
+            try:
+                if exit is None:
+                    exit = self._loop(min(until, wall), look)
+            except BaseException as error:
+                self._drain_before(error)
+                raise
+            if self._back._ring._zones or self._back._ring._due:
+                self._kept = exit  # for the next run, if an on_drain raises
+                self._back._ring._hand_over()
+                self._kept = None
+            return exit
         finally:
             if self._armed is not None:
                 self._arm(None)
@@ -102,6 +118,13 @@ class Runner(State):
                 self._reset_if_idle()
             if self._back._closed:
                 self._release()
+
+    def _drain_before(self, error: BaseException) -> None:
+        """run() raises: hand over the writes before that. What an on_drain raises is a note."""
+        try:
+            self._back._ring._hand_over()
+        except BaseException as other:
+            error.add_note(f"before that, {type(other).__name__} {other}")
 
     def _loop(self, until: int, look: int) -> Exit:
         accesses, vm = self._accesses, self._back
@@ -124,8 +147,13 @@ class Runner(State):
                 if due:
                     vm._call_timer()
                     continue
+                if self._stays_halted:
+                    self._stays_halted = False
+                    return self._exit(ExitReason.HLT)
                 if exit := self._debug_stop():
                     return exit
+            if vm._ring._zones:
+                vm._ring._follow()
             self._prepare(why is not None or due or self._step_lost, until, look, first)
             reason = self._enter()
             if reason == abi.KVM_EXIT_INTR:
@@ -155,7 +183,7 @@ class Runner(State):
             ioctl(self._fd, abi.KVM_NMI, 0)
         window = self._window
         if self._vector is not None:
-            if self.ready_now() and not window:
+            if self._ready_now() and not window:
                 self._inject(self._vector)
                 self._vector = None
             else:
@@ -182,6 +210,11 @@ class Runner(State):
         self._unfinished = self._unsettled = False
         self._accesses.reading = False
         try:
+            self._inside = True
+            while self._back._stopping:
+                self._inside = False
+                with self._back._writers:  # the thread that has stopped us holds it
+                    self._inside = True
             ioctl(self._fd, abi.KVM_RUN, 0)
         except InterruptedError:
             page[abi.IMMEDIATE_EXIT_AT] = 0
@@ -191,6 +224,8 @@ class Runner(State):
             raise run_error(error, *self._place()) from None
         else:
             reason = page[abi.EXIT_REASON_AT]
+        finally:
+            self._inside = False
         if self._later:
             self._apply_later()
         return reason
@@ -226,6 +261,8 @@ class Runner(State):
         exit = None
         try:
             exit = access()
+            if exit is None and self._back._ring._due:
+                self._back._ring._hand_over()  # KVM's ring was full
             return exit
         finally:
             self._in_device = False
@@ -270,7 +307,7 @@ class Runner(State):
     def _halted(self) -> bool:
         """Does a HLT end the run? A step over a HLT leaves a request in KVM, which may serve it
         after a later instruction of another kind."""
-        if self._vector is not None and self.ready_now() and not self._window:
+        if self._vector is not None and self._ready_now() and not self._window:
             return False  # the interrupt that waits ends it at once
         if self._stepped:
             pc = self._pc()
@@ -307,9 +344,7 @@ class Runner(State):
 
     def _halted_for_good(self) -> bool:
         """Is it in a HLT that nothing can end, with interrupts off?"""
-        state = bytearray(4)
-        ioctl(self._fd, abi.KVM_GET_MP_STATE, state)
-        if state[0] != abi.KVM_MP_STATE_HALTED or self.if_flag or self._nmi:
+        if read_mp_state(self) != abi.KVM_MP_STATE_HALTED or self.if_flag or self._nmi:
             return False
         return not any(v is not self and v._runner for v in self._back._made)
 
@@ -339,6 +374,15 @@ class Runner(State):
         if thread:
             signals.send(thread)
 
+    def _leave(self) -> None:
+        """Wait until its thread is out of KVM. It stays outside while the Vm is `_stopping`."""
+        turns = 0
+        while self._inside and self._runner != get_ident():
+            if turns % 1000 == 0:
+                self._poke()
+            turns += 1
+            sleep(0)  # it needs the GIL
+
     def _poke_others(self) -> None:
         """The same, unless it is this thread that runs it: then the loop looks anyhow."""
         if self._runner != get_ident():
@@ -354,7 +398,7 @@ class Runner(State):
         self._page[at : at + 3] = bytes((1, vector, 0))
         self._page[abi.DIRTY_REGS_AT] |= abi.KVM_SYNC_X86_EVENTS
 
-    def ready_now(self) -> bool:
+    def _ready_now(self) -> bool:
         """The same, whatever waits."""
         if self._unsettled:
             self._settle()
@@ -376,6 +420,18 @@ class Runner(State):
                 f"then {what}"
             )
 
+    def _idle(self) -> bool:
+        """May this thread ask KVM for the state?"""
+        return self._runner in (0, get_ident()) and self._fd >= 0
+
+    def _between(self, what: str) -> None:
+        """RuntimeError: a device is called, in the middle of an instruction."""
+        if self._in_device:
+            raise RuntimeError(
+                f"the vCPU is in the middle of an instruction, which calls this device: {what} "
+                "from a timer, or when run() has returned"
+            )
+
     def _writable(self, what: str) -> None:
         """RuntimeError: another thread runs it, or a read waits for its answer."""
         self._mine(what)
@@ -389,12 +445,13 @@ class Runner(State):
 
     def _moved(self) -> None:
         """CS or IP was written: the vCPU no longer stands at a HLT."""
+        self._stays_halted = False
         if self._back._irqchip and self._fd >= 0:
             self._set_mp_state(abi.KVM_MP_STATE_RUNNABLE)
 
     def _debug_registers(self) -> None:
         """Ask KVM for them, unless another thread runs the vCPU."""
-        if self._runner in (0, get_ident()) and self._fd >= 0:
+        if self._idle():
             self._debug.load()
 
     def _reset_if_idle(self) -> bool:
@@ -431,7 +488,9 @@ class Runner(State):
             accesses.reading = self._unfinished
         page[abi.IMMEDIATE_EXIT_AT] = self._kicked
         self._later = {}
+        self._kept = None
         self._nmi = self._dead = self._queued = self._step_lost = self._stepped = False
+        self._stays_halted = False
         self._vector = None
         self._set_reset_state()
 

@@ -55,7 +55,10 @@ class State:
         if self._fd < 0:
             return
         at = abi.SYNC_SREGS_AT
-        ioctl(self._fd, abi.KVM_SET_SREGS, self._page[at : at + abi.SREGS_SIZE])
+        sregs = bytearray(self._page[at : at + abi.SREGS_SIZE])
+        ioctl(self._fd, abi.KVM_SET_SREGS, sregs)
+        ioctl(self._fd, abi.KVM_GET_SREGS, sregs)
+        self._page[at : at + abi.SREGS_SIZE] = bytes(sregs)
 
     def _set_reset_state(self) -> None:
         """F000:FFF0 in the page, and in KVM what the page does not have."""
@@ -85,7 +88,8 @@ class State:
         abi.REGS.pack_into(page, abi.SYNC_REGS_AT, *regs, 0xFFF0, 2)
         flags = abi.KVM_VCPUEVENT_VALID_NMI_PENDING | abi.KVM_VCPUEVENT_VALID_SHADOW
         events = bytearray(abi.EVENTS_SIZE)
-        events[24:28] = flags.to_bytes(4, "little")
+        at = abi.EVENTS_FLAGS_AT
+        events[at : at + 4] = flags.to_bytes(4, "little")
         page[abi.SYNC_EVENTS_AT : abi.SYNC_EVENTS_AT + abi.EVENTS_SIZE] = bytes(events)
         page[abi.DIRTY_REGS_AT] = abi.KVM_SYNC_X86_REGS | abi.KVM_SYNC_X86_EVENTS
         self._debug.reset()
@@ -101,6 +105,8 @@ class State:
         if fd >= 0:
             page = self.__dict__.get("_page")
             if isinstance(page, mmap.mmap):
+                if self._number == 0:
+                    self._back._ring._end()
                 self._page = bytearray(page[: abi.SYNC_EVENTS_AT + abi.EVENTS_SIZE])  # type: ignore
                 page.close()
             os.close(fd)

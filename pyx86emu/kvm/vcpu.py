@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from typing import NoReturn, SupportsIndex
 
 from .._core import Exit, exact, truth, whole
+from ..structs import MpState, Sregs, VcpuEvents
 from .debug import Watch, checked_points, checked_watches
 from .messages import refused
+from .records import events_of, mp_state_of, put_events, put_mp_state, put_sregs, sregs_of
 from .registers import Registers
 from .runner import LAST_TIME, NEVER, Runner, moment
 
@@ -33,6 +35,36 @@ class Vcpu(Runner):
     def regs(self) -> Registers:
         """Its registers."""
         return self._regs
+
+    @property
+    def sregs(self) -> Sregs:
+        """The special registers (KVM_GET_SREGS), as of the last exit. Setting raises as writing
+        `regs` does; ValueError: CR0 with PE=1, or values that KVM refuses. Any base and limit of a
+        segment are possible ("unreal mode")."""
+        return sregs_of(self)
+
+    @sregs.setter
+    def sregs(self, value: Sregs) -> None:
+        put_sregs(self, value)
+
+    @property
+    def events(self) -> VcpuEvents:
+        """What comes before the next instruction (KVM_GET_VCPU_EVENTS), as of the last exit.
+        Setting raises as writing `regs` does; ValueError: `rep_prefix` or `prefixes`."""
+        return events_of(self)
+
+    @events.setter
+    def events(self, value: VcpuEvents) -> None:
+        put_events(self, value)
+
+    @property
+    def mp_state(self) -> MpState:
+        """RUNNABLE or HALTED (KVM_GET_MP_STATE). Setting raises as writing `regs` does."""
+        return mp_state_of(self)
+
+    @mp_state.setter
+    def mp_state(self, value: int) -> None:
+        put_mp_state(self, value)
 
     @property
     def spent(self) -> None:
@@ -135,7 +167,7 @@ class Vcpu(Runner):
     def ready(self) -> bool:
         """Would an interrupt be taken before the next instruction?
         (ready_for_interrupt_injection.)"""
-        return self.ready_now() and self._vector is None
+        return self._ready_now() and self._vector is None
 
     @property
     def request_interrupt_window(self) -> bool:

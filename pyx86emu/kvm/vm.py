@@ -7,20 +7,27 @@ kept there, with the same errors. What changes is told to KVM too.
 import errno
 import os
 import weakref
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fcntl import ioctl
 from itertools import count
-from time import monotonic_ns
+from threading import RLock
+from time import monotonic_ns, sleep
 from typing import Any, Literal, Protocol
 
 from .. import _core
 from .._core import exact, truth
+from ..capabilities import Capabilities
 from ..irqfd import IrqFd
 from ..models import canonical
+from ..structs import IrqChip, PitState
 from . import abi
+from .chips import irqchip_of, pit_of, put_irqchip, put_pit
+from .coalesced import CAPACITY, PAGE, CoalescedRing, CoalescedZone, coalesce
 from .ioeventfd import Entry, tell
 from .irqfd import IrqFds
-from .messages import FOREIGN, SHUT, refused
+from .messages import FOREIGN, SHUT, no_irqchip, refused
 from .runner import NEVER, moment
 from .slots import Slot
 from .system import System, ioctl_number
@@ -89,11 +96,18 @@ class Vm(_core.Vm):
             self._timer: Callable[[], object] | None = None
             self._timer_at = NEVER
             self._made: list[Vcpu] = []
+            self._writers = RLock()
+            self._stopping = 0  # changes that keep vCPUs out of KVM
             self._numbers = count()
             self._free: list[int] = []  # numbers of slots that were deleted
             self._run_size = system.run_size()
+            self._most_vcpus = min(MOST_VCPUS, system.cap(abi.KVM_CAP_MAX_VCPUS))
+            self._most_slots = system.cap(abi.KVM_CAP_NR_MEMSLOTS)
             self._cpuid = system.cpuid()
             self._irqs = IrqFds(self)
+            self._points: Counter[tuple[str, int, int]] = Counter()
+            self._ring = CoalescedRing(self)
+            self._ring_at = PAGE * system.cap(abi.KVM_CAP_COALESCED_MMIO)
             self._found: Callable[[], Probed] | None = None  # what the probe knows of this host
             _live.add(self)
             try:
@@ -182,6 +196,18 @@ class Vm(_core.Vm):
                 "leave it open, or use accel='interp' for a guest that needs the wrap at 1 MiB",
             )
 
+    @contextmanager
+    def _outside(self) -> Iterator[None]:
+        """No vCPU is in KVM during the block. A vCPU that is called from one may enter it."""
+        with self._writers:
+            self._stopping += 1
+            try:
+                for vcpu in self._made:
+                    vcpu._leave()
+                yield
+            finally:
+                self._stopping -= 1
+
     # -- vCPUs ------------------------------------------------------------------------------------
 
     def create_vcpu(self, model: str | None = None) -> _core.Vcpu:
@@ -194,8 +220,8 @@ class Vm(_core.Vm):
                 f"leave model out, or use accel='interp' for an {name}",
             )
         number = len(self._made)
-        if number >= MOST_VCPUS:
-            raise OSError(errno.EINVAL, f"a Vm has at most {MOST_VCPUS} vCPUs")
+        if number >= self._most_vcpus:
+            raise OSError(errno.EINVAL, f"a Vm has at most {self._most_vcpus} vCPUs")
         vcpu = Vcpu(self, number, self._run_size)
         self._made.append(vcpu)
         return vcpu  # type: ignore[return-value]
@@ -224,12 +250,13 @@ class Vm(_core.Vm):
                 "KVM signals descriptors only, not a Doorbell",
                 "leave fd out, or pass an EventFd",
             )
+        truth(coalesce, "coalesce")
         entry = super().ioeventfd(
-            addr, length, bus=bus, datamatch=datamatch, fd=fd, coalesce=coalesce, flags=flags
+            addr, length, bus=bus, datamatch=datamatch, fd=fd, coalesce=False, flags=flags
         )
         assert isinstance(entry, Entry)
         if flags & abi.KVM_IOEVENTFD_FLAG_DEASSIGN:
-            tell(self, entry, abi.KVM_IOEVENTFD_FLAG_DEASSIGN)
+            self._unregister(entry)
             return entry
         try:
             self._register(entry)
@@ -238,14 +265,23 @@ class Vm(_core.Vm):
             self._check_run()
             raise
         entry._back = self
+        self._point(entry, 1)
         return entry
+
+    def _point(self, entry: _core.IoEventFd, change: int) -> None:
+        """Count the entries of each length at an address: zones leave it to them."""
+        key = entry.bus, entry.addr, entry.length
+        self._points[key] += change
+        if not self._points[key]:
+            del self._points[key]
+        self._ring._changed(entry.bus, entry.addr)
 
     def _register(self, entry: _core.IoEventFd) -> None:
         for _ in range(1000):
             try:
                 return tell(self, entry)
             except FileExistsError:  # a thread that removes an entry has not told KVM yet
-                os.sched_yield()
+                sleep(0)
         tell(self, entry)
 
     def ioeventfd_deassign(
@@ -261,7 +297,12 @@ class Vm(_core.Vm):
         entry: Any = super().ioeventfd_deassign(
             addr, length, bus=bus, datamatch=datamatch, fd=fd, flags=flags
         )
+        self._unregister(entry)
+
+    def _unregister(self, entry: _core.IoEventFd) -> None:
+        """An entry is no longer in the core's table: KVM forgets it, too."""
         tell(self, entry, abi.KVM_IOEVENTFD_FLAG_DEASSIGN)
+        self._point(entry, -1)
 
     @property
     def ioeventfds(self) -> tuple[_core.IoEventFd, ...]:
@@ -269,6 +310,23 @@ class Vm(_core.Vm):
         for entry in entries:
             entry._back = self  # type: ignore[attr-defined]
         return entries
+
+    # -- coalesced zones --------------------------------------------------------------------------
+
+    def coalesce(  # type: ignore[override]
+        self,
+        addr: int,
+        length: int,
+        *,
+        bus: Literal["pio", "mmio"] = "mmio",
+        on_drain: Callable[..., object] | None = None,
+        array: bool = False,
+    ) -> CoalescedZone:
+        return coalesce(self, addr, length, bus, on_drain, array)
+
+    @property
+    def coalesced(self) -> CoalescedRing:  # type: ignore[override]
+        return self._ring
 
     # -- interrupt lines --------------------------------------------------------------------------
 
@@ -278,7 +336,7 @@ class Vm(_core.Vm):
         if self._fd >= 0:
             ioctl(self._fd, abi.KVM_IRQ_LINE, abi.IRQ_LEVEL.pack(line, up))
 
-    def _pulse(self, gsi: int) -> None:
+    def irq_pulse(self, gsi: int) -> None:
         """A line up and down. KVM latches it."""
         self.irq_line(gsi, True)
         self.irq_line(gsi, False)
@@ -286,9 +344,7 @@ class Vm(_core.Vm):
     def _line(self, gsi: int) -> int:
         """Check the number of an interrupt line. OSError EINVAL: there is no such line."""
         if not self._irqchip:
-            raise OSError(
-                errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True"
-            )
+            raise no_irqchip()
         line = exact(gsi, "gsi")
         if not 0 <= line <= 15:
             raise OSError(errno.EINVAL, f"interrupt line {line}: the 8259 pair has lines 0 to 15")
@@ -301,6 +357,27 @@ class Vm(_core.Vm):
 
     def irqfd_deassign(self, gsi: int, fd: Any) -> None:
         self._irqs.deassign(exact(gsi, "gsi"), fd)
+
+    @property
+    def irqchip(self) -> IrqChip:
+        return irqchip_of(self)
+
+    @irqchip.setter
+    def irqchip(self, value: IrqChip) -> None:
+        put_irqchip(self, value)
+
+    @property
+    def pit(self) -> PitState:
+        return pit_of(self)
+
+    @pit.setter
+    def pit(self, value: PitState) -> None:
+        put_pit(self, value)
+
+    def _check_idle(self, what: str) -> None:
+        """RuntimeError: another thread runs a vCPU."""
+        for vcpu in self._made:
+            vcpu._mine(what)
 
     # -- time -------------------------------------------------------------------------------------
 
@@ -322,6 +399,50 @@ class Vm(_core.Vm):
 
     def pressed(self) -> bool:
         return bool(self._made) and self._made[0]._pressed()
+
+    @property
+    def time(self) -> int:
+        return super().time
+
+    @time.setter
+    def time(self, value: int) -> None:
+        exact(value, "time")
+        raise refused("the guest's time on KVM is the host's", "leave it, or use accel='interp'")
+
+    # -- what it can do ---------------------------------------------------------------------------
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What KVM has on this host. The first use runs the probe, which takes some 30 ms."""
+        found = self._found() if self._found is not None else None
+        own = super().capabilities
+        return Capabilities(
+            accel="kvm",
+            models=("host",),
+            max_vcpus=self._most_vcpus,
+            max_slots=min(own.max_slots, self._most_slots),
+            max_instructions=False,
+            guest_deadline=True,
+            wall_deadline=True,
+            virtual_clock=False,
+            shift=False,
+            set_time=False,
+            a20=False,
+            hypercall=False,
+            doorbell=False,
+            sums=False,
+            counts=False,
+            coalesced_capacity=CAPACITY,
+            coalesced_capacity_settable=False,
+            irqchip=True,
+            breakpoints=own.breakpoints,
+            watchpoints=4 if found is not None and found.watches else 0,
+            dirty_log=True,
+            shared_memory=True,
+            unreal_mode=True,
+            pit_counter=False,
+            real_mode=() if found is None else found.missing,
+        )
 
     # -- the end ----------------------------------------------------------------------------------
 

@@ -38,7 +38,9 @@ def has(vm: Vm, path: str) -> bool:
     """Return whether the back end of `vm` has what a path needs."""
     have = vm.capabilities
     how = path.partition("-")[0]
-    return (have.doorbell or how != "doorbell") and (have.hypercall or PATHS[path][0] != "hypercall")
+    return (have.doorbell or how != "doorbell") and (
+        have.hypercall or PATHS[path][0] != "hypercall"
+    )
 
 
 def install(vm: Vm, path: str, *, coalesce: bool = True) -> Callable[[], int]:

@@ -290,7 +290,7 @@ class Machine(Single):
             if look is not None and look > LAST:
                 look = None  # after the latest deadline
             exit = self._run(limits.budget, deadline, look, limits.wall_deadline)
-            reason = self._take_stop(exit)
+            reason = self._take_stop()
             if watch.seen():
                 return exit.because(ExitReason.MATCH)
             if reason is not None:
@@ -340,14 +340,14 @@ class Machine(Single):
             else:
                 return exit
 
-    def _take_stop(self, exit: "_core.Exit") -> ExitReason | None:
+    def _take_stop(self) -> ExitReason | None:
         """The reason of the first `stop()` since the last call; None if there was none."""
         if not self._stops:
             return None
         with self._stopping:  # with the lock: its kick has also happened
             reason = self._stops.popleft()
             self._stops.clear()
-            self._forget_kick(exit)
+            self.vcpu.run(deadline=0)  # drop what is left of their kicks: it must not end the next run
             if self._stops:
                 self.vcpu.kick()  # by a signal handler meanwhile: it is for the next run
         return reason

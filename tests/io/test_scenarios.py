@@ -126,7 +126,7 @@ def test_entries_equal_devices_with_the_same_rules(name: str, accel: str) -> Non
     assert sum(fast["rings"].values()) or name == "reads never ring" or "RAM" in name
 
 
-@pytest.mark.parametrize("accel", ["interp"])
+@pytest.mark.parametrize("accel", ["interp", "kvm"])
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_run_equals_its_steps(name: str, accel: str) -> None:
     on_kvm.need(accel)

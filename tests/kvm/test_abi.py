@@ -28,8 +28,6 @@ SIZES = {
     "IRQ_LEVEL": "struct kvm_irq_level",
     "PIT_CONFIG": "struct kvm_pit_config",
     "DIRTY_LOG": "struct kvm_dirty_log",
-    "CLEAR_DIRTY_LOG": "struct kvm_clear_dirty_log",
-    "ENABLE_CAP": "struct kvm_enable_cap",
     "COALESCED_ZONE": "struct kvm_coalesced_mmio_zone",
     "COALESCED_RING": "struct kvm_coalesced_mmio_ring",
     "COALESCED_ENTRY": "struct kvm_coalesced_mmio",
@@ -49,6 +47,7 @@ PLACES = {
     "SREGS_CR3_AT": "kvm_sregs, cr3",
     "SREGS_CR4_AT": "kvm_sregs, cr4",
     "SREGS_BITMAP_AT": "kvm_sregs, interrupt_bitmap",
+    "EVENTS_FLAGS_AT": "kvm_vcpu_events, flags",
     "IRQCHIP_CHIP_AT": "kvm_irqchip, chip",
     "REQUEST_WINDOW_AT": "kvm_run, request_interrupt_window",
     "IMMEDIATE_EXIT_AT": "kvm_run, immediate_exit",
@@ -87,7 +86,6 @@ FIELDS = (
     ("IOEVENTFD", 4, "kvm_ioeventfd, flags"),
     ("IRQFD", 3, "kvm_irqfd, resamplefd"),
     ("DIRTY_LOG", 1, "kvm_dirty_log, dirty_bitmap"),
-    ("CLEAR_DIRTY_LOG", 3, "kvm_clear_dirty_log, dirty_bitmap"),
     ("PIT_CHANNEL", 12, "kvm_pit_channel_state, count_load_time"),
 )
 

@@ -13,7 +13,7 @@ import sys
 import warnings
 
 from tests import on_kvm
-from tests.rows import page, test_rows  # noqa: F401  (the functions of the rows)
+from tests.rows import page
 from tests.rows.case import ROWS
 from tests.rows.verdicts import GAPS, verdict
 

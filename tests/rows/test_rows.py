@@ -11,23 +11,9 @@ from __future__ import annotations
 import pytest
 
 from tests import on_kvm
-from tests.rows import (
-    coalesced,
-    eventfds,
-    exits,
-    interrupts,
-    irqfds,
-    page,
-    programs,
-    registering,
-    slots,
-    threads,
-)
+from tests.rows import page
 from tests.rows.case import FUNCTIONS, ROWS, describe
 from tests.rows.verdicts import ACCELS, DEPARTS, DIFFERS, GAPS, NO_COUNTERPART, WORDED, verdict
-
-#: Importing them lists their functions.
-SECTIONS = (programs, registering, exits, eventfds, threads, interrupts, irqfds, slots, coalesced)
 
 
 @pytest.mark.parametrize("accel", ACCELS)

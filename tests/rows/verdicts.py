@@ -9,9 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from tests import on_kvm
-from tests.rows import programs
+from tests.rows import (
+    coalesced,
+    eventfds,
+    exits,
+    interrupts,
+    irqfds,
+    programs,
+    registering,
+    slots,
+    threads,
+)
 from tests.rows.case import FUNCTIONS, ON_KVM, ROWS, Case, describe
 
+#: Importing them lists the functions of their rows.
+SECTIONS = (programs, registering, exits, eventfds, threads, interrupts, irqfds, slots, coalesced)
 HERE = Path(__file__).resolve().parent
 #: The back ends, as `accel` has them.
 ACCELS = ("interp", "kvm")

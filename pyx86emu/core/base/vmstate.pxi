@@ -57,6 +57,8 @@ cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     uint64_t timer               # guest ns of Python's timer, UINT64_MAX: none
     int64_t host_base            # host ns at which guest time was 0
     uint64_t ticks               # guest time of the first vCPU, in instructions, for the others
+    IrqFds* irqfds               # NULL: there was none yet, or the Vm is closed
+    uint64_t irq_serial          # of the last irqfd that was made
     uint32_t resampled           # lines whose EOI an irqfd waits for
     uint32_t waiters             # registered irqfds: another thread may end a HLT
     int views                    # writable views of memory that are alive

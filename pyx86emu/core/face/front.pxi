@@ -182,9 +182,13 @@ cdef class VmFront:
 
     def irqfd(self, gsi, fd, resample=None):
         """Raise interrupt line `gsi` once whenever the eventfd `fd` is written (KVM_IRQFD). With `resample` the
-        line stays up until the guest's EOI, which then signals that eventfd. OSError EINVAL: no irqchip=True, a line
-        outside 0 to 15, or no eventfd (either of the two); EBADF: not open, or the Vm is closed; EBUSY: the eventfd
-        raises a line already."""
+        line stays up until the guest's EOI, which then signals that eventfd. The Vm duplicates both descriptors, so
+        you may close yours.
+
+        A ring of this Vm's own ioeventfd with the same eventfd raises the line at that instruction, and such runs
+        repeat exactly; a write by anyone else soon. OSError EINVAL: no irqchip=True, a line outside 0 to 15, or no
+        eventfd (either of the two); EBADF: not open, or the Vm is closed; EBUSY: the eventfd is an irqfd already, of
+        any Vm in this process; EMFILE: no descriptor left; EAGAIN: no thread left. Any thread may call it."""
         return self.back().irqfd(gsi, fd, resample)
 
     def irqfd_deassign(self, gsi, fd):

@@ -48,31 +48,6 @@ cdef object io_descriptor_error(int error, object fd):
     return OSError(-error, f"{os.strerror(-error)}: descriptor {fd!r}")
 
 
-cdef object io_identity(int fd):
-    """The kernel's id of an eventfd, which is the same for all its descriptors. Below 0: this kernel has no ids, and
-    the result is made from the descriptor number only. OSError EBADF, EINVAL."""
-    cdef int64_t id = -1
-    cdef int error
-    with nogil:
-        error = io_check_eventfd(fd)
-        if error == 0:
-            error = io_eventfd_id(fd, &id)
-    if error != 0:
-        raise io_descriptor_error(error, fd)
-    return id if id >= 0 else -1 - fd
-
-
-cdef object io_count(int fd):
-    """The count of an eventfd, which this does not read; 0: this kernel does not show it. OSError: it is not open."""
-    cdef uint64_t count = 0
-    cdef int error
-    with nogil:
-        error = io_fdinfo(fd, b"eventfd-count", 16, &count)
-    if error != 0 and error != -IO_ENOENT:
-        raise io_descriptor_error(error, fd)
-    return count
-
-
 cdef object io_take_count(int fd):
     """Read an eventfd without waiting, blocking or not; 0: it is empty."""
     cdef uint64_t count = 0
@@ -406,6 +381,8 @@ cdef int io_insert(VmTables vm, IoKey *k, bint coalesce, int fd, Sink *bell, IoE
         sink = iotable_sink(t, fd, True, &error)
         if sink == NULL:
             return error
+        if sink.entries == 0:
+            irq_link_new(t, vm.vm, sink)
     error = iotable_add(t, k.bus, k.addr, <int>k.length, k.wildcard, k.datamatch, coalesce, sink, &e)
     if error == 0:
         io_show(face, e)

@@ -40,7 +40,7 @@ cdef class Vcpu:
             differs = differs or (other != NULL and (other.m.address_bits == 20) != (lines == 20))
         if not (closed or full or differs):
             self.c.no = vm.vm.ncpus
-            vm.vm.cpu[vm.vm.ncpus] = self.c
+            self.put(vm.vm)
             vm.vm.ncpus += 1
             if vm.vm.ncpus > 1:
                 share_chips(vm.vm.chips)
@@ -54,6 +54,14 @@ cdef class Vcpu:
             raise ValueError(f"a {model} has other address lines than a vCPU already in this Vm: use one Vm for each")
         vm._vcpus.append(self)
 
+    cdef void put(self, VM* vm) noexcept:
+        """Into the Vm. Irqfds may have raised lines before."""
+        pthread_mutex_lock(&vm.chips.lock)
+        vm.cpu[self.c.no] = self.c
+        pthread_mutex_unlock(&vm.chips.lock)
+        if at_get32(&vm.chips.rung):
+            want(self.c, REQ_INTR)
+
     def __dealloc__(self):
         cdef VM* vm
         if self.c == NULL:
@@ -61,7 +69,9 @@ cdef class Vcpu:
         vm = self.c.vm
         Py_XDECREF(self.c.python.raised)
         if self.c.no < MAX_VCPUS:
+            pthread_mutex_lock(&vm.chips.lock)   # the thread of the irqfds may be about to wake it
             vm.cpu[self.c.no] = NULL
+            pthread_mutex_unlock(&vm.chips.lock)
         free_cpu(self.c)
         free_vm(vm)
 
@@ -192,7 +202,8 @@ cdef class Vcpu:
                     doze(self.c)
                 PyErr_CheckSignals()
         finally:
-            self.waiters -= 1
+            if self.waiters:                     # 0: this is the child of a fork, made by a signal handler
+                self.waiters -= 1
         return 1
 
     cdef Exit next_exit(self):
@@ -225,7 +236,7 @@ cdef class Vcpu:
             e.pc = c.arch.sb[CS] + c.arch.ip
             if c.debug.stop:
                 e.watch = self.watches[c.debug.stop - 1]
-                e.watch_addr = c.debug.stop_addr
+                e.hit_addr = c.debug.stop_addr
         c.run.why = EXIT_NONE
         return e
 

@@ -158,8 +158,6 @@ cdef class Vm(VmTables):
     # -- coalesced zones ------------------------------------------------------------------------------------
 
     def coalesce(self, addr, length, *, bus="mmio", on_drain=None, array=False):
-        if type(self) is not Vm:                 # a back end that has its tables from here, but no vCPU of the core
-            raise os_error(errno.EOPNOTSUPP, "this back end has no coalesced zones: use accel='interp'")
         return coalesce(self, addr, length, bus, on_drain, array)
 
     @property
@@ -230,28 +228,6 @@ cdef class Vm(VmTables):
         cdef PyObject* r = range_at(self.vm.ranges[BUS_PIO], port, size)
         return &self.vm.chips.chip[row_of(r)] if r != NULL and kind_of(r) == RANGE_CHIP else NULL
 
-    cdef int lock_chips(self) noexcept:
-        """Lock the chips. The caller keeps the GIL and obeys the rules of stop() until unlock_chips().
-
-        A vCPU that no thread runs, or this thread itself, is outside and cannot come in while the GIL is ours. One that
-        another thread runs may be in the chips at this moment, without a lock: stop it once, and it takes one.
-        """
-        cdef unsigned long runs = self.vm.cpu[0].threads.runner if self.vm.cpu[0] != NULL else 0
-        if not self.vm.chips.shared and runs and runs != PyThread_get_thread_ident():
-            self.stop()
-            share_chips(self.vm.chips)
-            self.resume(False)
-        pthread_mutex_lock(&self.vm.chips.lock)  # its holders wait for nothing, not for the GIL either
-        return 0
-
-    cdef void unlock_chips(self) noexcept:
-        pthread_mutex_unlock(&self.vm.chips.lock)
-        self.chip_changed()
-
-    cdef void chip_changed(self) noexcept:
-        if self.vm.cpu[0] != NULL:
-            want(self.vm.cpu[0], REQ_INTR)
-
     def irq_line(self, gsi, level):
         drive_line(self, gsi, level)
 
@@ -264,8 +240,9 @@ cdef class Vm(VmTables):
     def irqfd_deassign(self, gsi, fd):
         irqfd_deassign(self, gsi, fd)
 
-    def _irqfds_changed(self, entries):
-        irqfds_changed(self, entries)
+    def _irqfd_remove(self, entry):
+        """Remove an irqfd by its IrqFd, if it is still there."""
+        irqfd_remove(self, entry.serial)
 
     # -- state ----------------------------------------------------------------------------------------------
 
@@ -408,8 +385,7 @@ cdef class Vm(VmTables):
             return
         self.closed = self.closing = True
         try:
-            if self._irqfds is not None:
-                self._irqfds.close()
+            irqfds_close(self)
             for v in tuple(self._vcpus):
                 (<Vcpu>v).shut()
             empty = iotable_new()

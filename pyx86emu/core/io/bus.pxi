@@ -3,13 +3,46 @@
 # docs/IO.md has the order in "The path of an access". The bus does not stop the vCPU itself. It notes the reason in
 # c.run, c.reads or c.exits, and the vCPU leaves its block after it.
 
+cdef inline void hit(CPU* c, IoEntry* e, int size, uint64_t value) noexcept nogil:
+    """A write hits an ioeventfd. If its eventfd is an irqfd as well, c.run.attn may ask to leave the block."""
+    if RARELY(at_get32(&e.target.line)):
+        ring_line(c, e, value)
+    else:
+        rings_add(&c.rings, e, size, value)
+
+
+cdef void ring_line(CPU* c, IoEntry* e, uint64_t value) noexcept nogil:
+    """Raise the line of the irqfd that has the eventfd of this ioeventfd. Nothing is written to the eventfd, because
+    the irqfd would take it at once."""
+    cdef uint32_t how = at_get32(&e.target.line)
+    cdef uint64_t count
+    rings_flush(&c.rings)                        # those came before
+    c.rings.again_how = 0
+    at_publish64(&e.last_value, value)
+    at_add64(&e.hits, 1)
+    if e.target.unread:
+        e.target.unread = 0
+        eventfd_take(e.target.fd, &count)
+    lock_chips(c.chips)
+    if how & SINK_HELD:
+        irqchip_drive(&c.chips.irqchip, LINE_IRQFD, how & 15, 1)
+    elif how:                                    # else it was removed just now
+        irqchip_pulse(&c.chips.irqchip, how & 15)
+    unlock_chips(c.chips)
+    if has_to_look(c, 0):
+        if c.no == 0:
+            c.run.attn |= ATTN_LOOK
+        else:
+            want(c.vm.cpu[0], REQ_INTR)
+
+
 cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
     """Write to the bus. If the vCPU has to leave its block after this instruction, c.run.attn says so."""
     cdef IoEntry* e = iotable_find(c.vm.iotable, bus, addr, size, value)
     cdef PyObject* r
     cdef int took = ZONE_NONE
     if e != NULL:
-        rings_add(&c.rings, e, size, value)
+        hit(c, e, size, value)
         return
     r = answering(c.vm, bus, addr, size)
     if r == NULL:

@@ -7,9 +7,6 @@
 # put writes into a ring without the GIL; if the Vm has several, under a lock that is held for a few instructions. Only
 # a thread with the GIL takes writes out, and it needs no lock: it moves `taken`, and vCPUs move `put`.
 
-cdef extern from "<sched.h>" nogil:
-    int sched_yield()
-
 cdef enum:
     COALESCED_CAPACITY = 169                # KVM's ring has 170 places, and one of them stays free
     COALESCED_MOST = 4194304                # the largest capacity: 96 MiB
@@ -68,12 +65,20 @@ cdef struct Zones:                          # of a Vm
 
 # -- the ring: the side of vCPUs -------------------------------------------------------------
 
+cdef enum:
+    RING_PAUSE = 20000                      # ns that a vCPU sleeps if the host has put the owner of the lock aside
+
+
 cdef void ring_lock(WriteRing *r) noexcept nogil:
+    """Held for a few stores. Nobody wakes a sleeper: the owner pays nothing."""
     cdef int tries = 0
+    cdef uint32_t nobody = 0
     while at_swap64(&r.lock, 1):
         tries += 1
-        if tries > 100:
-            sched_yield()
+        if tries < 100:
+            spin_hint()
+        else:
+            futex_wait(&nobody, 0, RING_PAUSE)
 
 
 cdef bint ring_put(WriteRing *r, bint several, int bus, uint64_t addr, int size, uint64_t value,

@@ -14,7 +14,6 @@ from typing import Protocol
 from ..._core import whole
 from ...device import MmioDevice, PioDevice
 
-
 #: The most rings that one call may add.
 MOST = (1 << 64) - 1
 
@@ -56,8 +55,8 @@ class DoorbellDevice(PioDevice, MmioDevice):
         return self.rung
 
     def ring(self, n: int = 1) -> None:
-        """Add `n` rings, as from a device model. TypeError: `n` is not an integer; ValueError: it is
-        negative, or has more than 64 bits."""
+        """Add `n` rings, as from a device model. TypeError: `n` is not an integer; ValueError: it
+        is negative, or has more than 64 bits."""
         self.rung += whole(n, "n", 0, MOST)
 
     def drain(self) -> int:
