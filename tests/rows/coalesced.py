@@ -244,14 +244,6 @@ def after_writing_an_index(guest: Guest, *names: str) -> str:
     return f"{guest.text()} last={len(guest.vm.coalesced)}"
 
 
-def result_of_setting(vm: Vm, name: str) -> str:
-    try:
-        setattr(vm.coalesced, name, 400)
-    except AttributeError as error:
-        return type(error).__name__
-    return "set"
-
-
 @row("C17")
 def c17_the_index_of_the_first_entry_is_private(case: Case) -> str:
     guests = [case.guest(DS + store(BYTE, 0)) for _ in range(2)]
