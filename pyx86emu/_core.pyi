@@ -278,6 +278,16 @@ class Exit:
     def reply_one(self, value: int | Buffer) -> None: ...
     def because(self, reason: ExitReason) -> Exit: ...
 
+def access_exit(
+    reason: ExitReason,
+    addr: int,
+    size: int,
+    count: int,
+    data: bytes | None,
+    answer: Callable[[bytes], object] | None,
+    cs: int,
+    ip: int,
+) -> Exit: ...
 @final
 class Range:
     def __new__(

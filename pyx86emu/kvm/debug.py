@@ -18,6 +18,8 @@ DR6_ONES, DR7_ONES = 0xFFFF0FF0, 0x400
 DR6_BS = 0x4000
 MOST = 64
 HARDWARE = 4
+#: What KVM has before it is told anything.
+NOTHING: tuple[int, list[tuple[int, int]]] = (0, [])
 #: Length and kind of a debug register, in DR7.
 LENGTHS = {1: 0, 2: 1, 4: 3, 8: 2}
 KINDS = {"w": 1, "rw": 3}
@@ -59,7 +61,7 @@ class Debug:
         self.points: tuple[int, ...] = ()
         self.parts: tuple[Piece, ...] = ()
         self.passed: int | None = None  # a breakpoint that was told, and is still to be executed
-        self._set: object = (0, ())
+        self._set: object = NOTHING
         self._known = [0] * 6 + [DR6_ONES, DR7_ONES]  # DR0 to DR7, as they were read last
 
     # -- the guest's debug registers --------------------------------------------------------------
@@ -97,6 +99,12 @@ class Debug:
         self.passed = None
 
     # -- the host's stops -------------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Is there nothing to tell KVM?"""
+        asked = self.always or self.once or self.points or self.parts
+        return not asked and self._set == NOTHING
 
     @property
     def by_steps(self) -> bool:

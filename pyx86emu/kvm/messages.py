@@ -42,7 +42,7 @@ def run_error(error: OSError, cs: int, ip: int) -> OSError:
     return OSError(number, f"KVM_RUN failed at {cs:04x}:{ip:04x}: {error.strerror}")
 
 
-def internal_error(page: "mmap", reason: int, cs: int, ip: int) -> str:
+def internal_error(page: "mmap | bytearray", reason: int, cs: int, ip: int) -> str:
     """What an exit means that is neither an access nor a stop."""
     where = f"at {cs:04x}:{ip:04x}"
     if reason == abi.KVM_EXIT_FAIL_ENTRY:

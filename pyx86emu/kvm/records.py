@@ -97,7 +97,7 @@ def events_of(vcpu: "Runner") -> VcpuEvents:
         exception=exception,
         exception_injected=bool(injected),
         exception_error_code=code if exception is not None and has_code else None,
-        interrupt=vector if interrupt else vcpu._vector,
+        interrupt=vector if interrupt else vcpu._vectors.get(0, (None,))[0],
         interrupt_soft=bool(interrupt and soft),
         shadow=Shadow(shadow & 3),
         nmi_injected=bool(nmi_injected),
@@ -131,7 +131,10 @@ def put_events(vcpu: "Runner", value: VcpuEvents) -> None:
         *(0, VALID),
     )
     vcpu._page[abi.DIRTY_REGS_AT] |= abi.KVM_SYNC_X86_EVENTS
-    vcpu._vector = None if at_once else record.interrupt
+    if at_once or record.interrupt is None:
+        vcpu._vectors.clear()
+    else:
+        vcpu._vectors[0] = (record.interrupt,)
     vcpu._nmi = False
     vcpu._dead = record.triple_fault
     if record.exception_payload:

@@ -17,14 +17,18 @@ from .registers import FLAG_IF, RFLAGS_AT, Registers, put
 from .state import State
 
 if TYPE_CHECKING:
+    from _thread import LockType
+
     from .vm import Vm
 
 LAST_TIME = 2**63 - 1
 NEVER = 2**64
 #: Bytes that may stand before an opcode.
 PREFIXES = bytes.fromhex("26 2e 36 3e 64 65 66 67 f0 f2 f3")
-#: With an irqchip a HLT waits inside KVM. So often (ns) somebody looks whether it can end.
-LOOK_AT_HLT = 20_000_000
+#: With an irqchip a HLT waits inside KVM. Somebody looks whether it can end, after so many ns, and
+#: later so often.
+FIRST_LOOK, LOOK_AT_HLT = 1_000_000, 20_000_000
+DEADLINE = ExitReason.DEADLINE
 SHADOW_AT = abi.SYNC_EVENTS_AT + 11
 INJECTED_AT = abi.SYNC_EVENTS_AT + 8
 
@@ -53,7 +57,8 @@ class Runner(State):
             self._kicked = False
             self._reset_wanted = False
             self._nmi = False
-            self._vector: int | None = None  # of interrupt(), not taken yet
+            #: The vector of interrupt(), under 0, until it is taken: as Vm._timers.
+            self._vectors: dict[int, tuple[int]] = {}
             self._window = False
             self._dead = False  # after a triple fault
             self._unfinished = False  # KVM completes an access at its next run
@@ -78,29 +83,28 @@ class Runner(State):
         me = get_ident()
         if self._runner == me:
             raise RuntimeError("run() from a device of the same vCPU: return from the device first")
-        timeout = -1.0
-        if wall != NEVER:
-            timeout = min(max(wall - monotonic_ns(), 0) / 1e9, TIMEOUT_MAX)
         owner = self._owner  # fork() puts another one here
-        if not owner.acquire(timeout=timeout):
+        if not owner.acquire(blocking=False) and not self._wait_for(owner, wall):
             return self._exit(ExitReason.DEADLINE)
         try:
             self._runner = me
-            self._wall = min(wall, until)
+            self._wall = until if until < wall else wall
             self._debug.once = once
-            self._back._check_run()
-            signals.allow(signals.kick_signal())
+            vm = self._back
+            if vm._closed or vm._forked:
+                vm._check_run()
+            signals.allow()
             self._thread = get_native_id()
             exit, self._kept = self._kept, None
             try:
                 if exit is None:
-                    exit = self._loop(min(until, wall), look)
+                    exit = self._loop(self._wall, look)
             except BaseException as error:
                 self._drain_before(error)
                 raise
-            if self._back._ring._zones or self._back._ring._due:
+            if vm._ring._any or vm._ring._due:
                 self._kept = exit  # for the next run, if an on_drain raises
-                self._back._ring._hand_over()
+                vm._ring._hand_over()
                 self._kept = None
             return exit
         finally:
@@ -119,6 +123,12 @@ class Runner(State):
             if self._back._closed:
                 self._release()
 
+    def _wait_for(self, owner: "LockType", wall: int) -> bool:
+        """Wait until another thread has left its run; False: real time is up."""
+        if wall == NEVER:
+            return owner.acquire()
+        return owner.acquire(timeout=min(max(wall - monotonic_ns(), 0) / 1e9, TIMEOUT_MAX))
+
     def _drain_before(self, error: BaseException) -> None:
         """run() raises: hand over the writes before that. What an on_drain raises is a note."""
         try:
@@ -136,13 +146,17 @@ class Runner(State):
             self._queued = False
             if exit := self._decode():
                 return exit
+        soon = look if look < until else until
+        patience = FIRST_LOOK
         while True:
             if self._reset_wanted:
                 self._reset_now()
-            due = first and vm._timer_at <= vm.time
+            due = first and bool(vm._timers) and vm._timer_at() <= vm.time
             why = self._why_stop(until, look)
             if not self._unfinished:
                 if why is not None:
+                    if why is DEADLINE and look < until and vm._irqchip and self._halted_for_good():
+                        return self._exit(ExitReason.HLT)
                     return self._exit(why)
                 if due:
                     vm._call_timer()
@@ -154,9 +168,10 @@ class Runner(State):
                     return exit
             if vm._ring._zones:
                 vm._ring._follow()
-            self._prepare(why is not None or due or self._step_lost, until, look, first)
+            self._prepare(why is not None or due or self._step_lost, soon, first, patience)
             reason = self._enter()
             if reason == abi.KVM_EXIT_INTR:
+                patience = min(2 * patience, LOOK_AT_HLT)
                 if vm._irqchip and self._halted_for_good():
                     return self._exit(ExitReason.HLT)
                 continue
@@ -172,33 +187,31 @@ class Runner(State):
         if self._dead:
             return ExitReason.SHUTDOWN
         if (until != NEVER or look != NEVER) and monotonic_ns() >= min(until, look):
-            return ExitReason.DEADLINE
+            return DEADLINE
         return None
 
-    def _prepare(self, at_once: bool, until: int, look: int, first: bool) -> None:
+    def _prepare(self, at_once: bool, soon: int, first: bool, patience: int) -> None:
         """Tell KVM what to do at the next run: inject, stop at once, stop at a time."""
         page, vm = self._page, self._back
         if self._nmi:
             self._nmi = False
             ioctl(self._fd, abi.KVM_NMI, 0)
         window = self._window
-        if self._vector is not None:
-            if self._ready_now() and not window:
-                self._inject(self._vector)
-                self._vector = None
-            else:
+        if self._vectors:
+            if not self._ready_now() or window:
                 window = True
+            elif (vector := self._vectors.pop(0, None)) is not None:
+                self._inject(*vector)
         page[abi.REQUEST_WINDOW_AT] = window
-        if self._debug.arm():
+        if not self._debug.idle and self._debug.arm():
             self._step_from = self._pc()
         if at_once:
             page[abi.IMMEDIATE_EXIT_AT] = 1
             return
-        soon = min(until, look)
-        if first and vm._timer_at != NEVER:
-            soon = min(soon, vm._timer_at + vm._began)
+        if first and vm._timers:
+            soon = min(soon, vm._timer_at() + vm._began)
         if vm._irqchip:
-            soon = min(soon, monotonic_ns() + LOOK_AT_HLT)
+            soon = min(soon, monotonic_ns() + patience)
         if soon != NEVER and (self._armed is None or not monotonic_ns() < self._armed <= soon):
             self._arm(soon)
 
@@ -307,7 +320,7 @@ class Runner(State):
     def _halted(self) -> bool:
         """Does a HLT end the run? A step over a HLT leaves a request in KVM, which may serve it
         after a later instruction of another kind."""
-        if self._vector is not None and self._ready_now() and not self._window:
+        if self._vectors and self._ready_now() and not self._window:
             return False  # the interrupt that waits ends it at once
         if self._stepped:
             pc = self._pc()
@@ -349,7 +362,7 @@ class Runner(State):
         return not any(v is not self and v._runner for v in self._back._made)
 
     def _arm(self, when: int | None) -> None:
-        if self._alarm is None or self._alarm.thread != self._thread:
+        if self._alarm is None or not self._alarm.mine(self._thread):
             if when is None:
                 self._armed = None
                 return
@@ -491,7 +504,7 @@ class Runner(State):
         self._kept = None
         self._nmi = self._dead = self._queued = self._step_lost = self._stepped = False
         self._stays_halted = False
-        self._vector = None
+        self._vectors.clear()
         self._set_reset_state()
 
     def _shut(self) -> None:
@@ -507,3 +520,7 @@ class Runner(State):
         """In a child of fork(), which has no other thread: no one holds the lock."""
         self._owner, self._runner, self._thread, self._armed = Lock(), 0, 0, None
         self._release()
+
+    def _unmapped(self) -> None:
+        if "_accesses" in self.__dict__:
+            self._accesses.page_is(self._page)

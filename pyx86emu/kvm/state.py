@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from .vm import Vm
 
 
+#: Bytes of struct kvm_run that are looked at after the end.
+SHARED = abi.SYNC_EVENTS_AT + abi.EVENTS_SIZE
+
+
 class State:
     """The vCPU's part that does not run. `_page` is struct kvm_run, shared with KVM."""
 
@@ -23,7 +27,7 @@ class State:
         self._fd = ioctl(vm._fd, abi.KVM_CREATE_VCPU, number)
         self._alarm: signals.Alarm | None = None
         try:
-            self._page = mmap.mmap(self._fd, run_size)
+            self._page: mmap.mmap | bytearray = mmap.mmap(self._fd, run_size)
             self._page[abi.VALID_REGS_AT] = (
                 abi.KVM_SYNC_X86_REGS | abi.KVM_SYNC_X86_SREGS | abi.KVM_SYNC_X86_EVENTS
             )
@@ -107,9 +111,13 @@ class State:
             if isinstance(page, mmap.mmap):
                 if self._number == 0:
                     self._back._ring._end()
-                self._page = bytearray(page[: abi.SYNC_EVENTS_AT + abi.EVENTS_SIZE])  # type: ignore
-                page.close()
+                # Who reads `page` now may finish; it is unmapped with the last reference.
+                self._page = bytearray(page[:SHARED])
+                self._unmapped()
             os.close(fd)
+
+    def _unmapped(self) -> None:
+        """`_page` is another object now."""
 
     def __del__(self) -> None:
         if "_fd" in self.__dict__:

@@ -12,6 +12,11 @@ from .records import events_of, mp_state_of, put_events, put_mp_state, put_sregs
 from .registers import Registers
 from .runner import LAST_TIME, NEVER, Runner, moment
 
+NOT_NOW = (
+    "the vCPU takes no interrupt now (IF=0, a shadow, or one is waiting): ask for "
+    "request_interrupt_window, or pass queue=True"
+)
+
 
 class Vcpu(Runner):
     """A vCPU of KVM, made by `Vm.create_vcpu`. It runs in the thread that calls run(), without the
@@ -149,25 +154,24 @@ class Vcpu(Runner):
         vector = exact(vector, "interrupt vector")
         if not 0 <= vector <= 255:
             raise OSError(errno.EINVAL, f"interrupt vector {vector} is not in 0 to 255")
-        if self._vector is not None or not (truth(queue, "queue") or self.ready):
-            raise OSError(
-                errno.EAGAIN,
-                "the vCPU takes no interrupt now (IF=0, a shadow, or one is waiting): ask for "
-                "request_interrupt_window, or pass queue=True",
-            )
+        waits = truth(queue, "queue")
+        if self._vectors or not (waits or self.ready):
+            raise OSError(errno.EAGAIN, NOT_NOW)
         if self._back._irqchip and not self.ready:
             raise refused(
                 "with an interrupt controller KVM does not say when it would take an interrupt",
                 "raise a line with irq_line(), or make the Vm without irqchip",
             )
-        self._vector = vector
+        mine = (vector,)
+        if self._vectors.setdefault(0, mine) is not mine:
+            raise OSError(errno.EAGAIN, NOT_NOW)  # another thread was faster
         self._poke()
 
     @property
     def ready(self) -> bool:
         """Would an interrupt be taken before the next instruction?
         (ready_for_interrupt_injection.)"""
-        return self._ready_now() and self._vector is None
+        return self._ready_now() and not self._vectors
 
     @property
     def request_interrupt_window(self) -> bool:

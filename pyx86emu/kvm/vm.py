@@ -67,6 +67,8 @@ class Vm(_core.Vm):
         shift: int | None = None,
         clock: Literal["virtual", "host"] | None = None,
     ) -> None:
+        if "_fd" in self.__dict__:
+            raise RuntimeError("a Vm is initialised once: make another one")
         self._fd = -1
         if clock not in (None, "host", "virtual"):
             raise ValueError(f"unknown clock {clock!r}: choose 'virtual' or 'host'")
@@ -93,8 +95,8 @@ class Vm(_core.Vm):
             self._closed = self._closing = self._forked = False
             self._irqchip = irqchip
             self._began = monotonic_ns() - super().time
-            self._timer: Callable[[], object] | None = None
-            self._timer_at = NEVER
+            #: The timer, under 0: each change is one operation on the dict.
+            self._timers: dict[int, tuple[int, Callable[[], object] | None]] = {}
             self._made: list[Vcpu] = []
             self._writers = RLock()
             self._stopping = 0  # changes that keep vCPUs out of KVM
@@ -219,11 +221,12 @@ class Vm(_core.Vm):
                 f"KVM has the host's processor only, not an {name}",
                 f"leave model out, or use accel='interp' for an {name}",
             )
-        number = len(self._made)
-        if number >= self._most_vcpus:
-            raise OSError(errno.EINVAL, f"a Vm has at most {self._most_vcpus} vCPUs")
-        vcpu = Vcpu(self, number, self._run_size)
-        self._made.append(vcpu)
+        with self._writers:
+            number = len(self._made)
+            if number >= self._most_vcpus:
+                raise OSError(errno.EINVAL, f"a Vm has at most {self._most_vcpus} vCPUs")
+            vcpu = Vcpu(self, number, self._run_size)
+            self._made.append(vcpu)
         return vcpu  # type: ignore[return-value]
 
     @property
@@ -385,16 +388,29 @@ class Vm(_core.Vm):
         at = NEVER if deadline is None else moment(deadline, "deadline")
         if callback is not None and not callable(callback):
             raise TypeError(f"a timer calls a function, not {type(callback).__name__}")
-        before, self._timer = self._timer, callback  # released at the end: that may call Python
-        self._timer_at = at
+        before = self._timers.get(0)  # released at the end: that may call Python
+        if at == NEVER:
+            self._timers.pop(0, None)
+        else:
+            self._timers[0] = at, callback
         if self._made:
             self._made[0]._poke_others()
         del before
 
+    def _timer_at(self) -> int:
+        """When the timer is due, in ns of `time`."""
+        timer = self._timers.get(0)
+        return NEVER if timer is None else timer[0]
+
     def _call_timer(self) -> None:
         """On the first vCPU's thread, when it is due."""
-        callback, self._timer, self._timer_at = self._timer, None, NEVER
-        if callback is not None:
+        timer = self._timers.pop(0, None)
+        if timer is None:
+            return
+        at, callback = timer
+        if at > self.time:  # another thread has just moved it
+            self._timers.setdefault(0, timer)
+        elif callback is not None:
             callback()
 
     def pressed(self) -> bool:
@@ -458,8 +474,7 @@ class Vm(_core.Vm):
             self._irqs.close()
         finally:
             self._closing = False
-        timer, self._timer, self._timer_at = self._timer, None, NEVER
-        del timer  # that may call Python
+        self._timers.clear()  # that may call Python
 
     def _give_back(self) -> None:
         fd, self._fd = self._fd, -1

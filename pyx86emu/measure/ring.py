@@ -89,9 +89,10 @@ class Bench:
         value: int = 0,
         *,
         chips: bool = False,
+        accel: str = "interp",
         behind: "Bench | None" = None,
     ) -> None:
-        self.vm: Vm = behind.vm if behind else Vm(irqchip=chips)
+        self.vm: Vm = behind.vm if behind else Vm(accel, irqchip=chips)
         self.code: int = behind.code + 0x100 if behind else CODE
         if not behind:
             self.vm.add_memory(0, 0xA0000)

@@ -150,10 +150,11 @@ cdef int channel_from(Pit* pit, int n, object record) except -1:
     c.read_high = record.read_state == 4 or (words and record.count_latched == 2)
     c.write_high = record.write_state == 4
     if record.counter is None:                   # of KVM, which begins to count anew
-        c.armed = c.load = True
+        c.armed = True
         c.loaded = c.live = c.halted = c.null_count = False
         c.out = c.mode != 0
-        c.left, c.trim, c.frozen, c.rises = 0x10000, 0, 0, 0
+        c.left, c.trim, c.rises = 0x10000, 0, 0
+        pit_wait_for_load(c)
     else:
         counter_from(c, record.counter, f"{what}.counter", n)
     if c.armed and c.count > c.modulus:
@@ -166,6 +167,7 @@ cdef int counter_from(PitChannel* c, object counter, str what, int n) except -1:
     c.left, c.out, c.armed, c.load, c.loaded = counter.left, counter.out, counter.armed, counter.load, counter.loaded
     c.live, c.null_count, c.halted, c.trim = counter.live, counter.null_count, counter.halted, 2 if counter.odd else 0
     c.frozen, c.rises = counter.frozen, counter.rises
+    c.settled = c.loaded and not c.load
     if (c.load or c.loaded) and not c.armed:
         raise refused(f"{what}.armed", False, "it is True where load or loaded is")
     if c.live and not c.loaded:
