@@ -288,6 +288,7 @@ def access_exit(
     cs: int,
     ip: int,
 ) -> Exit: ...
+
 @final
 class Range:
     def __new__(
