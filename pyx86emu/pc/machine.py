@@ -347,7 +347,9 @@ class Machine(Single):
         with self._stopping:  # with the lock: its kick has also happened
             reason = self._stops.popleft()
             self._stops.clear()
-            self.vcpu.run(deadline=0)  # drop what is left of their kicks: it must not end the next run
+            self.vcpu.run(
+                deadline=0
+            )  # drop what is left of their kicks: it must not end the next run
             if self._stops:
                 self.vcpu.kick()  # by a signal handler meanwhile: it is for the next run
         return reason
