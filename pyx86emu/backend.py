@@ -178,7 +178,7 @@ class VmBackend(TimeSource, BusBackend, Protocol):
         ...
 
     irqchip: "IrqChip"
-    """The 8259 pair. OSError ENXIO: there is none; RuntimeError when set: another thread runs a
+    """The 8259 pair. OSError EINVAL: there is none; RuntimeError when set: another thread runs a
     vCPU; ValueError: what this back end cannot hold. So is `pit`."""
     pit: "PitState"
     """The 8254."""

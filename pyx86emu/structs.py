@@ -109,7 +109,7 @@ def _value(value: object, kind: Any, what: str) -> Any:
     if kind is bytes:
         if not isinstance(value, bytes):
             raise TypeError(f"{what} must be bytes, not {type(value).__name__}")
-        return bytes(value)
+        return bytes(memoryview(value))
     if isinstance(kind, type) and issubclass(kind, int):
         members = [int(each) for each in kind]  # type: ignore[attr-defined]
         return kind(_whole(value, what, 0, max(members) | (3 if kind is Shadow else 0)))
@@ -383,6 +383,9 @@ class PitState(_Record):
     channels: tuple[PitChannel, PitChannel, PitChannel]
     speaker: bool = False
     """Bit 1 of port 61h (KVM_PIT_FLAGS_SPEAKER_DATA_ON). Bit 0 is the gate of channel 2."""
+    fall_waits: bool = False
+    """OUT of channel 0 has risen and fallen within one instruction; the 8259 gets the fall after
+    the next one. On KVM False."""
 
 
 RECORDS = (

@@ -283,6 +283,14 @@ PLACES: dict[str, Place] = {
         datamatch=1,
         flags=3,
     ),
+    "_VmMethods.coalesce": place(
+        lambda w: w.closing(w.vm.coalesce), addr=1, length=1, called={"addr": "address of a zone"}
+    ),
+    "CoalescedRing.capacity": place(
+        lambda w: lambda value: setattr(w.vm.coalesced, "capacity", value),
+        value=1,
+        called={"value": "capacity"},
+    ),
     "_VmMethods.irq_line": place(lambda w: w.vm.irq_line, gsi=1, level=True),
     "_VmMethods.irq_pulse": place(lambda w: w.vm.irq_pulse, gsi=1),
     "_VmMethods.irqfd": place(
@@ -450,7 +458,7 @@ EXEMPT: dict[str, str] = {
     **dict.fromkeys(
         (
             *("Attachment.__init__", "Timer.__init__", "Wires.__init__", "IrqFd.__init__"),
-            *("IrqFds.add", "IrqFds.deassign", "IrqFds.eoi", "board.add_memory", "board.cmos"),
+            *("board.add_memory", "board.cmos"),
         ),
         "made or called by the package only, with numbers that it has looked at",
     ),

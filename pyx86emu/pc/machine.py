@@ -86,8 +86,9 @@ class Machine(Single):
     `accel` is what runs it: "interp", "kvm" or "auto" (`Vm`); `model` is by default "80486", on KVM
     the host's CPU.
     `clock` is "virtual" (an instruction takes 1 << shift ns, and every run is the same) or "host"
-    (timers follow the host's clock); by default "virtual", on KVM "host". Ports without a device and holes in memory read as FFh.
-    The newest `log_limit` bytes of serial text and of debug text are kept, by default 16 MiB each.
+    (timers follow the host's clock); by default "virtual", on KVM "host".
+    Ports without a device and holes in memory read as FFh. The newest `log_limit` bytes of serial
+    text and of debug text are kept, by default 16 MiB each.
 
     Any thread may call `stop()` and read the screen and the texts.
 
@@ -347,9 +348,7 @@ class Machine(Single):
         with self._stopping:  # with the lock: its kick has also happened
             reason = self._stops.popleft()
             self._stops.clear()
-            self.vcpu.run(
-                deadline=0
-            )  # drop what is left of their kicks: it must not end the next run
+            self.vcpu.run(deadline=0)  # drops what is left of their kicks, for the next run
             if self._stops:
                 self.vcpu.kick()  # by a signal handler meanwhile: it is for the next run
         return reason
@@ -407,9 +406,10 @@ class Machine(Single):
     def report(self) -> dict[str, Any]:
         """A summary of the guest now, as plain values for JSON.
 
-        `accel`, `instructions` (with the BIOS's; None on KVM), `guest_seconds` since power-on, `guest_status` (see
-        `exit_status`), the texts `screen`, `serial` and `debug`, `serial_dropped` and
-        `debug_dropped` in bytes, and `disk_sectors_changed`. The reason why a run ended is not
+        `accel`, `instructions` (with the BIOS's; None on KVM), `guest_seconds` since power-on,
+        `guest_status` (see `exit_status`), the texts `screen`, `serial` and `debug`,
+        `serial_dropped` and `debug_dropped` in bytes, and
+        `disk_sectors_changed`. The reason why a run ended is not
         here: `run()` returns it.
         """
         return {

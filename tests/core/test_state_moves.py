@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyx86emu import Exit, ExitReason, Vm
 from pyx86emu.models import MODELS
-from tests.harness import CODE, STACK
+from tests.harness import CODE, STACK, open_line
 
 RAM = 0x10000
 HANDLER = 0x700
@@ -21,10 +22,10 @@ REGISTERS = (
 )
 
 
-def moved(vm: Vm) -> Vm:
+def moved(vm: Vm, shift: int = 7) -> Vm:
     """A fresh Vm with the state of this one, whose first vCPU stands between two instructions."""
     old = vm.vcpus[0]
-    new = Vm(irqchip=vm.capabilities.irqchip)
+    new = Vm(irqchip=True, shift=shift)
     new.a20 = vm.a20
     for slot in vm.slots:
         new.add_memory(slot.addr, slot.size)[:] = slot[:]
@@ -95,7 +96,9 @@ MENU = (
     Snippet("cd30"),
     Snippet("cc"),
     Snippet("30c0 f6f0"),  # #DE
-    Snippet("0f011e0060", 2),  # LIDT
+    Snippet("0f011e0060", 2),  # LIDT: the table at 7000h
+    Snippet("0f011e0660 cc", 2),  # LIDT with limit 0, and INT3: shutdown
+    Snippet("b80e00 0f01f0 9b", 2),  # LMSW, and WAIT: #NM
     Snippet("0f20c0 0f22c0", 3),
     Snippet("66b801100000 0f23c0 66b8010d0000 0f23f8", 3),  # a breakpoint at 1001h
     Snippet("66b800500000 0f23c8 66b80c00f000 0f23f8", 3),  # and on data at 5000h
@@ -106,8 +109,15 @@ MENU = (
 HOST = ("run", "run", "run", "run", "step", "nmi", "line", "pulse", "interrupt", "window", "move")
 
 
+class RandomGuest(NamedTuple):
+    model: str
+    shift: int
+    code: bytes
+    host: list[tuple[str, int, int]]
+
+
 @st.composite
-def guests(draw: st.DrawFn) -> tuple[str, bytes, list[tuple[str, int, int]]]:
+def guests(draw: st.DrawFn) -> RandomGuest:
     model = draw(st.sampled_from(MODELS))
     menu = [each for each in MENU if each.since <= MODELS.index(model)]
     code = b""
@@ -117,17 +127,19 @@ def guests(draw: st.DrawFn) -> tuple[str, bytes, list[tuple[str, int, int]]]:
             text = text.replace(".", f"{draw(st.integers(0, 15)):x}", 1)
         code += bytes.fromhex(text)
     acts = st.tuples(st.sampled_from(HOST), st.integers(0, 15), st.integers(0, 200))
-    return model, code, draw(st.lists(acts, min_size=3, max_size=25))
+    host = draw(st.lists(acts, min_size=3, max_size=25))
+    return RandomGuest(model, draw(st.sampled_from([7, 0, 13])), code, host)
 
 
-def prepared(model: str, code: bytes) -> Vm:
-    """RAM at 0-FFFFh; every vector leads to an EOI and IRET."""
-    vm = Vm(irqchip=True)
+def prepared(model: str, code: bytes, shift: int = 7) -> Vm:
+    """RAM at 0-FFFFh; every vector leads to an EOI, INC BP and IRET."""
+    vm = Vm(irqchip=True, shift=shift)
     ram = vm.add_memory(0, RAM)
     ram[0:0x400] = HANDLER.to_bytes(4, "little") * 256
     ram[HANDLER : HANDLER + 10] = bytes.fromhex("50 b020 e6a0 e620 58 45 cf")
     ram[0x4000:0x4100] = bytes(range(256))
-    ram[0x6000:0x6006] = bytes.fromhex("ff03 00000000")
+    ram[0x6000:0x6006] = bytes.fromhex("ff03 00700000")
+    ram[0x7000:0x7400] = (HANDLER + 8).to_bytes(4, "little") * 256  # without the EOI
     loop = code + b"\xe9" + (-(len(code) + 3) & 0xFFFF).to_bytes(2, "little")
     ram[CODE : CODE + len(loop)] = loop
     v = vm.create_vcpu(model)
@@ -181,10 +193,10 @@ def settle(vm: Vm) -> list[tuple[Any, ...]]:
 @settings(max_examples=150)
 @given(guests())
 def test_a_moved_guest_goes_on_as_before(
-    guest: tuple[str, bytes, list[tuple[str, int, int]]],
+    guest: RandomGuest,
 ) -> None:
-    model, code, host = guest
-    with prepared(model, code) as vm:
+    model, shift, code, host = guest
+    with prepared(model, code, shift) as vm:
         copies: list[Vm] = []
         try:
             for what, a, b in host:
@@ -196,7 +208,7 @@ def test_a_moved_guest_goes_on_as_before(
                     ends = settle(vm)
                     for copy in copies:
                         assert settle(copy) == ends
-                    copies.append(moved(vm))
+                    copies.append(moved(vm, shift))
                 for copy in copies:
                     assert state(copy) == state(vm)
         finally:
@@ -220,10 +232,10 @@ def run_in_steps(vm: Vm, instructions: int) -> tuple[Any, ...]:
 @settings(max_examples=150)
 @given(guests())
 def test_a_moved_guest_goes_on_in_steps_as_in_blocks(
-    guest: tuple[str, bytes, list[tuple[str, int, int]]],
+    guest: RandomGuest,
 ) -> None:
-    model, code, host = guest
-    with prepared(model, code) as vm:
+    model, shift, code, host = guest
+    with prepared(model, code, shift) as vm:
         copy: Vm | None = None
         try:
             for what, a, b in host:
@@ -231,7 +243,7 @@ def test_a_moved_guest_goes_on_in_steps_as_in_blocks(
                     settle(vm)
                     if copy is not None:
                         copy.close()
-                    copy = moved(vm)
+                    copy = moved(vm, shift)
                     continue
                 before = vm.vcpus[0].instructions
                 seen = act(vm, what, a, b)
@@ -248,3 +260,20 @@ def test_a_moved_guest_goes_on_in_steps_as_in_blocks(
         finally:
             if copy is not None:
                 copy.close()
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 100])
+def test_interrupts_of_a_fast_8254_do_not_depend_on_where_runs_end(count: int) -> None:
+    """It rises and falls within one instruction of 8 us; both orders of "run() ends" and "the 8259
+    sees the fall" must give the guest its interrupt."""
+    code = open_line(0) + bytes.fromhex(f"b034 e643 b0{count:02x} e640 b000 e640 fb 90 ebfd")
+    ends = []
+    for most in (5000, 7, 1):
+        with prepared("80486", code, 13) as vm:
+            v = vm.vcpus[0]
+            while v.instructions < 5000:
+                v.run(min(most, 5000 - v.instructions))
+            ends.append((v.regs.bp, v.regs.ip, vm.time))
+
+    assert ends[0][0] > 300
+    assert ends[1:] == [ends[0]] * 2

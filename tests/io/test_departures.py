@@ -5,7 +5,6 @@ Each test says what KVM does; what is asserted is what happens here.
 
 from __future__ import annotations
 
-import os
 from itertools import permutations
 
 import pytest
@@ -13,15 +12,12 @@ import pytest
 from pyx86emu import ExitReason
 from tests.harness import (
     CODE,
-    FOREVER,
     HANDLERS,
     STACK,
     Guest,
     MakeGuest,
     open_line,
     program,
-    running,
-    wait_until,
 )
 
 HOLE = 0xD0000
@@ -62,30 +58,6 @@ def test_ports_of_length_0_ring_whatever_overlaps_them(
     assert guest.exits() == ["HLT"]
 
     assert [made[at].read() for at in range(3)] == [1, 0, 0]
-
-
-def test_a_semaphore_as_irqfd_is_taken_to_its_end(make_guest: MakeGuest) -> None:
-    """KVM takes 1 of the count at each write and leaves the rest."""
-    guest = make_guest(open_line(5) + program("fb") + FOREVER, irqchip=True)
-    handler = program("43 b020 e620 cf  ; inc bx; mov al,0x20; out 0x20,al; iret")
-    guest.ram[0x3000 : 0x3000 + len(handler)] = handler
-    guest.vector(0x25, 0x3000)
-    fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_SEMAPHORE | os.EFD_CLOEXEC)
-    guest.vm.irqfd(5, fd)
-
-    with running(guest.vcpu):
-        os.eventfd_write(fd, 5)
-        wait_until(lambda: guest.vcpu.regs.bx != 0)
-        wait_until(lambda: "eventfd-count:                0" in info(fd))
-
-    assert 1 <= guest.vcpu.regs.bx <= 5
-    os.close(fd)
-
-
-def info(fd: int) -> str:
-    """What the kernel says of a descriptor; nothing is taken."""
-    with open(f"/proc/self/fdinfo/{fd}") as file:
-        return file.read()
 
 
 # -- accesses of one instruction ------------------------------------------------------------------

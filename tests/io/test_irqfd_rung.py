@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -249,6 +250,27 @@ def test_the_first_ring_takes_a_count_that_was_there(
         outcome = one.outcome()
         assert outcome.interrupted_at == ALL
         assert outcome.left + sum(count_of(one.fd) for _ in range(left)) == left
+
+
+def test_a_write_to_a_semaphore_is_one_interrupt_and_takes_1() -> None:
+    """As KVM does: it reads the eventfd once at each write."""
+    with case(flags=os.EFD_NONBLOCK | os.EFD_SEMAPHORE) as one:
+        guest = one.guest
+        guest.start(open_line(GSI) + program("fb ebfe  ; sti; here: jmp here"))
+        guest.vcpu.regs.di = LOG
+        guest.vcpu.run(100)
+        for n, (written, left) in enumerate([(5, 4), (1, 4), (3, 6)], 1):
+            os.eventfd_write(one.fd, written)
+            wait_until(lambda: guest.vm.pio.read(0x20, 1) == 1 << GSI)
+            assert shown_count(one.fd) == left
+            guest.vcpu.run(100)
+            assert guest.vcpu.regs.di == LOG + 2 * n
+
+
+def shown_count(fd: int) -> int:
+    """The count of an eventfd, which stays."""
+    info = Path(f"/proc/self/fdinfo/{fd}").read_text()
+    return int(info.partition("eventfd-count:")[2].split()[0], 16)
 
 
 # -- what comes and goes --------------------------------------------------------------------------

@@ -129,9 +129,9 @@ class Interrupted:
         self.handler()
         return exit
 
-    def run(self, *args: Any) -> Any:
+    def run(self, *args: Any, **limits: Any) -> Any:
         self.handler()
-        return self._vcpu.run(*args)
+        return self._vcpu.run(*args, **limits)
 
 
 def test_a_stop_while_another_is_taken_ends_the_next_run(spinning: Machine) -> None:

@@ -161,22 +161,30 @@ cdef bint chip_follow(Chips* chips, Chip* chip, uint64_t now) noexcept nogil:
     chip.due = chip.rise
     if irqchip_requests(&chips.irqchip, chip.gsi):
         if rises and not level:
-            fall = now                           # it has fallen: show that after the next instruction
+            fall = now + 1                       # it has fallen: show that after the next instruction
         chip.due = min(fall, chip.rise)
     find_due(chips)
     return chips.due < was
 
 
-cdef void chip_was_set(Chips* chips, Chip* chip, uint64_t now) noexcept nogil:
-    """The state of the chip, or of the 8259, was set: find its next event. All its rises have been delivered."""
+cdef void chip_was_set(Chips* chips, Chip* chip, uint64_t now, bint waits) noexcept nogil:
+    """The state of the chip, or of the 8259, was set: find its next event. All its rises have been delivered. `waits`:
+    it fell together with its last rise, and that is to be shown after the next instruction."""
     cdef uint64_t fall
     cdef uint32_t rises
     cdef bint level = chip.line(chip.state, now, &rises)
     chip.next_edges(chip.state, now, &chip.rise, &fall)
     chip.due = chip.rise
     if irqchip_requests(&chips.irqchip, chip.gsi):
-        chip.due = min(fall, chip.rise) if level else now        # if it is low, the fall is still to be shown
+        if not level:
+            fall = now + waits
+        chip.due = min(fall, chip.rise)
     find_due(chips)
+
+
+cdef bint fall_waits(Chips* chips, Chip* chip, uint64_t now, bint level) noexcept nogil:
+    """Is a fall of the chip's line, which is at `level`, to be shown after the next instruction?"""
+    return not level and now < chip.due < chip.rise and irqchip_requests(&chips.irqchip, chip.gsi)
 
 
 cdef void find_due(Chips* chips) noexcept nogil:

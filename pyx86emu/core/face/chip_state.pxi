@@ -107,12 +107,19 @@ cdef object channel_state(Pit* pit, int n):
             null_count=c.null_count, halted=c.halted, odd=c.trim != 0, frozen=c.frozen, rises=c.rises if n == 0 else 0))
 
 
-cdef object pit_state(Pit* pit, uint64_t now):
-    """`pit`: a copy, which is brought to now."""
+cdef object pit_state(Pit* pit, bint waits):
+    """`waits`: as fall_waits() returned it."""
+    channels = (channel_state(pit, 0), channel_state(pit, 1), channel_state(pit, 2))
+    return PitState(channels, pit.port61 & 2 != 0, waits)
+
+
+cdef bint pit_copy(Chips* chips, Pit* copy, uint64_t now) noexcept nogil:
+    """Copy the 8254 as it is now. Returns fall_waits()."""
     cdef int n
+    copy[0] = chips.pit
     for n in range(3):
-        pit_at(pit, n, now)
-    return PitState((channel_state(pit, 0), channel_state(pit, 1), channel_state(pit, 2)), pit.port61 & 2 != 0)
+        pit_at(copy, n, now)
+    return fall_waits(chips, &chips.chip[CHIP_PIT], now, copy.channel[0].out)
 
 
 cdef int channel_from(Pit* pit, int n, object record) except -1:
@@ -143,10 +150,11 @@ cdef int channel_from(Pit* pit, int n, object record) except -1:
     c.read_high = record.read_state == 4 or (words and record.count_latched == 2)
     c.write_high = record.write_state == 4
     if record.counter is None:                   # of KVM, which begins to count anew
-        c.armed = c.load = True
+        c.armed = True
         c.loaded = c.live = c.halted = c.null_count = False
         c.out = c.mode != 0
-        c.left, c.trim, c.frozen, c.rises = 0x10000, 0, 0, 0
+        c.left, c.trim, c.rises = 0x10000, 0, 0
+        pit_wait_for_load(c)
     else:
         counter_from(c, record.counter, f"{what}.counter", n)
     if c.armed and c.count > c.modulus:
@@ -159,6 +167,7 @@ cdef int counter_from(PitChannel* c, object counter, str what, int n) except -1:
     c.left, c.out, c.armed, c.load, c.loaded = counter.left, counter.out, counter.armed, counter.load, counter.loaded
     c.live, c.null_count, c.halted, c.trim = counter.live, counter.null_count, counter.halted, 2 if counter.odd else 0
     c.frozen, c.rises = counter.frozen, counter.rises
+    c.settled = c.loaded and not c.load
     if (c.load or c.loaded) and not c.armed:
         raise refused(f"{what}.armed", False, "it is True where load or loaded is")
     if c.live and not c.loaded:
@@ -172,21 +181,22 @@ cdef int counter_from(PitChannel* c, object counter, str what, int n) except -1:
     return 0
 
 
-cdef int pit_from(Pit* pit, object value, uint64_t now) except -1:
+cdef bint pit_from(Pit* pit, object value, uint64_t now) except? 0:
+    """Returns whether a fall waits, as fall_waits()."""
     cdef object record = checked(value, PitState, "pit")
     cdef int n
     pit_reset(pit, now)
     for n in range(3):
         channel_from(pit, n, record.channels[n])
     pit.port61 = pit.channel[2].gate | (2 if record.speaker else 0)
-    return 0
+    return record.fall_waits
 
 
-cdef void pit_was_set(Chips* chips, uint64_t now) noexcept nogil:
+cdef void pit_was_set(Chips* chips, uint64_t now, bint waits) noexcept nogil:
     """The 8254, or the 8259 that it drives, was set: find what comes next."""
     cdef Chip* chip = &chips.chip[CHIP_PIT]
     if chips.pit.channel[0].rises == 0:
-        chip_was_set(chips, chip, now)
+        chip_was_set(chips, chip, now, waits)
         return
     chip.due = now                               # its rises are still to be delivered
     find_due(chips)

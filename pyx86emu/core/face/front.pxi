@@ -207,7 +207,7 @@ cdef class VmFront:
         """The 8259 pair as an `IrqChip`; can be set. While another thread runs a vCPU reading gives the state of some
         moment, and writing raises RuntimeError.
 
-        OSError ENXIO without irqchip=True; EBADF when set: the Vm is closed. ValueError: what this back end cannot
+        OSError EINVAL without irqchip=True; EBADF when set: the Vm is closed. ValueError: what this back end cannot
         hold, by the name of the field; TypeError: no IrqChip. Then nothing has changed. (KVM_GET_IRQCHIP,
         KVM_SET_IRQCHIP.)"""
         return self.back().irqchip

@@ -253,7 +253,7 @@ cdef class Vm(VmTables):
     cdef int chips_there(self) except -1:
         self.initialised()
         if not self.vm.irqchip_on:
-            raise os_error(errno.ENXIO, "this Vm has no interrupt controller and timer: make it with irqchip=True")
+            raise os_error(errno.EINVAL, "this Vm has no interrupt controller and timer: make it with irqchip=True")
         return 0
 
     cdef int none_runs(self, str what) except -1:
@@ -280,26 +280,30 @@ cdef class Vm(VmTables):
     @irqchip.setter
     def irqchip(self, value):
         cdef IrqChip new
+        cdef Pit pit
+        cdef uint64_t now
+        cdef bint waits
         self.chips_there()
         irqchip_from(&new, value)
         self.open()
         self.none_runs("set irqchip")
         self.lock_chips()
+        now = self.now()
+        waits = pit_copy(self.vm.chips, &pit, now)
         new.eoi_lines = self.vm.chips.irqchip.eoi_lines
         self.vm.chips.irqchip = new
-        pit_was_set(self.vm.chips, self.now())
+        pit_was_set(self.vm.chips, now, waits)
         self.unlock_chips()
 
     @property
     def pit(self):
         cdef Pit copy
-        cdef uint64_t now
+        cdef bint waits
         self.chips_there()
         self.lock_chips()
-        now = self.now()
-        copy = self.vm.chips.pit
+        waits = pit_copy(self.vm.chips, &copy, self.now())
         self.unlock_chips()
-        return pit_state(&copy, now)
+        return pit_state(&copy, waits)
 
     @pit.deleter
     def pit(self):
@@ -309,13 +313,14 @@ cdef class Vm(VmTables):
     def pit(self, value):
         cdef Pit new
         cdef uint64_t now = self.now()
+        cdef bint waits
         self.chips_there()
-        pit_from(&new, value, now)
+        waits = pit_from(&new, value, now)
         self.open()
         self.none_runs("set pit")
         self.lock_chips()
         self.vm.chips.pit = new
-        pit_was_set(self.vm.chips, now)
+        pit_was_set(self.vm.chips, now, waits)
         self.unlock_chips()
 
     # -- time -----------------------------------------------------------------------------------------------
