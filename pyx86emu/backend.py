@@ -1,7 +1,9 @@
 """Back ends: list the names that machine, buses and clock use of what a Vm runs on, and why.
 
-`_core.Vm` and `_core.Vcpu`, the interpreter, are the first back end. Another one needs these names,
-and a line in `vm.BACK_ENDS`. What it cannot do raises an OSError that says so.
+`_core.Vm` and `_core.Vcpu`, the interpreter, are the first back end; `kvm.vm.Vm` is the second one.
+Another one needs these names, and a line in `vm.BACK_ENDS`. What it cannot do raises an OSError
+that says so. Users see all of them through the types of the core's stub, whose public names each
+back end has (tests/kvm/test_names.py).
 """
 
 from collections.abc import Callable
@@ -95,13 +97,13 @@ class VcpuBackend(Protocol):
         ...
 
     @property
-    def spent(self) -> int:
-        """What `max_instructions` counts, since the vCPU was made."""
+    def spent(self) -> "int | _core.MaybeNone":
+        """What `max_instructions` counts, since the vCPU was made; None: it does not count."""
         ...
 
     @property
-    def instructions(self) -> int:
-        """Instructions retired, since the vCPU was made."""
+    def instructions(self) -> "int | _core.MaybeNone":
+        """Instructions retired, since the vCPU was made; None: it does not count."""
         ...
 
     def run(self, max_instructions: int | None = None, /) -> "_core.Exit":

@@ -37,7 +37,7 @@ SREGS_SIZE = 312  # struct kvm_sregs
 SREGS_SEGMENTS = ("cs", "ds", "es", "fs", "gs", "ss", "tr", "ldt")  # one after the other, from 0
 SREGS_GDT_AT, SREGS_IDT_AT = 192, 208
 SREGS_CR0_AT, SREGS_CR2_AT, SREGS_CR3_AT, SREGS_CR4_AT = 224, 232, 240, 248
-SREGS_BITMAP_AT = 280
+SREGS_EFER_AT, SREGS_BITMAP_AT = 264, 280
 EVENTS_SIZE, EVENTS_FLAGS_AT = 64, 20  # struct kvm_vcpu_events
 # Of EVENTS, from its start: the exception (injected nr has_error_code pending error_code), the
 # interrupt (injected nr soft shadow), the NMI (injected pending masked), sipi_vector, flags.

@@ -17,7 +17,7 @@ class Entry(_core.IoEventFd):
     _back: "Vm | None" = None  # until KVM has it
 
     @property
-    def hits(self) -> None:  # type: ignore[override]
+    def hits(self) -> None:
         """None: KVM does not count."""
         return None
 

@@ -115,8 +115,8 @@ class IrqFds:
     def _drop(self, entry: IrqFd) -> None:
         own, known = self._own.pop(entry, (-1, -1))
         if own >= 0:
+            self._free(entry, known)  # first: the kernel gives the id of a closed eventfd again
             os.close(own)
-            self._free(entry, known)
 
     def _free(self, entry: IrqFd, known: int) -> None:
         if _taken.get(known) is entry:

@@ -472,11 +472,9 @@ class Runner(State):
         if not self._owner.acquire(blocking=False):
             return False
         try:
-            self._runner = get_ident()
             if self._reset_wanted:
                 self._reset_now()
         finally:
-            self._runner = 0
             self._owner.release()
         return True
 

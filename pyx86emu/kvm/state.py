@@ -33,6 +33,9 @@ class State:
             )
             self._debug = Debug(self._fd)
             ioctl(self._fd, abi.KVM_SET_CPUID2, bytearray(vm._cpuid))
+            #: As KVM makes them: TR, LDTR and where the APIC is.
+            self._new_sregs = bytearray(abi.SREGS_SIZE)
+            ioctl(self._fd, abi.KVM_GET_SREGS, self._new_sregs)
             self._set_reset_state()
         except BaseException:
             self._release()
@@ -67,8 +70,7 @@ class State:
     def _set_reset_state(self) -> None:
         """F000:FFF0 in the page, and in KVM what the page does not have."""
         page, at = self._page, abi.SYNC_SREGS_AT
-        sregs = bytearray(abi.SREGS_SIZE)
-        ioctl(self._fd, abi.KVM_GET_SREGS, sregs)
+        sregs = bytearray(self._new_sregs)
         for number in range(6):
             base, selector, kind = (0xF0000, 0xF000, 0xB) if number == 0 else (0, 0, 3)
             # limit 64 KiB; type, present, dpl, db, s (code or data), l, g, avl
@@ -82,6 +84,7 @@ class State:
         for place, value in (
             (abi.SREGS_CR0_AT, cr0),
             *((each, 0) for each in (abi.SREGS_CR2_AT, abi.SREGS_CR3_AT, abi.SREGS_CR4_AT)),
+            (abi.SREGS_EFER_AT, 0),
         ):
             sregs[place : place + 8] = value.to_bytes(8, "little")
         sregs[abi.SREGS_BITMAP_AT :] = bytes(32)

@@ -46,6 +46,7 @@ PLACES = {
     "SREGS_CR2_AT": "kvm_sregs, cr2",
     "SREGS_CR3_AT": "kvm_sregs, cr3",
     "SREGS_CR4_AT": "kvm_sregs, cr4",
+    "SREGS_EFER_AT": "kvm_sregs, efer",
     "SREGS_BITMAP_AT": "kvm_sregs, interrupt_bitmap",
     "EVENTS_FLAGS_AT": "kvm_vcpu_events, flags",
     "IRQCHIP_CHIP_AT": "kvm_irqchip, chip",

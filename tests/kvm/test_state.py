@@ -303,3 +303,24 @@ def test_a_slot_is_moved_and_deleted_under_the_guest(kvm: Kvm) -> None:
         slot.delete()
     with pytest.raises(OSError, match="deleted already"):
         slot.readonly = True
+
+
+def test_reset_ends_protected_mode(kvm: Kvm) -> None:
+    machine = kvm()
+    # lgdt [1f00h]; mov eax,cr0; or al,1; mov cr0,eax; jmp 8:1018h; (32 bits) out 80h,al
+    cpu = vcpu(machine, "0f0116001f 0f20c0 0c01 0f22c0 66ea181000000800 90909090 90 e680 f4")
+    gdt = (0, 0x00CF9B000000FFFF, 0x00CF93000000FFFF)
+    machine.write(0x1F00, (23).to_bytes(2, "little") + (0x1F10).to_bytes(4, "little"))
+    machine.write(0x1F10, b"".join(each.to_bytes(8, "little") for each in gdt))
+    exit = cpu.run()
+    if exit.reason is not ExitReason.IO:
+        pytest.skip(f"this KVM does not enter protected mode: {exit}")
+    assert cpu.regs.cr0 & 1
+
+    cpu.reset()
+
+    assert cpu.sregs == kvm().create_vcpu().sregs
+    cpu.regs.cs, cpu.regs.ip = 0, 0x1000
+    machine.write(0x1000, b"\xb0\x77\xf4")
+    assert cpu.run().reason is ExitReason.HLT
+    assert cpu.regs.al == 0x77
