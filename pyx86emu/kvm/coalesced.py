@@ -406,21 +406,22 @@ class CoalescedRing:
 
 
 def without(spans: list[tuple[int, int]], holes: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The union of spans (start, end) without the holes, in pieces that do not touch. The longest
-    ones, if there are more than KVM should have.
+    """Spans (start, end) without the holes, in pieces that do not overlap. Each lies in one span,
+    because a write that no zone has wholly exits. The longest ones, if there are more than KVM
+    should have.
 
     >>> without([(0, 10), (5, 20)], [(3, 4), (15, 30)])
-    [(0, 3), (4, 15)]
+    [(0, 3), (4, 10), (10, 15)]
     """
     found: list[tuple[int, int]] = []
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(span for span in spans if span[0] < span[1]):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        else:
-            merged.append((start, end))
+    apart: list[tuple[int, int]] = []
+    reached = 0
+    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if max(start, reached) < end:
+            apart.append((max(start, reached), end))
+            reached = end
     gaps = sorted(holes)
-    for start, end in merged:
+    for start, end in apart:
         at = start
         for first, last in gaps:
             if last <= at or first >= end:

@@ -271,3 +271,20 @@ def test_what_is_no_zone_is_refused(kvm: Kvm) -> None:
     with pytest.raises(OSError, match="drain it more often") as refused:
         machine.coalesced.capacity = 4096
     assert refused.value.errno == errno.EOPNOTSUPP
+
+
+@pytest.mark.parametrize("accel", ["interp", "kvm"])
+@pytest.mark.parametrize("first", [(0x80, 2), (0x80, 3)], ids=["neighbours", "overlapping"])
+def test_a_write_that_two_zones_have_only_together_exits(
+    usable_kvm: None, accel: str, first: tuple[int, int]
+) -> None:
+    with Vm(accel) as machine:
+        cpu = vcpu(machine, "66e780 66e781 e783 f4")  # out 80h,eax; out 81h,eax; out 83h,ax; hlt
+        machine.coalesce(*first, bus="pio")
+        machine.coalesce(0x82, 3, bus="pio")
+
+        exits = [cpu.run() for _ in range(3)]
+
+        assert [(each.reason, each.size) for each in exits[:2]] == [(ExitReason.IO, 4)] * 2
+        assert exits[2].reason is ExitReason.HLT
+        assert [write[1:3] for write in machine.coalesced.drain()] == [(0x83, 2)]
