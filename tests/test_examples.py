@@ -6,7 +6,13 @@ import asyncio
 
 import pytest
 
-from pyx86emu.examples import device, doorbell_asyncio
+from pyx86emu.examples import (
+    device,
+    doorbell_asyncio,
+    doorbell_irqfd,
+    doorbell_selectors,
+    doorbell_thread,
+)
 from tests.harness import ROOT, python
 
 README = ROOT / "README.md"
@@ -23,6 +29,20 @@ def test_asyncio_hears_every_ring(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert rings == doorbell_asyncio.RINGS
     assert capsys.readouterr().out.startswith("100,000 rings in ")
+
+
+def test_a_blocking_thread_hears_every_ring() -> None:
+    assert doorbell_thread.main("interp") == doorbell_thread.RINGS
+
+
+def test_a_selector_says_which_queue_was_rung() -> None:
+    rings = doorbell_selectors.main("interp")
+
+    assert rings == {"receive": doorbell_selectors.RINGS, "transmit": 2 * doorbell_selectors.RINGS}
+
+
+def test_a_guest_that_rings_its_own_irqfd_gets_each_interrupt() -> None:
+    assert doorbell_irqfd.main("interp") == doorbell_irqfd.RINGS
 
 
 def test_dice_are_thrown() -> None:

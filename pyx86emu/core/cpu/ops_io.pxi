@@ -87,6 +87,8 @@ cdef Op* vmcall(CPU* c, Op* o) noexcept nogil:
         if e == NULL:
             return hypercall_exit(c, o)
         rings_add(&c.rings, e, 4, c.arch.r[BX])
+        if RARELY(c.rings.soon):
+            end_soon(c)
     o = o + 1
     return GO(c, o)
 

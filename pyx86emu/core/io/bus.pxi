@@ -9,6 +9,8 @@ cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t va
     cdef PyObject* r
     if e != NULL:
         rings_add(&c.rings, e, size, value)
+        if RARELY(c.rings.soon):
+            end_soon(c)
         return
     r = answering(c.vm, bus, addr, size)
     if r == NULL:
