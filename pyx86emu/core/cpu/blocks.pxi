@@ -131,28 +131,41 @@ cdef Op* end_block(CPU* c, Op* o) noexcept nogil:
 cdef Op* find(CPU* c) noexcept nogil:
     """The first op of the block at CS:IP, which is built if there is none. NULL: no block can be kept here, because its
     code is not in memory or no host memory is left. The run loop then executes single instructions."""
-    cdef uint32_t key, pa
+    cdef uint32_t key
     cdef Op* first
-    cdef Block* b
-    cdef int g
     if c.arch.ip > 0xFFFF:
         return NULL
     key = c.arch.sb[CS] << 12 | c.arch.ip
     first = slot_of(c, key)[0]
     if first != NULL and header(first).key == key:
         return first
-    pa = c.arch.sb[CS] + c.arch.ip
-    g = c.vm.mem.canon[pa >> 8]
-    rings_spend(&c.rings, c.blocks.length[g])    # a guest can make a list long
-    b = c.blocks.list[g]
-    while b != NULL:
-        if b.key == key:
-            first = <Op*>b + 1
-            slot_of(c, key)[0] = first
-            return first
-        b = next_in(b, g)
+    return find_listed(c, key)
+
+
+cdef Op* find_listed(CPU* c, uint32_t key) noexcept nogil:
+    """find() if another block has the hash place. A guest can make a list long, so it is paid for first."""
+    cdef uint32_t pa = c.arch.sb[CS] + c.arch.ip
+    cdef int g = c.vm.mem.canon[pa >> 8]
     if c.run.ram[pa >> 8] == 0:
         return NULL
+    c.rings.allowance -= c.blocks.length[g]
+    if RARELY(c.rings.allowance < 0):
+        return find_later(c, key, g)
+    return find_in(c, key, g)
+
+
+cdef Op* find_later(CPU* c, uint32_t key, int g) noexcept nogil:
+    rings_spent(&c.rings)
+    return find_in(c, key, g)
+
+
+cdef inline Op* find_in(CPU* c, uint32_t key, int g) noexcept nogil:
+    cdef Block* b = c.blocks.list[g]
+    while b != NULL:
+        if b.key == key:
+            slot_of(c, key)[0] = <Op*>b + 1
+            return <Op*>b + 1
+        b = next_in(b, g)
     return build(c, key)
 
 
