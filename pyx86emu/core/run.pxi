@@ -333,14 +333,14 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             signals = <uint64_t>host_ns() + 5000000
             continue
         interruptible = c.events.shadow != c.run.retired and not c.events.carry
-        if c.events.exception >= 0 and not c.events.carry:
-            vector = c.events.exception
-            c.events.exception = -1
-            take_interrupt(c, vector)
-            continue
-        if c.events.trap_due and c.events.trap_shadow != c.run.retired and not c.events.carry:
-            take_trap(c)
-            continue
+        if c.events.trap_due and not c.events.carry:
+            if c.events.trap_due & EXCEPTION_DUE:
+                c.events.trap_due &= ~<uint32_t>EXCEPTION_DUE
+                take_interrupt(c, c.events.exception)
+                continue
+            if c.events.trap_shadow != c.run.retired:
+                take_trap(c)
+                continue
         if c.events.nmi and interruptible and not c.events.nmi_masked:
             c.events.nmi = 0
             c.events.nmi_masked = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -232,6 +233,71 @@ def test_rep_outs_rings_once_an_element() -> None:
         outcome = one.run()
         assert outcome.interrupted_at == [n + 1 for n in ALL]  # SI is the index of the next one
         assert (outcome.hits, outcome.left) == (TIMES, 0)
+
+
+#: Notes at [DI] where the guest was interrupted.
+NOTE_IP = program(
+    """
+    50 55 89e5      ; push ax; push bp; mov bp,sp
+    8b4604 8905     ; mov ax,[bp+4]; mov [di],ax
+    83c702          ; add di,2
+    b020 e620       ; mov al,20h; out 20h,al
+    5d 58 cf        ; pop bp; pop ax; iret
+    """
+)
+
+
+def mixture(rng: random.Random) -> bytes:
+    """Rings of two irqfds, among what holds interrupts off and lets them through."""
+    code = open_line(5) + bytes.fromhex("ba8000 b000 e621")  # no line is masked
+    for _ in range(60):
+        mask = f"b0{rng.choice((0, 0x20, 0x08, 0xFF)):02x} e621"
+        code += bytes.fromhex(
+            rng.choice(
+                (
+                    *("e680", "e680", "e681", "e681", "e780", "90", "fb", "fb", "fa", mask),
+                    *("9c", "fb 16 17", "b90300 f36e", "9c 9d", "b80300 48 75fd", "ba8100 ee"),
+                )
+            )
+        )
+    return code + bytes.fromhex("b000 e621 fb 90 90 faf4")
+
+
+@pytest.mark.parametrize("vcpus", [1, 2])
+@pytest.mark.parametrize("model", ["80186", "80286", "80486"])
+@pytest.mark.parametrize("seed", range(8))
+def test_any_program_is_interrupted_at_the_same_places(seed: int, model: str, vcpus: int) -> None:
+    code = mixture(random.Random(seed))
+
+    def outcome(way: str) -> tuple[object, ...]:
+        fds = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(3)]
+        with Guest(code, irqchip=True, model=model) as guest:
+            for _ in range(vcpus - 1):
+                guest.vm.create_vcpu(model)
+            for vector in (0x23, 0x25):
+                guest.vector(vector, 0x700)
+            guest.ram[0x700 : 0x700 + len(NOTE_IP)] = NOTE_IP
+            guest.vcpu.regs.di = LOG
+            guest.vm.ioeventfd(0x80, fd=fds[0])
+            guest.vm.irqfd(5, fds[0])
+            guest.vm.irqfd(3, fds[1], fds[2])
+            guest.vm.ioeventfd(0x81, 1, fd=fds[1], coalesce=False)
+            if way == "steps":
+                assert all(exit.reason is ExitReason.DEBUG for exit in guest.steps())
+            else:
+                while guest.vcpu.run(int(way)).reason is not ExitReason.HLT:
+                    pass
+            instructions, log = guest.vcpu.instructions, guest.ram[LOG : guest.vcpu.regs.di]
+        counts = [count_of(fd) for fd in fds]
+        for fd in fds:
+            os.close(fd)
+        return log, instructions, counts
+
+    first = outcome("1000000")
+
+    assert first[0], "it was interrupted"
+    for way in ("1000000", "steps", "1", "7"):
+        assert outcome(way) == first, way
 
 
 # -- counts from before ---------------------------------------------------------------------------

@@ -97,7 +97,6 @@ cdef void reset_cpu(CPU* c) noexcept nogil:
     c.events.trap_shadow = FOREVER
     c.events.rep_left = FOREVER
     c.events.inject = -1
-    c.events.exception = -1
     c.events.nmi = 0
     c.events.nmi_masked = 0
     c.events.halted = 0
