@@ -150,6 +150,7 @@ cdef void requests(CPU* c) noexcept nogil:
     c.run.attn = 0
     if at_get32(&c.threads.request) == 0:
         return
+    rings_new_slice(&c.rings)                    # first of all: a request may take long
     asked = at_swap32(&c.threads.request, 0)
     if asked & REQ_SYNC:
         go_outside(c)
@@ -257,11 +258,11 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     cdef uint64_t alone = FOREVER
     come_inside(c)
     while True:
-        rings_new_slice(&c.rings)                # first of all: a request may take long
         requests(c)
         watch_stop(c)
         if c.run.why != EXIT_NONE or c.exits.pos < c.exits.count:
             break
+        rings_new_slice(&c.rings)
         if not c.python.called:
             let_gil_go(c)
         c.python.called = 0
