@@ -6,7 +6,7 @@
 # entered; its instructions are executed one by one (step_one). So every stop is exact.
 
 cdef enum:
-    SLICE = 4096                 # instructions; also the longest time that a counted ring waits
+    SLICE = 4096                 # instructions; a counted ring waits no longer
 
 cdef Op* step_end(CPU* c, Op* o) noexcept nogil:
     """The last op of an instruction that is executed by itself."""
@@ -257,11 +257,11 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     cdef uint64_t alone = FOREVER
     come_inside(c)
     while True:
+        rings_new_slice(&c.rings)                # first of all: a request may take long
         requests(c)
         watch_stop(c)
         if c.run.why != EXIT_NONE or c.exits.pos < c.exits.count:
             break
-        rings_new_slice(&c.rings)
         if not c.python.called:
             let_gil_go(c)
         c.python.called = 0

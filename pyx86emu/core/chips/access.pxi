@@ -11,6 +11,7 @@ cdef void chip_write(CPU* c, Op* o, Chip* chip, uint32_t port, int size, uint64_
     cdef Chips* chips = c.chips
     cdef uint64_t now = now_ns(c, o) if chip.timed else 0
     cdef bint moved
+    rings_spend(&c.rings, 2 * size)
     lock_chips(chips)
     moved = chip_put(chips, chip, port, size, value, now)
     unlock_chips(chips)
@@ -27,6 +28,7 @@ cdef uint64_t chip_read(CPU* c, Op* o, Chip* chip, uint32_t port, int size) noex
     cdef Chips* chips = c.chips
     cdef uint64_t v, now = now_ns(c, o)
     cdef bint was = chips.irqchip.intr
+    rings_spend(&c.rings, 2 * size)
     lock_chips(chips)
     v = chip_get(chip, port, size, now)
     unlock_chips(chips)
@@ -76,6 +78,7 @@ cdef Op* out_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
     cdef uint64_t now = virtual_ns(c, o)
     cdef bint moved = 0
     if pit_write(&c.chips.pit, port, P8(c, O_AL)[0], now):
+        rings_spend(&c.rings, 3)
         moved = chip_follow(c.chips, &c.chips.chip[CHIP_PIT], now)
     return after_chip(c, o, moved)
 

@@ -9,6 +9,8 @@ cdef inline void hit(CPU* c, IoEntry* e, int size, uint64_t value) noexcept nogi
         ring_line(c, e, value)
     else:
         rings_add(&c.rings, e, size, value)
+        if RARELY(c.rings.soon):
+            end_soon(c)
 
 
 cdef void ring_line(CPU* c, IoEntry* e, uint64_t value) noexcept nogil:
