@@ -9,6 +9,7 @@ import errno
 import warnings
 from collections.abc import Callable
 from fcntl import ioctl
+from itertools import islice
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, SupportsIndex
 
@@ -400,6 +401,17 @@ class CoalescedRing:
             self._look()
 
 
+def merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The union of spans, sorted."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(span for span in spans if span[0] < span[1]):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((start, end))
+    return found
+
+
 def without(spans: list[tuple[int, int]], holes: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The union of spans (start, end) without the holes, in pieces that do not touch. The longest
     ones, if there are more than KVM should have.
@@ -408,21 +420,18 @@ def without(spans: list[tuple[int, int]], holes: list[tuple[int, int]]) -> list[
     [(0, 3), (4, 15)]
     """
     found: list[tuple[int, int]] = []
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(span for span in spans if span[0] < span[1]):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        else:
-            merged.append((start, end))
-    gaps = sorted(holes)
-    for start, end in merged:
+    gaps = merged(holes)
+    first = 0
+    for start, end in merged(spans):
+        while first < len(gaps) and gaps[first][1] <= start:
+            first += 1
         at = start
-        for first, last in gaps:
-            if last <= at or first >= end:
-                continue
-            if at < first:
-                found.append((at, first))
-            at = last
+        for hole in islice(gaps, first, None):
+            if hole[0] >= end:
+                break
+            if at < hole[0]:
+                found.append((at, hole[0]))
+            at = hole[1]
         if at < end:
             found.append((at, end))
     pieces = [

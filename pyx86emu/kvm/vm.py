@@ -23,7 +23,7 @@ from ..irqfd import IrqFd
 from ..models import canonical
 from ..structs import IrqChip, PitState
 from . import abi
-from .chips import irqchip_of, pit_of, put_irqchip, put_pit
+from .chips import irqchip_of, pit_of, put_irqchip, put_pit, read_port
 from .coalesced import CAPACITY, PAGE, CoalescedRing, CoalescedZone, coalesce
 from .ioeventfd import Entry, tell
 from .irqfd import IrqFds
@@ -360,6 +360,19 @@ class Vm(_core.Vm):
 
     def irqfd_deassign(self, gsi: int, fd: Any) -> None:
         self._irqs.deassign(exact(gsi, "gsi"), fd)
+
+    def _chip_read(self, port: int, size: int) -> int:
+        """The host reads a port of the chips, by `vm.pio.read`."""
+        return read_port(self, exact(port, "port"), exact(size, "size"))
+
+    def _chip_write(self, port: int, size: int, value: int) -> bool:
+        """The host cannot write one."""
+        if self._fd < 0:
+            return False
+        raise refused(
+            f"port {exact(port, 'port'):#x} is a chip in KVM, which the host cannot write",
+            "set vm.irqchip or vm.pit",
+        )
 
     @property
     def irqchip(self) -> IrqChip:
