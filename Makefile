@@ -25,7 +25,7 @@ CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*/*.pxi p
 PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*' -o -path '*/measure/bin/*')
 NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
 
-.PHONY: run test dev slow lint bench kernels firmware notail sanitize fuzz nightly board wheel clean core
+.PHONY: run test dev slow lint bench kernels firmware notail sanitize tsan fuzz nightly board wheel clean core
 .DELETE_ON_ERROR:
 
 run: core
@@ -102,6 +102,13 @@ ASAN = PYTHONMALLOC=malloc ASAN_OPTIONS=$(ASAN_CHECKS) \
 SANITIZED = $(call elsewhere,sanitize) $(ASAN) $(PY)
 sanitize: .build/sanitize/done core $(VENV)/deps-test
 	$(SANITIZED) -m pytest --capture=sys -v -m "" $(ARGS)
+
+# ThreadSanitizer, on many threads at once. tests/tsan.supp names what is meant to race, and why.
+TSAN_OPTIONS = suppressions=$(CURDIR)/tests/tsan.supp:exitcode=66:halt_on_error=0
+tsan: .build/tsan/done core $(VENV)/deps-test
+	$(call elsewhere,tsan) TSAN_OPTIONS=$(TSAN_OPTIONS) \
+		LD_PRELOAD=$(realpath $(shell $(CC) -print-file-name=libtsan.so)) \
+		$(PY) -m tests.io.stress --seconds $(SECONDS) $(ARGS)
 
 # A hostile value may ask for too much memory. That must raise MemoryError, not stop the sanitizer.
 fuzz: ASAN_CHECKS := $(ASAN_CHECKS):allocator_may_return_null=1:max_allocation_size_mb=2048
