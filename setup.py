@@ -1,7 +1,7 @@
 """The build of the extension pyx86emu._core: choose the compiler options of a flavour.
 
-PYX86EMU_BUILD=release|dev|notail|sanitize|tsan chooses the flavour. CONTRIBUTING.md says what each is
-for. All other settings are in pyproject.toml.
+PYX86EMU_BUILD=release|dev|notail|sanitize|tsan chooses the flavour. CONTRIBUTING.md says what each
+is for. All other settings are in pyproject.toml.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Build the firmware: assemble bios.asm, set the checksum byte, list the symbols.
 
-`python firmware/build.py` writes two files to pyx86emu/pc/roms: bios.bin, the image at F0000h, and
-bios.sym, a line `F000:offset name` for each label. Needs nasm.
+`python firmware/build.py` writes three files to pyx86emu/pc/roms: bios.bin, the image at F0000h,
+bios.sym, a line `F000:offset name` for each label, and demo.bin, the guest of the demo. Needs nasm.
 """
 
 import re
@@ -35,11 +35,13 @@ def build(nasm: str = "nasm") -> tuple[bytes, str]:
 
 
 def main() -> int:
-    """Write the image and the symbol list."""
+    """Write the image, the symbol list and the guest of the demo."""
     image, symbols = build()
     ROMS.mkdir(exist_ok=True)
     (ROMS / "bios.bin").write_bytes(image)
     (ROMS / "bios.sym").write_text(symbols)
+    demo = ["-f", "bin", "-w+error", "-o", str(ROMS / "demo.bin"), str(FIRMWARE / "demo.asm")]
+    subprocess.run(["nasm", *demo], check=True)
     return 0
 
 

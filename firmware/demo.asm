@@ -4,8 +4,9 @@
 ; the host (exit, device call, ioeventfd, counter; OUT, store, hypercall) counts exactly.
 ; Run it:   python -m pyx86emu
 ;
-; The host listens at CONTROL: before each way the guest writes how many signals it is going to
-; send, and 0 after it. The ways come in the order of the table at the end, which the host has too.
+; The host listens at CONTROL: before each way the guest writes how many signals it wants to send,
+; and reads how many it is to send: 0 if the host has no such way. It writes 0 after the last one.
+; The ways come in the order of the table at the end, which the host has too.
 ; Needs a 386 for 32-bit counters, and VMCALL (pyx86emu's hypercall).
 
         cpu     386
@@ -34,9 +35,11 @@ start:  jmp     0:.here
         lodsd                   ; how many
         test    di, di
         jz      .done
-        mov     ecx, eax
         mov     dx, CONTROL
         out     dx, eax
+        in      eax, dx
+        mov     ecx, eax
+        jecxz   .way
         mov     dx, bp
         mov     es, bp
         movzx   eax, bp
@@ -94,7 +97,7 @@ say:    lodsb
         jmp     say
 .end:   ret
 
-hello:  db      'Hello from real mode! Now I signal the host in nine ways.', 13, 10, 0
+hello:  db      'Hello from real mode! Now I signal the host in many ways.', 13, 10, 0
 bye:    db      'Done.', 13, 10, 0
 
 %macro  way     3

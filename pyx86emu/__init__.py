@@ -6,10 +6,19 @@
 
 from typing import TYPE_CHECKING
 
-from ._core import Doorbell, Exit, IoEventFd, MemorySlot, Vcpu
+from ._core import (
+    CoalescedRing,
+    CoalescedZone,
+    Doorbell,
+    Exit,
+    IoEventFd,
+    MemorySlot,
+    Vcpu,
+)
 from .bus import Attachment, Bus
 from .capabilities import Capabilities
 from .clock import Clock, Timer
+from .coalesced import COALESCED
 from .device import Device, MmioDevice, PioDevice
 from .errors import BusError, DiskError, MachineError, Pyx86Error
 from .exits import ExitReason
@@ -47,11 +56,14 @@ _LATER = {
 }
 
 __all__ = [
+    "COALESCED",
     "Attachment",
     "Bus",
     "BusError",
     "Capabilities",
     "Clock",
+    "CoalescedRing",
+    "CoalescedZone",
     "Device",
     "Disk",
     "DiskError",

@@ -28,7 +28,7 @@ from operator import attrgetter
 
 from .errors import BusError
 from .exits import ExitReason
-from .irqfd import IrqFds
+from .irqfd import IrqFd
 from .models import canonical, fields
 
 cdef extern from "<pthread.h>" nogil:
@@ -61,6 +61,7 @@ cdef extern from "<errno.h>" nogil:
     int io_errno "errno"
     int IO_EAGAIN "EAGAIN"
     int IO_EBADF "EBADF"
+    int IO_EBUSY "EBUSY"
     int IO_EEXIST "EEXIST"
     int IO_EINTR "EINTR"
     int IO_EINVAL "EINVAL"
@@ -83,6 +84,7 @@ cdef extern from "<sys/mman.h>" nogil:
 cdef struct CPU
 cdef struct Op
 cdef struct Chips
+cdef struct IrqFds
 
 cdef extern from "core/host.h" nogil:
     uint64_t LOAD_FAILED
@@ -99,6 +101,9 @@ cdef extern from "core/host.h" nogil:
     void put32(uintptr_t, uint32_t)
     uint64_t at_load64(const uint64_t*)
     void at_publish64(uint64_t*, uint64_t)
+    void at_publish32(uint32_t*, uint32_t)
+    uint32_t at_peek32(const uint32_t*)
+    uint64_t at_peek64(const uint64_t*)
     uint32_t at_get32(uint32_t*)
     uint64_t at_get64(uint64_t*)
     void at_put32(uint32_t*, uint32_t)
@@ -132,7 +137,6 @@ cdef extern from "core/host.h" nogil:
 #
 #   decode_ops  cpu/blocks -> cpu/decode        the decoder, which fills a block, names all handlers; these use blocks
 #   call_timer  run -> face/vm                  a timer is a Python function that the Vm keeps
-#   irqfds_eoi  chips/access -> face/irqfd_api  an EOI may signal an irqfd, and those are Python's
 
 # What stands alone: it knows no vCPU, and the structs of the next layer have it as members.
 include "core/base/numbers.pxi"
@@ -141,6 +145,7 @@ include "core/io/sinks.pxi"
 include "core/io/find.pxi"
 include "core/io/rings.pxi"
 include "core/io/registry.pxi"
+include "core/io/coalesced.pxi"
 include "core/chips/pic.pxi"
 include "core/chips/pit.pxi"
 include "core/chips/chips.pxi"
@@ -156,6 +161,7 @@ include "core/base/debug.pxi"
 include "core/base/lifecycle.pxi"
 
 # An instruction, and what it meets beyond RAM.
+include "core/io/irqfds.pxi"
 include "core/chips/access.pxi"
 include "core/io/reads.pxi"
 include "core/io/pydevice.pxi"
@@ -193,10 +199,13 @@ include "core/face/ioeventfd_api.pxi"
 include "core/face/irqfd_api.pxi"
 include "core/face/registers.pxi"
 include "core/face/vcpu_state.pxi"
+include "core/face/chip_state.pxi"
 include "core/face/watchpoints.pxi"
 include "core/face/exits.pxi"
 include "core/face/ranges.pxi"
+include "core/face/coalesced_api.pxi"
 include "core/face/vcpu.pxi"
+include "core/face/capabilities.pxi"
 include "core/face/vm.pxi"
 include "core/face/front.pxi"
 include "core/face/fork.pxi"

@@ -1,7 +1,9 @@
 """Back ends: list the names that machine, buses and clock use of what a Vm runs on, and why.
 
-`_core.Vm` and `_core.Vcpu`, the interpreter, are the first back end. Another one needs these names,
-and a line in `vm.BACK_ENDS`. What it cannot do raises an OSError that says so.
+`_core.Vm` and `_core.Vcpu`, the interpreter, are the first back end; `kvm.vm.Vm` is the second one.
+Another one needs these names, and a line in `vm.BACK_ENDS`. What it cannot do raises an OSError
+that says so. Users see all of them through the types of the core's stub, whose public names each
+back end has (tests/kvm/test_names.py).
 """
 
 from collections.abc import Callable
@@ -11,6 +13,8 @@ if TYPE_CHECKING:  # values that every back end gives; the core has them compile
     from typing_extensions import Buffer
 
     from . import _core
+    from .capabilities import Capabilities
+    from .structs import IrqChip, PitState
 
 
 class TimeSource(Protocol):
@@ -75,6 +79,15 @@ class Slot(Protocol):
         ...
 
 
+class WriteRing(Protocol):
+    """What a Machine uses of the ring of coalesced writes."""
+
+    @property
+    def count(self) -> int:
+        """How many writes coalesced zones have collected so far."""
+        ...
+
+
 class VcpuBackend(Protocol):
     """What a Machine uses of a vCPU."""
 
@@ -84,13 +97,13 @@ class VcpuBackend(Protocol):
         ...
 
     @property
-    def spent(self) -> int:
-        """What `max_instructions` counts, since the vCPU was made."""
+    def spent(self) -> "int | _core.MaybeNone":
+        """What `max_instructions` counts, since the vCPU was made; None: it does not count."""
         ...
 
     @property
-    def instructions(self) -> int:
-        """Instructions retired, since the vCPU was made."""
+    def instructions(self) -> "int | _core.MaybeNone":
+        """Instructions retired, since the vCPU was made; None: it does not count."""
         ...
 
     def run(self, max_instructions: int | None = None, /) -> "_core.Exit":
@@ -147,12 +160,28 @@ class VmBackend(TimeSource, BusBackend, Protocol):
         """Store bytes into guest memory, read-only slots included. ValueError: a hole."""
         ...
 
+    @property
+    def coalesced(self) -> WriteRing:
+        """The ring of the writes to coalesced zones, the same object each time."""
+        ...
+
     a20: bool
     """Is address line 20 open?"""
 
     def create_vcpu(self, model: str = ...) -> VcpuBackend:
         """A vCPU at the reset vector."""
         ...
+
+    @property
+    def capabilities(self) -> "Capabilities":
+        """What this back end can do."""
+        ...
+
+    irqchip: "IrqChip"
+    """The 8259 pair. OSError EINVAL: there is none; RuntimeError when set: another thread runs a
+    vCPU; ValueError: what this back end cannot hold. So is `pit`."""
+    pit: "PitState"
+    """The 8254."""
 
     def pressed(self) -> bool:
         """Is the run of the first vCPU to end now? A Clock with many functions to call asks."""

@@ -1,6 +1,6 @@
 """A log keeps the newest bytes that the guest sent. Does not know from which port they came."""
 
-from ._core import whole
+from ._core import exact, whole
 
 #: How many bytes a log keeps by default.
 LIMIT = 16 << 20
@@ -59,8 +59,8 @@ class Log:
         return self.total - len(self)
 
     def tail(self, n: int) -> bytes:
-        """The newest `n` bytes, or all if there are fewer."""
-        data = self._data
+        """The newest `n` bytes, or all if there are fewer. TypeError: `n` is not an integer."""
+        data, n = self._data, exact(n, "n")
         return bytes(data[max(0, len(data) - min(n, self.limit)) :])
 
     def text(self, n: int | None = None) -> str:

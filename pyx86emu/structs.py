@@ -109,7 +109,7 @@ def _value(value: object, kind: Any, what: str) -> Any:
     if kind is bytes:
         if not isinstance(value, bytes):
             raise TypeError(f"{what} must be bytes, not {type(value).__name__}")
-        return bytes(value)
+        return bytes(memoryview(value))
     if isinstance(kind, type) and issubclass(kind, int):
         members = [int(each) for each in kind]  # type: ignore[attr-defined]
         return kind(_whole(value, what, 0, max(members) | (3 if kind is Shadow else 0)))
@@ -310,8 +310,9 @@ class IrqChip(_Record):
 
     master: PicState
     slave: PicState
-    gsi2: bool = False
-    """The level of GSI 2, which shares the master's input 2 with the slave. On KVM False."""
+    driven: tuple[U16, U16, U16] | None = None
+    """The levels of the 16 GSIs by who drives them: `irq_line`, chips in the core, irqfds that wait
+    for an EOI. None (KVM): `irq_line` drives what `last_irr` shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +383,9 @@ class PitState(_Record):
     channels: tuple[PitChannel, PitChannel, PitChannel]
     speaker: bool = False
     """Bit 1 of port 61h (KVM_PIT_FLAGS_SPEAKER_DATA_ON). Bit 0 is the gate of channel 2."""
+    fall_waits: bool = False
+    """OUT of channel 0 has risen and fallen within one instruction; the 8259 gets the fall after
+    the next one. On KVM False."""
 
 
 RECORDS = (

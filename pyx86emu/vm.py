@@ -30,17 +30,17 @@ def _interp(irqchip: bool, /, *, shift: int | None, clock: ClockName | None) -> 
 
 def _kvm(irqchip: bool, /, *, shift: int | None, clock: ClockName | None) -> "VmBackend":
     """The host's processor. It is imported on its first use."""
-    from .kvm.probe import usable
-    from .kvm.vm import Vm as Kvm
+    from .kvm.probe import make
 
-    usable()
-    return Kvm(irqchip, shift=shift, clock=clock)
+    return make(irqchip, shift, clock)
 
 
 def _auto(irqchip: bool, /, *, shift: int | None, clock: ClockName | None) -> "VmBackend":
-    """KVM if it can be used here, else the interpreter."""
+    """KVM if it can be used here and nothing is asked for that it lacks, else the interpreter."""
     from .kvm.probe import usable
 
+    if shift is not None or clock == "virtual":
+        return _interp(irqchip, shift=shift, clock=clock)
     try:
         usable()
     except OSError:
@@ -55,16 +55,23 @@ BACK_ENDS: dict[str, _Make] = {"interp": _interp, "kvm": _kvm, "auto": _auto}
 class Vm(VmFront):
     """A virtual machine without parts: memory slots, vCPUs, ioeventfds, and two buses for devices.
 
-    `accel` chooses what runs it: "interp". `irqchip=True` puts the 8259 pair (20h, A0h) and the
-    8254 (40h, 61h) into it, as KVM_CREATE_IRQCHIP and KVM_CREATE_PIT2 do. One instruction takes
-    1 << `shift` nanoseconds of guest time (QEMU: -icount shift=N). `clock="host"` lets timers
-    follow the host's clock. ValueError: another `accel`, a `shift` outside 0 to 20, another
-    `clock`; TypeError: a `shift` that is no integer.
+    `accel` chooses what runs it: "interp", the interpreter; "kvm", the host's processor over
+    /dev/kvm; "auto": KVM if it can be used here and neither `shift` nor a virtual clock is asked
+    for, else the interpreter. The attribute `accel` says which it is.
+
+    `irqchip=True` puts the 8259 pair (20h, A0h) and the 8254 (40h, 61h) into it, as
+    KVM_CREATE_IRQCHIP and KVM_CREATE_PIT2 do. On the interpreter one instruction takes 1 << `shift`
+    nanoseconds of guest time, by default 128 (QEMU: -icount shift=N), and `clock="host"` lets
+    timers follow the host's clock. KVM has the host's time only.
+
+    ValueError: another `accel`, a `shift` outside 0 to 20, another `clock`; TypeError: a `shift`
+    that is no integer; OSError: "kvm" cannot be used, and why; EOPNOTSUPP: KVM cannot do what is
+    asked for.
 
     Any thread may call anything here at any time, also from a device or a timer. TypeError: a
     number that is no integer; ValueError: one that is too large or negative, where no OSError is
     named. After fork() the child goes on with its own copy of memory; both processes ring the same
-    eventfds.
+    eventfds. A Vm of KVM stays with the parent: run() in the child is OSError EIO.
 
     >>> with Vm() as vm:
     ...     ram = vm.add_memory(0, 0x10000)

@@ -389,7 +389,7 @@ def use(words: list[Token], known: set[str], found: Statement) -> None:
 # Who may use whom: a file may use those in the lines above it and in its own line. A file that is
 # not named has the place of its folder.
 LAYERS = (
-    "base/numbers base/models io/sinks io/find io/rings io/registry chips",
+    "base/numbers base/models io/sinks io/find io/rings io/registry io/coalesced chips",
     "base",
     "io cpu chips/access",
     "observe",

@@ -21,9 +21,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from typing import Literal
 
 from pyx86emu import _core
 from pyx86emu.measure.engines import Ours
+from pyx86emu.measure.io import ZONES
 from pyx86emu.measure.kernels import FOOTPRINTS, KERNELS, Kernel
 from pyx86emu.measure.ring import PATHS, Bench, install
 
@@ -82,6 +84,16 @@ def in_core(loop: str, port: int) -> Iterator[Run]:
         yield lambda rings: ring(bench, rings)
 
 
+@contextmanager
+def zone(bus: Literal["pio", "mmio"]) -> Iterator[Run]:
+    """A coalesced zone. The ring is never full, so Python has no part in it."""
+    addr = ZONES[bus]
+    with Bench(bus, addr) as bench:
+        bench.vm.coalesced.capacity = 10 * RINGS
+        bench.vm.coalesce(addr, 1, bus=bus)
+        yield lambda rings: ring(bench, rings)
+
+
 def ring(bench: Bench, rings: int) -> int:
     bench.ring(rings)
     return bench.turns()
@@ -97,6 +109,8 @@ def cases() -> Iterator[tuple[str, AbstractContextManager[Run], int]]:
     yield "ioeventfd-pio-each", path("ioeventfd-pio", each=True), RINGS
     yield "in-core-pic", in_core("pio", 0x21), RINGS
     yield "in-core-pit", in_core("pio-in", 0x40), RINGS
+    for bus in ZONES:
+        yield f"coalesced-{bus}", zone(bus), RINGS
 
 
 def child() -> None:

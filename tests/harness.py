@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import os
 import signal
 import subprocess
@@ -96,14 +97,17 @@ class Guest:
         irqchip: bool = False,
         flags: int = 2,
         answer: Answer = all_a5,
+        accel: str = "interp",
     ) -> None:
-        self.vm = Vm(irqchip=irqchip)
+        self.vm = Vm(accel, irqchip=irqchip)
         self.ram = self.vm.add_memory(0, 0x10000)
         for vector in range(256):
             self.vector(vector, HANDLERS + vector)
         self.ram[HANDLERS : HANDLERS + 256] = b"\xf4" * 256
         self.answer = answer
-        self.vcpu = self.vm.create_vcpu(model=model)
+        self.counts = accel == "interp"
+        """Can a run be limited to a number of instructions?"""
+        self.vcpu = self.vm.create_vcpu(model=model) if self.counts else self.vm.create_vcpu()
         self.start(code, flags=flags)
 
     def start(self, code: bytes = b"", *, flags: int = 2) -> None:
@@ -121,7 +125,7 @@ class Guest:
 
     def run(self, max_instructions: int = BUDGET) -> Exit:
         """Run to the next exit; answer it if it is a read."""
-        exit = self.vcpu.run(max_instructions)
+        exit = self.vcpu.run(max_instructions if self.counts else None)
         if exit.reason in (ExitReason.IO, ExitReason.MMIO) and not exit.write:
             reply = self.answer(exit)
             if reply is not None:
@@ -231,10 +235,12 @@ class Running(Generic[T]):
         self._function = function
         self._value: list[T] = []
         self._error: BaseException | None = None
+        self._clock: int | None = None
         self.thread = threading.Thread(target=self._main, daemon=True)
         self.thread.start()
 
     def _main(self) -> None:
+        self._clock = time.pthread_getcpuclockid(threading.get_ident())
         try:
             self._value.append(self._function())
         except BaseException as error:  # handed to whoever asks for the result
@@ -244,6 +250,14 @@ class Running(Generic[T]):
     def going(self) -> bool:
         """Whether it has not ended."""
         return self.thread.is_alive()
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor time that its thread has had; infinity once it has ended."""
+        try:
+            return 0.0 if self._clock is None else time.clock_gettime(self._clock)
+        except OSError:  # no such thread any more
+            return math.inf
 
     def result(self, timeout: float = PATIENCE) -> T:
         """Wait for it and hand out what it returned."""
@@ -268,6 +282,25 @@ def advance(vcpu: Vcpu, instructions: int = 1) -> None:
     """Wait until another thread has run so many more; they are counted at the end of a slice."""
     start = vcpu.instructions
     wait_until(lambda: vcpu.instructions >= start + instructions)
+
+
+#: Seconds of processor time in which a vCPU runs more than LONG instructions, and sees a kick.
+WORK = 0.01
+
+
+def worked(vcpu: Vcpu, run: Running[Any]) -> Callable[[], bool]:
+    """Returns a function: has the vCPU run LONG instructions since now, in this thread? Where they
+    are not counted, the thread's processor time decides."""
+    start = vcpu.instructions
+    if start is not None:
+        return lambda: vcpu.instructions - start > LONG
+    end = run.cpu + WORK
+    return lambda: run.cpu >= end
+
+
+def work(vcpu: Vcpu, run: Running[Any]) -> None:
+    """Wait until a vCPU that another thread runs has run LONG instructions more."""
+    wait_until(worked(vcpu, run))
 
 
 @contextlib.contextmanager

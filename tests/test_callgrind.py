@@ -1,4 +1,4 @@
-"""Speed without a clock: host instructions of kernels, of I/O paths, of entries nobody rings."""
+"""Speed without a clock: host instructions of kernels, I/O paths, and what a loop does not use."""
 
 import json
 import os
@@ -14,28 +14,32 @@ from tests import counted as count
 
 needs_valgrind = pytest.mark.skipif(shutil.which("valgrind") is None, reason="no valgrind")
 
-#: Entries, half of them under RAM; then a compute loop with stores. Only run() is counted.
+#: Entries, half of them under RAM, slots and watchpoints; then a compute loop with stores and
+#: loads. Only run() is counted.
 PROGRAM = """
 import os, sys
 from pyx86emu import Vm
-entries = int(sys.argv[1])
+entries, slots, watches = map(int, sys.argv[1:])
 vm = Vm()
 ram = vm.add_memory(0, 0x100000)
 fd = os.eventfd(0, os.EFD_NONBLOCK)
 for i in range(entries // 2):
     vm.ioeventfd(0x10000 + i, 1, bus="mmio", fd=fd)
     vm.ioeventfd(0x200000 + i, 1, bus="mmio", fd=fd)
+for i in range(slots):
+    vm.add_memory(0x100000 + (i << 12), 0x1000)
 # mov ecx,100000; l: add ax,cx; mov [9000h],ax; mov bx,[9000h]; push ax; pop dx; dec ecx; jnz l; hlt
 code = bytes.fromhex("66b9a0860100 01c8 a30090 8b1e0090 50 5a 6649 75f1 f4")
 ram[0x1000:0x1000 + len(code)] = code
 vcpu = vm.create_vcpu()
 vcpu.regs.cs, vcpu.regs.ip, vcpu.regs.sp = 0, 0x1000, 0x8000
+vcpu.debug(watch=[(at, 8, "rw") for at in (0x8FF8, 0x9100, 0xD0000, 0x7000)][:watches])
 assert vcpu.run().reason.name == "HLT"
 assert vcpu.instructions == 1 + 700_000 + 1
 """
 
 
-def counted(tmp_path: Path, entries: int) -> int:
+def counted(tmp_path: Path, entries: int = 0, slots: int = 0, watches: int = 0) -> int:
     """Host instructions that the run took."""
     valgrind = shutil.which("valgrind")
     assert valgrind is not None
@@ -49,7 +53,7 @@ def counted(tmp_path: Path, entries: int) -> int:
             sys.executable,
             "-c",
             PROGRAM,
-            str(entries),
+            *map(str, (entries, slots, watches)),
         ],
         capture_output=True,
         text=True,
@@ -67,6 +71,19 @@ def counted(tmp_path: Path, entries: int) -> int:
 @pytest.mark.parametrize("entries", [20_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 def test_entries_cost_a_compute_loop_nothing(tmp_path: Path, entries: int) -> None:
     without, with_ = counted(tmp_path, 0), counted(tmp_path, entries)
+
+    assert without > 700_000
+    assert abs(with_ - without) / without < 0.005
+
+
+@pytest.mark.release
+@needs_valgrind
+@pytest.mark.parametrize("more", [{"slots": 4096}, {"watches": 4}], ids=["slots", "watchpoints"])
+def test_what_a_compute_loop_does_not_access_costs_it_nothing(
+    tmp_path: Path, more: dict[str, int]
+) -> None:
+    """Watchpoints in the granules before and after the one that it stores to."""
+    without, with_ = counted(tmp_path), counted(tmp_path, **more)
 
     assert without > 700_000
     assert abs(with_ - without) / without < 0.005

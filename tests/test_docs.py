@@ -32,7 +32,13 @@ each_present_page = pytest.mark.parametrize("page", PRESENT, ids=pages.name)
 # -- the text --------------------------------------------------------------------------------------
 
 
-@each_page
+#: Written by a program, with a row of the list in each line.
+GENERATED = {"docs/ROWS.md"}
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if pages.name(page) not in GENERATED], ids=pages.name
+)
 def test_no_line_is_longer_than_120_columns(page: Path) -> None:
     lines = page.read_text("utf-8").splitlines()
 

@@ -6,6 +6,7 @@ import sys
 from contextlib import suppress
 
 from . import output
+from .accel import only_accel
 from .signals import ENDING
 from .status import BUG, HOST, INTERRUPTED, OK, USAGE, HostError, UsageError, reason
 
@@ -82,7 +83,9 @@ def _verb(args: list[str]) -> int:
 
         output.say(f"pyx86emu {__version__}")
         return OK
-    verb = args[0] if args and args[0] in VERBS else "demo" if args in ([], ["--json"]) else "run"
+    verb = (
+        args[0] if args and args[0] in VERBS else "demo" if only_accel(args, ["--json"]) else "run"
+    )
     rest = args[1:] if args and args[0] in VERBS else args
     if verb == "demo":
         from . import demo

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from ..measure.doorbell import all_rows
-from ..measure.rows import TO_FLOOR, YEAR_2009, Row
+from ..measure.rows import ON_KVM, TO_FLOOR, YEAR_2009, Row
 from . import output
 from .status import BUG, OK, HostError, reason
 
@@ -40,28 +40,34 @@ def _ratio(row: Row, floor: Row) -> float:
 
 def table(rows: list[Row]) -> str:
     """The rows as text."""
-    return "\n".join([HEAD, *(_line(row, rows[0]) for row in rows)])
+    kvm = {row.name: row for row in rows if row.name.startswith(ON_KVM)}
+    ours = [row for row in rows if row.name not in kvm]
+    lines = [_line(row, rows[0], kvm.pop(ON_KVM + row.name, None)) for row in ours]
+    assert not kvm, f"no line shows {', '.join(kvm)}"
+    return "\n".join([HEAD, *lines])
 
 
 #: Extra values that a row shows elsewhere in its line, or not at all.
 HIDDEN = ("entries", TO_FLOOR)
 
 HEAD = (
-    f"{'':69}2009, KVM\n"
+    f"{'':69}KVM here         2009, KVM\n"
     f"{'row':<37}{'rings':>9}{'iops':>13}{'us':>9}  {'x floor':>7}  {'iops':>8}{'us':>7}"
-    f"{'x 2009':>8}"
+    f"  {'iops':>8}{'us':>7}{'x 2009':>8}"
 )
 
 
-def _line(row: Row, floor: Row) -> str:
+def _line(row: Row, floor: Row, kvm: Row | None) -> str:
     ratio = _ratio(row, floor)
     line = f"{row.name:<37}{row.rings:>9,}{row.iops:>13,.0f}{row.rtt_us:>9.4f}  {ratio:>7.2f}"
+    line += " " * 17 if kvm is None else f"  {kvm.iops:>8,.0f}{kvm.rtt_us:>7.2f}"
     if row.name in YEAR_2009:
         _, iops, us = YEAR_2009[row.name]
         line += f"  {iops:>8,}{us:>7.2f}{row.iops / iops:>8.1f}"
     notes = [f"{key} {_plain(value)}" for key, value in row.extra.items() if key not in HIDDEN]
-    if not row.exact:
-        notes.append(f"NOT EXACT: {row.count:,} arrived")
+    for each in (row, kvm):
+        if each is not None and not each.exact:
+            notes.append(f"NOT EXACT: {each.count:,} of {each.rings:,} arrived")
     return f"{line}  {', '.join(notes)}".rstrip()
 
 
@@ -74,8 +80,14 @@ def draw(rows: list[Row], path: str) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(9, 0.28 * len(rows) + 1.2))
-    names = [row.name for row in rows]
-    axes.barh(names, [row.rtt_us for row in rows], color="#4477aa", label="pyx86emu")
+    ours = [row for row in rows if not row.name.startswith(ON_KVM)]
+    names = [row.name for row in ours]
+    axes.barh(names, [row.rtt_us for row in ours], color="#4477aa", label="pyx86emu")
+    kvm = [(row.name.removeprefix(ON_KVM), row.rtt_us) for row in rows if row not in ours]
+    if kvm:
+        axes.plot(
+            [us for _, us in kvm], [name for name, _ in kvm], "s", color="#228833", label="KVM here"
+        )
     then = [(row.name, YEAR_2009[row.name][2]) for row in rows if row.name in YEAR_2009]
     axes.plot(
         [us for _, us in then], [name for name, _ in then], "D", color="#cc6677", label="2009, KVM"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .. import models
+from .accel import add_accel
 from .output import check_file
 from .parser import Parser
 from .status import UsageError
@@ -18,7 +19,6 @@ UNITS = {"": MIB, "k": 1 << 10, "m": MIB, "g": 1 << 30}
 STDIO = ("stdio", "mon:stdio")
 #: After so many guest seconds without output, the guest may be waiting for a key (--type).
 QUIET = 0.5
-DEFAULT_SHIFT = 7
 LARGEST_SHIFT = 10
 
 EPILOG = """\
@@ -35,13 +35,11 @@ and port E9h. --screenshot, --json and --write-back write their output however t
 
 #: Options that QEMU has and this machine does not, and what to use instead.
 FOREIGN = {
-    "-accel": "there is one way to run a guest, the interpreter: leave it out",
     "-boot": "there is one drive to boot from: give its image, -fda FILE",
     "-cdrom": "there is no CD-ROM drive: give a floppy image, -fda FILE",
     "-curses": "on a terminal the screen is drawn without it",
     "-display": "the screen is drawn on a terminal: leave it out, or -nographic for serial text",
     "-drive": "give a floppy image, -fda FILE",
-    "-enable-kvm": "there is one way to run a guest, the interpreter: leave it out",
     "-fdb": "there is one floppy drive: give its image, -fda FILE",
     "-gdb": "there is no gdb server",
     "-hda": "there is no hard disk: give a floppy image, -fda FILE",
@@ -61,7 +59,8 @@ def parser() -> Parser:
     add("image", nargs="?", metavar="IMAGE", help="boot sector or floppy image")
     add("-fda", metavar="FILE", action="append", default=[], help="the same, as QEMU spells it")
     choices = f"one of {', '.join(models.MODELS)}; help: how they differ"
-    add("-cpu", metavar="MODEL", type=_cpu, default="80486", help=choices)
+    add("-cpu", metavar="MODEL", type=_cpu, help=f"{choices} (default 80486; KVM: the host's)")
+    add_accel(p)
     sizes = "memory: megabytes, or with K, M, G (default 1M)"
     add("-m", metavar="SIZE", type=memory_size, default=MIB, help=sizes)
     add("-serial", metavar="WHERE", type=_serial, help="COM1 to stdio, none or file:PATH")
@@ -71,9 +70,9 @@ def parser() -> Parser:
     add("--write-back", action="store_true", help="write changes to the image at the end")
     dates = "date at power-on: utc, localtime, 2009-07-01T12:00:00"
     add("-rtc", metavar="base=DATE", type=_rtc, help=dates)
-    shifts = "an instruction takes 2^N ns (default 7)"
-    add("-icount", metavar="shift=N", type=_shift, default=DEFAULT_SHIFT, help=shifts)
-    add("--clock", choices=["virtual", "host"], help="default: host on a terminal, else virtual")
+    add("-icount", metavar="shift=N", type=_shift, help="an instruction takes 2^N ns (default 7)")
+    clocks = "default: host on a terminal and on KVM, else virtual"
+    add("--clock", choices=["virtual", "host"], help=clocks)
     add("--timeout", metavar="S", type=seconds, help="guest seconds (60 when piped)")
     add("--wall", metavar="S", type=seconds, help="seconds of real time")
     add("--max-instructions", metavar="N", type=whole(), help="instructions, the BIOS's included")

@@ -18,6 +18,7 @@ from ..pc.limits import Limits
 from ..pc.machine import Machine
 from . import options as arguments
 from . import output
+from .accel import usable
 from .options import QUIET, STDIO
 from .signals import Ending
 from .status import (
@@ -74,21 +75,27 @@ def _close(disk: Disk) -> None:
 
 
 def make_machine(
-    options: argparse.Namespace, disk: Disk, clock: Literal["virtual", "host"]
+    options: argparse.Namespace, disk: Disk, clock: Literal["virtual", "host"] | None
 ) -> Machine:
-    """The machine that the options describe."""
+    """The machine that the options describe. UsageError: its back end lacks something."""
     try:
-        return Machine(
-            disk,
-            model=options.cpu,
-            memory=options.m,
-            clock=clock,
-            shift=options.icount,
-            rtc_base=options.rtc,
-            no_reboot=options.no_reboot,
-        )
+        with usable(options.accel):
+            m = Machine(
+                disk,
+                accel=options.accel,
+                model=options.cpu,
+                memory=options.m,
+                clock=clock,
+                shift=options.icount,
+                rtc_base=options.rtc,
+                no_reboot=options.no_reboot,
+            )
     except ValueError as error:
         raise UsageError(str(error)) from error
+    if options.max_instructions is not None and not m.vm.capabilities.max_instructions:
+        m.close()
+        raise UsageError("--max-instructions: KVM counts none, give --timeout or -accel interp")
+    return m
 
 
 class Outputs:
@@ -156,7 +163,7 @@ def main(args: list[str]) -> int:
     terminal = watched and not (by_line or options.json)
     if options.timeout is None and not watched:
         options.timeout = PIPED_TIMEOUT
-    clock: Literal["virtual", "host"] = options.clock or ("host" if watched else "virtual")
+    clock: Literal["virtual", "host"] | None = options.clock or ("host" if watched else None)
     start = monotonic()
     with (
         Ending() as ending,

@@ -120,13 +120,13 @@ cdef inline uint64_t ticks_until(CPU* c, uint64_t now, uint64_t deadline) noexce
 cdef inline uint64_t next_deadline(CPU* c) noexcept nogil:
     if c.no != 0:
         return FOREVER
-    return c.chips.due if c.chips.due < c.vm.timer else c.vm.timer
+    return min(at_peek64(&c.chips.due), c.vm.timer)
 
 
 cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
     """The first vCPU drives the chips and Python's timers."""
     cdef VM* vm = c.vm
-    if c.chips.due <= now:
+    if at_peek64(&c.chips.due) <= now:
         chips_serve(c.chips, now)
     if vm.timer <= now:
         go_outside(c)
@@ -137,7 +137,7 @@ cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
 cdef int acknowledge(CPU* c) noexcept nogil:
     cdef int vector = chips_acknowledge(c.chips)
     if c.vm.resampled:
-        look_for_eoi(c, NULL)
+        look_for_eoi(c)
     return vector
 
 
@@ -155,6 +155,8 @@ cdef void requests(CPU* c) noexcept nogil:
         go_outside(c)
         come_inside(c)
         asked |= at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_SYNC
+    if asked & REQ_INTR and c.no == 0:
+        chips_look(c.chips)
     if asked & REQ_DROP:
         drop_blocks(c)
     if asked & REQ_CODE:
@@ -331,14 +333,14 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             signals = <uint64_t>host_ns() + 5000000
             continue
         interruptible = c.events.shadow != c.run.retired and not c.events.carry
-        if c.events.exception >= 0 and not c.events.carry:
-            vector = c.events.exception
-            c.events.exception = -1
-            take_interrupt(c, vector)
-            continue
-        if c.events.trap_due and c.events.trap_shadow != c.run.retired and not c.events.carry:
-            take_trap(c)
-            continue
+        if c.events.trap_due and not c.events.carry:
+            if c.events.trap_due & EXCEPTION_DUE:
+                c.events.trap_due &= ~<uint32_t>EXCEPTION_DUE
+                take_interrupt(c, c.events.exception)
+                continue
+            if c.events.trap_shadow != c.run.retired:
+                take_trap(c)
+                continue
         if c.events.nmi and interruptible and not c.events.nmi_masked:
             c.events.nmi = 0
             c.events.nmi_masked = 1

@@ -1,5 +1,6 @@
 """A device of your own: dice at port 301h. A boot sector throws them and prints the numbers."""
 
+import argparse
 from random import Random
 
 from pyx86emu import Machine, PioDevice
@@ -23,13 +24,15 @@ class Dice(PioDevice):
         self.rng.seed(value)
 
 
-def main() -> str:
+def main(accel: str = "interp") -> str:
     """Run the guest, which throws six times, and return what it printed."""
-    with Machine(BOOT) as m:
+    with Machine(BOOT, accel=accel) as m:
         m.attach(Dice(), port=0x301)
         m.run(timeout=5.0)
         return m.debug_text
 
 
 if __name__ == "__main__":
-    print(main())
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--accel", default="interp", help="interp, kvm or auto")
+    print(main(options.parse_args().accel))

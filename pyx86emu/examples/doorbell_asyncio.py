@@ -1,5 +1,6 @@
 """A doorbell in an event loop: the guest rings in a thread, and asyncio reads the eventfd."""
 
+import argparse
 import asyncio
 
 from pyx86emu import ExitReason, Vm
@@ -9,10 +10,10 @@ RINGS = 100_000
 CODE = bytes.fromhex("e680 e2fc 4b 75f9 f4")
 
 
-async def main() -> int:
+async def main(accel: str = "interp") -> int:
     """Count the rings while the guest runs; return the number of all."""
     loop = asyncio.get_running_loop()
-    with Vm() as vm:
+    with Vm(accel) as vm:
         ram = vm.add_memory(0, 0x10000)
         ram[0x1000 : 0x1000 + len(CODE)] = CODE
         vcpu = vm.create_vcpu()
@@ -32,4 +33,6 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--accel", default="interp", help="interp, kvm or auto")
+    asyncio.run(main(options.parse_args().accel))

@@ -29,14 +29,16 @@ def _iowr(number: int, size: int) -> int:
 # -- structures -----------------------------------------------------------------------------------
 
 REGS = Struct("=18Q")  # struct kvm_regs: rax rbx rcx rdx rsi rdi rsp rbp r8-r15 rip rflags
-SEGMENT = Struct("=QIH8B2x")  # struct kvm_segment: base limit selector type present ... unusable
+SEGMENT = Struct(
+    "=QIH8B2x"
+)  # struct kvm_segment: base limit selector type present dpl db s l g avl
 DTABLE = Struct("=QH6x")  # struct kvm_dtable: base limit
 SREGS_SIZE = 312  # struct kvm_sregs
 SREGS_SEGMENTS = ("cs", "ds", "es", "fs", "gs", "ss", "tr", "ldt")  # one after the other, from 0
 SREGS_GDT_AT, SREGS_IDT_AT = 192, 208
 SREGS_CR0_AT, SREGS_CR2_AT, SREGS_CR3_AT, SREGS_CR4_AT = 224, 232, 240, 248
-SREGS_BITMAP_AT = 280
-EVENTS_SIZE = 64  # struct kvm_vcpu_events
+SREGS_EFER_AT, SREGS_BITMAP_AT = 264, 280
+EVENTS_SIZE, EVENTS_FLAGS_AT = 64, 20  # struct kvm_vcpu_events
 # Of EVENTS, from its start: the exception (injected nr has_error_code pending error_code), the
 # interrupt (injected nr soft shadow), the NMI (injected pending masked), sipi_vector, flags.
 EVENTS = Struct("=4BI4B3BxII")
@@ -48,8 +50,6 @@ IRQFD = Struct("=IIII16x")  # struct kvm_irqfd: fd gsi flags resamplefd
 IRQ_LEVEL = Struct("=II")  # struct kvm_irq_level: irq level
 PIT_CONFIG = Struct("=I60x")  # struct kvm_pit_config: flags
 DIRTY_LOG = Struct("=I4xQ")  # struct kvm_dirty_log: slot, bitmap
-CLEAR_DIRTY_LOG = Struct("=IIQQ")  # struct kvm_clear_dirty_log: slot pages first bitmap
-ENABLE_CAP = Struct("=II4Q64x")  # struct kvm_enable_cap: cap flags args[4]
 COALESCED_ZONE = Struct("=QII")  # struct kvm_coalesced_mmio_zone: addr size pio
 COALESCED_RING = Struct("=II")  # struct kvm_coalesced_mmio_ring: first last, then the entries
 COALESCED_ENTRY = Struct("=QII8s")  # struct kvm_coalesced_mmio: phys_addr len pio data
@@ -58,7 +58,6 @@ PIC_STATE = Struct("=16B")  # struct kvm_pic_state
 PIT_STATE_SIZE = 112  # struct kvm_pit_state2: 3 channels, flags
 PIT_CHANNEL = Struct("=IH10Bq")  # struct kvm_pit_channel_state
 CPUID_SIZE, CPUID_ENTRY_SIZE = 8, 40  # struct kvm_cpuid2, and each of its entries
-SIGNAL_MASK = Struct("=IQ")  # struct kvm_signal_mask: len, the mask
 
 # -- requests to /dev/kvm -------------------------------------------------------------------------
 
@@ -87,8 +86,6 @@ KVM_CREATE_PIT2 = _iow(0x77, PIT_CONFIG.size)
 KVM_IOEVENTFD = _iow(0x79, IOEVENTFD.size)
 KVM_GET_PIT2 = _ior(0x9F, PIT_STATE_SIZE)
 KVM_SET_PIT2 = _iow(0xA0, PIT_STATE_SIZE)
-KVM_ENABLE_CAP = _iow(0xA3, ENABLE_CAP.size)
-KVM_CLEAR_DIRTY_LOG = _iowr(0xC0, CLEAR_DIRTY_LOG.size)
 
 # -- requests to a vCPU ---------------------------------------------------------------------------
 
@@ -126,7 +123,6 @@ KVM_CAP_IRQFD_RESAMPLE = 82
 KVM_CAP_IOEVENTFD_ANY_LENGTH = 122
 KVM_CAP_IMMEDIATE_EXIT = 136
 KVM_CAP_COALESCED_PIO = 162
-KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 = 168
 
 # -- bits and numbers -----------------------------------------------------------------------------
 
@@ -138,6 +134,7 @@ KVM_IOEVENTFD_FLAG_DEASSIGN = 4
 KVM_IRQFD_FLAG_DEASSIGN = 1
 KVM_IRQFD_FLAG_RESAMPLE = 2
 KVM_PIT_SPEAKER_DUMMY = 1
+KVM_PIT_FLAGS_SPEAKER_DATA_ON = 2
 KVM_GUESTDBG_ENABLE = 1
 KVM_GUESTDBG_SINGLESTEP = 2
 KVM_GUESTDBG_USE_SW_BP = 0x10000
@@ -153,7 +150,6 @@ KVM_X86_SHADOW_INT_MOV_SS = 1
 KVM_X86_SHADOW_INT_STI = 2
 KVM_IRQCHIP_PIC_MASTER = 0
 KVM_IRQCHIP_PIC_SLAVE = 1
-KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE = 1
 KVM_INTERNAL_ERROR_EMULATION = 1
 
 KVM_EXIT_IO = 2

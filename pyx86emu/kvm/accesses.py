@@ -6,15 +6,24 @@ batch is then asked for by further exits, before KVM runs again.
 """
 
 from collections.abc import Callable
+from struct import Struct
 from typing import TYPE_CHECKING
 
-from .._core import Exit, RangeTable
+from .._core import Exit, RangeTable, access_exit
 from ..exits import ExitReason
 from . import abi
 from .registers import CS_AT, RIP_AT
 
 if TYPE_CHECKING:
     from mmap import mmap
+
+    from .coalesced import CoalescedRing
+
+
+IO, MMIO = ExitReason.IO, ExitReason.MMIO
+BUSES = ("mmio", "pio")
+word = Struct("=H").unpack_from
+io_of, mmio_of = abi.RUN_IO.unpack_from, abi.RUN_MMIO.unpack_from
 
 
 class Accesses:
@@ -24,12 +33,26 @@ class Accesses:
     """
 
     __slots__ = (
-        *("_page", "_tables", "addr", "answered", "asked", "at", "left", "port", "reading"),
+        *(
+            "_page",
+            "_ring",
+            "_tables",
+            "addr",
+            "answered",
+            "asked",
+            "at",
+            "left",
+            "port",
+            "reading",
+        ),
         *("serial", "size"),
     )
 
-    def __init__(self, page: "mmap", pio: RangeTable, mmio: RangeTable) -> None:
+    def __init__(
+        self, page: "mmap | bytearray", pio: RangeTable, mmio: RangeTable, ring: "CoalescedRing"
+    ) -> None:
         self._page = page
+        self._ring = ring
         self._tables = (mmio, pio)
         self.left = 0
         self.reading = False  # KVM waits for data
@@ -39,17 +62,19 @@ class Accesses:
         self.addr = self.size = self.at = 0
         self.serial = 0  # an Exit of another serial number can no longer be answered
 
+    def page_is(self, page: "mmap | bytearray") -> None:
+        """The Vm is closed: nobody reads what is stored from now on."""
+        self._page = page
+
     def io(self) -> Exit | None:
         """KVM_EXIT_IO: an Exit, or None if devices have done it all."""
-        direction, self.size, self.addr, self.left, self.at = abi.RUN_IO.unpack_from(
-            self._page, abi.RUN_IO_AT
-        )
+        direction, self.size, self.addr, self.left, self.at = io_of(self._page, abi.RUN_IO_AT)
         self.port, self.reading = True, direction != abi.KVM_EXIT_IO_OUT
         return self._serve()
 
     def mmio(self) -> Exit | None:
         """KVM_EXIT_MMIO: the same."""
-        self.addr, _, self.size, write = abi.RUN_MMIO.unpack_from(self._page, abi.RUN_MMIO_AT)
+        self.addr, _, self.size, write = mmio_of(self._page, abi.RUN_MMIO_AT)
         self.left, self.at = 1, abi.RUN_MMIO_DATA_AT
         self.port, self.reading = False, not write
         return self._serve()
@@ -90,10 +115,13 @@ class Accesses:
                     self.left -= 1
                     self.at = at + size
                 else:
-                    data = page[at : at + size]
+                    data = bytes(page[at : at + size])
                     self.left -= 1  # first: a write that raises has reached the device
                     self.at = at + size
-                    if not table.push_write(self.addr, size, int.from_bytes(data, "little")):
+                    if table.push_write(self.addr, size, int.from_bytes(data, "little")):
+                        continue
+                    ring = self._ring
+                    if not ring._zones or not ring._write(BUSES[self.port], self.addr, data):
                         return self._tell(data)
             except BaseException as error:
                 self._note(error)
@@ -102,33 +130,17 @@ class Accesses:
 
     def _place(self) -> tuple[int, int]:
         """CS and IP where the vCPU stands."""
-        page = self._page
-        return (
-            int.from_bytes(page[CS_AT : CS_AT + 2], "little"),
-            int.from_bytes(page[RIP_AT : RIP_AT + 2], "little"),
-        )
+        return word(self._page, CS_AT)[0], word(self._page, RIP_AT)[0]
 
     def _tell(self, data: bytes) -> Exit:
-        cs, ip = self._place()
-        if self.port:
-            return Exit(ExitReason.IO, port=self.addr, data=data, cs=cs, ip=ip)
-        return Exit(ExitReason.MMIO, addr=self.addr, data=data, cs=cs, ip=ip)
+        reason = IO if self.port else MMIO
+        return access_exit(reason, self.addr, self.size, 1, data, None, *self._place())
 
     def _ask(self) -> Exit:
-        cs, ip = self._place()
         self.asked, self.answered = True, 0
+        reason = IO if self.port else MMIO
         answer = self._answer()
-        if self.port:
-            return Exit(
-                ExitReason.IO,
-                port=self.addr,
-                size=self.size,
-                count=self.left,
-                answer=answer,
-                cs=cs,
-                ip=ip,
-            )
-        return Exit(ExitReason.MMIO, addr=self.addr, size=self.size, answer=answer, cs=cs, ip=ip)
+        return access_exit(reason, self.addr, self.size, self.left, None, answer, *self._place())
 
     def _answer(self) -> Callable[[bytes], None]:
         """What takes the bytes of a reply: of all elements that are left, or of the first ones."""

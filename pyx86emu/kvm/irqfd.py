@@ -20,13 +20,13 @@ _serials = count(1)
 _taken: dict[int, IrqFd] = {}
 
 
-def descriptor(fd: Any) -> int:
+def descriptor(fd: Any, what: str = "fd") -> int:
     """The number of a descriptor, or of what has a fileno(); -1: no descriptor can have it."""
     if not isinstance(fd, int):
         fileno = getattr(fd, "fileno", None)
         if fileno is not None:
             fd = fileno()
-    number = exact(fd, "a descriptor, or what its fileno() returns,")
+    number = exact(fd, f"{what}, or what its fileno() returns,")
     return number if 0 <= number <= 0x7FFFFFFF else -1
 
 
@@ -62,10 +62,10 @@ class IrqFds:
         """KVM_IRQFD. OSError EBADF, EINVAL: as `identity`; EBUSY: it raises a line already."""
         number = descriptor(fd)
         known = identity(number)
-        second = None if resample is None else descriptor(resample)
+        second = None if resample is None else descriptor(resample, "resample")
         if second is not None:
             identity(second)
-        entry = IrqFd(self, line, number, next(_serials), second)  # type: ignore[arg-type]
+        entry = IrqFd(self, line, number, next(_serials), second)
         if known >= 0 and _taken.setdefault(known, entry) is not entry:
             raise self._busy(number)
         try:
@@ -97,12 +97,10 @@ class IrqFds:
         found = self._own.get(entry)
         if found is None:
             return
-        if not self._vm._closed and not self._vm._forked:
+        if self._vm._fd >= 0:
             with contextlib.suppress(OSError):  # another thread has removed it
                 self._tell(found[0], entry.gsi, abi.KVM_IRQFD_FLAG_DEASSIGN, 0)
         self._drop(entry)
-
-    remove = _irqfd_remove
 
     def close(self) -> None:
         """Forget all; the Vm's end has removed them."""
@@ -117,8 +115,8 @@ class IrqFds:
     def _drop(self, entry: IrqFd) -> None:
         own, known = self._own.pop(entry, (-1, -1))
         if own >= 0:
+            self._free(entry, known)  # first: the kernel gives the id of a closed eventfd again
             os.close(own)
-            self._free(entry, known)
 
     def _free(self, entry: IrqFd, known: int) -> None:
         if _taken.get(known) is entry:

@@ -8,13 +8,22 @@ from . import abi
 if TYPE_CHECKING:
     from mmap import mmap
 
+    from .._core import MemorySlot
+
 #: Of a Vm whose descriptors are closed.
 SHUT = "this Vm is closed"
+#: Of a Vm in a child of fork().
+FOREIGN = "a Vm of KVM stays with the process that made it: make one here"
 
 
 def refused(what: str, instead: str) -> OSError:
     """The exception for what KVM cannot honour."""
     return OSError(errno.EOPNOTSUPP, f"{what}: {instead}")
+
+
+def no_irqchip() -> OSError:
+    """The exception for interrupt lines and chips of a Vm without them."""
+    return OSError(errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True")
 
 
 def run_error(error: OSError, cs: int, ip: int) -> OSError:
@@ -23,7 +32,7 @@ def run_error(error: OSError, cs: int, ip: int) -> OSError:
     if number == errno.EBADF:
         return OSError(number, SHUT)
     if number == errno.EIO:
-        return OSError(number, "KVM no longer runs this vCPU: a Vm of KVM stays with its process")
+        return OSError(number, FOREIGN)
     if number == errno.EFAULT:
         return OSError(
             number,
@@ -33,7 +42,7 @@ def run_error(error: OSError, cs: int, ip: int) -> OSError:
     return OSError(number, f"KVM_RUN failed at {cs:04x}:{ip:04x}: {error.strerror}")
 
 
-def internal_error(page: "mmap", reason: int, cs: int, ip: int) -> str:
+def internal_error(page: "mmap | bytearray", reason: int, cs: int, ip: int) -> str:
     """What an exit means that is neither an access nor a stop."""
     where = f"at {cs:04x}:{ip:04x}"
     if reason == abi.KVM_EXIT_FAIL_ENTRY:
@@ -52,6 +61,8 @@ def internal_error(page: "mmap", reason: int, cs: int, ip: int) -> str:
     return f"{text} {where}, or the guest executes outside RAM and ROM"
 
 
-def no_dirty_log(slot: object) -> OSError:
+def no_dirty_log(slot: "MemorySlot") -> OSError:
     """The exception for the log of a slot that has none."""
-    return OSError(errno.ENOENT, f"{slot!r} has no dirty log: add it with dirty_log=True")
+    if slot.vm is None:
+        return OSError(errno.ENOENT, f"{slot!r} is deleted, and its dirty log with it")
+    return OSError(errno.ENOENT, f"{slot!r} has no dirty log: set slot.dirty_log = True")

@@ -10,7 +10,7 @@ from .._core import whole
 from . import abi
 
 if TYPE_CHECKING:
-    from .vcpu import Vcpu
+    from .runner import Runner
 
 _WIDE = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rsp", "rbp")  # in struct kvm_regs, 8 bytes each
 RIP_AT = abi.SYNC_REGS_AT + 128
@@ -68,9 +68,9 @@ class Registers:
     """
 
     __slots__ = ("_vcpu",)
-    _vcpu: "Vcpu"
+    _vcpu: "Runner"
 
-    def __init__(self, vcpu: "Vcpu") -> None:
+    def __init__(self, vcpu: "Runner") -> None:
         if hasattr(self, "_vcpu"):
             raise RuntimeError("Registers are made by Vm.create_vcpu(), as Vcpu.regs")
         object.__setattr__(self, "_vcpu", vcpu)
@@ -92,6 +92,7 @@ class Registers:
         if vcpu._later and name in vcpu._later:
             return vcpu._later[name]
         if kind == "debug":
+            vcpu._debug_registers()
             return vcpu._debug.register(at)
         if kind == "segment":
             at += 12
@@ -119,7 +120,7 @@ def _known(name: str) -> tuple[str, int, int]:
         raise AttributeError(f"no register {name!r}: choose from {known}") from None
 
 
-def put(vcpu: "Vcpu", name: str, value: int) -> None:
+def put(vcpu: "Runner", name: str, value: int) -> None:
     """Store a register whose value has been checked."""
     kind, at, size = TABLE[name]
     page = vcpu._page
@@ -144,7 +145,7 @@ def put(vcpu: "Vcpu", name: str, value: int) -> None:
         vcpu._moved()
 
 
-def put_control(vcpu: "Vcpu", name: str, at: int, value: int) -> None:
+def put_control(vcpu: "Runner", name: str, at: int, value: int) -> None:
     """A control register: KVM checks it at once, not at the next run. ValueError: it refuses."""
     page, before = vcpu._page, vcpu._page[at : at + 8]
     page[at : at + 8] = value.to_bytes(8, "little")

@@ -51,6 +51,7 @@ class _SigEvent(ctypes.Structure):
 #: abs() of the C library: it may be called with a signal number at any time, and does nothing.
 _NOTHING = ctypes.cast(_libc.abs, c_void_p).value
 _chosen: list[int] = []
+_mask = (ctypes.c_uint64 * 16)()  # sigset_t
 
 
 def _handler(number: int) -> int:
@@ -68,13 +69,14 @@ def kick_signal() -> int:
         if _handler(number) in (0, _NOTHING):
             _libc.sigaction(number, byref(_SigAction(_NOTHING, flags=SA_RESTART)), None)
             _chosen[:] = [number]
+            _mask[0] |= 1 << number - 1  # each that was ever chosen
             return number
     raise RuntimeError("KVM needs a real-time signal for kicks: the program has handlers for all")
 
 
-def allow(number: int) -> None:
+def allow() -> None:
     """Let the signal reach this thread, which may have blocked all signals."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (number,))
+    _libc.pthread_sigmask(signal.SIG_UNBLOCK, _mask, None)
 
 
 def send(thread: int) -> None:
@@ -103,6 +105,10 @@ class Alarm:
         self._when = (c_long * 4)()  # struct itimerspec: the interval, then the moment
         assert sizeof(self._when) == 32
 
+    def mine(self, thread: int) -> bool:
+        """Does it signal this thread, by a signal that has our handler still?"""
+        return self.thread == thread and self.number == kick_signal()
+
     def set(self, moment: int | None) -> None:
         """Signal at this time of CLOCK_MONOTONIC in ns, at once if it is over; None: never."""
         when = self._when
@@ -118,7 +124,8 @@ class Alarm:
             _syscall(SYS_TIMER_DELETE, timer)
 
     def __del__(self) -> None:
-        self.close()
+        if "_id" in self.__dict__:
+            self.close()
 
 
 SYS_KCMP, KCMP_FILE = 312, 0

@@ -1,13 +1,18 @@
 """Slots: tell KVM of the memory slots of a Vm. Know pages and numbers, no addresses of devices.
 
-The core keeps the memory, its bytes and its views; here KVM gets the same slot under a number.
+The core keeps the memory, its bytes and its views; here KVM gets the same slot under a number. The
+dirty log is KVM's. What KVM_GET_DIRTY_LOG has cleared and nobody has asked to be cleared is kept
+here.
 """
 
 import ctypes
+import errno
 from fcntl import ioctl
-from typing import TYPE_CHECKING
+from threading import RLock
+from typing import TYPE_CHECKING, Any
 
 from .. import _core
+from .._core import truth, whole
 from . import abi
 from .messages import no_dirty_log
 
@@ -24,10 +29,12 @@ class Slot(_core.MemorySlot):
     _number: int
     _log: bool
     _host: int
+    _seen: int  # bits that KVM has given out, and that were not cleared
+    _lock: RLock
 
     def _enter(self, vm: "Vm", number: int, dirty_log: bool) -> None:
         """Give KVM the slot. OSError: it refuses."""
-        self._number, self._log = number, dirty_log
+        self._number, self._log, self._seen, self._lock = number, dirty_log, 0, RLock()
         view = ctypes.c_char.from_buffer(self)
         self._host = ctypes.addressof(view)
         del view
@@ -41,6 +48,11 @@ class Slot(_core.MemorySlot):
         region = abi.MEMORY_REGION.pack(self._number, flags, addr, size, self._host)
         ioctl(vm._fd, abi.KVM_SET_USER_MEMORY_REGION, region)
 
+    def _owner(self) -> "Vm":
+        if self._back is None or self.vm is None:
+            raise OSError(errno.EINVAL, f"{self!r} is deleted already")
+        return self._back
+
     def delete(self) -> None:
         super().delete()
         vm, self._back = self._back, None
@@ -51,7 +63,7 @@ class Slot(_core.MemorySlot):
         before = self.addr
         super().move(addr)
         vm = self._back
-        if vm is None:
+        if vm is None or vm._fd < 0:
             return
         try:
             self._set(vm, self.addr, self.size)
@@ -59,12 +71,104 @@ class Slot(_core.MemorySlot):
             super().move(before)
             raise
 
-    def dirty(self) -> bytes:
+    @property
+    def readonly(self) -> bool:
+        """KVM does not let it change, so no vCPU is in KVM while the slot is made again."""
+        return bool(_core.MemorySlot.readonly.__get__(self))
+
+    @readonly.setter
+    def readonly(self, value: bool) -> None:
+        rom = truth(value, "readonly")
+        vm = self._owner()
+        if rom == self.readonly:
+            return
+        with vm._outside(), self._lock:
+            self._look(vm)
+            _core.MemorySlot.readonly.__set__(self, rom)  # type: ignore[attr-defined]
+            if vm._fd >= 0:
+                self._set(vm, self.addr, 0)
+                self._set(vm, self.addr, self.size)
+
+    @readonly.deleter
+    def readonly(self) -> None:
+        raise AttributeError("readonly cannot be deleted: set it to False")
+
+    # -- the dirty log ----------------------------------------------------------------------------
+
+    @property
+    def dirty_log(self) -> bool:
+        return self._log
+
+    @dirty_log.setter
+    def dirty_log(self, value: bool) -> None:
+        on = truth(value, "dirty_log")
+        vm = self._owner()
+        with self._lock:
+            if on == self._log:
+                return
+            self._log, before = on, self._log
+            self._seen = 0
+            try:
+                self._set(vm, self.addr, self.size)
+            except BaseException:
+                self._log = before
+                raise
+
+    @dirty_log.deleter
+    def dirty_log(self) -> None:
+        raise AttributeError("dirty_log cannot be deleted: set it to False")
+
+    def dirty(self, clear: bool = True) -> bytes:
+        clean = truth(clear, "clear")
+        pages = self.size // PAGE
+        with self._lock:
+            self._look(self._logged())
+            seen = self._seen
+            if clean:
+                self._seen = 0
+        return seen.to_bytes((pages + 7) // 8, "little")
+
+    def clear_dirty(self, first_page: int, count: int, bits: Any = None) -> bytes:
+        pages = self.size // PAGE
+        first = whole(first_page, "first_page", 0, 2**64 - 1)
+        number = whole(count, "count", 0, 2**64 - 1)
+        if first + number > pages:
+            raise IndexError(
+                f"{number} pages from page {first} on are not inside {self!r}, which has {pages}"
+            )
+        length = (number + 7) // 8
+        mask = (1 << number) - 1
+        if bits is not None:
+            try:
+                raw = memoryview(bits).tobytes()
+            except TypeError:
+                kind = type(bits).__name__
+                raise TypeError(f"bits are taken from bytes or a buffer, not from {kind}") from None
+            if len(raw) != length:
+                raise ValueError(
+                    f"{len(raw)} bytes of bits for {number} pages: give {length}, a bit for each "
+                    "page"
+                )
+            mask &= int.from_bytes(raw, "little")
+        with self._lock:
+            self._look(self._logged())
+            found = self._seen >> first & mask
+            self._seen &= ~(mask << first)
+        return found.to_bytes(length, "little")
+
+    def _logged(self) -> "Vm":
+        """OSError ENOENT: there is no log."""
         vm = self._back
         if vm is None or not self._log or self.vm is None:
             raise no_dirty_log(self)
-        pages = self.size // PAGE
-        bits = (ctypes.c_uint64 * ((pages + 63) // 64))()
+        vm._check_run()
+        return vm
+
+    def _look(self, vm: "Vm") -> None:
+        """Add to `_seen` what KVM has logged. KVM forgets it."""
+        if not self._log or vm._fd < 0:
+            return
+        bits = (ctypes.c_uint64 * ((self.size // PAGE + 63) // 64))()
         log = abi.DIRTY_LOG.pack(self._number, ctypes.addressof(bits))
         ioctl(vm._fd, abi.KVM_GET_DIRTY_LOG, log)
-        return bytes(bits)[: (pages + 7) // 8]
+        self._seen |= int.from_bytes(bytes(bits), "little")

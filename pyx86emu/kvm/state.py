@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from .vm import Vm
 
 
+#: Bytes of struct kvm_run that are looked at after the end.
+SHARED = abi.SYNC_EVENTS_AT + abi.EVENTS_SIZE
+
+
 class State:
     """The vCPU's part that does not run. `_page` is struct kvm_run, shared with KVM."""
 
@@ -23,12 +27,15 @@ class State:
         self._fd = ioctl(vm._fd, abi.KVM_CREATE_VCPU, number)
         self._alarm: signals.Alarm | None = None
         try:
-            self._page = mmap.mmap(self._fd, run_size)
+            self._page: mmap.mmap | bytearray = mmap.mmap(self._fd, run_size)
             self._page[abi.VALID_REGS_AT] = (
                 abi.KVM_SYNC_X86_REGS | abi.KVM_SYNC_X86_SREGS | abi.KVM_SYNC_X86_EVENTS
             )
             self._debug = Debug(self._fd)
             ioctl(self._fd, abi.KVM_SET_CPUID2, bytearray(vm._cpuid))
+            #: As KVM makes them: TR, LDTR and where the APIC is.
+            self._new_sregs = bytearray(abi.SREGS_SIZE)
+            ioctl(self._fd, abi.KVM_GET_SREGS, self._new_sregs)
             self._set_reset_state()
         except BaseException:
             self._release()
@@ -41,21 +48,29 @@ class State:
             int.from_bytes(page[RIP_AT : RIP_AT + 2], "little"),
         )
 
+    def _pc(self) -> int:
+        """The linear address where the vCPU stands."""
+        page, at = self._page, abi.SYNC_SREGS_AT
+        base = int.from_bytes(page[at : at + 8], "little")
+        return base + int.from_bytes(page[RIP_AT : RIP_AT + 8], "little") & 0xFFFFFFFF
+
     def _set_mp_state(self, state: int) -> None:
         ioctl(self._fd, abi.KVM_SET_MP_STATE, state.to_bytes(4, "little"))
 
     def _store_sregs(self) -> None:
         """Give KVM the segments and control registers of the page. OSError EINVAL: it refuses."""
-        if self._back._closed:
+        if self._fd < 0:
             return
         at = abi.SYNC_SREGS_AT
-        ioctl(self._fd, abi.KVM_SET_SREGS, self._page[at : at + abi.SREGS_SIZE])
+        sregs = bytearray(self._page[at : at + abi.SREGS_SIZE])
+        ioctl(self._fd, abi.KVM_SET_SREGS, sregs)
+        ioctl(self._fd, abi.KVM_GET_SREGS, sregs)
+        self._page[at : at + abi.SREGS_SIZE] = bytes(sregs)
 
     def _set_reset_state(self) -> None:
         """F000:FFF0 in the page, and in KVM what the page does not have."""
         page, at = self._page, abi.SYNC_SREGS_AT
-        sregs = bytearray(abi.SREGS_SIZE)
-        ioctl(self._fd, abi.KVM_GET_SREGS, sregs)
+        sregs = bytearray(self._new_sregs)
         for number in range(6):
             base, selector, kind = (0xF0000, 0xF000, 0xB) if number == 0 else (0, 0, 3)
             # limit 64 KiB; type, present, dpl, db, s (code or data), l, g, avl
@@ -69,6 +84,7 @@ class State:
         for place, value in (
             (abi.SREGS_CR0_AT, cr0),
             *((each, 0) for each in (abi.SREGS_CR2_AT, abi.SREGS_CR3_AT, abi.SREGS_CR4_AT)),
+            (abi.SREGS_EFER_AT, 0),
         ):
             sregs[place : place + 8] = value.to_bytes(8, "little")
         sregs[abi.SREGS_BITMAP_AT :] = bytes(32)
@@ -79,7 +95,8 @@ class State:
         abi.REGS.pack_into(page, abi.SYNC_REGS_AT, *regs, 0xFFF0, 2)
         flags = abi.KVM_VCPUEVENT_VALID_NMI_PENDING | abi.KVM_VCPUEVENT_VALID_SHADOW
         events = bytearray(abi.EVENTS_SIZE)
-        events[24:28] = flags.to_bytes(4, "little")
+        at = abi.EVENTS_FLAGS_AT
+        events[at : at + 4] = flags.to_bytes(4, "little")
         page[abi.SYNC_EVENTS_AT : abi.SYNC_EVENTS_AT + abi.EVENTS_SIZE] = bytes(events)
         page[abi.DIRTY_REGS_AT] = abi.KVM_SYNC_X86_REGS | abi.KVM_SYNC_X86_EVENTS
         self._debug.reset()
@@ -95,9 +112,15 @@ class State:
         if fd >= 0:
             page = self.__dict__.get("_page")
             if isinstance(page, mmap.mmap):
-                self._page = bytearray(page[: abi.SYNC_EVENTS_AT + abi.EVENTS_SIZE])  # type: ignore
-                page.close()
+                if self._number == 0:
+                    self._back._ring._end()
+                # Who reads `page` now may finish; it is unmapped with the last reference.
+                self._page = bytearray(page[:SHARED])
+                self._unmapped()
             os.close(fd)
+
+    def _unmapped(self) -> None:
+        """`_page` is another object now."""
 
     def __del__(self) -> None:
         if "_fd" in self.__dict__:

@@ -22,6 +22,8 @@ NEEDED = {
     abi.KVM_CAP_READONLY_MEM: "read-only slots",
     abi.KVM_CAP_IOEVENTFD: "ioeventfds",
     abi.KVM_CAP_IOEVENTFD_ANY_LENGTH: "ioeventfds of length 0",
+    abi.KVM_CAP_COALESCED_MMIO: "coalesced zones",
+    abi.KVM_CAP_COALESCED_PIO: "coalesced zones of ports",
 }
 SYNCED = abi.KVM_SYNC_X86_REGS | abi.KVM_SYNC_X86_SREGS | abi.KVM_SYNC_X86_EVENTS
 INSTEAD = "use accel='interp', or accel='auto' to choose what there is"

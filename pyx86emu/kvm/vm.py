@@ -7,29 +7,46 @@ kept there, with the same errors. What changes is told to KVM too.
 import errno
 import os
 import weakref
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fcntl import ioctl
 from itertools import count
-from time import monotonic_ns
-from typing import Any, Literal
+from threading import RLock
+from time import monotonic_ns, sleep
+from typing import Any, Literal, Protocol
 
 from .. import _core
 from .._core import exact, truth
+from ..capabilities import Capabilities
 from ..irqfd import IrqFd
 from ..models import canonical
+from ..structs import IrqChip, PitState
 from . import abi
+from .chips import irqchip_of, pit_of, put_irqchip, put_pit
+from .coalesced import CAPACITY, PAGE, CoalescedRing, CoalescedZone, coalesce
 from .ioeventfd import Entry, tell
 from .irqfd import IrqFds
-from .messages import SHUT, refused
+from .messages import FOREIGN, SHUT, no_irqchip, refused
+from .runner import NEVER, moment
 from .slots import Slot
 from .system import System, ioctl_number
-from .vcpu import NEVER, Vcpu, moment
+from .vcpu import Vcpu
 
 #: Where Intel's processors need pages that no slot has: below the firmware, as QEMU has it.
 IDENTITY_MAP, TSS = 0xFEFFC000, 0xFEFFD000
 MOST_VCPUS = 64
 
 _live: "weakref.WeakSet[Vm]" = weakref.WeakSet()
+
+
+class Probed(Protocol):
+    """What a probe found."""
+
+    @property
+    def missing(self) -> tuple[str, ...]: ...
+    @property
+    def watches(self) -> bool: ...
 
 
 class Vm(_core.Vm):
@@ -50,6 +67,8 @@ class Vm(_core.Vm):
         shift: int | None = None,
         clock: Literal["virtual", "host"] | None = None,
     ) -> None:
+        if "_fd" in self.__dict__:
+            raise RuntimeError("a Vm is initialised once: make another one")
         self._fd = -1
         if clock not in (None, "host", "virtual"):
             raise ValueError(f"unknown clock {clock!r}: choose 'virtual' or 'host'")
@@ -73,18 +92,25 @@ class Vm(_core.Vm):
                 os.close(fd)
                 raise
             self._fd = fd
-            self._closed = False
-            self._forked = False
+            self._closed = self._closing = self._forked = False
             self._irqchip = irqchip
             self._began = monotonic_ns() - super().time
-            self._timer: Callable[[], object] | None = None
-            self._timer_at = NEVER
+            #: The timer, under 0: each change is one operation on the dict.
+            self._timers: dict[int, tuple[int, Callable[[], object] | None]] = {}
             self._made: list[Vcpu] = []
+            self._writers = RLock()
+            self._stopping = 0  # changes that keep vCPUs out of KVM
             self._numbers = count()
             self._free: list[int] = []  # numbers of slots that were deleted
             self._run_size = system.run_size()
+            self._most_vcpus = min(MOST_VCPUS, system.cap(abi.KVM_CAP_MAX_VCPUS))
+            self._most_slots = system.cap(abi.KVM_CAP_NR_MEMSLOTS)
             self._cpuid = system.cpuid()
             self._irqs = IrqFds(self)
+            self._points: Counter[tuple[str, int, int]] = Counter()
+            self._ring = CoalescedRing(self)
+            self._ring_at = PAGE * system.cap(abi.KVM_CAP_COALESCED_MMIO)
+            self._found: Callable[[], Probed] | None = None  # what the probe knows of this host
             _live.add(self)
             try:
                 self._set_up(irqchip)
@@ -100,6 +126,10 @@ class Vm(_core.Vm):
             config = abi.PIT_CONFIG.pack(abi.KVM_PIT_SPEAKER_DUMMY)  # port 61h, too
             ioctl(self._fd, abi.KVM_CREATE_PIT2, config)
 
+    def _watchpoints(self) -> bool:
+        """Do debug registers watch memory here? The probe itself tries it."""
+        return self._found is None or self._found().watches
+
     def seen(self) -> object:
         """The Vm, as its users know it."""
         return self if self.holder is None else self.holder
@@ -110,10 +140,11 @@ class Vm(_core.Vm):
             raise OSError(errno.EBADF, SHUT)
 
     def _check_run(self) -> None:
+        """OSError EBADF: the Vm is closed; EIO: it is another process's."""
         if self._closed:
             raise OSError(errno.EBADF, SHUT)
         if self._forked:
-            raise OSError(errno.EIO, "a Vm of KVM stays with the process that made it: make one")
+            raise OSError(errno.EIO, FOREIGN)
 
     def __repr__(self) -> str:
         closed = ", closed" if self._closed else ""
@@ -132,6 +163,7 @@ class Vm(_core.Vm):
         shared: bool = False,
     ) -> _core.MemorySlot:
         logged = truth(dirty_log, "dirty_log")
+        self._check_run()
         slot = super().add_memory(addr, size, buffer=buffer, readonly=readonly, shared=shared)
         assert isinstance(slot, Slot)
         try:
@@ -149,7 +181,7 @@ class Vm(_core.Vm):
 
     def _forget(self, slot: Slot) -> None:
         """A slot was deleted."""
-        if self._closed or self._forked:
+        if self._fd < 0:
             return
         slot._set(self, slot.addr, 0)
         self._free.append(slot._number)
@@ -166,6 +198,18 @@ class Vm(_core.Vm):
                 "leave it open, or use accel='interp' for a guest that needs the wrap at 1 MiB",
             )
 
+    @contextmanager
+    def _outside(self) -> Iterator[None]:
+        """No vCPU is in KVM during the block. A vCPU that is called from one may enter it."""
+        with self._writers:
+            self._stopping += 1
+            try:
+                for vcpu in self._made:
+                    vcpu._leave()
+                yield
+            finally:
+                self._stopping -= 1
+
     # -- vCPUs ------------------------------------------------------------------------------------
 
     def create_vcpu(self, model: str | None = None) -> _core.Vcpu:
@@ -177,11 +221,12 @@ class Vm(_core.Vm):
                 f"KVM has the host's processor only, not an {name}",
                 f"leave model out, or use accel='interp' for an {name}",
             )
-        number = len(self._made)
-        if number >= MOST_VCPUS:
-            raise OSError(errno.EINVAL, f"a Vm has at most {MOST_VCPUS} vCPUs")
-        vcpu = Vcpu(self, number, self._run_size)
-        self._made.append(vcpu)
+        with self._writers:
+            number = len(self._made)
+            if number >= self._most_vcpus:
+                raise OSError(errno.EINVAL, f"a Vm has at most {self._most_vcpus} vCPUs")
+            vcpu = Vcpu(self, number, self._run_size)
+            self._made.append(vcpu)
         return vcpu  # type: ignore[return-value]
 
     @property
@@ -208,21 +253,39 @@ class Vm(_core.Vm):
                 "KVM signals descriptors only, not a Doorbell",
                 "leave fd out, or pass an EventFd",
             )
+        truth(coalesce, "coalesce")
         entry = super().ioeventfd(
-            addr, length, bus=bus, datamatch=datamatch, fd=fd, coalesce=coalesce, flags=flags
+            addr, length, bus=bus, datamatch=datamatch, fd=fd, coalesce=False, flags=flags
         )
         assert isinstance(entry, Entry)
         if flags & abi.KVM_IOEVENTFD_FLAG_DEASSIGN:
-            tell(self, entry, abi.KVM_IOEVENTFD_FLAG_DEASSIGN)
+            self._unregister(entry)
             return entry
         try:
-            tell(self, entry)
+            self._register(entry)
         except OSError:
             entry.close()
             self._check_run()
             raise
         entry._back = self
+        self._point(entry, 1)
         return entry
+
+    def _point(self, entry: _core.IoEventFd, change: int) -> None:
+        """Count the entries of each length at an address: zones leave it to them."""
+        key = entry.bus, entry.addr, entry.length
+        self._points[key] += change
+        if not self._points[key]:
+            del self._points[key]
+        self._ring._changed(entry.bus, entry.addr)
+
+    def _register(self, entry: _core.IoEventFd) -> None:
+        for _ in range(1000):
+            try:
+                return tell(self, entry)
+            except FileExistsError:  # a thread that removes an entry has not told KVM yet
+                sleep(0)
+        tell(self, entry)
 
     def ioeventfd_deassign(
         self,
@@ -237,7 +300,12 @@ class Vm(_core.Vm):
         entry: Any = super().ioeventfd_deassign(
             addr, length, bus=bus, datamatch=datamatch, fd=fd, flags=flags
         )
+        self._unregister(entry)
+
+    def _unregister(self, entry: _core.IoEventFd) -> None:
+        """An entry is no longer in the core's table: KVM forgets it, too."""
         tell(self, entry, abi.KVM_IOEVENTFD_FLAG_DEASSIGN)
+        self._point(entry, -1)
 
     @property
     def ioeventfds(self) -> tuple[_core.IoEventFd, ...]:
@@ -246,15 +314,32 @@ class Vm(_core.Vm):
             entry._back = self  # type: ignore[attr-defined]
         return entries
 
+    # -- coalesced zones --------------------------------------------------------------------------
+
+    def coalesce(  # type: ignore[override]
+        self,
+        addr: int,
+        length: int,
+        *,
+        bus: Literal["pio", "mmio"] = "mmio",
+        on_drain: Callable[..., object] | None = None,
+        array: bool = False,
+    ) -> CoalescedZone:
+        return coalesce(self, addr, length, bus, on_drain, array)
+
+    @property
+    def coalesced(self) -> CoalescedRing:  # type: ignore[override]
+        return self._ring
+
     # -- interrupt lines --------------------------------------------------------------------------
 
     def irq_line(self, gsi: int, level: bool) -> None:
         line = self._line(gsi)
         up = truth(level, "level")
-        if not self._closed:
+        if self._fd >= 0:
             ioctl(self._fd, abi.KVM_IRQ_LINE, abi.IRQ_LEVEL.pack(line, up))
 
-    def _pulse(self, gsi: int) -> None:
+    def irq_pulse(self, gsi: int) -> None:
         """A line up and down. KVM latches it."""
         self.irq_line(gsi, True)
         self.irq_line(gsi, False)
@@ -262,9 +347,7 @@ class Vm(_core.Vm):
     def _line(self, gsi: int) -> int:
         """Check the number of an interrupt line. OSError EINVAL: there is no such line."""
         if not self._irqchip:
-            raise OSError(
-                errno.EINVAL, "this Vm has no interrupt controller: make it with irqchip=True"
-            )
+            raise no_irqchip()
         line = exact(gsi, "gsi")
         if not 0 <= line <= 15:
             raise OSError(errno.EINVAL, f"interrupt line {line}: the 8259 pair has lines 0 to 15")
@@ -278,55 +361,141 @@ class Vm(_core.Vm):
     def irqfd_deassign(self, gsi: int, fd: Any) -> None:
         self._irqs.deassign(exact(gsi, "gsi"), fd)
 
+    @property
+    def irqchip(self) -> IrqChip:
+        return irqchip_of(self)
+
+    @irqchip.setter
+    def irqchip(self, value: IrqChip) -> None:
+        put_irqchip(self, value)
+
+    @property
+    def pit(self) -> PitState:
+        return pit_of(self)
+
+    @pit.setter
+    def pit(self, value: PitState) -> None:
+        put_pit(self, value)
+
+    def _check_idle(self, what: str) -> None:
+        """RuntimeError: another thread runs a vCPU."""
+        for vcpu in self._made:
+            vcpu._mine(what)
+
     # -- time -------------------------------------------------------------------------------------
 
     def set_timer(self, deadline: int | None, callback: Callable[[], object] | None) -> None:
         at = NEVER if deadline is None else moment(deadline, "deadline")
         if callback is not None and not callable(callback):
             raise TypeError(f"a timer calls a function, not {type(callback).__name__}")
-        before, self._timer = self._timer, callback  # released at the end: that may call Python
-        self._timer_at = at
+        before = self._timers.get(0)  # released at the end: that may call Python
+        if at == NEVER:
+            self._timers.pop(0, None)
+        else:
+            self._timers[0] = at, callback
         if self._made:
             self._made[0]._poke_others()
         del before
 
+    def _timer_at(self) -> int:
+        """When the timer is due, in ns of `time`."""
+        timer = self._timers.get(0)
+        return NEVER if timer is None else timer[0]
+
     def _call_timer(self) -> None:
         """On the first vCPU's thread, when it is due."""
-        callback, self._timer, self._timer_at = self._timer, None, NEVER
-        if callback is not None:
+        timer = self._timers.pop(0, None)
+        if timer is None:
+            return
+        at, callback = timer
+        if at > self.time:  # another thread has just moved it
+            self._timers.setdefault(0, timer)
+        elif callback is not None:
             callback()
 
     def pressed(self) -> bool:
         return bool(self._made) and self._made[0]._pressed()
 
+    @property
+    def time(self) -> int:
+        return super().time
+
+    @time.setter
+    def time(self, value: int) -> None:
+        exact(value, "time")
+        raise refused("the guest's time on KVM is the host's", "leave it, or use accel='interp'")
+
+    # -- what it can do ---------------------------------------------------------------------------
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What KVM has on this host. The first use runs the probe, which takes some 30 ms."""
+        found = self._found() if self._found is not None else None
+        own = super().capabilities
+        return Capabilities(
+            accel="kvm",
+            models=("host",),
+            max_vcpus=self._most_vcpus,
+            max_slots=min(own.max_slots, self._most_slots),
+            max_instructions=False,
+            guest_deadline=True,
+            wall_deadline=True,
+            virtual_clock=False,
+            shift=False,
+            set_time=False,
+            a20=False,
+            hypercall=False,
+            doorbell=False,
+            sums=False,
+            counts=False,
+            coalesced_capacity=CAPACITY,
+            coalesced_capacity_settable=False,
+            irqchip=True,
+            breakpoints=own.breakpoints,
+            watchpoints=4 if found is not None and found.watches else 0,
+            dirty_log=True,
+            shared_memory=True,
+            unreal_mode=True,
+            pit_counter=False,
+            real_mode=() if found is None else found.missing,
+        )
+
     # -- the end ----------------------------------------------------------------------------------
 
     def close(self) -> None:
-        if self._fd < 0:
+        if self._closing:
             return
-        self._closed = True
+        self._closed = self._closing = True
         try:
             for vcpu in tuple(self._made):
                 vcpu._shut()
             super().close()
+            self._give_back()
+            self._irqs.close()
         finally:
-            timer, self._timer, self._timer_at = self._timer, None, NEVER
-            del timer
+            self._closing = False
+        self._timers.clear()  # that may call Python
+
+    def _give_back(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
-        self._irqs.close()
+
+    def _forget_parent(self) -> None:
+        """In a child of fork(): its descriptors are the parent's, and KVM refuses every call."""
+        self._forked = True
+        for vcpu in self._made:
+            vcpu._forget_parent()
+        self._give_back()
 
     def __del__(self) -> None:
-        fd, self._fd = self.__dict__.get("_fd", -1), -1
-        if fd >= 0:
-            os.close(fd)
+        if "_fd" in self.__dict__:
+            self._give_back()
 
 
 def _after_fork() -> None:
-    """In the child: KVM refuses every call, and the descriptors keep the parent's Vm alive."""
     for vm in list(_live):
-        vm._forked = True
+        vm._forget_parent()
 
 
 os.register_at_fork(after_in_child=_after_fork)

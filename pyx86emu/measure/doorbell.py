@@ -15,8 +15,8 @@ from typing import Any
 from .. import _core
 from ..vm import Vm
 from .consumers import PythonDrainer
-from .ring import PATHS, Bench, BusName, install
-from .rows import Row
+from .ring import PATHS, Bench, BusName, has, install
+from .rows import ON_KVM, Row
 
 #: Rings of a run on a fast path, and on a path that enters Python or the kernel at each ring.
 MANY = 2_000_000
@@ -235,6 +235,28 @@ class Cases:
         self.add(name, rings, ring, lambda: counts[-1], extra)
 
 
+class BothCases(Cases):
+    """The same, and after it the paths that KVM has, on this host's KVM: rows "kvm-exit-pio" ...
+
+    There are none where KVM cannot be used.
+    """
+
+    def __init__(self, scale: float) -> None:
+        super().__init__(scale)
+        try:
+            Vm("kvm").close()
+        except OSError:
+            return
+        for path in PATHS:
+            self.on_kvm(path)
+
+    def on_kvm(self, path: str) -> None:
+        """One of PATHS on KVM, if it has it."""
+        bench = self._open.enter_context(Bench(*PATHS[path], accel="kvm"))
+        if has(bench.vm, path):
+            self.add(f"{ON_KVM}{path}", FEW // 10, bench.ring, install(bench.vm, path))
+
+
 def crowd(vm: Vm, entries: int) -> float:
     """Register `entries` that share a descriptor, half of them where RAM is; return the seconds."""
     if not entries:
@@ -251,7 +273,7 @@ def crowd(vm: Vm, entries: int) -> float:
     return perf_counter() - start
 
 
-def all_rows(scale: float = 1.0, repeats: int = 5, make: type[Cases] = Cases) -> list[Row]:
+def all_rows(scale: float = 1.0, repeats: int = 5, make: type[Cases] = BothCases) -> list[Row]:
     """Measure every row. Each runs once a round, so other work of the host affects all rows."""
     cases = make(scale)
     try:

@@ -1,11 +1,12 @@
-"""The I/O measurement: time the doorbell rows, devices in the core, a busy thread, and Unicorn.
+"""The I/O measurement: time the doorbell rows, devices in the core, coalesced zones and Unicorn.
 
 Each round runs all rows, and `write-floor` again right before each of them. The limits are for the
 median of the ratio of the two, because other work of the host slows both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from statistics import median
+from typing import Literal
 
 from .consumers import Spinner
 from .doorbell import FEW, MANY, Cases, crowd
@@ -18,6 +19,10 @@ from .verdicts import Verdict
 VERY_FEW = 1000
 
 IN_CORE = ("in-core-pic", "in-core-pit")
+#: Ports and addresses in a coalesced zone, by bus.
+ZONES: dict[Literal["pio", "mmio"], int] = {"pio": 0x550, "mmio": 0xD4000}
+#: A large ring, and KVM's.
+CAPACITY, OF_KVM = 4096, 169
 
 #: Limits: at least this many times as fast as `write-floor`.
 TO_WRITE_FLOOR = {
@@ -35,6 +40,8 @@ TO_WRITE_FLOOR = {
     "exit-pio": 0.7,
     "exit-mmio": 0.7,
     **dict.fromkeys(IN_CORE, 20.0),
+    **dict.fromkeys((f"coalesced-{bus}" for bus in ZONES), 8.0),
+    **dict.fromkeys((f"coalesced-{bus}-{OF_KVM}" for bus in ZONES), 5.0),
 }
 #: Limits: row, Unicorn's row, at least this many times as fast.
 TO_UNICORN = (
@@ -52,6 +59,10 @@ class IoCases(Cases):
         super().__init__(scale)
         self.in_core("in-core-pic", "pio", 0x21)  # OUT to the interrupt mask
         self.in_core("in-core-pit", "pio-in", 0x40)  # IN from counter 0
+        for bus in ZONES:
+            self.zone(f"coalesced-{bus}", bus, MANY)
+            self.zone(f"coalesced-{bus}-{OF_KVM}", bus, MANY, capacity=OF_KVM)
+            self.zone(f"coalesced-{bus}-tuples", bus, FEW, array=False)
         self.million()
         for path in ("push-pio", "exit-pio"):
             self.busy(path)
@@ -74,6 +85,34 @@ class IoCases(Cases):
         """A device in the core. The turns of the loop are the count."""
         bench = self.bench(loop, port, 0xFF, chips=True)
         self.add(name, MANY, bench.ring, bench.turns)
+
+    def zone(
+        self,
+        name: str,
+        bus: Literal["pio", "mmio"],
+        rings: int,
+        *,
+        capacity: int = CAPACITY,
+        array: bool = True,
+    ) -> None:
+        """A coalesced zone, whose on_drain gets arrays or tuples, and counts the writes."""
+        addr = ZONES[bus]
+        bench = self.bench(bus, addr)
+        counts = [0]
+
+        def on_drain(writes: Sized) -> None:
+            counts[0] += len(writes)
+
+        def count() -> int:
+            seen, counts[0] = counts[0], 0
+            return seen
+
+        bench.vm.coalesced.capacity = capacity
+        if array:
+            bench.vm.coalesce(addr, 1, bus=bus, on_drain=on_drain, array=True)
+        else:
+            bench.vm.coalesce(addr, 1, bus=bus, on_drain=on_drain)
+        self.add(name, rings, bench.ring, count)
 
     def million(self) -> None:
         """Every path in one Vm with a million entries.

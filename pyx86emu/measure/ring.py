@@ -34,6 +34,15 @@ LOOP = {
 }
 
 
+def has(vm: Vm, path: str) -> bool:
+    """Return whether the back end of `vm` has what a path needs."""
+    have = vm.capabilities
+    how = path.partition("-")[0]
+    return (have.doorbell or how != "doorbell") and (
+        have.hypercall or PATHS[path][0] != "hypercall"
+    )
+
+
 def install(vm: Vm, path: str, *, coalesce: bool = True) -> Callable[[], int]:
     """Install the doorbell of a path; return what returns the rings since its last call."""
     bus, addr = PATHS[path]
@@ -80,9 +89,10 @@ class Bench:
         value: int = 0,
         *,
         chips: bool = False,
+        accel: str = "interp",
         behind: "Bench | None" = None,
     ) -> None:
-        self.vm: Vm = behind.vm if behind else Vm(irqchip=chips)
+        self.vm: Vm = behind.vm if behind else Vm(accel, irqchip=chips)
         self.code: int = behind.code + 0x100 if behind else CODE
         if not behind:
             self.vm.add_memory(0, 0xA0000)

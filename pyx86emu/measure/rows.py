@@ -19,6 +19,9 @@ YEAR_2009 = {
 #: The key in `Row.extra` of the ratio to `write-floor`.
 TO_FLOOR = "to_write_floor"
 
+#: Before the name of a path: it was measured on this host's KVM.
+ON_KVM = "kvm-"
+
 
 @dataclass
 class Row:

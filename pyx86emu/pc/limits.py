@@ -1,5 +1,6 @@
 """Limits: say when a run is over. Know time, instructions and text, not the guest."""
 
+import errno
 import re
 from collections.abc import Callable
 from time import monotonic_ns
@@ -49,7 +50,13 @@ class Limits:
         self.budget: int | None = None
         if max_instructions is not None:
             most = whole(max_instructions, "max_instructions", 0, LAST)
-            self.budget = machine.vcpu.spent + most
+            spent = machine.vcpu.spent
+            if spent is None:
+                raise OSError(
+                    errno.EOPNOTSUPP,
+                    f"max_instructions: {machine.vm.accel} counts no instructions, give timeout",
+                )
+            self.budget = spent + most
         self.deadline = moment("timeout", timeout, now)
         self.wall_deadline = moment("wall", wall, monotonic_ns)
 

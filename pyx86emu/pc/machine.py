@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 from weakref import WeakSet
 
 from .. import _core
+from ..backend import WriteRing
 from ..bus import Attachment, Bus
 from ..clock import LAST
 from ..device import Device, MmioDevice, PioDevice
@@ -44,17 +45,25 @@ Boot = Source | Disk | None
 
 
 class Stats:
-    """How many exits the guest caused since its boot sector started."""
+    """How many exits the guest caused since its boot sector started, and writes to coalesced
+    zones."""
 
-    def __init__(self) -> None:
-        self.pio_exits = 0
-        self.mmio_exits = 0
+    def __init__(self, ring: WriteRing) -> None:
+        self._ring = ring
+        self.clear()
 
     def clear(self) -> None:
         self.pio_exits = self.mmio_exits = 0
+        self._before = self._ring.count
+
+    @property
+    def coalesced(self) -> int:
+        """Writes that coalesced zones have collected; they caused no exit."""
+        return self._ring.count - self._before
 
     def __repr__(self) -> str:
-        return f"<{self.pio_exits} PIO exits, {self.mmio_exits} MMIO exits>"
+        exits = f"{self.pio_exits} PIO exits, {self.mmio_exits} MMIO exits"
+        return f"<{exits}, {self.coalesced} coalesced writes>"
 
 
 #: All machines. A forked child gives them new locks: the thread that held one is not in the child.
@@ -74,9 +83,12 @@ class Machine(Single):
 
     `memory` is the size of the RAM in bytes, from 64 KiB to 4 GiB (32 address lines). At most
     640 KiB of it is at address 0; the part above 1 MiB is at 100000h.
+    `accel` is what runs it: "interp", "kvm" or "auto" (`Vm`); `model` is by default "80486", on KVM
+    the host's CPU.
     `clock` is "virtual" (an instruction takes 1 << shift ns, and every run is the same) or "host"
-    (timers follow the host's clock). Ports without a device and holes in memory read as FFh.
-    The newest `log_limit` bytes of serial text and of debug text are kept, by default 16 MiB each.
+    (timers follow the host's clock); by default "virtual", on KVM "host".
+    Ports without a device and holes in memory read as FFh. The newest `log_limit` bytes of serial
+    text and of debug text are kept, by default 16 MiB each.
 
     Any thread may call `stop()` and read the screen and the texts.
 
@@ -93,10 +105,11 @@ class Machine(Single):
         self,
         boot: Boot = None,
         *,
-        model: str = "80486",
+        accel: str = "interp",
+        model: str | None = None,
         memory: int = 1 << 20,
-        clock: Literal["virtual", "host"] = "virtual",
-        shift: int = 7,
+        clock: Literal["virtual", "host"] | None = None,
+        shift: int | None = None,
         rtc_base: datetime | None = None,
         no_reboot: bool = False,
         log_limit: int = LIMIT,
@@ -104,12 +117,11 @@ class Machine(Single):
         if "vm" in self.__dict__:
             raise RuntimeError("a Machine is initialised once: make another one")
         ram = board.memory_size(memory)
-        if not isinstance(model, str):
+        if model is not None and not isinstance(model, str):
             raise TypeError(f"model must be a name such as '80486', not {type(model).__name__}")
         if rtc_base is not None and not isinstance(rtc_base, datetime):
             raise TypeError(f"rtc_base must be a datetime, not {type(rtc_base).__name__}")
         self.no_reboot = _core.truth(no_reboot, "no_reboot")
-        self.stats = Stats()
         self.exit_status: int | None = None
         """(value << 1) | 1 of what the guest wrote to isa-debug-exit; None before."""
         self.booted = False
@@ -121,9 +133,10 @@ class Machine(Single):
         self._stop_at_boot = False
         self.disk = boot if isinstance(boot, Disk) else None
         self._owns_disk = boot is not self.disk
-        self.vm = vm = Vm(irqchip=True, shift=shift, clock=clock)
+        self.vm = vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
+        self.stats = Stats(vm.coalesced)
         try:
-            self.vcpu = vm.create_vcpu(model)
+            self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
             if boot is not None and not isinstance(boot, Disk):
                 self.disk = Disk(boot)
             self._build(ram, rtc_base, log_limit)
@@ -278,7 +291,7 @@ class Machine(Single):
             if look is not None and look > LAST:
                 look = None  # after the latest deadline
             exit = self._run(limits.budget, deadline, look, limits.wall_deadline)
-            reason = self._take_stop(exit)
+            reason = self._take_stop()
             if watch.seen():
                 return exit.because(ExitReason.MATCH)
             if reason is not None:
@@ -286,9 +299,9 @@ class Machine(Single):
             if exit.reason is not ExitReason.DEADLINE or limits.over or passed(deadline, now):
                 return exit
 
-    def boot(self, timeout: float = 10.0) -> "_core.Exit":
+    def boot(self, timeout: float | None = 10.0) -> "_core.Exit":
         """Run the BIOS until it starts the boot sector, then end with MATCH. A later call runs for
-        0 seconds. `timeout` is in guest seconds. Errors as for `run`."""
+        0 seconds. `timeout` is in guest seconds; None is no limit. Errors as for `run`."""
         moment("timeout", timeout, self.vm.clock.now)
         self._stop_at_boot = not self.booted
         try:
@@ -328,14 +341,14 @@ class Machine(Single):
             else:
                 return exit
 
-    def _take_stop(self, exit: "_core.Exit") -> ExitReason | None:
+    def _take_stop(self) -> ExitReason | None:
         """The reason of the first `stop()` since the last call; None if there was none."""
         if not self._stops:
             return None
         with self._stopping:  # with the lock: its kick has also happened
             reason = self._stops.popleft()
             self._stops.clear()
-            self._forget_kick(exit)
+            self.vcpu.run(deadline=0)  # drops what is left of their kicks, for the next run
             if self._stops:
                 self.vcpu.kick()  # by a signal handler meanwhile: it is for the next run
         return reason
@@ -343,7 +356,7 @@ class Machine(Single):
     def _forget_kick(self, exit: "_core.Exit") -> None:
         """Drop our kick if the run ended for another reason first: it must not end the next run."""
         if exit.reason is not ExitReason.INTR:
-            self.vcpu.run(0)
+            self.vcpu.run(deadline=0)
 
     def _serve(self, bus: Bus, exit: "_core.Exit") -> None:
         """Do an access. If no device owns all of it, split it into bytes, as on an 8-bit bus."""
@@ -393,12 +406,14 @@ class Machine(Single):
     def report(self) -> dict[str, Any]:
         """A summary of the guest now, as plain values for JSON.
 
-        `instructions` (with the BIOS's), `guest_seconds` since power-on, `guest_status` (see
-        `exit_status`), the texts `screen`, `serial` and `debug`, `serial_dropped` and
-        `debug_dropped` in bytes, and `disk_sectors_changed`. The reason why a run ended is not
+        `accel`, `instructions` (with the BIOS's; None on KVM), `guest_seconds` since power-on,
+        `guest_status` (see `exit_status`), the texts `screen`, `serial` and `debug`,
+        `serial_dropped` and `debug_dropped` in bytes, and
+        `disk_sectors_changed`. The reason why a run ended is not
         here: `run()` returns it.
         """
         return {
+            "accel": self.vm.accel,
             "instructions": self.vcpu.instructions,
             "guest_seconds": self.time,
             "guest_status": self.exit_status,

@@ -132,7 +132,7 @@ class VectorSet:
 
     def part(self, i: int, *names: str) -> tuple[Array, ...]:
         """The elements of test `i` in arrays of one variable-length part, such as "ram0_addr"."""
-        off = self.arrays[names[0].split("_")[0] + "_off"]
+        off, i = self.arrays[names[0].split("_")[0] + "_off"], _core.exact(i, "i")
         return tuple(self.arrays[name][int(off[i]) : int(off[i + 1])] for name in names)
 
     @cached_property
@@ -344,6 +344,7 @@ def _flags(value: int) -> str:
 
 def explain(v: VectorSet, out: Outcome, i: int) -> str:
     """One test as text: its code, the state before, and each difference from what was expected."""
+    i = _core.exact(i, "i")
     (code,) = v.part(i, "code")
     (name,) = v.part(i, "name")
     vector = f"  vector {int(v.vector[i])}" if v.vector[i] >= 0 else ""
@@ -382,6 +383,7 @@ def table(
     v: VectorSet, outcomes: Sequence[Outcome], *, failing: bool = False, samples: int = 0
 ) -> str:
     """The results as text: a line per form, up to `samples` failures below it, the total."""
+    samples = _core.exact(samples, "samples")
     verdicts = [judge(v, out) for out in outcomes]
     verdict = worst(verdicts)
     columns = ("tests", "defined", "all", *Verdict.KINDS)
@@ -421,4 +423,5 @@ def percent(part: int, whole: int) -> str:
     >>> percent(96_599, 96_600), percent(96_600, 96_600)
     ('99.998', '100.000')
     """
+    part, whole = _core.exact(part, "part"), _core.exact(whole, "whole")
     return f"{100_000 * part // max(whole, 1) / 1000:.3f}"

@@ -28,6 +28,7 @@ from tests.cli.drive import HALT, Image, pyx86emu
         (["empty.img"], "empty.img is empty: a disk image has at least one 512-byte sector"),
         (["."], ". is a directory: give a disk image"),
         (["-cpu", "z80", "boot.img"], "-cpu: unknown CPU model 'z80': choose one of 8086, 80186"),
+        (["-accel", "tcg", "boot.img"], "argument -accel: 'tcg': give interp or kvm or auto"),
         (["-m", "lots", "boot.img"], "-m lots: give a size from 64K to 64M, such as 640K or 1M"),
         (["-serial", "tcp:1", "boot.img"], "-serial tcp:1: use stdio, none or file:PATH"),
         (
@@ -113,8 +114,8 @@ def test_an_option_is_never_guessed(
         ("-s", "there is no gdb server"),
         ("-S", "there is no gdb server"),
         ("-monitor", "there is no monitor"),
-        ("-enable-kvm", "there is one way to run a guest"),
-        ("--enable-kvm", "there is one way to run a guest"),
+        ("--enable-kvm", "write -enable-kvm"),
+        ("--accel", "write -accel"),
         ("--fda", "write -fda"),
         ("-json", "write --json"),
         ("-timeout", "write --timeout"),

@@ -38,6 +38,8 @@ REAL: dict[type, Callable[[], Any]] = {
     IoEventFd: lambda: vm().ioeventfd(0x80, 1),
     MemorySlot: lambda: vm().slots[0],
     _core.SlotBuffer: lambda: vm().slots[0].writing(),
+    _core.CoalescedRing: lambda: vm().coalesced,
+    _core.CoalescedZone: lambda: vm().coalesce(0xD0000, 16),
     _core.Registers: lambda: vm().create_vcpu().regs,
     Vcpu: lambda: vm().create_vcpu(),
     _core.Drainer: lambda: _core.Drainer(EVENTFD),

@@ -171,6 +171,45 @@ def test_a_log_that_comes_and_goes_misses_no_store_of_a_running_guest() -> None:
             advance(guest.vcpu)
 
 
+def test_a_copy_of_a_running_guest_by_its_log_is_exact() -> None:
+    """What migration does: look, clear what was seen, copy it, again; the rest when it stands. The
+    guest stores to another page now and then, also between look and clear."""
+    store = program(
+        """
+        6669c06d4ec641  ; again: imul eax,eax,0x41c64e6d
+        660539300000    ; add eax,12345
+        668bd8          ; mov ebx,eax
+        66c1eb12        ; shr ebx,18
+        6689870040      ; mov [bx+0x4000],eax
+        b9204e          ; mov cx,20000
+        49              ; wait: dec cx
+        75fd            ; jnz wait
+        ebdf            ; jmp again
+        """
+    )
+    with Guest(store) as guest, running(guest.vcpu) as run:
+        guest.ram.dirty_log = True
+        copy = bytearray(guest.ram[0:0x10000])
+        for turn in range(60):
+            advance(guest.vcpu, 1000)
+            seen = guest.ram.dirty(clear=turn % 3 == 0)
+            advance(guest.vcpu, 60_000)
+            if turn % 3:
+                assert guest.ram.clear_dirty(0, 16, seen) == seen
+            copy_pages(guest, seen, copy)
+        guest.vcpu.kick()
+        run.result()
+        copy_pages(guest, guest.ram.dirty(), copy)
+
+        assert copy == guest.ram[0:0x10000]
+        assert any(copy[0x5000:0x8000])
+
+
+def copy_pages(guest: Guest, seen: bytes, copy: bytearray) -> None:
+    for page in pages(seen):
+        copy[page << 12 : (page + 1) << 12] = guest.ram[page << 12 : (page + 1) << 12]
+
+
 def test_of_two_slots_over_one_buffer_each_logs_its_own_addresses(vm: MakeVm) -> None:
     """As in KVM: a log has the stores to the addresses of its slot. The other stays fast."""
     v, buffer = vm(), mmap.mmap(-1, 0x4000)

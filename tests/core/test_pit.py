@@ -233,9 +233,12 @@ def short_time(channel: int, mode: int, before: str, loops: int) -> tuple[int, i
     how many there were."""
     port, latch = 0x40 + channel, channel << 6
     look = LATCH.format(latch, port)
+    control = f"b0{channel << 6 | 0x30 | mode << 1:02x} e643"
     code = (
         "b001 e661"  # mov al,1; out 61h,al: the gate of channel 2
-        f"b0{channel << 6 | 0x30 | mode << 1:02x} e643 b0ff e6{port:02x} e6{port:02x}"
+        f"{control} b012 e6{port:02x} e6{port:02x}"  # another count runs before
+        "b9e803 e2fe"  # mov cx,1000; loop $
+        f"{control} b0ff e6{port:02x} e6{port:02x}"
         f"{before} {look} 89c3"  # mov bx,ax
         f"b9{loops & 255:02x}{loops >> 8:02x} e2fe"  # mov cx,loops; loop $
         f"{look} 29c3 f4"  # sub bx,ax; hlt

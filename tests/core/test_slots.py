@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pyx86emu import ExitReason, MemorySlot, Vm
-from tests.harness import LONG, Liar, Running, advance, another
+from tests.harness import LONG, Liar, Running, advance, another, python
 
 MakeVm = Callable[..., Vm]
 
@@ -281,6 +281,26 @@ def test_the_garbage_collector_sees_the_buffer_of_a_slot() -> None:
     gc.collect()
 
     assert gone() is None
+
+
+def test_a_slot_that_the_garbage_collector_clears_leaves_its_buffer_alone() -> None:
+    """It clears references in any order, the slot's to its buffer too."""
+    child = """
+import gc, mmap
+from pyx86emu import Vm
+memory = mmap.mmap(-1, 0x1000)
+for shared in (False, True):
+    vm = Vm()
+    ring = [vm, vm.add_memory(0, buffer=memory), vm.add_memory(0x1000, 0x1000, shared=shared)]
+    vm.set_timer(1, lambda ring=ring: ring)
+    ring.append(ring)
+    del ring, vm
+    assert gc.collect() > 3
+memory[5] = 7
+print(memory[5])
+"""
+
+    assert python("-c", child).stdout == "7\n"
 
 
 def test_slots_are_made_by_add_memory() -> None:

@@ -122,7 +122,7 @@ def test_a_kick_finds_the_flags_of_the_last_iteration() -> None:
         def kick() -> None:
             while len(seen) < 100:
                 at = vcpu.instructions  # the end of a slice; the kick comes somewhere in the next
-                wait_until(lambda: vcpu.instructions > at or len(seen) == 100)
+                wait_until(lambda at=at: vcpu.instructions > at or len(seen) == 100)  # type: ignore
                 vcpu.kick()
 
         kicks = Running(kick)

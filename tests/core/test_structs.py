@@ -54,7 +54,7 @@ SAMPLES: tuple[Any, ...] = (
     VcpuEvents(exception=1, exception_payload=0x4000, shadow=Shadow.STI, prefixes=b"\x2e\xf3"),
     PicInputs(1, 1, 4),
     PIC,
-    IrqChip(PIC, PIC, True),
+    IrqChip(PIC, PIC, (1, 0, 0)),
     COUNTER,
     CHANNEL,
     PitState((CHANNEL,) * 3, True),

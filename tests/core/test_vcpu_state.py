@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,17 @@ from typing import Any
 import pytest
 
 from pyx86emu import Dtable, ExitReason, MpState, PioDevice, Segment, Shadow, Vcpu, VcpuEvents, Vm
-from tests.harness import CODE, FOREVER, HANDLERS, STACK, Guest, MakeGuest, running
+from tests.harness import (
+    CODE,
+    FOREVER,
+    HANDLERS,
+    PATIENCE,
+    STACK,
+    Guest,
+    MakeGuest,
+    Running,
+    running,
+)
 
 DR6_BS = 0x4000
 MakeVm = Callable[..., Vm]
@@ -421,3 +432,55 @@ def test_the_next_fetch_after_the_end_of_a_segment_faults(make_guest: MakeGuest)
     guest.vcpu.run(1)
 
     assert guest.vcpu.regs.ip == HANDLERS + 13
+
+
+@pytest.mark.parametrize("model", ["8086", "80186", "80286"])
+def test_a_trap_leaves_no_mark_where_there_is_no_dr6(make_guest: MakeGuest, model: str) -> None:
+    guest = make_guest(b"\x90", model=model, flags=0x102)
+    before = guest.vcpu.regs.dr6
+
+    guest.vcpu.run(2)
+
+    assert guest.vcpu.regs.ip == HANDLERS + 1
+    assert guest.vcpu.regs.dr6 == before
+
+
+def test_no_register_of_a_running_vcpu_is_written_by_another_thread(make_guest: MakeGuest) -> None:
+    guest = make_guest(FOREVER)
+    with running(guest.vcpu):
+        for name in dir(guest.vcpu.regs):
+            value = getattr(guest.vcpu.regs, name)  # reading is allowed
+            with pytest.raises(RuntimeError, match="another thread runs this vCPU: kick"):
+                setattr(guest.vcpu.regs, name, value)
+
+
+def test_nothing_is_written_while_a_device_of_the_vcpu_waits(make_guest: MakeGuest) -> None:
+    """The vCPU is outside the core then, and still belongs to its thread."""
+    guest = make_guest(b"\xe6\x99")
+    gate, inside = threading.Event(), threading.Event()
+
+    def act() -> None:
+        inside.set()
+        gate.wait(PATIENCE)
+
+    guest.vm.pio.attach(Setter(act), 0x99)
+    run = Running(guest.run)
+    try:
+        assert inside.wait(PATIENCE)
+        for name in STATE:
+            with pytest.raises(RuntimeError, match="another thread runs this vCPU"):
+                set_again(guest.vcpu, name)
+        with pytest.raises(RuntimeError, match="another thread runs this vCPU"):
+            guest.vcpu.regs.ax = 5
+    finally:
+        gate.set()
+    assert run.result().reason is ExitReason.HLT
+
+
+def test_requests_are_allowed_while_another_thread_runs_the_vcpu(make_guest: MakeGuest) -> None:
+    guest = make_guest(FOREVER, flags=0x202)
+    with running(guest.vcpu) as run:
+        guest.vcpu.nmi()  # its handler is a HLT
+        assert run.result().reason is ExitReason.HLT
+    assert guest.vcpu.regs.ip == HANDLERS + 3
+    assert guest.vcpu.events == VcpuEvents(nmi_masked=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,8 +15,7 @@ from typing import Any
 import pytest
 
 from pyx86emu import BusError, ExitReason, PioDevice, Vcpu, Vm, _core
-from pyx86emu.irqfd import IrqFds
-from tests.harness import Liar, Running, another, python, vcpu, wait_until
+from tests.harness import Liar, Running, another, meanwhile, python, vcpu, wait_until
 
 
 def test_the_readme_program_counts_its_rings(vm: Callable[..., Vm]) -> None:
@@ -156,25 +156,41 @@ def test_a_closed_vm_says_so(vm: Callable[..., Vm], name: str) -> None:
     v.close()
 
 
-def test_a_close_that_was_interrupted_can_be_repeated(
-    vm: Callable[..., Vm], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_close_that_was_interrupted_can_be_repeated(vm: Callable[..., Vm]) -> None:
     v = vm(irqchip=True)
-    v.add_memory(0, 0x1000)
-    event = os.eventfd(0, os.EFD_NONBLOCK)
-    v.irqfd(5, event)
+    entered, leave = threading.Event(), threading.Event()
 
-    def interrupted(self: IrqFds) -> None:
+    class Slow(PioDevice):
+        def pio_write(self, offset: int, size: int, value: int) -> None:
+            entered.set()
+            leave.wait()
+
+    def interrupted(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(IrqFds, "close", interrupted)
-        v.close()
+    v.pio.attach(Slow(), 0x90)
+    run = Running(vcpu(v, "e690").run)  # out 0x90,al
+    entered.wait()
+    event = os.eventfd(0, os.EFD_NONBLOCK)
+    v.irqfd(5, event)
+    before = signal.signal(signal.SIGUSR1, interrupted)
+    main = threading.main_thread().ident
+    assert main is not None
+    try:
+        with (
+            pytest.raises(KeyboardInterrupt),
+            meanwhile(lambda: signal.pthread_kill(main, signal.SIGUSR1)),
+        ):
+            v.close()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
     assert v.slots
 
+    leave.set()
     v.close()
 
     assert not v.slots
+    assert run.result().reason is ExitReason.INTR
     os.close(event)
 
 

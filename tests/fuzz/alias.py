@@ -135,6 +135,10 @@ class Aliased(World):
                 self.move(slot, 0x100 + (value >> 4))
             case 9 if len(slots) > 2 and slot is not slots[0]:
                 slot.delete()
+            case 11:
+                slot.readonly = not slot.readonly
+            case 12:
+                slot.dirty_log = not slot.dirty_log
             case 10:
                 self.log.append(("sum", sum(self.buffer[self.spot : self.spot + 90])))
             case _:

@@ -38,7 +38,7 @@ DESCRIPTORS = 200
 #: Objects that are kept for later calls.
 KEPT = 24
 #: What a hostile object calls from inside a call.
-AGAIN = ("close", "reset", "deassign", "delete", "kick", "stop", "run", "drain")
+AGAIN = ("close", "reset", "deassign", "delete", "kick", "stop", "run", "drain", "remove")
 EXPECTED = (
     TypeError, ValueError, OSError, RuntimeError, IndexError, AttributeError, MemoryError,
     BufferError, Boom,

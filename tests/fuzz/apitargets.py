@@ -16,7 +16,7 @@ from pyx86emu.pc.devices.dma import Dma8237
 from pyx86emu.pc.devices.floppy import FloppyController
 
 #: Programs, not parts: they run for long, or end the process.
-NOT_PARTS = ("cli", "measure", "examples", "conformance", "__main__", "models")
+NOT_PARTS = ("cli", "measure", "examples", "conformance", "__main__", "models", "kvm")
 #: Measurements that take as long as one asks for, on descriptors of the caller; how arguments are
 #: checked.
 BURNERS = ("write_floor", "add_chain", "run_vectors", "whole")
@@ -143,6 +143,15 @@ def some_attachment() -> Any:
     return vm.pio.attach(Quiet(), 0x300)
 
 
+def some_ring() -> Any:
+    """With writes in it, and zones on both buses."""
+    vm = some_vm()
+    vm.coalesce(0xE0, 16, bus="pio")
+    vm.coalesce(0xD0000, 16)
+    vm.vcpus[0].run(50)
+    return vm.coalesced
+
+
 def some_irqfd() -> Any:
     vm = some_vm()
     return vm.irqfd(5, EventFd())
@@ -153,6 +162,17 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     "Vcpu": (lambda: some_vm().vcpus[0], lambda: some_machine().vcpu),
     "Registers": (lambda: some_vm().vcpus[0].regs,),
     "MemorySlot": (lambda: some_vm().slots[0], lambda: Vm().add_memory(0x2000, 0x3000)),
+    "Sregs": (lambda: some_vm().vcpus[0].sregs,),
+    "Segment": (lambda: some_vm().vcpus[0].sregs.cs,),
+    "Dtable": (lambda: some_vm().vcpus[0].sregs.idt,),
+    "VcpuEvents": (lambda: some_vm().vcpus[0].events,),
+    "IrqChip": (lambda: some_vm().irqchip,),
+    "PicState": (lambda: some_vm().irqchip.slave,),
+    "PicInputs": (lambda: some_vm().irqchip.master.inputs,),
+    "PitState": (lambda: some_vm().pit,),
+    "PitChannel": (lambda: some_vm().pit.channels[0],),
+    "PitCounter": (lambda: some_vm().pit.channels[2].counter,),
+    "Capabilities": (lambda: some_vm().capabilities,),
     "Exit": (
         some_exit,
         lambda: some_exit("e699"),
@@ -163,6 +183,11 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
         lambda: some_vm().ioeventfd(0x99),
         lambda: some_vm().ioeventfd(0x99, 1, fd=Doorbell()),
     ),
+    "CoalescedZone": (
+        lambda: some_vm().coalesce(0x99, 1, bus="pio"),
+        lambda: some_vm().coalesce(0xE6, 4, bus="pio", on_drain=len, array=True),
+    ),
+    "CoalescedRing": (lambda: Vm().coalesced, some_ring),
     "Doorbell": (Doorbell, lambda: Doorbell(EventFd())),
     "EventFd": (EventFd, lambda: EventFd(5, semaphore=True)),
     "IrqFd": (some_irqfd,),

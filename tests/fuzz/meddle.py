@@ -165,7 +165,9 @@ class Meddled(Busy):
                     setattr(vcpu.regs, name, rng.getrandbits(16))
             case 15:
                 vcpu.debug(
-                    rng.random() < 0.3, [rng.getrandbits(16) for _ in range(rng.choice((0, 1, 64)))]
+                    rng.random() < 0.3,
+                    [rng.getrandbits(16) for _ in range(rng.choice((0, 1, 64)))],
+                    [(page, port + 1, "w"), (addr, 3, "rw")],
                 )
             case 16 if rng.random() < 0.1:
                 vm.close()
@@ -225,6 +227,12 @@ class Meddled(Busy):
                 slot.delete()
             case 1 if slot:
                 slot.move(page)
+            case 2 if slot and page & 0x3000 == 0x1000:
+                slot.readonly = not slot.readonly
+            case 2 if slot and page & 0x3000 == 0x2000:
+                slot.dirty_log = not slot.dirty_log
+            case 2 if slot and page & 0x3000 == 0x3000:
+                slot.clear_dirty(0, slot.size >> 12, slot.dirty(clear=False))
             case 2 if slot:
                 slot.dirty()
             case 3 if slot and not slot.readonly:

@@ -68,6 +68,11 @@ class World:
                 bus.attach(Wild(self, wild=wild), base, rng.choice((1, 7, 0x20)))
         for _ in range(rng.choice((0, 5))):
             self.add_bell()
+        self.written: list[tuple[Any, ...]] = []
+        self.handed: list[tuple[Any, ...]] = []
+        self.vm.coalesced.capacity = rng.choice((3, 169, 5000))
+        for _ in range(rng.choice((0, 0, 5))):
+            self.add_zone()
         if self.chips:
             self.program_chips()
         self.period = rng.choice((0, 0, 777, 1000, 50000))
@@ -143,6 +148,19 @@ class World:
         with contextlib.suppress(FileExistsError):
             self.vm.ioeventfd(port, length, bus=bus, fd=self.bell, coalesce=coalesce)
 
+    def add_zone(self) -> None:
+        """Over low ports, or anywhere in memory; one in two with an on_drain."""
+        rng = self.rng
+        on_drain = self.handed.extend if rng.random() < 0.5 else None
+        if rng.random() < 0.5:
+            self.vm.coalesce(
+                rng.randrange(256), rng.choice((1, 4, 200)), bus="pio", on_drain=on_drain
+            )
+        else:
+            self.vm.coalesce(
+                rng.randrange(0x110) << 12, rng.choice((0x800, 0x20000)), on_drain=on_drain
+            )
+
     def tick(self) -> None:
         self.log.append(("tick", self.vm.time))
         self.vm.clock.call_after(self.period, self.tick)
@@ -153,7 +171,7 @@ class World:
         """One thing that a device may do to its machine while the guest waits for it."""
         rng, vm, vcpu = self.rng, self.vm, self.vcpu
         page = rng.randrange(0x110) << 12
-        match rng.randrange(16):
+        match rng.randrange(18):
             case 0:
                 raise LookupError("a device may raise")
             case 1:
@@ -185,6 +203,10 @@ class World:
             case 14:
                 vm.clock.call_at(vm.time + rng.choice((0, 100, 100_000)), lambda: None)
             case 15:
+                self.add_zone()
+            case 16 if vm.coalesced.zones:
+                rng.choice(vm.coalesced.zones).remove()
+            case 17:
                 try:
                     vcpu.run()
                 except RuntimeError:
@@ -242,11 +264,14 @@ class World:
 
     def facts(self) -> dict[str, Any]:
         """All that a run may change."""
+        self.written += self.vm.coalesced.drain()
         regs = {n: hex(getattr(self.vcpu.regs, n)) for n in (*GENERAL, *SEGMENTS, "eip", "eflags")}
         return regs | {
             "instructions": self.vcpu.instructions,
             "time": self.vm.time,
             "bell": self.bell.count,
             "log": self.log,
+            "written": self.written,
+            "handed": self.handed,
             "memory": [slot[:] for slot in self.vm.slots],
         }

@@ -2,6 +2,7 @@
 ; 92h and the 8042 both set the gate.
 ; Run: python -m pyx86emu tests/guests/a20.bin -m 2M
 ; needs: memory=2M
+; kvm: no: it closes A20
 
         cpu     286
 %include "guest.inc"

@@ -1,6 +1,7 @@
 ; bios_event: INT 15h AH=83h sets its flag after the time asked for, the alarm of INT 1Ah AH=06h
 ; calls INT 4Ah once; both use IRQ 8.
 ; Run: python -m pyx86emu tests/guests/bios_event.bin
+; kvm: no: it measures short times, which a busy host makes longer
 
         cpu     8086
 %include "guest.inc"

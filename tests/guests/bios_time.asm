@@ -1,6 +1,7 @@
 ; bios_time: INT 1Ah sets and returns time, date and ticks, past midnight too; INT 15h AH=86h waits
 ; as long as the ticks say; each tick calls INT 1Ch.
 ; Run: python -m pyx86emu tests/guests/bios_time.bin
+; kvm: no: it measures short times, which a busy host makes longer
 
         cpu     8086
 %include "guest.inc"

@@ -2,6 +2,7 @@
 ; reserved bits of DR6 are fixed.
 ; Run: python -m pyx86emu tests/guests/debug.bin
 ; models: 80386 80486
+; kvm: not emulated: debug registers
 
         cpu     386
 %include "guest.inc"

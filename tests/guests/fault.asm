@@ -1,6 +1,7 @@
 ; fault: each exception calls its vector and pushes the right address: #DE, #UD, BOUND, INTO, single
 ; step.
 ; Run: python -m pyx86emu tests/guests/fault.bin
+; kvm: not emulated: BOUND
 
         cpu     386
 %include "guest.inc"

@@ -3,6 +3,7 @@
 ; Run: python -m pyx86emu tests/guests/himem.bin -m 2M
 ; needs: memory=2M
 ; models: 80286 80386 80486
+; kvm: no: it closes A20
 
         cpu     286
 %include "guest.inc"

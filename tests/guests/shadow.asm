@@ -2,6 +2,7 @@
 ; ends a HLT and returns to the instruction after it.
 ; Run: python -m pyx86emu tests/guests/shadow.bin
 ; models: 8086 80186 80286 80386 80486
+; kvm: not emulated: the shadow of STI
 
         cpu     8086
 %include "guest.inc"

@@ -2,6 +2,7 @@
 ; WAIT raise #NM as EM, MP and TS say.
 ; Run: python -m pyx86emu tests/guests/system.bin
 ; models: 80286 80386 80486
+; kvm: not emulated: the FPU
 
         cpu     286
 %include "guest.inc"

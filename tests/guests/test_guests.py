@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pyx86emu import ExitReason, Machine
+from tests import on_kvm
 
 HERE = Path(__file__).parent
 GUESTS = sorted(HERE.glob("*.bin"))
@@ -20,7 +21,7 @@ PASSED = 0x10 << 1 | 1
 def header(guest: Path) -> dict[str, str]:
     """What the comments at the top ask of the machine: `; types: a{left}`."""
     text = guest.with_suffix(".asm").read_text("utf-8")
-    return dict(re.findall(r"^; (needs|types|models|sends|qemu): (.+)$", text, re.M))
+    return dict(re.findall(r"^; (needs|types|models|sends|qemu|kvm): (.+)$", text, re.M))
 
 
 def models(guest: Path) -> list[str]:
@@ -31,6 +32,8 @@ def models(guest: Path) -> list[str]:
 RUNS = [(guest, model) for guest in GUESTS for model in models(guest)]
 #: What names its models checks the processor alone, so it holds on any PC.
 ON_QEMU = [g for g in GUESTS if "models" in header(g) and "80486" in models(g)]
+#: What a processor of today runs as an 80486 does.
+ON_THE_HOST = [g for g in GUESTS if "80486" in models(g)]
 
 
 @pytest.mark.parametrize(("guest", "model"), RUNS, ids=[f"{g.stem}-{m}" for g, m in RUNS])
@@ -42,6 +45,25 @@ def test_guest_passes(guest: Path, model: str, machine: Callable[..., Machine]) 
     m.keyboard.type(asks.get("types", ""))
 
     exit = m.run(timeout=60.0)
+
+    assert (exit.reason, m.exit_status) == (ExitReason.SHUTDOWN, PASSED), m.debug_text or exit
+    assert asks.get("sends", "") in m.serial_text
+
+
+@pytest.mark.parametrize("guest", ON_THE_HOST, ids=lambda path: path.stem)
+def test_guest_passes_on_kvm(guest: Path, machine: Callable[..., Machine]) -> None:
+    on_kvm.need("kvm")
+    asks = header(guest)
+    why = asks.get("kvm", "")
+    if why.startswith("no:") or (why and on_kvm.lacks()):
+        pytest.skip(f"KVM: {why}")
+    m = machine(guest.read_bytes(), accel="kvm")
+    m.boot()
+    if "types" in asks:
+        m.run(timeout=0.3)  # until it waits for keys: time passes there as it does here
+        m.keyboard.type(asks["types"])
+
+    exit = m.run(wall=60.0)
 
     assert (exit.reason, m.exit_status) == (ExitReason.SHUTDOWN, PASSED), m.debug_text or exit
     assert asks.get("sends", "") in m.serial_text

@@ -2,6 +2,7 @@
 ; INT and not after a load of SS. An interrupt saves IF and TF, then clears them.
 ; Run: python -m pyx86emu tests/guests/trap.bin
 ; models: 8086 80186 80286 80386 80486
+; kvm: not emulated: TF
 
         cpu     8086
 %include "guest.inc"

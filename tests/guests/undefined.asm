@@ -5,6 +5,7 @@
 ; models: 80386 80486
 ; Not tested, because QEMU differs: C6 and 8F /1 to /7, which QEMU runs as MOV and POP (Intel's map
 ; has /0 only); LOCK before MOV, BT and INT, which QEMU runs (386 PRM, LOCK: #UD).
+; kvm: not emulated: undefined opcodes
 
         cpu     386
 %include "guest.inc"

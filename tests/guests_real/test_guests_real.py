@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pyx86emu import Disk, ExitReason, Machine
+from tests import on_kvm
 
 SHARED = Path(os.environ.get("PYX86EMU_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 TOML = SHARED / "guests" / "guests.toml"
@@ -123,7 +124,26 @@ def test_guest_shows_what_is_expected(
     disk = Disk(data, geometry=tuple(guest["geometry"]))
     model = MODELS[guest.get("cpu_detected", guest["cpu"])]
     m = machine(disk, model=model, memory=guest["mem_kib"] * 1024)
-    driver = Driver(guest, guests, m)
+    take_through(guest, guests, m)
+
+
+@pytest.mark.parametrize("name", ["freedos-1440k"])
+def test_guest_shows_the_same_on_kvm(
+    name: str, guests: Path, machine: Callable[..., Machine]
+) -> None:
+    on_kvm.need("kvm")
+    guest = next(guest for guest in listed() if guest["id"] == name)
+    image = guests / f"{name}.img"
+    if not image.is_file():
+        pytest.skip(f"{image.name} is missing: guests.py makes it")
+    disk = Disk(image.read_bytes(), geometry=tuple(guest["geometry"]))
+
+    take_through(guest, guests, machine(disk, accel="kvm", memory=guest["mem_kib"] * 1024))
+
+
+def take_through(guest: dict[str, Any], images: Path, m: Machine) -> None:
+    """Take a guest through its steps, then look at what it shows."""
+    driver = Driver(guest, images, m)
 
     for step in guest["step"]:
         driver.step(step)

@@ -12,9 +12,7 @@ from typing import Any
 
 import pytest
 
-from pyx86emu import EventFd, ExitReason, Vm, _core
-from pyx86emu.irqfd import IrqFds
-from pyx86emu.vm import BACK_ENDS
+from pyx86emu import EventFd, ExitReason, Vm
 from tests.harness import (
     Guest,
     Liar,
@@ -386,51 +384,3 @@ def test_a_refused_irqfd_lowers_no_line(vm: Vm, fd: int) -> None:
 
     os.close(again)
     assert requested(vm) == 1 << 5
-
-
-@pytest.mark.parametrize("pieces", [None, 1])
-def test_what_is_called_at_an_eoi_sees_and_changes_its_instruction(
-    fd: int, pieces: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[tuple[int, int]] = []
-
-    class Watched(_core.Vm):
-        def irq_line(self, gsi: int, level: bool) -> None:
-            super().irq_line(gsi, level)
-            if not level:
-                seen.append((vcpu.regs.ip, vcpu.instructions))
-                vcpu.regs.ip = 0x1100
-
-    monkeypatch.setitem(BACK_ENDS, "watched", Watched)
-    with Vm("watched", irqchip=True) as vm:
-        vm.add_memory(0, 0x10000)
-        # mov al,20h; out 20h,al; inc bx; hlt. Where the host sends it: mov bx,7; cli; hlt
-        vm.write(0x1000, bytes.fromhex("b020 e620 43 f4"))
-        vm.write(0x1100, bytes.fromhex("bb0700 faf4"))
-        for value in (0x11, 0x08, 0x04, 0x01):  # ICW1 to ICW4
-            vm.pio.write(0x20 if value == 0x11 else 0x21, 1, value)
-        resample = os.eventfd(0, os.EFD_NONBLOCK)
-        vm.irqfd(3, fd, resample=resample)
-        vcpu = vm.create_vcpu()
-        vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
-        os.eventfd_write(fd, 1)
-        wait_until(lambda: requested(vm) == 1 << 3)
-        vm.pio.write(0x20, 1, 0x0C)  # poll: acknowledges
-        assert vm.pio.read(0x20, 1) == 0x83
-        while vcpu.run(pieces).reason is ExitReason.BUDGET:
-            pass
-
-        assert seen == [(0x1002, 1)]
-        assert vcpu.regs.bx == 7
-        assert count_of(resample) == 1
-        os.close(resample)
-
-
-def test_a_second_initialisation_leaves_no_descriptors(vm: Vm) -> None:
-    irqfds = IrqFds(vm._backend, int, int, int)
-    before = descriptors()
-
-    with pytest.raises(RuntimeError, match="initialised once"):
-        irqfds.__init__(vm._backend, int, int, int)  # type: ignore[misc]
-
-    assert descriptors() == before

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pyx86emu.cli.bench_doorbell import table
 from pyx86emu.measure.doorbell import all_rows
 from pyx86emu.measure.ring import PATHS
 from pyx86emu.measure.rows import YEAR_2009, Row
+from tests import on_kvm
 
 
 def test_every_row_is_exact() -> None:
@@ -15,6 +17,22 @@ def test_every_row_is_exact() -> None:
     assert {"ioeventfd-mmio-each", "ioeventfd-pio-each"} <= rows.keys()
     assert {"ioeventfd-pio-consumer", "ioeventfd-pio-datamatch-256-last"} <= rows.keys()
     assert {f"ioeventfd-{bus}-1000000-entries" for bus in ("pio", "mmio")} <= rows.keys()
+
+
+def test_the_paths_of_kvm_are_beside_ours() -> None:
+    on_kvm.need("kvm")
+
+    rows = all_rows(scale=0.001, repeats=1)
+
+    kvm = {row.name for row in rows if row.name.startswith("kvm-")}
+    ways = ("exit", "push", "ioeventfd")
+    assert kvm == {f"kvm-{way}-{bus}" for way in ways for bus in ("mmio", "pio")}
+    text = table(rows)
+    assert "kvm-" not in text
+    (line,) = (line for line in text.splitlines() if line.startswith("exit-pio "))
+    there = next(row for row in rows if row.name == "kvm-exit-pio")
+    assert f" {there.iops:,.0f} " in line
+    assert line.split()[-2:-1] == ["6.53"]
 
 
 def test_a_row_that_lost_rings_is_not_exact() -> None:

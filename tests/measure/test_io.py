@@ -14,6 +14,8 @@ def test_every_row_is_exact() -> None:
     rows = {row.name: row for row in all_rows(0.001, 1, io.IoCases)}
 
     assert [name for name, row in rows.items() if not row.exact] == []
+    zones = {f"coalesced-{bus}{how}" for bus in io.ZONES for how in ("", "-169", "-tuples")}
+    assert zones <= rows.keys()
     assert {*io.IN_CORE, "push-pio-busy-thread", "exit-pio-busy-thread"} <= rows.keys()
     if find_spec("unicorn"):
         assert {"unicorn-python-hook", "unicorn-c-hook"} <= rows.keys()

@@ -129,9 +129,9 @@ class Interrupted:
         self.handler()
         return exit
 
-    def run(self, *args: Any) -> Any:
+    def run(self, *args: Any, **limits: Any) -> Any:
         self.handler()
-        return self._vcpu.run(*args)
+        return self._vcpu.run(*args, **limits)
 
 
 def test_a_stop_while_another_is_taken_ends_the_next_run(spinning: Machine) -> None:
@@ -144,6 +144,33 @@ def test_a_stop_while_another_is_taken_ends_the_next_run(spinning: Machine) -> N
     assert first.reason is ExitReason.INTR
     assert m.run(max_instructions=10).reason is ExitReason.INTR
     assert m.vcpu.instructions == before
+    assert m.run(max_instructions=10).reason is ExitReason.BUDGET
+
+
+class Late:
+    """The vCPU. A second stop comes when its run has ended, before the machine looks."""
+
+    def __init__(self, vcpu: Any, again: Callable[[], object]) -> None:
+        self._vcpu, self.again = vcpu, [again]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._vcpu, name)
+
+    def run_until(self, *args: Any, **limits: Any) -> Any:
+        exit = self._vcpu.run_until(*args, **limits)
+        while self.again:
+            self.again.pop()()
+        return exit
+
+
+@pytest.mark.parametrize("first", ["stop", "kick"])
+def test_two_stops_at_nearly_one_time_end_one_run(spinning: Machine, first: str) -> None:
+    m = spinning
+    m.vcpu = Late(m.vcpu, m.stop)  # type: ignore[assignment]
+    m.stop() if first == "stop" else m.vcpu.kick()
+
+    assert m.run(max_instructions=10).reason is ExitReason.INTR
+
     assert m.run(max_instructions=10).reason is ExitReason.BUDGET
 
 

@@ -7,7 +7,6 @@ import errno
 import json
 import os
 import select
-import tomllib
 import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -15,17 +14,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pyx86emu import Exit, ExitReason, Vm
-from tests.harness import LONG, Guest, Running, program, wait_until
+from tests.harness import Guest, Running, program, wait_until, worked
 
 HERE = Path(__file__).resolve().parent
 ROWS: dict[str, dict[str, Any]] = {
     row["id"]: row for row in json.loads((HERE / "ioeventfd-rows.json").read_text())["rows"]
-}
-#: Rows that do not hold, with the reason. test_rows.py lets it only shrink.
-GAPS: dict[str, str] = {
-    row: gap["reason"]
-    for gap in tomllib.loads((HERE / "known_gaps.toml").read_text()).get("gap", [])
-    for row in gap["rows"]
 }
 DATAMATCH, PIO, DEASSIGN = 1, 2, 4
 Bus = Literal["pio", "mmio"]
@@ -37,12 +30,13 @@ KEEPS_RUNNING = "keeps running until kicked (EINTR)"
 class Case:
     """What one row may use; everything it makes is closed afterwards."""
 
-    def __init__(self, stack: contextlib.ExitStack, coalesce: bool) -> None:
+    def __init__(self, stack: contextlib.ExitStack, coalesce: bool, accel: str = "interp") -> None:
         self._stack = stack
         self.coalesce = coalesce
+        self.accel = accel
 
     def guest(self, code: bytes = b"", **options: Any) -> Guest:
-        return self._stack.enter_context(Guest(code, **options))
+        return self._stack.enter_context(Guest(code, accel=self.accel, **options))
 
     def eventfd(self, count: int = 0, flags: int = os.EFD_NONBLOCK) -> int:
         fd = os.eventfd(0, flags | os.EFD_CLOEXEC)
@@ -67,10 +61,15 @@ class Case:
 
 Show = Callable[[Case], str]
 FUNCTIONS: dict[str, tuple[Show, tuple[str, ...]]] = {}
+#: What a KVM shows, where the function has other words for it than the list.
+ON_KVM: dict[str, str] = {}
 
 
-def row(identity: str, *instead: str) -> Callable[[Show], Show]:
-    """Mark the function of a row; `instead`: what is to be seen if that is not the row's text."""
+def row(identity: str, *instead: str, kvm: str | None = None) -> Callable[[Show], Show]:
+    """Mark the function of a row. `instead`: what is to be seen if that is not the row's text;
+    `kvm`: what KVM shows, if the function puts the same in other words."""
+    if kvm is not None:
+        ON_KVM[identity] = kvm
 
     def register(function: Show) -> Show:
         assert function.__name__.startswith(f"{identity.lower()}_"), "named after its row"
@@ -156,9 +155,9 @@ def forever(guest: Guest) -> Running[Exit]:
 
 def runs_on(guest: Guest) -> str:
     """Run in another thread for as long as anything would show, and kick."""
-    start = guest.vcpu.instructions
     vcpu = forever(guest)
-    wait_until(lambda: not vcpu.going or guest.vcpu.instructions - start > LONG)
+    long = worked(guest.vcpu, vcpu)
+    wait_until(lambda: not vcpu.going or long())
     if vcpu.going:
         guest.vcpu.kick()
     exit = vcpu.result()

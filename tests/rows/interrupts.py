@@ -174,6 +174,8 @@ def g04_steps_over_ports(case: Case) -> str:
     "G05",
     "; ".join(STEP(pc) for pc in (0x1003, 0x1006, 0x1009, 0x1009, 0x1009, 0x100B, 0x100C))
     + " counter 3",
+    kvm="; ".join(STEP(pc) for pc in (0x1003, 0x1006, 0x1009, 0x1009, 0x100B, 0x100C, 0x100D))
+    + " counter 3",
 )
 def g05_steps_over_rep_outs(case: Case) -> str:
     """A REP steps once per element (section 12). KVM's emulator did all three in one step."""

@@ -64,6 +64,19 @@ def a07_the_flag_of_s390_is_refused(case: Case) -> str:
     return with_flags(case, 1 << 3, PIO | 1 << 3)
 
 
+def padded(call: Callable[..., object]) -> str:
+    """What a call says to an argument that stands for an ioctl's padding."""
+    with pytest.raises(TypeError, match="pad") as refused:
+        call(0x80, 1, pad=b"\x01")
+    return refused.type.__name__
+
+
+@row("A08", "TypeError; registered: 0")
+def a08_a_registration_has_no_padding(case: Case) -> str:
+    vm = case.guest().vm
+    return f"{padded(vm.ioeventfd)}; registered: {len(vm.ioeventfds)}"
+
+
 @row("A09")
 def a09_a_datamatch_needs_a_length(case: Case) -> str:
     vm, fd = case.guest().vm, case.eventfd()
@@ -181,15 +194,18 @@ def a23_thousands_fit_on_a_bus(case: Case) -> str:
     )
 
 
-@row("A24", "1100 devices on each bus; ioeventfd MMIO 0; PIO 0")
-def a24_devices_take_no_place_from_ioeventfds(case: Case) -> str:
+@row("A24", "1100 zones and devices on each bus; ioeventfd MMIO 0; PIO 0")
+def a24_zones_and_devices_take_no_place_from_ioeventfds(case: Case) -> str:
     vm = case.guest().vm
     for i in range(1100):
         vm.mmio.attach(MmioDevice(), 0x20000 + 16 * i)
         vm.pio.attach(PioDevice(), 0x100 + i)
+        vm.coalesce(0xC0000 + 16 * i, 8)
+        vm.coalesce(0x1000 + 16 * i, 8, bus="pio")
+    assert len(vm.coalesced.zones) == 2200
     stores = assign(vm, 0xD0000, 1, case.eventfd(), "mmio")
     ports = assign(vm, 0x80, 1, case.eventfd())
-    return f"1100 devices on each bus; ioeventfd MMIO {stores}; PIO {ports}"
+    return f"1100 zones and devices on each bus; ioeventfd MMIO {stores}; PIO {ports}"
 
 
 #: Per row: the entry that stands and the one beside it, as (addr, length, bus, datamatch).
@@ -299,6 +315,14 @@ def d13_a_wildcard_ignores_the_datamatch(case: Case) -> str:
     assign(vm, 0x80, 1, fd, datamatch=5, flags=PIO)
     gone = assign(vm, 0x80, 1, fd, datamatch=6, flags=PIO | DEASSIGN)
     return f"{gone}; reassign other fd: {assign(vm, 0x80, 1, case.eventfd())}"
+
+
+@row("D14", "TypeError; reassign other fd: -EEXIST")
+def d14_a_deregistration_has_no_padding(case: Case) -> str:
+    vm, fd = case.guest().vm, case.eventfd()
+    assign(vm, 0x80, 1, fd)
+    seen = padded(vm.ioeventfd_deassign)
+    return f"{seen}; reassign other fd: {assign(vm, 0x80, 1, case.eventfd())}"
 
 
 @row("D15")

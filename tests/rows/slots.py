@@ -37,11 +37,11 @@ def l02_slots_are_moved_and_not_resized(case: Case) -> str:
     slot[0x20010:0x20011] = b"\x2a"
     with pytest.raises(AttributeError):
         slot.size = 0x2000  # type: ignore[misc]
-    slot.readonly = True
     moved = result(lambda: slot.move(0x40000))
     there = guest.vm.read(0x40010, 1).hex()
     with pytest.raises(ValueError):
         guest.vm.read(0x20010, 1)
+    slot.readonly = True
     fixed = f"0; size is fixed; readonly: {slot.readonly}"
     return f"{fixed}; moved: {moved} EEXIST-free {there}, old place a hole"
 

@@ -11,6 +11,8 @@ from pyx86emu import ExitReason, Vcpu, Vm
 from pyx86emu.tools import conformance
 from pyx86emu.tools.conformance import FLAGS, IP, REGISTERS, SP, SS, Array, VectorSet
 from tests.tools import vectors
+from tests.tools.made import vector
+from tests.tools.made import vectors as vectors_of
 from tests.tools.vectors import BOARDS, Board
 
 MEMORY = 0x110000
@@ -149,45 +151,6 @@ def step_whole_instruction(vcpu: Vcpu, code: bytes) -> None:
 
 # -- one test after another -----------------------------------------------------------------------
 
-FLAGS_BEFORE = 2
-
-
-def vector(code: str, **registers: int) -> tuple[bytes, dict[str, int]]:
-    """Code and registers of a made test, which lists no memory but its code, at 0000:1000."""
-    return bytes.fromhex(code), {"ip": 0x1000, "sp": 0x8000, "flags": FLAGS_BEFORE} | registers
-
-
-def made(*tests: tuple[bytes, dict[str, int]]) -> VectorSet:
-    """A set in which nothing is expected of memory."""
-    regs = np.array([[r.get(name, 0) for name in REGISTERS] for _, r in tests], np.uint16)
-    code = np.frombuffer(b"".join(code for code, _ in tests), np.uint8)
-    off = np.cumsum([0, *(len(code) for code, _ in tests)]).astype(np.uint32)
-    addr = np.concatenate([0x1000 + np.arange(len(code)) for code, _ in tests]).astype(np.uint32)
-    none = np.zeros(len(tests) + 1, np.uint32)
-    return VectorSet(
-        {
-            "form_name": np.array([b"made"]),
-            "form_start": np.array([0, len(tests)], np.uint32),
-            "index": np.arange(len(tests)).astype(np.uint16),
-            "regs0": regs,
-            "regs1": regs,
-            "fmask": np.full(len(tests), 0xFFFF, np.uint16),
-            "vector": np.full(len(tests), -1, np.int16),
-            "code_off": off,
-            "code": code,
-            "ram0_off": off,
-            "ram0_addr": addr,
-            "ram0_val": code,
-            "ram1_off": none,
-            "ram1_addr": np.zeros(0, np.uint32),
-            "ram1_val": np.zeros(0, np.uint8),
-            "ram1_mask": np.zeros(0, np.uint8),
-            "name_off": none,
-            "name": np.zeros(0, np.uint8),
-        }
-    )
-
-
 #: A test that leaves something, and one that would see it: with what, in AX, if nothing is left.
 LEAVES = {
     "a push": (vector("50", ax=0x1234), vector("8b07", bx=0x7FFE), 0),
@@ -206,9 +169,9 @@ LEAVES = {
 @pytest.mark.parametrize("way", range(len(conformance.WAYS)), ids=conformance.WAYS)
 def test_no_test_of_a_set_sees_what_another_has_left(name: str, way: int) -> None:
     first, second, ax = LEAVES[name]
-    alone = conformance.run(made(second), "80386", way)
+    alone = conformance.run(vectors_of(second), "80386", way)
 
-    out = conformance.run(made(first, second, first, second), "80386", way)
+    out = conformance.run(vectors_of(first, second, first, second), "80386", way)
 
     assert (out.regs[1] == alone.regs[0]).all() and (out.regs[3] == alone.regs[0]).all()
     assert (out.error == 0).all()

@@ -93,6 +93,9 @@ cdef enum:                       # c.run.attn: why the block must be left after 
     ATTN_LOOK = 4                # the run loop has something to do
     ATTN_WATCH = 8               # it has stored to a watchpoint of the host
 
+cdef enum:                       # c.events.trap_due, besides bits of DR6
+    EXCEPTION_DUE = 0x100000     # c.events.exception comes first
+
 cdef enum:                       # c.python.moved
     MOVED_CS = 1
     MOVED_IP = 2
@@ -172,7 +175,7 @@ cdef struct SystemState:         # registers that only system instructions use
 
 cdef struct EventState:          # interrupts, and what an instruction leaves for the next one; KVM's vcpu_events
     int inject                   # interrupt vector to deliver, -1: none
-    int exception                # vector of an exception that the host has set and that comes next, -1: none
+    int exception                # with EXCEPTION_DUE: the vector of an exception that the host has set
     bint nmi
     bint nmi_masked
     bint halted
@@ -183,7 +186,7 @@ cdef struct EventState:          # interrupts, and what an instruction leaves fo
     uint64_t shadow              # no interrupt is taken when this many instructions are retired; FOREVER: no shadow
     uint64_t trap_shadow         # the same for INT 1 from TF or a breakpoint
     bint no_trap                 # the instruction suppresses the single-step trap
-    uint32_t trap_due            # INT 1 comes next: the bits of DR6 that say why
+    uint32_t trap_due            # INT 1 comes next: the bits of DR6 that say why. Or EXCEPTION_DUE
     uint64_t rep_left            # `retired` when a REP was last left between two iterations
     uint16_t rep_last            # IP of its last prefix
     int carry_seg                # 8086: the segment prefix of a long run of prefixes, for the instruction after it

@@ -11,6 +11,7 @@ cdef VM* new_vm() except NULL:
         free_vm(vm)
         raise MemoryError("no memory for a Vm")
     pthread_mutex_init(&vm.writers, NULL)
+    zones_begin(&vm.zones)
     vm.refs = 1
     vm.a20 = 1
     vm.epoch = 1
@@ -26,6 +27,7 @@ cdef void free_vm(VM* vm) noexcept:
         return
     if vm.iotable != NULL:
         iotable_free(vm.iotable)
+    zones_free(&vm.zones)
     free(vm.chips)
     free(vm.mem)
     free(vm.slots)
@@ -98,7 +100,6 @@ cdef void reset_cpu(CPU* c) noexcept nogil:
     c.events.trap_shadow = FOREVER
     c.events.rep_left = FOREVER
     c.events.inject = -1
-    c.events.exception = -1
     c.events.nmi = 0
     c.events.nmi_masked = 0
     c.events.halted = 0
@@ -133,6 +134,7 @@ cdef void fork_vm(VM* vm, unsigned long me) noexcept nogil:
             fork_cpu(vm.cpu[i], vm.cpu[i].threads.runner and vm.cpu[i].threads.runner != me)
     pthread_mutex_init(&vm.writers, NULL)
     pthread_mutex_init(&vm.chips.lock, NULL)
+    zones_forked(&vm.zones)
     vm.stopping = 0
 
 

@@ -40,6 +40,7 @@ cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     Mem* mem
     IoTable* iotable
     PyObject* ranges[2]          # of each bus a tuple of Range, kept alive by the RangeTable of the Vm
+    Zones zones                  # coalesced zones, and the rings of what was written to them
     Slot* slots                  # in the order of their addresses
     int nslots
     int slot_room                # how many fit
@@ -56,6 +57,8 @@ cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     uint64_t timer               # guest ns of Python's timer, UINT64_MAX: none
     int64_t host_base            # host ns at which guest time was 0
     uint64_t ticks               # guest time of the first vCPU, in instructions, for the others
+    IrqFds* irqfds               # NULL: there was none yet, or the Vm is closed
+    uint64_t irq_serial          # of the last irqfd that was made
     uint32_t resampled           # lines whose EOI an irqfd waits for
     uint32_t waiters             # registered irqfds: another thread may end a HLT
     int views                    # writable views of memory that are alive

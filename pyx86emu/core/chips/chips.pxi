@@ -17,6 +17,7 @@
 #   its own thread, in a device or timer  the lock; its vCPU is outside and cannot interfere   the lock
 #   a thread while no vCPU runs           the lock; it has the GIL, so no vCPU can come in     the lock
 #   another thread while the vCPU runs    it shares the chips first (Vm.lock_chips)            the lock
+#   the thread of the irqfds              the lock; it changes only `rung`                     the same
 #   a second vCPU                         it shares the chips when it is created               the lock, the long way
 #
 # Shared chips stay shared. While they become shared every vCPU is kept outside. So `shared` and the short ways do not
@@ -61,7 +62,8 @@ cdef struct Chip:
 cdef struct Chips:
     Chip chip[CHIPS]
     uint64_t due                 # the earliest `due` of the rows
-    bint shared
+    uint32_t rung                # lines that irqfds have raised and no user of the chips has seen: bits 0 to 15 as a
+    bint shared                  # pulse, bits 16 to 31 held high
     pthread_mutex_t lock
     PortFn in_[SHORT_PORTS]      # the short way of a byte, by port; NULL: go to the bus
     PortFn out[SHORT_PORTS]
@@ -159,18 +161,40 @@ cdef bint chip_follow(Chips* chips, Chip* chip, uint64_t now) noexcept nogil:
     chip.due = chip.rise
     if irqchip_requests(&chips.irqchip, chip.gsi):
         if rises and not level:
-            fall = now                           # it has fallen: show that after the next instruction
+            fall = now + 1                       # it has fallen: show that after the next instruction
         chip.due = min(fall, chip.rise)
     find_due(chips)
     return chips.due < was
 
 
+cdef void chip_was_set(Chips* chips, Chip* chip, uint64_t now, bint waits) noexcept nogil:
+    """The state of the chip, or of the 8259, was set: find its next event. All its rises have been delivered. `waits`:
+    it fell together with its last rise, and that is to be shown after the next instruction."""
+    cdef uint64_t fall
+    cdef uint32_t rises
+    cdef bint level = chip.line(chip.state, now, &rises)
+    chip.next_edges(chip.state, now, &chip.rise, &fall)
+    chip.due = chip.rise
+    if irqchip_requests(&chips.irqchip, chip.gsi):
+        if not level:
+            fall = now + waits
+        chip.due = min(fall, chip.rise)
+    find_due(chips)
+
+
+cdef bint fall_waits(Chips* chips, Chip* chip, uint64_t now, bint level) noexcept nogil:
+    """Is a fall of the chip's line, which is at `level`, to be shown after the next instruction?"""
+    return not level and now < chip.due < chip.rise and irqchip_requests(&chips.irqchip, chip.gsi)
+
+
 cdef void find_due(Chips* chips) noexcept nogil:
+    """The first vCPU looks at `due` without the lock, so it is written once."""
+    cdef uint64_t due = FOREVER
     cdef int i
-    chips.due = FOREVER
     for i in range(CHIPS):
-        if chips.chip[i].due < chips.due:
-            chips.due = chips.chip[i].due
+        if chips.chip[i].due < due:
+            due = chips.chip[i].due
+    at_publish64(&chips.due, due)
 
 
 cdef void chips_serve(Chips* chips, uint64_t now) noexcept nogil:
@@ -196,6 +220,25 @@ cdef int chips_acknowledge(Chips* chips) noexcept nogil:
             find_due(chips)
     unlock_chips(chips)
     return vector
+
+
+cdef void chips_take_rung(Chips* chips) noexcept nogil:
+    """Raise the lines that irqfds have raised. The caller has the lock, or is the only user."""
+    cdef uint32_t rung = at_swap32(&chips.rung, 0)
+    cdef int line
+    for line in range(16):
+        if rung >> line & 1:
+            irqchip_pulse(&chips.irqchip, line)
+        if rung >> (line + 16) & 1:
+            irqchip_drive(&chips.irqchip, LINE_IRQFD, line, 1)
+
+
+cdef inline void chips_look(Chips* chips) noexcept nogil:
+    """The first vCPU was asked to look at its interrupts."""
+    if at_get32(&chips.rung):
+        lock_chips(chips)
+        chips_take_rung(chips)
+        unlock_chips(chips)
 
 
 # -- sharing

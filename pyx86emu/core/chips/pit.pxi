@@ -34,7 +34,7 @@ cdef struct PitChannel:
     uint32_t count               # CR, the count that the next load takes: 1..modulus
     uint32_t left                # CE as 1..modulus; in mode 3 ticks to the end of the half-cycle
     uint32_t rises               # rising edges of OUT that pit_line has not returned yet
-    uint16_t frozen              # what a read returns between a control word and the first load
+    uint16_t frozen              # what a read returns while the channel is not settled
     uint16_t count_latch
     uint8_t status_latch
     uint8_t control              # bits 0-5 of the control word
@@ -52,6 +52,7 @@ cdef struct PitChannel:
     uint8_t armed                # a count has been written since the control word
     uint8_t load                 # the next tick moves CR to CE
     uint8_t loaded               # CE has been loaded since the control word
+    uint8_t settled              # it has, and no load waits
     uint8_t live                 # reaching zero will change OUT (modes 0, 1, 4, 5: once per load)
     uint8_t halted               # mode 0 between the two bytes of a count
     uint8_t null_count           # CR holds a count that CE has not taken yet
@@ -102,7 +103,7 @@ cdef void pit_half_cycle(PitChannel* c) noexcept nogil:
 cdef void pit_load(PitChannel* c) noexcept nogil:
     """Load CE from CR, at the tick after a write or a trigger. This tick does not count down."""
     c.load = c.null_count = False
-    c.loaded = c.live = True
+    c.loaded = c.settled = c.live = True
     c.left = c.count
     if c.mode == 1:
         pit_drive(c, False)
@@ -218,18 +219,19 @@ cdef PitChannel pit_seen(PitChannel* c) noexcept nogil:
     return seen
 
 
-cdef uint16_t pit_value_loaded(PitChannel* c) noexcept nogil:
-    """pit_value of a channel that waits for its load."""
-    cdef PitChannel seen = pit_seen(c)
-    return pit_value(&seen)
+cdef void pit_wait_for_load(PitChannel* c) noexcept nogil:
+    """The next tick moves CR to CE."""
+    cdef PitChannel seen
+    c.load = True
+    seen = pit_seen(c)
+    c.frozen = pit_value(&seen)
+    c.settled = False
 
 
 cdef inline uint16_t pit_value(PitChannel* c) noexcept nogil:
     """What a read of the counter returns: CE, in BCD if the channel counts in BCD."""
     cdef uint32_t value
-    if RARELY(c.load):
-        return pit_value_loaded(c)
-    if not c.loaded:
+    if not c.settled:
         return c.frozen
     value = 2 * c.left - c.trim if c.mode == 3 else c.left
     if c.modulus == 10000:
@@ -247,7 +249,7 @@ cdef void pit_control(PitChannel* c, uint8_t value) noexcept nogil:
     if c.mode > 5:
         c.mode -= 4                              # modes 6 and 7 are modes 2 and 3
     c.modulus = 10000 if value & 1 else 65536
-    c.armed = c.load = c.loaded = c.live = c.halted = False
+    c.armed = c.load = c.loaded = c.settled = c.live = c.halted = False
     c.write_high = c.read_high = c.count_latched = c.status_latched = False
     c.null_count = True
     pit_drive(c, c.mode != 0)
@@ -276,10 +278,11 @@ cdef void pit_write_count(PitChannel* c, uint8_t value) noexcept nogil:
         c.count = c.modulus
     if c.mode == 0:
         pit_drive(c, False)
-    if c.mode == 0 or c.mode == 4 or (not c.armed and c.mode & 2):
-        c.load = True
     c.halted = False
-    c.armed = c.null_count = True
+    c.null_count = True
+    if c.load or c.mode == 0 or c.mode == 4 or (not c.armed and c.mode & 2):
+        pit_wait_for_load(c)
+    c.armed = True
 
 
 cdef inline uint32_t pit_read_count(PitChannel* c) noexcept nogil:
@@ -374,7 +377,7 @@ cdef void pit_set_gate(Pit* pit, int channel, bint level, uint64_t now) noexcept
     c.gate = level
     if level:
         if c.armed and c.mode != 0 and c.mode != 4:
-            c.load = True
+            pit_wait_for_load(c)
     elif c.mode == 2 or c.mode == 3:
         pit_drive(c, True)
 

@@ -259,7 +259,7 @@ cdef bint claim(CPU* c, uint32_t g) noexcept nogil:
     """From now on stores to the granule take the slow path, because this vCPU has code there. 0: they did already."""
     cdef Mem* mem = c.vm.mem
     cdef uint64_t mine = 1ULL << c.no, was
-    if mem.code[mem.canon[g]] & mine:
+    if at_peek64(&mem.code[mem.canon[g]]) & mine:
         return 0
     rings_flush(&c.rings)                        # before the lock, and reopen(), which visits all aliases
     lock_from_core(c)

@@ -79,7 +79,7 @@ cdef inline void set_shadow(CPU* c, Op* o, bint traps) noexcept nogil:
 
 cdef inline bint line_up(CPU* c) noexcept nogil:
     """Is the interrupt controller's INT output up (first vCPU only)?"""
-    return c.vm.irqchip_on and c.no == 0 and c.chips.irqchip.intr
+    return c.vm.irqchip_on and c.no == 0 and at_peek32(&c.chips.irqchip.intr) != 0
 
 
 cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
@@ -125,8 +125,9 @@ cdef void apply_moved_slow(CPU* c) noexcept nogil:
 cdef void take_trap(CPU* c) noexcept nogil:
     """Deliver INT 1 between two instructions. DR6 gets the reason. GD is cleared, so that the guest's handler may use
     the debug registers."""
-    c.system.dr[6] |= c.events.trap_due
-    c.system.dr[7] &= ~<uint32_t>DR7_GD
+    if c.m.level >= 3:                           # older ones have no debug registers
+        c.system.dr[6] |= c.events.trap_due
+        c.system.dr[7] &= ~<uint32_t>DR7_GD
     c.events.trap_due = 0
     take_interrupt(c, 1)
 

@@ -86,9 +86,9 @@ cdef Op* vmcall(CPU* c, Op* o) noexcept nogil:
         e = iotable_find(c.vm.iotable, BUS_HYPERCALL, c.arch.r[AX], 4, c.arch.r[BX])
         if e == NULL:
             return hypercall_exit(c, o)
-        rings_add(&c.rings, e, 4, c.arch.r[BX])
-        if RARELY(c.rings.soon):
-            end_soon(c)
+        hit(c, e, 4, c.arch.r[BX])
+        if RARELY(c.run.attn):
+            return leave_after(c, o)
     o = o + 1
     return GO(c, o)
 

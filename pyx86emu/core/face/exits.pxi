@@ -50,10 +50,15 @@ cdef class Exit:
     cdef readonly uint32_t dr6
     cdef readonly uint32_t pc
     cdef readonly tuple watch
-    cdef readonly object watch_addr
+    cdef uint64_t hit_addr                       # `watch_addr`, if there is a `watch`
     cdef object answer                           # a function that takes it, the Vcpu of `cpu`, or None
     cdef CPU* cpu                                # the vCPU of the core that takes it, or NULL
     cdef uint64_t serial                         # of `cpu` at this exit: the next run has another one
+
+    @property
+    def watch_addr(self):
+        """The first byte of `watch` that was accessed; None: no watchpoint was hit."""
+        return None if self.watch is None else self.hit_addr
 
     @property
     def port(self):
@@ -116,12 +121,12 @@ cdef class Exit:
     def because(self, reason):
         """This exit with another reason: what a machine around the vCPU makes of it. It waits for no answer."""
         return _exit_again(reason, self.addr, self.size, self.count, self.write, self.value, self.cs, self.ip,
-                           self.message, self.dr6, self.pc, self.watch, self.watch_addr)
+                           self.message, self.dr6, self.pc, self.watch, self.hit_addr)
 
     def __reduce__(self):
         """A copy waits for no answer."""
         return _exit_again, (self.reason, self.addr, self.size, self.count, self.write, self.value, self.cs, self.ip,
-                             self.message, self.dr6, self.pc, self.watch, self.watch_addr)
+                             self.message, self.dr6, self.pc, self.watch, self.hit_addr)
 
     def __repr__(self):
         name = self.reason.name
@@ -138,24 +143,44 @@ cdef class Exit:
 
 
 cpdef Exit _exit_again(object reason, uint64_t addr, int size, int count, bint write, uint64_t value, uint32_t cs,
-                       uint32_t ip, object message, uint32_t dr6, uint32_t pc, tuple watch, object watch_addr):
+                       uint32_t ip, object message, uint32_t dr6, uint32_t pc, tuple watch, uint64_t hit_addr):
     """An Exit with these fields, for because(), copies and pickles."""
     cdef Exit e = Exit.__new__(Exit)
     e.reason = ExitReason(reason)
     e.addr, e.size, e.count, e.write, e.value = addr, size, count, write, value
     e.cs, e.ip, e.message, e.dr6, e.pc = cs, ip, message, dr6, pc
-    e.watch, e.watch_addr = watch, watch_addr
+    e.watch, e.hit_addr = watch, hit_addr
+    return e
+
+
+def access_exit(object reason, uint64_t addr, int size, int count, bytes data, object answer, uint32_t cs, uint32_t ip):
+    """An IO or MMIO exit as Exit(...) makes it, of values that a back end has from its kernel: with `data` a write,
+    else a read. It costs a tenth. ValueError: another reason, or a size that no access has."""
+    cdef Exit e = Exit.__new__(Exit)
+    if reason is not IO_REASON and reason is not MMIO_REASON or not 1 <= size <= 8 or not 1 <= count <= MOST_ELEMENTS:
+        raise ValueError(f"no access is {reason!r} of {size} bytes, {count} times")
+    e.reason, e.addr, e.size, e.count, e.cs, e.ip = reason, addr, size, count, cs, ip
+    if data is None:
+        e.answer = answer
+    else:
+        if len(data) != size or count != 1:
+            raise ValueError(f"{len(data)} bytes of data for a write of {size}")
+        e.write, e.value = True, int.from_bytes(data, "little")
     return e
 
 
 # -- made by hand -----------------------------------------------------------------------------------------
+
+# Numbers that have a default, so that None is none of them.
+cdef frozenset EXIT_NUMBERS = frozenset(("count", "cs", "ip", "dr6", "pc"))
+
 
 cdef Exit exit_by_hand(tuple args, dict given):
     """Exit(*args, **given): whole, or an exception."""
     cdef Exit e = Exit.__new__(Exit)
     if len(args) > 1:
         raise TypeError(f"Exit() takes the reason alone by position, not {len(args)} values: name the others")
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {name: value for name, value in given.items() if value is not None or name in EXIT_NUMBERS}
     given.update(zip(("reason",), args))
     if "reason" not in given:
         raise TypeError("an Exit has a reason: Exit(ExitReason.HLT)")
@@ -193,7 +218,7 @@ cdef int fill_watch(Exit e, dict given) except -1:
     at = natural(given.pop("watch_addr", first), "watch_addr")
     if at - first >= e.watch[1]:
         raise ValueError(f"watch_addr is {at:#x}: it is a byte of the watchpoint")
-    e.watch_addr = at
+    e.hit_addr = at
     return 0
 
 

@@ -7,6 +7,8 @@
 # Exit can be called. Its tp_new is replaced too: it makes a complete Exit or raises.
 
 cdef dict MADE_BY = {
+    CoalescedRing: "Vm(), as Vm.coalesced",
+    CoalescedZone: "Vm.coalesce()",
     IoEventFd: "Vm.ioeventfd()",
     MemorySlot: "Vm.add_memory()",
     Registers: "Vm.create_vcpu(), as Vcpu.regs",

@@ -2,14 +2,15 @@
 
 def _after_fork():
     cdef VmTables vm
+    irq_forget_process()
     for each in live_vms:
         vm = each
         fork_vm(vm.vm, PyThread_get_thread_ident())
         iotable_reclaim(vm.vm.iotable)           # the child has no other thread that could use it
         vm.closing = False
-        if vm._irqfds is not None:               # their thread exists only in the parent
-            vm._irqfds.forked()
-            vm._irqfds = None
+        for vcpu in vm._vcpus:
+            (<Vcpu>vcpu).waiters = 0             # the threads that waited are not here
+        irq_forked(vm.vm, vm.vm.iotable)
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -136,6 +136,30 @@ cdef class VmFront:
         """The entries, in the order they were added."""
         return self.back().ioeventfds
 
+    def coalesce(self, addr, length, *, bus="mmio", on_drain=None, array=False):
+        """Collect the guest's writes to `length` bytes or ports at `addr` in the ring `coalesced`, and let it run on
+        (KVM_REGISTER_COALESCED_MMIO). Returns the CoalescedZone. `bus`: "mmio" or "pio".
+
+        A write goes into the ring if all of it is inside the zone, and neither RAM nor an ioeventfd nor a device that
+        the core calls has it. run() returns what was not collected; the ring has what came before it.
+
+        `on_drain(writes)`: gets the writes of this zone instead, oldest first: a list as `coalesced.drain()` returns,
+        with `array` an array as of `drain_array()`. It is called by run(), on its thread, before run() returns or
+        raises, and when `coalesced.capacity` writes wait. What it raises comes out of run(); the next run() returns the
+        exit. Zones may overlap: the one with the highest end takes the write, then the one with the lowest start, then
+        the oldest.
+
+        OSError EINVAL: not in 64 bits; EBADF: the Vm is closed. ValueError: unknown bus, or `array` without `on_drain`.
+        TypeError: a number that is no integer, or an `on_drain` that cannot be called. ImportError: `array` without
+        numpy. RuntimeWarning: a zone that can never collect a write (length 0, a port above FFFFh). MemoryError.
+        """
+        return self.back().coalesce(addr, length, bus=bus, on_drain=on_drain, array=array)
+
+    @property
+    def coalesced(self):
+        """The ring of the writes to coalesced zones, a CoalescedRing. It is the same object each time."""
+        return self.back().coalesced
+
     def irq_line(self, gsi, level):
         """Drive an interrupt line, 0 to 15, up or down (KVM_IRQ_LINE); the first vCPU takes the interrupts. OSError
         EINVAL: no irqchip=True, or a line outside 0 to 15. Any thread may call it.
@@ -158,21 +182,76 @@ cdef class VmFront:
 
     def irqfd(self, gsi, fd, resample=None):
         """Raise interrupt line `gsi` once whenever the eventfd `fd` is written (KVM_IRQFD). With `resample` the
-        line stays up until the guest's EOI, which then signals that eventfd. OSError EINVAL: no irqchip=True, a line
-        outside 0 to 15, or no eventfd (either of the two); EBADF: not open, or the Vm is closed; EBUSY: the eventfd
-        raises a line already."""
+        line stays up until the guest's EOI, which then signals that eventfd. The Vm duplicates both descriptors, so
+        you may close yours.
+
+        A ring of this Vm's own ioeventfd with the same eventfd raises the line at that instruction, and such runs
+        repeat exactly; a write by anyone else soon. OSError EINVAL: no irqchip=True, a line outside 0 to 15, or no
+        eventfd (either of the two); EBADF: not open, or the Vm is closed; EBUSY: the eventfd is an irqfd already, of
+        any Vm in this process; EMFILE: no descriptor left; EAGAIN: no thread left. Any thread may call it."""
         return self.back().irqfd(gsi, fd, resample)
 
     def irqfd_deassign(self, gsi, fd):
         """Remove an irqfd by any descriptor of its eventfd; what is unknown is no error. OSError EBADF, EINVAL."""
         self.back().irqfd_deassign(gsi, fd)
 
+    # -- state ----------------------------------------------------------------------------------------------
+
+    @property
+    def capabilities(self):
+        """What the back end of this Vm can do, a `Capabilities`. (KVM_CHECK_EXTENSION.)"""
+        return self.back().capabilities
+
+    @property
+    def irqchip(self):
+        """The 8259 pair as an `IrqChip`; can be set. While another thread runs a vCPU reading gives the state of some
+        moment, and writing raises RuntimeError.
+
+        OSError EINVAL without irqchip=True; EBADF when set: the Vm is closed. ValueError: what this back end cannot
+        hold, by the name of the field; TypeError: no IrqChip. Then nothing has changed. (KVM_GET_IRQCHIP,
+        KVM_SET_IRQCHIP.)"""
+        return self.back().irqchip
+
+    @irqchip.deleter
+    def irqchip(self):
+        raise AttributeError("irqchip cannot be deleted: set it to another value")
+
+    @irqchip.setter
+    def irqchip(self, value):
+        self.back().irqchip = value
+
+    @property
+    def pit(self):
+        """The 8254 as a `PitState`, at this moment; can be set. Raises as `irqchip` does. (KVM_GET_PIT2,
+        KVM_SET_PIT2.)"""
+        return self.back().pit
+
+    @pit.deleter
+    def pit(self):
+        raise AttributeError("pit cannot be deleted: set it to another value")
+
+    @pit.setter
+    def pit(self, value):
+        self.back().pit = value
+
     # -- time, the end --------------------------------------------------------------------------------------
 
     @property
     def time(self):
-        """Guest time in nanoseconds; 0 until the first vCPU runs (with `clock="host"`: since the Vm was made)."""
+        """Guest time in nanoseconds; 0 until the first vCPU runs (with `clock="host"`: since the Vm was made).
+
+        It can be set forward while no vCPU is in run(); timers that are due then are called by the next one.
+        RuntimeError: one is, or there is none yet; ValueError: a time that has passed, beyond 2**63 - 1, or no multiple
+        of 1 << `shift`; OSError EBADF: the Vm is closed."""
         return self.back().time if self.interp is None else self.interp.now()
+
+    @time.deleter
+    def time(self):
+        raise AttributeError("time cannot be deleted: set it to a later one")
+
+    @time.setter
+    def time(self, value):
+        self.back().time = value
 
     def set_timer(self, deadline, callback):
         """Call `callback()` on the first vCPU's thread once `time` has reached `deadline`, in guest ns; at once if that

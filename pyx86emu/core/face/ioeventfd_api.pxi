@@ -26,13 +26,13 @@ cdef str io_where(int bus, object addr, object length, bint wildcard, object dat
     return text if wildcard else f"{text}, datamatch {datamatch:#x}"
 
 
-cdef int io_number(object fd) except? -1:
-    """The descriptor number of an argument; -1: no descriptor can have this number."""
+cdef int io_number(object fd, str what="fd") except? -1:
+    """The descriptor number of the argument `what`; -1: no descriptor can have this number."""
     if not isinstance(fd, int):
         fileno = getattr(fd, "fileno", None)
         if fileno is not None:
             fd = fileno()
-    number = exact(fd, "a descriptor, or what its fileno() returns,")
+    number = exact(fd, f"{what}, or what its fileno() returns,")
     return number if 0 <= number <= 0x7FFFFFFF else -1
 
 
@@ -46,31 +46,6 @@ cdef object io_descriptor_error(int error, object fd):
     if error == -IO_ENOMEM:
         return MemoryError("no memory for another eventfd")
     return OSError(-error, f"{os.strerror(-error)}: descriptor {fd!r}")
-
-
-cdef object io_identity(int fd):
-    """The kernel's id of an eventfd, which is the same for all its descriptors. Below 0: this kernel has no ids, and
-    the result is made from the descriptor number only. OSError EBADF, EINVAL."""
-    cdef int64_t id = -1
-    cdef int error
-    with nogil:
-        error = io_check_eventfd(fd)
-        if error == 0:
-            error = io_eventfd_id(fd, &id)
-    if error != 0:
-        raise io_descriptor_error(error, fd)
-    return id if id >= 0 else -1 - fd
-
-
-cdef object io_count(int fd):
-    """The count of an eventfd, which this does not read; 0: this kernel does not show it. OSError: it is not open."""
-    cdef uint64_t count = 0
-    cdef int error
-    with nogil:
-        error = io_fdinfo(fd, b"eventfd-count", 16, &count)
-    if error != 0 and error != -IO_ENOENT:
-        raise io_descriptor_error(error, fd)
-    return count
 
 
 cdef object io_take_count(int fd):
@@ -113,7 +88,7 @@ cdef class Doorbell:
         cdef int fd
         cdef Sink *target = NULL
         if notify is not None:
-            fd = io_number(notify)
+            fd = io_number(notify, "notify")
             if fd >= 0:
                 with nogil:
                     target = sink_open(fd, &error)
@@ -378,7 +353,7 @@ cdef bint io_key(IoKey *k, object addr, object bus, object datamatch, object fla
     if bits != 0:
         k.bus = BUS_PIO if bits & IO_FLAG_PIO else BUS_MMIO
         k.wildcard = not bits & IO_FLAG_DATAMATCH
-    k.addr = io_u64(addr, "ioeventfd address")
+    k.addr = io_u64(addr, "addr")
     k.datamatch = 0 if k.wildcard or datamatch is None else io_u64(datamatch, "datamatch")
     return (bits & IO_FLAG_DEASSIGN) != 0
 
@@ -406,6 +381,8 @@ cdef int io_insert(VmTables vm, IoKey *k, bint coalesce, int fd, Sink *bell, IoE
         sink = iotable_sink(t, fd, True, &error)
         if sink == NULL:
             return error
+        if sink.entries == 0:
+            irq_link_new(t, vm.vm, sink)
     error = iotable_add(t, k.bus, k.addr, <int>k.length, k.wildcard, k.datamatch, coalesce, sink, &e)
     if error == 0:
         io_show(face, e)

@@ -1,4 +1,6 @@
-# The irqfd calls of Vm: convert and check arguments, and set what vCPUs read. irqfd.py does the rest.
+# The irqfd calls of Vm: check arguments, register and remove entries. io/irqfds.pxi does the rest.
+#
+# Under the `writers` of the Vm only C runs, as for ioeventfds: Python could run a finalizer that takes the lock again.
 
 cdef int irq_gsi(VmTables vm, object gsi) except -1:
     """Check the number of an interrupt line of this Vm. OSError EINVAL: there is no such line."""
@@ -13,47 +15,132 @@ cdef int irq_gsi(VmTables vm, object gsi) except -1:
 
 cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
     """Vm.irqfd()."""
-    cdef int line, number
+    cdef int line, number, second = -1, error = 0
+    cdef bint resampled = resample is not None, about_second = 0
+    cdef IrqEntry *e
     vm.open()
     line = irq_gsi(vm, gsi)
     number = io_number(fd)
-    identity = io_identity(number)
-    bell = None if resample is None else Doorbell(resample)
-    if vm._irqfds is None:
-        made = IrqFds(vm, io_take_count, io_count, io_identity)
-        # This has released the GIL: check again what other threads may have changed.
-        if vm.closed or vm._irqfds is not None:
-            made.close()
-        else:
-            vm._irqfds = made
-    vm.open()
-    return vm._irqfds.add(line, number, identity, bell)
+    if resampled:
+        second = io_number(resample, "resample")
+    vm.vm.irq_serial += 1
+    face = IrqFd(vm, line, number, vm.vm.irq_serial, second if resampled else None)
+    with nogil:
+        e = irq_open(line, number, resampled, second, &error, &about_second)
+    if e == NULL:
+        raise io_descriptor_error(error, resample if about_second else fd)
+    e.serial = face.serial
+    error = irqfd_insert(vm, e)
+    if error == 0:
+        return face
+    irq_free(e)
+    if error == IO_CLOSED:
+        raise OSError(IO_EBADF, "this Vm is closed")
+    if error == -IO_EBUSY:
+        raise OSError(IO_EBUSY, f"eventfd {number} raises a line already, of this Vm or another one in this process: "
+                                "deassign it first")
+    if error == -IO_EAGAIN:
+        raise OSError(IO_EAGAIN, "cannot start the thread that watches irqfds: end other threads")
+    raise io_descriptor_error(error, fd)
+
+
+cdef int irqfd_insert(VmTables vm, IrqEntry *e) noexcept:
+    """Returns 0, IO_CLOSED or a negative errno."""
+    cdef bint linked = 0
+    cdef int error = IO_CLOSED
+    vm.lock_writers()
+    if not vm.closed and vm.iotable != NULL:
+        error = irq_insert(vm.vm, vm.iotable, e, &linked)
+        if linked:
+            vm.quiesce()
+    vm.unlock_writers()
+    return error
 
 
 cdef object irqfd_deassign(VmTables vm, object gsi, object fd):
     """Vm.irqfd_deassign()."""
+    cdef IrqEntry *e = NULL
+    cdef int64_t id = -1
+    cdef int number, error
+    vm.initialised()
     line = exact(gsi, "gsi")
-    identity = io_identity(io_number(fd))
-    if vm._irqfds is not None:
-        vm._irqfds.deassign(line, identity)
+    number = io_number(fd)
+    with nogil:
+        error = io_check_eventfd(number)
+        if error == 0:
+            error = io_eventfd_id(number, &id)
+    if error != 0:
+        raise io_descriptor_error(error, fd)
+    if not 0 <= line <= 15:
+        return
+    cdef int wanted = line
+    vm.lock_writers()
+    if vm.vm.irqfds != NULL:
+        e = irq_find(vm.iotable, number, id)
+        if e != NULL and (e.vm != vm.vm or e.gsi != wanted):
+            e = NULL
+    irqfd_take(vm, e)
 
 
-cdef int irqfds_changed(VmTables vm, dict entries) except -1:
-    """Set what the vCPUs read: how many irqfds may end a HLT, and the lines whose EOI an irqfd waits for. Nothing here
-    releases the GIL, so the later of two calls decides."""
-    cdef uint32_t lines = 0
-    for entry in entries:
-        if entry.resample is not None:
-            lines |= 1 << <int>entry.gsi
-    vm.vm.resampled = lines
-    vm.vm.waiters = len(entries)
+cdef int irqfd_remove(VmTables vm, uint64_t serial) except -1:
+    """IrqFd.deassign()."""
+    cdef IrqEntry *e = NULL
+    vm.initialised()
+    vm.lock_writers()
+    if vm.vm.irqfds != NULL:
+        e = irq_place(vm.vm.irqfds, serial)[0]
+    irqfd_take(vm, e)
     return 0
 
 
-cdef void irqfds_eoi(CPU* c, uint32_t lines) noexcept with gil:
-    """The guest has ended interrupts whose lines irqfds hold high: lower the lines, and signal the resample
-    eventfds."""
-    try:
-        (<VmTables><object>c.vm.owner)._irqfds.eoi(lines)
-    except BaseException as e:
-        keep_exception(c, e)
+cdef void irqfd_take(VmTables vm, IrqEntry *e) noexcept:
+    """Remove an entry, unless it is NULL. The caller has locked the `writers`; this unlocks them."""
+    cdef int gsi
+    cdef bint held
+    if e != NULL and irq_take(vm.vm, vm.iotable, e):
+        vm.quiesce()
+    vm.unlock_writers()
+    if e == NULL:
+        return
+    gsi, held = e.gsi, e.resample != NULL
+    irq_free(e)
+    if held:
+        irqfd_lower(vm, gsi)
+
+
+cdef void irqfd_lower(VmTables vm, int gsi) noexcept:
+    """Lower a line, if no irqfd is left that would do it at an EOI."""
+    vm.lock_chips()
+    if not vm.vm.resampled >> gsi & 1:
+        irqchip_drive(&vm.vm.chips.irqchip, LINE_IRQFD, gsi, 0)
+    vm.unlock_chips()
+
+
+cdef void irqfds_close(VmTables vm) noexcept:
+    """Remove all irqfds of a Vm that closes, and end their thread."""
+    cdef IrqFds *w
+    cdef IrqEntry *all_ = NULL
+    cdef IrqEntry *e
+    cdef int i
+    vm.lock_writers()
+    w = vm.vm.irqfds
+    if w != NULL:
+        for i in range(IRQ_CHAINS):
+            while w.entries[i] != NULL:
+                e = w.entries[i]
+                irq_take(vm.vm, vm.iotable, e)
+                e.next = all_
+                all_ = e
+        vm.vm.irqfds = NULL
+        vm.quiesce()
+    vm.unlock_writers()
+    if w == NULL:
+        return
+    with nogil:
+        irq_end(w)
+        irq_close(w)
+    while all_ != NULL:
+        e, all_ = all_, all_.next
+        if e.resample != NULL:
+            irqfd_lower(vm, e.gsi)
+        irq_free(e)

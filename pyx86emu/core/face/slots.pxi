@@ -43,7 +43,7 @@ cdef class MemorySlot:
     cdef readonly uint64_t size
     cdef bint rom
     cdef VM* machine                         # its blocks may be decoded from here, also after the slot is deleted
-    cdef object owner                        # keeps the host memory alive; None: it is shared
+    cdef object owner                        # keeps host memory alive that is not shared
     cdef uint8_t* host
     cdef int fd                              # of shared memory, else -1
     cdef uint8_t* bits                       # the dirty log, or NULL
@@ -55,9 +55,9 @@ cdef class MemorySlot:
 
     def __dealloc__(self):
         free(self.bits)
-        if self.owner is None and self.host != NULL:
-            unmap_shared(self.host, self.size)
         if self.fd >= 0:
+            if self.host != NULL:
+                unmap_shared(self.host, self.size)
             close_shared(self.fd)
         if self.machine != NULL:
             free_vm(self.machine)

@@ -221,7 +221,7 @@ cdef class VmTables:
     cdef dict _slots                         # its MemorySlots, in the order they were added
     cdef list _vcpus
     cdef object _timer
-    cdef object _irqfds
+    cdef object _coalesced                   # its CoalescedRing
     cdef bint made                           # Vm.__init__ has been called
     cdef bint closed
     cdef bint closing                        # a thread is in close()
@@ -235,8 +235,14 @@ cdef class VmTables:
         self._vcpus = []
         live_vms.add(self)
 
+    def __del__(self):
+        if self.vm != NULL and self.vm.irqfds != NULL and self.vm.irqfds.count:
+            warnings.warn(f"a Vm with {self.vm.irqfds.count} irqfds was dropped without close()", ResourceWarning,
+                          stacklevel=2, source=self)
+
     def __dealloc__(self):
         if self.vm != NULL:
+            irq_drop(self.vm)
             self.vm.owner = NULL
             self.vm.ranges[BUS_PIO] = self.vm.ranges[BUS_MMIO] = NULL
             free_vm(self.vm)
@@ -292,3 +298,27 @@ cdef class VmTables:
     cdef void quiesce(self) noexcept:
         with nogil:
             wait_for_others(self.vm, NULL)
+
+    cdef int lock_chips(self) noexcept:
+        """Lock the chips. The caller keeps the GIL and obeys the rules of stop() until unlock_chips().
+
+        A vCPU that no thread runs, or this thread itself, is outside and cannot come in while the GIL is ours. One that
+        another thread runs may be in the chips at this moment, without a lock: stop it once, and it takes one.
+        """
+        cdef unsigned long runs = self.vm.cpu[0].threads.runner if self.vm.cpu[0] != NULL else 0
+        if not self.vm.chips.shared and runs and runs != PyThread_get_thread_ident():
+            self.stop()
+            share_chips(self.vm.chips)
+            self.resume(False)
+        pthread_mutex_lock(&self.vm.chips.lock)  # its holders wait for nothing, not for the GIL either
+        if at_get32(&self.vm.chips.rung):
+            chips_take_rung(self.vm.chips)
+        return 0
+
+    cdef void unlock_chips(self) noexcept:
+        pthread_mutex_unlock(&self.vm.chips.lock)
+        self.chip_changed()
+
+    cdef void chip_changed(self) noexcept:
+        if self.vm.cpu[0] != NULL:
+            want(self.vm.cpu[0], REQ_INTR)

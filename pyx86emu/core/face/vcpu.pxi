@@ -40,7 +40,7 @@ cdef class Vcpu:
             differs = differs or (other != NULL and (other.m.address_bits == 20) != (lines == 20))
         if not (closed or full or differs):
             self.c.no = vm.vm.ncpus
-            vm.vm.cpu[vm.vm.ncpus] = self.c
+            self.put(vm.vm)
             vm.vm.ncpus += 1
             if vm.vm.ncpus > 1:
                 share_chips(vm.vm.chips)
@@ -54,6 +54,14 @@ cdef class Vcpu:
             raise ValueError(f"a {model} has other address lines than a vCPU already in this Vm: use one Vm for each")
         vm._vcpus.append(self)
 
+    cdef void put(self, VM* vm) noexcept:
+        """Into the Vm. Irqfds may have raised lines before."""
+        pthread_mutex_lock(&vm.chips.lock)
+        vm.cpu[self.c.no] = self.c
+        pthread_mutex_unlock(&vm.chips.lock)
+        if at_get32(&vm.chips.rung):
+            want(self.c, REQ_INTR)
+
     def __dealloc__(self):
         cdef VM* vm
         if self.c == NULL:
@@ -61,7 +69,9 @@ cdef class Vcpu:
         vm = self.c.vm
         Py_XDECREF(self.c.python.raised)
         if self.c.no < MAX_VCPUS:
+            pthread_mutex_lock(&vm.chips.lock)   # the thread of the irqfds may be about to wake it
             vm.cpu[self.c.no] = NULL
+            pthread_mutex_unlock(&vm.chips.lock)
         free_cpu(self.c)
         free_vm(vm)
 
@@ -192,7 +202,8 @@ cdef class Vcpu:
                     doze(self.c)
                 PyErr_CheckSignals()
         finally:
-            self.waiters -= 1
+            if self.waiters:                     # 0: this is the child of a fork, made by a signal handler
+                self.waiters -= 1
         return 1
 
     cdef Exit next_exit(self):
@@ -225,7 +236,7 @@ cdef class Vcpu:
             e.pc = c.arch.sb[CS] + c.arch.ip
             if c.debug.stop:
                 e.watch = self.watches[c.debug.stop - 1]
-                e.watch_addr = c.debug.stop_addr
+                e.hit_addr = c.debug.stop_addr
         c.run.why = EXIT_NONE
         return e
 
@@ -366,6 +377,18 @@ cdef Exit late_exit(Vcpu self):
     return e
 
 
+cdef void keep_exit(CPU* c) noexcept nogil:
+    """run() raises instead of returning its exit: the next run() returns it. That of an access is queued still, and a
+    limit is a matter of each run."""
+    if c.run.why == EXIT_HLT:
+        c.events.halted = 1
+    elif c.run.why == EXIT_INTR:
+        c.threads.kicked = 1
+    elif c.run.why == EXIT_DEBUG:
+        c.debug.due = 1
+    c.run.why = EXIT_NONE
+
+
 cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uint64_t wall, uint32_t step):
     """run(), FOREVER where there is no limit; with STEP_ONCE step()."""
     cdef CPU* c = self.c
@@ -391,24 +414,31 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
                 answer_nothing(c)
             if self.tables.vm.views:
                 want(c, REQ_DROP)
-            c.threads.inside = 1
+            at_publish32(&c.threads.inside, 1)
             c.python.gil = 1
             c.python.called = 1
             run_core(c, limit, until)
             take_gil(c)
             c.python.gil = 0
-            c.threads.inside = 0
+            at_publish32(&c.threads.inside, 0)
             if c.python.raised != NULL:
                 raised = <object>c.python.raised
                 Py_DECREF(raised)
                 c.python.raised = NULL
                 c.run.why = EXIT_NONE
+                if c.vm.zones.due:
+                    raised = drain_writes(self.tables, raised)
+                raise raised
+        if c.vm.zones.due:
+            raised = drain_writes(self.tables, None)
+            if raised is not None:
+                keep_exit(c)
                 raise raised
         return self.next_exit()
     finally:
         if step:
             forget_step(c)
-        if c.threads.request & REQ_RESET:
+        if at_peek32(&c.threads.request) & REQ_RESET:
             want(c, at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_RESET)
             reset_cpu(c)
             c.exits.serial += 1              # the exit that is being returned can no longer be answered

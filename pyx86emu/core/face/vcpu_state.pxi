@@ -82,7 +82,7 @@ cdef uint32_t real_mode_base(object segment, str what) except? 0:
 cdef object events_of(CPU* c):
     cdef uint64_t now = c.python.io_retired if c.python.in_device else c.run.retired
     cdef object exception = None, payload = None, shadow = Shadow.NONE, prefixes = None
-    if c.events.exception >= 0:
+    if c.events.trap_due & EXCEPTION_DUE:
         exception = c.events.exception
     elif c.events.trap_due:
         exception, payload = 1, c.events.trap_due
@@ -113,8 +113,8 @@ cdef int put_events(CPU* c, object value) except -1:
                          "exception 1, else None")
     if record.prefixes is not None and c.m.prefix_limit:
         raise ValueError(f"events.prefixes is {record.prefixes!r}: only an 8086 or 80186 keeps prefixes, so give None")
-    new.trap_due = payload or 0
-    new.exception = -1 if record.exception is None or payload is not None else record.exception
+    new.exception = record.exception or 0
+    new.trap_due = payload or (0 if record.exception is None else EXCEPTION_DUE)
     new.inject = -1 if record.interrupt is None else record.interrupt
     new.nmi, new.nmi_masked, new.dead = record.nmi_pending, record.nmi_masked, record.triple_fault
     new.shadow = FOREVER if not record.shadow else 0

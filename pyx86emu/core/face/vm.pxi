@@ -13,6 +13,7 @@ cdef class Vm(VmTables):
     def __cinit__(self, *args, **kwargs):
         self.pio = table_of(self, BUS_PIO)
         self.mmio = table_of(self, BUS_MMIO)
+        self._coalesced = coalesced_ring(self)
 
     def __init__(self, irqchip=False, *, shift=7, clock="virtual"):
         if self.made:
@@ -154,6 +155,15 @@ cdef class Vm(VmTables):
     def ioeventfds(self):
         return ioeventfd_list(self)
 
+    # -- coalesced zones ------------------------------------------------------------------------------------
+
+    def coalesce(self, addr, length, *, bus="mmio", on_drain=None, array=False):
+        return coalesce(self, addr, length, bus, on_drain, array)
+
+    @property
+    def coalesced(self):
+        return self._coalesced
+
     # -- devices ----------------------------------------------------------------------------------------------
 
     def device_line(self, gsi):
@@ -218,28 +228,6 @@ cdef class Vm(VmTables):
         cdef PyObject* r = range_at(self.vm.ranges[BUS_PIO], port, size)
         return &self.vm.chips.chip[row_of(r)] if r != NULL and kind_of(r) == RANGE_CHIP else NULL
 
-    cdef int lock_chips(self) noexcept:
-        """Lock the chips. The caller keeps the GIL and obeys the rules of stop() until unlock_chips().
-
-        A vCPU that no thread runs, or this thread itself, is outside and cannot come in while the GIL is ours. One that
-        another thread runs may be in the chips at this moment, without a lock: stop it once, and it takes one.
-        """
-        cdef unsigned long runs = self.vm.cpu[0].threads.runner if self.vm.cpu[0] != NULL else 0
-        if not self.vm.chips.shared and runs and runs != PyThread_get_thread_ident():
-            self.stop()
-            share_chips(self.vm.chips)
-            self.resume(False)
-        pthread_mutex_lock(&self.vm.chips.lock)  # its holders wait for nothing, not for the GIL either
-        return 0
-
-    cdef void unlock_chips(self) noexcept:
-        pthread_mutex_unlock(&self.vm.chips.lock)
-        self.chip_changed()
-
-    cdef void chip_changed(self) noexcept:
-        if self.vm.cpu[0] != NULL:
-            want(self.vm.cpu[0], REQ_INTR)
-
     def irq_line(self, gsi, level):
         drive_line(self, gsi, level)
 
@@ -252,14 +240,120 @@ cdef class Vm(VmTables):
     def irqfd_deassign(self, gsi, fd):
         irqfd_deassign(self, gsi, fd)
 
-    def _irqfds_changed(self, entries):
-        irqfds_changed(self, entries)
+    def _irqfd_remove(self, entry):
+        """Remove an irqfd by its IrqFd, if it is still there."""
+        irqfd_remove(self, entry.serial)
+
+    # -- state ----------------------------------------------------------------------------------------------
+
+    @property
+    def capabilities(self):
+        return capabilities_of(self.vm)
+
+    cdef int chips_there(self) except -1:
+        self.initialised()
+        if not self.vm.irqchip_on:
+            raise os_error(errno.EINVAL, "this Vm has no interrupt controller and timer: make it with irqchip=True")
+        return 0
+
+    cdef int none_runs(self, str what) except -1:
+        """RuntimeError if another thread runs a vCPU of this Vm."""
+        cdef int i
+        for i in range(self.vm.ncpus):
+            if self.vm.cpu[i] != NULL:
+                mine(self.vm.cpu[i], what)
+        return 0
+
+    @property
+    def irqchip(self):
+        cdef IrqChip copy
+        self.chips_there()
+        self.lock_chips()
+        copy = self.vm.chips.irqchip
+        self.unlock_chips()
+        return irqchip_state(&copy)
+
+    @irqchip.deleter
+    def irqchip(self):
+        raise AttributeError("irqchip cannot be deleted: set it to another value")
+
+    @irqchip.setter
+    def irqchip(self, value):
+        cdef IrqChip new
+        cdef Pit pit
+        cdef uint64_t now
+        cdef bint waits
+        self.chips_there()
+        irqchip_from(&new, value)
+        self.open()
+        self.none_runs("set irqchip")
+        self.lock_chips()
+        now = self.now()
+        waits = pit_copy(self.vm.chips, &pit, now)
+        new.eoi_lines = self.vm.chips.irqchip.eoi_lines
+        self.vm.chips.irqchip = new
+        pit_was_set(self.vm.chips, now, waits)
+        self.unlock_chips()
+
+    @property
+    def pit(self):
+        cdef Pit copy
+        cdef bint waits
+        self.chips_there()
+        self.lock_chips()
+        waits = pit_copy(self.vm.chips, &copy, self.now())
+        self.unlock_chips()
+        return pit_state(&copy, waits)
+
+    @pit.deleter
+    def pit(self):
+        raise AttributeError("pit cannot be deleted: set it to another value")
+
+    @pit.setter
+    def pit(self, value):
+        cdef Pit new
+        cdef uint64_t now = self.now()
+        cdef bint waits
+        self.chips_there()
+        waits = pit_from(&new, value, now)
+        self.open()
+        self.none_runs("set pit")
+        self.lock_chips()
+        self.vm.chips.pit = new
+        pit_was_set(self.vm.chips, now, waits)
+        self.unlock_chips()
 
     # -- time -----------------------------------------------------------------------------------------------
 
     @property
     def time(self):
         return self.now()
+
+    @time.deleter
+    def time(self):
+        raise AttributeError("time cannot be deleted: set it to a later one")
+
+    @time.setter
+    def time(self, value):
+        cdef uint64_t at = whole(value, "time", 0, LAST_TIME)
+        cdef CPU* c
+        cdef int i
+        self.open()
+        c = self.vm.cpu[0]
+        if c == NULL and not self.vm.host_clock:
+            raise RuntimeError("the first vCPU counts guest time: create it before you set the time")
+        for i in range(self.vm.ncpus):
+            if self.vm.cpu[i] != NULL and self.vm.cpu[i].threads.runner:
+                raise RuntimeError("a vCPU is in run(): set the time when all have returned")
+        if at < self.now():
+            raise ValueError(f"time is {shown(at, 'd')}: it is {self.now()} now, and guest time does not go back")
+        if self.vm.host_clock:
+            self.vm.host_base -= <int64_t>(at - self.now())
+            return
+        if at & ((1ULL << self.vm.shift) - 1):
+            raise ValueError(f"time is {shown(at, 'd')}: an instruction takes {1 << self.vm.shift} ns, give a multiple")
+        c.run.idle = (at >> self.vm.shift) - c.run.retired
+        at_publish64(&self.vm.ticks, at >> self.vm.shift)
 
     cdef uint64_t now(self) noexcept:
         cdef CPU* c = self.vm.cpu[0]
@@ -296,8 +390,7 @@ cdef class Vm(VmTables):
             return
         self.closed = self.closing = True
         try:
-            if self._irqfds is not None:
-                self._irqfds.close()
+            irqfds_close(self)
             for v in tuple(self._vcpus):
                 (<Vcpu>v).shut()
             empty = iotable_new()
@@ -307,6 +400,7 @@ cdef class Vm(VmTables):
             table = self.iotable
             self.iotable = NULL
             self.vm.iotable = empty
+            zones_clear(&self.vm.zones)
             self.vm.nslots = 0
             ports, addresses = self.pio.items, self.mmio.items      # released last: that may call Python
             self.pio.put_in_core(none)
@@ -319,6 +413,7 @@ cdef class Vm(VmTables):
         for slot in slots:
             (<MemorySlot>slot).tables = None
         timer, self._timer = self._timer, None
+        (<CoalescedRing>self._coalesced).closed()
 
 
 # Lines and memory, called without a detour through Python.

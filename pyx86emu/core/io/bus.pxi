@@ -1,28 +1,89 @@
-# The bus: find what answers an access that is not RAM: an ioeventfd, a chip, a device in Python, or an exit.
+# The bus: find what answers an access that is not RAM: an ioeventfd, a chip, a device in Python, a zone, or an exit.
 #
 # docs/IO.md has the order in "The path of an access". The bus does not stop the vCPU itself. It notes the reason in
 # c.run, c.reads or c.exits, and the vCPU leaves its block after it.
+
+cdef inline void hit(CPU* c, IoEntry* e, int size, uint64_t value) noexcept nogil:
+    """A write hits an ioeventfd. If its eventfd is an irqfd as well, c.run.attn may ask to leave the block."""
+    if RARELY(at_get32(&e.target.line)):
+        ring_line(c, e, value)
+    else:
+        rings_add(&c.rings, e, size, value)
+        if RARELY(c.rings.soon):
+            end_soon(c)
+
+
+cdef void ring_line(CPU* c, IoEntry* e, uint64_t value) noexcept nogil:
+    """Raise the line of the irqfd that has the eventfd of this ioeventfd. Nothing is written to the eventfd, because
+    the irqfd would take it at once."""
+    cdef uint32_t how = at_get32(&e.target.line)
+    cdef uint64_t count
+    rings_flush(&c.rings)                        # those came before
+    c.rings.again_how = 0
+    at_publish64(&e.last_value, value)
+    at_add64(&e.hits, 1)
+    if e.target.unread:
+        e.target.unread = 0
+        eventfd_take(e.target.fd, &count)
+    lock_chips(c.chips)
+    if how & SINK_HELD:
+        irqchip_drive(&c.chips.irqchip, LINE_IRQFD, how & 15, 1)
+    elif how:                                    # else it was removed just now
+        irqchip_pulse(&c.chips.irqchip, how & 15)
+    unlock_chips(c.chips)
+    if has_to_look(c, 0):
+        if c.no == 0:
+            c.run.attn |= ATTN_LOOK
+        else:
+            want(c.vm.cpu[0], REQ_INTR)
+
 
 cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
     """Write to the bus. If the vCPU has to leave its block after this instruction, c.run.attn says so."""
     cdef IoEntry* e = iotable_find(c.vm.iotable, bus, addr, size, value)
     cdef PyObject* r
+    cdef int took = ZONE_NONE
     if e != NULL:
-        rings_add(&c.rings, e, size, value)
-        if RARELY(c.rings.soon):
-            end_soon(c)
+        hit(c, e, size, value)
         return
     r = answering(c.vm, bus, addr, size)
     if r == NULL:
-        add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
-        return
-    if kind_of(r) == RANGE_CHIP:
+        if zones_near(&c.vm.zones, bus, addr):
+            rings_spend(&c.rings, 1)
+            took = zones_take(&c.vm.zones, c.vm.ncpus != 1, bus, addr, size, value)
+            if took == ZONE_TOOK:
+                return
+        if took != ZONE_DUE:
+            add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
+            return
+        drain_zones(c, o, bus, addr, size, value)
+    elif kind_of(r) == RANGE_CHIP:
         chip_write(c, o, &c.chips.chip[row_of(r)], <uint32_t>addr, size, value)
     elif not push_write(c, o, r, bus, addr, size, value):
-        add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
-    if c.threads.request or c.python.touched:
+        drain_zones(c, o, bus, addr, size, value)
+    if at_peek32(&c.threads.request) or c.python.touched:
         c.python.touched = 0
         c.run.attn |= ATTN_LOOK
+
+
+# Calls the on_drain of zones, with the GIL (face/coalesced_api.pxi). False: no room was made, and run() raises.
+cdef bint (*ON_DRAIN)(CPU*) noexcept nogil
+
+cdef void drain_zones(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
+    """A write that no device takes, in the rare cases: the ring of its zone is full and on_drain empties it, or its
+    device was detached meanwhile."""
+    cdef int took
+    cdef bint room = 1
+    while True:
+        took = zones_take(&c.vm.zones, c.vm.ncpus != 1, bus, addr, size, value)
+        if took != ZONE_DUE or not room:
+            break
+        ask_device(c, o)
+        take_gil(c)
+        room = ON_DRAIN(c)
+        device_asked(c)
+    if took != ZONE_TOOK:
+        add_exit(c, o, EXIT_IO if bus == BUS_PIO else EXIT_MMIO, addr, size, 1, 1, value)
 
 
 cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept nogil:
@@ -47,7 +108,7 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
     else:
         v = chip_read(c, o, &c.chips.chip[row_of(r)], <uint32_t>addr, size)
     log_read(c, bus, addr, size, v)
-    if c.threads.request or c.python.touched:               # there is a request: first finish this instruction alone
+    if at_peek32(&c.threads.request) or c.python.touched:   # there is a request: first finish this instruction alone
         c.python.touched = 0
         c.reads.finish = 1
         c.reads.log_pos = 0

@@ -96,15 +96,19 @@ cdef void rings_signal(Rings *r, IoEntry *e) noexcept nogil:
     sink_signal(e.target, 1)
 
 
-cdef void rings_add(Rings *r, IoEntry *e, int size, uint64_t value) noexcept nogil:
+cdef inline void rings_add(Rings *r, IoEntry *e, int size, uint64_t value) noexcept nogil:
     """Count one hit: the guest wrote `value`, of `size` bytes, to `e`."""
-    cdef uint32_t i
     at_publish64(&e.last_value, value)
     r.again_how = 0
-    if not e.coalesce:
+    if e.coalesce:
+        rings_count(r, e, size, value)
+    else:
         rings_signal(r, e)
-        return
-    i = 0
+
+
+cdef void rings_count(Rings *r, IoEntry *e, int size, uint64_t value) noexcept nogil:
+    """Count one hit of an entry with coalesce=True."""
+    cdef uint32_t i = 0
     while i < r.n and r.item[i].serial != e.serial:
         i += 1
     if i < r.n:

@@ -56,6 +56,8 @@ cdef enum:
 cdef enum:
     SINK_EVENTFD = 0
     SINK_BELL = 1
+    SINK_LINE = 0x100                       # Sink.line: rings raise a line, the number of which is in bits 0 to 3
+    SINK_HELD = 0x200                       # and hold it high until the guest's EOI
 
 cdef struct Sink:
     # An eventfd or a Doorbell that entries signal. `refs` counts its users: each table that lists it, Doorbell and
@@ -73,6 +75,8 @@ cdef struct Sink:
     int64_t id                              # eventfd-id in fdinfo; -1: this kernel has none
     uint64_t entries
     uint32_t cached                         # how many elements of IoTable.numbers point here
+    uint32_t line                           # SINK_LINE: this eventfd is an irqfd of the same Vm; 0: it is not
+    bint unread                             # with `line`: the eventfd has a count, which the next ring takes
     Sink *next
 
 

@@ -18,6 +18,7 @@
 At port 00h on a PC. Port 80h, the first of the page registers, belongs to the POST port.
 """
 
+from ..._core import whole
 from ...device import PioDevice
 from ...memory import Memory, load, store
 
@@ -93,8 +94,10 @@ class Dma8237(PioDevice):
         """Move bytes from a device to memory.
 
         Returns how many bytes were moved, and whether that reached terminal count. A masked channel
-        moves none. A channel that reaches its count moves no more.
+        moves none. A channel that reaches its count moves no more. TypeError, ValueError: there is
+        no such channel.
         """
+        channel = whole(channel, "channel", 0, 3)
         if not self._ready(channel):
             return 0, False
         chunk = data[: self.count[channel] + 1]
@@ -112,7 +115,9 @@ class Dma8237(PioDevice):
         """Move up to `n` bytes from memory to a device.
 
         Returns the bytes, and whether that reached terminal count. A masked channel moves none.
+        TypeError, ValueError: there is no such channel, or `n` is not a number of bytes.
         """
+        channel, n = whole(channel, "channel", 0, 3), whole(n, "n", 0, 1 << 32)
         if not self._ready(channel):
             return b"", False
         n = min(n, self.count[channel] + 1)

@@ -11,7 +11,11 @@ It works on the PIO and on the MMIO bus, at any base.
 from select import POLLIN, poll
 from typing import Protocol
 
+from ..._core import whole
 from ...device import MmioDevice, PioDevice
+
+#: The most rings that one call may add.
+MOST = (1 << 64) - 1
 
 
 class Readable(Protocol):
@@ -51,8 +55,9 @@ class DoorbellDevice(PioDevice, MmioDevice):
         return self.rung
 
     def ring(self, n: int = 1) -> None:
-        """Add `n` rings, as from a device model."""
-        self.rung += n
+        """Add `n` rings, as from a device model. TypeError: `n` is not an integer; ValueError: it
+        is negative, or has more than 64 bits."""
+        self.rung += whole(n, "n", 0, MOST)
 
     def drain(self) -> int:
         """Read the eventfd and add its rings to the count. Returns how many rings that were."""
