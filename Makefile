@@ -5,12 +5,13 @@
 #   make lint       ruff, cython-lint, mypy ...   make notail     the tests on a build without tail calls
 #   make bench      the benchmarks                make sanitize   all tests under ASan and UBSan
 #   make firmware   rebuild the BIOS (nasm)       make fuzz       hostile guests, under ASan and UBSan
+#   make tsan       many threads, under TSan
 #   make kernels    rebuild the benchmark kernels make nightly    make slow, then an hour of fuzz
 #   make board      update the vectors' board in the docs
 #   make wheel      dist/*.whl                    make clean      back to a fresh clone
 #
 # ARGS="..." goes to pytest, the demo, the bench or the fuzz:  make test ARGS="-k uart -x"
-# SECONDS=N is how long the fuzz runs:  make fuzz SECONDS=600 ARGS="--jobs 2"
+# SECONDS=N is how long the fuzz or tsan runs:  make fuzz SECONDS=600 ARGS="--jobs 2"
 
 # The first Python in PATH that is new enough. To choose another: make PYTHON=/path/to/python3.12
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \

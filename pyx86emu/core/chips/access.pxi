@@ -34,7 +34,7 @@ cdef uint64_t chip_read(CPU* c, Op* o, Chip* chip, uint32_t port, int size) noex
     unlock_chips(chips)
     if chip.interrupts:                          # a poll command acknowledges, like INTA
         look_for_eoi(c)
-        if chips.irqchip.intr and not was:
+        if at_peek32(&chips.irqchip.intr) and not was:
             want(c.vm.cpu[0], REQ_INTR)
     return v
 
@@ -114,7 +114,7 @@ cdef void take_eoi(CPU* c) noexcept nogil:
     cdef uint32_t ended
     lock_chips(chips)
     ended = chips.irqchip.eoi_lines & c.vm.resampled
-    chips.irqchip.eoi_lines = 0
+    at_publish32(&chips.irqchip.eoi_lines, 0)
     unlock_chips(chips)
     if ended:
         irqfds_eoi(c.vm, ended)

@@ -227,7 +227,7 @@ cdef inline void irqchip_update(IrqChip* chip) noexcept nogil:
     if cascade != chip.master.lines >> PIC_CASCADE & 1:
         pic_input(&chip.master, PIC_CASCADE, cascade)
     at_publish32(&chip.intr, pic_pending(&chip.master) >= 0)
-    chip.eoi_lines |= chip.master.ended | <uint32_t>chip.slave.ended << 8
+    at_publish32(&chip.eoi_lines, chip.eoi_lines | chip.master.ended | <uint32_t>chip.slave.ended << 8)
     chip.master.ended = chip.slave.ended = 0
 
 
