@@ -10,6 +10,7 @@ from pyx86emu.examples import (
     device,
     doorbell_asyncio,
     doorbell_irqfd,
+    doorbell_process,
     doorbell_selectors,
     doorbell_thread,
 )
@@ -48,6 +49,13 @@ def test_a_selector_says_which_queue_was_rung(accel: str) -> None:
     rings = doorbell_selectors.main(accel)
 
     assert rings == {"receive": doorbell_selectors.RINGS, "transmit": 2 * doorbell_selectors.RINGS}
+
+
+def test_another_process_hears_the_bell_and_reads_the_guests_memory(accel: str) -> None:
+    done = python("-m", "pyx86emu.examples.doorbell_process", "--accel", accel)
+
+    total = sum(range(doorbell_process.NUMBERS + 1))
+    assert (done.stdout, done.stderr) == (f"{total:,}\n", "")
 
 
 def test_a_guest_that_rings_its_own_irqfd_gets_each_interrupt(accel: str) -> None:

@@ -59,6 +59,10 @@ static inline void put32(uintptr_t p, uint32_t v) { memcpy((void *)p, &v, 4); }
    publish: a thread that loads what was published also sees what was stored before it. */
 static inline uint64_t at_load64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline void at_publish64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline void at_publish32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+/* A look at a word that another thread may be writing. Order does not matter: the other asks for a second look. */
+static inline uint32_t at_peek32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline uint64_t at_peek64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 static inline uint32_t at_get32(uint32_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
 static inline uint64_t at_get64(uint64_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
 static inline void at_put32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }

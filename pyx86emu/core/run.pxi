@@ -120,13 +120,13 @@ cdef inline uint64_t ticks_until(CPU* c, uint64_t now, uint64_t deadline) noexce
 cdef inline uint64_t next_deadline(CPU* c) noexcept nogil:
     if c.no != 0:
         return FOREVER
-    return c.chips.due if c.chips.due < c.vm.timer else c.vm.timer
+    return min(at_peek64(&c.chips.due), c.vm.timer)
 
 
 cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
     """The first vCPU drives the chips and Python's timers."""
     cdef VM* vm = c.vm
-    if c.chips.due <= now:
+    if at_peek64(&c.chips.due) <= now:
         chips_serve(c.chips, now)
     if vm.timer <= now:
         go_outside(c)

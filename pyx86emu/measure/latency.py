@@ -32,6 +32,8 @@ from .verdicts import Verdict
 ROUNDS = 4000
 SLICES = 300
 REMOVALS = 500
+#: Rounds with a sleep that make a median.
+ENOUGH = 20
 #: Busy processes beside the deregistrations, for each processor.
 HOGS = 1
 
@@ -234,10 +236,10 @@ def games(repeats: int, rounds: int) -> Iterator[Row]:
 
 
 def asleep(turns: Sequence[Times]) -> list[list[float]]:
-    """The microseconds of the rounds in which the other side slept, for each turn in which it did
-    so in a quarter of the rounds. If there is none, those of all rounds."""
+    """The microseconds of the rounds in which the other side slept, for each turn that has enough
+    of them. If there is no such turn, those of all rounds."""
     slept = [[ns / 1e3 for ns in turn if ns > 0] for turn in turns]
-    kept = [some for some, turn in zip(slept, turns, strict=True) if len(some) * 4 > len(turn)]
+    kept = [some for some in slept if len(some) >= ENOUGH]
     return kept or [[abs(ns) / 1e3 for turn in turns for ns in turn] or [0.001]]
 
 

@@ -13,12 +13,15 @@ import pytest
 
 from pyx86emu import Doorbell, Vcpu, Vm, _core
 from pyx86emu.measure.slow_guests import GUESTS, SLICE, Slow, one_slice, start
+from tests.conftest import BUILD
 
 #: The units that a slice may spend before its rings are signalled (rings.pxi).
 ALLOWANCE = 600
 #: The most units that are spent in one piece: ENTER with 31 levels.
 PIECE = 320
 SLICES = 20
+#: In the build with sanitizers all blocks are dropped again and again, which costs units.
+WHOLE = pytest.mark.skipif(BUILD == "sanitize", reason="the pool of blocks is always full")
 
 MakeVm = Callable[..., Vm]
 
@@ -39,19 +42,21 @@ def waits(vm: Vm, slow: Slow) -> tuple[float, int, int]:
 
 @pytest.mark.parametrize("slow", GUESTS, ids=lambda slow: slow.name)
 def test_no_guest_lets_a_ring_wait_beyond_the_allowance(vm: MakeVm, slow: Slow) -> None:
-    units, early, longest = waits(vm(irqchip=True), slow)
+    _, _, longest = waits(vm(irqchip=True), slow)
 
-    assert early >= SLICES * (units * SLICE > ALLOWANCE + PIECE)
     assert longest <= ALLOWANCE + PIECE
 
 
+@WHOLE
 @pytest.mark.parametrize("slow", GUESTS, ids=lambda slow: slow.name)
 def test_what_is_slow_spends_and_what_is_quick_does_not(vm: MakeVm, slow: Slow) -> None:
-    units, _, _ = waits(vm(irqchip=True), slow)
+    units, early, _ = waits(vm(irqchip=True), slow)
 
+    assert early >= SLICES * (units * SLICE > ALLOWANCE + PIECE)
     assert slow.units * 0.8 <= units <= slow.units * 2 + 0.02
 
 
+@WHOLE
 def test_a_slice_of_slow_instructions_signals_many_times(vm: MakeVm) -> None:
     """Each of these turns is slow: it signals long before its slice ends."""
     slow = next(slow for slow in GUESTS if slow.name == "rings")
@@ -61,6 +66,7 @@ def test_a_slice_of_slow_instructions_signals_many_times(vm: MakeVm) -> None:
     assert early >= SLICES * int(SLICE * units / ALLOWANCE)
 
 
+@WHOLE
 def test_a_long_list_of_blocks_spends_while_it_is_searched(vm: MakeVm) -> None:
     """The same bytes at many CS:IP are as many blocks, all in one list."""
     machine, aliases = vm(), 4000

@@ -259,7 +259,7 @@ cdef bint claim(CPU* c, uint32_t g) noexcept nogil:
     """From now on stores to the granule take the slow path, because this vCPU has code there. 0: they did already."""
     cdef Mem* mem = c.vm.mem
     cdef uint64_t mine = 1ULL << c.no, was
-    if mem.code[mem.canon[g]] & mine:
+    if at_peek64(&mem.code[mem.canon[g]]) & mine:
         return 0
     rings_flush(&c.rings)                        # before the lock, and reopen(), which visits all aliases
     lock_from_core(c)
@@ -278,13 +278,13 @@ cdef void unclaim(CPU* c, uint32_t g) noexcept nogil:
     cdef Mem* mem = c.vm.mem
     cdef int n = mem.canon[g]
     cdef uint64_t mine = 1ULL << c.no
-    if c.blocks.list[n] != NULL or not mem.code[n] & mine:
+    if c.blocks.list[n] != NULL or not at_peek64(&mem.code[n]) & mine:
         return
     memset(c.blocks.codemap + n * 32, 0, 32)
     rings_flush(&c.rings)
     lock_from_core(c)
     at_and64(&mem.code[n], ~mine)
-    if mem.code[n] == 0 and mem.ram[g]:
+    if at_peek64(&mem.code[n]) == 0 and mem.ram[g]:
         reopen(c.vm, g)
     pthread_mutex_unlock(&c.vm.writers)
 
@@ -482,13 +482,13 @@ cdef void drop_blocks(CPU* c) noexcept nogil:
     rings_flush(&c.rings)
     lock_from_core(c)
     for g in range(GRANULES):
-        if c.blocks.list[g] != NULL or mem.code[g] & mine:
+        if c.blocks.list[g] != NULL or at_peek64(&mem.code[g]) & mine:
             memset(c.blocks.codemap + g * 32, 0, 32)
         c.blocks.list[g] = NULL
         c.blocks.length[g] = 0
-        if mem.code[g] & mine:
+        if at_peek64(&mem.code[g]) & mine:
             at_and64(&mem.code[g], ~mine)
-            if mem.code[g] == 0 and mem.ram[g]:
+            if at_peek64(&mem.code[g]) == 0 and mem.ram[g]:
                 reopen(c.vm, g)
     pthread_mutex_unlock(&c.vm.writers)
     memset(c.blocks.hash, 0, HASH * sizeof(Op*))

@@ -233,7 +233,7 @@ cdef void wrote(CPU* c, Op* o, uint32_t pa, int n) noexcept nogil:
         rings_spend(&c.rings, 50)
         log_page(c, g)
     while g <= last:
-        if mem.code[mem.canon[g]]:
+        if at_peek64(&mem.code[mem.canon[g]]):
             code_written(c, o, g, pa & 255 if g == pa >> 8 else 0,
                          256 if g != last else ((pa + n - 1) & 255) + 1)
         g += 1
