@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from .vm import Vm
 
 _serials = count(1)
-#: The kernel's id of each eventfd that is an irqfd: one eventfd raises one line in a process.
-_taken: dict[int, IrqFd] = {}
+#: The kernel's id of each eventfd that is an irqfd, and the serial number of that: one eventfd
+#: raises one line in a process.
+_taken: dict[int, int] = {}
 
 
 def descriptor(fd: Any, what: str = "fd") -> int:
@@ -66,7 +67,7 @@ class IrqFds:
         if second is not None:
             identity(second)
         entry = IrqFd(self, line, number, next(_serials), second)
-        if known >= 0 and _taken.setdefault(known, entry) is not entry:
+        if known >= 0 and _taken.setdefault(known, entry.serial) != entry.serial:
             raise self._busy(number)
         try:
             own = os.dup(number)
@@ -92,6 +93,9 @@ class IrqFds:
             if entry.gsi == line and (other == known if known >= 0 else same_file(own, number)):
                 self._irqfd_remove(entry)
 
+    def __len__(self) -> int:
+        return len(self._own)
+
     def _irqfd_remove(self, entry: IrqFd) -> None:
         """`IrqFd.deassign`. When it returns, the eventfd raises the line no more."""
         found = self._own.get(entry)
@@ -103,7 +107,7 @@ class IrqFds:
         self._drop(entry)
 
     def close(self) -> None:
-        """Forget all; the Vm's end has removed them."""
+        """Forget all; the Vm's end has removed them, or it is another process's."""
         for entry in list(self._own):
             self._drop(entry)
 
@@ -119,7 +123,7 @@ class IrqFds:
             os.close(own)
 
     def _free(self, entry: IrqFd, known: int) -> None:
-        if _taken.get(known) is entry:
+        if _taken.get(known) == entry.serial:
             del _taken[known]
 
     def _busy(self, number: int) -> OSError:

@@ -25,6 +25,10 @@ TABLES = {"gdt": abi.SREGS_GDT_AT, "idt": abi.SREGS_IDT_AT}
 VALID = abi.KVM_VCPUEVENT_VALID_NMI_PENDING | abi.KVM_VCPUEVENT_VALID_SHADOW
 #: A segment with a larger limit counts pages, so its last bits are 1.
 BYTES = 0xFFFFF
+#: The vector that is no exception, and the last one that is.
+NMI, LAST = 2, 31
+#: Bits of DR6 that a debug exception sets.
+DR6_BITS = 0xE00F
 
 
 def sregs_of(vcpu: "Runner") -> Sregs:
@@ -114,8 +118,16 @@ def put_events(vcpu: "Runner", value: VcpuEvents) -> None:
     for name in ("rep_prefix", "prefixes"):
         if getattr(record, name) is not None:
             raise ValueError(f"events.{name} is not None: KVM does not have it, give None")
+    if record.exception is not None and (record.exception == NMI or record.exception > LAST):
+        raise ValueError(
+            f"events.exception is {record.exception}: KVM takes 0 to {LAST}, and an NMI (2) as "
+            "nmi_pending"
+        )
     if record.exception_payload is not None and record.exception != 1:
         raise ValueError("events.exception_payload is for exception 1: give None")
+    payload = record.exception_payload or 0
+    if payload & ~DR6_BITS:
+        raise ValueError(f"events.exception_payload is {payload:#x}: give bits of {DR6_BITS:#x}")
     vcpu._writable("set its events")
     vcpu._between("set its events")
     at_once = record.interrupt is not None and (record.interrupt_soft or vcpu._back._irqchip)

@@ -30,6 +30,9 @@ DEADLINE = ExitReason.DEADLINE
 NO_EXIT = 0xFF
 SHADOW_AT = abi.SYNC_EVENTS_AT + 11
 INJECTED_AT = abi.SYNC_EVENTS_AT + 8
+NMI_AT = abi.SYNC_EVENTS_AT + 13
+#: In struct kvm_vcpu_events.
+EXCEPTION_INJECTED, EXCEPTION_PENDING, NMI_INJECTED, NMI_PENDING, NMI_MASKED = 0, 3, 12, 13, 14
 
 
 def moment(value: int, what: str) -> int:
@@ -219,10 +222,12 @@ class Runner(State):
         page, vm = self._page, self._back
         if self._nmi:
             self._nmi = False
-            ioctl(self._fd, abi.KVM_NMI, 0)
+            # Not by KVM_NMI: KVM takes the events from the page after that, if they are dirty.
+            page[NMI_AT] = min(page[NMI_AT] + 1, 2)
+            page[abi.DIRTY_REGS_AT] |= abi.KVM_SYNC_X86_EVENTS
         window = self._window
         if self._vectors:
-            if not self._ready_now() or window:
+            if not self._ready_now() or self._others_first() or window:
                 window = True
             elif (vector := self._vectors.pop(0, None)) is not None:
                 self._inject(*vector)
@@ -397,7 +402,9 @@ class Runner(State):
 
     def _halted_for_good(self) -> bool:
         """Is it in a HLT that nothing can end, with interrupts off?"""
-        if read_mp_state(self) != abi.KVM_MP_STATE_HALTED or self.if_flag or self._nmi:
+        if read_mp_state(self) != abi.KVM_MP_STATE_HALTED or self.if_flag:
+            return False
+        if self._nmi or self._others_first():
             return False
         return not any(v is not self and v._runner for v in self._back._made)
 
@@ -457,6 +464,13 @@ class Runner(State):
             self._settle()
         page = self._page
         return self.if_flag and not page[SHADOW_AT] and not page[INJECTED_AT]
+
+    def _others_first(self) -> bool:
+        """Does an exception or an NMI come before an interrupt? Its handler begins with IF=0."""
+        events = self._page[abi.SYNC_EVENTS_AT : abi.SYNC_EVENTS_AT + abi.EVENTS_SIZE]
+        exception = events[EXCEPTION_INJECTED] or events[EXCEPTION_PENDING]
+        nmi_due = events[NMI_PENDING] and not events[NMI_MASKED]
+        return bool(exception or nmi_due or events[NMI_INJECTED])
 
     @property
     def if_flag(self) -> bool:

@@ -55,7 +55,8 @@ class Vcpu(Runner):
     @property
     def events(self) -> VcpuEvents:
         """What comes before the next instruction (KVM_GET_VCPU_EVENTS), as of the last exit.
-        Setting raises as writing `regs` does; ValueError: `rep_prefix` or `prefixes`."""
+        Setting raises as writing `regs` does; ValueError: `rep_prefix`, `prefixes`, an exception
+        that is none (2, or above 31), a payload that is not of DR6."""
         return events_of(self)
 
     @events.setter

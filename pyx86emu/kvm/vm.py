@@ -6,6 +6,7 @@ kept there, with the same errors. What changes is told to KVM too.
 
 import errno
 import os
+import warnings
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -500,10 +501,19 @@ class Vm(_core.Vm):
         for vcpu in self._made:
             vcpu._forget_parent()
         self._give_back()
+        self._irqs.close()
 
     def __del__(self) -> None:
         if "_fd" in self.__dict__:
             self._give_back()
+        if "_irqs" in self.__dict__ and len(self._irqs):
+            warnings.warn(
+                f"a Vm with {len(self._irqs)} irqfds was dropped without close()",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
+            self._irqs.close()
 
 
 def _after_fork() -> None:

@@ -207,7 +207,9 @@ class Child:
 
     def judge_error(self, call: str, error: Exception) -> None:
         """Is it one of those that are documented, in words for people?"""
-        if isinstance(error, RecursionError) and "__repr__" in call:
+        if isinstance(error, RecursionError) and (
+            "__repr__" in call or "__hash__" in describe(error)
+        ):
             return  # a name may be set to its own owner
         try:
             text = str(error)

@@ -33,7 +33,8 @@ WAITS = ("run", "step", "boot", "read")
 AMONG_PARTS = (
     "pio_read", "pio_write", "mmio_read", "mmio_write", "execute", "data_moved", "parameters_of",
     "lba", "step_to", "transfer_to_memory", "transfer_from_memory", "sectors_on_track", "Drive",
-    "eoi", "to_set1", "cmos", "add_memory", "build",
+    "eoi", "to_set1", "cmos", "add_memory", "build", "access_exit",
+    "__setstate__",
 )  # fmt: skip
 
 
@@ -114,12 +115,25 @@ LOOP = bytes.fromhex("b0 48 e6 e9 e4 60 e6 99 90 eb f4")
 
 def some_vm() -> Vm:
     """With memory, a vCPU and a loop that meets ports."""
-    vm = Vm(irqchip=True)
+    return filled(Vm(irqchip=True))
+
+
+def filled(vm: Vm) -> Vm:
     vm.add_memory(0, 0x10000, dirty_log=True)
     vm.write(0x1000, LOOP)
     vcpu = vm.create_vcpu()
     vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
     return vm
+
+
+def kvm_vm() -> Vm:
+    """The same on KVM; where there is none, a Vm of the interpreter."""
+    return filled(Vm("auto", irqchip=True))
+
+
+def kvm_bare() -> Vm:
+    """The same without chips."""
+    return filled(Vm("auto"))
 
 
 def some_machine() -> Machine:
@@ -152,24 +166,44 @@ def some_ring() -> Any:
     return vm.coalesced
 
 
+def kvm_ring() -> Any:
+    vm = kvm_bare()
+    vm.coalesce(0xE0, 16, bus="pio")
+    vm.vcpus[0].run()
+    return vm.coalesced
+
+
+def kvm_irqfd() -> Any:
+    return kvm_vm().irqfd(5, EventFd())
+
+
+def kvm_machine() -> Machine:
+    return Machine(LOOP.ljust(510, b"\0") + b"\x55\xaa", accel="auto")
+
+
 def some_irqfd() -> Any:
     vm = some_vm()
     return vm.irqfd(5, EventFd())
 
 
+kvm_vcpus = (lambda: kvm_vm().vcpus[0], lambda: kvm_bare().vcpus[0])
 MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
-    "Vm": (some_vm, Vm),
-    "Vcpu": (lambda: some_vm().vcpus[0], lambda: some_machine().vcpu),
-    "Registers": (lambda: some_vm().vcpus[0].regs,),
-    "MemorySlot": (lambda: some_vm().slots[0], lambda: Vm().add_memory(0x2000, 0x3000)),
-    "Sregs": (lambda: some_vm().vcpus[0].sregs,),
+    "Vm": (some_vm, Vm, kvm_vm, kvm_bare),
+    "Vcpu": (lambda: some_vm().vcpus[0], lambda: some_machine().vcpu, *kvm_vcpus),
+    "Registers": (lambda: some_vm().vcpus[0].regs, lambda: kvm_bare().vcpus[0].regs),
+    "MemorySlot": (
+        lambda: some_vm().slots[0],
+        lambda: Vm().add_memory(0x2000, 0x3000),
+        lambda: kvm_vm().slots[0],
+    ),
+    "Sregs": (lambda: some_vm().vcpus[0].sregs, lambda: kvm_vm().vcpus[0].sregs),
     "Segment": (lambda: some_vm().vcpus[0].sregs.cs,),
     "Dtable": (lambda: some_vm().vcpus[0].sregs.idt,),
-    "VcpuEvents": (lambda: some_vm().vcpus[0].events,),
-    "IrqChip": (lambda: some_vm().irqchip,),
+    "VcpuEvents": (lambda: some_vm().vcpus[0].events, lambda: kvm_vm().vcpus[0].events),
+    "IrqChip": (lambda: some_vm().irqchip, lambda: kvm_vm().irqchip),
     "PicState": (lambda: some_vm().irqchip.slave,),
     "PicInputs": (lambda: some_vm().irqchip.master.inputs,),
-    "PitState": (lambda: some_vm().pit,),
+    "PitState": (lambda: some_vm().pit, lambda: kvm_vm().pit),
     "PitChannel": (lambda: some_vm().pit.channels[0],),
     "PitCounter": (lambda: some_vm().pit.channels[2].counter,),
     "Capabilities": (lambda: some_vm().capabilities,),
@@ -181,23 +215,25 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     ),
     "IoEventFd": (
         lambda: some_vm().ioeventfd(0x99),
+        lambda: kvm_vm().ioeventfd(0x99),
         lambda: some_vm().ioeventfd(0x99, 1, fd=Doorbell()),
     ),
     "CoalescedZone": (
+        lambda: kvm_bare().coalesce(0xE6, 4, bus="pio", on_drain=len, array=True),
         lambda: some_vm().coalesce(0x99, 1, bus="pio"),
         lambda: some_vm().coalesce(0xE6, 4, bus="pio", on_drain=len, array=True),
     ),
-    "CoalescedRing": (lambda: Vm().coalesced, some_ring),
+    "CoalescedRing": (lambda: Vm().coalesced, some_ring, kvm_ring),
     "Doorbell": (Doorbell, lambda: Doorbell(EventFd())),
     "EventFd": (EventFd, lambda: EventFd(5, semaphore=True)),
-    "IrqFd": (some_irqfd,),
-    "Bus": (lambda: some_vm().pio, lambda: some_vm().mmio),
+    "IrqFd": (some_irqfd, kvm_irqfd),
+    "Bus": (lambda: some_vm().pio, lambda: some_vm().mmio, lambda: kvm_vm().pio),
     "Range": (lambda: _core.Range(0, 4, 0, 4, lambda o, s: 0, lambda o, s, v: None),),
     "RangeTable": (lambda: some_vm().pio._table, _core.RangeTable),
     "Attachment": (some_attachment,),
     "Clock": (lambda: some_vm().clock,),
     "Timer": (lambda: some_vm().clock.call_after(1000, lambda: None),),
-    "Machine": (some_machine, Machine),
+    "Machine": (some_machine, Machine, kvm_machine),
     "Limits": (lambda: some_machine().limits("x", 1.0),),
     "Watch": (lambda: some_machine().limits("x").watch,),
     "Wires": (lambda: some_machine()._wires,),

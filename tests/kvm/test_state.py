@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -77,6 +78,80 @@ def test_an_interrupt_of_a_record_waits_for_if(kvm: Kvm) -> None:
     assert cpu.run().reason is ExitReason.HLT
     assert cpu.regs.ip == HANDLERS + 0x41
     assert cpu.events.interrupt is None
+
+
+FIRST = ({"exception": 13}, {"nmi_pending": True}, {"nmi_injected": True})
+
+
+@pytest.mark.parametrize("first", FIRST, ids=lambda first: next(iter(first)))
+def test_an_exception_or_an_nmi_comes_before_an_interrupt(kvm: Kvm, first: dict[str, Any]) -> None:
+    cpu = with_handlers(kvm(), "90 f4")
+    cpu.regs.flags = 0x202
+    cpu.events = replace(cpu.events, interrupt=0x40, **first)
+
+    assert cpu.run().reason is ExitReason.HLT
+    assert cpu.regs.ip == HANDLERS + first.get("exception", 2) + 1
+    assert cpu.vm.read(cpu.regs.sp, 2) == b"\0\x10"  # to where it stood: nothing else came
+    assert cpu.events.interrupt == 0x40
+
+
+@pytest.mark.parametrize("before", ["reset", "events", "interrupt"])
+def test_an_nmi_is_not_lost_when_other_events_are_set(kvm: Kvm, before: str) -> None:
+    cpu = with_handlers(kvm(), "90 f4")
+    if before != "reset":
+        cpu.vm.write(0x1000, b"\xf4\xf4")
+        assert cpu.run().reason is ExitReason.HLT  # what RESET has set is in KVM now
+    if before == "events":
+        cpu.events = replace(cpu.events, nmi_pending=False)
+    if before == "interrupt":
+        # masked: the interrupt comes first, and its handler ends the NMI that was in service
+        cpu.events = replace(cpu.events, nmi_masked=True)
+        cpu.vm.write(HANDLERS + 0x40, b"\xcf")
+        cpu.regs.flags = 0x202
+        cpu.interrupt(0x40)
+    place = cpu.regs.ip
+
+    cpu.nmi()
+
+    seen = []
+    for _ in range(3):  # a KVM that emulates real mode may look for it only at the next exit
+        assert cpu.run().reason is ExitReason.HLT
+        seen.append(cpu.regs.ip)
+        if cpu.regs.ip == HANDLERS + 3:
+            break
+        cpu.regs.ip = place
+    assert seen[-1] == HANDLERS + 3
+
+
+def test_an_nmi_comes_before_an_interrupt_that_is_injected_with_it(kvm: Kvm) -> None:
+    cpu = with_handlers(kvm(), "90 f4")
+    cpu.regs.flags = 0x202
+    cpu.interrupt(0x40)
+    cpu.nmi()
+
+    assert cpu.run().reason is ExitReason.HLT
+    assert cpu.regs.ip == HANDLERS + 3
+    assert cpu.events.interrupt == 0x40
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"exception": 2}, "an NMI \\(2\\) as nmi_pending"),
+        ({"exception": 32}, "KVM takes 0 to 31"),
+        ({"exception": 1, "exception_payload": 0x10000}, "give bits of 0xe00f"),
+    ],
+)
+def test_events_that_kvm_refuses_change_nothing(
+    kvm: Kvm, change: dict[str, int], words: str
+) -> None:
+    cpu = vcpu(kvm(), "f4")
+    before = cpu.events
+    with pytest.raises(ValueError, match=words):
+        cpu.events = replace(before, **change)
+
+    assert cpu.events == before
+    assert cpu.run().reason is ExitReason.HLT
 
 
 def test_an_nmi_that_is_masked_waits_for_iret(kvm: Kvm) -> None:

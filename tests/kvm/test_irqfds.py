@@ -1,0 +1,50 @@
+"""KVM as a back end: who has the eventfd of an irqfd, and until when."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable
+
+import pytest
+
+from pyx86emu import Vm
+from tests.harness import descriptors, in_child
+
+Kvm = Callable[..., Vm]
+
+
+def test_a_vm_that_is_dropped_frees_its_eventfds_and_says_so(usable_kvm: None) -> None:
+    fd, before = os.eventfd(0), descriptors()
+    vm = Vm("kvm", irqchip=True)
+    vm.create_vcpu()
+    vm.irqfd(5, fd)
+
+    with pytest.warns(ResourceWarning, match="1 irqfds was dropped without close"):
+        del vm
+        gc.collect()
+
+    assert descriptors() == before
+    with Vm("kvm", irqchip=True) as other:
+        other.irqfd(5, fd)
+    os.close(fd)
+
+
+@pytest.mark.forks
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_child_has_nothing_of_its_parents_irqfds(kvm: Kvm) -> None:
+    vm, fd = kvm(irqchip=True), os.eventfd(0)
+    vm.irqfd(5, fd)
+    before = descriptors()
+
+    def of_the_child() -> None:
+        assert descriptors() == before - 2  # the Vm's, and the duplicate
+        with pytest.raises(OSError, match="raises a line already"):  # the kernel says so
+            Vm("kvm", irqchip=True).irqfd(6, fd)
+        vm.close()
+
+    assert in_child(of_the_child) == 0
+
+    with pytest.raises(OSError, match="raises a line already"):
+        vm.irqfd(6, fd)
+    os.close(fd)
