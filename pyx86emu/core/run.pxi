@@ -141,15 +141,19 @@ cdef int acknowledge(CPU* c) noexcept nogil:
     return vector
 
 
-cdef void requests(CPU* c) noexcept nogil:
-    """Serve the requests of other threads. The floor is lowered first and the bits are taken after that, so that a
-    request which comes in between raises the floor again and is not lost."""
-    cdef uint32_t asked
+cdef inline void requests(CPU* c) noexcept nogil:
+    """Serve the requests of other threads, if there are any. The floor is lowered first and the bits are taken after
+    that, so that a request which comes in between raises the floor again and is not lost."""
     if at_get_floor(&c.run.floor):
         at_put_floor(&c.run.floor, 0)
     c.run.attn = 0
-    if at_get32(&c.threads.request) == 0:
-        return
+    if RARELY(at_get32(&c.threads.request)):
+        serve_requests(c)
+
+
+cdef void serve_requests(CPU* c) noexcept nogil:
+    cdef uint32_t asked
+    rings_new_slice(&c.rings)                    # first of all: a request may take long
     asked = at_swap32(&c.threads.request, 0)
     if asked & REQ_SYNC:
         go_outside(c)
@@ -257,11 +261,11 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     cdef uint64_t alone = FOREVER
     come_inside(c)
     while True:
-        rings_new_slice(&c.rings)                # first of all: a request may take long
         requests(c)
         watch_stop(c)
         if c.run.why != EXIT_NONE or c.exits.pos < c.exits.count:
             break
+        rings_new_slice(&c.rings)
         if not c.python.called:
             let_gil_go(c)
         c.python.called = 0

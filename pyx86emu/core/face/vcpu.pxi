@@ -210,7 +210,7 @@ cdef class Vcpu:
         cdef CPU* c = self.c
         cdef Exit e = Exit.__new__(Exit)
         cdef ExitRec* r
-        e.answer = self
+        e.held = self
         e.cpu = c
         e.serial = c.exits.serial
         if c.exits.pos < c.exits.count:
@@ -235,7 +235,7 @@ cdef class Vcpu:
             e.dr6 = c.debug.dr6
             e.pc = c.arch.sb[CS] + c.arch.ip
             if c.debug.stop:
-                e.watch = self.watches[c.debug.stop - 1]
+                e.held = self.watches[c.debug.stop - 1]
                 e.hit_addr = c.debug.stop_addr
         c.run.why = EXIT_NONE
         return e
