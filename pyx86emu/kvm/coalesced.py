@@ -252,7 +252,8 @@ class CoalescedRing:
             place = at + HEAD + ENTRY * first
             self._put(bytes(page[place : place + ENTRY]))
             first = (first + 1) % (CAPACITY + 1)
-        page[at : at + 4] = first.to_bytes(4, "little")  # KVM reads it: the places are free
+        if not self._vm._forked:  # else the ring is the parent's, who takes the writes, too
+            page[at : at + 4] = first.to_bytes(4, "little")  # KVM reads it: the places are free
         if self._any and len(self._kept) >= CAPACITY:
             self._sync()
 
@@ -394,6 +395,10 @@ class CoalescedRing:
                     first.add_note(f"{type(error).__name__} in on_drain of {zone!r}: {error}")
         if first is not None:
             raise first
+
+    def _forget_parent(self) -> None:
+        """In a child of fork(), which has no other thread: no one holds the lock."""
+        self._lock = RLock()
 
     def _end(self) -> None:
         """The mapping goes: keep what is in it."""

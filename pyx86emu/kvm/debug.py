@@ -64,6 +64,10 @@ class Debug:
         self._set: object = NOTHING
         self._known = [0] * 6 + [DR6_ONES, DR7_ONES]  # DR0 to DR7, as they were read last
 
+    def release(self) -> None:
+        """The vCPU is given back. Its descriptor may become another file's."""
+        self._fd = -1
+
     # -- the guest's debug registers --------------------------------------------------------------
 
     def register(self, number: int) -> int:
@@ -72,6 +76,8 @@ class Debug:
 
     def load(self) -> None:
         """Ask KVM for them."""
+        if self._fd < 0:
+            return
         data = bytearray(abi.DEBUGREGS.size)
         ioctl(self._fd, abi.KVM_GET_DEBUGREGS, data)
         *points, dr6, dr7 = abi.DEBUGREGS.unpack(data)[:6]
@@ -89,6 +95,8 @@ class Debug:
 
     def _store(self) -> None:
         known = self._known
+        if self._fd < 0:
+            return
         data = abi.DEBUGREGS.pack(*known[:4], known[6], known[7], *[0] * 10)
         ioctl(self._fd, abi.KVM_SET_DEBUGREGS, data)
 

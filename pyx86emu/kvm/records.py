@@ -175,7 +175,9 @@ def put_mp_state(vcpu: "Runner", value: int) -> None:
         raise ValueError(f"mp_state is {number}: this vCPU is RUNNABLE (0) or HALTED (3)")
     vcpu._writable("set its mp_state")
     vcpu._between("set its mp_state")
-    if vcpu._back._irqchip:
+    if vcpu._fd < 0:
+        vcpu._mp_state = number
+    elif vcpu._back._irqchip:
         vcpu._set_mp_state(number)
     else:
         vcpu._stays_halted = number == MpState.HALTED

@@ -577,6 +577,7 @@ class Runner(State):
     def _forget_parent(self) -> None:
         """In a child of fork(), which has no other thread: no one holds the lock."""
         self._owner, self._runner, self._thread, self._armed = RLock(), 0, 0, None
+        self._inside = False
         self._release()
 
     def _unmapped(self) -> None:

@@ -53,23 +53,44 @@ class Slot(_core.MemorySlot):
             raise OSError(errno.EINVAL, f"{self!r} is deleted already")
         return self._back
 
+    def _forget_parent(self) -> None:
+        """In a child of fork(), which has no other thread: no one holds the lock."""
+        self._lock = RLock()
+
     def delete(self) -> None:
-        super().delete()
-        vm, self._back = self._back, None
+        vm = self._back
+        if vm is None:
+            super().delete()
+            self._leave()  # another thread may be giving it to KVM
+            return
+        with vm._writers, self._lock:  # its place is free when KVM has forgotten it
+            super().delete()
+            self._leave()
+
+    def _leave(self) -> None:
+        """It is deleted: KVM forgets it, if it has it."""
+        vm = self._back
         if vm is not None:
-            vm._forget(self)
+            with vm._writers:
+                vm, self._back = self._back, None
+                if vm is not None:
+                    vm._forget(self)
 
     def move(self, addr: int) -> None:
-        before = self.addr
-        super().move(addr)
         vm = self._back
-        if vm is None or vm._fd < 0:
+        if vm is None:
+            super().move(addr)
             return
-        try:
-            self._set(vm, self.addr, self.size)
-        except OSError:
-            super().move(before)
-            raise
+        with vm._writers, self._lock:
+            before = self.addr
+            super().move(addr)
+            if vm._fd < 0:
+                return
+            try:
+                self._set(vm, self.addr, self.size)
+            except OSError:
+                super().move(before)
+                raise
 
     @property
     def readonly(self) -> bool:
@@ -83,6 +104,7 @@ class Slot(_core.MemorySlot):
         if rom == self.readonly:
             return
         with vm._outside(), self._lock:
+            self._owner()  # not deleted meanwhile
             self._look(vm)
             _core.MemorySlot.readonly.__set__(self, rom)  # type: ignore[attr-defined]
             if vm._fd >= 0:
@@ -103,9 +125,11 @@ class Slot(_core.MemorySlot):
     def dirty_log(self, value: bool) -> None:
         on = truth(value, "dirty_log")
         vm = self._owner()
-        with self._lock:
+        with vm._writers, self._lock:
+            self._owner()  # not deleted meanwhile
             if on == self._log:
                 return
+            vm._check_run()
             self._log, before = on, self._log
             self._seen = 0
             try:

@@ -107,6 +107,8 @@ class State:
         """Give the vCPU back. Its registers stay as they are, to be read."""
         fd, self._fd = self._fd, -1
         alarm, self._alarm = self._alarm, None
+        if "_debug" in self.__dict__:
+            self._debug.release()
         if alarm is not None:
             alarm.close()
         if fd >= 0:

@@ -167,17 +167,18 @@ class Vm(_core.Vm):
         self._check_run()
         slot = super().add_memory(addr, size, buffer=buffer, readonly=readonly, shared=shared)
         assert isinstance(slot, Slot)
-        try:
+        with self._writers:  # who has deleted a slot there has told KVM, too
+            number = self._free.pop() if self._free else next(self._numbers)
             try:
-                number = self._free.pop()
-            except IndexError:
-                number = next(self._numbers)
-            slot._enter(self, number, logged)
-        except OSError as error:
-            slot.delete()
-            self._free.append(number)
-            self._check_run()
-            raise OSError(error.errno, f"KVM does not take {slot!r}: {error.strerror}") from None
+                slot._enter(self, number, logged)
+            except OSError as error:
+                slot.delete()
+                self._free.append(number)
+                self._check_run()
+                what = f"KVM does not take {slot!r}: {error.strerror}"
+                raise OSError(error.errno, what) from None
+        if slot.vm is None:  # another thread has deleted it meanwhile
+            slot._leave()
         return slot
 
     def _forget(self, slot: Slot) -> None:
@@ -498,6 +499,10 @@ class Vm(_core.Vm):
     def _forget_parent(self) -> None:
         """In a child of fork(): its descriptors are the parent's, and KVM refuses every call."""
         self._forked = True
+        self._writers, self._stopping = RLock(), 0
+        self._ring._forget_parent()
+        for slot in self.slots:
+            slot._forget_parent()  # type: ignore[attr-defined]
         for vcpu in self._made:
             vcpu._forget_parent()
         self._give_back()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from pyx86emu import Exit, ExitReason, PioDevice, Vcpu, Vm
+from pyx86emu import Exit, ExitReason, MpState, PioDevice, Vcpu, Vm
 from tests.harness import Running, vcpu, wait_until
 
 Kvm = Callable[..., Vm]
@@ -258,6 +259,21 @@ def test_a_closed_vm_runs_no_more_and_its_registers_stay(kvm: Kvm) -> None:
         cpu.run()
     assert closed.value.errno == errno.EBADF
     assert cpu.regs.al == 0x77
+
+
+def test_registers_of_a_closed_vm_are_written_to_no_other_vm(kvm: Kvm) -> None:
+    machine = kvm(irqchip=True)
+    cpu = vcpu(machine, "f4")
+    machine.close()
+    other = kvm().create_vcpu()  # its descriptors have the numbers of those that were closed
+    other.regs.dr1 = 0x1234
+
+    cpu.regs.dr1 = 0x5678
+    cpu.events = replace(cpu.events, exception=1, exception_payload=0x4000)
+    cpu.mp_state = MpState.HALTED
+
+    assert (other.regs.dr1, other.regs.dr6 & 0x4000) == (0x1234, 0)
+    assert (cpu.regs.dr1, cpu.mp_state) == (0x5678, MpState.HALTED)
 
 
 def test_close_ends_a_run_of_another_thread(kvm: Kvm) -> None:

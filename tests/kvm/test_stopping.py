@@ -14,7 +14,7 @@ import pytest
 
 from pyx86emu import ExitReason, Vcpu, Vm
 from pyx86emu.kvm import signals
-from tests.harness import CODE, HANDLERS, Running, program, python, vcpu, wait_until
+from tests.harness import CODE, HANDLERS, WORK, Running, program, python, vcpu, wait_until
 
 Kvm = Callable[..., Vm]
 SECOND = 10**9
@@ -25,6 +25,21 @@ LOOP = "fb ebfe"
 def in_kvm(cpu: Any) -> None:
     """Wait until another thread runs it."""
     wait_until(lambda: cpu._thread)
+
+
+def signal_main(cpu: Any, number: int) -> Running[None]:
+    """Signal the main thread from another one, when it has been in the guest for a while. A signal
+    that comes just before KVM_RUN begins is seen at the next exit only."""
+    main = threading.get_ident()
+    clock = time.pthread_getcpuclockid(main)
+
+    def wait_and_signal() -> None:
+        in_kvm(cpu)
+        end = time.clock_gettime(clock) + WORK
+        wait_until(lambda: time.clock_gettime(clock) >= end)
+        signal.pthread_kill(main, number)
+
+    return Running(wait_and_signal)
 
 
 def with_handlers(vm: Vm, code: str) -> Vcpu:
@@ -136,8 +151,7 @@ def test_a_signal_with_a_handler_does_not_end_a_run(kvm: Kvm, interruptible: Non
 
     before = signal.signal(signal.SIGUSR1, handler)
     try:
-        main = threading.get_ident()
-        other = Running(lambda: (in_kvm(cpu), signal.pthread_kill(main, signal.SIGUSR1)))
+        other = signal_main(cpu, signal.SIGUSR1)
         assert cpu.run().reason is ExitReason.INTR
         other.result()
     finally:
@@ -147,8 +161,7 @@ def test_a_signal_with_a_handler_does_not_end_a_run(kvm: Kvm, interruptible: Non
 
 def test_ctrl_c_in_run_is_a_keyboard_interrupt(kvm: Kvm, interruptible: None) -> None:
     cpu = vcpu(kvm(), LOOP)
-    main = threading.get_ident()
-    other = Running(lambda: (in_kvm(cpu), signal.pthread_kill(main, signal.SIGINT)))
+    other = signal_main(cpu, signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         cpu.run()

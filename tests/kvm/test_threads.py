@@ -160,3 +160,23 @@ def test_vms_come_and_go_in_many_threads(usable_kvm: None) -> None:
     assert [run.result() for run in runs] == [10] * 4
     del runs
     assert descriptors() == before
+
+
+def test_a_slot_may_be_added_where_another_thread_has_just_deleted_one(
+    kvm: Kvm, quick_switches: None
+) -> None:
+    vm = kvm()
+
+    def add_and_delete() -> None:
+        for _ in range(400):
+            try:
+                slot = vm.add_memory(0x10000, 0x1000, dirty_log=True)
+            except OSError as error:
+                assert "overlaps" in str(error)
+            else:
+                slot.delete()
+
+    for run in [Running(add_and_delete) for _ in range(3)]:
+        run.result()
+
+    assert vm.slots == ()

@@ -50,8 +50,9 @@ cdef class Exit:
     cdef readonly uint32_t dr6
     cdef readonly uint32_t pc
     cdef uint64_t hit_addr                       # `watch_addr`, if there is a `watch`
-    cdef object held                             # what takes the answer (a function, or the Vcpu of `cpu`); or the
-                                                 # tuple `watch`; or None. One field: each costs every exit
+    # What takes the answer (a function, or the Vcpu of `cpu`); or the tuple `watch`; or None. A field more would cost
+    # every exit.
+    cdef object held
     cdef CPU* cpu                                # the vCPU of the core that takes it, or NULL
     cdef uint64_t serial                         # of `cpu` at this exit: the next run has another one
 
