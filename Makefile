@@ -5,12 +5,13 @@
 #   make lint       ruff, cython-lint, mypy ...   make notail     the tests on a build without tail calls
 #   make bench      the benchmarks                make sanitize   all tests under ASan and UBSan
 #   make firmware   rebuild the BIOS (nasm)       make fuzz       hostile guests, under ASan and UBSan
+#   make tsan       many threads, under TSan
 #   make kernels    rebuild the benchmark kernels make nightly    make slow, then an hour of fuzz
 #   make board      update the vectors' board in the docs
 #   make wheel      dist/*.whl                    make clean      back to a fresh clone
 #
 # ARGS="..." goes to pytest, the demo, the bench or the fuzz:  make test ARGS="-k uart -x"
-# SECONDS=N is how long the fuzz runs:  make fuzz SECONDS=600 ARGS="--jobs 2"
+# SECONDS=N is how long the fuzz or tsan runs:  make fuzz SECONDS=600 ARGS="--jobs 2"
 
 # The first Python in PATH that is new enough. To choose another: make PYTHON=/path/to/python3.12
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
@@ -25,7 +26,7 @@ CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*/*.pxi p
 PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*' -o -path '*/measure/bin/*')
 NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
 
-.PHONY: run test dev slow lint bench kernels firmware notail sanitize fuzz nightly board wheel clean core
+.PHONY: run test dev slow lint bench kernels firmware notail sanitize tsan fuzz nightly board wheel clean core
 .DELETE_ON_ERROR:
 
 run: core
@@ -102,6 +103,13 @@ ASAN = PYTHONMALLOC=malloc ASAN_OPTIONS=$(ASAN_CHECKS) \
 SANITIZED = $(call elsewhere,sanitize) $(ASAN) $(PY)
 sanitize: .build/sanitize/done core $(VENV)/deps-test
 	$(SANITIZED) -m pytest --capture=sys -v -m "" $(ARGS)
+
+# ThreadSanitizer, on many threads at once. tests/tsan.supp names what is meant to race, and why.
+TSAN_OPTIONS = suppressions=$(CURDIR)/tests/tsan.supp:exitcode=66:halt_on_error=0
+tsan: .build/tsan/done core $(VENV)/deps-test
+	$(call elsewhere,tsan) TSAN_OPTIONS=$(TSAN_OPTIONS) \
+		LD_PRELOAD=$(realpath $(shell $(CC) -print-file-name=libtsan.so)) \
+		$(PY) -m tests.io.stress --seconds $(SECONDS) $(ARGS)
 
 # A hostile value may ask for too much memory. That must raise MemoryError, not stop the sanitizer.
 fuzz: ASAN_CHECKS := $(ASAN_CHECKS):allocator_may_return_null=1:max_allocation_size_mb=2048

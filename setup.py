@@ -1,7 +1,7 @@
 """The build of the extension pyx86emu._core: choose the compiler options of a flavour.
 
-PYX86EMU_BUILD=release|dev|notail|sanitize chooses the flavour. CONTRIBUTING.md says what each is
-for. All other settings are in pyproject.toml.
+PYX86EMU_BUILD=release|dev|notail|sanitize|tsan chooses the flavour. CONTRIBUTING.md says what each
+is for. All other settings are in pyproject.toml.
 """
 
 import os
@@ -14,6 +14,7 @@ NO_TAIL_CALLS = "-DNO_TAIL_CALLS"  # host.h: handlers return to the trampoline
 GUARD_PAGES = "-DGUARD_PAGES"  # host.h: an access just outside a slot ends the process
 SMALL_POOL = "-DSMALL_POOL"  # host.h: the pool is always full, so blocks are always dropped
 SANITIZERS = "-fsanitize=address,undefined"
+THREADS = "-fsanitize=thread"
 #: Inline every function that is declared inline, and no other. A slow path that gcc inlines makes
 #: a handler save more registers, which costs it 3-8 %.
 ONLY_DECLARED = [
@@ -33,7 +34,9 @@ FLAVOURS = {
         *["-O1", "-g", "-fno-omit-frame-pointer", NO_TAIL_CALLS],
         *[GUARD_PAGES, SMALL_POOL, SANITIZERS, "-fno-sanitize-recover=all"],
     ],
+    "tsan": ["-O1", "-g", "-fno-omit-frame-pointer", NO_TAIL_CALLS, THREADS, "-Wno-tsan"],
 }
+LINKED = {"sanitize": [SANITIZERS], "tsan": [THREADS]}
 # Registers are one array, accessed as bytes, words and dwords. Guest arithmetic wraps around.
 ALWAYS = ["-fno-strict-aliasing", "-fwrapv"]
 
@@ -67,7 +70,7 @@ def extensions(flavour: str) -> list[Extension]:
                 *glob("pyx86emu/core/**/*.pxi", recursive=True),
             ],
             extra_compile_args=FLAVOURS[flavour] + ALWAYS,
-            extra_link_args=[SANITIZERS] if flavour == "sanitize" else [],
+            extra_link_args=LINKED.get(flavour, []),
         )
         for name, source in sources.items()
     ]

@@ -14,7 +14,7 @@ from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF, PyObject
 from cpython.type cimport PyType_Modified
 from libc.stdint cimport (
-    int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t, UINT64_MAX,
+    int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t, UINT32_MAX, UINT64_MAX,
 )
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memchr, memcpy, memmove, memset, strchr
@@ -101,6 +101,9 @@ cdef extern from "core/host.h" nogil:
     void put32(uintptr_t, uint32_t)
     uint64_t at_load64(const uint64_t*)
     void at_publish64(uint64_t*, uint64_t)
+    void at_publish32(uint32_t*, uint32_t)
+    uint32_t at_peek32(const uint32_t*)
+    uint64_t at_peek64(const uint64_t*)
     uint32_t at_get32(uint32_t*)
     uint64_t at_get64(uint64_t*)
     void at_put32(uint32_t*, uint32_t)
@@ -114,6 +117,8 @@ cdef extern from "core/host.h" nogil:
     uint64_t at_and64(uint64_t*, uint64_t)
     void at_put_floor(int64_t*, int64_t)
     int64_t at_get_floor(int64_t*)
+    uint16_t at_look16(const uint16_t*)
+    void at_store16(uint16_t*, uint16_t)
     void at_fence()
     uint32_t at_publish_and_look(uint64_t*, uint64_t, const uint32_t*)
     bint fence_all()
@@ -123,6 +128,7 @@ cdef extern from "core/host.h" nogil:
     int at_cas(uintptr_t, uint32_t, uint32_t, int)
     int64_t host_ns()
     int lowest_one(uint32_t)
+    int highest_one(uint32_t)
     uint64_t high64(uint64_t, uint64_t)
 
 # The files, in reading order. A file uses names of the layers before its own, and of its own; tests/arrows.py has the
@@ -208,3 +214,4 @@ include "core/face/factories.pxi"
 # For the verbs conformance and bench; nothing above is for these alone.
 include "core/lab/vectors.pxi"
 include "core/lab/measure.pxi"
+include "core/lab/latency.pxi"

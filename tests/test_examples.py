@@ -6,7 +6,14 @@ import asyncio
 
 import pytest
 
-from pyx86emu.examples import device, doorbell_asyncio
+from pyx86emu.examples import (
+    device,
+    doorbell_asyncio,
+    doorbell_irqfd,
+    doorbell_process,
+    doorbell_selectors,
+    doorbell_thread,
+)
 from tests import on_kvm
 from tests.harness import ROOT, python
 
@@ -32,6 +39,27 @@ def test_asyncio_hears_every_ring(accel: str, capsys: pytest.CaptureFixture[str]
 
     assert rings == doorbell_asyncio.RINGS
     assert capsys.readouterr().out.startswith("100,000 rings in ")
+
+
+def test_a_blocking_thread_hears_every_ring(accel: str) -> None:
+    assert doorbell_thread.main(accel) == doorbell_thread.RINGS
+
+
+def test_a_selector_says_which_queue_was_rung(accel: str) -> None:
+    rings = doorbell_selectors.main(accel)
+
+    assert rings == {"receive": doorbell_selectors.RINGS, "transmit": 2 * doorbell_selectors.RINGS}
+
+
+def test_another_process_hears_the_bell_and_reads_the_guests_memory(accel: str) -> None:
+    done = python("-m", "pyx86emu.examples.doorbell_process", "--accel", accel)
+
+    total = sum(range(doorbell_process.NUMBERS + 1))
+    assert (done.stdout, done.stderr) == (f"{total:,}\n", "")
+
+
+def test_a_guest_that_rings_its_own_irqfd_gets_each_interrupt(accel: str) -> None:
+    assert doorbell_irqfd.main(accel) == doorbell_irqfd.RINGS
 
 
 def test_dice_are_thrown(accel: str) -> None:

@@ -59,6 +59,10 @@ static inline void put32(uintptr_t p, uint32_t v) { memcpy((void *)p, &v, 4); }
    publish: a thread that loads what was published also sees what was stored before it. */
 static inline uint64_t at_load64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static inline void at_publish64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline void at_publish32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+/* A look at a word that another thread may be writing. Order does not matter: the other asks for a second look. */
+static inline uint32_t at_peek32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline uint64_t at_peek64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
 static inline uint32_t at_get32(uint32_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
 static inline uint64_t at_get64(uint64_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
 static inline void at_put32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
@@ -74,6 +78,8 @@ static inline uint64_t at_and64(uint64_t *p, uint64_t v) { return __atomic_fetch
 /* The floor of a vCPU is read at each block entry, where order does not matter. */
 static inline void at_put_floor(int64_t *p, int64_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
 static inline int64_t at_get_floor(int64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline uint16_t at_look16(const uint16_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline void at_store16(uint16_t *p, uint16_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
 static inline void at_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 /* Publish v, then load *q. Another thread that stores to *q, calls fence_all() and then loads *p sees v, or this load
    sees what it stored. So the frequent side needs no fence of its own. */
@@ -129,6 +135,8 @@ static inline void spin_hint(void)
 
 /* The number of the lowest bit that is 1; v is not 0. */
 static inline int lowest_one(uint32_t v) { return __builtin_ctz(v); }
+/* Of the highest one. */
+static inline int highest_one(uint32_t v) { return 31 - __builtin_clz(v); }
 
 /* The upper half of a product. */
 static inline uint64_t high64(uint64_t a, uint64_t b) { return (uint64_t)((unsigned __int128)a * b >> 64); }

@@ -6,7 +6,7 @@
 # entered; its instructions are executed one by one (step_one). So every stop is exact.
 
 cdef enum:
-    SLICE = 4096                 # instructions; also the longest time that a counted ring waits
+    SLICE = 4096                 # instructions; a counted ring waits no longer
 
 cdef Op* step_end(CPU* c, Op* o) noexcept nogil:
     """The last op of an instruction that is executed by itself."""
@@ -120,13 +120,13 @@ cdef inline uint64_t ticks_until(CPU* c, uint64_t now, uint64_t deadline) noexce
 cdef inline uint64_t next_deadline(CPU* c) noexcept nogil:
     if c.no != 0:
         return FOREVER
-    return c.chips.due if c.chips.due < c.vm.timer else c.vm.timer
+    return min(at_peek64(&c.chips.due), c.vm.timer)
 
 
 cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
     """The first vCPU drives the chips and Python's timers."""
     cdef VM* vm = c.vm
-    if c.chips.due <= now:
+    if at_peek64(&c.chips.due) <= now:
         chips_serve(c.chips, now)
     if vm.timer <= now:
         go_outside(c)
@@ -141,15 +141,19 @@ cdef int acknowledge(CPU* c) noexcept nogil:
     return vector
 
 
-cdef void requests(CPU* c) noexcept nogil:
-    """Serve the requests of other threads. The floor is lowered first and the bits are taken after that, so that a
-    request which comes in between raises the floor again and is not lost."""
-    cdef uint32_t asked
+cdef inline void requests(CPU* c) noexcept nogil:
+    """Serve the requests of other threads, if there are any. The floor is lowered first and the bits are taken after
+    that, so that a request which comes in between raises the floor again and is not lost."""
     if at_get_floor(&c.run.floor):
         at_put_floor(&c.run.floor, 0)
     c.run.attn = 0
-    if at_get32(&c.threads.request) == 0:
-        return
+    if RARELY(at_get32(&c.threads.request)):
+        serve_requests(c)
+
+
+cdef void serve_requests(CPU* c) noexcept nogil:
+    cdef uint32_t asked
+    rings_new_slice(&c.rings)                    # first of all: a request may take long
     asked = at_swap32(&c.threads.request, 0)
     if asked & REQ_SYNC:
         go_outside(c)

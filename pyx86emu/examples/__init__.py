@@ -1,1 +1,5 @@
-"""Examples to read and run: `python -m pyx86emu.examples.kvm_hello`, doorbell_asyncio, device."""
+"""Examples to read and run: `python -m pyx86emu.examples.kvm_hello`, device, doorbell_asyncio.
+
+The consumers of a doorbell are doorbell_asyncio, doorbell_thread, doorbell_selectors,
+doorbell_process, and doorbell_irqfd, which is the guest itself.
+"""

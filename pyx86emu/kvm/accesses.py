@@ -33,19 +33,8 @@ class Accesses:
     """
 
     __slots__ = (
-        *(
-            "_page",
-            "_ring",
-            "_tables",
-            "addr",
-            "answered",
-            "asked",
-            "at",
-            "left",
-            "port",
-            "reading",
-        ),
-        *("serial", "size"),
+        *("_page", "_ring", "_tables", "addr", "answered", "asked", "at", "delivered", "left"),
+        *("port", "reading", "serial", "size", "told"),
     )
 
     def __init__(
@@ -58,6 +47,8 @@ class Accesses:
         self.reading = False  # KVM waits for data
         self.asked = False  # an Exit asks for them
         self.answered = 0  # elements that were answered through it
+        self.told = False  # an Exit tells of the write of one element
+        self.delivered = False  # run() has returned that Exit; else Ctrl-C came between
         self.port = False  # on the bus of the ports
         self.addr = self.size = self.at = 0
         self.serial = 0  # an Exit of another serial number can no longer be answered
@@ -66,31 +57,37 @@ class Accesses:
         """The Vm is closed: nobody reads what is stored from now on."""
         self._page = page
 
-    def io(self) -> Exit | None:
-        """KVM_EXIT_IO: an Exit, or None if devices have done it all."""
-        direction, self.size, self.addr, self.left, self.at = io_of(self._page, abi.RUN_IO_AT)
+    def io(self) -> None:
+        """KVM_EXIT_IO: take the access from the page."""
+        direction, self.size, self.addr, left, self.at = io_of(self._page, abi.RUN_IO_AT)
         self.port, self.reading = True, direction != abi.KVM_EXIT_IO_OUT
-        return self._serve()
+        self.told = self.asked = False
+        self.left = left
 
-    def mmio(self) -> Exit | None:
+    def mmio(self) -> None:
         """KVM_EXIT_MMIO: the same."""
         self.addr, _, self.size, write = mmio_of(self._page, abi.RUN_MMIO_AT)
-        self.left, self.at = 1, abi.RUN_MMIO_DATA_AT
-        self.port, self.reading = False, not write
-        return self._serve()
+        self.port, self.reading, self.at = False, not write, abi.RUN_MMIO_DATA_AT
+        self.told = self.asked = False
+        self.left = 1
 
-    def resume(self) -> Exit | None:
-        """Go on at an access that an earlier run has left: with the next element, or with nothing
-        if all are answered. What was asked for and not answered is 0."""
-        if self.asked:
+    def resume(self) -> None:
+        """Go on at an access that an earlier run has left, with the next element. What was asked
+        for and not answered is 0. An Exit that was not delivered is made again."""
+        done = 0
+        if self.delivered and self.told:
+            done = 1
+        elif self.delivered and self.asked:
             done = self.answered
             if not done:
                 done = self.left
                 self._page[self.at : self.at + done * self.size] = bytes(done * self.size)
-            self.at += done * self.size
-            self.left -= done
-            self.asked, self.answered = False, 0
-        return self._serve()
+        self.told = self.asked = False
+        self._pass(done)
+
+    def _pass(self, done: int) -> None:
+        self.at += done * self.size
+        self.left -= done
 
     def give_up(self) -> None:
         """The vCPU is reset: reads get 0, and nobody can answer any more."""
@@ -99,33 +96,38 @@ class Accesses:
             size = self.left * self.size
             self._page[self.at : self.at + size] = bytes(size)
         self.left = self.answered = 0
-        self.asked = self.reading = False
+        self.asked = self.told = self.reading = False
 
-    def _serve(self) -> Exit | None:
+    def serve(self) -> Exit | None:
         """Let devices do what is left, up to an element that nobody but the caller of run() can."""
         page, table, size = self._page, self._tables[self.port], self.size
         while self.left:
             at = self.at
-            try:
-                if self.reading:
+            if self.reading:
+                try:
                     value = table.push_read(self.addr, size)
-                    if value is None:
-                        return self._ask()
-                    page[at : at + size] = value.to_bytes(size, "little")
-                    self.left -= 1
-                    self.at = at + size
-                else:
-                    data = bytes(page[at : at + size])
-                    self.left -= 1  # first: a write that raises has reached the device
-                    self.at = at + size
-                    if table.push_write(self.addr, size, int.from_bytes(data, "little")):
-                        continue
-                    ring = self._ring
-                    if not ring._zones or not ring._write(BUSES[self.port], self.addr, data):
-                        return self._tell(data)
-            except BaseException as error:
-                self._note(error)
-                raise
+                except BaseException as error:
+                    self._note(error)
+                    raise
+                if value is None:
+                    return self._ask()
+                page[at : at + size] = value.to_bytes(size, "little")
+            else:
+                data = bytes(page[at : at + size])
+                value = int.from_bytes(data, "little")
+                try:
+                    taken = table.push_write(self.addr, size, value)
+                except BaseException as error:
+                    if table.find(self.addr, size) is not None:
+                        self._pass(1)  # it has reached the device
+                    self._note(error)
+                    raise
+                ring = self._ring
+                if not taken and not (
+                    ring._zones and ring._write(BUSES[self.port], self.addr, data)
+                ):
+                    return self._tell(data)
+            self._pass(1)
         return None
 
     def _place(self) -> tuple[int, int]:
@@ -133,11 +135,12 @@ class Accesses:
         return word(self._page, CS_AT)[0], word(self._page, RIP_AT)[0]
 
     def _tell(self, data: bytes) -> Exit:
+        self.told, self.delivered = True, False
         reason = IO if self.port else MMIO
         return access_exit(reason, self.addr, self.size, 1, data, None, *self._place())
 
     def _ask(self) -> Exit:
-        self.asked, self.answered = True, 0
+        self.asked, self.answered, self.delivered = True, 0, False
         reason = IO if self.port else MMIO
         answer = self._answer()
         return access_exit(reason, self.addr, self.size, self.left, None, answer, *self._place())

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..structs import IrqChip, PicState, PitChannel, PitState, checked
 from . import abi
-from .messages import no_irqchip
+from .messages import no_irqchip, refused
 
 if TYPE_CHECKING:
     from .vm import Vm
@@ -22,6 +22,31 @@ PIT = (
     *("write_state", "write_latch", "rw_mode", "mode", "bcd", "gate", "count_load_time"),
 )
 PIT_FLAGS_AT = 3 * abi.PIT_CHANNEL.size
+
+
+#: Ports of the 8259 pair: which chip, and whether it is the port of IMR or the one of ELCR.
+PIC_PORTS = {
+    0x20: ("master", ""),
+    0x21: ("master", "imr"),
+    0xA0: ("slave", ""),
+    0xA1: ("slave", "imr"),
+    0x4D0: ("master", "elcr"),
+    0x4D1: ("slave", "elcr"),
+}
+
+
+def read_port(vm: "Vm", port: int, size: int) -> int:
+    """What the host reads at a port of the chips: of the 8259s what a guest would get outside a
+    poll command. OSError EOPNOTSUPP: reading the 8254 changes it, and only the guest can."""
+    if vm._fd < 0:
+        return (1 << 8 * size) - 1
+    if port not in PIC_PORTS or size != 1:
+        raise refused(f"port {port:#x} is a chip in KVM, which the host cannot read", "see vm.pit")
+    name, register = PIC_PORTS[port]
+    chip: PicState = getattr(irqchip_of(vm), name)
+    if not register:
+        register = "isr" if chip.read_reg_select else "irr"
+    return int(getattr(chip, register))
 
 
 def irqchip_of(vm: "Vm") -> IrqChip:

@@ -9,6 +9,7 @@ import errno
 import warnings
 from collections.abc import Callable
 from fcntl import ioctl
+from itertools import islice
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, SupportsIndex
 
@@ -405,6 +406,28 @@ class CoalescedRing:
             self._look()
 
 
+def merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The union of spans, sorted."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(span for span in spans if span[0] < span[1]):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((start, end))
+    return found
+
+
+def apart(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What is in spans, sorted, in parts that do not overlap. Each lies in one of them."""
+    found: list[tuple[int, int]] = []
+    reached = 0
+    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if max(start, reached) < end:
+            found.append((max(start, reached), end))
+            reached = end
+    return found
+
+
 def without(spans: list[tuple[int, int]], holes: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Spans (start, end) without the holes, in pieces that do not overlap. Each lies in one span,
     because a write that no zone has wholly exits. The longest ones, if there are more than KVM
@@ -414,21 +437,18 @@ def without(spans: list[tuple[int, int]], holes: list[tuple[int, int]]) -> list[
     [(0, 3), (4, 10), (10, 15)]
     """
     found: list[tuple[int, int]] = []
-    apart: list[tuple[int, int]] = []
-    reached = 0
-    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if max(start, reached) < end:
-            apart.append((max(start, reached), end))
-            reached = end
-    gaps = sorted(holes)
-    for start, end in apart:
+    gaps = merged(holes)
+    first = 0
+    for start, end in apart(spans):
+        while first < len(gaps) and gaps[first][1] <= start:
+            first += 1
         at = start
-        for first, last in gaps:
-            if last <= at or first >= end:
-                continue
-            if at < first:
-                found.append((at, first))
-            at = last
+        for hole in islice(gaps, first, None):
+            if hole[0] >= end:
+                break
+            if at < hole[0]:
+                found.append((at, hole[0]))
+            at = hole[1]
         if at < end:
             found.append((at, end))
     pieces = [

@@ -1,8 +1,7 @@
 """Runner: run a guest by KVM_RUN until the caller has to look. Know exits, not devices."""
 
-from collections.abc import Callable
 from fcntl import ioctl
-from threading import TIMEOUT_MAX, Lock, get_ident, get_native_id
+from threading import TIMEOUT_MAX, RLock, get_ident, get_native_id
 from time import monotonic_ns, sleep
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,6 @@ from .registers import FLAG_IF, RFLAGS_AT, Registers, put
 from .state import State
 
 if TYPE_CHECKING:
-    from _thread import LockType
-
     from .vm import Vm
 
 LAST_TIME = 2**63 - 1
@@ -29,6 +26,8 @@ PREFIXES = bytes.fromhex("26 2e 36 3e 64 65 66 67 f0 f2 f3")
 #: later so often.
 FIRST_LOOK, LOOK_AT_HLT = 1_000_000, 20_000_000
 DEADLINE = ExitReason.DEADLINE
+#: In the page before a run. No exit of KVM has this reason.
+NO_EXIT = 0xFF
 SHADOW_AT = abi.SYNC_EVENTS_AT + 11
 INJECTED_AT = abi.SYNC_EVENTS_AT + 8
 NMI_AT = abi.SYNC_EVENTS_AT + 13
@@ -52,7 +51,7 @@ class Runner(State):
         try:
             self._accesses = Accesses(self._page, vm.ranges("pio"), vm.ranges("mmio"), vm._ring)
             self._regs = Registers(self)
-            self._owner = Lock()
+            self._owner = RLock()
             self._runner = 0  # ident of the thread in run()
             self._inside = False  # that thread is in KVM_RUN, or about to be
             self._thread = 0  # its native id, while it may be in KVM_RUN
@@ -87,46 +86,70 @@ class Runner(State):
         if self._runner == me:
             raise RuntimeError("run() from a device of the same vCPU: return from the device first")
         owner = self._owner  # fork() puts another one here
-        if not owner.acquire(blocking=False) and not self._wait_for(owner, wall):
-            return self._exit(ExitReason.DEADLINE)
+        exit = None
+        # Ctrl-C may come after any call, also after acquire() and after those in a `finally`.
         try:
-            self._runner = me
-            self._wall = until if until < wall else wall
-            self._debug.once = once
-            vm = self._back
-            if vm._closed or vm._forked:
-                vm._check_run()
-            signals.allow()
-            self._thread = get_native_id()
-            exit, self._kept = self._kept, None
             try:
-                if exit is None:
-                    exit = self._loop(self._wall, look)
-            except BaseException as error:
-                self._drain_before(error)
-                raise
-            if vm._ring._any or vm._ring._due:
-                self._kept = exit  # for the next run, if an on_drain raises
-                vm._ring._hand_over()
-                self._kept = None
-            return exit
-        finally:
-            if self._armed is not None:
-                self._arm(None)
-            self._thread = 0
-            self._debug.once = False
-            if once and not self._debug.always:
-                self._step_lost = False
-            if self._reset_wanted:
-                self._reset_now()
-            self._runner = 0
-            owner.release()
-            if self._reset_wanted:
-                self._reset_if_idle()
-            if self._back._closed:
-                self._release()
+                if not owner.acquire(blocking=False) and not self._wait_for(owner, wall):
+                    return self._exit(ExitReason.DEADLINE)
+                self._runner = me
+                exit = self._run_mine(until, look, wall, once)
+                self._queued, self._kept, self._accesses.delivered = False, None, True
+                return exit
+            finally:
+                try:
+                    if self._runner == me:
+                        self._leave_run(once)
+                finally:
+                    if self._runner == me:
+                        self._runner = self._thread = 0
+                    try:  # noqa: SIM105  another call would let Ctrl-C in
+                        owner.release()
+                    except RuntimeError:
+                        pass  # it was not acquired
+                    if self._reset_wanted:
+                        self._reset_if_idle()
+                    if self._back._closed:
+                        self._release()
+        except BaseException:
+            if exit is not None:
+                self._kept = exit  # the next run returns it
+            raise
 
-    def _wait_for(self, owner: "LockType", wall: int) -> bool:
+    def _run_mine(self, until: int, look: int, wall: int, once: bool) -> Exit:
+        """The run of the thread that has the vCPU."""
+        self._wall = until if until < wall else wall
+        self._debug.once = once
+        vm = self._back
+        if vm._closed or vm._forked:
+            vm._check_run()
+        signals.allow()
+        self._thread = get_native_id()
+        exit = self._kept
+        try:
+            if exit is None:
+                exit = self._loop(self._wall, look)
+        except BaseException as error:
+            self._drain_before(error)
+            raise
+        if vm._ring._any or vm._ring._due:
+            self._kept = exit  # for the next run, if an on_drain raises
+            vm._ring._hand_over()
+        return exit
+
+    def _leave_run(self, once: bool) -> None:
+        """What a run has set is set back."""
+        self._wall = NEVER
+        self._debug.once = False
+        if once and not self._debug.always:
+            self._step_lost = False
+        if self._armed is not None:
+            self._arm(None)
+        self._thread = 0
+        if self._reset_wanted:
+            self._reset_now()
+
+    def _wait_for(self, owner: "RLock", wall: int) -> bool:
         """Wait until another thread has left its run; False: real time is up."""
         if wall == NEVER:
             return owner.acquire()
@@ -143,11 +166,12 @@ class Runner(State):
         accesses, vm = self._accesses, self._back
         first = self._number == 0
         accesses.serial += 1  # what waited for an answer waits no more
-        if accesses.left and (exit := self._serve(accesses.resume)):
-            return exit
-        if self._queued:
-            self._queued = False
+        if self._queued:  # the page has a newer access than `accesses`
             if exit := self._decode():
+                return exit
+        elif accesses.left:
+            accesses.resume()
+            if accesses.left and (exit := self._serve()):
                 return exit
         soon = look if look < until else until
         patience = FIRST_LOOK
@@ -227,6 +251,9 @@ class Runner(State):
             page[abi.IMMEDIATE_EXIT_AT] = 1
         self._unfinished = self._unsettled = False
         self._accesses.reading = False
+        # An exit is in the page until run() has returned it: Ctrl-C may come at any moment.
+        page[abi.EXIT_REASON_AT] = NO_EXIT
+        self._queued = True
         try:
             self._inside = True
             while self._back._stopping:
@@ -236,6 +263,7 @@ class Runner(State):
             ioctl(self._fd, abi.KVM_RUN, 0)
         except InterruptedError:
             page[abi.IMMEDIATE_EXIT_AT] = 0
+            self._queued = False
             reason = abi.KVM_EXIT_INTR
         except OSError as error:
             self._back._check_run()  # it may have gone meanwhile
@@ -253,12 +281,24 @@ class Runner(State):
         page = self._page
         reason: int = abi.RUN_EXIT.unpack_from(page, abi.EXIT_REASON_AT)[0]
         if reason == abi.KVM_EXIT_IO:
-            self._unfinished = True
+            self._accesses.io()
             self._unsettled = page[abi.RUN_IO_AT] == abi.KVM_EXIT_IO_OUT
-            return self._serve(self._accesses.io)
+            self._unfinished, self._queued = True, False
+            return self._serve()
         if reason == abi.KVM_EXIT_MMIO:
-            self._unfinished = True
-            return self._serve(self._accesses.mmio)
+            self._accesses.mmio()
+            self._unfinished, self._queued = True, False
+            return self._serve()
+        exit = self._stop_of(reason)
+        if exit is None:
+            self._queued = False
+        return exit
+
+    def _stop_of(self, reason: int) -> Exit | None:
+        """The same of an exit that is no access."""
+        page = self._page
+        if reason in (NO_EXIT, abi.KVM_EXIT_INTR):
+            return None
         if reason == abi.KVM_EXIT_IRQ_WINDOW_OPEN:
             return self._exit(ExitReason.IRQ_WINDOW_OPEN) if self._window else None
         if reason == abi.KVM_EXIT_DEBUG:
@@ -273,12 +313,12 @@ class Runner(State):
         known = reason if reason == ExitReason.FAIL_ENTRY else ExitReason.INTERNAL_ERROR
         return Exit(ExitReason(known), cs=cs, ip=ip, message=message)
 
-    def _serve(self, access: Callable[[], Exit | None]) -> Exit | None:
-        """Let devices do an access. They may write registers."""
+    def _serve(self) -> Exit | None:
+        """Let devices do the access. They may write registers."""
         self._in_device = True
         exit = None
         try:
-            exit = access()
+            exit = self._accesses.serve()
             if exit is None and self._back._ring._due:
                 self._back._ring._hand_over()  # KVM's ring was full
             return exit
@@ -352,7 +392,7 @@ class Runner(State):
             return
         page = self._page
         page[abi.IMMEDIATE_EXIT_AT] = 1
-        self._queued = self._enter() != abi.KVM_EXIT_INTR
+        self._enter()  # another exit stays queued
         page[abi.IMMEDIATE_EXIT_AT] = 0
 
     def _apply_later(self) -> None:
@@ -483,13 +523,19 @@ class Runner(State):
 
     def _reset_if_idle(self) -> bool:
         """Reset it if no thread runs it; False: one does, and will."""
-        if not self._owner.acquire(blocking=False):
+        if self._runner == get_ident():
             return False
+        owner = self._owner
         try:
+            if not owner.acquire(blocking=False):
+                return False
             if self._reset_wanted:
                 self._reset_now()
         finally:
-            self._owner.release()
+            try:  # noqa: SIM105  as in _go
+                owner.release()
+            except RuntimeError:
+                pass
         return True
 
     def _reset_now(self) -> None:
@@ -530,7 +576,7 @@ class Runner(State):
 
     def _forget_parent(self) -> None:
         """In a child of fork(), which has no other thread: no one holds the lock."""
-        self._owner, self._runner, self._thread, self._armed = Lock(), 0, 0, None
+        self._owner, self._runner, self._thread, self._armed = RLock(), 0, 0, None
         self._inside = False
         self._release()
 

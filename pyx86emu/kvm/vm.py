@@ -24,7 +24,7 @@ from ..irqfd import IrqFd
 from ..models import canonical
 from ..structs import IrqChip, PitState
 from . import abi
-from .chips import irqchip_of, pit_of, put_irqchip, put_pit
+from .chips import irqchip_of, pit_of, put_irqchip, put_pit, read_port
 from .coalesced import CAPACITY, PAGE, CoalescedRing, CoalescedZone, coalesce
 from .ioeventfd import Entry, tell
 from .irqfd import IrqFds
@@ -95,7 +95,7 @@ class Vm(_core.Vm):
             self._fd = fd
             self._closed = self._closing = self._forked = False
             self._irqchip = irqchip
-            self._began = monotonic_ns() - super().time
+            self._began = monotonic_ns()
             #: The timer, under 0: each change is one operation on the dict.
             self._timers: dict[int, tuple[int, Callable[[], object] | None]] = {}
             self._made: list[Vcpu] = []
@@ -363,6 +363,19 @@ class Vm(_core.Vm):
     def irqfd_deassign(self, gsi: int, fd: Any) -> None:
         self._irqs.deassign(exact(gsi, "gsi"), fd)
 
+    def _chip_read(self, port: int, size: int) -> int:
+        """The host reads a port of the chips, by `vm.pio.read`."""
+        return read_port(self, exact(port, "port"), exact(size, "size"))
+
+    def _chip_write(self, port: int, size: int, value: int) -> bool:
+        """The host cannot write one."""
+        if self._fd < 0:
+            return False
+        raise refused(
+            f"port {exact(port, 'port'):#x} is a chip in KVM, which the host cannot write",
+            "set vm.irqchip or vm.pit",
+        )
+
     @property
     def irqchip(self) -> IrqChip:
         return irqchip_of(self)
@@ -420,7 +433,7 @@ class Vm(_core.Vm):
 
     @property
     def time(self) -> int:
-        return super().time
+        return monotonic_ns() - self._began
 
     @time.setter
     def time(self, value: int) -> None:

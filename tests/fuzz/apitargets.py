@@ -19,7 +19,7 @@ from pyx86emu.pc.devices.floppy import FloppyController
 NOT_PARTS = ("cli", "measure", "examples", "conformance", "__main__", "models", "kvm")
 #: Measurements that take as long as one asks for, on descriptors of the caller; how arguments are
 #: checked.
-BURNERS = ("write_floor", "add_chain", "run_vectors", "whole")
+BURNERS = ("write_floor", "add_chain", "run_vectors", "whole", "ping", "pong", "stop_ping")
 #: Special methods that Python calls for operators and protocols.
 SPECIAL = (
     "__init__", "__len__", "__getitem__", "__setitem__", "__enter__", "__exit__", "__repr__",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pyx86emu import Capabilities, Doorbell, EventFd, ExitReason, Segment, Vcpu, Vm
-from pyx86emu.kvm.probe import usable
+from tests import on_kvm
 from tests.harness import vcpu
 
 Check = Callable[[Capabilities, Callable[..., Vm]], None]
@@ -291,11 +291,7 @@ def test_each_field_has_a_check() -> None:
 @pytest.mark.parametrize("name", CHECKS)
 @pytest.mark.parametrize("back_end", ["interp", "kvm"])
 def test_what_a_back_end_says_is_so(vm: Callable[..., Vm], back_end: str, name: str) -> None:
-    if back_end == "kvm":
-        try:
-            usable()
-        except OSError as error:
-            pytest.skip(str(error.strerror))
+    on_kvm.need(back_end)
 
     def make(accel: str = back_end, **given: Any) -> Vm:
         return vm(accel, **given)

@@ -8,16 +8,13 @@ from contextlib import ExitStack
 import pytest
 
 from pyx86emu import Vm
-from pyx86emu.kvm.probe import usable
+from tests import on_kvm
 
 
 @pytest.fixture(scope="session")
 def usable_kvm() -> None:
     """Skip where /dev/kvm cannot be used, and say why."""
-    try:
-        usable()
-    except OSError as error:
-        pytest.skip(str(error.strerror))
+    on_kvm.need("kvm")
 
 
 @pytest.fixture

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pyx86emu import ExitReason, PioDevice, Vm
-from pyx86emu.kvm.coalesced import CAPACITY
+from pyx86emu.kvm.coalesced import CAPACITY, without
 from tests.harness import vcpu
 
 Kvm = Callable[..., Vm]
@@ -288,3 +291,27 @@ def test_a_write_that_two_zones_have_only_together_exits(
         assert [(each.reason, each.size) for each in exits[:2]] == [(ExitReason.IO, 4)] * 2
         assert exits[2].reason is ExitReason.HLT
         assert [write[1:3] for write in machine.coalesced.drain()] == [(0x83, 2)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=8),
+    st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=8),
+)
+def test_what_kvm_is_told_is_the_zones_without_the_holes(
+    spans: list[tuple[int, int]], holes: list[tuple[int, int]]
+) -> None:
+    pieces = without(spans, holes)
+
+    inside = {at for start, end in spans for at in range(start, end)}
+    inside -= {at for start, end in holes for at in range(start, end)}
+    told = [at for start, end in pieces for at in range(start, end)]
+    assert sorted(inside) == told
+    assert all(end <= start for (_, end), (start, _) in pairwise(pieces))
+    assert all(any(a <= start and end <= b for a, b in spans) for start, end in pieces)
+
+
+def test_of_too_many_pieces_kvm_is_told_the_longest() -> None:
+    spans = [(10 * n, 10 * n + 1 + n % 2) for n in range(400)]
+
+    assert len(without(spans, [])) == 256
+    assert set(spans[1::2]) <= set(without(spans, []))

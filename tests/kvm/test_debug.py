@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from pyx86emu import Exit, ExitReason, Vcpu, Vm
-from pyx86emu.kvm import debug
+from pyx86emu.kvm import abi, debug
 from pyx86emu.kvm.probe import found
 from tests.harness import Running, vcpu, wait_until
 
@@ -183,3 +184,21 @@ def test_an_exit_of_a_step_is_the_cores(kvm: Kvm) -> None:
     cpu = vcpu(kvm(), NOPS)
 
     assert type(cpu.step()) is Exit
+
+
+def test_a_watchpoint_that_the_processor_reports_is_named(kvm: Kvm) -> None:
+    """As a host with debug registers in real mode reports it: planted in the page of KVM."""
+    cpu: Any = vcpu(kvm(), NOPS)
+    watches = debug.checked_watches([(0x4001, 4, "w"), (0x5000, 1, "rw")])
+    cpu._debug.ask(False, [0x1234], watches[:1])
+    cpu._debug.arm()  # KVM takes them
+    with pytest.raises(OSError, match="need 5 debug registers"):
+        cpu._debug.ask(False, [], [*watches, (0x6000, 1, "w")])
+    # The breakpoint is in DR0; the second part of the watchpoint, 2 bytes at 4002h, in DR2.
+    page = abi.RUN_DEBUG.pack(1, 0, 0x1003, 0xFFFF0FF4, 0)
+    cpu._page[abi.RUN_DEBUG_AT : abi.RUN_DEBUG_AT + len(page)] = page
+
+    exit = cpu._stopped()
+
+    assert (exit.reason, exit.pc, exit.dr6) == (ExitReason.DEBUG, 0x1003, 0xFFFF0FF4)
+    assert (exit.watch, exit.watch_addr) == ((0x4001, 4, "w"), 0x4002)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -234,6 +235,29 @@ def test_the_chips_are_read_and_set(kvm: Kvm) -> None:
 
     assert machine.irqchip.master.imr == 0xFE
     assert (machine.pit.channels[1].count, machine.pit.speaker) == (0x777, False)
+
+
+def test_the_host_reads_the_8259_and_writes_no_chip(kvm: Kvm) -> None:
+    machine = kvm(irqchip=True)
+    machine.irqchip = replace(
+        machine.irqchip, master=replace(machine.irqchip.master, imr=0xDF, isr=4, elcr=0x20)
+    )
+
+    assert machine.pio.read(0x21, 1) == 0xDF
+    assert machine.pio.read(0x20, 1) == machine.irqchip.master.irr
+    assert machine.pio.read(0x4D0, 1) == 0x20
+    for act in (
+        lambda: machine.pio.read(0x40, 1),
+        lambda: machine.pio.read(0x20, 2),
+        lambda: machine.pio.write(0x21, 1, 0),
+    ):
+        with pytest.raises(OSError, match="a chip in KVM") as refused:
+            act()
+        assert refused.value.errno == errno.EOPNOTSUPP
+    with pytest.raises(ValueError, match="overlaps"):
+        machine.pio.attach(Asks(), 0x21)
+    machine.close()
+    assert machine.pio.read(0x21, 1) == 0xFF
 
 
 def test_a_vm_without_chips_has_none_to_read(kvm: Kvm) -> None:

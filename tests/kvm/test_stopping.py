@@ -456,3 +456,68 @@ def test_dropped_vms_leave_no_descriptor(kvm: Kvm) -> None:
         machine.ioeventfd(0x80)
         del machine, cpu
     assert descriptors() == before
+
+
+@pytest.mark.parametrize("kind", ["plain", "blocking", "semaphore", "object", "duplicate"])
+def test_any_eventfd_may_be_an_irqfd(kvm: Kvm, kind: str) -> None:
+    machine = kvm(irqchip=True)
+    cpu = with_irq5(machine)
+    flags = {"blocking": 0, "semaphore": os.EFD_SEMAPHORE | os.EFD_NONBLOCK}
+    fd = os.eventfd(0, flags.get(kind, os.EFD_NONBLOCK) | os.EFD_CLOEXEC)
+    writer = os.dup(fd)
+    try:
+        if kind == "object":
+
+            class Has:
+                def fileno(self) -> int:
+                    return fd
+
+            machine.irqfd(5, Has())
+        else:
+            machine.irqfd(5, fd)
+        if kind == "duplicate":  # the Vm has its own: an irqfd lives as long as the eventfd
+            os.close(fd)
+            fd = -1
+        run = Running(cpu.run)
+        in_kvm(cpu)
+        wait_until(lambda: os.eventfd_write(writer, 1) or not run.going)
+        assert run.result().value == 0x25
+        machine.irqfd_deassign(5, writer)
+        machine.irqfd_deassign(5, writer)  # unknown: no error
+    finally:
+        for each in (fd, writer):
+            if each >= 0:
+                os.close(each)
+
+
+def test_what_is_no_irqfd_is_refused(kvm: Kvm) -> None:
+    machine = kvm(irqchip=True)
+    reader, writer = os.pipe()
+    event = os.eventfd(0)
+    try:
+        for fd, number in ((reader, errno.EINVAL), (-1, errno.EBADF), (10**6, errno.EBADF)):
+            for arguments in ((5, fd), (5, event, fd)):
+                with pytest.raises(OSError, match=r"eventfd|descriptor") as refused:
+                    machine.irqfd(*arguments)
+                assert refused.value.errno == number
+        with pytest.raises(OSError, match="lines 0 to 15"):
+            machine.irqfd(16, event)
+        with pytest.raises(TypeError, match="must be an integer"):
+            machine.irqfd(5, "1")  # type: ignore[arg-type]
+        with pytest.raises(OSError, match="no interrupt controller"):
+            kvm().irqfd(5, event)
+        machine.close()
+        with pytest.raises(OSError, match="closed"):
+            machine.irqfd(5, event)
+    finally:
+        for each in (reader, writer, event):
+            os.close(each)
+
+
+def test_a_hlt_that_nothing_can_end_is_seen_by_a_caller_that_only_looks(kvm: Kvm) -> None:
+    machine = kvm(irqchip=True)
+    cpu = vcpu(machine, "fa f4")
+    while (exit := cpu.run_until(look=machine.time + 10**6)).reason is ExitReason.DEADLINE:
+        pass
+
+    assert exit.reason is ExitReason.HLT

@@ -61,6 +61,7 @@ cdef enum:
     LOG_READS = 80               # answers kept for one instruction
     ASKED_CODE = 16              # code bytes kept when a device is read
     EXITS = 160                  # exits of one instruction
+    SOON = 512                   # instructions: a slice that ends soon has no more
 
 cdef struct LoggedRead:
     uint64_t addr
@@ -198,6 +199,7 @@ cdef struct BlockState:          # decoded code, see blocks.pxi
     uint32_t depth               # where the next CALL goes in `calls`
     uint8_t* codemap             # by canonical address, one bit per byte: 1 if a block was decoded from it
     Block** list                 # by canonical granule: the blocks with bytes in it
+    uint16_t* length             # how many there are; the pool has no more than 65,535
     uint64_t* dirty_code         # one bit per canonical granule: another vCPU or the host wrote to code in it
     Op** pool                    # chunks of memory for blocks
     int pools                    # chunks there are
@@ -412,6 +414,15 @@ cdef void begin(CPU* c, int64_t instructions) noexcept nogil:
     """Begin a slice of so many instructions. finish_slice() adds those that were executed to `retired`."""
     c.run.left = instructions
     c.run.slice_end = c.run.retired + <uint64_t>instructions
+
+
+cdef void end_soon(CPU* c) noexcept nogil:
+    """A ring asks for it: leave at most SOON instructions in the slice."""
+    cdef int64_t beyond = c.run.left - SOON
+    c.rings.soon = 0
+    if beyond > 0:
+        c.run.left -= beyond
+        c.run.slice_end -= <uint64_t>beyond
 
 
 cdef inline void finish_slice(CPU* c) noexcept nogil:

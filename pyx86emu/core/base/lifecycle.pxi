@@ -42,10 +42,11 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     forget_calls(c)
     c.blocks.codemap = <uint8_t*>calloc(GRANULES * 32 + 1, 1)       # +1: two bytes are read at once
     c.blocks.list = <Block**>calloc(GRANULES, sizeof(Block*))
+    c.blocks.length = <uint16_t*>calloc(GRANULES, 2)
     c.blocks.dirty_code = <uint64_t*>calloc(GRANULES // 64, 8)
     c.blocks.pool = <Op**>calloc(MAX_CHUNKS, sizeof(Op*))
-    if (c.blocks.hash == NULL or c.blocks.codemap == NULL or c.blocks.list == NULL or c.blocks.dirty_code == NULL
-            or c.blocks.pool == NULL):
+    if (c.blocks.hash == NULL or c.blocks.codemap == NULL or c.blocks.list == NULL or c.blocks.length == NULL
+            or c.blocks.dirty_code == NULL or c.blocks.pool == NULL):
         free_cpu(c)
         raise MemoryError("no memory for a vCPU")
     c.vm = vm
@@ -58,6 +59,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     c.run.wall = FOREVER
     pthread_mutex_init(&c.threads.wait_lock, NULL)
     pthread_cond_init(&c.threads.wait_cond, NULL)
+    rings_begin(&c.rings)
     load_model(&c.m, model)
     reset_cpu(c)
     return c
@@ -71,6 +73,7 @@ cdef void free_cpu(CPU* c) noexcept:
     free(c.blocks.hash)
     free(c.blocks.codemap)
     free(c.blocks.list)
+    free(c.blocks.length)
     free(c.blocks.dirty_code)
     free(c.debug.watch)
     free(c)
@@ -137,7 +140,7 @@ cdef void fork_vm(VM* vm, unsigned long me) noexcept nogil:
 
 cdef void fork_cpu(CPU* c, bint left) noexcept nogil:
     """Pending rings are the parent's to signal. `left`: the thread that was in run() is not here."""
-    rings_forked(&c.rings)
+    rings_begin(&c.rings)
     c.threads.in_core = 0
     c.threads.waiting = 0
     c.threads.awaited = 0

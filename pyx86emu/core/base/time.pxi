@@ -3,6 +3,7 @@
 cdef inline uint64_t now_ns(CPU* c, Op* o) noexcept nogil:
     """Guest time at the instruction of `o`, in nanoseconds."""
     if c.vm.host_clock:
+        rings_spend(&c.rings, 5)
         return <uint64_t>(host_ns() - c.vm.host_base)
     if c.no != 0:
         return at_get64(&c.vm.ticks) << c.vm.shift

@@ -11,6 +11,7 @@ cdef void chip_write(CPU* c, Op* o, Chip* chip, uint32_t port, int size, uint64_
     cdef Chips* chips = c.chips
     cdef uint64_t now = now_ns(c, o) if chip.timed else 0
     cdef bint moved
+    rings_spend(&c.rings, 2 * size)
     lock_chips(chips)
     moved = chip_put(chips, chip, port, size, value, now)
     unlock_chips(chips)
@@ -26,13 +27,14 @@ cdef void chip_write(CPU* c, Op* o, Chip* chip, uint32_t port, int size, uint64_
 cdef uint64_t chip_read(CPU* c, Op* o, Chip* chip, uint32_t port, int size) noexcept nogil:
     cdef Chips* chips = c.chips
     cdef uint64_t v, now = now_ns(c, o)
-    cdef bint was = chips.irqchip.intr
+    cdef bint was = at_peek32(&chips.irqchip.intr)
+    rings_spend(&c.rings, 2 * size)
     lock_chips(chips)
     v = chip_get(chip, port, size, now)
     unlock_chips(chips)
     if chip.interrupts:                          # a poll command acknowledges, like INTA
         look_for_eoi(c)
-        if chips.irqchip.intr and not was:
+        if at_peek32(&chips.irqchip.intr) and not was:
             want(c.vm.cpu[0], REQ_INTR)
     return v
 
@@ -40,7 +42,7 @@ cdef uint64_t chip_read(CPU* c, Op* o, Chip* chip, uint32_t port, int size) noex
 cdef inline bint has_to_look(CPU* c, bint moved) noexcept nogil:
     """Whether the first vCPU must check its pending work after an access: the next deadline is earlier now (`moved`),
     or INTR is high. If that vCPU made the access itself, INTR counts only while IF is set."""
-    return moved or c.chips.irqchip.intr and (c.no != 0 or c.arch.rest & F_IF)
+    return moved or at_peek32(&c.chips.irqchip.intr) and (c.no != 0 or c.arch.rest & F_IF)
 
 
 # -- the short way. An IN makes one read only, so it needs no log of answers (io/reads.pxi).
@@ -48,7 +50,7 @@ cdef inline bint has_to_look(CPU* c, bint moved) noexcept nogil:
 cdef inline Op* after_chip(CPU* c, Op* o, bint moved) noexcept nogil:
     if RARELY(has_to_look(c, moved)):
         c.run.attn |= ATTN_LOOK
-    if RARELY(c.run.attn or c.threads.request):
+    if RARELY(c.run.attn or at_peek32(&c.threads.request)):
         return leave_after(c, o)
     o = o + 1
     return GO(c, o)
@@ -76,6 +78,7 @@ cdef Op* out_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
     cdef uint64_t now = virtual_ns(c, o)
     cdef bint moved = 0
     if pit_write(&c.chips.pit, port, P8(c, O_AL)[0], now):
+        rings_spend(&c.rings, 3)
         moved = chip_follow(c.chips, &c.chips.chip[CHIP_PIT], now)
     return after_chip(c, o, moved)
 
@@ -102,7 +105,7 @@ cdef void open_short_ways(Chips* chips) noexcept nogil:
 
 cdef inline void look_for_eoi(CPU* c) noexcept nogil:
     """An EOI, also an automatic one, may end an interrupt whose line a resampling irqfd holds high."""
-    if RARELY(c.chips.irqchip.eoi_lines):
+    if RARELY(at_peek32(&c.chips.irqchip.eoi_lines)):
         take_eoi(c)
 
 
@@ -111,7 +114,7 @@ cdef void take_eoi(CPU* c) noexcept nogil:
     cdef uint32_t ended
     lock_chips(chips)
     ended = chips.irqchip.eoi_lines & c.vm.resampled
-    chips.irqchip.eoi_lines = 0
+    at_publish32(&chips.irqchip.eoi_lines, 0)
     unlock_chips(chips)
     if ended:
         irqfds_eoi(c.vm, ended)

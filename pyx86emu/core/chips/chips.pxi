@@ -188,11 +188,13 @@ cdef bint fall_waits(Chips* chips, Chip* chip, uint64_t now, bint level) noexcep
 
 
 cdef void find_due(Chips* chips) noexcept nogil:
+    """The first vCPU looks at `due` without the lock, so it is written once."""
+    cdef uint64_t due = FOREVER
     cdef int i
-    chips.due = FOREVER
     for i in range(CHIPS):
-        if chips.chip[i].due < chips.due:
-            chips.due = chips.chip[i].due
+        if chips.chip[i].due < due:
+            due = chips.chip[i].due
+    at_publish64(&chips.due, due)
 
 
 cdef void chips_serve(Chips* chips, uint64_t now) noexcept nogil:

@@ -70,7 +70,7 @@ cdef struct IrqChip:
     uint16_t driven[LINE_SOURCES]       # the 16 GSIs as each source drives them
     uint16_t lines               # the 16 GSIs: high if a source drives them high
     uint32_t eoi_lines           # GSIs whose interrupt was ended; the caller clears them
-    bint intr                    # the master's INT output
+    uint32_t intr                # the master's INT output; read without the lock, too
 
 
 cdef inline uint8_t pic_requests(Pic* p) noexcept nogil:
@@ -226,8 +226,8 @@ cdef inline void irqchip_update(IrqChip* chip) noexcept nogil:
     cdef bint cascade = pic_pending(&chip.slave) >= 0 or chip.lines >> PIC_CASCADE & 1
     if cascade != chip.master.lines >> PIC_CASCADE & 1:
         pic_input(&chip.master, PIC_CASCADE, cascade)
-    chip.intr = pic_pending(&chip.master) >= 0
-    chip.eoi_lines |= chip.master.ended | <uint32_t>chip.slave.ended << 8
+    at_publish32(&chip.intr, pic_pending(&chip.master) >= 0)
+    at_publish32(&chip.eoi_lines, chip.eoi_lines | chip.master.ended | <uint32_t>chip.slave.ended << 8)
     chip.master.ended = chip.slave.ended = 0
 
 

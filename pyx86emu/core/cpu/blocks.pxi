@@ -15,6 +15,11 @@ cdef inline Block* header(Op* first) noexcept nogil:
     return <Block*>(first - 1)
 
 
+cdef inline Block* next_in(Block* b, int g) noexcept nogil:
+    """The block after b in the list of granule g."""
+    return b.next[0] if b.gran[0] == <int16_t>g else b.next[1]
+
+
 cdef inline Op** slot_of(CPU* c, uint32_t key) noexcept nogil:
     return &c.blocks.hash[(key ^ key >> 13) & (HASH - 1)]
 
@@ -126,27 +131,41 @@ cdef Op* end_block(CPU* c, Op* o) noexcept nogil:
 cdef Op* find(CPU* c) noexcept nogil:
     """The first op of the block at CS:IP, which is built if there is none. NULL: no block can be kept here, because its
     code is not in memory or no host memory is left. The run loop then executes single instructions."""
-    cdef uint32_t key, pa
+    cdef uint32_t key
     cdef Op* first
-    cdef Block* b
-    cdef int g
     if c.arch.ip > 0xFFFF:
         return NULL
     key = c.arch.sb[CS] << 12 | c.arch.ip
     first = slot_of(c, key)[0]
     if first != NULL and header(first).key == key:
         return first
-    pa = c.arch.sb[CS] + c.arch.ip
+    return find_listed(c, key)
+
+
+cdef Op* find_listed(CPU* c, uint32_t key) noexcept nogil:
+    """find() if another block has the hash place. A guest can make a list long, so it is paid for first."""
+    cdef uint32_t pa = c.arch.sb[CS] + c.arch.ip
+    cdef int g = c.vm.mem.canon[pa >> 8]
     if c.run.ram[pa >> 8] == 0:
         return NULL
-    g = c.vm.mem.canon[pa >> 8]
-    b = c.blocks.list[g]
+    c.rings.allowance -= c.blocks.length[g]
+    if RARELY(c.rings.allowance < 0):
+        return find_later(c, key, g)
+    return find_in(c, key, g)
+
+
+cdef Op* find_later(CPU* c, uint32_t key, int g) noexcept nogil:
+    rings_spent(&c.rings)
+    return find_in(c, key, g)
+
+
+cdef inline Op* find_in(CPU* c, uint32_t key, int g) noexcept nogil:
+    cdef Block* b = c.blocks.list[g]
     while b != NULL:
         if b.key == key:
-            first = <Op*>b + 1
-            slot_of(c, key)[0] = first
-            return first
-        b = b.next[0] if b.gran[0] == g else b.next[1]
+            slot_of(c, key)[0] = <Op*>b + 1
+            return <Op*>b + 1
+        b = next_in(b, g)
     return build(c, key)
 
 
@@ -192,6 +211,7 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
     claim(c, g)
     while True:
         used = decode_ops(c, first, b.cap, base, ip, &d)
+        rings_spend(&c.rings, 2 * used + 12)
         if used == 0:
             unclaim(c, g)
             return 0
@@ -209,6 +229,7 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
             break
         # Another vCPU stores first and reads the marks after that. So set the marks first and read the bytes again.
         at_fence()
+        rings_spend(&c.rings, 12 + 2 * used)
         if same_bytes(c, first, b.cap, base, ip):
             break
     enlist(c, b, 0, c.vm.mem.canon[g])
@@ -238,8 +259,9 @@ cdef bint claim(CPU* c, uint32_t g) noexcept nogil:
     """From now on stores to the granule take the slow path, because this vCPU has code there. 0: they did already."""
     cdef Mem* mem = c.vm.mem
     cdef uint64_t mine = 1ULL << c.no, was
-    if mem.code[mem.canon[g]] & mine:
+    if at_peek64(&mem.code[mem.canon[g]]) & mine:
         return 0
+    rings_flush(&c.rings)                        # before the lock, and reopen(), which visits all aliases
     lock_from_core(c)
     was = mem.code[mem.canon[g]]
     at_or64(&mem.code[mem.canon[g]], mine)
@@ -256,12 +278,13 @@ cdef void unclaim(CPU* c, uint32_t g) noexcept nogil:
     cdef Mem* mem = c.vm.mem
     cdef int n = mem.canon[g]
     cdef uint64_t mine = 1ULL << c.no
-    if c.blocks.list[n] != NULL or not mem.code[n] & mine:
+    if c.blocks.list[n] != NULL or not at_peek64(&mem.code[n]) & mine:
         return
     memset(c.blocks.codemap + n * 32, 0, 32)
+    rings_flush(&c.rings)
     lock_from_core(c)
     at_and64(&mem.code[n], ~mine)
-    if mem.code[n] == 0 and mem.ram[g]:
+    if at_peek64(&mem.code[n]) == 0 and mem.ram[g]:
         reopen(c.vm, g)
     pthread_mutex_unlock(&c.vm.writers)
 
@@ -305,7 +328,7 @@ cdef bint fluid(CPU* c, uint32_t pa, uint32_t size) noexcept nogil:
     while b != NULL:
         if overlaps(c, b, n, a & 255, (a & 255) + size) and not has_fluid(b, pa, size):
             return 0
-        b = b.next[0] if b.gran[0] == n else b.next[1]
+        b = next_in(b, n)
     return 1
 
 
@@ -336,15 +359,17 @@ cdef void enlist(CPU* c, Block* b, int i, int g) noexcept nogil:
     b.gran[i] = <int16_t>g
     b.next[i] = c.blocks.list[g]
     c.blocks.list[g] = b
+    c.blocks.length[g] += 1
 
 
 cdef void delist(CPU* c, Block* b, int g) noexcept nogil:
     cdef Block** at = &c.blocks.list[g]
     while at[0] != NULL:
         if at[0] == b:
-            at[0] = b.next[0] if b.gran[0] == g else b.next[1]
+            at[0] = next_in(b, g)
+            c.blocks.length[g] -= 1
             return
-        at = &at[0].next[0] if at[0].gran[0] == g else &at[0].next[1]
+        at = &at[0].next[0] if at[0].gran[0] == <int16_t>g else &at[0].next[1]
 
 
 cdef Op* stale_block(CPU* c, Op* o) noexcept nogil:
@@ -409,11 +434,12 @@ cdef void drop_overlap(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
     cdef Block* b = c.blocks.list[n]
     cdef Block* nx
     cdef Block* running = NULL
+    rings_spend(&c.rings, c.blocks.length[n])
     count_rewrite(c, <uint32_t>n << 8 | lo)
     if o != NULL and not c.run.stepping:
         running = header(first_of(o))
     while b != NULL:
-        nx = b.next[0] if b.gran[0] == n else b.next[1]
+        nx = next_in(b, n)
         if overlaps(c, b, n, lo, hi):
             invalidate(c, b)
             if b == running:
@@ -453,14 +479,16 @@ cdef void drop_blocks(CPU* c) noexcept nogil:
     cdef Mem* mem = c.vm.mem
     cdef int g
     cdef uint64_t mine = 1ULL << c.no
+    rings_flush(&c.rings)
     lock_from_core(c)
     for g in range(GRANULES):
-        if c.blocks.list[g] != NULL or mem.code[g] & mine:
+        if c.blocks.list[g] != NULL or at_peek64(&mem.code[g]) & mine:
             memset(c.blocks.codemap + g * 32, 0, 32)
         c.blocks.list[g] = NULL
-        if mem.code[g] & mine:
+        c.blocks.length[g] = 0
+        if at_peek64(&mem.code[g]) & mine:
             at_and64(&mem.code[g], ~mine)
-            if mem.code[g] == 0 and mem.ram[g]:
+            if at_peek64(&mem.code[g]) == 0 and mem.ram[g]:
                 reopen(c.vm, g)
     pthread_mutex_unlock(&c.vm.writers)
     memset(c.blocks.hash, 0, HASH * sizeof(Op*))

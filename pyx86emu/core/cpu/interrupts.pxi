@@ -79,7 +79,7 @@ cdef inline void set_shadow(CPU* c, Op* o, bint traps) noexcept nogil:
 
 cdef inline bint line_up(CPU* c) noexcept nogil:
     """Is the interrupt controller's INT output up (first vCPU only)?"""
-    return c.vm.irqchip_on and c.no == 0 and c.chips.irqchip.intr
+    return c.vm.irqchip_on and c.no == 0 and at_peek32(&c.chips.irqchip.intr) != 0
 
 
 cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:

@@ -129,6 +129,7 @@ cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept n
     """ld() wherever it may come from."""
     cdef uint64_t a, b
     cdef uint32_t base = c.arch.sb[seg]
+    rings_spend(&c.rings, 1)
     if ea + size > 0x10000 and c.m.wraps:        # 8086: a word wraps in its segment, byte by byte
         b = (ea + 1) & 0xFFFF
         if not (watch_load(c, o, base + ea, 1) and watch_load(c, o, base + <uint32_t>b, 1)):
@@ -152,6 +153,7 @@ cdef bint put_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noe
     cdef uint32_t base = c.arch.sb[seg]
     if store_near_code(c, base + ea, v, size):
         return 1
+    rings_spend(&c.rings, 1)
     if ea + size > 0x10000 and c.m.wraps:
         watch_store(c, o, base + ea, 1)
         watch_store(c, o, base + ((ea + 1) & 0xFFFF), 1)
@@ -228,9 +230,10 @@ cdef void wrote(CPU* c, Op* o, uint32_t pa, int n) noexcept nogil:
     cdef Mem* mem = c.vm.mem
     cdef uint32_t g = pa >> 8, last = (pa + n - 1) >> 8
     if mem.attr[g] & ATTR_LOG:
+        rings_spend(&c.rings, 50)
         log_page(c, g)
     while g <= last:
-        if mem.code[mem.canon[g]]:
+        if at_peek64(&mem.code[mem.canon[g]]):
             code_written(c, o, g, pa & 255 if g == pa >> 8 else 0,
                          256 if g != last else ((pa + n - 1) & 255) + 1)
         g += 1

@@ -120,6 +120,7 @@ cdef inline Op* lock_store(CPU* c, Op* o, int size) noexcept nogil:
     if not at_cas(p + pa, c.locked.value, c.run.tmp, size):
         memcpy(c.arch.r, c.locked.saved, sizeof(c.locked.saved))
         fl_restore(c)
+        rings_spend(&c.rings, 5)
         return o - 2
     if c.run.wr[pa >> 8] == 0:
         watch_store(c, o, pa, size)
@@ -439,14 +440,11 @@ cdef Op* bit_address32(CPU* c, Op* o) noexcept nogil:
 
 cdef inline Op* bit_scan(CPU* c, Op* o, bint reverse, int size) noexcept nogil:
     """BSF, BSR. If the source is 0, ZF is set and the destination stays."""
-    cdef uint32_t v = reg(c, o.src, size), i
+    cdef uint32_t v = reg(c, o.src, size)
     if v == 0:
         fl_result(c, 0, size, 0, 0, 0)
     else:
-        i = 8 * size - 1 if reverse else 0
-        while not v >> i & 1:
-            i = i - 1 if reverse else i + 1
-        put_reg(c, o.dst, size, i)
+        put_reg(c, o.dst, size, <uint32_t>(highest_one(v) if reverse else lowest_one(v)))
         fl_result(c, 1, size, 0, 0, 0)
     o = o + 1
     return GO(c, o)

@@ -173,6 +173,7 @@ cdef inline Op* pusha(CPU* c, Op* o, int size) noexcept nogil:
         return c.run.go
     for i in range(8):
         push_more(c, o, sp if i == SP else c.arch.r[i], size)
+    rings_spend(&c.rings, 1)
     return done(c, o)
 
 
@@ -199,6 +200,7 @@ cdef inline Op* popa(CPU* c, Op* o, int size) noexcept nogil:
     for i in range(8):
         if i != SP:
             put_reg(c, 4 * i, size, v[i])
+    rings_spend(&c.rings, 1)
     return done(c, o)
 
 
@@ -250,6 +252,7 @@ cdef inline Op* enter_frame(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint64_t v
     if pushes_fault(c, o, level + 1 if level else 1, size):
         return c.run.go
+    rings_spend(&c.rings, 1 + (level * level >> 2))
     display[0] = c.arch.r[BP]
     for i in range(1, level):
         at = (bp - size * i) & 0xFFFF

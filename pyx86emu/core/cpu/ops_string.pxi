@@ -20,7 +20,7 @@ cdef enum:
 
 
 cdef inline uint32_t index_reg(CPU* c, Op* o, int r) noexcept nogil:
-    return c.arch.r[r] if o.imm & S_A32 else c.arch.r[r] & 0xFFFF
+    return c.arch.r[r] if o.imm & S_A32 else P16(c, 4 * r)[0]
 
 
 cdef inline void step_reg(CPU* c, Op* o, int r, int by) noexcept nogil:
@@ -207,6 +207,7 @@ cdef inline uint32_t bulk(CPU* c, Op* o, int what, int size) noexcept nogil:
         n = elements(c.run.rd, c.arch.sb[o.seg], si, n, size, down)
     if n == 0:
         return 0
+    rings_spend(&c.rings, <int32_t>(n * size >> 12))
     if what == S_MOVS:
         if not copy(<uint8_t*>(c.run.wr[to >> 8] + to), <uint8_t*>(c.run.rd[from_ >> 8] + from_), n, size, down):
             return 0

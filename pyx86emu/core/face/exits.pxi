@@ -49,16 +49,22 @@ cdef class Exit:
     cdef readonly object message
     cdef readonly uint32_t dr6
     cdef readonly uint32_t pc
-    cdef readonly tuple watch
     cdef uint64_t hit_addr                       # `watch_addr`, if there is a `watch`
-    cdef object answer                           # a function that takes it, the Vcpu of `cpu`, or None
+    # What takes the answer (a function, or the Vcpu of `cpu`); or the tuple `watch`; or None. A field more would cost
+    # every exit.
+    cdef object held
     cdef CPU* cpu                                # the vCPU of the core that takes it, or NULL
     cdef uint64_t serial                         # of `cpu` at this exit: the next run has another one
 
     @property
+    def watch(self):
+        """The (addr, length, kind) that was hit first; None: no watchpoint was hit."""
+        return self.held if type(self.held) is tuple else None
+
+    @property
     def watch_addr(self):
         """The first byte of `watch` that was accessed; None: no watchpoint was hit."""
-        return None if self.watch is None else self.hit_addr
+        return self.hit_addr if type(self.held) is tuple else None
 
     @property
     def port(self):
@@ -85,12 +91,12 @@ cdef class Exit:
         if self.cpu != NULL:
             self.answer_core(raw)
         else:
-            self.answer(raw)
+            self.held(raw)
 
     cdef bint waits(self):
         """Does a guest wait for the answer to this exit?"""
         cdef bint access = self.reason is IO_REASON or self.reason is MMIO_REASON
-        if self.answer is None or not (access and not self.write or self.reason is HYPERCALL_REASON):
+        if self.held is None or not (access and not self.write or self.reason is HYPERCALL_REASON):
             return False
         return self.cpu == NULL or self.serial == self.cpu.exits.serial
 
@@ -137,8 +143,9 @@ cdef class Exit:
         if self.reason is HYPERCALL_REASON:
             return f"Exit({name} number={self.addr:#x} at {self.cs:04x}:{self.ip:04x})"
         words = f": {self.message}" if self.message else ""
-        if self.watch is not None:
-            words = f": {self.watch[2]!r} of {self.watch[0]:#x} length={self.watch[1]}, at {self.watch_addr:#x}"
+        if type(self.held) is tuple:
+            addr, length, kind = self.held
+            words = f": {kind!r} of {addr:#x} length={length}, at {self.hit_addr:#x}"
         return f"Exit({name} at {self.cs:04x}:{self.ip:04x}{words})"
 
 
@@ -149,7 +156,7 @@ cpdef Exit _exit_again(object reason, uint64_t addr, int size, int count, bint w
     e.reason = ExitReason(reason)
     e.addr, e.size, e.count, e.write, e.value = addr, size, count, write, value
     e.cs, e.ip, e.message, e.dr6, e.pc = cs, ip, message, dr6, pc
-    e.watch, e.hit_addr = watch, hit_addr
+    e.held, e.hit_addr = watch, hit_addr
     return e
 
 
@@ -161,7 +168,7 @@ def access_exit(object reason, uint64_t addr, int size, int count, bytes data, o
         raise ValueError(f"no access is {reason!r} of {size} bytes, {count} times")
     e.reason, e.addr, e.size, e.count, e.cs, e.ip = reason, addr, size, count, cs, ip
     if data is None:
-        e.answer = answer
+        e.held = answer
     else:
         if len(data) != size or count != 1:
             raise ValueError(f"{len(data)} bytes of data for a write of {size}")
@@ -213,10 +220,10 @@ cdef int fill_watch(Exit e, dict given) except -1:
     cdef uint64_t first, at
     if e.reason is not DEBUG_REASON or "watch" not in given:
         return 0                                 # what is given too much is refused by the caller
-    e.watch = watchpoint(given.pop("watch"))
-    first = e.watch[0]
+    e.held = watch = watchpoint(given.pop("watch"))
+    first = watch[0]
     at = natural(given.pop("watch_addr", first), "watch_addr")
-    if at - first >= e.watch[1]:
+    if at - first >= watch[1]:
         raise ValueError(f"watch_addr is {at:#x}: it is a byte of the watchpoint")
     e.hit_addr = at
     return 0
@@ -252,5 +259,5 @@ cdef int fill_access(Exit e, dict given, object sizes) except -1:
             raise TypeError(f"answer is a function that takes bytes, not {type(answer).__name__}")
         if e.write and e.reason is not HYPERCALL_REASON:
             raise ValueError("a write waits for no answer: give either data or answer")
-        e.answer = answer
+        e.held = answer
     return 0

@@ -210,7 +210,7 @@ cdef class Vcpu:
         cdef CPU* c = self.c
         cdef Exit e = Exit.__new__(Exit)
         cdef ExitRec* r
-        e.answer = self
+        e.held = self
         e.cpu = c
         e.serial = c.exits.serial
         if c.exits.pos < c.exits.count:
@@ -235,7 +235,7 @@ cdef class Vcpu:
             e.dr6 = c.debug.dr6
             e.pc = c.arch.sb[CS] + c.arch.ip
             if c.debug.stop:
-                e.watch = self.watches[c.debug.stop - 1]
+                e.held = self.watches[c.debug.stop - 1]
                 e.hit_addr = c.debug.stop_addr
         c.run.why = EXIT_NONE
         return e
@@ -414,13 +414,13 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
                 answer_nothing(c)
             if self.tables.vm.views:
                 want(c, REQ_DROP)
-            c.threads.inside = 1
+            at_publish32(&c.threads.inside, 1)
             c.python.gil = 1
             c.python.called = 1
             run_core(c, limit, until)
             take_gil(c)
             c.python.gil = 0
-            c.threads.inside = 0
+            at_publish32(&c.threads.inside, 0)
             if c.python.raised != NULL:
                 raised = <object>c.python.raised
                 Py_DECREF(raised)
@@ -438,7 +438,7 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
     finally:
         if step:
             forget_step(c)
-        if c.threads.request & REQ_RESET:
+        if at_peek32(&c.threads.request) & REQ_RESET:
             want(c, at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_RESET)
             reset_cpu(c)
             c.exits.serial += 1              # the exit that is being returned can no longer be answered

@@ -9,6 +9,8 @@ cdef inline void hit(CPU* c, IoEntry* e, int size, uint64_t value) noexcept nogi
         ring_line(c, e, value)
     else:
         rings_add(&c.rings, e, size, value)
+        if RARELY(c.rings.soon):
+            end_soon(c)
 
 
 cdef void ring_line(CPU* c, IoEntry* e, uint64_t value) noexcept nogil:
@@ -47,6 +49,7 @@ cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t va
     r = answering(c.vm, bus, addr, size)
     if r == NULL:
         if zones_near(&c.vm.zones, bus, addr):
+            rings_spend(&c.rings, 1)
             took = zones_take(&c.vm.zones, c.vm.ncpus != 1, bus, addr, size, value)
             if took == ZONE_TOOK:
                 return
@@ -58,7 +61,7 @@ cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t va
         chip_write(c, o, &c.chips.chip[row_of(r)], <uint32_t>addr, size, value)
     elif not push_write(c, o, r, bus, addr, size, value):
         drain_zones(c, o, bus, addr, size, value)
-    if c.threads.request or c.python.touched:
+    if at_peek32(&c.threads.request) or c.python.touched:
         c.python.touched = 0
         c.run.attn |= ATTN_LOOK
 
@@ -105,7 +108,7 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
     else:
         v = chip_read(c, o, &c.chips.chip[row_of(r)], <uint32_t>addr, size)
     log_read(c, bus, addr, size, v)
-    if c.threads.request or c.python.touched:               # there is a request: first finish this instruction alone
+    if at_peek32(&c.threads.request) or c.python.touched:   # there is a request: first finish this instruction alone
         c.python.touched = 0
         c.reads.finish = 1
         c.reads.log_pos = 0

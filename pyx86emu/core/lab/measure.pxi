@@ -38,6 +38,14 @@ def write_floor(fd, n):
     return began * 1e-9
 
 
+def ring_waits(Vcpu vcpu not None):
+    """How long rings that are added up have waited, in the units of rings.pxi: what slow paths have spent, how often
+    counts were signalled because that was too much, and the most that was spent while a ring was counted. For the
+    thread that runs the vCPU."""
+    cdef Rings* r = &vcpu.c.rings
+    return r.spent + <uint64_t>(IO_ALLOWANCE - r.allowance), r.early, r.longest
+
+
 cdef struct Drain:
     pthread_t thread
     int fd
