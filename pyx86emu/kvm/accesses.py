@@ -83,9 +83,6 @@ class Accesses:
                 done = self.left
                 self._page[self.at : self.at + done * self.size] = bytes(done * self.size)
         self.told = self.asked = False
-        self._pass(done)
-
-    def _pass(self, done: int) -> None:
         self.at += done * self.size
         self.left -= done
 
@@ -99,8 +96,10 @@ class Accesses:
         self.asked = self.told = self.reading = False
 
     def serve(self) -> Exit | None:
-        """Let devices do what is left, up to an element that nobody but the caller of run() can."""
+        """Let devices do what is left, up to an element that nobody but the caller of run() can.
+        No call stands between what is done and that it is counted: Ctrl-C comes at calls."""
         page, table, size = self._page, self._tables[self.port], self.size
+        ring = self._ring
         while self.left:
             at = self.at
             if self.reading:
@@ -115,19 +114,20 @@ class Accesses:
             else:
                 data = bytes(page[at : at + size])
                 value = int.from_bytes(data, "little")
+                collected: list[bytes] = []
                 try:
                     taken = table.push_write(self.addr, size, value)
+                    if not taken and ring._zones:
+                        taken = ring._write(BUSES[self.port], self.addr, data, collected)
                 except BaseException as error:
-                    if table.find(self.addr, size) is not None:
-                        self._pass(1)  # it has reached the device
+                    if collected or table.find(self.addr, size) is not None:
+                        self.at, self.left = at + size, self.left - 1  # it has arrived
                     self._note(error)
                     raise
-                ring = self._ring
-                if not taken and not (
-                    ring._zones and ring._write(BUSES[self.port], self.addr, data)
-                ):
+                if not taken:
                     return self._tell(data)
-            self._pass(1)
+            self.at = at + size
+            self.left -= 1
         return None
 
     def _place(self) -> tuple[int, int]:

@@ -141,14 +141,12 @@ class CoalescedZone:
 
     def _call(self) -> None:
         """Give on_drain what is held for it."""
-        held, self._held = self._held, []
-        if held and self._on_drain is not None:
-            try:
-                writes = arrayed(held) if self._array else listed(held)
-            except BaseException:
-                self._held[:0] = held
-                raise
-            self._on_drain(writes)
+        while (held := self._held) and self._on_drain is not None:
+            writes = arrayed(held) if self._array else listed(held)
+            if self._held is held:  # no other thread has added one, or taken them
+                self._held = []
+                self._on_drain(writes)
+                return
 
 
 class CoalescedRing:
@@ -166,7 +164,8 @@ class CoalescedRing:
         self._vm = vm
         self._lock = RLock()
         self._zones: dict[CoalescedZone, None] = {}
-        self._kept: list[bytes] = []  # taken out of KVM's ring, for drain()
+        self._fresh: list[bytes] = []  # taken out of KVM's ring, for whoever gets it
+        self._kept: list[bytes] = []  # for drain()
         self._due: dict[CoalescedZone, None] = {}  # zones that hold writes
         self._taken = 0
         self._any = False  # there are zones with an on_drain
@@ -175,6 +174,7 @@ class CoalescedRing:
 
     def __len__(self) -> int:
         with self._lock:
+            self._sort()
             return len(self._kept) + self._waiting()
 
     @property
@@ -199,6 +199,7 @@ class CoalescedRing:
     def count(self) -> int:
         """How many writes zones have taken so far, those of zones with an `on_drain` included."""
         with self._lock:
+            self._sort()
             return self._taken + self._waiting()
 
     @property
@@ -243,30 +244,41 @@ class CoalescedRing:
 
     def _look(self) -> None:
         """Move KVM's entries to those who get them. The caller has the lock."""
+        self._sort()
         page = self._page()
         if page is None:
             return
         at = self._vm._ring_at
         first, last = abi.COALESCED_RING.unpack_from(page, at)
+        taken = []
         while first != last:
             place = at + HEAD + ENTRY * first
-            self._put(bytes(page[place : place + ENTRY]))
+            taken.append(bytes(page[place : place + ENTRY]))
             first = (first + 1) % (CAPACITY + 1)
+        start = first.to_bytes(4, "little")
+        # No call stands between these two: Ctrl-C comes at calls.
+        self._fresh += taken
         if not self._vm._forked:  # else the ring is the parent's, who takes the writes, too
-            page[at : at + 4] = first.to_bytes(4, "little")  # KVM reads it: the places are free
+            page[at : at + 4] = start  # KVM reads it: the places are free
+        self._sort()
         if self._any and len(self._kept) >= CAPACITY:
             self._sync()
 
-    def _put(self, entry: bytes) -> None:
-        self._taken += 1
-        if self._any:
-            addr, size, pio, _ = abi.COALESCED_ENTRY.unpack(entry)
-            zone = self._owner("pio" if pio else "mmio", addr, size)
+    def _sort(self) -> None:
+        """Give what was taken to those who get it: a zone with an on_drain, or drain()."""
+        while self._fresh:
+            entry, zone = self._fresh[0], None
+            if self._any:
+                addr, size, pio, _ = abi.COALESCED_ENTRY.unpack(entry)
+                zone = self._owner("pio" if pio else "mmio", addr, size)
+            # No call until the end of the loop, as above.
             if zone is not None and zone._on_drain is not None:
-                zone._held.append(entry)
+                zone._held = [*zone._held, entry]
                 self._due[zone] = None
-                return
-        self._kept.append(entry)
+            else:
+                self._kept = [*self._kept, entry]
+            self._taken += 1
+            del self._fresh[0]
 
     def _owner(self, bus: str, addr: int, size: int) -> CoalescedZone | None:
         """Of overlapping zones the one with the highest end, then the lowest start, then the
@@ -283,9 +295,11 @@ class CoalescedRing:
                 self._sync()
             return kept
 
-    def _write(self, bus: str, addr: int, data: bytes) -> bool:
-        """A write that KVM's full ring has let out; False: it exits."""
+    def _write(self, bus: str, addr: int, data: bytes, collected: list[bytes]) -> bool:
+        """A write that KVM has let out; False: it exits. `collected` gets it at the moment when it
+        is in the ring."""
         with self._lock:
+            self._sort()
             zone = self._owner(bus, addr, len(data))
             if zone is None:
                 return False
@@ -293,7 +307,10 @@ class CoalescedRing:
                 return False
             self._look()  # the writes before it
             pio = bus == "pio"
-            self._put(abi.COALESCED_ENTRY.pack(addr, len(data), pio, data.ljust(8, b"\0")))
+            entry = abi.COALESCED_ENTRY.pack(addr, len(data), pio, data.ljust(8, b"\0"))
+            self._fresh += [entry]
+            collected += [entry]
+            self._sort()
             return True
 
     # -- zones ------------------------------------------------------------------------------------
@@ -377,24 +394,26 @@ class CoalescedRing:
         if self._any:
             with self._lock:
                 self._look()
-        if not self._due:
-            return
-        with self._lock:
-            due, self._due = self._due, {}
         first: BaseException | None = None
-        for zone in due:
+        for zone in tuple(self._due):
             try:
                 zone._call()
+                self._handed(zone)
             except BaseException as error:
                 error.add_note(f"in on_drain of {zone!r}")
-                if zone._held:
-                    self._due[zone] = None
+                self._handed(zone)
                 if first is None:
                     first = error
                 else:
                     first.add_note(f"{type(error).__name__} in on_drain of {zone!r}: {error}")
         if first is not None:
             raise first
+
+    def _handed(self, zone: CoalescedZone) -> None:
+        """A zone got its writes, if it holds none."""
+        with self._lock:
+            if not zone._held:
+                self._due.pop(zone, None)
 
     def _forget_parent(self) -> None:
         """In a child of fork(), which has no other thread: no one holds the lock."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _core
 from .._core import truth, whole
 from . import abi
-from .messages import no_dirty_log
+from .messages import SHUT, no_dirty_log
 
 if TYPE_CHECKING:
     from .vm import Vm
@@ -46,7 +46,9 @@ class Slot(_core.MemorySlot):
         flags = abi.KVM_MEM_LOG_DIRTY_PAGES if self._log else 0
         flags |= abi.KVM_MEM_READONLY if self.readonly else 0
         region = abi.MEMORY_REGION.pack(self._number, flags, addr, size, self._host)
-        ioctl(vm._fd, abi.KVM_SET_USER_MEMORY_REGION, region)
+        if (fd := vm._fd) < 0:  # closed meanwhile
+            raise OSError(errno.EBADF, SHUT)
+        ioctl(fd, abi.KVM_SET_USER_MEMORY_REGION, region)
 
     def _owner(self) -> "Vm":
         if self._back is None or self.vm is None:
@@ -190,9 +192,11 @@ class Slot(_core.MemorySlot):
 
     def _look(self, vm: "Vm") -> None:
         """Add to `_seen` what KVM has logged. KVM forgets it."""
-        if not self._log or vm._fd < 0:
+        if not self._log:
             return
         bits = (ctypes.c_uint64 * ((self.size // PAGE + 63) // 64))()
         log = abi.DIRTY_LOG.pack(self._number, ctypes.addressof(bits))
-        ioctl(vm._fd, abi.KVM_GET_DIRTY_LOG, log)
+        if (fd := vm._fd) < 0:
+            return
+        ioctl(fd, abi.KVM_GET_DIRTY_LOG, log)
         self._seen |= int.from_bytes(bytes(bits), "little")
