@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import gc
 import sys
 import traceback
 from collections.abc import Callable
@@ -50,13 +51,15 @@ class Interrupt:
         return self
 
     def run(self, cpu: Any) -> Exit:
-        """Run under it."""
+        """Run under it, without finalizers of what other tests have left: they are places, too."""
         tracer = sys.gettrace()
+        gc.disable()
         sys.settrace(self)
         try:
             return cpu.run()  # type: ignore[no-any-return]
         finally:
             sys.settrace(tracer)
+            gc.enable()
 
 
 class Latch(PioDevice):
