@@ -65,7 +65,7 @@ class Slot(_core.MemorySlot):
             super().delete()
             self._leave()  # another thread may be giving it to KVM
             return
-        with vm._writers, self._lock:  # its place is free when KVM has forgotten it
+        with vm._changes, self._lock:  # its place is free when KVM has forgotten it
             super().delete()
             self._leave()
 
@@ -73,7 +73,7 @@ class Slot(_core.MemorySlot):
         """It is deleted: KVM forgets it, if it has it."""
         vm = self._back
         if vm is not None:
-            with vm._writers:
+            with vm._changes:
                 vm, self._back = self._back, None
                 if vm is not None:
                     vm._forget(self)
@@ -83,7 +83,7 @@ class Slot(_core.MemorySlot):
         if vm is None:
             super().move(addr)
             return
-        with vm._writers, self._lock:
+        with vm._changes, self._lock:
             before = self.addr
             super().move(addr)
             if vm._fd < 0:
@@ -105,7 +105,7 @@ class Slot(_core.MemorySlot):
         vm = self._owner()
         if rom == self.readonly:
             return
-        with vm._outside(), self._lock:
+        with vm._outside(), vm._changes, self._lock:
             self._owner()  # not deleted meanwhile
             self._look(vm)
             _core.MemorySlot.readonly.__set__(self, rom)  # type: ignore[attr-defined]
@@ -127,7 +127,7 @@ class Slot(_core.MemorySlot):
     def dirty_log(self, value: bool) -> None:
         on = truth(value, "dirty_log")
         vm = self._owner()
-        with vm._writers, self._lock:
+        with vm._changes, self._lock:
             self._owner()  # not deleted meanwhile
             if on == self._log:
                 return

@@ -100,6 +100,7 @@ class Vm(_core.Vm):
             self._timers: dict[int, tuple[int, Callable[[], object] | None]] = {}
             self._made: list[Vcpu] = []
             self._writers = RLock()
+            self._changes = RLock()  # of slots; `_writers` is taken before it
             self._stopping = 0  # changes that keep vCPUs out of KVM
             self._numbers = count()
             self._free: list[int] = []  # numbers of slots that were deleted
@@ -167,7 +168,7 @@ class Vm(_core.Vm):
         self._check_run()
         slot = super().add_memory(addr, size, buffer=buffer, readonly=readonly, shared=shared)
         assert isinstance(slot, Slot)
-        with self._writers:  # who has deleted a slot there has told KVM, too
+        with self._changes:  # who has deleted a slot there has told KVM, too
             number = self._free.pop() if self._free else next(self._numbers)
             try:
                 slot._enter(self, number, logged)
@@ -499,7 +500,7 @@ class Vm(_core.Vm):
     def _forget_parent(self) -> None:
         """In a child of fork(): its descriptors are the parent's, and KVM refuses every call."""
         self._forked = True
-        self._writers, self._stopping = RLock(), 0
+        self._writers, self._changes, self._stopping = RLock(), RLock(), 0
         self._ring._forget_parent()
         for slot in self.slots:
             slot._forget_parent()  # type: ignore[attr-defined]

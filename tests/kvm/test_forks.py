@@ -22,10 +22,15 @@ pytestmark = [
 def locks(vm: Vm) -> dict[str, Any]:
     """What a thread holds while it takes writes out of the ring, changes slots, reads a log."""
     back: Any = vm._backend
-    return {"ring": back._ring._lock, "writers": back._writers, "log": vm.slots[0]._lock}
+    return {
+        "ring": back._ring._lock,
+        "writers": back._writers,
+        "slots": back._changes,
+        "log": vm.slots[0]._lock,
+    }
 
 
-@pytest.mark.parametrize("name", ["ring", "writers", "log"])
+@pytest.mark.parametrize("name", ["ring", "writers", "slots", "log"])
 def test_a_child_does_not_wait_for_a_thread_of_its_parent(kvm: Kvm, name: str) -> None:
     vm = kvm()
     vcpu(vm, "f4")

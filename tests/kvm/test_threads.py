@@ -124,6 +124,8 @@ def all_at_once() -> None:
         machine.clock.call_after(1000, lambda: None)
 
     def start(cpu: Any) -> None:
+        if cpu._kicked:  # ten thousands of signals a second would keep it from doing anything
+            return
         cpu.reset()
         cpu.kick()
 
