@@ -2,6 +2,11 @@
 
 from typing import NoReturn, Protocol
 
+#: The kernel's ids of the eventfds that are irqfds of KVM, each with the serial number of its
+#: irqfd. The core has a list of its own. Each back end adds to its list, then looks at the other
+#: one, because an eventfd raises one line in a process.
+ON_KVM: dict[int, int] = {}
+
 
 class Owner(Protocol):
     """What a back end does for its irqfds."""

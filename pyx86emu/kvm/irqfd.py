@@ -7,8 +7,8 @@ from fcntl import ioctl
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from .._core import exact
-from ..irqfd import IrqFd
+from .._core import exact, irqfd_known
+from ..irqfd import ON_KVM, IrqFd
 from . import abi
 from .messages import SHUT
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from .vm import Vm
 
 _serials = count(1)
-#: The kernel's id of each eventfd that is an irqfd, and the serial number of that: one eventfd
-#: raises one line in a process.
-_taken: dict[int, int] = {}
 
 
 def descriptor(fd: Any, what: str = "fd") -> int:
@@ -67,8 +64,12 @@ class IrqFds:
         if second is not None:
             identity(second)
         entry = IrqFd(self, line, number, next(_serials), second)
-        if known >= 0 and _taken.setdefault(known, entry.serial) != entry.serial:
-            raise self._busy(number)
+        if known >= 0:
+            if ON_KVM.setdefault(known, entry.serial) != entry.serial:
+                raise self._busy(number)
+            if irqfd_known(known):
+                self._free(entry, known)
+                raise self._busy(number)
         try:
             own = os.dup(number)
         except OSError:
@@ -123,8 +124,8 @@ class IrqFds:
             os.close(own)
 
     def _free(self, entry: IrqFd, known: int) -> None:
-        if _taken.get(known) == entry.serial:
-            del _taken[known]
+        if ON_KVM.get(known) == entry.serial:
+            del ON_KVM[known]
 
     def _busy(self, number: int) -> OSError:
         return OSError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 from collections.abc import Callable
@@ -48,3 +49,23 @@ def test_a_forked_child_has_nothing_of_its_parents_irqfds(kvm: Kvm) -> None:
     with pytest.raises(OSError, match="raises a line already"):
         vm.irqfd(6, fd)
     os.close(fd)
+
+
+@pytest.mark.parametrize("first", ["interp", "kvm"])
+def test_an_eventfd_raises_one_line_whatever_runs_the_other_vm(kvm: Kvm, first: str) -> None:
+    second = "interp" if first == "kvm" else "kvm"
+    fd = os.eventfd(0, os.EFD_NONBLOCK)
+    again = os.dup(fd)
+    with Vm(first, irqchip=True) as one, Vm(second, irqchip=True) as other:
+        made = one.irqfd(5, fd)
+
+        with pytest.raises(OSError, match="raises a line already") as refused:
+            other.irqfd(5, again)
+        assert refused.value.errno == errno.EBUSY
+
+        made.deassign()
+        other.irqfd(5, fd)
+        with pytest.raises(OSError, match="raises a line already"):
+            one.irqfd(6, fd)
+    os.close(fd)
+    os.close(again)

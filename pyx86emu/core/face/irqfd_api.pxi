@@ -17,6 +17,7 @@ cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
     """Vm.irqfd()."""
     cdef int line, number, second = -1, error = 0
     cdef bint resampled = resample is not None, about_second = 0
+    cdef int64_t id
     cdef IrqEntry *e
     vm.open()
     line = irq_gsi(vm, gsi)
@@ -29,11 +30,15 @@ cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
         e = irq_open(line, number, resampled, second, &error, &about_second)
     if e == NULL:
         raise io_descriptor_error(error, resample if about_second else fd)
-    e.serial = face.serial
+    e.serial, id = face.serial, e.event.id
     error = irqfd_insert(vm, e)
     if error == 0:
-        return face
-    irq_free(e)
+        if id not in ON_KVM:
+            return face
+        irqfd_remove(vm, face.serial)
+        error = -IO_EBUSY
+    else:
+        irq_free(e)
     if error == IO_CLOSED:
         raise OSError(IO_EBADF, "this Vm is closed")
     if error == -IO_EBUSY:
@@ -42,6 +47,11 @@ cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
     if error == -IO_EAGAIN:
         raise OSError(IO_EAGAIN, "cannot start the thread that watches irqfds: end other threads")
     raise io_descriptor_error(error, fd)
+
+
+def irqfd_known(id):
+    """Is the eventfd with this id of the kernel (`eventfd-id` in fdinfo) an irqfd of the interpreter in this process?"""
+    return irq_find(NULL, -1, whole(id, "id", 0, (1 << 63) - 1)) != NULL
 
 
 cdef int irqfd_insert(VmTables vm, IrqEntry *e) noexcept:
