@@ -50,7 +50,7 @@ cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
 
 
 def irqfd_known(id):
-    """Is the eventfd with this id of the kernel (`eventfd-id` in fdinfo) an irqfd of the interpreter in this process?"""
+    """Has the interpreter in this process an irqfd whose eventfd has this id of the kernel (`eventfd-id` in fdinfo)?"""
     return irq_find(NULL, -1, whole(id, "id", 0, (1 << 63) - 1)) != NULL
 
 
