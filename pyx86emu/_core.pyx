@@ -28,7 +28,7 @@ from operator import attrgetter
 
 from .errors import BusError
 from .exits import ExitReason
-from .irqfd import IrqFd, ON_KVM
+from .irqfd import IrqFd, ON_KVM as _irqfds_on_kvm
 from .models import canonical, fields
 
 cdef extern from "<pthread.h>" nogil:

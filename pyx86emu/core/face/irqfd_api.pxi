@@ -33,7 +33,7 @@ cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
     e.serial, id = face.serial, e.event.id
     error = irqfd_insert(vm, e)
     if error == 0:
-        if id not in ON_KVM:
+        if id not in _irqfds_on_kvm:
             return face
         irqfd_remove(vm, face.serial)
         error = -IO_EBUSY
