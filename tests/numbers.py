@@ -363,6 +363,7 @@ PLACES: dict[str, Place] = {
     ),
     "Doorbell.ring": place(lambda w: Doorbell().ring, n=1, called={"n": "number of rings"}),
     "Doorbell.__init__": place(lambda w: Doorbell, notify=None),
+    "_core.eventfd_of": place(lambda w: lambda fd=w.fd: _core.eventfd_of(fd)),
     "Drainer.__init__": place(lambda w: lambda fd=w.fd: w.callback(_core.Drainer(fd).stop)),
     "_core.write_floor": place(
         lambda w: lambda n=1, fd=w.fd: _core.write_floor(fd, n),

@@ -7,46 +7,16 @@ from fcntl import ioctl
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from .._core import exact, irqfd_known
+from .._core import eventfd_of, irqfd_known
 from ..irqfd import ON_KVM, IrqFd
 from . import abi
 from .messages import SHUT
+from .signals import same_open_file
 
 if TYPE_CHECKING:
     from .vm import Vm
 
 _serials = count(1)
-
-
-def descriptor(fd: Any, what: str = "fd") -> int:
-    """The number of a descriptor, or of what has a fileno(); -1: no descriptor can have it."""
-    if not isinstance(fd, int):
-        fileno = getattr(fd, "fileno", None)
-        if fileno is not None:
-            fd = fileno()
-    number = exact(fd, f"{what}, or what its fileno() returns,")
-    return number if 0 <= number <= 0x7FFFFFFF else -1
-
-
-def identity(fd: int) -> int:
-    """The kernel's id of an eventfd, the same for all its descriptors; -1: it shows none. OSError
-    EBADF: not open; EINVAL: no eventfd."""
-    try:
-        link = os.readlink(f"/proc/self/fd/{fd}")
-    except OSError:
-        raise OSError(
-            errno.EBADF, f"{fd} is not an open descriptor: pass an open eventfd"
-        ) from None
-    if link != "anon_inode:[eventfd]":
-        raise OSError(
-            errno.EINVAL, f"descriptor {fd} is not an eventfd: make one with os.eventfd()"
-        )
-    with contextlib.suppress(OSError), open(f"/proc/self/fdinfo/{fd}") as info:
-        for line in info:
-            name, _, value = line.partition(":")
-            if name == "eventfd-id":
-                return int(value)
-    return -1
 
 
 class IrqFds:
@@ -57,12 +27,9 @@ class IrqFds:
         self._own: dict[IrqFd, tuple[int, int]] = {}  # the duplicate, and the kernel's id
 
     def add(self, line: int, fd: Any, resample: Any) -> IrqFd:
-        """KVM_IRQFD. OSError EBADF, EINVAL: as `identity`; EBUSY: it raises a line already."""
-        number = descriptor(fd)
-        known = identity(number)
-        second = None if resample is None else descriptor(resample, "resample")
-        if second is not None:
-            identity(second)
+        """KVM_IRQFD. OSError EBADF, EINVAL: as `eventfd_of`; EBUSY: it raises a line already."""
+        number, known = eventfd_of(fd)
+        second = None if resample is None else eventfd_of(resample, "resample")[0]
         entry = IrqFd(self, line, number, next(_serials), second)
         if known >= 0:
             if ON_KVM.setdefault(known, entry.serial) != entry.serial:
@@ -88,10 +55,11 @@ class IrqFds:
 
     def deassign(self, line: int, fd: Any) -> None:
         """Remove the irqfd of this eventfd and line; what is unknown is no error."""
-        number = descriptor(fd)
-        known = identity(number)
+        number, known = eventfd_of(fd)
         for entry, (own, other) in list(self._own.items()):
-            if entry.gsi == line and (other == known if known >= 0 else same_file(own, number)):
+            if entry.gsi == line and (
+                other == known if known >= 0 else same_open_file(own, number)
+            ):
                 self._irqfd_remove(entry)
 
     def __len__(self) -> int:
@@ -132,10 +100,3 @@ class IrqFds:
             errno.EBUSY,
             f"eventfd {number} raises a line already, of this Vm or another one: deassign it first",
         )
-
-
-def same_file(one: int, other: int) -> bool:
-    """Are two descriptors of one open file? For kernels that show no id of an eventfd."""
-    from .signals import same_open_file
-
-    return same_open_file(one, other)

@@ -6,7 +6,7 @@ import dis
 import gc
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -105,31 +105,36 @@ def exits(cpu: Any, interrupt: Interrupt) -> tuple[list[str], str]:
             exit.reply(0x77)
 
 
-def test_ctrl_c_at_each_place_loses_no_exit(kvm: Kvm) -> None:
-    machine, device = kvm(), Latch()
-    cpu = vcpu(machine, GUEST)
-    machine.pio.attach(device, 0x90)
+def at_each_place(cpu: Any, fresh: Callable[[], object]) -> Iterator[tuple[list[str], str]]:
+    """Run the guest with a Ctrl-C at the first place, the second, and so on, until there is no such
+    place any more. Gives the exits, and what to say of the place. `fresh` is called before each."""
     number = 0
     while True:
         number += 1
         cpu.reset()
         cpu.regs.cs, cpu.regs.ip, cpu.regs.sp = 0, CODE, 0x8000
-        device.reset()
+        fresh()
         interrupt = Interrupt(number)
-
         seen, where = Running(lambda i=interrupt: exits(cpu, i)).result()
-
         if interrupt.left > 0:
-            break  # there is no such place any more
-        if where == "run":
-            continue  # run() has returned: the caller's Ctrl-C
-        assert seen == EXITS, f"place {number}, in {where}"
-        assert device.seen == [2], f"place {number}, in {where}"
+            break
+        if where != "run":  # there run() has returned: it is the caller's Ctrl-C
+            yield seen, f"place {number}, in {where}"
+    assert number > 100
+
+
+def test_ctrl_c_at_each_place_loses_no_exit(kvm: Kvm) -> None:
+    machine, device = kvm(), Latch()
+    cpu = vcpu(machine, GUEST)
+    machine.pio.attach(device, 0x90)
+
+    for seen, place in at_each_place(cpu, device.reset):
+        assert seen == EXITS, place
+        assert device.seen == [2], place
         assert cpu.regs.al == 0x77
         # Another thread can run it: no lock is left behind.
         cpu.kick()
         assert Running(cpu.run).result().reason is ExitReason.INTR
-    assert number > 100
 
 
 def interrupted(act: Callable[[], object], number: int) -> None:
@@ -175,20 +180,11 @@ def test_ctrl_c_at_each_place_neither_loses_a_collected_write_nor_doubles_it(kvm
     machine.coalesce(0x84, 2, bus="pio")
     for port in (0x81, 0x85):  # KVM leaves these writes to us
         machine.ioeventfd(port, 1, datamatch=0xFF)
-    number = 0
-    while True:
-        number += 1
-        cpu.reset()
-        cpu.regs.cs, cpu.regs.ip, cpu.regs.sp = 0, CODE, 0x8000
+
+    def fresh() -> None:
         got.clear()
-        interrupt = Interrupt(number)
+        machine.coalesced.drain()
 
-        _, where = Running(lambda i=interrupt: exits(cpu, i)).result()
+    for _, place in at_each_place(cpu, fresh):
         left = [write[3] for write in machine.coalesced.drain()]
-
-        if interrupt.left > 0:
-            break
-        if where == "run":
-            continue  # run() has returned: the caller's Ctrl-C
-        assert (got, left) == ([1, 2, 3], [4, 5]), f"place {number}, in {where}"
-    assert number > 100
+        assert (got, left) == ([1, 2, 3], [4, 5]), place

@@ -49,6 +49,20 @@ cdef object irqfd_assign(VmTables vm, object gsi, object fd, object resample):
     raise io_descriptor_error(error, fd)
 
 
+def eventfd_of(fd, str what="fd"):
+    """(number, the kernel's id of the eventfd) of a descriptor, or of what has a fileno(); id -1: the kernel shows
+    none. OSError EBADF: not open; EINVAL: no eventfd; TypeError: `what` is no integer."""
+    cdef int number = io_number(fd, what), error
+    cdef int64_t id = -1
+    with nogil:
+        error = io_check_eventfd(number)
+        if error == 0:
+            error = io_eventfd_id(number, &id)
+    if error != 0:
+        raise io_descriptor_error(error, fd)
+    return number, id
+
+
 def irqfd_known(id):
     """Has the interpreter in this process an irqfd whose eventfd has this id of the kernel (`eventfd-id` in fdinfo)?"""
     return irq_find(NULL, -1, whole(id, "id", 0, (1 << 63) - 1)) != NULL
@@ -70,17 +84,11 @@ cdef int irqfd_insert(VmTables vm, IrqEntry *e) noexcept:
 cdef object irqfd_deassign(VmTables vm, object gsi, object fd):
     """Vm.irqfd_deassign()."""
     cdef IrqEntry *e = NULL
-    cdef int64_t id = -1
-    cdef int number, error
+    cdef int64_t id
+    cdef int number
     vm.initialised()
     line = exact(gsi, "gsi")
-    number = io_number(fd)
-    with nogil:
-        error = io_check_eventfd(number)
-        if error == 0:
-            error = io_eventfd_id(number, &id)
-    if error != 0:
-        raise io_descriptor_error(error, fd)
+    number, id = eventfd_of(fd)
     if not 0 <= line <= 15:
         return
     cdef int wanted = line
