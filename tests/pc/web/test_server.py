@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -326,6 +327,14 @@ def test_watching_changes_nothing_that_the_guest_sees() -> None:
                 return m.vcpu.instructions
 
     assert instructions(True) == instructions(False)
+
+
+def test_without_aiohttp_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "pyx86emu.pc.web.server")
+    monkeypatch.setitem(sys.modules, "aiohttp", None)
+
+    with Machine() as m, pytest.raises(ModuleNotFoundError, match=r"pyx86emu\[web\]"):
+        m.serve()
 
 
 def test_a_port_in_use_is_an_error_of_the_system() -> None:
