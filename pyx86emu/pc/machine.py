@@ -26,6 +26,7 @@ from .devices import (
     FloppyController,
     Keyboard8042,
     PostPort,
+    Printer,
     Rtc,
     TextVideo,
     Uart16550A,
@@ -176,11 +177,14 @@ class Machine(Single):
         self.video = self.part(TextVideo)
         self.floppy = self.part(FloppyController)
         self.uart = self.part(Uart16550A)
+        self.com2 = self.part(Uart16550A, "com2")
+        self.printer = self.part(Printer)
         self.screen = Screen(self.vm, self.video, DirtyLog(text))
 
-    def part(self, kind: type[D]) -> D:
-        """The device of this class on the board, `board.PC`. MachineError: there is none."""
-        return self._wires.part(kind)
+    def part(self, kind: type[D], name: str | None = None) -> D:
+        """The first device of this class on the board, `board.PC`, and of this name if one is
+        given. MachineError: there is none."""
+        return self._wires.part(kind, name)
 
     def attach(
         self,
