@@ -83,6 +83,7 @@ LAYERS = (
     "pc.devices pc.disks pc.screen pc.firmware pc",
     "pc.board",
     "pc.limits pc.machine",
+    "pc.idle",
     "tools",  # whatever is not named here: measure, conformance ...
     "__init__",  # the public names
     "cli examples __main__",
