@@ -140,6 +140,8 @@ class Machine(Single):
         self.disk = boot if isinstance(boot, Disk) else None
         self._owns_disk = boot is not self.disk
         self.vm = vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
+        self.host_clock = clock == "host" or not vm.capabilities.virtual_clock
+        """True if timers follow the host's clock."""
         self.stats = Stats(vm.coalesced)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
