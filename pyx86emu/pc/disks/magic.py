@@ -96,7 +96,7 @@ def found(head: bytes, size: int, tail: bytes = b"") -> Row | None:
     """
     is_signed = signed(head)
     for row in TABLE:
-        data = head[row.at :] if row.at >= 0 else tail
+        data = head[row.at :] if row.at >= 0 else tail if size > TAIL else b""
         if (row.even_signed or not is_signed) and data.startswith(row.bytes):
             return row
     if is_signed:
@@ -128,8 +128,10 @@ def _text(head: bytes, size: int) -> Row | None:
         return None  # maybe code: most letters are instructions
     text = head.rstrip(b"\x1a")  # an end of file of DOS
     if not _TEXT.issuperset(text):
+        from codecs import getincrementaldecoder
+
         try:  # the head may end inside a character
-            decoded = (text[:-3] if size > len(head) else text).decode("utf-8")
+            decoded = getincrementaldecoder("utf-8")().decode(text, final=size <= len(head))
         except UnicodeDecodeError:
             return None
         if any(char < " " and ord(char) not in _TEXT for char in decoded):

@@ -13,16 +13,28 @@ NOT_IMAGES = {
     stat.S_IFCHR: "a character device",
 }
 
+#: Errors of open(2) that are about permission, and what to do where only reading is allowed or not.
+REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ETXTBSY)
+READS = "let this user read it (chmod, or the group of the device), or copy it"
+WRITES = "let this user write it, or open it without write_back (--write-back)"
+
 
 def open_image(name: str, mode: int) -> int:
     """A descriptor of a regular file or block device. Opening anything else could wait or have
-    side effects."""
+    side effects. Errors as for `Disk`; one of the operating system also says what to do."""
     try:
         kind = os.stat(name).st_mode
     except ValueError as error:  # a character that no file name can have, such as NUL
         raise DiskError(f"{name!r} cannot be a path ({error}): give that of a disk image") from None
     _only_images(name, kind)
-    fd = os.open(name, mode | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        fd = os.open(name, mode | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        advice = WRITES if mode & os.O_RDWR and os.access(name, os.R_OK) else READS
+        if error.errno not in REFUSALS:
+            raise
+        text = f"{error.strerror}: {advice}"
+        raise OSError(error.errno, text, name) from None
     try:
         _only_images(name, os.fstat(fd).st_mode)  # the path may name another file by now
     except BaseException:
