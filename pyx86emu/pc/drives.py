@@ -1,6 +1,7 @@
 """The drives: decide which disk is in which drive, and in which order they boot. Know no ports."""
 
 from ..errors import MachineError
+from .disks.identify import Kind
 from .disks.image import Disk, Source
 
 #: The drives of a machine: two floppy drives, two hard disks.
@@ -58,7 +59,16 @@ class Drives:
         self.order = order or ("c" if first == "hda" else "ac")
 
     def _put(self, name: str, source: Source | Disk) -> None:
-        disk = source if isinstance(source, Disk) else self._open(source, name)
+        floppy = name in ("fda", "fdb")
+        if isinstance(source, Disk):
+            disk = source
+        else:
+            disk = self._open(source, "floppy" if floppy else "hd")
+        if floppy and disk.kind == "hd":
+            raise MachineError(
+                f"{disk.name} is a hard disk ({disk.reason}), {name} is a floppy drive: "
+                'give it as hda=, or make it a floppy, Disk(..., kind="floppy")'
+            )
         for other, there in self.disks.items():
             if there is disk:
                 raise MachineError(f"{disk.name} is in {other} and in {name}: give it to one drive")
@@ -66,7 +76,7 @@ class Drives:
 
     def _boot(self, boot: Source | Disk) -> str:
         disk = boot if isinstance(boot, Disk) else self._open(boot, None)
-        name = "hda" if getattr(disk, "kind", "floppy") == "hd" else "fda"
+        name = "hda" if disk.kind == "hd" else "fda"
         if self.disks[name] is not None:
             raise MachineError(
                 f"{disk.name} is the disk to boot, so it goes into {name}, but {name}= gives that "
@@ -75,8 +85,8 @@ class Drives:
         self._put(name, disk)
         return name
 
-    def _open(self, source: Source, name: str | None) -> Disk:
-        disk = Disk(source)
+    def _open(self, source: Source, kind: Kind | None) -> Disk:
+        disk = Disk(source, kind=kind)
         self._owned.append(disk)
         return disk
 

@@ -2,10 +2,11 @@
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
-from os import register_at_fork
+from os import PathLike, register_at_fork
 from threading import RLock
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from weakref import WeakSet
 
 from .. import _core
@@ -26,6 +27,7 @@ from .devices import (
     FloppyController,
     Keyboard8042,
     PostPort,
+    Printer,
     Rtc,
     TextVideo,
     Uart16550A,
@@ -37,10 +39,15 @@ from .limits import Limits, moment, passed
 from .screen.display import DirtyLog
 from .screen.text import Screen
 
+if TYPE_CHECKING:
+    from .web.display import WebDisplay
+
 #: Guest nanoseconds from one search for `until` to the next.
 LOOK = 10_000_000
 
 D = TypeVar("D", bound=Device)
+
+Path = str | PathLike[str]
 
 
 class Stats:
@@ -143,6 +150,8 @@ class Machine(Single):
         self.drives = Drives()
         """Which disk was in which drive at the start."""
         self.vm = vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
+        self.host_clock = clock == "host" or not vm.capabilities.virtual_clock
+        """True if timers follow the host's clock."""
         self.stats = Stats(vm.coalesced)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
@@ -182,11 +191,14 @@ class Machine(Single):
         self.floppy = self.part(FloppyController)
         self.ata = self.part(AtaChannel)
         self.uart = self.part(Uart16550A)
+        self.com2 = self.part(Uart16550A, "com2")
+        self.printer = self.part(Printer)
         self.screen = Screen(self.vm, self.video, DirtyLog(text))
 
-    def part(self, kind: type[D]) -> D:
-        """The device of this class on the board, `board.PC`. MachineError: there is none."""
-        return self._wires.part(kind)
+    def part(self, kind: type[D], name: str | None = None) -> D:
+        """The first device of this class on the board, `board.PC`, and of this name if one is
+        given. MachineError: there is none."""
+        return self._wires.part(kind, name)
 
     def attach(
         self,
@@ -476,6 +488,15 @@ class Machine(Single):
                 disk.changed for disk in self.drives.disks.values() if disk is not None
             ),
         }
+
+    def serve(
+        self, host: str = "127.0.0.1", port: int = 0, *, disks: Sequence[Path] = ()
+    ) -> "WebDisplay":
+        """Show the machine on a web page and run it on a thread of its own, until the result is
+        closed. Needs the extra `web`; arguments and errors as for `WebDisplay`."""
+        from .web.display import WebDisplay
+
+        return WebDisplay(self, host, port, disks=disks).start()
 
     def close(self) -> None:
         """Release memory and descriptors; close the disks that the machine opened. Errors as for

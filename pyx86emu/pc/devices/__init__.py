@@ -7,6 +7,7 @@ from .doorbell import DoorbellDevice
 from .floppy import FloppyController
 from .keyboard import Keyboard8042
 from .post import PostPort
+from .printer import Printer
 from .rtc import Rtc
 from .system import SystemControlA
 from .uart import Uart16550A
@@ -21,6 +22,7 @@ __all__ = [
     "FloppyController",
     "Keyboard8042",
     "PostPort",
+    "Printer",
     "Rtc",
     "SystemControlA",
     "TextVideo",
