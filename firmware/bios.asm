@@ -32,6 +32,7 @@ rom_start:
 %include "int14.inc"                    ; serial ports
 %include "int15.inc"                    ; system services
 %include "memory.inc"                   ; where memory is
+%include "mouse.inc"                    ; the mouse, and its interrupt
 %include "int16.inc"                    ; keyboard
 %include "int17.inc"                    ; printer
 %include "int19.inc"                    ; boot (19h), no bootable disk (18h)

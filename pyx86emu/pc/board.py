@@ -55,7 +55,8 @@ class Wires:
 
     `a20` and `reset` are lines of the processor. `post` takes each POST code, `debug_exit` the
     status with which the guest ends the run, `serial` the bytes that the guest sends over COM1.
-    `disks`: the disks in drives A and B. `ram`: the size of the memory in bytes, for the CMOS.
+    `line` returns the interrupt line of a GSI, for a part that has two. `disks`: the disks in
+    drives A and B. `ram`: the size of the memory in bytes, for the CMOS.
     `rtc_base`: the date at power-on. `log_limit`: how many bytes of debug text are kept.
     """
 
@@ -69,6 +70,7 @@ class Wires:
         post: Callable[[int], object],
         debug_exit: Callable[[int], object],
         serial: Callable[[bytes], object],
+        line: Callable[[int], Callable[[bool], object]] = lambda gsi: bool,
         disks: Sequence[FloppyDisk | None] = (),
         rtc_base: datetime | None = None,
         log_limit: int = LIMIT,
@@ -80,6 +82,7 @@ class Wires:
         self.post = post
         self.debug_exit = debug_exit
         self.serial = serial
+        self.line = line
         self.disks = disks
         self.rtc_base = rtc_base
         self.log_limit = log_limit
@@ -139,7 +142,7 @@ def _floppy(wires: Wires) -> FloppyController:
 #: The parts, by port. Not here, since they are in the core: the 8259s, the 8254 and port 61h.
 PC = (
     Part(lambda wires: Dma8237(wires.memory), port=0x00),
-    Part(lambda wires: Keyboard8042(wires.a20, wires.reset), port=0x60, gsi=1),
+    Part(lambda wires: Keyboard8042(wires.a20, wires.reset, wires.line(12)), port=0x60, gsi=1),
     Part(_rtc, port=0x70, gsi=8),
     Part(lambda wires: PostPort(on_code=wires.post), port=0x80),
     Part(lambda wires: SystemControlA(wires.a20, wires.reset), port=0x92),

@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from datetime import datetime
+from functools import partial
 from os import register_at_fork
 from threading import RLock
 from typing import Any, Literal, TypeVar
@@ -159,6 +160,7 @@ class Machine(Single):
             post=self._post,
             debug_exit=self._guest_exit,
             serial=self.serial_log.write,
+            line=lambda gsi: partial(self.vm.irq_line, gsi),
             disks=(self.disk,),
             rtc_base=rtc_base,
             log_limit=log_limit,
@@ -166,6 +168,7 @@ class Machine(Single):
         board.build(self.attach, self._wires)
         self.dma = self.part(Dma8237)
         self.keyboard = self.part(Keyboard8042)
+        self.mouse = self.keyboard.mouse
         self.rtc = self.part(Rtc)
         self.post = self.part(PostPort)
         self.debug = self.part(DebugConsole)

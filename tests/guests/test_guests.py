@@ -21,7 +21,9 @@ PASSED = 0x10 << 1 | 1
 def header(guest: Path) -> dict[str, str]:
     """What the comments at the top ask of the machine: `; types: a{left}`."""
     text = guest.with_suffix(".asm").read_text("utf-8")
-    return dict(re.findall(r"^; (needs|types|models|sends|prints|qemu|kvm): (.+)$", text, re.M))
+    return dict(
+        re.findall(r"^; (needs|types|moves|models|sends|prints|qemu|kvm): (.+)$", text, re.M)
+    )
 
 
 def models(guest: Path) -> list[str]:
@@ -47,6 +49,9 @@ def test_guest_passes(guest: Path, model: str, machine: Callable[..., Machine]) 
     m = machine(guest.read_bytes(), model=model, memory=memory(asks))
     m.boot()
     m.keyboard.type(asks.get("types", ""))
+    if "moves" in asks:
+        m.run(until="move", timeout=60.0)
+        m.mouse.move(*map(int, asks["moves"].split()))
 
     exit = m.run(timeout=60.0)
 
@@ -67,6 +72,9 @@ def test_guest_passes_on_kvm(guest: Path, machine: Callable[..., Machine]) -> No
     if "types" in asks:
         m.run(timeout=0.3)  # until it waits for keys: time passes there as it does here
         m.keyboard.type(asks["types"])
+    if "moves" in asks:
+        m.run(until="move", wall=60.0)
+        m.mouse.move(*map(int, asks["moves"].split()))
 
     exit = m.run(wall=60.0)
 
