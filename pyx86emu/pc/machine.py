@@ -2,11 +2,12 @@
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from os import register_at_fork
+from os import PathLike, register_at_fork
 from threading import RLock
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from weakref import WeakSet
 
 from .. import _core
@@ -36,6 +37,9 @@ from .limits import Limits, moment, passed
 from .screen.display import DirtyLog
 from .screen.text import Screen
 
+if TYPE_CHECKING:
+    from .web.display import WebDisplay
+
 #: The code that the BIOS writes to port 80h when it hands over to the boot sector.
 POST_BOOT = 0x09
 #: Guest nanoseconds from one search for `until` to the next.
@@ -44,6 +48,7 @@ LOOK = 10_000_000
 D = TypeVar("D", bound=Device)
 
 Boot = Source | Disk | None
+Path = str | PathLike[str]
 
 
 class Stats:
@@ -136,6 +141,8 @@ class Machine(Single):
         self.disk = boot if isinstance(boot, Disk) else None
         self._owns_disk = boot is not self.disk
         self.vm = vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
+        self.host_clock = clock == "host" or not vm.capabilities.virtual_clock
+        """True if timers follow the host's clock."""
         self.stats = Stats(vm.coalesced)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
@@ -431,6 +438,15 @@ class Machine(Single):
             "debug_dropped": self.debug_dropped,
             "disk_sectors_changed": 0 if self.disk is None else self.disk.changed,
         }
+
+    def serve(
+        self, host: str = "127.0.0.1", port: int = 0, *, disks: Sequence[Path] = ()
+    ) -> "WebDisplay":
+        """Show the machine on a web page and run it on a thread of its own, until the result is
+        closed. Needs the extra `web`; arguments and errors as for `WebDisplay`."""
+        from .web.display import WebDisplay
+
+        return WebDisplay(self, host, port, disks=disks).start()
 
     def close(self) -> None:
         """Release memory and descriptors; close the disk if the machine opened it. Errors as for

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import pyx86emu
 from pyx86emu import Disk
 from pyx86emu.pc.devices import (
+    AtaChannel,
     DebugConsole,
     DebugExit,
     Dma8237,
@@ -103,6 +104,11 @@ def floppy_in_use():
     return floppy, lambda: floppy.insert(0, Disk(bytes(368640)))
 
 
+def ata_in_use():
+    ata = AtaChannel([Disk(bytes(368640)), Disk(bytes(737280))])
+    return ata, lambda: None
+
+
 def alone(make):
     return lambda: (make(), lambda: None)
 
@@ -124,6 +130,8 @@ DEVICES = {
     "debug": (alone(lambda: DebugConsole(limit=100)), 50),
     "exit": (alone(DebugExit), 20),
     "doorbell": (alone(DoorbellDevice), 50),
+    # Up to 256 sectors in one command; the disk takes them one by one.
+    "ata": (ata_in_use, 256 * 30),
     # Up to 255 sectors in one command, moved by the DMA controller in pieces.
     "floppy": (floppy_in_use, 255 * 250),
 }
