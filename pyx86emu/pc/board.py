@@ -28,7 +28,7 @@ from .devices import (
     Uart16550A,
 )
 from .devices.floppy.drive import FloppyDisk
-from .firmware import rom
+from .optionroms import Placed, add_to, place
 
 if TYPE_CHECKING:
     from .. import _core
@@ -43,7 +43,6 @@ EXTENDED = 1024 * KIB  # memory above the ROM starts here
 HIGH = 16 * 1024 * KIB  # what is above is counted in blocks of 64 KiB
 GRAPHICS_MEMORY = (0xA0000, 0x10000)  # mode 13h; kept for the guest, not shown
 TEXT_MEMORY = (0xB8000, 0x8000)
-ROM = 0xF0000
 
 #: Drive types of CMOS register 10h, by cylinders and sectors per track.
 DRIVE_TYPES = {(40, 8): 1, (40, 9): 1, (80, 15): 2, (80, 9): 3, (80, 18): 4, (80, 36): 5}
@@ -179,15 +178,13 @@ def memory_size(memory: int) -> int:
         ) from None
 
 
-def add_memory(vm: "Vm", ram: int) -> "_core.MemorySlot":
-    """Add RAM, graphics memory, text memory and the BIOS. Returns the slot of the text memory,
-    which has a dirty log."""
+def add_memory(vm: "Vm", ram: int, roms: Sequence[Placed] = ()) -> "_core.MemorySlot":
+    """Add RAM, graphics memory, text memory and ROMs, by default the BIOS. Returns the slot of the
+    text memory, which has a dirty log."""
     vm.add_memory(0, min(ram, BASE_MEMORY))
     vm.add_memory(*GRAPHICS_MEMORY)
     text = vm.add_memory(*TEXT_MEMORY, dirty_log=True)
-    bios = rom("bios")
-    vm.add_memory(ROM, len(bios), readonly=True)
-    vm.write(ROM, bios)
+    add_to(vm, roms or place())
     if ram > EXTENDED:
         vm.add_memory(EXTENDED, ram - EXTENDED)
     return text
