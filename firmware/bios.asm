@@ -18,6 +18,7 @@ rom_start:
         db      'pyx86emu BIOS', 0
 
 %include "post.inc"                     ; reset to the first boot sector
+%include "roms.inc"                     ; ROMs of others
 %include "int05.inc"                    ; print screen
 %include "int08.inc"                    ; timer tick, the other hardware interrupts
 %include "int09.inc"                    ; keyboard interrupt
@@ -32,6 +33,7 @@ rom_start:
 %include "int14.inc"                    ; serial ports
 %include "int15.inc"                    ; system services
 %include "memory.inc"                   ; where memory is
+%include "mouse.inc"                    ; the mouse, and its interrupt
 %include "int16.inc"                    ; keyboard
 %include "int17.inc"                    ; printer
 %include "int19.inc"                    ; boot (19h), no bootable disk (18h)
