@@ -21,6 +21,7 @@ from .devices import (
     FloppyController,
     Keyboard8042,
     PostPort,
+    Printer,
     Rtc,
     SystemControlA,
     TextVideo,
@@ -39,6 +40,7 @@ KIB = 1 << 10
 BASE_MEMORY = 640 * KIB
 LEAST_MEMORY, MOST_MEMORY = 64 * KIB, 1 << 32
 EXTENDED = 1024 * KIB  # memory above the ROM starts here
+HIGH = 16 * 1024 * KIB  # what is above is counted in blocks of 64 KiB
 GRAPHICS_MEMORY = (0xA0000, 0x10000)  # mode 13h; kept for the guest, not shown
 TEXT_MEMORY = (0xB8000, 0x8000)
 ROM = 0xF0000
@@ -84,13 +86,15 @@ class Wires:
         #: The parts made so far: a part may be connected to a part of an earlier row.
         self.parts: list[Device] = []
 
-    def part(self, kind: type[D]) -> D:
-        """The part of this class. MachineError: there is none, or it is not made yet."""
+    def part(self, kind: type[D], name: str | None = None) -> D:
+        """The first part of this class, and of this name if one is given. MachineError: there is
+        none, or it is not made yet."""
         for each in self.parts:
-            if isinstance(each, kind):
+            if isinstance(each, kind) and name in (None, each.name):
                 return each
         raise MachineError(
-            f"there is no {getattr(kind, '__name__', kind)} on the board: "
+            f"there is no {getattr(kind, '__name__', kind)}"
+            f"{'' if name is None else f' called {name!r}'} on the board: "
             f"it has {', '.join(part.name for part in self.parts) or 'no parts'}"
         )
 
@@ -141,9 +145,11 @@ PC = (
     Part(lambda wires: SystemControlA(wires.a20, wires.reset), port=0x92),
     Part(lambda wires: DebugConsole(limit=wires.log_limit), port=0xE9),
     Part(lambda wires: DebugExit(wires.debug_exit), port=0xF4),
+    Part(lambda wires: Printer(limit=wires.log_limit), port=0x378, gsi=7),
     Part(lambda wires: TextVideo(), port=0x3C0),
     Part(_floppy, port=0x3F0, gsi=6),
     Part(lambda wires: Uart16550A(wires.serial), port=0x3F8, gsi=4),
+    Part(lambda wires: Uart16550A(name="com2"), port=0x2F8, gsi=3),
 )
 
 
@@ -190,7 +196,7 @@ def cmos(ram: int, disk: FloppyDisk | None) -> dict[int, int]:
     >>> {hex(register): hex(value) for register, value in cmos(1 << 20, None).items()}
     ... # doctest: +NORMALIZE_WHITESPACE
     {'0x10': '0x40', '0x14': '0x21', '0x15': '0x80', '0x16': '0x2', '0x17': '0x0', '0x18': '0x0',
-     '0x30': '0x0', '0x31': '0x0'}
+     '0x30': '0x0', '0x31': '0x0', '0x34': '0x0', '0x35': '0x0'}
     """
     drive = DRIVE_1_44M
     if disk is not None:
@@ -198,6 +204,7 @@ def cmos(ram: int, disk: FloppyDisk | None) -> dict[int, int]:
         drive = DRIVE_TYPES.get((cylinders, sectors), DRIVE_1_44M)
     registers = {0x10: drive << 4, 0x14: 0x21}  # a floppy drive, a colour display
     base, extended = min(ram, BASE_MEMORY) // KIB, max(0, ram - EXTENDED) // KIB
-    for register, value in ((0x15, base), (0x17, extended), (0x30, extended)):
+    high = max(0, ram - HIGH) // (64 * KIB)
+    for register, value in ((0x15, base), (0x17, extended), (0x30, extended), (0x34, high)):
         registers[register], registers[register + 1] = min(value, 0xFFFF).to_bytes(2, "little")
     return registers

@@ -2,11 +2,12 @@
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from os import register_at_fork
+from os import PathLike, register_at_fork
 from threading import RLock
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from weakref import WeakSet
 
 from .. import _core
@@ -26,6 +27,7 @@ from .devices import (
     FloppyController,
     Keyboard8042,
     PostPort,
+    Printer,
     Rtc,
     SystemControlA,
     TextVideo,
@@ -38,6 +40,9 @@ from .limits import Limits, moment, passed
 from .screen.display import DirtyLog
 from .screen.text import Screen
 
+if TYPE_CHECKING:
+    from .web.display import WebDisplay
+
 #: The code that the BIOS writes to port 80h when it hands over to the boot sector.
 POST_BOOT = 0x09
 #: The code of a start from power-on or a reset, and the segment of the BIOS.
@@ -48,6 +53,7 @@ LOOK = 10_000_000
 D = TypeVar("D", bound=Device)
 
 Boot = Source | Disk | None
+Path = str | PathLike[str]
 
 
 class Stats:
@@ -143,6 +149,8 @@ class Machine(Single):
         self.disk = boot if isinstance(boot, Disk) else None
         self._owns_disk = boot is not self.disk
         self.vm = vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
+        self.host_clock = clock == "host" or not vm.capabilities.virtual_clock
+        """True if timers follow the host's clock."""
         self.stats = Stats(vm.coalesced)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
@@ -180,13 +188,16 @@ class Machine(Single):
         self.video = self.part(TextVideo)
         self.floppy = self.part(FloppyController)
         self.uart = self.part(Uart16550A)
+        self.com2 = self.part(Uart16550A, "com2")
+        self.printer = self.part(Printer)
         self.part(SystemControlA).reset_line = partial(self._ask_reset, PORT_92)
         self.screen = Screen(self.vm, self.video, DirtyLog(text))
         self._texts = Expectations(self.screen, self.serial_log, self.debug.log)
 
-    def part(self, kind: type[D]) -> D:
-        """The device of this class on the board, `board.PC`. MachineError: there is none."""
-        return self._wires.part(kind)
+    def part(self, kind: type[D], name: str | None = None) -> D:
+        """The first device of this class on the board, `board.PC`, and of this name if one is
+        given. MachineError: there is none."""
+        return self._wires.part(kind, name)
 
     def attach(
         self,
@@ -476,6 +487,15 @@ class Machine(Single):
             "debug_dropped": self.debug_dropped,
             "disk_sectors_changed": 0 if self.disk is None else self.disk.changed,
         }
+
+    def serve(
+        self, host: str = "127.0.0.1", port: int = 0, *, disks: Sequence[Path] = ()
+    ) -> "WebDisplay":
+        """Show the machine on a web page and run it on a thread of its own, until the result is
+        closed. Needs the extra `web`; arguments and errors as for `WebDisplay`."""
+        from .web.display import WebDisplay
+
+        return WebDisplay(self, host, port, disks=disks).start()
 
     def close(self) -> None:
         """Release memory and descriptors; close the disk if the machine opened it. Errors as for

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import pyx86emu
 from pyx86emu import Disk
 from pyx86emu.pc.devices import (
+    AtaChannel,
     DebugConsole,
     DebugExit,
     Dma8237,
@@ -21,6 +22,7 @@ from pyx86emu.pc.devices import (
     FloppyController,
     Keyboard8042,
     PostPort,
+    Printer,
     Rtc,
     SystemControlA,
     TextVideo,
@@ -91,6 +93,11 @@ def floppy_in_use():
     return floppy, lambda: floppy.insert(0, Disk(bytes(368640)))
 
 
+def ata_in_use():
+    ata = AtaChannel([Disk(bytes(368640)), Disk(bytes(737280))])
+    return ata, lambda: None
+
+
 def alone(make):
     return lambda: (make(), lambda: None)
 
@@ -105,11 +112,14 @@ DEVICES = {
     "uart": (uart_in_use, 300),
     "dma": (alone(lambda: Dma8237(Memory())), 100),
     "video": (alone(TextVideo), 200),
+    "printer": (alone(lambda: Printer(output=len, limit=100)), 120),
     "post": (alone(PostPort), 20),
     "system": (alone(lambda: SystemControlA(bool, int)), 20),
     "debug": (alone(lambda: DebugConsole(limit=100)), 50),
     "exit": (alone(DebugExit), 20),
     "doorbell": (alone(DoorbellDevice), 50),
+    # Up to 256 sectors in one command; the disk takes them one by one.
+    "ata": (ata_in_use, 256 * 30),
     # Up to 255 sectors in one command, moved by the DMA controller in pieces.
     "floppy": (floppy_in_use, 255 * 250),
 }
