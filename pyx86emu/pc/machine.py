@@ -29,10 +29,13 @@ from .devices import (
     PostPort,
     Printer,
     Rtc,
+    SystemControlA,
     TextVideo,
     Uart16550A,
 )
 from .disks.image import Disk, Source
+from .ending import JUMP, PORT_92, PULSE_8042, TRIPLE_FAULT, Reset, Resets
+from .expect import Expectations, Seen, wait
 from .limits import Limits, moment, passed
 from .optionroms import OptionRom, Placed, RomSource, place
 from .screen.display import DirtyLog
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 
 #: The code that the BIOS writes to port 80h when it hands over to the boot sector.
 POST_BOOT = 0x09
+#: The code of a start from power-on or a reset, and the segment of the BIOS.
+POST_RESTART, BIOS = 0x02, 0xF000
 #: Guest nanoseconds from one search for `until` to the next.
 LOOK = 10_000_000
 
@@ -143,6 +148,9 @@ class Machine(Single):
         self._stopping = RLock()
         _machines.add(self)
         self._reboot = False
+        self._started = False
+        self.resets = Resets()
+        """How often the guest has reset the machine, and how it did so last."""
         self._stop_at_boot = False
         self.disk = boot if isinstance(boot, Disk) else None
         self._owns_disk = boot is not self.disk
@@ -171,7 +179,7 @@ class Machine(Single):
             self.vm,
             ram,
             a20=self._set_a20,
-            reset=self._ask_reset,
+            reset=self._pulse_reset,
             post=self._post,
             debug_exit=self._guest_exit,
             serial=self.serial_log.write,
@@ -192,7 +200,9 @@ class Machine(Single):
         self.uart = self.part(Uart16550A)
         self.com2 = self.part(Uart16550A, "com2")
         self.printer = self.part(Printer)
+        self.part(SystemControlA).reset_line = partial(self._ask_reset, PORT_92)
         self.screen = Screen(self.vm, self.video, DirtyLog(text))
+        self._texts = Expectations(self.screen, self.serial_log, self.debug.log)
 
     def part(self, kind: type[D], name: str | None = None) -> D:
         """The first device of this class on the board, `board.PC`, and of this name if one is
@@ -293,6 +303,31 @@ class Machine(Single):
         limits = Limits(self, until, timeout, wall=wall, max_instructions=max_instructions)
         return self._run_within(limits, limits.deadline)
 
+    def expect(
+        self,
+        pattern: str | re.Pattern[str],
+        timeout: float | None = None,
+        *,
+        wall: float | None = None,
+        max_instructions: int | None = None,
+    ) -> Seen:
+        """Run until the regular expression is in text that is new since the last match, on the
+        screen, from COM1 or from the debug port. Returns the match and where it was seen.
+
+        A match consumes the text up to its end: so the next `expect()` sees only what comes after
+        it. On a screen that is the rest of its row and the rows below; a row above is new after it
+        was overwritten (`expect.Rows`). What is on the screen already is new for the first call.
+
+        MachineError: the run ended without it; the message says how. Other errors as for `run`.
+
+        >>> from pyx86emu import Machine
+        >>> code = bytes.fromhex("fa b04f e6e9 b04b e6e9 f4")    # cli; "OK" to port E9h; hlt
+        >>> with Machine(code) as m:
+        ...     m.expect("O").where, m.expect("[A-Z]").match.group()
+        ('debug', 'K')
+        """
+        return wait(self, self._texts, pattern, timeout, wall, max_instructions)
+
     def limits(
         self,
         until: str | re.Pattern[str] | None = None,
@@ -353,6 +388,8 @@ class Machine(Single):
             elif self._reboot or reason is ExitReason.SHUTDOWN:
                 if self._reboot:
                     self._forget_kick(exit)
+                else:
+                    self._note_reset(TRIPLE_FAULT, exit.cs, exit.ip, exit.message)
                 self._reboot = False
                 if self.no_reboot:
                     return exit.because(ExitReason.SHUTDOWN)
@@ -404,12 +441,18 @@ class Machine(Single):
         for bus in (self.pio, self.mmio):
             bus.reset()
         self.vcpu.reset()
-        self.booted = False
+        self.booted = self._started = False
 
     def _set_a20(self, is_open: bool) -> None:
         self.vm.a20 = is_open
 
     def _post(self, code: int) -> None:
+        if code == POST_RESTART and (regs := self.vcpu.regs).cs == BIOS:
+            if self._started:  # without a reset before: the guest has jumped there
+                self._note_reset(JUMP, regs.cs, regs.ip)
+                if self.no_reboot:
+                    self.stop(ExitReason.SHUTDOWN)
+            self._started = True
         if code != POST_BOOT:
             return
         self.booted = True
@@ -417,9 +460,17 @@ class Machine(Single):
         if self._stop_at_boot:
             self.stop(ExitReason.MATCH)
 
-    def _ask_reset(self) -> None:
+    def _pulse_reset(self) -> None:
+        self._ask_reset(PULSE_8042)
+
+    def _ask_reset(self, kind: str) -> None:
+        regs = self.vcpu.regs
+        self._note_reset(kind, regs.cs, regs.ip)
         self._reboot = True
         self.vcpu.kick()
+
+    def _note_reset(self, kind: str, cs: int, ip: int, detail: str | None = None) -> None:
+        self.resets.note(Reset(kind, cs, ip, self.time, detail))
 
     def _guest_exit(self, status: int) -> None:
         self.exit_status = status
