@@ -18,6 +18,8 @@ rom_start:
         db      'pyx86emu BIOS', 0
 
 %include "post.inc"                     ; reset to the first boot sector
+%include "roms.inc"                     ; ROMs of others
+%include "int05.inc"                    ; print screen
 %include "int08.inc"                    ; timer tick, the other hardware interrupts
 %include "int09.inc"                    ; keyboard interrupt
 %include "int10.inc"                    ; video: functions, cursor, pages, scrolling
@@ -39,6 +41,8 @@ rom_start:
 %include "media.inc"                    ; diskettes: types of drives and media
 %include "int14.inc"                    ; serial ports
 %include "int15.inc"                    ; system services
+%include "memory.inc"                   ; where memory is
+%include "mouse.inc"                    ; the mouse, and its interrupt
 %include "int16.inc"                    ; keyboard
 %include "int17.inc"                    ; printer
 %include "int19.inc"                    ; boot (19h), no bootable disk (18h)
@@ -133,8 +137,8 @@ entry_int08:
 dummy_iret:
         iret
         fixed   0FF54h
-entry_int05:                            ; print screen: does nothing, as there is no printer
-        iret
+entry_int05:
+        jmp     int05
 
         fixed   0FFF0h
 reset_vector:

@@ -412,6 +412,10 @@ PLACES: dict[str, Place] = {
     "FloppyChip.eject": place(lambda w: w.machine.floppy.eject, unit=1),
     "PostPort.__init__": place(lambda w: PostPort, keep=1),
     "geometry.floppy_geometry": place(lambda w: geometry.floppy_geometry, size=1474560),
+    "geometry.lba_assist": place(lambda w: geometry.lba_assist, count=9),
+    "geometry.physical_geometry": place(
+        lambda w: lambda count: geometry.physical_geometry(count, (9, 16, 63)), count=9
+    ),
     "Disk.read": place(lambda w: w.disk.read, lba=1, n=1),
     "Disk.write": place(lambda w: lambda lba: w.disk.write(lba, bytes(512)), lba=1),
     "Limits.__init__": place(
@@ -470,6 +474,16 @@ EXEMPT: dict[str, str] = {
             *("Drive.write", "FloppyChip.parameters_of", "FloppyController.parameters_of"),
         ),
         "called by the floppy controller, with bytes of the guest",
+    ),
+    **dict.fromkeys(
+        (
+            *("Bpb.floppy", "Bpb.hard_disk", "identify.identify", "magic.found"),
+            *("opening.open_image", "opening.size_of", "opening.read_at", "opening.write_at"),
+            *("opening.write_all", "partitions.outside", "partitions.table_geometry"),
+            *("Overlay.__init__", "Overlay.drop", "Overlay.get", "Overlay.next_after"),
+            *("Overlay.put", "Overlay.read", "overlay.runs"),
+        ),
+        "called by the disk only, with sizes and sectors that it has looked at",
     ),
     "_core.whole.least": "a limit that the caller writes into its own code",
     "_core.whole.most": "a limit that the caller writes into its own code",

@@ -21,13 +21,14 @@ from .devices import (
     FloppyController,
     Keyboard8042,
     PostPort,
+    Printer,
     Rtc,
     SystemControlA,
     TextVideo,
     Uart16550A,
 )
 from .devices.floppy.drive import FloppyDisk
-from .firmware import rom
+from .optionroms import Placed, add_to, place
 
 if TYPE_CHECKING:
     from .. import _core
@@ -39,9 +40,9 @@ KIB = 1 << 10
 BASE_MEMORY = 640 * KIB
 LEAST_MEMORY, MOST_MEMORY = 64 * KIB, 1 << 32
 EXTENDED = 1024 * KIB  # memory above the ROM starts here
+HIGH = 16 * 1024 * KIB  # what is above is counted in blocks of 64 KiB
 GRAPHICS_MEMORY = (0xA0000, 0x10000)  # mode 13h; kept for the guest, not shown
 TEXT_MEMORY = (0xB8000, 0x8000)
-ROM = 0xF0000
 
 #: Drive types of CMOS register 10h, by cylinders and sectors per track.
 DRIVE_TYPES = {(40, 8): 1, (40, 9): 1, (80, 15): 2, (80, 9): 3, (80, 18): 4, (80, 36): 5}
@@ -53,7 +54,8 @@ class Wires:
 
     `a20` and `reset` are lines of the processor. `post` takes each POST code, `debug_exit` the
     status with which the guest ends the run, `serial` the bytes that the guest sends over COM1.
-    `disks`: the disks in drives A and B. `ram`: the size of the memory in bytes, for the CMOS.
+    `line` returns the interrupt line of a GSI, for a part that has two. `disks`: the disks in
+    drives A and B. `ram`: the size of the memory in bytes, for the CMOS.
     `rtc_base`: the date at power-on. `log_limit`: how many bytes of debug text are kept.
     """
 
@@ -67,6 +69,7 @@ class Wires:
         post: Callable[[int], object],
         debug_exit: Callable[[int], object],
         serial: Callable[[bytes], object],
+        line: Callable[[int], Callable[[bool], object]] = lambda gsi: bool,
         disks: Sequence[FloppyDisk | None] = (),
         rtc_base: datetime | None = None,
         log_limit: int = LIMIT,
@@ -78,19 +81,22 @@ class Wires:
         self.post = post
         self.debug_exit = debug_exit
         self.serial = serial
+        self.line = line
         self.disks = disks
         self.rtc_base = rtc_base
         self.log_limit = log_limit
         #: The parts made so far: a part may be connected to a part of an earlier row.
         self.parts: list[Device] = []
 
-    def part(self, kind: type[D]) -> D:
-        """The part of this class. MachineError: there is none, or it is not made yet."""
+    def part(self, kind: type[D], name: str | None = None) -> D:
+        """The first part of this class, and of this name if one is given. MachineError: there is
+        none, or it is not made yet."""
         for each in self.parts:
-            if isinstance(each, kind):
+            if isinstance(each, kind) and name in (None, each.name):
                 return each
         raise MachineError(
-            f"there is no {getattr(kind, '__name__', kind)} on the board: "
+            f"there is no {getattr(kind, '__name__', kind)}"
+            f"{'' if name is None else f' called {name!r}'} on the board: "
             f"it has {', '.join(part.name for part in self.parts) or 'no parts'}"
         )
 
@@ -135,15 +141,17 @@ def _floppy(wires: Wires) -> FloppyController:
 #: The parts, by port. Not here, since they are in the core: the 8259s, the 8254 and port 61h.
 PC = (
     Part(lambda wires: Dma8237(wires.memory), port=0x00),
-    Part(lambda wires: Keyboard8042(wires.a20, wires.reset), port=0x60, gsi=1),
+    Part(lambda wires: Keyboard8042(wires.a20, wires.reset, wires.line(12)), port=0x60, gsi=1),
     Part(_rtc, port=0x70, gsi=8),
     Part(lambda wires: PostPort(on_code=wires.post), port=0x80),
     Part(lambda wires: SystemControlA(wires.a20, wires.reset), port=0x92),
     Part(lambda wires: DebugConsole(limit=wires.log_limit), port=0xE9),
     Part(lambda wires: DebugExit(wires.debug_exit), port=0xF4),
+    Part(lambda wires: Printer(limit=wires.log_limit), port=0x378, gsi=7),
     Part(lambda wires: TextVideo(), port=0x3C0),
     Part(_floppy, port=0x3F0, gsi=6),
     Part(lambda wires: Uart16550A(wires.serial), port=0x3F8, gsi=4),
+    Part(lambda wires: Uart16550A(name="com2"), port=0x2F8, gsi=3),
 )
 
 
@@ -170,15 +178,13 @@ def memory_size(memory: int) -> int:
         ) from None
 
 
-def add_memory(vm: "Vm", ram: int) -> "_core.MemorySlot":
-    """Add RAM, graphics memory, text memory and the BIOS. Returns the slot of the text memory,
-    which has a dirty log."""
+def add_memory(vm: "Vm", ram: int, roms: Sequence[Placed] = ()) -> "_core.MemorySlot":
+    """Add RAM, graphics memory, text memory and ROMs, by default the BIOS. Returns the slot of the
+    text memory, which has a dirty log."""
     vm.add_memory(0, min(ram, BASE_MEMORY))
     vm.add_memory(*GRAPHICS_MEMORY)
     text = vm.add_memory(*TEXT_MEMORY, dirty_log=True)
-    bios = rom("bios")
-    vm.add_memory(ROM, len(bios), readonly=True)
-    vm.write(ROM, bios)
+    add_to(vm, roms or place())
     if ram > EXTENDED:
         vm.add_memory(EXTENDED, ram - EXTENDED)
     return text
@@ -190,7 +196,7 @@ def cmos(ram: int, disk: FloppyDisk | None) -> dict[int, int]:
     >>> {hex(register): hex(value) for register, value in cmos(1 << 20, None).items()}
     ... # doctest: +NORMALIZE_WHITESPACE
     {'0x10': '0x40', '0x14': '0x21', '0x15': '0x80', '0x16': '0x2', '0x17': '0x0', '0x18': '0x0',
-     '0x30': '0x0', '0x31': '0x0'}
+     '0x30': '0x0', '0x31': '0x0', '0x34': '0x0', '0x35': '0x0'}
     """
     drive = DRIVE_1_44M
     if disk is not None:
@@ -198,6 +204,7 @@ def cmos(ram: int, disk: FloppyDisk | None) -> dict[int, int]:
         drive = DRIVE_TYPES.get((cylinders, sectors), DRIVE_1_44M)
     registers = {0x10: drive << 4, 0x14: 0x21}  # a floppy drive, a colour display
     base, extended = min(ram, BASE_MEMORY) // KIB, max(0, ram - EXTENDED) // KIB
-    for register, value in ((0x15, base), (0x17, extended), (0x30, extended)):
+    high = max(0, ram - HIGH) // (64 * KIB)
+    for register, value in ((0x15, base), (0x17, extended), (0x30, extended), (0x34, high)):
         registers[register], registers[register + 1] = min(value, 0xFFFF).to_bytes(2, "little")
     return registers

@@ -2,10 +2,12 @@
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
-from os import register_at_fork
+from functools import partial
+from os import PathLike, register_at_fork
 from threading import RLock
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from weakref import WeakSet
 
 from .. import _core
@@ -25,23 +27,34 @@ from .devices import (
     FloppyController,
     Keyboard8042,
     PostPort,
+    Printer,
     Rtc,
+    SystemControlA,
     TextVideo,
     Uart16550A,
 )
 from .disks.image import Disk, Source
+from .ending import JUMP, PORT_92, PULSE_8042, TRIPLE_FAULT, Reset, Resets
+from .expect import Expectations, Seen, wait
 from .limits import Limits, moment, passed
+from .optionroms import OptionRom, Placed, RomSource, place
 from .screen.display import DirtyLog
 from .screen.text import Screen
 
+if TYPE_CHECKING:
+    from .web.display import WebDisplay
+
 #: The code that the BIOS writes to port 80h when it hands over to the boot sector.
 POST_BOOT = 0x09
+#: The code of a start from power-on or a reset, and the segment of the BIOS.
+POST_RESTART, BIOS = 0x02, 0xF000
 #: Guest nanoseconds from one search for `until` to the next.
 LOOK = 10_000_000
 
 D = TypeVar("D", bound=Device)
 
 Boot = Source | Disk | None
+Path = str | PathLike[str]
 
 
 class Stats:
@@ -87,6 +100,8 @@ class Machine(Single):
     the host's CPU.
     `clock` is "virtual" (an instruction takes 1 << shift ns, and every run is the same) or "host"
     (timers follow the host's clock); by default "virtual", on KVM "host".
+    `bios` is a ROM in place of ours, which ends at FFFFFh; `option_roms` are ROMs of others below
+    it. `optionroms.place` says how they are given, and which errors there are.
     Ports without a device and holes in memory read as FFh. The newest `log_limit` bytes of serial
     text and of debug text are kept, by default 16 MiB each.
 
@@ -112,6 +127,8 @@ class Machine(Single):
         shift: int | None = None,
         rtc_base: datetime | None = None,
         no_reboot: bool = False,
+        bios: RomSource | None = None,
+        option_roms: Sequence[OptionRom] = (),
         log_limit: int = LIMIT,
     ) -> None:
         if "vm" in self.__dict__:
@@ -122,6 +139,7 @@ class Machine(Single):
         if rtc_base is not None and not isinstance(rtc_base, datetime):
             raise TypeError(f"rtc_base must be a datetime, not {type(rtc_base).__name__}")
         self.no_reboot = _core.truth(no_reboot, "no_reboot")
+        roms = place(option_roms, bios)
         self.exit_status: int | None = None
         """(value << 1) | 1 of what the guest wrote to isa-debug-exit; None before."""
         self.booted = False
@@ -130,34 +148,42 @@ class Machine(Single):
         self._stopping = RLock()
         _machines.add(self)
         self._reboot = False
+        self._started = False
+        self.resets = Resets()
+        """How often the guest has reset the machine, and how it did so last."""
         self._stop_at_boot = False
         self.disk = boot if isinstance(boot, Disk) else None
         self._owns_disk = boot is not self.disk
         self.vm = vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
+        self.host_clock = clock == "host" or not vm.capabilities.virtual_clock
+        """True if timers follow the host's clock."""
         self.stats = Stats(vm.coalesced)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
             if boot is not None and not isinstance(boot, Disk):
                 self.disk = Disk(boot)
-            self._build(ram, rtc_base, log_limit)
+            self._build(ram, roms, rtc_base, log_limit)
         except BaseException:
             self.close()
             raise
 
     # -- putting it together -----------------------------------------------------------
 
-    def _build(self, ram: int, rtc_base: datetime | None, log_limit: int) -> None:
-        text = board.add_memory(self.vm, ram)
+    def _build(
+        self, ram: int, roms: Sequence[Placed], rtc_base: datetime | None, log_limit: int
+    ) -> None:
+        text = board.add_memory(self.vm, ram, roms)
         self.serial_log = Log(log_limit)
         """The bytes that the guest sent over COM1; `total` counts all of them."""
         self._wires = board.Wires(
             self.vm,
             ram,
             a20=self._set_a20,
-            reset=self._ask_reset,
+            reset=self._pulse_reset,
             post=self._post,
             debug_exit=self._guest_exit,
             serial=self.serial_log.write,
+            line=lambda gsi: partial(self.vm.irq_line, gsi),
             disks=(self.disk,),
             rtc_base=rtc_base,
             log_limit=log_limit,
@@ -165,17 +191,23 @@ class Machine(Single):
         board.build(self.attach, self._wires)
         self.dma = self.part(Dma8237)
         self.keyboard = self.part(Keyboard8042)
+        self.mouse = self.keyboard.mouse
         self.rtc = self.part(Rtc)
         self.post = self.part(PostPort)
         self.debug = self.part(DebugConsole)
         self.video = self.part(TextVideo)
         self.floppy = self.part(FloppyController)
         self.uart = self.part(Uart16550A)
+        self.com2 = self.part(Uart16550A, "com2")
+        self.printer = self.part(Printer)
+        self.part(SystemControlA).reset_line = partial(self._ask_reset, PORT_92)
         self.screen = Screen(self.vm, self.video, DirtyLog(text))
+        self._texts = Expectations(self.screen, self.serial_log, self.debug.log)
 
-    def part(self, kind: type[D]) -> D:
-        """The device of this class on the board, `board.PC`. MachineError: there is none."""
-        return self._wires.part(kind)
+    def part(self, kind: type[D], name: str | None = None) -> D:
+        """The first device of this class on the board, `board.PC`, and of this name if one is
+        given. MachineError: there is none."""
+        return self._wires.part(kind, name)
 
     def attach(
         self,
@@ -271,6 +303,31 @@ class Machine(Single):
         limits = Limits(self, until, timeout, wall=wall, max_instructions=max_instructions)
         return self._run_within(limits, limits.deadline)
 
+    def expect(
+        self,
+        pattern: str | re.Pattern[str],
+        timeout: float | None = None,
+        *,
+        wall: float | None = None,
+        max_instructions: int | None = None,
+    ) -> Seen:
+        """Run until the regular expression is in text that is new since the last match, on the
+        screen, from COM1 or from the debug port. Returns the match and where it was seen.
+
+        A match consumes the text up to its end: so the next `expect()` sees only what comes after
+        it. On a screen that is the rest of its row and the rows below; a row above is new after it
+        was overwritten (`expect.Rows`). What is on the screen already is new for the first call.
+
+        MachineError: the run ended without it; the message says how. Other errors as for `run`.
+
+        >>> from pyx86emu import Machine
+        >>> code = bytes.fromhex("fa b04f e6e9 b04b e6e9 f4")    # cli; "OK" to port E9h; hlt
+        >>> with Machine(code) as m:
+        ...     m.expect("O").where, m.expect("[A-Z]").match.group()
+        ('debug', 'K')
+        """
+        return wait(self, self._texts, pattern, timeout, wall, max_instructions)
+
     def limits(
         self,
         until: str | re.Pattern[str] | None = None,
@@ -331,6 +388,8 @@ class Machine(Single):
             elif self._reboot or reason is ExitReason.SHUTDOWN:
                 if self._reboot:
                     self._forget_kick(exit)
+                else:
+                    self._note_reset(TRIPLE_FAULT, exit.cs, exit.ip, exit.message)
                 self._reboot = False
                 if self.no_reboot:
                     return exit.because(ExitReason.SHUTDOWN)
@@ -382,12 +441,18 @@ class Machine(Single):
         for bus in (self.pio, self.mmio):
             bus.reset()
         self.vcpu.reset()
-        self.booted = False
+        self.booted = self._started = False
 
     def _set_a20(self, is_open: bool) -> None:
         self.vm.a20 = is_open
 
     def _post(self, code: int) -> None:
+        if code == POST_RESTART and (regs := self.vcpu.regs).cs == BIOS:
+            if self._started:  # without a reset before: the guest has jumped there
+                self._note_reset(JUMP, regs.cs, regs.ip)
+                if self.no_reboot:
+                    self.stop(ExitReason.SHUTDOWN)
+            self._started = True
         if code != POST_BOOT:
             return
         self.booted = True
@@ -395,9 +460,17 @@ class Machine(Single):
         if self._stop_at_boot:
             self.stop(ExitReason.MATCH)
 
-    def _ask_reset(self) -> None:
+    def _pulse_reset(self) -> None:
+        self._ask_reset(PULSE_8042)
+
+    def _ask_reset(self, kind: str) -> None:
+        regs = self.vcpu.regs
+        self._note_reset(kind, regs.cs, regs.ip)
         self._reboot = True
         self.vcpu.kick()
+
+    def _note_reset(self, kind: str, cs: int, ip: int, detail: str | None = None) -> None:
+        self.resets.note(Reset(kind, cs, ip, self.time, detail))
 
     def _guest_exit(self, status: int) -> None:
         self.exit_status = status
@@ -424,6 +497,15 @@ class Machine(Single):
             "debug_dropped": self.debug_dropped,
             "disk_sectors_changed": 0 if self.disk is None else self.disk.changed,
         }
+
+    def serve(
+        self, host: str = "127.0.0.1", port: int = 0, *, disks: Sequence[Path] = ()
+    ) -> "WebDisplay":
+        """Show the machine on a web page and run it on a thread of its own, until the result is
+        closed. Needs the extra `web`; arguments and errors as for `WebDisplay`."""
+        from .web.display import WebDisplay
+
+        return WebDisplay(self, host, port, disks=disks).start()
 
     def close(self) -> None:
         """Release memory and descriptors; close the disk if the machine opened it. Errors as for

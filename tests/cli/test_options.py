@@ -21,10 +21,7 @@ from tests.cli.drive import HALT, Image, pyx86emu
     ("args", "text"),
     [
         (["none.img"], "cannot open none.img (No such file or directory): give a disk image"),
-        (
-            ["odd.img"],
-            "odd.img is 700 bytes, not a whole number of 512-byte sectors: pad it to 1024",
-        ),
+        (["big.img"], "big.img is 2000000 bytes, and what disk it is cannot be seen"),
         (["empty.img"], "empty.img is empty: a disk image has at least one 512-byte sector"),
         (["."], ". is a directory: give a disk image"),
         (["-cpu", "z80", "boot.img"], "-cpu: unknown CPU model 'z80': choose one of 8086, 80186"),
@@ -73,7 +70,7 @@ def test_wrong_input_is_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     image(HALT)
-    (image.directory / "odd.img").write_bytes(bytes(700))
+    (image.directory / "big.img").write_bytes(bytes(2_000_000))
     (image.directory / "empty.img").touch()
     monkeypatch.chdir(image.directory)
 
