@@ -1,4 +1,8 @@
-"""INT 10h of our BIOS on another VGA: run the video guests on QEMU, with our image."""
+"""INT 10h of our BIOS on another VGA: run the video guests on QEMU, with our image.
+
+QEMU would add a video BIOS of its own at C0000h, which our BIOS would call. It takes the file from
+a directory named by `-L`; here that file is not a ROM.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +34,10 @@ def test_video_guest_passes_on_qemu_with_our_bios(guest: Path, tmp_path: Path) -
         missing("qemu-system-i386", "apt-get install qemu-system-x86")
     image = tmp_path / "floppy.img"
     image.write_bytes(guest.read_bytes().ljust(FLOPPY, b"\0"))
+    (tmp_path / "vgabios.bin").write_bytes(bytes(512))
 
     command = [program, "-M", "isapc", "-vga", "std", "-net", "none", "-display", "none"]
-    command += ["-bios", str(BIOS), "-debugcon", "stdio", "-no-reboot"]
+    command += ["-L", str(tmp_path), "-bios", str(BIOS), "-debugcon", "stdio", "-no-reboot"]
     command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=1"]
     command += ["-drive", f"file={image},format=raw,if=floppy"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
