@@ -479,7 +479,9 @@ EXEMPT: dict[str, str] = {
         (
             *("Bpb.floppy", "Bpb.hard_disk", "identify.identify", "magic.found"),
             *("opening.open_image", "opening.size_of", "opening.read_at", "opening.write_at"),
-            *("partitions.outside", "partitions.table_geometry"),
+            *("opening.write_all", "partitions.outside", "partitions.table_geometry"),
+            *("Overlay.__init__", "Overlay.drop", "Overlay.get", "Overlay.next_after"),
+            *("Overlay.put", "Overlay.read", "overlay.runs"),
         ),
         "called by the disk only, with sizes and sectors that it has looked at",
     ),

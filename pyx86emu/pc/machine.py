@@ -37,6 +37,7 @@ from .disks.image import Disk, Source
 from .ending import JUMP, PORT_92, PULSE_8042, TRIPLE_FAULT, Reset, Resets
 from .expect import Expectations, Seen, wait
 from .limits import Limits, moment, passed
+from .optionroms import OptionRom, Placed, RomSource, place
 from .screen.display import DirtyLog
 from .screen.text import Screen
 
@@ -99,6 +100,8 @@ class Machine(Single):
     the host's CPU.
     `clock` is "virtual" (an instruction takes 1 << shift ns, and every run is the same) or "host"
     (timers follow the host's clock); by default "virtual", on KVM "host".
+    `bios` is a ROM in place of ours, which ends at FFFFFh; `option_roms` are ROMs of others below
+    it. `optionroms.place` says how they are given, and which errors there are.
     Ports without a device and holes in memory read as FFh. The newest `log_limit` bytes of serial
     text and of debug text are kept, by default 16 MiB each.
 
@@ -124,6 +127,8 @@ class Machine(Single):
         shift: int | None = None,
         rtc_base: datetime | None = None,
         no_reboot: bool = False,
+        bios: RomSource | None = None,
+        option_roms: Sequence[OptionRom] = (),
         log_limit: int = LIMIT,
     ) -> None:
         if "vm" in self.__dict__:
@@ -134,6 +139,7 @@ class Machine(Single):
         if rtc_base is not None and not isinstance(rtc_base, datetime):
             raise TypeError(f"rtc_base must be a datetime, not {type(rtc_base).__name__}")
         self.no_reboot = _core.truth(no_reboot, "no_reboot")
+        roms = place(option_roms, bios)
         self.exit_status: int | None = None
         """(value << 1) | 1 of what the guest wrote to isa-debug-exit; None before."""
         self.booted = False
@@ -156,15 +162,17 @@ class Machine(Single):
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
             if boot is not None and not isinstance(boot, Disk):
                 self.disk = Disk(boot)
-            self._build(ram, rtc_base, log_limit)
+            self._build(ram, roms, rtc_base, log_limit)
         except BaseException:
             self.close()
             raise
 
     # -- putting it together -----------------------------------------------------------
 
-    def _build(self, ram: int, rtc_base: datetime | None, log_limit: int) -> None:
-        text = board.add_memory(self.vm, ram)
+    def _build(
+        self, ram: int, roms: Sequence[Placed], rtc_base: datetime | None, log_limit: int
+    ) -> None:
+        text = board.add_memory(self.vm, ram, roms)
         self.serial_log = Log(log_limit)
         """The bytes that the guest sent over COM1; `total` counts all of them."""
         self._wires = board.Wires(
@@ -175,6 +183,7 @@ class Machine(Single):
             post=self._post,
             debug_exit=self._guest_exit,
             serial=self.serial_log.write,
+            line=lambda gsi: partial(self.vm.irq_line, gsi),
             disks=(self.disk,),
             rtc_base=rtc_base,
             log_limit=log_limit,
@@ -182,6 +191,7 @@ class Machine(Single):
         board.build(self.attach, self._wires)
         self.dma = self.part(Dma8237)
         self.keyboard = self.part(Keyboard8042)
+        self.mouse = self.keyboard.mouse
         self.rtc = self.part(Rtc)
         self.post = self.part(PostPort)
         self.debug = self.part(DebugConsole)

@@ -13,6 +13,7 @@ from .geometry import Geometry, checked, physical_geometry, shown
 from .identify import KINDS, Identity, Kind, identify
 from .magic import HEAD, TAIL
 from .opening import open_image, read_at, size_of, write_at
+from .overlay import Overlay
 from .partitions import signed
 from .sectors import SECTOR
 
@@ -22,6 +23,9 @@ Source = str | os.PathLike[str] | Data
 #: Errors that are over when there is room again.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
+
+#: How many sectors are written from one fsync(2) to the next.
+BATCH = 1 << 16
 
 #: All disks. A forked child gives them new locks: the thread that held a lock is not in the child.
 _disks: "WeakSet[Disk]" = WeakSet()
@@ -93,7 +97,7 @@ class Disk(Descriptor):
         self.write_back = truth(write_back, "write_back")
         self._lock = RLock()
         _disks.add(self)
-        self._overlay: dict[int, bytes] = {}
+        self._overlay = Overlay()
         self._halves: set[int] = set()  # of these the image has only a part
         self._data = b""
         if isinstance(source, (bytes, bytearray, memoryview)):
@@ -172,10 +176,7 @@ class Disk(Descriptor):
         lba, n = self._inside(lba, n)
         with self._lock:
             self._need_open()  # while the lock is held, it cannot be closed
-            overlay = self._overlay
-            if not overlay:
-                return self._image(lba, n)
-            return b"".join(overlay.get(i) or self._image(i, 1) for i in range(lba, lba + n))
+            return self._overlay.read(lba, n, self._image)
 
     def write(self, lba: int, data: Data) -> None:
         """Store whole sectors from `lba` on, in the overlay. `data`: any bytes-like object.
@@ -195,7 +196,7 @@ class Disk(Descriptor):
         with self._lock:
             self._need_open()
             for i in range(n):
-                self._overlay[lba + i] = whole_data[i * SECTOR : (i + 1) * SECTOR]
+                self._overlay.put(lba + i, whole_data[i * SECTOR : (i + 1) * SECTOR])
 
     def flush(self) -> None:
         """Commit if `write_back` was given. Otherwise do nothing: changes stay in the overlay."""
@@ -227,26 +228,43 @@ class Disk(Descriptor):
             if not self._overlay:
                 return
             self._check_length()
-            written: list[tuple[int, bytes]] = []
             failure: tuple[str, OSError] | None = None
-            for lba in sorted(self._overlay):
-                data = self._overlay[lba]
+            safe, first = 0, 0
+            while lbas := self._overlay.next_after(first, BATCH):
+                done, failed = self._commit(lbas)
+                safe, failure = safe + done, failure or failed
+                if failed and not done:
+                    break
+                first = lbas[-1] + 1
+            if failure is not None:
+                raise self._unfinished(safe, *failure) from failure[1]
+
+    def _commit(self, lbas: list[int]) -> tuple[int, tuple[str, OSError] | None]:
+        """Write these sectors and fsync(2). How many are safe now, and the first failure."""
+        failure: tuple[str, OSError] | None = None
+        written: list[int] = []
+        overlay, overlay.touched = self._overlay, set[int]()
+        try:
+            for lba in lbas:
+                data = overlay.get(lba)
+                assert data is not None
                 try:
                     self._store(lba, data)
                 except OSError as error:  # continue: the other sectors can still be saved
                     failure = failure or (f"sector {lba} cannot be written", error)
                 else:
-                    written.append((lba, data))
+                    written.append(lba)
             try:
                 if written:
                     os.fsync(self._fd)
             except OSError as error:  # any of the written sectors may be lost
-                failure, written = ("the device does not take the changes", error), []
-            for lba, data in written:
-                if self._overlay.get(lba) is data:  # unless a signal handler has written it again
-                    del self._overlay[lba]
-            if failure is not None:
-                raise self._unfinished(len(written), *failure) from failure[1]
+                return 0, ("the device does not take the changes", error)
+            for lba in written:
+                if lba not in overlay.touched:  # else a signal handler has written it again
+                    overlay.drop(lba)
+        finally:
+            overlay.touched = None
+        return len(written), failure
 
     def _unfinished(self, safe: int, what: str, cause: OSError) -> OSError:
         """The error of a commit that could not write all sectors."""
