@@ -33,6 +33,7 @@ rom_start:
 %include "pixels.inc"                   ; video: pixels
 %include "palette.inc"                  ; video: palette and colours
 %include "fonts.inc"                    ; video: loads and returns fonts
+%include "pointers.inc"                 ; video: what programs add to the save pointers
 %include "vstate.inc"                   ; video: state of the display
 %include "vsave.inc"                    ; video: saves and restores it
 %include "int11.inc"                    ; equipment (11h), memory size (12h)
