@@ -7,15 +7,26 @@ from pathlib import Path
 
 from tests.harness import python
 
-#: Forks children that write and commit for ever, kills each with SIGKILL after it has said a random
-#: number of things, and looks at the image. A sector holds (number, generation) 64 times.
+#: Forks children that write and commit for ever, and looks at the image after each was killed with
+#: SIGKILL: from outside after a random number of commits, or by itself before a random write within
+#: a commit. A sector holds (number, generation) 64 times.
 SCRIPT = """
     import os, random, signal, struct, sys
     from pyx86emu import Disk
-    path, rng, least, seen = sys.argv[1], random.Random(7), 0, set()
+    path, rng, newest, safe, seen = sys.argv[1], random.Random(7), 0, 0, set()
     SECTORS = 400
 
-    def child(start, pipe):
+    def dies_at(writes, pwrite=os.pwrite):
+        def counted(*args):
+            nonlocal writes
+            writes -= 1
+            if not writes:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return pwrite(*args)
+        return counted
+
+    def child(start, pipe, writes):
+        os.pwrite = dies_at(writes)
         disk, rng = Disk(path, write_back=True, geometry=(80, 2, 9)), random.Random(start)
         for generation in range(start, 1 << 31):
             for lba in range(SECTORS):
@@ -28,14 +39,15 @@ SCRIPT = """
         reader, writer = os.pipe()
         pid = os.fork()
         if not pid:
-            child(least + 1, writer)
+            child(newest + 1, writer, rng.randrange(1, 3 * SECTORS) if attempt % 2 else 0)
         os.close(writer)
-        done = least
-        for _ in range(rng.randrange(4)):
-            done, = struct.unpack("<I", os.read(reader, 4))
-        for _ in range(rng.randrange(20000)):
-            pass
-        os.kill(pid, signal.SIGKILL)
+        done = safe
+        if attempt % 2 == 0:
+            for _ in range(rng.randrange(4)):
+                done, = struct.unpack("<I", os.read(reader, 4))
+            for _ in range(rng.randrange(20000)):
+                pass
+            os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         while data := os.read(reader, 4):
             done, = struct.unpack("<I", data)
@@ -56,8 +68,8 @@ SCRIPT = """
         assert min(generations) >= done, ("lost", attempt)
         assert generations == sorted(generations, reverse=True), ("order", attempt)
         seen.add(len(set(generations)))
-        least = max(generations)
-    print(least, *seen)
+        newest, safe = max(generations), min(generations)
+    print(newest, *seen)
 """
 
 
@@ -70,4 +82,4 @@ def test_a_process_killed_at_any_moment_leaves_whole_sectors(tmp_path: Path) -> 
     assert (result.returncode, result.stderr) == (0, "")
     generations, *different = map(int, result.stdout.split())
     assert generations > 60
-    assert 2 in different  # some were killed within a commit
+    assert 2 in different  # some were killed within a commit, after some of its sectors
