@@ -30,7 +30,7 @@ from .devices import (
 )
 from .devices.ata.drive import AtaDisk
 from .devices.floppy.drive import FloppyDisk
-from .firmware import rom
+from .optionroms import Placed, add_to, place
 
 if TYPE_CHECKING:
     from .. import _core
@@ -45,7 +45,6 @@ EXTENDED = 1024 * KIB  # memory above the ROM starts here
 HIGH = 16 * 1024 * KIB  # what is above is counted in blocks of 64 KiB
 GRAPHICS_MEMORY = (0xA0000, 0x10000)  # mode 13h; kept for the guest, not shown
 TEXT_MEMORY = (0xB8000, 0x8000)
-ROM = 0xF0000
 
 #: Drive types of CMOS register 10h, by cylinders and sectors per track.
 DRIVE_TYPES = {(40, 8): 1, (40, 9): 1, (80, 15): 2, (80, 9): 3, (80, 18): 4, (80, 36): 5}
@@ -64,8 +63,9 @@ class Wires:
 
     `a20` and `reset` are lines of the processor. `post` takes each POST code, `debug_exit` the
     status with which the guest ends the run, `serial` the bytes that the guest sends over COM1.
-    `disks`: the disks in drives A and B. `hard_disks`: master and slave. `order`: the drives that
-    the BIOS tries, such as "ac". `ram`: the size of the memory in bytes, for the CMOS.
+    `line` returns the interrupt line of a GSI, for a part that has two. `disks`: the disks in
+    drives A and B. `hard_disks`: master and slave. `order`: the drives that the BIOS tries, such as
+    "ac". `ram`: the size of the memory in bytes, for the CMOS.
     `rtc_base`: the date at power-on. `log_limit`: how many bytes of debug text are kept.
     """
 
@@ -79,6 +79,7 @@ class Wires:
         post: Callable[[int], object],
         debug_exit: Callable[[int], object],
         serial: Callable[[bytes], object],
+        line: Callable[[int], Callable[[bool], object]] = lambda gsi: bool,
         disks: Sequence[FloppyDisk | None] = (),
         hard_disks: Sequence[AtaDisk | None] = (),
         order: str = "ac",
@@ -92,6 +93,7 @@ class Wires:
         self.post = post
         self.debug_exit = debug_exit
         self.serial = serial
+        self.line = line
         self.disks = disks
         self.hard_disks = hard_disks
         self.order = order
@@ -163,7 +165,7 @@ def _floppy(wires: Wires) -> FloppyController:
 #: The parts, by port. Not here, since they are in the core: the 8259s, the 8254 and port 61h.
 PC = (
     Part(lambda wires: Dma8237(wires.memory), port=0x00),
-    Part(lambda wires: Keyboard8042(wires.a20, wires.reset), port=0x60, gsi=1),
+    Part(lambda wires: Keyboard8042(wires.a20, wires.reset, wires.line(12)), port=0x60, gsi=1),
     Part(_rtc, port=0x70, gsi=8),
     Part(lambda wires: PostPort(on_code=wires.post), port=0x80),
     Part(lambda wires: SystemControlA(wires.a20, wires.reset), port=0x92),
@@ -201,15 +203,13 @@ def memory_size(memory: int) -> int:
         ) from None
 
 
-def add_memory(vm: "Vm", ram: int) -> "_core.MemorySlot":
-    """Add RAM, graphics memory, text memory and the BIOS. Returns the slot of the text memory,
-    which has a dirty log."""
+def add_memory(vm: "Vm", ram: int, roms: Sequence[Placed] = ()) -> "_core.MemorySlot":
+    """Add RAM, graphics memory, text memory and ROMs, by default the BIOS. Returns the slot of the
+    text memory, which has a dirty log."""
     vm.add_memory(0, min(ram, BASE_MEMORY))
     vm.add_memory(*GRAPHICS_MEMORY)
     text = vm.add_memory(*TEXT_MEMORY, dirty_log=True)
-    bios = rom("bios")
-    vm.add_memory(ROM, len(bios), readonly=True)
-    vm.write(ROM, bios)
+    add_to(vm, roms or place())
     if ram > EXTENDED:
         vm.add_memory(EXTENDED, ram - EXTENDED)
     return text

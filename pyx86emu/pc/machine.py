@@ -4,6 +4,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from os import PathLike, register_at_fork
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -29,19 +30,25 @@ from .devices import (
     PostPort,
     Printer,
     Rtc,
+    SystemControlA,
     TextVideo,
     Uart16550A,
 )
 from .disks.image import Disk
 from .drives import Boot, Drives
+from .ending import BIOS, JUMP, PORT_92, PULSE_8042, TRIPLE_FAULT, Reset, Resets
+from .expect import Expectations, Seen, wait
 from .handover import POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
+from .optionroms import OptionRom, Placed, RomSource, place
 from .screen.display import DirtyLog
 from .screen.text import Screen
 
 if TYPE_CHECKING:
     from .web.display import WebDisplay
 
+#: The code of a start from power-on or a reset.
+POST_RESTART = 0x02
 #: Guest nanoseconds from one search for `until` to the next.
 LOOK = 10_000_000
 
@@ -95,6 +102,8 @@ class Machine(Single):
     the host's CPU.
     `clock` is "virtual" (an instruction takes 1 << shift ns, and every run is the same) or "host"
     (timers follow the host's clock); by default "virtual", on KVM "host".
+    `bios` is a ROM in place of ours, which ends at FFFFFh; `option_roms` are ROMs of others below
+    it. `optionroms.place` says how they are given, and which errors there are.
     Ports without a device and holes in memory read as FFh. The newest `log_limit` bytes of serial
     text and of debug text are kept, by default 16 MiB each.
 
@@ -125,6 +134,8 @@ class Machine(Single):
         shift: int | None = None,
         rtc_base: datetime | None = None,
         no_reboot: bool = False,
+        bios: RomSource | None = None,
+        option_roms: Sequence[OptionRom] = (),
         log_limit: int = LIMIT,
     ) -> None:
         if "vm" in self.__dict__:
@@ -135,6 +146,7 @@ class Machine(Single):
         if rtc_base is not None and not isinstance(rtc_base, datetime):
             raise TypeError(f"rtc_base must be a datetime, not {type(rtc_base).__name__}")
         self.no_reboot = _core.truth(no_reboot, "no_reboot")
+        roms = place(option_roms, bios)
         self.exit_status: int | None = None
         """(value << 1) | 1 of what the guest wrote to isa-debug-exit; None before."""
         self.booted = False
@@ -145,6 +157,9 @@ class Machine(Single):
         self._stopping = RLock()
         _machines.add(self)
         self._reboot = False
+        self._started = False
+        self.resets = Resets()
+        """How often the guest has reset the machine, and how it did so last."""
         self._stop_at_boot = self._handing_over = False
         self._boot_instructions = 0
         self.drives = Drives()
@@ -156,25 +171,28 @@ class Machine(Single):
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
             self.drives = Drives(boot, fda=fda, fdb=fdb, hda=hda, hdb=hdb, order=order)
-            self._build(ram, rtc_base, log_limit)
+            self._build(ram, roms, rtc_base, log_limit)
         except BaseException:
             self.close()
             raise
 
     # -- putting it together -----------------------------------------------------------
 
-    def _build(self, ram: int, rtc_base: datetime | None, log_limit: int) -> None:
-        text = board.add_memory(self.vm, ram)
+    def _build(
+        self, ram: int, roms: Sequence[Placed], rtc_base: datetime | None, log_limit: int
+    ) -> None:
+        text = board.add_memory(self.vm, ram, roms)
         self.serial_log = Log(log_limit)
         """The bytes that the guest sent over COM1; `total` counts all of them."""
         self._wires = board.Wires(
             self.vm,
             ram,
             a20=self._set_a20,
-            reset=self._ask_reset,
+            reset=self._pulse_reset,
             post=self._post,
             debug_exit=self._guest_exit,
             serial=self.serial_log.write,
+            line=lambda gsi: partial(self.vm.irq_line, gsi),
             disks=self.drives.floppies,
             hard_disks=self.drives.hard_disks,
             order=self.drives.order,
@@ -184,6 +202,7 @@ class Machine(Single):
         board.build(self.attach, self._wires)
         self.dma = self.part(Dma8237)
         self.keyboard = self.part(Keyboard8042)
+        self.mouse = self.keyboard.mouse
         self.rtc = self.part(Rtc)
         self.post = self.part(PostPort)
         self.debug = self.part(DebugConsole)
@@ -193,7 +212,9 @@ class Machine(Single):
         self.uart = self.part(Uart16550A)
         self.com2 = self.part(Uart16550A, "com2")
         self.printer = self.part(Printer)
+        self.part(SystemControlA).reset_line = partial(self._ask_reset, PORT_92)
         self.screen = Screen(self.vm, self.video, DirtyLog(text))
+        self._texts = Expectations(self.screen, self.serial_log, self.debug.log)
 
     def part(self, kind: type[D], name: str | None = None) -> D:
         """The first device of this class on the board, `board.PC`, and of this name if one is
@@ -315,6 +336,31 @@ class Machine(Single):
         limits = Limits(self, until, timeout, wall=wall, max_instructions=max_instructions)
         return self._run_within(limits, limits.deadline)
 
+    def expect(
+        self,
+        pattern: str | re.Pattern[str],
+        timeout: float | None = None,
+        *,
+        wall: float | None = None,
+        max_instructions: int | None = None,
+    ) -> Seen:
+        """Run until the regular expression is in text that is new since the last match, on the
+        screen, from COM1 or from the debug port. Returns the match and where it was seen.
+
+        A match consumes the text up to its end: so the next `expect()` sees only what comes after
+        it. On a screen that is the rest of its row and the rows below; a row above is new after it
+        was overwritten (`expect.Rows`). What is on the screen already is new for the first call.
+
+        MachineError: the run ended without it; the message says how. Other errors as for `run`.
+
+        >>> from pyx86emu import Machine
+        >>> code = bytes.fromhex("fa b04f e6e9 b04b e6e9 f4")    # cli; "OK" to port E9h; hlt
+        >>> with Machine(code) as m:
+        ...     m.expect("O").where, m.expect("[A-Z]").match.group()
+        ('debug', 'K')
+        """
+        return wait(self, self._texts, pattern, timeout, wall, max_instructions)
+
     def limits(
         self,
         until: str | re.Pattern[str] | None = None,
@@ -385,6 +431,8 @@ class Machine(Single):
             elif self._reboot or reason is ExitReason.SHUTDOWN:
                 if self._reboot:
                     self._forget_kick(exit)
+                else:
+                    self._note_reset(TRIPLE_FAULT, exit.cs, exit.ip, exit.message)
                 self._reboot = False
                 if self.no_reboot:
                     return exit.because(ExitReason.SHUTDOWN)
@@ -436,7 +484,7 @@ class Machine(Single):
         for bus in (self.pio, self.mmio):
             bus.reset()
         self.vcpu.reset()
-        self.booted = False
+        self.booted = self._started = False
         self.boot_tried = ""
 
     def _set_a20(self, is_open: bool) -> None:
@@ -445,9 +493,18 @@ class Machine(Single):
     def _post(self, code: int) -> None:
         """Port 80h. Only what the BIOS writes counts, and of that the first hand-over after a
         reset: guests write to this port, too."""
-        if code not in (POST_BOOT, POST_NOTHING) or self.vcpu.regs.cs != board.ROM >> 4:
+        if (
+            code not in (POST_RESTART, POST_BOOT, POST_NOTHING)
+            or (regs := self.vcpu.regs).cs != BIOS
+        ):
             return
-        if code == POST_NOTHING:
+        if code == POST_RESTART:
+            if self._started:  # without a reset before: the guest has jumped there
+                self._note_reset(JUMP, regs.cs, regs.ip)
+                if self.no_reboot:
+                    self.stop(ExitReason.SHUTDOWN)
+            self._started = True
+        elif code == POST_NOTHING:
             self.boot_tried = tried(tuple(self.post.history), self.booted)
         elif not self.booted:
             self.booted = True
@@ -457,9 +514,17 @@ class Machine(Single):
                 self._handing_over = True
                 self.stop(ExitReason.MATCH)
 
-    def _ask_reset(self) -> None:
+    def _pulse_reset(self) -> None:
+        self._ask_reset(PULSE_8042)
+
+    def _ask_reset(self, kind: str) -> None:
+        regs = self.vcpu.regs
+        self._note_reset(kind, regs.cs, regs.ip)
         self._reboot = True
         self.vcpu.kick()
+
+    def _note_reset(self, kind: str, cs: int, ip: int, detail: str | None = None) -> None:
+        self.resets.note(Reset(kind, cs, ip, self.time, detail))
 
     def _guest_exit(self, status: int) -> None:
         self.exit_status = status

@@ -88,3 +88,10 @@ def write_at(fd: int, at: int, data: bytes) -> int:
         if n == 0:
             raise OSError(errno.EIO, "the operating system wrote 0 bytes")
         return n
+
+
+def write_all(fd: int, at: int, data: bytes) -> None:
+    """Write all of the bytes. OSError: a part of them may be written."""
+    done = 0
+    while done < len(data):
+        done += write_at(fd, at + done, data[done:] if done else data)

@@ -71,6 +71,17 @@ def keyboard_in_use():
     return keyboard, use
 
 
+def mouse_in_use():
+    keyboard = Keyboard8042()
+
+    def use():
+        keyboard.mouse.receive(0xF4)
+        for i in range(200):
+            keyboard.mouse.move(1000, -1000, i & 7, wheel=i)
+
+    return keyboard, use
+
+
 def keyboard_without_gap():
     keyboard = Keyboard8042()
     keyboard.key_gap = 0
@@ -108,6 +119,7 @@ DEVICES = {
     "rtc near the end": (alone(lambda: Rtc(datetime.max)), 300),
     "rtc at the beginning": (alone(lambda: Rtc(datetime.min)), 300),
     "keyboard": (keyboard_in_use, 1500),
+    "mouse": (mouse_in_use, 1500),
     "keyboard without gap": (keyboard_without_gap, 6000),
     "uart": (uart_in_use, 300),
     "dma": (alone(lambda: Dma8237(Memory())), 100),
