@@ -86,12 +86,14 @@
         send    91h
         test    al, 1
         require z, '91h'
-        mov     di, facts
-        call    identify
-        cmp     word [facts + 110], 4
-        require e, 'word 55: heads'
-        cmp     word [facts + 112], 32
-        require e, 'word 56: sectors'
+        put     DEVICE, 0A3h            ; the last sector of its first cylinder
+        put     NUMBER, 32
+        put     LOW, 0
+        put     HIGH, 0
+        put     COUNT, 1
+        send    40h
+        test    al, 1
+        require z, 'head 3, sector 32'
 
         put     COUNT, 0
         send    0E0h
