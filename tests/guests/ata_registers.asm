@@ -124,7 +124,7 @@
         send    0A1h
         call    aborted
         require e, 'A1h: no packet device'
-        send    1Fh
+        send    10h
         test    al, 1
         require z, 'recalibrate'
         pass
