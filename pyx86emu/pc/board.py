@@ -23,8 +23,8 @@ from .devices import (
     PostPort,
     Rtc,
     SystemControlA,
-    TextVideo,
     Uart16550A,
+    Vga,
 )
 from .devices.floppy.drive import FloppyDisk
 from .firmware import rom
@@ -39,8 +39,7 @@ KIB = 1 << 10
 BASE_MEMORY = 640 * KIB
 LEAST_MEMORY, MOST_MEMORY = 64 * KIB, 1 << 32
 EXTENDED = 1024 * KIB  # memory above the ROM starts here
-GRAPHICS_MEMORY = (0xA0000, 0x10000)  # mode 13h; kept for the guest, not shown
-TEXT_MEMORY = (0xB8000, 0x8000)
+TEXT_MEMORY = 0xB8000  # of the VGA
 ROM = 0xF0000
 
 #: Drive types of CMOS register 10h, by cylinders and sectors per track.
@@ -54,7 +53,9 @@ class Wires:
     `a20` and `reset` are lines of the processor. `post` takes each POST code, `debug_exit` the
     status with which the guest ends the run, `serial` the bytes that the guest sends over COM1.
     `disks`: the disks in drives A and B. `ram`: the size of the memory in bytes, for the CMOS.
-    `rtc_base`: the date at power-on. `log_limit`: how many bytes of debug text are kept.
+    `vga`: the core of the VGA, from `Vm.create_vga()`; None: it has one of its own, without memory
+    on the bus. `rtc_base`: the date at power-on. `log_limit`: how many bytes of debug text are
+    kept.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Wires:
         debug_exit: Callable[[int], object],
         serial: Callable[[bytes], object],
         disks: Sequence[FloppyDisk | None] = (),
+        vga: "_core.VgaCore | None" = None,
         rtc_base: datetime | None = None,
         log_limit: int = LIMIT,
     ) -> None:
@@ -79,6 +81,7 @@ class Wires:
         self.debug_exit = debug_exit
         self.serial = serial
         self.disks = disks
+        self.vga = vga
         self.rtc_base = rtc_base
         self.log_limit = log_limit
         #: The parts made so far: a part may be connected to a part of an earlier row.
@@ -96,7 +99,8 @@ class Wires:
 
 
 class Part(NamedTuple):
-    """A device of the PC: at a port or a physical address, with its interrupt line (GSI 0-15)."""
+    """A device of the PC: at a port or a physical address, with its interrupt line (GSI 0-15).
+    Without both, its core is in the Vm, which serves its ports."""
 
     make: Callable[[Wires], PioDevice | MmioDevice]
     port: int | None = None
@@ -132,7 +136,8 @@ def _floppy(wires: Wires) -> FloppyController:
     return floppy
 
 
-#: The parts, by port. Not here, since they are in the core: the 8259s, the 8254 and port 61h.
+#: The parts, by port; the VGA's are 3B4h to 3DAh. Not here, since they are in the core: the 8259s,
+#: the 8254 and port 61h.
 PC = (
     Part(lambda wires: Dma8237(wires.memory), port=0x00),
     Part(lambda wires: Keyboard8042(wires.a20, wires.reset), port=0x60, gsi=1),
@@ -141,7 +146,7 @@ PC = (
     Part(lambda wires: SystemControlA(wires.a20, wires.reset), port=0x92),
     Part(lambda wires: DebugConsole(limit=wires.log_limit), port=0xE9),
     Part(lambda wires: DebugExit(wires.debug_exit), port=0xF4),
-    Part(lambda wires: TextVideo(), port=0x3C0),
+    Part(lambda wires: Vga(wires.vga)),
     Part(_floppy, port=0x3F0, gsi=6),
     Part(lambda wires: Uart16550A(wires.serial), port=0x3F8, gsi=4),
 )
@@ -151,7 +156,8 @@ def build(attach: Attach, wires: Wires, rows: Sequence[Part] | None = None) -> N
     """Make and attach the part of each row, of `PC` by default. Errors as for `Bus.attach`."""
     for row in PC if rows is None else rows:
         device = row.make(wires)
-        attach(device, port=row.port, addr=row.addr, gsi=row.gsi)
+        if row.port is not None or row.addr is not None:
+            attach(device, port=row.port, addr=row.addr, gsi=row.gsi)
         wires.parts.append(device)
 
 
@@ -170,18 +176,14 @@ def memory_size(memory: int) -> int:
         ) from None
 
 
-def add_memory(vm: "Vm", ram: int) -> "_core.MemorySlot":
-    """Add RAM, graphics memory, text memory and the BIOS. Returns the slot of the text memory,
-    which has a dirty log."""
+def add_memory(vm: "Vm", ram: int) -> None:
+    """Add RAM and the BIOS. Between them, from A0000h to BFFFFh, is the VGA."""
     vm.add_memory(0, min(ram, BASE_MEMORY))
-    vm.add_memory(*GRAPHICS_MEMORY)
-    text = vm.add_memory(*TEXT_MEMORY, dirty_log=True)
     bios = rom("bios")
     vm.add_memory(ROM, len(bios), readonly=True)
     vm.write(ROM, bios)
     if ram > EXTENDED:
         vm.add_memory(EXTENDED, ram - EXTENDED)
-    return text
 
 
 def cmos(ram: int, disk: FloppyDisk | None) -> dict[int, int]:

@@ -26,12 +26,11 @@ from .devices import (
     Keyboard8042,
     PostPort,
     Rtc,
-    TextVideo,
     Uart16550A,
+    Vga,
 )
 from .disks.image import Disk, Source
 from .limits import Limits, moment, passed
-from .screen.display import DirtyLog
 from .screen.text import Screen
 
 #: The code that the BIOS writes to port 80h when it hands over to the boot sector.
@@ -147,7 +146,7 @@ class Machine(Single):
     # -- putting it together -----------------------------------------------------------
 
     def _build(self, ram: int, rtc_base: datetime | None, log_limit: int) -> None:
-        text = board.add_memory(self.vm, ram)
+        board.add_memory(self.vm, ram)
         self.serial_log = Log(log_limit)
         """The bytes that the guest sent over COM1; `total` counts all of them."""
         self._wires = board.Wires(
@@ -159,6 +158,7 @@ class Machine(Single):
             debug_exit=self._guest_exit,
             serial=self.serial_log.write,
             disks=(self.disk,),
+            vga=self.vm.create_vga(),
             rtc_base=rtc_base,
             log_limit=log_limit,
         )
@@ -168,10 +168,10 @@ class Machine(Single):
         self.rtc = self.part(Rtc)
         self.post = self.part(PostPort)
         self.debug = self.part(DebugConsole)
-        self.video = self.part(TextVideo)
+        self.vga = self.part(Vga)
         self.floppy = self.part(FloppyController)
         self.uart = self.part(Uart16550A)
-        self.screen = Screen(self.vm, self.video, DirtyLog(text))
+        self.screen = Screen(self.vm, self.vga)
 
     def part(self, kind: type[D]) -> D:
         """The device of this class on the board, `board.PC`. MachineError: there is none."""

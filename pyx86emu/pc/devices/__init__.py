@@ -9,7 +9,7 @@ from .post import PostPort
 from .rtc import Rtc
 from .system import SystemControlA
 from .uart import Uart16550A
-from .video import TextVideo
+from .vga import Vga
 
 __all__ = [
     "DebugConsole",
@@ -21,6 +21,6 @@ __all__ = [
     "PostPort",
     "Rtc",
     "SystemControlA",
-    "TextVideo",
     "Uart16550A",
+    "Vga",
 ]
