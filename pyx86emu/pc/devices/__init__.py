@@ -11,7 +11,7 @@ from .printer import Printer
 from .rtc import Rtc
 from .system import SystemControlA
 from .uart import Uart16550A
-from .video import TextVideo
+from .vga import Vga
 
 __all__ = [
     "AtaChannel",
@@ -25,6 +25,6 @@ __all__ = [
     "Printer",
     "Rtc",
     "SystemControlA",
-    "TextVideo",
     "Uart16550A",
+    "Vga",
 ]
