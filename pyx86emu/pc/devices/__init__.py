@@ -1,5 +1,6 @@
 """The PC's devices, one file each. They know their ports, not where the bus puts them."""
 
+from .ata import AtaChannel
 from .debugport import DebugConsole, DebugExit
 from .dma import Dma8237
 from .doorbell import DoorbellDevice
@@ -13,6 +14,7 @@ from .uart import Uart16550A
 from .video import TextVideo
 
 __all__ = [
+    "AtaChannel",
     "DebugConsole",
     "DebugExit",
     "Dma8237",

@@ -3,13 +3,16 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
-from time import monotonic, sleep
+from threading import Event
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ...errors import DiskError, MachineError
 from ...exits import ExitReason
 from ..disks.image import Disk
+from ..idle import Idle
 from .picture import Frame
 
 if TYPE_CHECKING:
@@ -44,22 +47,24 @@ class Guest:
         self._opened: dict[str, Disk] = {}
         self._held: set[str] = set()
         self._asked: SimpleQueue[tuple[Callable[[], object], Future[object]]] = SimpleQueue()
+        self._asking = Event()
 
     # -- the guest's thread ----------------------------------------------------------------------
 
     def run(self, limits: "Limits") -> "_core.Exit":
         """Run within the limits until the guest ends. It never runs ahead of the host's clock."""
         m = self.machine
+        idle = Idle(m, self._asking.wait)
         guest, wall = m.time, monotonic()
         while True:
-            exit = limits.run(FRAME)
+            exit = idle.run(limits, FRAME)
             self._attend()
             if exit.reason is not ExitReason.DEADLINE or limits.over:
                 self.ended = exit.reason.name
                 return exit
             ahead = m.time - guest - (monotonic() - wall)
             if ahead > 0:
-                sleep(min(ahead, FRAME))
+                self._asking.wait(min(ahead, FRAME))
             elif ahead < -1:  # too slow, or it was paused: do not hurry afterwards
                 guest, wall = m.time, monotonic()
             while self.paused and not limits.over:
@@ -67,16 +72,16 @@ class Guest:
 
     def _attend(self, wait: float = 0) -> None:
         """Do what was asked for. `wait`: for so many seconds, if there is nothing."""
-        try:
-            do, done = self._asked.get(timeout=wait) if wait else self._asked.get_nowait()
+        if wait:
+            self._asking.wait(wait)
+        self._asking.clear()
+        with suppress(Empty):
             while True:
+                do, done = self._asked.get_nowait()
                 try:
                     done.set_result(do())
                 except Exception as error:
                     done.set_exception(error)
-                do, done = self._asked.get_nowait()
-        except Empty:
-            pass
 
     # -- any thread --------------------------------------------------------------------------------
 
@@ -89,6 +94,7 @@ class Guest:
             raise MachineError("the guest does not keep up: try again")
         done: Future[object] = Future()
         self._asked.put((do, done))
+        self._asking.set()
         return done
 
     @property
