@@ -149,6 +149,7 @@ include "core/io/coalesced.pxi"
 include "core/chips/pic.pxi"
 include "core/chips/pit.pxi"
 include "core/chips/chips.pxi"
+include "core/chips/speaker.pxi"
 
 # The state of a vCPU and of a VM, and what any other file may do to it.
 include "core/base/cpu.pxi"
@@ -208,6 +209,7 @@ include "core/face/vcpu.pxi"
 include "core/face/capabilities.pxi"
 include "core/face/vm.pxi"
 include "core/face/front.pxi"
+include "core/face/speaker_api.pxi"
 include "core/face/fork.pxi"
 include "core/face/factories.pxi"
 

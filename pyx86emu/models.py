@@ -28,7 +28,7 @@ DIFFERENCES = (
                "286 PRM 9.3 (interrupt 13); 386 PRM 14.7"),
     Difference("wraps", (1, 1, 0, 0, 0), "a word at offset FFFFh wraps instead of faulting",
                "386 PRM 14.7, differences from the 8086, item 7"),
-    Difference("port_wraps", (1, 1, 0, 0, 0), "the second byte of a word at port FFFFh is at port 0",
+    Difference("port_wraps", (1, 1, 0, 0, 0), "a word at port FFFFh has its second byte at port 0",
                "8086 Family User's Manual: 16 bits of I/O address; 386 PRM 8.1: 64K + 3 bytes"),
     Difference("address_bits", (20, 20, 21, 21, 21),
                "bits of an address in real mode: FFFF:0010 is 100000h, or with 20 bits 0",

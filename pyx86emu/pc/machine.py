@@ -29,6 +29,7 @@ from .devices import (
     PostPort,
     Printer,
     Rtc,
+    Speaker,
     SystemControlA,
     TextVideo,
     Uart16550A,
@@ -48,7 +49,8 @@ if TYPE_CHECKING:
 POST_BOOT = 0x09
 #: The code of a start from power-on or a reset, and the segment of the BIOS.
 POST_RESTART, BIOS = 0x02, 0xF000
-#: Guest nanoseconds from one search for `until` to the next.
+#: Guest nanoseconds from one search for `until`, or from one look at what the speaker does, to the
+#: next.
 LOOK = 10_000_000
 
 D = TypeVar("D", bound=Device)
@@ -158,6 +160,7 @@ class Machine(Single):
         self.host_clock = clock == "host" or not vm.capabilities.virtual_clock
         """True if timers follow the host's clock."""
         self.stats = Stats(vm.coalesced)
+        self.speaker = Speaker(vm)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
             if boot is not None and not isinstance(boot, Disk):
@@ -344,11 +347,14 @@ class Machine(Single):
         """Run until `deadline` or one of the limits."""
         watch, now = limits.watch, self.vm.clock.now
         while True:
-            look = None if watch.pattern is None else now() + LOOK
+            sounds = self.speaker.recording
+            look = None if watch.pattern is None and not sounds else now() + LOOK
             if look is not None and look > LAST:
                 look = None  # after the latest deadline
             exit = self._run(limits.budget, deadline, look, limits.wall_deadline)
             reason = self._take_stop()
+            if sounds:
+                self.speaker.drain()
             if watch.seen():
                 return exit.because(ExitReason.MATCH)
             if reason is not None:
@@ -511,7 +517,10 @@ class Machine(Single):
         """Release memory and descriptors; close the disk if the machine opened it. Errors as for
         `Disk.close`."""
         try:
-            self.vm.close()
+            try:
+                self.speaker.stop()
+            finally:
+                self.vm.close()
         finally:
             if self.disk is not None and self._owns_disk:
                 self.disk.close()

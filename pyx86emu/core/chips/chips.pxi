@@ -69,6 +69,7 @@ cdef struct Chips:
     PortFn out[SHORT_PORTS]
     IrqChip irqchip
     Pit pit
+    void* speaker                # who listens to it (speaker.pxi), or NULL
 
 
 cdef Chips* chips_new() noexcept nogil:
