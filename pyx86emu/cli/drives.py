@@ -159,7 +159,8 @@ def drives(options: Namespace) -> list[Drive]:
             raise UsageError(f"two disks for {each.place}, {other.path} and {each.path}: give one")
         taken[each.place] = each
         if not each.path:
-            raise UsageError(f"{each.option}: no file is named: give one, {each.option} FILE")
+            form = "pyx86emu IMAGE" if each.option == "IMAGE" else f"{each.option} FILE"
+            raise UsageError(f"{each.option}: no file is named: give one, {form}")
         placed.append(each)
     if not placed:
         raise UsageError("no image to boot: give one, pyx86emu IMAGE")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .. import models
-from . import drives
+from . import drives, web
 from .accel import add_accel
 from .foreign import FOREIGN
-from .output import check_file
+from .output import check_file, check_input
 from .outputs import STDIO
 from .parser import Parser
 from .script import QUIET as QUIET
@@ -128,6 +128,10 @@ def read(args: Sequence[str]) -> argparse.Namespace:
     if options.screen and options.json:
         raise UsageError("--screen with --json: the report has the screen, leave --screen out")
     _check_lines(options)
+    for option, paths in (("-bios", [options.bios]), ("-option-rom", options.option_rom)):
+        for path in paths:
+            if path is not None:
+                check_input(option, path)
     if (path := options.screenshot) is not None:
         if not path.endswith(PICTURES):
             raise UsageError(f"--screenshot {path}: name a file in .txt or .png")
@@ -202,6 +206,7 @@ def _display(text: str) -> tuple[str, str]:
         raise UsageError(f"-display {text}: give none, term or web[=HOST:PORT], there is no window")
     if equals and (name != "web" or not address):
         raise UsageError(f"-display {text}: only web has an address, web=HOST:PORT")
+    web.address(address)
     return name, address
 
 

@@ -3,6 +3,7 @@
 import argparse
 import inspect
 import sys
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -40,7 +41,7 @@ PIPED_TIMEOUT = 60.0
 
 Clock = Literal["virtual", "host"]
 #: Who shows the guest.
-SCREEN, SERIAL, BATCH = "screen", "serial", "batch"
+SCREEN, SERIAL, WEB, BATCH = "screen", "serial", "web", "batch"
 
 
 def make_machine(
@@ -72,9 +73,8 @@ def make_machine(
                 no_reboot=options.no_reboot,
                 **more,
             )
-    except (ValueError, OSError) as error:
-        text = reason(error) if isinstance(error, OSError) else str(error)
-        raise UsageError(text) from error
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     if options.max_instructions is not None and not m.vm.capabilities.max_instructions:
         m.close()
         raise UsageError("--max-instructions: KVM counts none, give --timeout or -accel interp")
@@ -97,9 +97,10 @@ def main(args: list[str]) -> int:
         return OK
     watched = output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)
     shown = shown_by(options, watched)
-    if options.timeout is None and not watched:
+    live = watched or shown == WEB
+    if options.timeout is None and not live:
         options.timeout = PIPED_TIMEOUT
-    clock: Clock | None = options.clock or ("host" if watched else None)
+    clock: Clock | None = options.clock or ("host" if live else None)
     start = monotonic()
     with (
         Ending() as ending,
@@ -140,7 +141,7 @@ def shown_by(options: argparse.Namespace, watched: bool) -> str:
     display, _ = options.display or ("term" if watched else "none", "")
     first = options.serial[0] if options.serial else None
     if display == "web":
-        raise UsageError("-display web is not in this build yet")
+        return WEB
     if options.json:
         return BATCH
     if options.nographic or (first in STDIO and options.display is None):
@@ -167,17 +168,21 @@ def run(
     m: Machine, options: argparse.Namespace, script: Script, outputs: Outputs, shown: str
 ) -> Outcome:
     """Run to the end. A signal or a host error is an outcome too, so results are still written."""
-    session = Session(
-        m,
-        script,
-        options.timeout,
-        wall=options.wall,
-        max_instructions=options.max_instructions,
-        lines=outputs.lines,
-        stay=options.no_shutdown,
-    )
+
+    def session() -> Session:
+        """The limits count from now on."""
+        return Session(
+            m,
+            script,
+            options.timeout,
+            wall=options.wall,
+            max_instructions=options.max_instructions,
+            lines=outputs.lines,
+            stay=options.no_shutdown,
+        )
+
     try:
-        exit = _run(m, session, shown)
+        exit = _run(m, session, shown, options)
     except KeyboardInterrupt as error:
         return cut_short(m, INTERRUPTED, "INTERRUPTED", str(error) or "interrupted")
     except HostError as error:
@@ -189,13 +194,19 @@ def run(
     return outcome(m, exit, script)
 
 
-def _run(m: Machine, session: Session, shown: str) -> "Exit":
+def _run(
+    m: Machine, session: Callable[[], Session], shown: str, options: argparse.Namespace
+) -> "Exit":
+    if shown == WEB:
+        from . import web
+
+        return web.run(m, session, options.display[1])
     if shown == SCREEN:
         from .terminal import ScreenTerminal
 
-        return ScreenTerminal(m).run(session, "")
+        return ScreenTerminal(m).run(session(), "")
     if shown == SERIAL:
         from .terminal import SerialTerminal
 
-        return SerialTerminal(m).run(session, "")
-    return session.batch()
+        return SerialTerminal(m).run(session(), "")
+    return session().batch()

@@ -22,6 +22,7 @@ from ..owned import Single
 from ..vm import Vm
 from . import board
 from .devices import (
+    AtaChannel,
     DebugConsole,
     Dma8237,
     FloppyController,
@@ -34,9 +35,11 @@ from .devices import (
     TextVideo,
     Uart16550A,
 )
-from .disks.image import Disk, Source
-from .ending import JUMP, PORT_92, PULSE_8042, TRIPLE_FAULT, Reset, Resets
+from .disks.image import Disk
+from .drives import Boot, Drives
+from .ending import BIOS, JUMP, PORT_92, PULSE_8042, TRIPLE_FAULT, Reset, Resets
 from .expect import Expectations, Seen, wait
+from .handover import POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
 from .optionroms import OptionRom, Placed, RomSource, place
 from .screen.display import DirtyLog
@@ -45,17 +48,14 @@ from .screen.text import Screen
 if TYPE_CHECKING:
     from .web.display import WebDisplay
 
-#: The code that the BIOS writes to port 80h when it hands over to the boot sector.
-POST_BOOT = 0x09
-#: The code of a start from power-on or a reset, and the segment of the BIOS.
-POST_RESTART, BIOS = 0x02, 0xF000
+#: The code of a start from power-on or a reset.
+POST_RESTART = 0x02
 #: Guest nanoseconds from one search for `until`, or from one look at what the speaker does, to the
 #: next.
 LOOK = 10_000_000
 
 D = TypeVar("D", bound=Device)
 
-Boot = Source | Disk | None
 Path = str | PathLike[str]
 
 
@@ -96,6 +96,8 @@ register_at_fork(after_in_child=_after_fork)
 class Machine(Single):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
+    A floppy is in drive A, a hard disk is the first one. `fda`, `fdb`, `hda` and `hdb` put disks
+    into drives by name. `order` says which drives the BIOS tries: "a", "c", "ac" or "ca".
     `memory` is the size of the RAM in bytes, from 64 KiB to 4 GiB (32 address lines). At most
     640 KiB of it is at address 0; the part above 1 MiB is at 100000h.
     `accel` is what runs it: "interp", "kvm" or "auto" (`Vm`); `model` is by default "80486", on KVM
@@ -122,6 +124,11 @@ class Machine(Single):
         self,
         boot: Boot = None,
         *,
+        fda: Boot = None,
+        fdb: Boot = None,
+        hda: Boot = None,
+        hdb: Boot = None,
+        order: str | None = None,
         accel: str = "interp",
         model: str | None = None,
         memory: int = 1 << 20,
@@ -145,7 +152,9 @@ class Machine(Single):
         self.exit_status: int | None = None
         """(value << 1) | 1 of what the guest wrote to isa-debug-exit; None before."""
         self.booted = False
-        """True after the BIOS has started the boot sector."""
+        """True after the BIOS has started a boot sector since the last reset."""
+        self.boot_tried = ""
+        """What the BIOS has tried to boot, and why it did not start, if it has found nothing."""
         self._stops: deque[ExitReason] = deque()
         self._stopping = RLock()
         _machines.add(self)
@@ -153,9 +162,10 @@ class Machine(Single):
         self._started = False
         self.resets = Resets()
         """How often the guest has reset the machine, and how it did so last."""
-        self._stop_at_boot = False
-        self.disk = boot if isinstance(boot, Disk) else None
-        self._owns_disk = boot is not self.disk
+        self._stop_at_boot = self._handing_over = False
+        self._boot_instructions = 0
+        self.drives = Drives()
+        """Which disk was in which drive at the start."""
         self.vm = vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
         self.host_clock = clock == "host" or not vm.capabilities.virtual_clock
         """True if timers follow the host's clock."""
@@ -163,8 +173,7 @@ class Machine(Single):
         self.speaker = Speaker(vm)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
-            if boot is not None and not isinstance(boot, Disk):
-                self.disk = Disk(boot)
+            self.drives = Drives(boot, fda=fda, fdb=fdb, hda=hda, hdb=hdb, order=order)
             self._build(ram, roms, rtc_base, log_limit)
         except BaseException:
             self.close()
@@ -187,7 +196,9 @@ class Machine(Single):
             debug_exit=self._guest_exit,
             serial=self.serial_log.write,
             line=lambda gsi: partial(self.vm.irq_line, gsi),
-            disks=(self.disk,),
+            disks=self.drives.floppies,
+            hard_disks=self.drives.hard_disks,
+            order=self.drives.order,
             rtc_base=rtc_base,
             log_limit=log_limit,
         )
@@ -200,6 +211,7 @@ class Machine(Single):
         self.debug = self.part(DebugConsole)
         self.video = self.part(TextVideo)
         self.floppy = self.part(FloppyController)
+        self.ata = self.part(AtaChannel)
         self.uart = self.part(Uart16550A)
         self.com2 = self.part(Uart16550A, "com2")
         self.printer = self.part(Printer)
@@ -243,6 +255,27 @@ class Machine(Single):
         return self.vm.mmio
 
     # -- what the outside sees -----------------------------------------------------------
+
+    @property
+    def disks(self) -> dict[str, Any]:
+        """The disk in each drive now, None if it is empty or absent: "fda", "fdb", "hda", "hdb"."""
+        floppies = (drive.disk for drive in self.floppy.drives)
+        return {**self.drives.disks, **dict(zip(("fda", "fdb"), floppies, strict=False))}
+
+    @property
+    def disk(self) -> Disk | None:
+        """The disk that it boots from: the first one of the boot order that was there at the
+        start."""
+        return self.drives.first
+
+    @property
+    def instructions(self) -> int | None:
+        """Instructions since the first one of the boot sector; 0 before it. None on KVM, which does
+        not count them. `vcpu.instructions` counts all."""
+        count = self.vcpu.instructions
+        if count is None:
+            return None
+        return max(0, count - self._boot_instructions) if self.booted else 0
 
     @property
     def serial(self) -> bytes:
@@ -363,14 +396,24 @@ class Machine(Single):
                 return exit
 
     def boot(self, timeout: float | None = 10.0) -> "_core.Exit":
-        """Run the BIOS until it starts the boot sector, then end with MATCH. A later call runs for
-        0 seconds. `timeout` is in guest seconds; None is no limit. Errors as for `run`."""
+        """Run the BIOS until it has loaded the boot sector, then end with MATCH, at 0000:7C00
+        before the first instruction there. Registers and memory may be changed then. A later call
+        runs for 0 seconds. `timeout` is in guest seconds; None is no limit. Errors as for `run`."""
         moment("timeout", timeout, self.vm.clock.now)
         self._stop_at_boot = not self.booted
         try:
-            return self.run(timeout=timeout if self._stop_at_boot else 0)
+            exit = self.run(timeout=timeout if self._stop_at_boot else 0)
+            if self._handing_over:
+                exit = self._hand_over().because(exit.reason)
+            return exit
         finally:
-            self._stop_at_boot = False
+            self._stop_at_boot = self._handing_over = False
+
+    def _hand_over(self) -> "_core.Exit":
+        """Execute what is left of the BIOS: no interrupt comes before the boot sector."""
+        for _ in range(STEPS):
+            exit = self.vcpu.step()
+        return exit
 
     def _run(
         self,
@@ -448,23 +491,34 @@ class Machine(Single):
             bus.reset()
         self.vcpu.reset()
         self.booted = self._started = False
+        self.boot_tried = ""
 
     def _set_a20(self, is_open: bool) -> None:
         self.vm.a20 = is_open
 
     def _post(self, code: int) -> None:
-        if code == POST_RESTART and (regs := self.vcpu.regs).cs == BIOS:
+        """Port 80h. Only what the BIOS writes counts, and of that the first hand-over after a
+        reset: guests write to this port, too."""
+        if (
+            code not in (POST_RESTART, POST_BOOT, POST_NOTHING)
+            or (regs := self.vcpu.regs).cs != BIOS
+        ):
+            return
+        if code == POST_RESTART:
             if self._started:  # without a reset before: the guest has jumped there
                 self._note_reset(JUMP, regs.cs, regs.ip)
                 if self.no_reboot:
                     self.stop(ExitReason.SHUTDOWN)
             self._started = True
-        if code != POST_BOOT:
-            return
-        self.booted = True
-        self.stats.clear()
-        if self._stop_at_boot:
-            self.stop(ExitReason.MATCH)
+        elif code == POST_NOTHING:
+            self.boot_tried = tried(tuple(self.post.history), self.booted)
+        elif not self.booted:
+            self.booted = True
+            self.stats.clear()
+            self._boot_instructions = (self.vcpu.instructions or 0) + 1 + STEPS
+            if self._stop_at_boot:
+                self._handing_over = True
+                self.stop(ExitReason.MATCH)
 
     def _pulse_reset(self) -> None:
         self._ask_reset(PULSE_8042)
@@ -501,7 +555,9 @@ class Machine(Single):
             "serial_dropped": self.serial_dropped,
             "debug": self.debug_text,
             "debug_dropped": self.debug_dropped,
-            "disk_sectors_changed": 0 if self.disk is None else self.disk.changed,
+            "disk_sectors_changed": sum(
+                disk.changed for disk in self.drives.disks.values() if disk is not None
+            ),
         }
 
     def serve(
@@ -514,7 +570,7 @@ class Machine(Single):
         return WebDisplay(self, host, port, disks=disks).start()
 
     def close(self) -> None:
-        """Release memory and descriptors; close the disk if the machine opened it. Errors as for
+        """Release memory and descriptors; close the disks that the machine opened. Errors as for
         `Disk.close`."""
         try:
             try:
@@ -522,8 +578,7 @@ class Machine(Single):
             finally:
                 self.vm.close()
         finally:
-            if self.disk is not None and self._owns_disk:
-                self.disk.close()
+            self.drives.close()
 
     def __enter__(self) -> "Machine":
         return self
