@@ -30,6 +30,7 @@ from .devices import (
     PostPort,
     Printer,
     Rtc,
+    Speaker,
     SystemControlA,
     Uart16550A,
     Vga,
@@ -48,7 +49,8 @@ if TYPE_CHECKING:
 
 #: The code of a start from power-on or a reset.
 POST_RESTART = 0x02
-#: Guest nanoseconds from one search for `until` to the next.
+#: Guest nanoseconds from one search for `until`, or from one look at what the speaker does, to the
+#: next.
 LOOK = 10_000_000
 
 D = TypeVar("D", bound=Device)
@@ -167,6 +169,7 @@ class Machine(Single):
         self.host_clock = clock == "host" or not vm.capabilities.virtual_clock
         """True if timers follow the host's clock."""
         self.stats = Stats(vm.coalesced)
+        self.speaker = Speaker(vm)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
             self.drives = Drives(boot, fda=fda, fdb=fdb, hda=hda, hdb=hdb, order=order)
@@ -377,11 +380,14 @@ class Machine(Single):
         """Run until `deadline` or one of the limits."""
         watch, now = limits.watch, self.vm.clock.now
         while True:
-            look = None if watch.pattern is None else now() + LOOK
+            sounds = self.speaker.recording
+            look = None if watch.pattern is None and not sounds else now() + LOOK
             if look is not None and look > LAST:
                 look = None  # after the latest deadline
             exit = self._run(limits.budget, deadline, look, limits.wall_deadline)
             reason = self._take_stop()
+            if sounds:
+                self.speaker.drain()
             if watch.seen():
                 return exit.because(ExitReason.MATCH)
             if reason is not None:
@@ -567,7 +573,10 @@ class Machine(Single):
         """Release memory and descriptors; close the disks that the machine opened. Errors as for
         `Disk.close`."""
         try:
-            self.vm.close()
+            try:
+                self.speaker.stop()
+            finally:
+                self.vm.close()
         finally:
             self.drives.close()
 

@@ -9,6 +9,7 @@ from .keyboard import Keyboard8042
 from .post import PostPort
 from .printer import Printer
 from .rtc import Rtc
+from .speaker import Speaker
 from .system import SystemControlA
 from .uart import Uart16550A
 from .vga import Vga
@@ -24,6 +25,7 @@ __all__ = [
     "PostPort",
     "Printer",
     "Rtc",
+    "Speaker",
     "SystemControlA",
     "Uart16550A",
     "Vga",
