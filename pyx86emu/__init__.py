@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .irqfd import IrqFd
     from .pc.disks.image import Disk
     from .pc.machine import Machine
-    from .pc.screen.text import Screen
+    from .pc.screen.screen import Screen
 
 __version__ = "0.1.0"
 
@@ -52,7 +52,7 @@ _LATER = {
     "EventFd": "events",
     "IrqFd": "irqfd",
     "Machine": "pc.machine",
-    "Screen": "pc.screen.text",
+    "Screen": "pc.screen.screen",
 }
 
 __all__ = [

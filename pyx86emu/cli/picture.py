@@ -64,7 +64,10 @@ def nearest(indices: "NDArray[uint8]", width: int, height: int) -> "NDArray[uint
     import numpy as np
 
     high, wide = indices.shape
-    return indices[np.arange(height) * high // height][:, np.arange(width) * wide // width]
+    shown: NDArray[uint8] = indices[np.arange(height) * high // height][
+        :, np.arange(width) * wide // width
+    ]
+    return shown
 
 
 def average(dots: "NDArray[uint8]", width: int, height: int) -> "NDArray[uint8]":
