@@ -37,16 +37,21 @@ rom_start:
 %include "vstate.inc"                   ; video: state of the display
 %include "vsave.inc"                    ; video: saves and restores it
 %include "int11.inc"                    ; equipment (11h), memory size (12h)
-%include "int13.inc"                    ; diskettes: read, write, verify, format
+%include "int13.inc"                    ; disks (13h); diskettes: read, write, verify, format
 %include "floppy.inc"                   ; diskettes: drives and controller
+%include "medium.inc"                   ; diskettes: which medium is in a drive
 %include "media.inc"                    ; diskettes: types of drives and media
+%include "int13_disk.inc"               ; hard disks
+%include "ata.inc"                      ; hard disks: the channel
+%include "edd.inc"                      ; hard disks: the extended functions
+%include "post_disk.inc"                ; hard disks: finds them, makes their tables
 %include "int14.inc"                    ; serial ports
 %include "int15.inc"                    ; system services
 %include "memory.inc"                   ; where memory is
 %include "mouse.inc"                    ; the mouse, and its interrupt
 %include "int16.inc"                    ; keyboard
 %include "int17.inc"                    ; printer
-%include "int19.inc"                    ; boot (19h), no bootable disk (18h)
+%include "int19.inc"                    ; boot (19h), nothing to boot (18h)
 %include "int1a.inc"                    ; time of day
 
         db      8                       ; lines of a character, before each font
@@ -73,7 +78,7 @@ entry_nmi:
 entry_int13_disk:
         jmp     int13
         fixed   0E401h
-disk_table:                             ; INT 41h and 46h point here; zeros: no hard disk
+disk_table:                             ; INT 41h and 46h point here if there is no hard disk
         times 16 db 0
         fixed   0E6F2h
 entry_int19:

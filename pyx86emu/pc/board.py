@@ -15,6 +15,7 @@ from ..errors import MachineError
 from ..log import LIMIT
 from ..memory import PAGE, Memory
 from .devices import (
+    AtaChannel,
     DebugConsole,
     DebugExit,
     Dma8237,
@@ -24,9 +25,10 @@ from .devices import (
     Printer,
     Rtc,
     SystemControlA,
-    TextVideo,
     Uart16550A,
+    Vga,
 )
+from .devices.ata.drive import AtaDisk
 from .devices.floppy.drive import FloppyDisk
 from .optionroms import Placed, add_to, place
 
@@ -41,12 +43,18 @@ BASE_MEMORY = 640 * KIB
 LEAST_MEMORY, MOST_MEMORY = 64 * KIB, 1 << 32
 EXTENDED = 1024 * KIB  # memory above the ROM starts here
 HIGH = 16 * 1024 * KIB  # what is above is counted in blocks of 64 KiB
-GRAPHICS_MEMORY = (0xA0000, 0x10000)  # mode 13h; kept for the guest, not shown
-TEXT_MEMORY = (0xB8000, 0x8000)
+TEXT_MEMORY = 0xB8000  # of the VGA
 
 #: Drive types of CMOS register 10h, by cylinders and sectors per track.
 DRIVE_TYPES = {(40, 8): 1, (40, 9): 1, (80, 15): 2, (80, 9): 3, (80, 18): 4, (80, 36): 5}
 DRIVE_1_44M = 4
+CMOS_FLOPPIES, CMOS_EQUIPMENT = 0x10, 0x14
+#: Bits 7-6 of CMOS register 14h: two floppy drives.
+TWO_FLOPPIES = 0x40
+#: The type of a hard disk whose geometry is in the CMOS.
+USER_TYPE = 47
+#: The drives of a boot order, as CMOS register 3Dh has them.
+BOOT_CODES = {"a": 1, "c": 2}
 
 
 class Wires:
@@ -55,8 +63,10 @@ class Wires:
     `a20` and `reset` are lines of the processor. `post` takes each POST code, `debug_exit` the
     status with which the guest ends the run, `serial` the bytes that the guest sends over COM1.
     `line` returns the interrupt line of a GSI, for a part that has two. `disks`: the disks in
-    drives A and B. `ram`: the size of the memory in bytes, for the CMOS.
-    `rtc_base`: the date at power-on. `log_limit`: how many bytes of debug text are kept.
+    drives A and B. `hard_disks`: master and slave. `order`: the drives that the BIOS tries, such as
+    "ac". `ram`: the size of the memory in bytes, for the CMOS. `vga`: the core of the VGA, from
+    `Vm.create_vga()`; None: it has one of its own, without memory on the bus. `rtc_base`: the date
+    at power-on. `log_limit`: how many bytes of debug text are kept.
     """
 
     def __init__(
@@ -71,6 +81,9 @@ class Wires:
         serial: Callable[[bytes], object],
         line: Callable[[int], Callable[[bool], object]] = lambda gsi: bool,
         disks: Sequence[FloppyDisk | None] = (),
+        hard_disks: Sequence[AtaDisk | None] = (),
+        order: str = "ac",
+        vga: "_core.VgaCore | None" = None,
         rtc_base: datetime | None = None,
         log_limit: int = LIMIT,
     ) -> None:
@@ -83,6 +96,9 @@ class Wires:
         self.serial = serial
         self.line = line
         self.disks = disks
+        self.hard_disks = hard_disks
+        self.order = order
+        self.vga = vga
         self.rtc_base = rtc_base
         self.log_limit = log_limit
         #: The parts made so far: a part may be connected to a part of an earlier row.
@@ -102,7 +118,8 @@ class Wires:
 
 
 class Part(NamedTuple):
-    """A device of the PC: at a port or a physical address, with its interrupt line (GSI 0-15)."""
+    """A device of the PC: at a port or a physical address, with its interrupt line (GSI 0-15).
+    Without both, its core is in the Vm, which serves its ports."""
 
     make: Callable[[Wires], PioDevice | MmioDevice]
     port: int | None = None
@@ -125,7 +142,8 @@ class Attach(Protocol):
 
 def _rtc(wires: Wires) -> Rtc:
     rtc = Rtc() if wires.rtc_base is None else Rtc(wires.rtc_base)
-    for register, value in cmos(wires.ram, wires.disks[0] if wires.disks else None).items():
+    rows = cmos(wires.ram, wires.disks, wires.hard_disks, wires.order)
+    for register, value in rows.items():
         rtc.cmos[register] = value
     return rtc
 
@@ -135,20 +153,31 @@ def _floppy(wires: Wires) -> FloppyController:
     for unit, disk in enumerate(wires.disks):
         if disk is not None:
             floppy.insert(unit, disk)
+    rtc = wires.part(Rtc)
+
+    def on_insert(unit: int, disk: FloppyDisk) -> None:
+        """The first disk in drive B shows that there is such a drive: from the next boot on."""
+        if unit == 1 and not rtc.cmos[CMOS_FLOPPIES] & 0x0F:
+            rtc.cmos[CMOS_FLOPPIES] |= drive_type(disk)
+            rtc.cmos[CMOS_EQUIPMENT] |= TWO_FLOPPIES
+
+    floppy.on_insert = on_insert
     return floppy
 
 
-#: The parts, by port. Not here, since they are in the core: the 8259s, the 8254 and port 61h.
+#: The parts, by port; the VGA's are 3B4h to 3DAh. Not here, since they are in the core: the 8259s,
+#: the 8254 and port 61h.
 PC = (
     Part(lambda wires: Dma8237(wires.memory), port=0x00),
     Part(lambda wires: Keyboard8042(wires.a20, wires.reset, wires.line(12)), port=0x60, gsi=1),
     Part(_rtc, port=0x70, gsi=8),
     Part(lambda wires: PostPort(on_code=wires.post), port=0x80),
     Part(lambda wires: SystemControlA(wires.a20, wires.reset), port=0x92),
+    Part(lambda wires: AtaChannel(wires.hard_disks), port=0x1F0, gsi=14),
     Part(lambda wires: DebugConsole(limit=wires.log_limit), port=0xE9),
     Part(lambda wires: DebugExit(wires.debug_exit), port=0xF4),
     Part(lambda wires: Printer(limit=wires.log_limit), port=0x378, gsi=7),
-    Part(lambda wires: TextVideo(), port=0x3C0),
+    Part(lambda wires: Vga(wires.vga)),
     Part(_floppy, port=0x3F0, gsi=6),
     Part(lambda wires: Uart16550A(wires.serial), port=0x3F8, gsi=4),
     Part(lambda wires: Uart16550A(name="com2"), port=0x2F8, gsi=3),
@@ -159,7 +188,8 @@ def build(attach: Attach, wires: Wires, rows: Sequence[Part] | None = None) -> N
     """Make and attach the part of each row, of `PC` by default. Errors as for `Bus.attach`."""
     for row in PC if rows is None else rows:
         device = row.make(wires)
-        attach(device, port=row.port, addr=row.addr, gsi=row.gsi)
+        if row.port is not None or row.addr is not None:
+            attach(device, port=row.port, addr=row.addr, gsi=row.gsi)
         wires.parts.append(device)
 
 
@@ -178,33 +208,56 @@ def memory_size(memory: int) -> int:
         ) from None
 
 
-def add_memory(vm: "Vm", ram: int, roms: Sequence[Placed] = ()) -> "_core.MemorySlot":
-    """Add RAM, graphics memory, text memory and ROMs, by default the BIOS. Returns the slot of the
-    text memory, which has a dirty log."""
+def add_memory(vm: "Vm", ram: int, roms: Sequence[Placed] = ()) -> None:
+    """Add RAM and ROMs, by default the BIOS. Between them, from A0000h to BFFFFh, is the VGA."""
     vm.add_memory(0, min(ram, BASE_MEMORY))
-    vm.add_memory(*GRAPHICS_MEMORY)
-    text = vm.add_memory(*TEXT_MEMORY, dirty_log=True)
     add_to(vm, roms or place())
     if ram > EXTENDED:
         vm.add_memory(EXTENDED, ram - EXTENDED)
-    return text
 
 
-def cmos(ram: int, disk: FloppyDisk | None) -> dict[int, int]:
+def drive_type(disk: FloppyDisk | None) -> int:
+    """The type in CMOS register 10h of the drive that such a disk is for; 1.44M for others."""
+    if disk is None:
+        return DRIVE_1_44M
+    cylinders, _, sectors = disk.geometry
+    return DRIVE_TYPES.get((cylinders, sectors), DRIVE_1_44M)
+
+
+def cmos(
+    ram: int,
+    disks: Sequence[FloppyDisk | None] = (),
+    hard_disks: Sequence[AtaDisk | None] = (),
+    order: str = "ac",
+) -> dict[int, int]:
     """What firmware reads from the battery-backed RAM: register -> value.
 
-    >>> {hex(register): hex(value) for register, value in cmos(1 << 20, None).items()}
+    `disks` and `hard_disks` as in `Wires`. There is a drive A, and a drive B if it has a disk. The
+    geometry of a hard disk is that of INT 13h, with no translation by the BIOS (39h is 0). 3Dh has
+    the boot order as QEMU writes it: four bits a drive, the first in bits 3-0; 1 = A, 2 = hard
+    disk.
+
+    >>> {hex(register): hex(value) for register, value in cmos(1 << 20).items()}
     ... # doctest: +NORMALIZE_WHITESPACE
     {'0x10': '0x40', '0x14': '0x21', '0x15': '0x80', '0x16': '0x2', '0x17': '0x0', '0x18': '0x0',
-     '0x30': '0x0', '0x31': '0x0', '0x34': '0x0', '0x35': '0x0'}
+     '0x30': '0x0', '0x31': '0x0', '0x34': '0x0', '0x35': '0x0', '0x3d': '0x21'}
     """
-    drive = DRIVE_1_44M
-    if disk is not None:
-        cylinders, _, sectors = disk.geometry
-        drive = DRIVE_TYPES.get((cylinders, sectors), DRIVE_1_44M)
-    registers = {0x10: drive << 4, 0x14: 0x21}  # a floppy drive, a colour display
+    first, second = (*disks, None, None)[:2]
+    registers = {CMOS_FLOPPIES: drive_type(first) << 4, CMOS_EQUIPMENT: 0x21}  # a colour display
+    if second is not None:
+        registers[CMOS_FLOPPIES] |= drive_type(second)
+        registers[CMOS_EQUIPMENT] |= TWO_FLOPPIES
     base, extended = min(ram, BASE_MEMORY) // KIB, max(0, ram - EXTENDED) // KIB
     high = max(0, ram - HIGH) // (64 * KIB)
     for register, value in ((0x15, base), (0x17, extended), (0x30, extended), (0x34, high)):
         registers[register], registers[register + 1] = min(value, 0xFFFF).to_bytes(2, "little")
+    for drive, disk in enumerate(hard_disks):
+        if disk is not None:
+            cylinders, heads, sectors = disk.geometry
+            registers[0x12] = registers.get(0x12, 0) | (0xF0, 0x0F)[drive]
+            registers[0x19 + drive] = USER_TYPE
+            at = 0x1B + 9 * drive
+            registers[at], registers[at + 1] = cylinders.to_bytes(2, "little")
+            registers[at + 2], registers[at + 8] = heads & 0xFF, sectors
+    registers[0x3D] = sum(BOOT_CODES[name] << 4 * i for i, name in enumerate(order))
     return registers

@@ -22,6 +22,7 @@ from ..owned import Single
 from ..vm import Vm
 from . import board
 from .devices import (
+    AtaChannel,
     DebugConsole,
     Dma8237,
     FloppyController,
@@ -29,31 +30,31 @@ from .devices import (
     PostPort,
     Printer,
     Rtc,
+    Speaker,
     SystemControlA,
-    TextVideo,
     Uart16550A,
+    Vga,
 )
-from .disks.image import Disk, Source
-from .ending import JUMP, PORT_92, PULSE_8042, TRIPLE_FAULT, Reset, Resets
+from .disks.image import Disk
+from .drives import Boot, Drives
+from .ending import BIOS, JUMP, PORT_92, PULSE_8042, TRIPLE_FAULT, Reset, Resets
 from .expect import Expectations, Seen, wait
+from .handover import POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
 from .optionroms import OptionRom, Placed, RomSource, place
-from .screen.display import DirtyLog
 from .screen.text import Screen
 
 if TYPE_CHECKING:
     from .web.display import WebDisplay
 
-#: The code that the BIOS writes to port 80h when it hands over to the boot sector.
-POST_BOOT = 0x09
-#: The code of a start from power-on or a reset, and the segment of the BIOS.
-POST_RESTART, BIOS = 0x02, 0xF000
-#: Guest nanoseconds from one search for `until` to the next.
+#: The code of a start from power-on or a reset.
+POST_RESTART = 0x02
+#: Guest nanoseconds from one search for `until`, or from one look at what the speaker does, to the
+#: next.
 LOOK = 10_000_000
 
 D = TypeVar("D", bound=Device)
 
-Boot = Source | Disk | None
 Path = str | PathLike[str]
 
 
@@ -94,6 +95,8 @@ register_at_fork(after_in_child=_after_fork)
 class Machine(Single):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
+    A floppy is in drive A, a hard disk is the first one. `fda`, `fdb`, `hda` and `hdb` put disks
+    into drives by name. `order` says which drives the BIOS tries: "a", "c", "ac" or "ca".
     `memory` is the size of the RAM in bytes, from 64 KiB to 4 GiB (32 address lines). At most
     640 KiB of it is at address 0; the part above 1 MiB is at 100000h.
     `accel` is what runs it: "interp", "kvm" or "auto" (`Vm`); `model` is by default "80486", on KVM
@@ -120,6 +123,11 @@ class Machine(Single):
         self,
         boot: Boot = None,
         *,
+        fda: Boot = None,
+        fdb: Boot = None,
+        hda: Boot = None,
+        hdb: Boot = None,
+        order: str | None = None,
         accel: str = "interp",
         model: str | None = None,
         memory: int = 1 << 20,
@@ -143,7 +151,9 @@ class Machine(Single):
         self.exit_status: int | None = None
         """(value << 1) | 1 of what the guest wrote to isa-debug-exit; None before."""
         self.booted = False
-        """True after the BIOS has started the boot sector."""
+        """True after the BIOS has started a boot sector since the last reset."""
+        self.boot_tried = ""
+        """What the BIOS has tried to boot, and why it did not start, if it has found nothing."""
         self._stops: deque[ExitReason] = deque()
         self._stopping = RLock()
         _machines.add(self)
@@ -151,17 +161,18 @@ class Machine(Single):
         self._started = False
         self.resets = Resets()
         """How often the guest has reset the machine, and how it did so last."""
-        self._stop_at_boot = False
-        self.disk = boot if isinstance(boot, Disk) else None
-        self._owns_disk = boot is not self.disk
+        self._stop_at_boot = self._handing_over = False
+        self._boot_instructions = 0
+        self.drives = Drives()
+        """Which disk was in which drive at the start."""
         self.vm = vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
         self.host_clock = clock == "host" or not vm.capabilities.virtual_clock
         """True if timers follow the host's clock."""
         self.stats = Stats(vm.coalesced)
+        self.speaker = Speaker(vm)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
-            if boot is not None and not isinstance(boot, Disk):
-                self.disk = Disk(boot)
+            self.drives = Drives(boot, fda=fda, fdb=fdb, hda=hda, hdb=hdb, order=order)
             self._build(ram, roms, rtc_base, log_limit)
         except BaseException:
             self.close()
@@ -172,7 +183,7 @@ class Machine(Single):
     def _build(
         self, ram: int, roms: Sequence[Placed], rtc_base: datetime | None, log_limit: int
     ) -> None:
-        text = board.add_memory(self.vm, ram, roms)
+        board.add_memory(self.vm, ram, roms)
         self.serial_log = Log(log_limit)
         """The bytes that the guest sent over COM1; `total` counts all of them."""
         self._wires = board.Wires(
@@ -184,7 +195,10 @@ class Machine(Single):
             debug_exit=self._guest_exit,
             serial=self.serial_log.write,
             line=lambda gsi: partial(self.vm.irq_line, gsi),
-            disks=(self.disk,),
+            disks=self.drives.floppies,
+            hard_disks=self.drives.hard_disks,
+            order=self.drives.order,
+            vga=self.vm.create_vga(),
             rtc_base=rtc_base,
             log_limit=log_limit,
         )
@@ -195,13 +209,14 @@ class Machine(Single):
         self.rtc = self.part(Rtc)
         self.post = self.part(PostPort)
         self.debug = self.part(DebugConsole)
-        self.video = self.part(TextVideo)
+        self.vga = self.part(Vga)
         self.floppy = self.part(FloppyController)
+        self.ata = self.part(AtaChannel)
         self.uart = self.part(Uart16550A)
         self.com2 = self.part(Uart16550A, "com2")
         self.printer = self.part(Printer)
         self.part(SystemControlA).reset_line = partial(self._ask_reset, PORT_92)
-        self.screen = Screen(self.vm, self.video, DirtyLog(text))
+        self.screen = Screen(self.vm, self.vga)
         self._texts = Expectations(self.screen, self.serial_log, self.debug.log)
 
     def part(self, kind: type[D], name: str | None = None) -> D:
@@ -240,6 +255,27 @@ class Machine(Single):
         return self.vm.mmio
 
     # -- what the outside sees -----------------------------------------------------------
+
+    @property
+    def disks(self) -> dict[str, Any]:
+        """The disk in each drive now, None if it is empty or absent: "fda", "fdb", "hda", "hdb"."""
+        floppies = (drive.disk for drive in self.floppy.drives)
+        return {**self.drives.disks, **dict(zip(("fda", "fdb"), floppies, strict=False))}
+
+    @property
+    def disk(self) -> Disk | None:
+        """The disk that it boots from: the first one of the boot order that was there at the
+        start."""
+        return self.drives.first
+
+    @property
+    def instructions(self) -> int | None:
+        """Instructions since the first one of the boot sector; 0 before it. None on KVM, which does
+        not count them. `vcpu.instructions` counts all."""
+        count = self.vcpu.instructions
+        if count is None:
+            return None
+        return max(0, count - self._boot_instructions) if self.booted else 0
 
     @property
     def serial(self) -> bytes:
@@ -344,11 +380,14 @@ class Machine(Single):
         """Run until `deadline` or one of the limits."""
         watch, now = limits.watch, self.vm.clock.now
         while True:
-            look = None if watch.pattern is None else now() + LOOK
+            sounds = self.speaker.recording
+            look = None if watch.pattern is None and not sounds else now() + LOOK
             if look is not None and look > LAST:
                 look = None  # after the latest deadline
             exit = self._run(limits.budget, deadline, look, limits.wall_deadline)
             reason = self._take_stop()
+            if sounds:
+                self.speaker.drain()
             if watch.seen():
                 return exit.because(ExitReason.MATCH)
             if reason is not None:
@@ -357,14 +396,24 @@ class Machine(Single):
                 return exit
 
     def boot(self, timeout: float | None = 10.0) -> "_core.Exit":
-        """Run the BIOS until it starts the boot sector, then end with MATCH. A later call runs for
-        0 seconds. `timeout` is in guest seconds; None is no limit. Errors as for `run`."""
+        """Run the BIOS until it has loaded the boot sector, then end with MATCH, at 0000:7C00
+        before the first instruction there. Registers and memory may be changed then. A later call
+        runs for 0 seconds. `timeout` is in guest seconds; None is no limit. Errors as for `run`."""
         moment("timeout", timeout, self.vm.clock.now)
         self._stop_at_boot = not self.booted
         try:
-            return self.run(timeout=timeout if self._stop_at_boot else 0)
+            exit = self.run(timeout=timeout if self._stop_at_boot else 0)
+            if self._handing_over:
+                exit = self._hand_over().because(exit.reason)
+            return exit
         finally:
-            self._stop_at_boot = False
+            self._stop_at_boot = self._handing_over = False
+
+    def _hand_over(self) -> "_core.Exit":
+        """Execute what is left of the BIOS: no interrupt comes before the boot sector."""
+        for _ in range(STEPS):
+            exit = self.vcpu.step()
+        return exit
 
     def _run(
         self,
@@ -442,23 +491,34 @@ class Machine(Single):
             bus.reset()
         self.vcpu.reset()
         self.booted = self._started = False
+        self.boot_tried = ""
 
     def _set_a20(self, is_open: bool) -> None:
         self.vm.a20 = is_open
 
     def _post(self, code: int) -> None:
-        if code == POST_RESTART and (regs := self.vcpu.regs).cs == BIOS:
+        """Port 80h. Only what the BIOS writes counts, and of that the first hand-over after a
+        reset: guests write to this port, too."""
+        if (
+            code not in (POST_RESTART, POST_BOOT, POST_NOTHING)
+            or (regs := self.vcpu.regs).cs != BIOS
+        ):
+            return
+        if code == POST_RESTART:
             if self._started:  # without a reset before: the guest has jumped there
                 self._note_reset(JUMP, regs.cs, regs.ip)
                 if self.no_reboot:
                     self.stop(ExitReason.SHUTDOWN)
             self._started = True
-        if code != POST_BOOT:
-            return
-        self.booted = True
-        self.stats.clear()
-        if self._stop_at_boot:
-            self.stop(ExitReason.MATCH)
+        elif code == POST_NOTHING:
+            self.boot_tried = tried(tuple(self.post.history), self.booted)
+        elif not self.booted:
+            self.booted = True
+            self.stats.clear()
+            self._boot_instructions = (self.vcpu.instructions or 0) + 1 + STEPS
+            if self._stop_at_boot:
+                self._handing_over = True
+                self.stop(ExitReason.MATCH)
 
     def _pulse_reset(self) -> None:
         self._ask_reset(PULSE_8042)
@@ -495,7 +555,9 @@ class Machine(Single):
             "serial_dropped": self.serial_dropped,
             "debug": self.debug_text,
             "debug_dropped": self.debug_dropped,
-            "disk_sectors_changed": 0 if self.disk is None else self.disk.changed,
+            "disk_sectors_changed": sum(
+                disk.changed for disk in self.drives.disks.values() if disk is not None
+            ),
         }
 
     def serve(
@@ -508,13 +570,15 @@ class Machine(Single):
         return WebDisplay(self, host, port, disks=disks).start()
 
     def close(self) -> None:
-        """Release memory and descriptors; close the disk if the machine opened it. Errors as for
+        """Release memory and descriptors; close the disks that the machine opened. Errors as for
         `Disk.close`."""
         try:
-            self.vm.close()
+            try:
+                self.speaker.stop()
+            finally:
+                self.vm.close()
         finally:
-            if self.disk is not None and self._owns_disk:
-                self.disk.close()
+            self.drives.close()
 
     def __enter__(self) -> "Machine":
         return self

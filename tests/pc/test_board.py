@@ -86,7 +86,7 @@ def test_a_part_may_be_wired_to_one_of_an_earlier_row(
     add(monkeypatch, Part(late, port=0x300))
     m = machine(memory=2 << 20)
 
-    assert seen == [m.dma, 2 << 20, (None,)]
+    assert seen == [m.dma, 2 << 20, (None, None)]
 
 
 def test_a_part_that_is_not_there_is_named(machine: MakeMachine) -> None:
@@ -109,7 +109,8 @@ def test_a_row_at_a_taken_port_names_both(monkeypatch: pytest.MonkeyPatch) -> No
 def test_every_row_is_a_device_of_the_machine(machine: MakeMachine) -> None:
     m = machine()
 
-    devices = (m.dma, m.keyboard, m.rtc, m.post, m.debug, m.video, m.floppy, m.uart, m.printer)
+    devices = (m.dma, m.keyboard, m.rtc, m.post, m.debug, m.vga, m.floppy, m.ata, m.uart)
+    devices = (*devices, m.printer)
 
     assert all(m.part(type(device)) is device for device in devices)
     assert m.part(type(m.com2), "com2") is m.com2
@@ -143,7 +144,7 @@ def test_the_cmos_names_the_drive(machine: MakeMachine, disk: bytes | None, driv
     [(64 << 10, 64, 0), (640 << 10, 640, 0), (3 << 20, 640, 2048), (1 << 32, 640, 0xFFFF)],
 )
 def test_the_cmos_has_the_memory(ram: int, base: int, extended: int) -> None:
-    registers = board.cmos(ram, None)
+    registers = board.cmos(ram)
 
     words = [registers[r] | registers[r + 1] << 8 for r in (0x15, 0x17, 0x30)]
     assert words == [base, extended, extended]
@@ -154,8 +155,6 @@ def test_memory_is_where_a_pc_has_it(machine: MakeMachine) -> None:
 
     assert [(slot.addr, slot.size, slot.readonly) for slot in m.vm.slots] == [
         (0, 640 << 10, False),
-        (0xA0000, 0x10000, False),
-        (0xB8000, 0x8000, False),
         (0xF0000, 0x10000, True),
         (0x100000, 1 << 20, False),
     ]

@@ -148,7 +148,7 @@ class Cga(PioDevice):
 
 def without_vga(machine: MakeMachine, code: str) -> tuple[Machine, Cga]:
     m = machine(bytes.fromhex(code))
-    m.pio.detach(m.video)
+    m.pio.detach(m.vga)
     cga = Cga()
     m.attach(cga, port=0x3D4)
     m.boot()

@@ -1,7 +1,8 @@
 # IN and OUT: go to a chip by its short way, or to the bus. VMCALL rings or exits.
 #
-# A byte to or from a port of a chip in the core may take a short way (chips/access.pxi). Every other access goes to the
-# bus. A port may have a chip and ioeventfds; then OUT goes to the bus, which looks for the ioeventfd first.
+# A byte to or from a port of a chip in the core may take a short way (chips/access.pxi), and so may a word to some.
+# Every other access goes to the bus. A port may have a chip and ioeventfds; then OUT goes to the bus, which looks for
+# the ioeventfd first.
 #
 # The handlers jump to the chip or the bus. If they called it, they would have to save registers on their common path.
 
@@ -23,11 +24,12 @@ cdef Op* in_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
 
 
 cdef inline Op* port_out(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
-    cdef PortFn way
+    cdef PortFn way = NULL
     if rings_again(&c.rings, BUS_PIO, port, size, reg(c, 0, size)):
         o = o + 1
         return GO(c, o)
-    way = c.chips.out[port] if size == 1 and port < SHORT_PORTS else NULL
+    if size <= 2 and port < SHORT_PORTS:
+        way = c.chips.out[port] if size == 1 else c.chips.out16[port]
     if way != NULL and not io_port(c.vm.iotable, port):
         return way(c, o, port)
     return out_bus(c, o, port, size)
@@ -56,6 +58,19 @@ cdef Op* in8_d(CPU* c, Op* o) noexcept nogil:
 cdef Op* in16_d(CPU* c, Op* o) noexcept nogil:
     return port_in(c, o, P16(c, 4 * DX)[0], 2)
 
+cdef Op* in16_d_wraps(CPU* c, Op* o) noexcept nogil:
+    """IN AX,DX of the 8086 and 80186, whose port addresses have 16 bits."""
+    cdef uint64_t v
+    if P16(c, 4 * DX)[0] != 0xFFFF:
+        return port_in(c, o, P16(c, 4 * DX)[0], 2)
+    v = bus_read_wrapped(c, o)
+    if RARELY(v == LOAD_FAILED):
+        return c.run.go
+    put_reg(c, 0, 2, <uint32_t>v)
+    o = o + 1
+    return GO(c, o)
+
+
 cdef Op* in32_d(CPU* c, Op* o) noexcept nogil:
     return port_in(c, o, P16(c, 4 * DX)[0], 4)
 
@@ -73,6 +88,15 @@ cdef Op* out8_d(CPU* c, Op* o) noexcept nogil:
 
 cdef Op* out16_d(CPU* c, Op* o) noexcept nogil:
     return port_out(c, o, P16(c, 4 * DX)[0], 2)
+
+cdef Op* out16_d_wraps(CPU* c, Op* o) noexcept nogil:
+    if P16(c, 4 * DX)[0] != 0xFFFF:
+        return port_out(c, o, P16(c, 4 * DX)[0], 2)
+    bus_write_wrapped(c, o, reg(c, 0, 2))
+    if c.run.attn:
+        return leave_after(c, o)
+    o = o + 1
+    return GO(c, o)
 
 cdef Op* out32_d(CPU* c, Op* o) noexcept nogil:
     return port_out(c, o, P16(c, 4 * DX)[0], 4)

@@ -90,6 +90,10 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
     """Read from the bus. LOAD_FAILED: there is no answer yet. When there is one, the instruction is run again."""
     cdef PyObject* r
     cdef uint64_t v
+    if bus == BUS_MMIO and VGA_WINDOW <= addr < VGA_WINDOW + VGA_WINDOW_SIZE:
+        r = answering(c.vm, bus, addr, size)
+        if r != NULL and kind_of(r) == RANGE_CHIP:       # memory: it may be read again, and is in no log
+            return chip_read(c, o, &c.chips.chip[row_of(r)], <uint32_t>addr, size)
     if logged_read(c, o, bus, addr, size, &v):
         return v
     r = answering(c.vm, bus, addr, size)
@@ -116,6 +120,21 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
         return LOAD_FAILED
     c.reads.log_pos = c.reads.log_n
     return v
+
+
+cdef uint64_t bus_read_wrapped(CPU* c, Op* o) noexcept nogil:
+    """A word from port FFFFh where port addresses have 16 bits: a byte of it, then one of port 0."""
+    cdef uint64_t low = bus_read(c, o, BUS_PIO, 0xFFFF, 1), high
+    if low == LOAD_FAILED:
+        return low
+    high = bus_read(c, o, BUS_PIO, 0, 1)
+    return high if high == LOAD_FAILED else low | high << 8
+
+
+cdef void bus_write_wrapped(CPU* c, Op* o, uint64_t value) noexcept nogil:
+    """The same for a write."""
+    bus_write(c, o, BUS_PIO, 0xFFFF, 1, value & 255)
+    bus_write(c, o, BUS_PIO, 0, 1, value >> 8 & 255)
 
 
 cdef void add_exit(CPU* c, Op* o, int reason, uint64_t addr, int size, int count, int write,

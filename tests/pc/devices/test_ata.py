@@ -247,16 +247,7 @@ def test_verify_moves_no_data(guest):
     assert guest.inb(ERROR) == IDNF
 
 
-def test_format_fills_a_track_with_zeros(guest, disk):
-    assert guest.chs(0x50, 2, 3, 0, count=17) == DRQ
-
-    guest.give(bytes(512))
-
-    assert guest.inb(STATUS) == READY
-    assert sorted(disk.written) == list(range((2 * 4 + 3) * 17, (2 * 4 + 4) * 17))
-
-
-@pytest.mark.parametrize("code", [WRITE, 0x31, 0x50])
+@pytest.mark.parametrize("code", [WRITE, 0x31])
 def test_a_protected_disk_refuses_to_be_written(guest, disk, code):
     disk.readonly = True
 
@@ -450,7 +441,9 @@ def test_set_features(guest, feature, count, status):
     assert guest.command(SET_FEATURES, count=count) == status
 
 
-@pytest.mark.parametrize("code", [0x00, 0x08, 0x22, 0x32, 0x60, 0xA0, 0xA1, 0xC8, 0xCA, 0xE4, 0xFF])
+@pytest.mark.parametrize(
+    "code", [0x00, 0x08, 0x22, 0x32, 0x50, 0x60, 0xA0, 0xA1, 0xC8, 0xCA, 0xE4, 0xFF]
+)
 def test_what_the_drive_does_not_have_is_aborted(guest, code):
     assert guest.command(code) == ERR
     assert guest.inb(ERROR) == ABRT

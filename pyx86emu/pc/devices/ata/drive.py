@@ -30,7 +30,7 @@ DEVICE_ONES = 0xA0
 
 POWER_ACTIVE, POWER_STANDBY = 0xFF, 0x00
 
-#: Sectors that VERIFY and FORMAT TRACK look at in one step.
+#: Sectors that VERIFY reads in one step.
 PIECE = 128
 
 
@@ -317,24 +317,6 @@ class AtaDrive:
             self._advance(n)
         self._complete()
 
-    def _format_track(self) -> None:
-        """The guest sends a table of 512 bytes, one word a sector. The track is filled with zeros;
-        marks of bad sectors in the table are ignored."""
-        heads, sectors = self.current[1:]
-        head, cylinder = self.device & 0x0F, self.high << 8 | self.low
-        track = (cylinder * heads + head) * sectors
-        if self.disk.readonly or self.device & DEVICE_LBA:
-            self.abort()
-        elif head >= heads or track + sectors > self._limit():
-            self._fail(ERROR_IDNF)
-        else:
-            self.next = track
-            self._want(SECTOR, self._erase_track, interrupt=False)
-
-    def _erase_track(self) -> None:
-        self._store(bytes(self.current[2] * SECTOR))
-        self._complete()
-
     # -- other commands ------------------------------------------------------------------------
 
     def _recalibrate(self) -> None:
@@ -449,7 +431,6 @@ def _commands() -> dict[int, Callable[[AtaDrive], None]]:
         0x31: drive._write,
         0x40: drive._verify,
         0x41: drive._verify,
-        0x50: drive._format_track,
         0x91: drive._initialize_parameters,
         0xC4: drive._read_multiple,
         0xC5: drive._write_multiple,
