@@ -32,8 +32,8 @@ from .devices import (
     Rtc,
     Speaker,
     SystemControlA,
-    TextVideo,
     Uart16550A,
+    Vga,
 )
 from .disks.image import Disk
 from .drives import Boot, Drives
@@ -42,7 +42,6 @@ from .expect import Expectations, Seen, wait
 from .handover import POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
 from .optionroms import OptionRom, Placed, RomSource, place
-from .screen.display import DirtyLog
 from .screen.text import Screen
 
 if TYPE_CHECKING:
@@ -184,7 +183,7 @@ class Machine(Single):
     def _build(
         self, ram: int, roms: Sequence[Placed], rtc_base: datetime | None, log_limit: int
     ) -> None:
-        text = board.add_memory(self.vm, ram, roms)
+        board.add_memory(self.vm, ram, roms)
         self.serial_log = Log(log_limit)
         """The bytes that the guest sent over COM1; `total` counts all of them."""
         self._wires = board.Wires(
@@ -199,6 +198,7 @@ class Machine(Single):
             disks=self.drives.floppies,
             hard_disks=self.drives.hard_disks,
             order=self.drives.order,
+            vga=self.vm.create_vga(),
             rtc_base=rtc_base,
             log_limit=log_limit,
         )
@@ -209,14 +209,14 @@ class Machine(Single):
         self.rtc = self.part(Rtc)
         self.post = self.part(PostPort)
         self.debug = self.part(DebugConsole)
-        self.video = self.part(TextVideo)
+        self.vga = self.part(Vga)
         self.floppy = self.part(FloppyController)
         self.ata = self.part(AtaChannel)
         self.uart = self.part(Uart16550A)
         self.com2 = self.part(Uart16550A, "com2")
         self.printer = self.part(Printer)
         self.part(SystemControlA).reset_line = partial(self._ask_reset, PORT_92)
-        self.screen = Screen(self.vm, self.video, DirtyLog(text))
+        self.screen = Screen(self.vm, self.vga)
         self._texts = Expectations(self.screen, self.serial_log, self.debug.log)
 
     def part(self, kind: type[D], name: str | None = None) -> D:

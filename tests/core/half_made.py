@@ -47,6 +47,7 @@ REAL: dict[type, Callable[[], Any]] = {
     _core.Range: range_,
     _core.RangeTable: lambda: vm().pio._table,
     _core.Vm: lambda: _core.Vm(irqchip=True),
+    _core.VgaCore: _core.VgaCore,
     _core.VmFront: vm,
     _core.VmTables: _core.VmTables,
 }

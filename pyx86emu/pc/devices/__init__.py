@@ -12,7 +12,7 @@ from .rtc import Rtc
 from .speaker import Speaker
 from .system import SystemControlA
 from .uart import Uart16550A
-from .video import TextVideo
+from .vga import Vga
 
 __all__ = [
     "AtaChannel",
@@ -27,6 +27,6 @@ __all__ = [
     "Rtc",
     "Speaker",
     "SystemControlA",
-    "TextVideo",
     "Uart16550A",
+    "Vga",
 ]
