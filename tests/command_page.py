@@ -87,11 +87,11 @@ The first `-serial` is COM1, the second COM2.
 `--expect` and `--send` are steps, done in the order in which they stand. Each waits for the one before it.
 
 - `--expect REGEX` waits until the guest shows this in text that is new since the last match: on the screen, from COM1
-  or from port E9h. On a screen the rest of the row of the last match is new, and the rows below it, and every row that was
-  overwritten since; rows that scrolled up are followed.
+  or from port E9h. On a screen the rest of the row of the last match is new, and so are the rows below it. A row that
+  was overwritten is new as a whole; rows that scrolled up are followed.
 - `--send TEXT` types the text; `--send serial:TEXT` sends it over COM1. `\\n`, `\\r`, `\\t`, `\\e`, `\\\\` and `\\xNN` are
   characters, and `{{name}}` is a key: `{{ret}}`, `{{f1}}`, `{{ctrl+c}}`. If `--send` comes first, it waits until the guest
-  has been quiet for half a guest second.
+  is quiet for half a guest second.
 - If the last step is `--expect`, the run ends with 0 when it is met. If a run ends with an `--expect` that was not met,
   the status is 8.
 
@@ -123,6 +123,7 @@ One sentence on standard error says what the machine shows at a bad end; `ending
 | `zeros`, `empty` | the place, and the top of the stack: after a CALL, where it came from |
 | `past the boot sector` | code ran over 55AAh and on |
 | `vectors` | code runs in the interrupt table |
+| `no boot` | which drives were tried, and why none of them boots |
 | `halted` | HLT, with interrupts on or off |
 | `exit` | the status by isa-debug-exit |
 | `running` | the place, in the BIOS with the name of the routine |
