@@ -236,7 +236,6 @@ RULES = (
     Rule(r"python -m pyx86emu conformance vectors\b", needs="vectors"),
     Rule(r"python -m pyx86emu dos\.img$", ends=(124,)),  # it waits for a key for a minute
     Rule(r"python -m pyx86emu -fda dos\.img -hda disk\.img ", ends=(124,)),
-    Rule(r"python -m tests\.command_page > ", reason="tests/cli/test_options.py compares"),
     Rule(r"python -m tests\.model_page > ", reason="tests/core/test_models.py compares"),
     Rule(r"python -m pyx86emu(\.examples\.\w+)?( |$)"),
 )

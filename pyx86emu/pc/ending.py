@@ -93,8 +93,8 @@ def ending(m: "Machine", exit: "_core.Exit") -> Ending:
     """What happened at the end of a run that ended with `exit`. The thread that runs the guest
     calls it.
 
-    Kinds: "exit" (isa-debug-exit), "no boot", "halted", "reset", "unsupported", "loop", "zeros", "empty",
-    "past the boot sector", "vectors", "fault", "running".
+    Kinds: "exit" (isa-debug-exit), "no boot", "halted", "reset", "unsupported", "loop", "zeros",
+    "empty", "past the boot sector", "vectors", "fault", "running".
 
     >>> from pyx86emu import Machine
     >>> with Machine(bytes.fromhex("fa ebfe")) as m:             # cli; jmp $
