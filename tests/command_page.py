@@ -34,9 +34,10 @@ def page(text: str) -> str:
     compares both."""
     for table in tables():
         head, *rows = (f"| {_cell(left)} | {_cell(right)} |" for left, right in table)
-        new = "\n".join([head, "| --- | --- |", *rows]) + "\n"
-        text, found = re.subn(rf"^{re.escape(head)}\n(.+\n)*", lambda _: new, text, flags=re.M)
-        assert found == 1, f"the page has no table {head}"
+        found = re.search(rf"^{re.escape(head)}\n(.+\n)*", text, re.M)
+        assert found, f"the page has no table {head}"
+        new = "\n".join([head, "| --- | --- |", *rows, ""])
+        text = text[: found.start()] + new + text[found.end() :]
     return text
 
 

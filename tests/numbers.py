@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,11 @@ class World(contextlib.ExitStack):
     def machine(self) -> Machine:
         made: Machine = self.close_later(Machine(b"\xf4"))
         return made
+
+    @cached_property
+    def empty(self) -> str:
+        """A directory without files."""
+        return self.enter_context(TemporaryDirectory())
 
     @cached_property
     def disk(self) -> Disk:
@@ -416,6 +422,10 @@ PLACES: dict[str, Place] = {
     "geometry.physical_geometry": place(
         lambda w: lambda count: geometry.physical_geometry(count, (9, 16, 63)), count=9
     ),
+    "Disk.from_directory": place(
+        lambda w: lambda size: w.close_later(Disk.from_directory(w.empty, size=size)),
+        size=1474560,
+    ),
     "Disk.read": place(lambda w: w.disk.read, lba=1, n=1),
     "Disk.write": place(lambda w: lambda lba: w.disk.write(lba, bytes(512)), lba=1),
     "Limits.__init__": place(
@@ -481,7 +491,10 @@ EXEMPT: dict[str, str] = {
             *("opening.open_image", "opening.size_of", "opening.read_at", "opening.write_at"),
             *("opening.write_all", "partitions.outside", "partitions.table_geometry"),
             *("Overlay.__init__", "Overlay.drop", "Overlay.get", "Overlay.next_after"),
-            *("Overlay.put", "Overlay.read", "overlay.runs"),
+            *("Overlay.put", "Overlay.read", "overlay.runs", "fat.consecutive"),
+            *("RawImage.__init__", "RawImage.read", "RawImage.write", "hostdir.dos_time"),
+            *("Volume.make_directory", "Volume.write", "fatdisk.directory_image"),
+            "fatmake.hard_disk",
         ),
         "called by the disk only, with sizes and sectors that it has looked at",
     ),

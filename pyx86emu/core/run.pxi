@@ -34,7 +34,7 @@ cdef uintptr_t* code_as_asked(CPU* c) noexcept nogil:
         return NULL
     for i in range(ASKED_CODE):
         pa = c.arch.sb[CS] + (c.arch.ip + i & 0xFFFF)
-        same = same and c.run.ram[pa >> 8] and (<uint8_t*>(c.run.ram[pa >> 8] + pa))[0] == c.reads.asked_code[i]
+        same = same and code_byte(c, pa) == c.reads.asked_code[i]
     if same:
         return NULL
     table = <uintptr_t*>malloc(sizeof(c.vm.mem.ram) + 3 * 256)
@@ -76,6 +76,7 @@ cdef void step_one(CPU* c) noexcept nogil:
         kept = code_as_asked(c)
         if kept != NULL:
             d.ram = kept
+    d.planes = 1
     d.o = first
     d.room = 9                                   # of 10 slots: the first is for a block header
     d.base = c.arch.sb[CS]
@@ -155,10 +156,13 @@ cdef void serve_requests(CPU* c) noexcept nogil:
     cdef uint32_t asked
     rings_new_slice(&c.rings)                    # first of all: a request may take long
     asked = at_swap32(&c.threads.request, 0)
-    if asked & REQ_SYNC:
-        go_outside(c)
-        come_inside(c)
-        asked |= at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_SYNC
+    if asked & (REQ_SYNC | REQ_VGA):
+        if asked & REQ_VGA:
+            turn_vga(c)
+        else:
+            go_outside(c)
+            come_inside(c)
+        asked |= at_swap32(&c.threads.request, 0) & ~<uint32_t>(REQ_SYNC | REQ_VGA)
     if asked & REQ_INTR and c.no == 0:
         chips_look(c.chips)
     if asked & REQ_DROP:

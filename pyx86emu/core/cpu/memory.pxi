@@ -87,10 +87,12 @@ cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noex
 
 
 cdef Op* store_common(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """Stores that are still frequent: the same ring again, and a store next to code. The rest goes to store_any."""
+    """Stores that are still frequent: the same ring again, to planes of the VGA, and next to code. The rest goes to
+    store_any."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
     if c.run.holes[pa >> 8] == 0:
-        if (pa & 15) + size > 16 or not rings_again(&c.rings, BUS_MMIO, bus_address(c, pa), size, cut(v, size)):
+        if (pa & 15) + size > 16 or not (rings_again(&c.rings, BUS_MMIO, bus_address(c, pa), size, cut(v, size))
+                                         or vga_store(c, pa, v, size)):
             return store_any(c, o, seg, ea, v, size)
     elif not store_near_code(c, pa, v, size):
         return store_any(c, o, seg, ea, v, size)
@@ -128,7 +130,9 @@ cdef inline bint overruns(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcep
 cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
     """ld() wherever it may come from."""
     cdef uint64_t a, b
-    cdef uint32_t base = c.arch.sb[seg]
+    cdef uint32_t base = c.arch.sb[seg], pa = base + ea
+    if c.run.holes[pa >> 8] == 0 and (pa & 15) + size <= 16 and vga_short(c, pa, size):
+        return vga_load(c, pa, size)
     rings_spend(&c.rings, 1)
     if ea + size > 0x10000 and c.m.wraps:        # 8086: a word wraps in its segment, byte by byte
         b = (ea + 1) & 0xFFFF
@@ -150,8 +154,10 @@ cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept n
 
 cdef bint put_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     """put() wherever it may go: next to code, over the end of the segment, to ROM or a device."""
-    cdef uint32_t base = c.arch.sb[seg]
-    if store_near_code(c, base + ea, v, size):
+    cdef uint32_t base = c.arch.sb[seg], pa = base + ea
+    if store_near_code(c, pa, v, size):
+        return 1
+    if c.run.holes[pa >> 8] == 0 and (pa & 15) + size <= 16 and vga_store(c, pa, v, size):
         return 1
     rings_spend(&c.rings, 1)
     if ea + size > 0x10000 and c.m.wraps:

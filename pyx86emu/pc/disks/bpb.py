@@ -8,6 +8,9 @@ from .sectors import SECTOR
 #: More than any diskette drive can do: cylinders, and sectors a track at 1 Mbit/s and 300 rpm.
 FLOPPY_CYLINDERS, FLOPPY_TRACK = 86, 48
 
+#: In a boot sector at 3: who has made it. This is what `fatmake` writes; there is no system.
+OEM = b"PYX86EMU"
+
 
 class Bpb(NamedTuple):
     """A sane BIOS parameter block (Microsoft, "FAT: General Overview of On-Disk Format", 1.03).

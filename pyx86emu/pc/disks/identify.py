@@ -1,6 +1,6 @@
 """What an image is: decide floppy or hard disk and the geometry, and say why. Open nothing."""
 
-from typing import Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
 
 from ...errors import DiskError
 from . import magic
@@ -19,8 +19,23 @@ from .geometry import (
 from .partitions import outside, partitions, table_geometry
 from .sectors import SECTOR
 
+if TYPE_CHECKING:
+    from .hostdir import HostDirectory
+
 Kind = Literal["floppy", "hd"]
-KINDS = ("floppy", "hd")
+
+#: A path that begins with this is a directory of which a disk is made.
+PREFIX = "fat:"
+
+
+def checked_kind(kind: object) -> Kind | None:
+    """A kind that was given. DiskError: it is none."""
+    for known in ("floppy", "hd"):
+        if isinstance(kind, str) and kind == known:
+            return "floppy" if known == "floppy" else "hd"
+    if kind is not None:
+        raise DiskError(f'kind is {kind!r}: give "floppy", "hd" or None')
+    return None
 
 
 class Identity(NamedTuple):
@@ -29,6 +44,15 @@ class Identity(NamedTuple):
     kind: Kind
     geometry: Geometry
     reason: str
+
+
+class Made(NamedTuple):
+    """A disk that was made of a directory: its image is a file without a name, of which the owner
+    has `fd` and `host`."""
+
+    fd: int
+    host: "HostDirectory"
+    identity: Identity
 
 
 def identify(

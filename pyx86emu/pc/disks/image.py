@@ -4,21 +4,27 @@ import errno
 import os
 from operator import index
 from threading import RLock
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from ..._core import truth, whole
 from ...errors import DiskError
 from ...owned import Descriptor
-from .geometry import Geometry, checked, physical_geometry, shown
-from .identify import KINDS, Identity, Kind, identify
+from .bpb import OEM
+from .geometry import MOST_SECTORS, Geometry, checked, physical_geometry, shown
+from .identify import PREFIX, Identity, Kind, Made, checked_kind, identify
 from .magic import HEAD, TAIL
 from .opening import open_image, read_at, size_of, write_at
 from .overlay import Overlay
 from .partitions import signed
 from .sectors import SECTOR
 
+if TYPE_CHECKING:
+    from .fat import Volume
+    from .hostdir import HostDirectory
+
 Data = bytes | bytearray | memoryview
-Source = str | os.PathLike[str] | Data
+Source = str | os.PathLike[str] | Data | Made
 
 #: Errors that are over when there is room again.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -76,6 +82,7 @@ class Disk(Descriptor):
     geometry: Geometry = (0, 0, 0)
     reason = ""
     _count = 0
+    _host: "HostDirectory | None" = None
     _open = False
     #: True: the disk is write-protected for the guest. It may be set at any time.
     readonly = False
@@ -87,20 +94,31 @@ class Disk(Descriptor):
         write_back: bool = False,
         geometry: Geometry | None = None,
         kind: Kind | None = None,
+        delete: bool = False,
     ) -> None:
         if self._open:
             raise RuntimeError(f"this Disk has {self.name} open: make another one")
         if geometry is not None:
             checked(geometry)
-        if kind is not None and kind not in KINDS:
-            raise DiskError(f'kind is {kind!r}: give "floppy", "hd" or None')
+        kind = checked_kind(kind)
         self.write_back = truth(write_back, "write_back")
+        self._delete = truth(delete, "delete")
         self._lock = RLock()
         _disks.add(self)
         self._overlay = Overlay()
         self._halves: set[int] = set()  # of these the image has only a part
         self._data = b""
-        if isinstance(source, (bytes, bytearray, memoryview)):
+        if isinstance(source, str) and source.startswith(PREFIX):
+            from .fatdisk import directory_image, directory_of
+
+            source = directory_image(directory_of(source), kind, None, geometry)
+        if self._delete and not (self.write_back and isinstance(source, Made)):
+            raise DiskError("delete is for a fat: disk with write_back=True: leave it out")
+        made = None
+        if isinstance(source, Made):
+            self._fd, self._host, made = source
+            self.name = PREFIX + source.host.path
+        elif isinstance(source, (bytes, bytearray, memoryview)):
             if self.write_back:
                 raise DiskError("image given as bytes: nothing to write back to, give a path")
             self._data = bytes(source)
@@ -115,7 +133,8 @@ class Disk(Descriptor):
         try:
             if self._fd >= 0:
                 self.size = size_of(self._fd, self.name)
-            self.kind, self.geometry, self.reason = self._identify(geometry, kind)
+            found = made or self._identify(geometry, kind)
+            self.kind, self.geometry, self.reason = found
         except BaseException:
             self._release()
             raise
@@ -125,6 +144,78 @@ class Disk(Descriptor):
             whole_image = -(-self.size // SECTOR)
             self._count = whole_image if geometry is None else max(self._count, whole_image)
         self._open = True
+        if self._host is not None:
+            self._host.tell()
+
+    @classmethod
+    def from_directory(
+        cls,
+        directory: str | os.PathLike[str],
+        *,
+        kind: Kind | None = None,
+        size: int | None = None,
+        geometry: Geometry | None = None,
+        write_back: bool = False,
+        delete: bool = False,
+    ) -> "Disk":
+        """A FAT disk with the files of a directory of the host; "fat:DIR" as a path is the same.
+
+        `kind` is "floppy", "hd" or None: a 1.44M floppy if the files fit, else a hard disk. `size`
+        is in bytes; by default a floppy has 1.44M or 2.88M, a hard disk 32 MiB to 2 GiB and twice
+        the room that the files need. Times are those of the files in UTC, and the volume has the
+        same number always: equal files make equal disks. Links and devices are left out.
+
+        With `write_back`, `commit()` and `close()` bring changed files back to the directory; a
+        `flush()` of the guest does not. A file that was changed on the host since is left alone.
+        With `delete`, files that are gone from the disk are deleted. What is left out or left
+        alone is a DiskWarning and one of `notes`.
+
+        DiskError: the files do not fit, have names that are not 8.3, or the file system that is to
+        be written back is damaged. OSError: the operating system refused.
+        """
+        from .fatdisk import directory_image
+
+        if size is not None:
+            size = whole(size, "size", 1, MOST_SECTORS * SECTOR)
+        made = directory_image(os.fsdecode(directory), checked_kind(kind), size, geometry)
+        try:
+            return cls(made, write_back=write_back, delete=delete)
+        except BaseException:
+            made.host.close()
+            raise
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of a directory was left out, or not written back: one sentence each."""
+        return () if self._host is None else tuple(self._host.notes)
+
+    def files(self) -> list[str]:
+        """The paths of the files on a FAT disk, sorted, such as "SUB/A.TXT", with what the guest
+        has written. DiskError: there is no FAT file system, or it is damaged."""
+        with self._lock:
+            return self._volume().files()
+
+    def read_file(self, name: str) -> bytes:
+        """The contents of a file on a FAT disk, by its path. DiskError: there is none."""
+        with self._lock:
+            return self._volume().read(name)
+
+    def write_file(self, name: str, data: Data) -> None:
+        """Make a file on a FAT disk or replace it, in the overlay. Missing directories are made.
+
+        For a disk that no guest is using: a guest keeps parts of the file system in its memory.
+        DiskError: it does not fit, or its name is no 8.3 name; then nothing has changed.
+        """
+        contents = bytes_of(data)
+        with self._lock:
+            if self.readonly:
+                raise DiskError(f"{self.name} is readonly: set readonly = False first")
+            self._volume().write(name, contents)
+
+    def _volume(self) -> "Volume":
+        from .fat import Volume
+
+        return Volume(self)
 
     def _identify(self, geometry: object, kind: Kind | None) -> Identity:
         def part(at: int, length: int) -> bytes:
@@ -160,6 +251,8 @@ class Disk(Descriptor):
             return "its first sector is all zeros"
         if self.kind == "hd" and not signed(first):
             return "its first sector does not end in 55AAh"
+        if first[3:11] == OEM:
+            return "it was made of a directory and has no system"
         return None
 
     #: Another name of `count`.
@@ -184,24 +277,23 @@ class Disk(Descriptor):
         Errors as in the class.
         """
         self._need_open()
-        try:
-            view = memoryview(data)
-        except TypeError:
-            raise TypeError(f"a disk is written with bytes, not {type(data).__name__}") from None
-        n, rest = divmod(view.nbytes, SECTOR)
+        whole_data = bytes_of(data)
+        n, rest = divmod(len(whole_data), SECTOR)
         if rest:
-            raise DiskError(f"write of {view.nbytes} bytes: write whole 512-byte sectors")
+            raise DiskError(f"write of {len(whole_data)} bytes: write whole 512-byte sectors")
         lba, n = self._inside(lba, n)
-        whole_data = bytes(view)
         with self._lock:
             self._need_open()
             for i in range(n):
                 self._overlay.put(lba + i, whole_data[i * SECTOR : (i + 1) * SECTOR])
 
     def flush(self) -> None:
-        """Commit if `write_back` was given. Otherwise do nothing: changes stay in the overlay."""
+        """Commit if `write_back` was given. Otherwise do nothing: changes stay in the overlay.
+
+        A disk of a directory does nothing: a guest that flushes may be in the middle of a change.
+        """
         self._need_open()
-        if self.write_back:
+        if self.write_back and self._host is None:
             self.commit()
 
     def commit(self) -> None:
@@ -227,6 +319,9 @@ class Disk(Descriptor):
                 )
             if not self._overlay:
                 return
+            if self._host is not None:
+                self._host.save(self._volume(), delete=self._delete)
+                self._host.tell()
             self._check_length()
             failure: tuple[str, OSError] | None = None
             safe, first = 0, 0
@@ -295,6 +390,8 @@ class Disk(Descriptor):
             self._overlay.clear()
             self._data = b""
             self._release()
+            if self._host is not None:
+                self._host.close()
 
     def _need_open(self) -> None:
         if not self._open:
@@ -379,3 +476,11 @@ class Disk(Descriptor):
             return f"<Disk {self.name} closed>"
         c, h, s = self.geometry
         return f"<Disk {self.name} {c}x{h}x{s}, {self.changed} sectors changed>"
+
+
+def bytes_of(data: object) -> bytes:
+    """A bytes-like object as bytes. TypeError: it is none."""
+    try:
+        return bytes(memoryview(data))  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"a disk is written with bytes, not {type(data).__name__}") from None
