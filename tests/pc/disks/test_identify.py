@@ -295,6 +295,23 @@ def test_a_bpb_that_contradicts_itself_is_none(change: dict[int, int]) -> None:
     assert look(bytes(sector), 1000)[:2] == ("floppy", USUAL)
 
 
+def elks(geometry: Geometry) -> bytes:
+    c, h, s = geometry
+    return bytes(0x1F7) + struct.pack("<HBBB2sH", c, s, h, 8, b"eL", 0xAA55)
+
+
+def test_a_boot_sector_of_elks_says_its_disk() -> None:
+    assert look(elks((63, 16, 63)), 63 * 16 * 63 * SECTOR) == (
+        "hd",
+        (63, 16, 63),
+        "a hard disk by its boot sector, geometry from the boot sector of ELKS",
+    )
+    assert look(elks((63, 16, 63)), hint="hd").geometry == (63, 16, 63)
+    assert look(elks((80, 2, 15)), 100_000)[:2] == ("floppy", (80, 2, 15))
+    assert look(elks((63, 16, 63)), 100_000)[:2] == ("floppy", USUAL)  # its disk is not all here
+    assert look(elks((0, 16, 63)), 100_000)[:2] == ("floppy", USUAL)
+
+
 # -- 5. up to 1.44M -------------------------------------------------------------------------------
 
 
