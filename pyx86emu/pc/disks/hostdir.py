@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 from warnings import warn
 
-from ...errors import DiskError
+from ...errors import DiskError, DiskWarning
 from ...owned import Descriptor
 from .fat import Entry, Volume
 from .fatnames import why_not
@@ -30,10 +30,6 @@ LINKS = frozenset([errno.ELOOP, errno.ENOTDIR, errno.ENOENT])
 KINDS = {stat.S_IFLNK: "a link", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
 #: So many files a directory may have, and so many names that are not 8.3 are looked for.
 MOST_FILES, MOST_BAD = 1 << 16, 50
-
-
-class DiskWarning(UserWarning):
-    """Something of a directory is not on its disk, or was not written back to it."""
 
 
 class Found(NamedTuple):

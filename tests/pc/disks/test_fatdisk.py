@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pyx86emu import Disk, DiskError, ExitReason, Machine
+from pyx86emu import Disk, DiskError, DiskWarning, ExitReason, Machine
 from pyx86emu.pc.disks import hostdir
 from pyx86emu.pc.disks.fat import Volume
-from pyx86emu.pc.disks.hostdir import TEMPORARY, DiskWarning
+from pyx86emu.pc.disks.hostdir import TEMPORARY
 
 pytestmark = pytest.mark.usefixtures("nothing_stays_open")
 

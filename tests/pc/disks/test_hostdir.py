@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyx86emu import Disk, DiskError
+from pyx86emu import Disk, DiskError, DiskWarning
 from pyx86emu.pc.disks import hostdir
 from pyx86emu.pc.disks.fat import DIRECTORY, ENTRY, Volume
 from pyx86emu.pc.disks.fatmake import OEM
-from pyx86emu.pc.disks.hostdir import TEMPORARY, DiskWarning
+from pyx86emu.pc.disks.hostdir import TEMPORARY
 from pyx86emu.pc.disks.sectors import SECTOR
 
 pytestmark = pytest.mark.usefixtures("nothing_stays_open")
