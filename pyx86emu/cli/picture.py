@@ -64,7 +64,9 @@ def nearest(indices: "NDArray[uint8]", width: int, height: int) -> "NDArray[uint
     import numpy as np
 
     high, wide = indices.shape
-    return indices[np.arange(height) * high // height][:, np.arange(width) * wide // width]
+    rows, columns = np.arange(height) * high // height, np.arange(width) * wide // width
+    scaled: NDArray[uint8] = indices[rows][:, columns]
+    return scaled
 
 
 def average(dots: "NDArray[uint8]", width: int, height: int) -> "NDArray[uint8]":

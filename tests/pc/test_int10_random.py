@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pyx86emu import ExitReason, Machine
 from tests.conftest import missing
 from tests.harness import ROOT
 
@@ -22,12 +24,8 @@ PAGES = {mode: 8 if mode < 4 or mode == 7 else 1 for mode in (*range(8), *range(
 def guest(nasm: str, mode: int, where: Path) -> bytes:
     image = where / "guest.bin"
     command = [nasm, "-f", "bin", "-I", str(ROOT / "tests" / "guests") + "/", "-o", str(image)]
-    command += [
-        f"-DMODE={mode}",
-        f"-DPAGES={PAGES[mode]}",
-        f"-DSEED={mode + 1}",
-        f"-DCOUNT={CALLS}",
-    ]
+    names = {"MODE": mode, "PAGES": PAGES[mode], "SEED": mode + 1, "COUNT": CALLS}
+    command += [f"-D{name}={value}" for name, value in names.items()]
     subprocess.run([*command, str(HERE / "int10_random.asm")], check=True)
     return image.read_bytes()
 
@@ -59,3 +57,19 @@ def test_random_calls_do_the_same_as_with_the_video_bios_of_qemu(
 
     assert len(ours) > 0x8000
     assert ours == theirs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", PAGES, ids=hex)
+def test_random_calls_do_the_same_here_as_on_qemu(
+    mode: int, nasm: str, machine: Callable[..., Machine], tmp_path: Path
+) -> None:
+    code = guest(nasm, mode, tmp_path)
+    (tmp_path / "vgabios.bin").write_bytes(bytes(512))
+    there = on_qemu(code, tmp_path, "-L", str(tmp_path), "-bios", str(BIOS))
+    m = machine(code)
+    m.boot()
+
+    assert m.run(timeout=60).reason is ExitReason.SHUTDOWN
+
+    assert bytes(m.debug.log) == there

@@ -6,8 +6,7 @@
 
 cdef struct Dec:
     CPU* c
-    bint planes                  # bytes in planes of the VGA are code, too: for one instruction, which is not kept
-    uintptr_t* ram               # where the bytes are: c.run.ram, or the table of code_as_asked() in run.pxi
+    uintptr_t* ram               # where the bytes are: c.run.ram, or a table of step_one() in run.pxi
     Op* o                        # ops of this instruction
     int room                     # so many ops fit, at least 1; ops beyond that go to `spare`
     int used                     # ops that were emitted, also those beyond `room`
@@ -66,11 +65,8 @@ cdef uint32_t fetch8(Dec* d) noexcept nogil:
         d.wrapped = 1
     pa = d.base + (d.ip & 0xFFFF)
     if d.ram[pa >> 8] == 0:
-        if not d.planes or code_byte(d.c, pa) < 0:
-            d.hole = 1
-            return 0
-        d.ip += 1
-        return <uint32_t>code_byte(d.c, pa)
+        d.hole = 1
+        return 0
     d.ip += 1
     return (<uint8_t*>(d.ram[pa >> 8] + pa))[0]
 
@@ -333,7 +329,6 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
     d.c = c
     d.ram = c.run.ram
-    d.planes = 0
     d.base = base
     d.ip = ip
     d.block.fluid = 0

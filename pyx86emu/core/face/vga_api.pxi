@@ -365,7 +365,7 @@ cdef VgaCore create_vga(VmTables vm, cls, RangeTable pio, RangeTable mmio, bint 
     core = VGA_NEW(cls, <PyObject*>(), NULL)
     vm.stop()
     core.enter(vm)
-    vm.resume(False)
+    vm.resume(True)
     try:
         claim_spans(pio, BUS_PIO, chip, core, push)
         claim_spans(mmio, BUS_MMIO, chip, core, push)
@@ -373,7 +373,7 @@ cdef VgaCore create_vga(VmTables vm, cls, RangeTable pio, RangeTable mmio, bint 
         give_back(pio, core)
         vm.stop()
         core.leave(&vm.vm.chips.vga)
-        vm.resume(False)
+        vm.resume(True)
         raise
     vm.stop()
     vm._vga = core
