@@ -37,7 +37,7 @@ def main(path: str) -> None:
         for text, attribute in [*shown, *[("", GREY)] * ROWS][:ROWS]:
             for char in text.encode("cp437")[:COLUMNS].ljust(COLUMNS):
                 cells += bytes((char, attribute))
-        machine.vm.write(TEXT_MEMORY[0], cells)
+        machine.vm.write(TEXT_MEMORY, cells)
         machine.screen.save(path)
 
 

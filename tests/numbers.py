@@ -502,7 +502,7 @@ EXEMPT: dict[str, str] = {
     "_core.whole.most": "a limit that the caller writes into its own code",
     "state.take_whole": "limits that the caller writes into its own code",
     "memory.load.hole": "a byte that the caller writes into its own code",
-    "geometry.shown": "text of a number that was looked at",
+    "_core.shown": "text of a number that was looked at",
     "Log.append": "called for each byte of the guest, by its device",
     "limits.passed": "called with what moment() has returned",
 }

@@ -93,8 +93,8 @@ def ending(m: "Machine", exit: "_core.Exit") -> Ending:
     """What happened at the end of a run that ended with `exit`. The thread that runs the guest
     calls it.
 
-    Kinds: "exit" (isa-debug-exit), "halted", "reset", "unsupported", "loop", "zeros", "empty",
-    "past the boot sector", "vectors", "fault", "running".
+    Kinds: "exit" (isa-debug-exit), "no boot", "halted", "reset", "unsupported", "loop", "zeros",
+    "empty", "past the boot sector", "vectors", "fault", "running".
 
     >>> from pyx86emu import Machine
     >>> with Machine(bytes.fromhex("fa ebfe")) as m:             # cli; jmp $
@@ -110,6 +110,8 @@ def ending(m: "Machine", exit: "_core.Exit") -> Ending:
     last = m.resets.last
     if reason is ExitReason.SHUTDOWN and last is not None:
         return Ending("reset", f"the guest reset the machine: {last}")
+    if m.boot_tried and not m.booted:
+        return Ending("no boot", f"nothing boots: {m.boot_tried}")
     interrupts = _interrupts(m)
     if reason is ExitReason.HLT:
         return Ending("halted", f"HLT at {cs:04x}:{ip - 1 & 0xFFFF:04x} with {interrupts}")

@@ -12,6 +12,7 @@ import pytest
 
 from pyx86emu import ExitReason, Machine
 from tests import on_kvm
+from tests.guests.disks import drives
 
 HERE = Path(__file__).parent
 GUESTS = sorted(HERE.glob("*.bin"))
@@ -22,7 +23,9 @@ def header(guest: Path) -> dict[str, str]:
     """What the comments at the top ask of the machine: `; types: a{left}`."""
     text = guest.with_suffix(".asm").read_text("utf-8")
     return dict(
-        re.findall(r"^; (needs|rom|types|moves|models|sends|prints|qemu|kvm): (.+)$", text, re.M)
+        re.findall(
+            r"^; (needs|boots|rom|types|moves|models|sends|prints|qemu|kvm): (.+)$", text, re.M
+        )
     )
 
 
@@ -39,6 +42,8 @@ def memory(asks: dict[str, str]) -> int:
 def make(guest: Path, machine: Callable[..., Machine], **options: str) -> Machine:
     """The machine that it asks for."""
     asks, image = header(guest), guest.read_bytes()
+    if "boots" in asks:
+        return machine(**drives(asks["boots"], image), memory=memory(asks), **options)
     at = int(asks.get("rom", len(image)))
     roms = [image[at:]] if image[at:] else []
     return machine(image[:at], memory=memory(asks), option_roms=roms, **options)

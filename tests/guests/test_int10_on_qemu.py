@@ -20,8 +20,8 @@ BIOS = ROOT / "pyx86emu" / "pc" / "roms" / "bios.bin"
 FLOPPY = 1_474_560
 PASSED = 0x10 << 1 | 1
 ALL = (
-    "bios_256 bios_fonts bios_graphics bios_known bios_lines bios_modes bios_pages bios_palette"
-    " bios_planar bios_screen bios_state bios_string"
+    "bios_256 bios_colour bios_fonts bios_graphics bios_known bios_lines bios_modes bios_pages"
+    " bios_palette bios_planar bios_pointers bios_screen bios_state bios_string"
 )
 GUESTS = [HERE / f"{name}.bin" for name in ALL.split() if (HERE / f"{name}.asm").exists()]
 
@@ -36,7 +36,7 @@ def test_video_guest_passes_on_qemu_with_our_bios(guest: Path, tmp_path: Path) -
     image.write_bytes(guest.read_bytes().ljust(FLOPPY, b"\0"))
     (tmp_path / "vgabios.bin").write_bytes(bytes(512))
 
-    command = [program, "-M", "isapc", "-vga", "std", "-net", "none", "-display", "none"]
+    command = [str(program), "-M", "isapc", "-vga", "std", "-net", "none", "-display", "none"]
     command += ["-L", str(tmp_path), "-bios", str(BIOS), "-debugcon", "stdio", "-no-reboot"]
     command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=1"]
     command += ["-drive", f"file={image},format=raw,if=floppy"]

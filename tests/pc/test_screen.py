@@ -137,8 +137,6 @@ def test_no_more_is_shown_than_the_text_memory_has(m: Machine) -> None:
     for index, value in ((0x11, 0), (0x01, 0xFF), (0x07, 0x42), (0x12, 0xFF), (0x09, 0x00)):
         m.pio.write(0x3D4, 1, index)
         m.pio.write(0x3D5, 1, value)
-    assert (m.video.columns, m.video.rows) == (256, 1024)
-
     assert (m.screen.columns, m.screen.rows) == (256, 64)
     assert picture(m.screen.png()) == (2048, 1024)
 

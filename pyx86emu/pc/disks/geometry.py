@@ -2,7 +2,7 @@
 
 from operator import index
 
-from ..._core import whole
+from ..._core import shown, whole
 from ...errors import DiskError
 from .sectors import SECTOR
 
@@ -126,12 +126,6 @@ def format_name(geometry: Geometry) -> str:
     return FORMATS.get(geometry) or "x".join(map(str, geometry))
 
 
-def shown(number: int) -> str:
-    """A number as text for a message; a huge one as a power of 2."""
-    bits = number.bit_length()
-    return str(number) if bits <= 64 else f"{'-' * (number < 0)}2**{bits - 1}"
-
-
 def checked(geometry: object) -> Geometry:
     """A geometry that INT 13h can address, as exact integers. TypeError, DiskError: it is not."""
     if not isinstance(geometry, (tuple, list)):
@@ -147,6 +141,8 @@ def checked(geometry: object) -> Geometry:
         try:
             whole(value, what, 1, most)
         except ValueError:
-            raise DiskError(f"geometry: {what} = {shown(index(value))}: give 1 to {most}") from None
+            raise DiskError(
+                f"geometry: {what} = {shown(index(value), 'd')}: give 1 to {most}"
+            ) from None
     cylinders, heads, sectors = map(index, values)
     return cylinders, heads, sectors

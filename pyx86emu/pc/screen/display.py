@@ -1,10 +1,6 @@
 """Displays: show what the guest draws, to any number of readers (seam G). Know no terminal."""
 
-from itertools import count
-from typing import TYPE_CHECKING, NamedTuple, Protocol
-
-if TYPE_CHECKING:
-    from ... import _core
+from typing import NamedTuple, Protocol
 
 
 class Picture(NamedTuple):
@@ -31,25 +27,3 @@ class Display(Protocol):
     @property
     def pixels(self) -> Picture:
         """What a monitor would show."""
-
-
-class DirtyLog:
-    """The dirty log of a memory slot, for any number of readers: `version` changes after the guest
-    has written to the slot.
-
-    Reading the log clears it (KVM_GET_DIRTY_LOG). So only this object may read the log of its slot;
-    all others read `version`. Any thread may do so.
-    """
-
-    def __init__(self, slot: "_core.MemorySlot") -> None:
-        self.slot = slot
-        self._numbers = count(1)
-        self._version = 0
-
-    @property
-    def version(self) -> int:
-        """A number that changes after writes. All readers see the same number."""
-        if self.slot.vm is not None and any(self.slot.dirty()):
-            # Each number is used once: so if two threads find writes, each makes a new version.
-            self._version = next(self._numbers)
-        return self._version

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from ..._core import exact
 from ...errors import MachineError
 from ...memory import load
-from ..devices.video import TextVideo
+from ..devices.vga import Vga
 from . import png
-from .display import DirtyLog, Picture
+from .display import Picture
+from .registers import CURSOR_HIGH, CURSOR_LOW, TEXT, TextRegisters
 
 if TYPE_CHECKING:
     from ...vm import Vm
@@ -33,33 +34,43 @@ BIOS_MODE = 0x449
 class Screen:
     """The text screen of a machine, at any moment: a Display.
 
-    Several screens may show one text memory; they share its DirtyLog.
+    Several screens may show one VGA.
     Whatever the guest writes to registers, vectors and memory, the picture has a bounded size, and
     no method raises because of it. Any thread may read the screen. While the guest runs, the result
     may be partly old and partly new.
     """
 
-    def __init__(self, vm: "Vm", video: TextVideo, log: DirtyLog) -> None:
-        if not isinstance(video, TextVideo):
-            raise TypeError(f"a Screen shows a TextVideo, not {type(video).__name__}")
+    def __init__(self, vm: "Vm", vga: Vga) -> None:
+        if not isinstance(vga, Vga):
+            raise TypeError(f"a Screen shows a Vga, not {type(vga).__name__}")
         self._vm = vm
-        self._video = video
-        self._memory = log.slot
-        self._log = log
-        self._seen: tuple[int, bytes] = (0, b"")
+        self._vga = vga
+        self._last: tuple[int, TextRegisters] | None = None
+        self._seen: tuple[int, object] = (-1, None)
         self._version = 0
         self._numbers = count(1)
+
+    def _now(self) -> TextRegisters:
+        """What the VGA holds; the same object until it changes."""
+        version, last = self._vga.version, self._last
+        if last is None or last[0] != version:
+            self._last = last = version, TextRegisters(self._vga.snapshot())
+        return last[1]
 
     @property
     def columns(self) -> int:
         """80 or 40."""
-        return self._video.columns
+        return self._now().columns
 
     @property
     def rows(self) -> int:
         """The number of rows that the guest has set, 25 at first; at most as many as fit into text
         memory."""
-        return min(self._video.rows, self._memory.size // (2 * self.columns))
+        return self._rows(self._now())
+
+    @staticmethod
+    def _rows(now: TextRegisters) -> int:
+        return min(now.rows, TEXT // (2 * now.columns))
 
     @property
     def mode(self) -> int:
@@ -70,9 +81,14 @@ class Screen:
     def version(self) -> int:
         """A number that changes when the picture, without the cursor, may have changed. Each reader
         compares it with the number that it saw last."""
-        now = (self._log.version, self._video.shown)
-        if now != self._seen:
-            self._seen, self._version = now, next(self._numbers)
+        number = self._vga.version
+        if number != self._seen[0]:
+            shown = self._vga.snapshot()
+            crtc = shown.crtc[:CURSOR_HIGH] + shown.crtc[CURSOR_LOW + 1 :]
+            picture = shown._replace(crtc=crtc, frame=0)
+            if picture != self._seen[1]:
+                self._version = next(self._numbers)
+            self._seen = number, picture
         return self._version
 
     def row(self, y: int) -> bytes:
@@ -82,35 +98,38 @@ class Screen:
         result is then from the text memory that follows, which wraps. TypeError: `y` is not an
         integer.
         """
-        return self._row(exact(y, "row"), self.columns)
+        return self._row(exact(y, "row"), now := self._now(), now.memory)
 
-    def _row(self, y: int, columns: int) -> bytes:
-        video, size = self._video, columns * 2
-        base, room = self._memory.addr, self._memory.size
-        at = (video.start_address + y * video.row_pitch) * 2 % room
-        row = self._memory[base + at : base + min(at + size, room)]
-        return row + self._memory[base : base + size - len(row)] if len(row) < size else row
+    @staticmethod
+    def _row(y: int, now: TextRegisters, memory: bytes) -> bytes:
+        size = now.columns * 2
+        at = (now.start_address + y * now.row_pitch) * 2 % TEXT
+        row = memory[at : at + size]
+        return row + memory[: size - len(row)] if len(row) < size else row
 
     @property
     def cells(self) -> list[list[tuple[int, int]]]:
         """Rows of (character, attribute), as lists."""
-        columns = self.columns  # read once, since the guest may change it
-        rows = (self._row(y, columns) for y in range(self.rows))
+        rows = self._all(self._now())
         return [list(zip(row[::2], row[1::2], strict=True)) for row in rows]
+
+    def _all(self, now: TextRegisters) -> list[bytes]:
+        """All rows, of one moment."""
+        memory = now.memory
+        return [self._row(y, now, memory) for y in range(self._rows(now))]
 
     @property
     def text(self) -> str:
         """The rows, joined with line ends, without trailing blanks, code page 437 as Unicode."""
-        lines = []
-        for y in range(self.rows):
-            lines.append("".join(map(CP437.__getitem__, self.row(y)[::2])).rstrip())
-        return "\n".join(lines)
+        rows = self._all(self._now())
+        return "\n".join("".join(map(CP437.__getitem__, row[::2])).rstrip() for row in rows)
 
     @property
     def cursor(self) -> tuple[int, int] | None:
         """(column, row); None if the cursor is hidden or outside the screen."""
-        row, column = self._video.cursor
-        return (column, row) if self._video.cursor_visible and row < self.rows else None
+        now = self._now()
+        row, column = now.cursor
+        return (column, row) if now.cursor_visible and row < self._rows(now) else None
 
     def save(self, path: "str | os.PathLike[str]") -> None:
         """Write the screen to a .txt (UTF-8) or .png file.
@@ -139,7 +158,7 @@ class Screen:
             for y in range(8):
                 line = (dots[glyphs[char][y]].translate(colours[look]) for char, look in row)
                 rows += [b"".join(line)] * 2
-        return Picture(self._video.palette, rows)
+        return Picture(self._now().palette, rows)
 
     def png(self) -> bytes:
         """What `pixels` shows, as the bytes of a PNG file."""
