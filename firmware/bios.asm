@@ -18,26 +18,55 @@ rom_start:
         db      'pyx86emu BIOS', 0
 
 %include "post.inc"                     ; reset to the first boot sector
+%include "roms.inc"                     ; ROMs of others
+%include "int05.inc"                    ; print screen
 %include "int08.inc"                    ; timer tick, the other hardware interrupts
 %include "int09.inc"                    ; keyboard interrupt
-%include "int10.inc"                    ; video: modes, cursor, scrolling
-%include "chars.inc"                    ; video: characters
-%include "graphics.inc"                 ; video: graphics modes
+%include "int10.inc"                    ; video: functions, cursor, pages, scrolling
+%include "modes.inc"                    ; video: mode set
+%include "modetab.inc"                  ; video: tables of the modes
 %include "vga.inc"                      ; video: VGA registers
+%include "cga.inc"                      ; video: mode set without a VGA
+%include "chars.inc"                    ; video: characters
+%include "beep.inc"                     ; BEL
+%include "graphics.inc"                 ; video: characters in modes 4-6
+%include "linear.inc"                   ; video: characters in the other graphics modes
+%include "pixels.inc"                   ; video: pixels
+%include "palette.inc"                  ; video: palette and colours
+%include "fonts.inc"                    ; video: loads and returns fonts
+%include "pointers.inc"                 ; video: what programs add to the save pointers
+%include "vstate.inc"                   ; video: state of the display
+%include "vsave.inc"                    ; video: saves and restores it
 %include "int11.inc"                    ; equipment (11h), memory size (12h)
-%include "int13.inc"                    ; diskettes: read, write, verify, format
+%include "int13.inc"                    ; disks (13h); diskettes: read, write, verify, format
 %include "floppy.inc"                   ; diskettes: drives and controller
+%include "medium.inc"                   ; diskettes: which medium is in a drive
 %include "media.inc"                    ; diskettes: types of drives and media
+%include "int13_disk.inc"               ; hard disks
+%include "ata.inc"                      ; hard disks: the channel
+%include "edd.inc"                      ; hard disks: the extended functions
+%include "post_disk.inc"                ; hard disks: finds them, makes their tables
 %include "int14.inc"                    ; serial ports
 %include "int15.inc"                    ; system services
+%include "memory.inc"                   ; where memory is
+%include "mouse.inc"                    ; the mouse, and its interrupt
 %include "int16.inc"                    ; keyboard
 %include "int17.inc"                    ; printer
-%include "int19.inc"                    ; boot (19h), no bootable disk (18h)
+%include "int19.inc"                    ; boot (19h), nothing to boot (18h)
 %include "int1a.inc"                    ; time of day
 
-rom_font_high:                          ; characters 80h-FFh, 8 x 8; INT 1Fh points here
+        db      8                       ; lines of a character, before each font
+rom_font_8:                             ; all characters, 8 x 8
+%include "font.inc"
+rom_font_high:                          ; characters 80h-FFh; INT 1Fh points here
 %define FONT_HIGH
 %include "font.inc"
+        db      14
+rom_font_14:                            ; 8 x 14
+%include "font14.inc"
+        db      16
+rom_font_16:                            ; 8 x 16
+%include "font16.inc"
 
 ; ---- fixed addresses that programs use -----------------------------------------------------------
 
@@ -50,7 +79,7 @@ entry_nmi:
 entry_int13_disk:
         jmp     int13
         fixed   0E401h
-disk_table:                             ; INT 41h and 46h point here; zeros: no hard disk
+disk_table:                             ; INT 41h and 46h point here if there is no hard disk
         times 16 db 0
         fixed   0E6F2h
 entry_int19:
@@ -102,7 +131,7 @@ entry_int11:
 entry_int15:
         jmp     int15
         fixed   0FA6Eh
-rom_font_low:                           ; characters 00h-7Fh, 8 x 8; INT 43h points here
+rom_font_low:                           ; characters 00h-7Fh, 8 x 8
 %undef FONT_HIGH
 %include "font.inc"
         fixed   0FE6Eh
@@ -115,8 +144,8 @@ entry_int08:
 dummy_iret:
         iret
         fixed   0FF54h
-entry_int05:                            ; print screen: does nothing, as there is no printer
-        iret
+entry_int05:
+        jmp     int05
 
         fixed   0FFF0h
 reset_vector:

@@ -153,6 +153,7 @@ include "core/chips/vga_time.pxi"
 include "core/chips/vga_ports.pxi"
 include "core/chips/vga_memory.pxi"
 include "core/chips/chips.pxi"
+include "core/chips/speaker.pxi"
 
 # The state of a vCPU and of a VM, and what any other file may do to it.
 include "core/base/cpu.pxi"
@@ -214,6 +215,7 @@ include "core/face/capabilities.pxi"
 include "core/face/vga_api.pxi"
 include "core/face/vm.pxi"
 include "core/face/front.pxi"
+include "core/face/speaker_api.pxi"
 include "core/face/fork.pxi"
 include "core/face/factories.pxi"
 

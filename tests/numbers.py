@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,11 @@ class World(contextlib.ExitStack):
     def machine(self) -> Machine:
         made: Machine = self.close_later(Machine(b"\xf4"))
         return made
+
+    @cached_property
+    def empty(self) -> str:
+        """A directory without files."""
+        return self.enter_context(TemporaryDirectory())
 
     @cached_property
     def disk(self) -> Disk:
@@ -412,6 +418,14 @@ PLACES: dict[str, Place] = {
     "FloppyChip.eject": place(lambda w: w.machine.floppy.eject, unit=1),
     "PostPort.__init__": place(lambda w: PostPort, keep=1),
     "geometry.floppy_geometry": place(lambda w: geometry.floppy_geometry, size=1474560),
+    "geometry.lba_assist": place(lambda w: geometry.lba_assist, count=9),
+    "geometry.physical_geometry": place(
+        lambda w: lambda count: geometry.physical_geometry(count, (9, 16, 63)), count=9
+    ),
+    "Disk.from_directory": place(
+        lambda w: lambda size: w.close_later(Disk.from_directory(w.empty, size=size)),
+        size=1474560,
+    ),
     "Disk.read": place(lambda w: w.disk.read, lba=1, n=1),
     "Disk.write": place(lambda w: lambda lba: w.disk.write(lba, bytes(512)), lba=1),
     "Limits.__init__": place(
@@ -471,11 +485,24 @@ EXEMPT: dict[str, str] = {
         ),
         "called by the floppy controller, with bytes of the guest",
     ),
+    **dict.fromkeys(
+        (
+            *("Bpb.floppy", "Bpb.hard_disk", "identify.identify", "magic.found"),
+            *("opening.open_image", "opening.size_of", "opening.read_at", "opening.write_at"),
+            *("opening.write_all", "partitions.outside", "partitions.table_geometry"),
+            *("Overlay.__init__", "Overlay.drop", "Overlay.get", "Overlay.next_after"),
+            *("Overlay.put", "Overlay.read", "overlay.runs", "fat.consecutive"),
+            *("RawImage.__init__", "RawImage.read", "RawImage.write", "hostdir.dos_time"),
+            *("Volume.make_directory", "Volume.write", "fatdisk.directory_image"),
+            "fatmake.hard_disk",
+        ),
+        "called by the disk only, with sizes and sectors that it has looked at",
+    ),
     "_core.whole.least": "a limit that the caller writes into its own code",
     "_core.whole.most": "a limit that the caller writes into its own code",
     "state.take_whole": "limits that the caller writes into its own code",
     "memory.load.hole": "a byte that the caller writes into its own code",
-    "geometry.shown": "text of a number that was looked at",
+    "_core.shown": "text of a number that was looked at",
     "Log.append": "called for each byte of the guest, by its device",
     "limits.passed": "called with what moment() has returned",
 }

@@ -16,8 +16,8 @@ TOOLS = {"ruff", "cython-lint", "mypy", "pytest"}
 #: The name to import, where it is another one.
 MODULE = {"Pillow": "PIL"}
 
-#: Where an extra is used. The bench runs from the package and beside it.
-USED_IN = {"test": ("tests",), "bench": ("pyx86emu", "bench"), "plot": ("pyx86emu",)}
+#: Where an extra is used, if not in the package. The bench runs from the package and beside it.
+USED_IN = {"test": ("tests",), "bench": ("pyx86emu", "bench")}
 
 
 def packages(extra: str) -> list[str]:
@@ -29,7 +29,7 @@ def packages(extra: str) -> list[str]:
 def test_what_an_extra_names_is_imported_somewhere(extra: str) -> None:
     sources = "\n".join(
         path.read_text("utf-8")
-        for directory in USED_IN.get(extra, ())
+        for directory in USED_IN.get(extra, ("pyx86emu",))
         for path in (ROOT / directory).rglob("*.py")
     )
 

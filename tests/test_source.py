@@ -82,7 +82,7 @@ LAYERS = (
     "events memory log clock state bus device vm",
     "pc.devices pc.disks pc.screen pc.firmware pc",
     "pc.board",
-    "pc.limits pc.machine",
+    "pc.limits pc.expect pc.ending pc.machine pc.idle pc.web",
     "tools",  # whatever is not named here: measure, conformance ...
     "__init__",  # the public names
     "cli examples __main__",

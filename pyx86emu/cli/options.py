@@ -7,67 +7,91 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .. import models
+from . import drives, web
 from .accel import add_accel
-from .output import check_file
+from .foreign import FOREIGN
+from .output import check_file, check_input
+from .outputs import STDIO
 from .parser import Parser
+from .script import QUIET as QUIET
+from .script import AddStep, expect, send
 from .status import UsageError
-from .values import model, regex, seconds, whole
+from .values import model, seconds, whole
 
 MIB = 1 << 20
 UNITS = {"": MIB, "k": 1 << 10, "m": MIB, "g": 1 << 30}
-#: What QEMU calls standard input and output.
-STDIO = ("stdio", "mon:stdio")
-#: After so many guest seconds without output, the guest may be waiting for a key (--type).
-QUIET = 0.5
 LARGEST_SHIFT = 10
+DISPLAYS = ("none", "term", "web")
+#: Serial ports, in the order of -serial.
+PORTS = ("COM1", "COM2")
+PICTURES = (".txt", ".png")
 
 EPILOG = """\
 exit statuses: 0 halted for good, or --expect met; odd: the guest's own, by isa-debug-exit; 2 usage;
 4 triple fault, or reset with -no-reboot; 6 unsupported (protected mode); 8 --expect not met;
 70 a bug of pyx86emu; 74 the host failed: standard output, a file or memory (without a message if
-the reader of a pipe has gone); 124 timeout or --max-instructions; 130 Ctrl-C,
-Ctrl-], Ctrl-\\, or a signal.
+the reader of a pipe has gone); 124 timeout or --max-instructions; 130 the user or a signal ended
+it.
 
-On a terminal the guest's screen is drawn and keys go to the guest; Ctrl-] or Ctrl-C ends the run,
-Ctrl-Z suspends it. In a pipe, or with -nographic, standard output is what the guest sends over COM1
-and port E9h. --screenshot, --json and --write-back write their output however the run ends.
+On a terminal the guest's screen is drawn and keys go to the guest; Ctrl-] is ours. In a pipe, or
+with -nographic, standard output is what the guest sends over COM1 and port E9h. --screenshot,
+--screen, --json and --write-back write their output however the run ends.
+
+--expect and --send are done in their order, each after the one before it. --expect sees only what
+is new on the screen, from COM1 and from port E9h since the last one was met. If --send comes first,
+it waits until the guest is quiet. If the last step is --expect, the run ends when it is met.
+
+A file name that begins with fat: is a directory: its files are a FAT disk.
 """
-
-#: Options that QEMU has and this machine does not, and what to use instead.
-FOREIGN = {
-    "-boot": "there is one drive to boot from: give its image, -fda FILE",
-    "-cdrom": "there is no CD-ROM drive: give a floppy image, -fda FILE",
-    "-curses": "on a terminal the screen is drawn without it",
-    "-display": "the screen is drawn on a terminal: leave it out, or -nographic for serial text",
-    "-drive": "give a floppy image, -fda FILE",
-    "-fdb": "there is one floppy drive: give its image, -fda FILE",
-    "-gdb": "there is no gdb server",
-    "-hda": "there is no hard disk: give a floppy image, -fda FILE",
-    "-hdb": "there is no hard disk: give a floppy image, -fda FILE",
-    "-monitor": "there is no monitor: Ctrl-] ends the guest, --json shows its state",
-    "-nic": "there is no network card",
-    "-S": "there is no gdb server: the guest starts at once",
-    "-s": "there is no gdb server",
-    "-smp": "there is one vCPU",
-}
 
 
 def parser() -> Parser:
     """The parser of all options. They are spelt as in QEMU where QEMU has the same."""
-    p = Parser("run", "Boot a boot sector or a floppy image.", EPILOG, FOREIGN)
+    p = Parser("run", "Boot a boot sector, a floppy or a hard disk image.", EPILOG, FOREIGN)
+    p.set_defaults(script=())
     add = p.add_argument
-    add("image", nargs="?", metavar="IMAGE", help="boot sector or floppy image")
-    add("-fda", metavar="FILE", action="append", default=[], help="the same, as QEMU spells it")
+    image = "boot sector, floppy or hard disk image: its contents say which"
+    add("image", nargs="?", metavar="IMAGE", help=image)
+    for place in drives.DRIVES:
+        kind = "floppy" if place.startswith("fd") else "hard"
+        drive = f"image of the {'second' if place.endswith('b') else 'first'} {kind} disk"
+        add(f"-{place}", metavar="FILE", action="append", default=[], help=drive)
+    keys = "a disk, as QEMU spells it: file=F,if=ide|floppy,index=0|1,snapshot=on|off,readonly=on"
+    add("-drive", metavar="KEYS", action="append", default=[], type=drives.drive, help=keys)
+    orders = "which drives boot: a, c, or order=ac"
+    add("-boot", metavar="ORDER", type=drives.boot_order, help=orders)
+    sizes = "cylinders, heads, sectors per track of the image"
+    add("--geometry", metavar="C,H,S", type=drives.geometry, help=sizes)
+    add("-snapshot", action="store_true", help="never write to the images (this is the default)")
+    add("--write-back", action="store_true", help="write changes to the images at the end")
+    deletes = "with --write-back, delete files of fat:DIR that the guest has deleted"
+    add("--delete", action="store_true", help=deletes)
+
     choices = f"one of {', '.join(models.MODELS)}; help: how they differ"
     add("-cpu", metavar="MODEL", type=_cpu, help=f"{choices} (default 80486; KVM: the host's)")
     add_accel(p)
+    add("-smp", metavar="1", type=_smp, help="the number of vCPUs: 1")
     sizes = "memory: megabytes, or with K, M, G (default 1M)"
     add("-m", metavar="SIZE", type=memory_size, default=MIB, help=sizes)
-    add("-serial", metavar="WHERE", type=_serial, help="COM1 to stdio, none or file:PATH")
+    add("-bios", metavar="FILE", help="the ROM at the top of the first megabyte, instead of ours")
+    roms = "an option ROM, from C8000h up; repeatable"
+    add("-option-rom", metavar="FILE", action="append", default=[], help=roms)
+    add("-name", metavar="TEXT", help="a name for the guest, shown in --json")
+
+    lines = "stdio, none, file:PATH, pty, tcp:HOST:PORT[,server], unix:PATH; first COM1, then COM2"
+    add("-serial", metavar="WHERE", action="append", default=[], help=lines)
+    add("-parallel", metavar="WHERE", help="LPT1 to file:PATH or none")
+    displays = "none, term: the terminal, web[=HOST:PORT]: a page for a browser"
+    add("-display", metavar="WHERE", type=_display, help=displays)
     add("-nographic", action="store_true", help="serial text instead of the screen; keys to COM1")
+    add("--audio", metavar="FILE.wav", help="record the PC's speaker")
+    add("--screenshot", metavar="FILE", help="the last screen: FILE.txt or FILE.png")
+    add("--screen", action="store_true", help="print the last text screen at the end")
+    add("--json", action="store_true", help="print what happened as JSON instead of guest text")
+
     add("-no-reboot", action="store_true", help="end instead of rebooting")
-    add("-snapshot", action="store_true", help="never write to the image (this is the default)")
-    add("--write-back", action="store_true", help="write changes to the image at the end")
+    stays = "stay when the guest has ended, until Ctrl-], a signal or --wall"
+    add("-no-shutdown", action="store_true", help=stays)
     dates = "date at power-on: utc, localtime, 2009-07-01T12:00:00"
     add("-rtc", metavar="base=DATE", type=_rtc, help=dates)
     add("-icount", metavar="shift=N", type=_shift, help="an instruction takes 2^N ns (default 7)")
@@ -76,39 +100,63 @@ def parser() -> Parser:
     add("--timeout", metavar="S", type=seconds, help="guest seconds (60 when piped)")
     add("--wall", metavar="S", type=seconds, help="seconds of real time")
     add("--max-instructions", metavar="N", type=whole(), help="instructions, the BIOS's included")
-    add("--expect", metavar="REGEX", type=regex, help="end with 0 when the guest shows this")
-    add("--type", metavar="TEXT", help="keys for the guest: text, \\n, {ret}, {esc}, {ctrl+c} ...")
-    add("--screenshot", metavar="FILE", help="the last screen: FILE.txt or FILE.png")
-    add("--json", action="store_true", help="print what happened as JSON instead of guest text")
+    waits = "wait until the guest shows this; as the last step, end with 0"
+    add("--expect", metavar="REGEX", type=expect, action=AddStep, help=waits)
+    sends = "then type TEXT, or send it over COM1 with serial:TEXT; \\n, \\xNN, {ret}, {ctrl+c} ..."
+    add("--send", metavar="TEXT", type=send, action=AddStep, help=sends)
+    add(
+        "--type",
+        metavar="TEXT",
+        help="keys when the guest is quiet: text, \\n, {ret}, {ctrl+c} ...",
+    )
     return p
 
 
 def read(args: Sequence[str]) -> argparse.Namespace:
-    """The checked options. UsageError: one sentence that says what cannot be done."""
+    """The checked options; `disks` has a Drive for each disk. UsageError: one sentence that says
+    what cannot be done."""
     options = parser().parse(args)
     if options.cpu == "help":
         return options
-    images = [*options.fda, *([options.image] if options.image is not None else [])]
-    if len(images) > 1:
-        raise UsageError("two images, IMAGE and -fda FILE: give one, there is one drive")
-    if not images or not images[0]:
-        raise UsageError("no image to boot: give one, pyx86emu IMAGE")
-    options.image = images[0]
     if options.write_back and options.snapshot:
         raise UsageError("-snapshot and --write-back are opposites: give one of them")
-    if options.screenshot is not None:
-        if not options.screenshot.endswith((".txt", ".png")):
-            raise UsageError(f"--screenshot {options.screenshot}: name a file in .txt or .png")
-        _check_file("--screenshot", options.screenshot, options.image)
-    if path := serial_file(options):
-        _check_file("-serial", path, options.image)
+    if options.delete and not options.write_back:
+        raise UsageError("--delete without --write-back: nothing is written to the directory")
+    options.disks = drives.drives(options)
+    if options.nographic and options.display not in (None, ("none", "")):
+        raise UsageError("-nographic and -display are opposites: give one of them")
+    if options.screen and options.json:
+        raise UsageError("--screen with --json: the report has the screen, leave --screen out")
+    _check_lines(options)
+    for option, paths in (("-bios", [options.bios]), ("-option-rom", options.option_rom)):
+        for path in paths:
+            if path is not None:
+                check_input(option, path)
+    if (path := options.screenshot) is not None:
+        if not path.endswith(PICTURES):
+            raise UsageError(f"--screenshot {path}: name a file in .txt or .png")
+        _check_file("--screenshot", path, options)
+    if (path := options.audio) is not None:
+        if not path.endswith(".wav"):
+            raise UsageError(f"--audio {path}: name a file in .wav")
+        _check_file("--audio", path, options)
     return options
 
 
-def serial_file(options: argparse.Namespace) -> str | None:
-    """The path of `-serial file:PATH`; None for another `-serial`, or without."""
-    where = options.serial or ""
-    return where[5:] if where.startswith("file:") else None
+def _check_lines(options: argparse.Namespace) -> None:
+    """-serial and -parallel: as many as there are ports, and their files can be written."""
+    if len(options.serial) > len(PORTS):
+        raise UsageError(f"-serial {options.serial[2]}: there are two, COM1 and COM2")
+    if sum(where in STDIO for where in options.serial) > 1:
+        raise UsageError("-serial stdio twice: give it to one of COM1 and COM2")
+    places = [("-serial", where) for where in options.serial]
+    if options.parallel is not None:
+        places.append(("-parallel", options.parallel))
+    for option, where in places:
+        if where.startswith("file:"):
+            if where == "file:":
+                raise UsageError(f"{option} file: has no name: use file:PATH")
+            _check_file(option, where[5:], options)
 
 
 def memory_size(text: str) -> int:
@@ -145,12 +193,21 @@ def _cpu(text: str) -> str:
     return text if text == "help" else model(text)
 
 
-def _serial(text: str) -> str:
-    if text not in (*STDIO, "none", "null") and not text.startswith("file:"):
-        raise UsageError(f"-serial {text}: use stdio, none or file:PATH")
-    if text == "file:":
-        raise UsageError("-serial file: has no name: use file:PATH")
-    return text
+def _smp(text: str) -> int:
+    if text not in ("1", "cpus=1"):
+        raise UsageError(f"-smp {text}: there is one vCPU, leave it out")
+    return 1
+
+
+def _display(text: str) -> tuple[str, str]:
+    """(name, address): the address is "" unless `web=HOST:PORT` gives one."""
+    name, equals, address = text.partition("=")
+    if name not in DISPLAYS:
+        raise UsageError(f"-display {text}: give none, term or web[=HOST:PORT], there is no window")
+    if equals and (name != "web" or not address):
+        raise UsageError(f"-display {text}: only web has an address, web=HOST:PORT")
+    web.address(address)
+    return name, address
 
 
 def _rtc(text: str) -> datetime:
@@ -172,7 +229,11 @@ def _suboption(option: str, text: str, key: str) -> str:
     return value
 
 
-def _check_file(option: str, path: str, image: str) -> None:
+def _check_file(option: str, path: str, options: argparse.Namespace) -> None:
+    """The file can be written, and is none of the images."""
     check_file(option, path)
-    if os.path.exists(path) and os.path.exists(image) and os.path.samefile(path, image):
-        raise UsageError(f"{option} {path}: that would overwrite the disk image, name another file")
+    for disk in options.disks:
+        if os.path.exists(path) and os.path.exists(disk.path) and os.path.samefile(path, disk.path):
+            raise UsageError(
+                f"{option} {path}: that would overwrite the disk image, name another file"
+            )

@@ -111,6 +111,22 @@ def check_file(option: str, path: str) -> None:
         raise UsageError(f"{option} {path}: {why}")
 
 
+def check_input(option: str, path: str) -> None:
+    """Check that a regular file can be read. UsageError: it cannot be."""
+    why = ""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            why = "that is no regular file"
+        elif not os.access(path, os.R_OK):
+            why = "Permission denied"
+    except OSError as error:
+        why = reason(error)
+    except ValueError as error:  # a character that no file name can have, such as NUL
+        why = str(error)
+    if why:
+        raise UsageError(f"{option} {path}: {why}")
+
+
 def _is_read(fifo: str) -> bool:
     """True if the FIFO has a reader, so that opening it does not wait."""
     try:

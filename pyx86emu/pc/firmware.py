@@ -15,3 +15,20 @@ def rom(name: str) -> bytes:
     """
     with open(os.path.join(_ROMS, name + ".bin"), "rb") as file:
         return file.read()
+
+
+def symbol(offset: int) -> str | None:
+    """The name of the BIOS routine at F000:offset: the last label at or before it. None: there is
+    none.
+
+    >>> symbol(0)
+    'rom_start'
+    """
+    found = None
+    with open(os.path.join(_ROMS, "bios.sym"), encoding="ascii") as file:
+        for line in file:
+            address, name = line.split()
+            if int(address[5:], 16) > offset:
+                break
+            found = name
+    return found

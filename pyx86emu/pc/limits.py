@@ -47,28 +47,45 @@ class Limits:
         self._now = now = machine.vm.clock.now
         self.watch = Watch(until, machine.screen, (machine.serial_log, machine.debug.log))
         #: The ends: instructions spent, guest time in ns, host time in ns; None: no limit.
-        self.budget: int | None = None
-        if max_instructions is not None:
-            most = whole(max_instructions, "max_instructions", 0, LAST)
-            spent = machine.vcpu.spent
-            if spent is None:
-                raise OSError(
-                    errno.EOPNOTSUPP,
-                    f"max_instructions: {machine.vm.accel} counts no instructions, give timeout",
-                )
-            self.budget = spent + most
+        self.budget: int | None = self._budget(max_instructions, "max_instructions")
         self.deadline = moment("timeout", timeout, now)
         self.wall_deadline = moment("wall", wall, monotonic_ns)
 
-    def run(self, seconds: float | None = None) -> "_core.Exit":
-        """Run as `Machine.run` does, within the limits and for at most `seconds` of guest time.
+    def run(self, seconds: float | None = None, *, instructions: int | None = None) -> "_core.Exit":
+        """Run as `Machine.run` does, within the limits and for at most `seconds` of guest time and
+        `instructions`.
 
-        DEADLINE: `seconds`, `timeout` or `wall` has passed. Errors as for `Machine.run`.
+        DEADLINE: `seconds`, `timeout` or `wall` has passed. BUDGET: `instructions` or
+        `max_instructions` are spent; `spent` says which. Errors as for `Machine.run`.
         """
         deadline = moment("seconds", seconds, self._now)
         if deadline is None or (self.deadline is not None and self.deadline < deadline):
             deadline = self.deadline
-        return self._machine._run_within(self, deadline)
+        before, own = self.budget, self._budget(instructions, "instructions")
+        if own is not None:
+            self.budget = own if before is None else min(own, before)
+        try:
+            return self._machine._run_within(self, deadline)
+        finally:
+            self.budget = before
+
+    def _budget(self, instructions: int | None, what: str) -> int | None:
+        """The number of spent instructions at which a run of so many ends."""
+        if instructions is None:
+            return None
+        most = whole(instructions, what, 0, LAST)
+        spent = self._machine.vcpu.spent
+        if spent is None:
+            raise OSError(
+                errno.EOPNOTSUPP,
+                f"{what}: {self._machine.vm.accel} counts no instructions, give timeout",
+            )
+        return spent + most
+
+    @property
+    def spent(self) -> bool:
+        """True when `max_instructions` are spent."""
+        return self.budget is not None and (self._machine.vcpu.spent or 0) >= self.budget
 
     @property
     def over(self) -> bool:

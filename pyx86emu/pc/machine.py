@@ -2,10 +2,12 @@
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
-from os import register_at_fork
+from functools import partial
+from os import PathLike, register_at_fork
 from threading import RLock
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from weakref import WeakSet
 
 from .. import _core
@@ -20,27 +22,40 @@ from ..owned import Single
 from ..vm import Vm
 from . import board
 from .devices import (
+    AtaChannel,
     DebugConsole,
     Dma8237,
     FloppyController,
     Keyboard8042,
     PostPort,
+    Printer,
     Rtc,
+    Speaker,
+    SystemControlA,
     Uart16550A,
     Vga,
 )
-from .disks.image import Disk, Source
+from .disks.image import Disk
+from .drives import Boot, Drives
+from .ending import BIOS, JUMP, PORT_92, PULSE_8042, TRIPLE_FAULT, Reset, Resets
+from .expect import Expectations, Seen, wait
+from .handover import POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
+from .optionroms import OptionRom, Placed, RomSource, place
 from .screen.text import Screen
 
-#: The code that the BIOS writes to port 80h when it hands over to the boot sector.
-POST_BOOT = 0x09
-#: Guest nanoseconds from one search for `until` to the next.
+if TYPE_CHECKING:
+    from .web.display import WebDisplay
+
+#: The code of a start from power-on or a reset.
+POST_RESTART = 0x02
+#: Guest nanoseconds from one search for `until`, or from one look at what the speaker does, to the
+#: next.
 LOOK = 10_000_000
 
 D = TypeVar("D", bound=Device)
 
-Boot = Source | Disk | None
+Path = str | PathLike[str]
 
 
 class Stats:
@@ -80,12 +95,16 @@ register_at_fork(after_in_child=_after_fork)
 class Machine(Single):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
+    A floppy is in drive A, a hard disk is the first one. `fda`, `fdb`, `hda` and `hdb` put disks
+    into drives by name. `order` says which drives the BIOS tries: "a", "c", "ac" or "ca".
     `memory` is the size of the RAM in bytes, from 64 KiB to 4 GiB (32 address lines). At most
     640 KiB of it is at address 0; the part above 1 MiB is at 100000h.
     `accel` is what runs it: "interp", "kvm" or "auto" (`Vm`); `model` is by default "80486", on KVM
     the host's CPU.
     `clock` is "virtual" (an instruction takes 1 << shift ns, and every run is the same) or "host"
     (timers follow the host's clock); by default "virtual", on KVM "host".
+    `bios` is a ROM in place of ours, which ends at FFFFFh; `option_roms` are ROMs of others below
+    it. `optionroms.place` says how they are given, and which errors there are.
     Ports without a device and holes in memory read as FFh. The newest `log_limit` bytes of serial
     text and of debug text are kept, by default 16 MiB each.
 
@@ -104,6 +123,11 @@ class Machine(Single):
         self,
         boot: Boot = None,
         *,
+        fda: Boot = None,
+        fdb: Boot = None,
+        hda: Boot = None,
+        hdb: Boot = None,
+        order: str | None = None,
         accel: str = "interp",
         model: str | None = None,
         memory: int = 1 << 20,
@@ -111,6 +135,8 @@ class Machine(Single):
         shift: int | None = None,
         rtc_base: datetime | None = None,
         no_reboot: bool = False,
+        bios: RomSource | None = None,
+        option_roms: Sequence[OptionRom] = (),
         log_limit: int = LIMIT,
     ) -> None:
         if "vm" in self.__dict__:
@@ -121,43 +147,57 @@ class Machine(Single):
         if rtc_base is not None and not isinstance(rtc_base, datetime):
             raise TypeError(f"rtc_base must be a datetime, not {type(rtc_base).__name__}")
         self.no_reboot = _core.truth(no_reboot, "no_reboot")
+        roms = place(option_roms, bios)
         self.exit_status: int | None = None
         """(value << 1) | 1 of what the guest wrote to isa-debug-exit; None before."""
         self.booted = False
-        """True after the BIOS has started the boot sector."""
+        """True after the BIOS has started a boot sector since the last reset."""
+        self.boot_tried = ""
+        """What the BIOS has tried to boot, and why it did not start, if it has found nothing."""
         self._stops: deque[ExitReason] = deque()
         self._stopping = RLock()
         _machines.add(self)
         self._reboot = False
-        self._stop_at_boot = False
-        self.disk = boot if isinstance(boot, Disk) else None
-        self._owns_disk = boot is not self.disk
+        self._started = False
+        self.resets = Resets()
+        """How often the guest has reset the machine, and how it did so last."""
+        self._stop_at_boot = self._handing_over = False
+        self._boot_instructions = 0
+        self.drives = Drives()
+        """Which disk was in which drive at the start."""
         self.vm = vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
+        self.host_clock = clock == "host" or not vm.capabilities.virtual_clock
+        """True if timers follow the host's clock."""
         self.stats = Stats(vm.coalesced)
+        self.speaker = Speaker(vm)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
-            if boot is not None and not isinstance(boot, Disk):
-                self.disk = Disk(boot)
-            self._build(ram, rtc_base, log_limit)
+            self.drives = Drives(boot, fda=fda, fdb=fdb, hda=hda, hdb=hdb, order=order)
+            self._build(ram, roms, rtc_base, log_limit)
         except BaseException:
             self.close()
             raise
 
     # -- putting it together -----------------------------------------------------------
 
-    def _build(self, ram: int, rtc_base: datetime | None, log_limit: int) -> None:
-        board.add_memory(self.vm, ram)
+    def _build(
+        self, ram: int, roms: Sequence[Placed], rtc_base: datetime | None, log_limit: int
+    ) -> None:
+        board.add_memory(self.vm, ram, roms)
         self.serial_log = Log(log_limit)
         """The bytes that the guest sent over COM1; `total` counts all of them."""
         self._wires = board.Wires(
             self.vm,
             ram,
             a20=self._set_a20,
-            reset=self._ask_reset,
+            reset=self._pulse_reset,
             post=self._post,
             debug_exit=self._guest_exit,
             serial=self.serial_log.write,
-            disks=(self.disk,),
+            line=lambda gsi: partial(self.vm.irq_line, gsi),
+            disks=self.drives.floppies,
+            hard_disks=self.drives.hard_disks,
+            order=self.drives.order,
             vga=self.vm.create_vga(),
             rtc_base=rtc_base,
             log_limit=log_limit,
@@ -165,17 +205,24 @@ class Machine(Single):
         board.build(self.attach, self._wires)
         self.dma = self.part(Dma8237)
         self.keyboard = self.part(Keyboard8042)
+        self.mouse = self.keyboard.mouse
         self.rtc = self.part(Rtc)
         self.post = self.part(PostPort)
         self.debug = self.part(DebugConsole)
         self.vga = self.part(Vga)
         self.floppy = self.part(FloppyController)
+        self.ata = self.part(AtaChannel)
         self.uart = self.part(Uart16550A)
+        self.com2 = self.part(Uart16550A, "com2")
+        self.printer = self.part(Printer)
+        self.part(SystemControlA).reset_line = partial(self._ask_reset, PORT_92)
         self.screen = Screen(self.vm, self.vga)
+        self._texts = Expectations(self.screen, self.serial_log, self.debug.log)
 
-    def part(self, kind: type[D]) -> D:
-        """The device of this class on the board, `board.PC`. MachineError: there is none."""
-        return self._wires.part(kind)
+    def part(self, kind: type[D], name: str | None = None) -> D:
+        """The first device of this class on the board, `board.PC`, and of this name if one is
+        given. MachineError: there is none."""
+        return self._wires.part(kind, name)
 
     def attach(
         self,
@@ -208,6 +255,27 @@ class Machine(Single):
         return self.vm.mmio
 
     # -- what the outside sees -----------------------------------------------------------
+
+    @property
+    def disks(self) -> dict[str, Any]:
+        """The disk in each drive now, None if it is empty or absent: "fda", "fdb", "hda", "hdb"."""
+        floppies = (drive.disk for drive in self.floppy.drives)
+        return {**self.drives.disks, **dict(zip(("fda", "fdb"), floppies, strict=False))}
+
+    @property
+    def disk(self) -> Disk | None:
+        """The disk that it boots from: the first one of the boot order that was there at the
+        start."""
+        return self.drives.first
+
+    @property
+    def instructions(self) -> int | None:
+        """Instructions since the first one of the boot sector; 0 before it. None on KVM, which does
+        not count them. `vcpu.instructions` counts all."""
+        count = self.vcpu.instructions
+        if count is None:
+            return None
+        return max(0, count - self._boot_instructions) if self.booted else 0
 
     @property
     def serial(self) -> bytes:
@@ -271,6 +339,31 @@ class Machine(Single):
         limits = Limits(self, until, timeout, wall=wall, max_instructions=max_instructions)
         return self._run_within(limits, limits.deadline)
 
+    def expect(
+        self,
+        pattern: str | re.Pattern[str],
+        timeout: float | None = None,
+        *,
+        wall: float | None = None,
+        max_instructions: int | None = None,
+    ) -> Seen:
+        """Run until the regular expression is in text that is new since the last match, on the
+        screen, from COM1 or from the debug port. Returns the match and where it was seen.
+
+        A match consumes the text up to its end: so the next `expect()` sees only what comes after
+        it. On a screen that is the rest of its row and the rows below; a row above is new after it
+        was overwritten (`expect.Rows`). What is on the screen already is new for the first call.
+
+        MachineError: the run ended without it; the message says how. Other errors as for `run`.
+
+        >>> from pyx86emu import Machine
+        >>> code = bytes.fromhex("fa b04f e6e9 b04b e6e9 f4")    # cli; "OK" to port E9h; hlt
+        >>> with Machine(code) as m:
+        ...     m.expect("O").where, m.expect("[A-Z]").match.group()
+        ('debug', 'K')
+        """
+        return wait(self, self._texts, pattern, timeout, wall, max_instructions)
+
     def limits(
         self,
         until: str | re.Pattern[str] | None = None,
@@ -287,11 +380,14 @@ class Machine(Single):
         """Run until `deadline` or one of the limits."""
         watch, now = limits.watch, self.vm.clock.now
         while True:
-            look = None if watch.pattern is None else now() + LOOK
+            sounds = self.speaker.recording
+            look = None if watch.pattern is None and not sounds else now() + LOOK
             if look is not None and look > LAST:
                 look = None  # after the latest deadline
             exit = self._run(limits.budget, deadline, look, limits.wall_deadline)
             reason = self._take_stop()
+            if sounds:
+                self.speaker.drain()
             if watch.seen():
                 return exit.because(ExitReason.MATCH)
             if reason is not None:
@@ -300,14 +396,24 @@ class Machine(Single):
                 return exit
 
     def boot(self, timeout: float | None = 10.0) -> "_core.Exit":
-        """Run the BIOS until it starts the boot sector, then end with MATCH. A later call runs for
-        0 seconds. `timeout` is in guest seconds; None is no limit. Errors as for `run`."""
+        """Run the BIOS until it has loaded the boot sector, then end with MATCH, at 0000:7C00
+        before the first instruction there. Registers and memory may be changed then. A later call
+        runs for 0 seconds. `timeout` is in guest seconds; None is no limit. Errors as for `run`."""
         moment("timeout", timeout, self.vm.clock.now)
         self._stop_at_boot = not self.booted
         try:
-            return self.run(timeout=timeout if self._stop_at_boot else 0)
+            exit = self.run(timeout=timeout if self._stop_at_boot else 0)
+            if self._handing_over:
+                exit = self._hand_over().because(exit.reason)
+            return exit
         finally:
-            self._stop_at_boot = False
+            self._stop_at_boot = self._handing_over = False
+
+    def _hand_over(self) -> "_core.Exit":
+        """Execute what is left of the BIOS: no interrupt comes before the boot sector."""
+        for _ in range(STEPS):
+            exit = self.vcpu.step()
+        return exit
 
     def _run(
         self,
@@ -331,6 +437,8 @@ class Machine(Single):
             elif self._reboot or reason is ExitReason.SHUTDOWN:
                 if self._reboot:
                     self._forget_kick(exit)
+                else:
+                    self._note_reset(TRIPLE_FAULT, exit.cs, exit.ip, exit.message)
                 self._reboot = False
                 if self.no_reboot:
                     return exit.because(ExitReason.SHUTDOWN)
@@ -382,22 +490,47 @@ class Machine(Single):
         for bus in (self.pio, self.mmio):
             bus.reset()
         self.vcpu.reset()
-        self.booted = False
+        self.booted = self._started = False
+        self.boot_tried = ""
 
     def _set_a20(self, is_open: bool) -> None:
         self.vm.a20 = is_open
 
     def _post(self, code: int) -> None:
-        if code != POST_BOOT:
+        """Port 80h. Only what the BIOS writes counts, and of that the first hand-over after a
+        reset: guests write to this port, too."""
+        if (
+            code not in (POST_RESTART, POST_BOOT, POST_NOTHING)
+            or (regs := self.vcpu.regs).cs != BIOS
+        ):
             return
-        self.booted = True
-        self.stats.clear()
-        if self._stop_at_boot:
-            self.stop(ExitReason.MATCH)
+        if code == POST_RESTART:
+            if self._started:  # without a reset before: the guest has jumped there
+                self._note_reset(JUMP, regs.cs, regs.ip)
+                if self.no_reboot:
+                    self.stop(ExitReason.SHUTDOWN)
+            self._started = True
+        elif code == POST_NOTHING:
+            self.boot_tried = tried(tuple(self.post.history), self.booted)
+        elif not self.booted:
+            self.booted = True
+            self.stats.clear()
+            self._boot_instructions = (self.vcpu.instructions or 0) + 1 + STEPS
+            if self._stop_at_boot:
+                self._handing_over = True
+                self.stop(ExitReason.MATCH)
 
-    def _ask_reset(self) -> None:
+    def _pulse_reset(self) -> None:
+        self._ask_reset(PULSE_8042)
+
+    def _ask_reset(self, kind: str) -> None:
+        regs = self.vcpu.regs
+        self._note_reset(kind, regs.cs, regs.ip)
         self._reboot = True
         self.vcpu.kick()
+
+    def _note_reset(self, kind: str, cs: int, ip: int, detail: str | None = None) -> None:
+        self.resets.note(Reset(kind, cs, ip, self.time, detail))
 
     def _guest_exit(self, status: int) -> None:
         self.exit_status = status
@@ -422,17 +555,30 @@ class Machine(Single):
             "serial_dropped": self.serial_dropped,
             "debug": self.debug_text,
             "debug_dropped": self.debug_dropped,
-            "disk_sectors_changed": 0 if self.disk is None else self.disk.changed,
+            "disk_sectors_changed": sum(
+                disk.changed for disk in self.drives.disks.values() if disk is not None
+            ),
         }
 
+    def serve(
+        self, host: str = "127.0.0.1", port: int = 0, *, disks: Sequence[Path] = ()
+    ) -> "WebDisplay":
+        """Show the machine on a web page and run it on a thread of its own, until the result is
+        closed. Needs the extra `web`; arguments and errors as for `WebDisplay`."""
+        from .web.display import WebDisplay
+
+        return WebDisplay(self, host, port, disks=disks).start()
+
     def close(self) -> None:
-        """Release memory and descriptors; close the disk if the machine opened it. Errors as for
+        """Release memory and descriptors; close the disks that the machine opened. Errors as for
         `Disk.close`."""
         try:
-            self.vm.close()
+            try:
+                self.speaker.stop()
+            finally:
+                self.vm.close()
         finally:
-            if self.disk is not None and self._owns_disk:
-                self.disk.close()
+            self.drives.close()
 
     def __enter__(self) -> "Machine":
         return self

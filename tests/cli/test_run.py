@@ -368,7 +368,9 @@ def test_what_the_host_does_is_no_bug_of_ours(
     assert ("Traceback" in err) == (status == 70)
 
 
-@pytest.mark.parametrize("where", ["Machine", "Outputs", "_batch", "_keys", "_explain", "report"])
+@pytest.mark.parametrize(
+    "where", ["Machine", "Outputs", "make_script", "_run", "explain", "report"]
+)
 def test_ctrl_c_is_130_at_every_step(
     where: str, image: Image, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

@@ -10,22 +10,18 @@ from pathlib import Path
 import pytest
 
 from pyx86emu.cli import tty
-from pyx86emu.cli.terminal import ansi_row
 from tests.cli.drive import ECHO, HALT, SPIN, Image, Job, say, show
 
+QUIT = b"\x1dq"
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
 # -- drawing --------------------------------------------------------------------------------------
 
 
-def test_rows_are_drawn_with_colours() -> None:
-    assert ansi_row(b"a\x07b\x07c\x1e") == "\x1b[0;37;40mab\x1b[0;93;44mc"
-
-
 def test_a_guest_that_halts_ends_on_a_terminal_too(image: Image) -> None:
     with Job(image(show("X") + HALT)) as job:
-        job.until(ENTER, LEAVE + b"X\r\n")
+        job.until(ENTER, LEAVE + b"X\r\n", b"pyx86emu: the guest has halted for good (at ")
 
         assert job.end() == 0
 
@@ -37,17 +33,17 @@ def test_the_screen_is_drawn_and_keys_go_to_the_guest(image: Image) -> None:
         job.until(b"mh")
         job.type(b"i")
         job.until(b"mhi")
-        job.type(b"\x1d")
+        job.type(QUIT)
 
         assert job.end() == 130
-        assert b"pyx86emu: ended by Ctrl-] (at " in job.output
+        assert b"pyx86emu: ended by Ctrl-] q (at " in job.output
 
 
 @pytest.mark.parametrize("size", [(0, 0), (0, 80), (24, 0), (1, 1), (2, 200), (200, 2)])
 def test_a_terminal_of_any_size_is_drawn_on(image: Image, size: tuple[int, int]) -> None:
-    with Job(image(show("X") + SPIN), size=size) as job:
+    with Job(image(show("X\r") + SPIN), size=size) as job:  # the cursor stays in column 0
         job.until(ENTER, b"mX")
-        job.type(b"\x1d")
+        job.type(QUIT)
 
         assert job.end() == 130
         lines, columns = size[0] or tty.LINES, size[1] or tty.COLUMNS
@@ -64,7 +60,7 @@ def test_a_terminal_that_is_resized_is_drawn_again(image: Image) -> None:
             job.resize(*size)
             job.until(b"\x1b[2J", b"mX")
 
-        job.type(b"\x1d")
+        job.type(QUIT)
         assert job.end() == 130
 
 
@@ -79,31 +75,36 @@ def test_a_terminal_that_tells_no_size_is_taken_for_a_vt100(
     assert tty.size() == (80, 24)
 
 
-# -- Ctrl-Z ---------------------------------------------------------------------------------------
+# -- stops ----------------------------------------------------------------------------------------
 
 
-def test_ctrl_z_gives_the_terminal_back_and_fg_draws_everything_again(image: Image) -> None:
-    with Job(image(show("X") + ECHO)) as job:
-        job.until(ENTER, b"mX")
+@pytest.mark.parametrize("options", [[], ["-nographic"]])
+def test_a_stop_gives_the_terminal_back_and_fg_draws_everything_again(
+    image: Image, options: list[str]
+) -> None:
+    with Job(image(show("X") + say("up") + ECHO), *options) as job:
+        job.until(b"up" if options else b"mX")
 
-        for _ in range(2):
-            job.type(b"\x1a")
-            report = job.report()
-            assert report == {"stopped": signal.SIGTSTP, "whole": True}
-            job.until(b"\x1b[?25h" + LEAVE)
+        for _ in range(1 if options else 2):
+            job.kill(signal.SIGTSTP)
+            assert job.report() == {"stopped": signal.SIGTSTP, "whole": True}
+            if not options:
+                job.until(b"\x1b[?2004l", b"\x1b[?25h" + LEAVE)
             job.resume()
-            job.until(ENTER, b"\x1b[2J", b"mX")
+            if not options:
+                job.until(ENTER + b"\x1b[?2004h", b"\x1b[2J", b"mX")
 
-        job.type(b"hey")
-        job.until(b"mXhey")
-        job.type(b"\x1d")
+        if not options:
+            job.type(b"hey")
+            job.until(b"mXhey")
+        job.type(QUIT)
         assert job.end() == 130
 
 
-def test_bg_after_ctrl_z_waits_for_fg(image: Image) -> None:
+def test_bg_after_a_stop_waits_for_fg(image: Image) -> None:
     with Job(image(show("X") + SPIN)) as job:
         job.until(ENTER, b"mX")
-        job.type(b"\x1a")
+        job.kill(signal.SIGTSTP)
         assert job.report()["stopped"] == signal.SIGTSTP
         job.until(LEAVE)
 
@@ -113,8 +114,22 @@ def test_bg_after_ctrl_z_waits_for_fg(image: Image) -> None:
         job.resume()
 
         job.until(ENTER, b"mX")
-        job.type(b"\x1d")
+        job.type(QUIT)
         assert job.end() == 130
+
+
+def test_a_stopped_job_that_is_killed_leaves_the_terminal_alone(image: Image) -> None:
+    with Job(image(show("X") + SPIN)) as job:
+        job.until(ENTER, b"mX")
+        job.kill(signal.SIGTSTP)
+        assert job.report()["stopped"] == signal.SIGTSTP
+        job.until(LEAVE)
+
+        job.kill(signal.SIGTERM)
+        job.resume("bg")
+
+        assert job.end() == 130
+        assert ENTER not in job.output[job.seen :]
 
 
 def test_a_stop_that_cannot_be_caught_is_drawn_over_afterwards(image: Image) -> None:
@@ -126,44 +141,57 @@ def test_a_stop_that_cannot_be_caught_is_drawn_over_afterwards(image: Image) -> 
         job.resume()
 
         job.until(ENTER, b"\x1b[2J", b"mX")
-        job.type(b"\x1d")
+        job.type(QUIT)
         assert job.end() == 130
-
-
-def test_ctrl_z_on_a_serial_line_gives_the_terminal_back(image: Image) -> None:
-    with Job(image(say("up") + SPIN), "-nographic") as job:
-        job.until(b"up")
-
-        job.type(b"\x1a")
-        assert job.report() == {"stopped": signal.SIGTSTP, "whole": True}
-        job.resume()
-        job.type(b"\x1d")
-
-        assert job.end() == 130
-        assert b"ended by Ctrl-]" in job.output
 
 
 # -- the end --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [[], ["-nographic"]])
-@pytest.mark.parametrize(
-    ("key", "sentence"),
-    [
-        (b"\x03", b"ended by SIGINT (at "),
-        (b"\x1c", b"ended by SIGQUIT (at "),
-        (b"\x1d", b"ended by Ctrl-] (at "),
-    ],
-)
-def test_keys_that_end_the_guest_leave_a_whole_terminal(
-    image: Image, key: bytes, sentence: bytes, options: list[str]
-) -> None:
+def test_ctrl_q_after_the_prefix_ends_the_guest(image: Image, options: list[str]) -> None:
     with Job(image(show("X") + say("up") + SPIN), *options) as job:
         job.until(b"up" if options else b"mX")
-        job.type(key)
+        job.type(QUIT)
 
         assert job.end() == 130
-        assert b"pyx86emu: " + sentence in job.output
+        assert b"pyx86emu: ended by Ctrl-] q (at " in job.output
+
+
+@pytest.mark.parametrize("key", [b"\x03", b"\x1a", b"\x1c", b"\x13", b"\x11", b"\x04", b"\x16"])
+def test_control_keys_are_the_guests(image: Image, key: bytes) -> None:
+    # again: mov ah,0; int 16h; mov ah,0Eh; add al,40h; int 10h; jmp again
+    shifted = "b400 cd16 b40e 0440 cd10 ebf4"
+    with Job(image(show("X") + shifted)) as job:
+        job.until(b"mX")
+        job.type(key)
+        job.until(b"mX" + bytes([key[0] + 0x40]))
+        job.type(QUIT)
+
+        assert job.end() == 130
+
+
+@pytest.mark.parametrize("key", [b"\x03", b"\x1a", b"\x1c", b"\x13", b"\x0d", b"\x0a"])
+def test_on_a_serial_line_control_keys_are_the_guests(image: Image, key: bytes) -> None:
+    # mov dx,3FDh; wait: in al,dx; test al,1; jz wait; mov dx,3F8h; in al,dx; add al,40h; out dx,al
+    echo = "bafd03 ec a801 74fb baf803 ec 0440 ee" + SPIN
+    with Job(image(say("up") + echo), "-nographic") as job:
+        job.until(b"up")
+        job.type(key)
+        job.until(bytes([key[0] + 0x40]))
+        job.type(QUIT)
+
+        assert job.end() == 130
+
+
+def test_a_process_that_is_killed_leaves_a_whole_terminal(image: Image) -> None:
+    with Job(image(show("X") + SPIN)) as job:
+        job.until(ENTER, b"mX")
+        job.kill(signal.SIGKILL)
+
+        assert job.until(LEAVE).endswith(b"\x1b[?25h" + LEAVE)
+        assert job.report()["status"] == -signal.SIGKILL
+        assert b"\x1b[?2004l" in job.output
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -193,14 +221,19 @@ def test_a_terminal_that_goes_away_ends_the_guest(
     assert shot.read_text("utf-8") == "X\n"
 
 
-@pytest.mark.parametrize("key", [b"\x03", b"\x1c", b"\x1d"])
-def test_leaving_still_writes_what_was_asked_for(image: Image, tmp_path: Path, key: bytes) -> None:
+@pytest.mark.parametrize("end", [QUIT, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_leaving_still_writes_what_was_asked_for(
+    image: Image, tmp_path: Path, end: bytes | int
+) -> None:
     shot = tmp_path / "shot.txt"
     # mov ax,301h; mov bx,7C00h; mov cx,1; xor dx,dx; mov byte [7D00h],55h; int 13h
     boot = image("c606007d55 b80103 bb007c b90100 31d2 cd13" + show("done") + SPIN)
     with Job(boot, "--screenshot", shot, "--write-back") as job:
         job.until(b"mdone")
-        job.type(key)
+        if isinstance(end, bytes):
+            job.type(end)
+        else:
+            job.kill(end)
 
         assert job.end() == 130
     assert shot.read_text("utf-8") == "done\n"

@@ -139,6 +139,13 @@ CASES = (
         {0: "12"},
     ),
     Case(
+        "port_wraps",
+        "ef  ; out dx,ax",
+        {"8086 80186": "IOffff/1", "80286 80386 80486": "IOffff/2"},
+        "8086 Family User's Manual, I/O space: 64K ports; 386 PRM 8.1: bytes after FFFFh exist",
+        {"dx": 0xFFFF},
+    ),
+    Case(
         "word_wraps",
         "c41efeff  ; les bx,[0xfffe]",
         {"8086 80186 80286": "HLT BX=3412 ES=7856", "80386 80486": "INT13 IP=0"},

@@ -58,6 +58,8 @@ def observed(case: Case, model: str, want: str) -> str:
         vector = regs.ip - HANDLERS - 1
         if exit.reason is ExitReason.MMIO:
             end = f"MMIO{exit.addr:x}"
+        elif exit.reason is ExitReason.IO:
+            end = f"IO{exit.addr:x}/{exit.size}"
         elif exit.reason is ExitReason.HLT and 0 <= vector < 256:
             end, flags = f"INT{vector}", guest.word(frame + 4)
         return rendered(

@@ -12,6 +12,7 @@ import pytest
 
 from pyx86emu import ExitReason, Machine
 from tests import on_kvm
+from tests.guests.disks import drives
 
 HERE = Path(__file__).parent
 GUESTS = sorted(HERE.glob("*.bin"))
@@ -21,12 +22,31 @@ PASSED = 0x10 << 1 | 1
 def header(guest: Path) -> dict[str, str]:
     """What the comments at the top ask of the machine: `; types: a{left}`."""
     text = guest.with_suffix(".asm").read_text("utf-8")
-    return dict(re.findall(r"^; (needs|types|models|sends|qemu|kvm): (.+)$", text, re.M))
+    return dict(
+        re.findall(
+            r"^; (needs|boots|rom|types|moves|models|sends|prints|qemu|kvm): (.+)$", text, re.M
+        )
+    )
 
 
 def models(guest: Path) -> list[str]:
     """The models that the guest is for; one that names none runs on the default."""
     return header(guest).get("models", "80486").split()
+
+
+def memory(asks: dict[str, str]) -> int:
+    """How many bytes of memory it needs: `; needs: memory=2M`."""
+    return int(asks.get("needs", "memory=1M").removeprefix("memory=").removesuffix("M")) << 20
+
+
+def make(guest: Path, machine: Callable[..., Machine], **options: str) -> Machine:
+    """The machine that it asks for."""
+    asks, image = header(guest), guest.read_bytes()
+    if "boots" in asks:
+        return machine(**drives(asks["boots"], image), memory=memory(asks), **options)
+    at = int(asks.get("rom", len(image)))
+    roms = [image[at:]] if image[at:] else []
+    return machine(image[:at], memory=memory(asks), option_roms=roms, **options)
 
 
 RUNS = [(guest, model) for guest in GUESTS for model in models(guest)]
@@ -39,15 +59,18 @@ ON_THE_HOST = [g for g in GUESTS if "80486" in models(g)]
 @pytest.mark.parametrize(("guest", "model"), RUNS, ids=[f"{g.stem}-{m}" for g, m in RUNS])
 def test_guest_passes(guest: Path, model: str, machine: Callable[..., Machine]) -> None:
     asks = header(guest)
-    memory = 2 << 20 if asks.get("needs") == "memory=2M" else 1 << 20
-    m = machine(guest.read_bytes(), model=model, memory=memory)
+    m = make(guest, machine, model=model)
     m.boot()
     m.keyboard.type(asks.get("types", ""))
+    if "moves" in asks:
+        m.run(until="move", timeout=60.0)
+        m.mouse.move(*map(int, asks["moves"].split()))
 
     exit = m.run(timeout=60.0)
 
     assert (exit.reason, m.exit_status) == (ExitReason.SHUTDOWN, PASSED), m.debug_text or exit
     assert asks.get("sends", "") in m.serial_text
+    assert asks.get("prints", "") in m.printer.text
 
 
 @pytest.mark.parametrize("guest", ON_THE_HOST, ids=lambda path: path.stem)
@@ -57,11 +80,14 @@ def test_guest_passes_on_kvm(guest: Path, machine: Callable[..., Machine]) -> No
     why = asks.get("kvm", "")
     if why.startswith("no:") or (why and on_kvm.lacks()):
         pytest.skip(f"KVM: {why}")
-    m = machine(guest.read_bytes(), accel="kvm")
+    m = make(guest, machine, accel="kvm")
     m.boot()
     if "types" in asks:
         m.run(timeout=0.3)  # until it waits for keys: time passes there as it does here
         m.keyboard.type(asks["types"])
+    if "moves" in asks:
+        m.run(until="move", wall=60.0)
+        m.mouse.move(*map(int, asks["moves"].split()))
 
     exit = m.run(wall=60.0)
 

@@ -17,7 +17,7 @@ from pyx86emu import (
 )
 from pyx86emu.pc import board
 from pyx86emu.pc.board import Part, Wires
-from pyx86emu.pc.devices import Dma8237, Rtc
+from pyx86emu.pc.devices import Dma8237, Rtc, Uart16550A
 
 MakeMachine = Callable[..., Machine]
 
@@ -86,12 +86,17 @@ def test_a_part_may_be_wired_to_one_of_an_earlier_row(
     add(monkeypatch, Part(late, port=0x300))
     m = machine(memory=2 << 20)
 
-    assert seen == [m.dma, 2 << 20, (None,)]
+    assert seen == [m.dma, 2 << 20, (None, None)]
 
 
 def test_a_part_that_is_not_there_is_named(machine: MakeMachine) -> None:
     with pytest.raises(MachineError, match=r"no Latch on the board: it has dma, keyboard, rtc, "):
         machine().part(Latch)
+
+
+def test_a_part_is_also_found_by_its_name(machine: MakeMachine) -> None:
+    with pytest.raises(MachineError, match=r"no Uart16550A called 'com3' on the board: it has"):
+        machine().part(Uart16550A, "com3")
 
 
 def test_a_row_at_a_taken_port_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,10 +109,23 @@ def test_a_row_at_a_taken_port_names_both(monkeypatch: pytest.MonkeyPatch) -> No
 def test_every_row_is_a_device_of_the_machine(machine: MakeMachine) -> None:
     m = machine()
 
-    devices = (m.dma, m.keyboard, m.rtc, m.post, m.debug, m.vga, m.floppy, m.uart)
+    devices = (m.dma, m.keyboard, m.rtc, m.post, m.debug, m.vga, m.floppy, m.ata, m.uart)
+    devices = (*devices, m.printer)
 
     assert all(m.part(type(device)) is device for device in devices)
-    assert len(board.PC) == len(devices) + 2  # port 92h and isa-debug-exit have no name
+    assert m.part(type(m.com2), "com2") is m.com2
+    assert len(board.PC) == len(devices) + 3  # com2; port 92h and isa-debug-exit have no name
+
+
+def test_the_two_serial_ports_are_apart(machine: MakeMachine) -> None:
+    # mov dx,2F8h; mov al,'2'; out dx,al; mov dx,3F8h; mov al,'1'; out dx,al; cli; hlt
+    m = machine(bytes.fromhex("baf802 b032 ee baf803 b031 ee fa f4"))
+    sent: list[bytes] = []
+    m.com2.output = sent.append
+
+    m.run(timeout=10)
+
+    assert (m.serial, sent) == (b"1", [b"2"])
 
 
 @pytest.mark.parametrize(
@@ -126,7 +144,7 @@ def test_the_cmos_names_the_drive(machine: MakeMachine, disk: bytes | None, driv
     [(64 << 10, 64, 0), (640 << 10, 640, 0), (3 << 20, 640, 2048), (1 << 32, 640, 0xFFFF)],
 )
 def test_the_cmos_has_the_memory(ram: int, base: int, extended: int) -> None:
-    registers = board.cmos(ram, None)
+    registers = board.cmos(ram)
 
     words = [registers[r] | registers[r + 1] << 8 for r in (0x15, 0x17, 0x30)]
     assert words == [base, extended, extended]

@@ -181,6 +181,7 @@ cdef struct EventState:          # interrupts, and what an instruction leaves fo
     bint nmi_masked
     bint halted
     bint dead                    # shutdown
+    int undelivered              # the vector whose delivery led to it; -1: the host has set `dead`
     bint intr_window
     bint delivering              # interrupt `vector` is half delivered: reading its entry has made an exit
     int vector

@@ -104,6 +104,7 @@ cdef void reset_cpu(CPU* c) noexcept nogil:
     c.events.nmi_masked = 0
     c.events.halted = 0
     c.events.dead = 0
+    c.events.undelivered = -1
     c.reads.pending = 0
     c.reads.finish = 0
     c.events.delivering = 0

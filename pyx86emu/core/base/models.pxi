@@ -6,6 +6,7 @@ cdef struct Model:
     int count_mask
     int prefix_limit
     int wraps
+    int port_wraps
     int address_bits
     int push_sp_new
     uint32_t flags_ones

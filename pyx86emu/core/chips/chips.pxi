@@ -73,6 +73,7 @@ cdef struct Chips:
     IrqChip irqchip
     Pit pit
     Vga vga
+    void* speaker                # who listens to it (speaker.pxi), or NULL
 
 
 cdef Chips* chips_new() noexcept nogil:

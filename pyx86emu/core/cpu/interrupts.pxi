@@ -18,7 +18,7 @@ cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back, Op* call) noexcept n
     cdef uint32_t sp = c.arch.r[SP] & 0xFFFF
     while <uint32_t>vector * 4 + 3 > c.system.idt_limit:
         if vector == 8 or 8 * 4 + 3 > c.system.idt_limit:
-            return shutdown(c, o)
+            return shutdown(c, o, vector)
         vector = 8 if vector == 13 else 13
         back = o.ip
     # Reads first: they may exit, and until then nothing may have changed.
@@ -29,7 +29,7 @@ cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back, Op* call) noexcept n
     if cs == LOAD_FAILED:
         return 0
     if not c.m.wraps and sp & 1 and sp < 6:
-        return shutdown(c, o)                    # the frame does not fit, and those of #SS and #DF would not fit either
+        return shutdown(c, o, vector)            # the frame does not fit, and those of #SS and #DF would not fit either
     if c.debug.data & LOOK_HOST:
         look_at(c, o, (c.system.idt_base + <uint32_t>vector * 4) & 0xFFFFF, 4, 0)
         c.run.attn |= ATTN_WATCH if c.debug.hit else 0
@@ -50,8 +50,9 @@ cdef void push_frame(CPU* c, Op* o, uint32_t flags, uint32_t cs, uint32_t ip) no
     P16(c, 4 * SP)[0] = <uint16_t>(sp - 6)
 
 
-cdef bint shutdown(CPU* c, Op* o) noexcept nogil:
-    """A fault that cannot be delivered, and neither can #DF: the processor stops until it is reset."""
+cdef bint shutdown(CPU* c, Op* o, int vector) noexcept nogil:
+    """Neither `vector` nor #DF can be delivered: the processor stops until it is reset."""
+    c.events.undelivered = vector
     leave_after(c, o)
     c.arch.ip = o.ip
     c.events.dead = 1

@@ -255,9 +255,9 @@ cdef void opcode(Dec* d, uint32_t byte) noexcept nogil:
     elif op == 0xEA: far_direct(d, jmp_far)                   # EA JMP Ap
     elif op == 0xEB: branch(d, jmp_rel, fetch_s8(d), -1)      # EB JMP Jb
     elif op == 0xEC: plain(d, in8_d)                          # EC IN AL,DX
-    elif op == 0xED: plain(d, in16_d if v == 2 else in32_d)   # ED IN eAX,DX
+    elif op == 0xED: plain(d, in32_d if v == 4 else in16_d_wraps if d.c.m.port_wraps else in16_d) # ED IN eAX,DX
     elif op == 0xEE: plain(d, out8_d)                         # EE OUT DX,AL
-    elif op == 0xEF: plain(d, out16_d if v == 2 else out32_d) # EF OUT DX,eAX
+    elif op == 0xEF: plain(d, out32_d if v == 4 else out16_d_wraps if d.c.m.port_wraps else out16_d) # EF OUT DX,eAX
     # -- F0 .. FF ------------------------------------------------------------
     elif op == 0xF1: interrupt(d, 1)                          # F1 INT1 (undocumented)
     elif op == 0xF4: ending(d, hlt)                           # F4 HLT

@@ -58,6 +58,19 @@ cdef Op* in8_d(CPU* c, Op* o) noexcept nogil:
 cdef Op* in16_d(CPU* c, Op* o) noexcept nogil:
     return port_in(c, o, P16(c, 4 * DX)[0], 2)
 
+cdef Op* in16_d_wraps(CPU* c, Op* o) noexcept nogil:
+    """IN AX,DX of the 8086 and 80186, whose port addresses have 16 bits."""
+    cdef uint64_t v
+    if P16(c, 4 * DX)[0] != 0xFFFF:
+        return port_in(c, o, P16(c, 4 * DX)[0], 2)
+    v = bus_read_wrapped(c, o)
+    if RARELY(v == LOAD_FAILED):
+        return c.run.go
+    put_reg(c, 0, 2, <uint32_t>v)
+    o = o + 1
+    return GO(c, o)
+
+
 cdef Op* in32_d(CPU* c, Op* o) noexcept nogil:
     return port_in(c, o, P16(c, 4 * DX)[0], 4)
 
@@ -75,6 +88,15 @@ cdef Op* out8_d(CPU* c, Op* o) noexcept nogil:
 
 cdef Op* out16_d(CPU* c, Op* o) noexcept nogil:
     return port_out(c, o, P16(c, 4 * DX)[0], 2)
+
+cdef Op* out16_d_wraps(CPU* c, Op* o) noexcept nogil:
+    if P16(c, 4 * DX)[0] != 0xFFFF:
+        return port_out(c, o, P16(c, 4 * DX)[0], 2)
+    bus_write_wrapped(c, o, reg(c, 0, 2))
+    if c.run.attn:
+        return leave_after(c, o)
+    o = o + 1
+    return GO(c, o)
 
 cdef Op* out32_d(CPU* c, Op* o) noexcept nogil:
     return port_out(c, o, P16(c, 4 * DX)[0], 4)

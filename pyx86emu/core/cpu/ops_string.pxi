@@ -113,7 +113,10 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
         if RARELY(a == LOAD_FAILED):
             return 0
         step_reg(c, o, SI, by)
-        bus_write(c, o, BUS_PIO, P16(c, 4 * DX)[0], size, a)
+        if RARELY(P16(c, 4 * DX)[0] == 0xFFFF and size == 2 and c.m.port_wraps):
+            bus_write_wrapped(c, o, a)
+        else:
+            bus_write(c, o, BUS_PIO, P16(c, 4 * DX)[0], size, a)
     else:
         if half and di == 0xFFFF:
             return fault_half_done(c, o, 0, by, 2)
@@ -135,6 +138,8 @@ cdef uint64_t ins_value(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint32_t port = P16(c, 4 * DX)[0]
     if next_of_batch(c, size, &v):
         return v
+    if RARELY(port == 0xFFFF and size == 2 and c.m.port_wraps):
+        return bus_read_wrapped(c, o)
     if o.imm & (S_REP | S_REPNE) and answering(c.vm, BUS_PIO, port, size) == NULL:
         n = ins_batch(c, o, size)
         add_exit(c, o, EXIT_IO, port, size, n, 0, 0)

@@ -22,8 +22,8 @@ cdef class Exit:
 
     `reason`; for IO `port`, for MMIO `addr`, for HYPERCALL `addr` is the number; `size` in bytes, `count` of
     elements (REP INS), `write`, `value` (little-endian), `data` (bytes); `cs`, `ip` of the instruction;
-    `message` for INTERNAL_ERROR; `dr6` and `pc` (linear) for DEBUG. A HYPERCALL has its number in `addr`, EBX in
-    `value`. (struct kvm_run.)
+    `message` for INTERNAL_ERROR, and for SHUTDOWN the faults that led to it (on KVM None); `dr6` and `pc` (linear) for
+    DEBUG. A HYPERCALL has its number in `addr`, EBX in `value`. (struct kvm_run.)
 
     A DEBUG of a watchpoint has `watch`, the (addr, length, kind) that was hit first, and `watch_addr`, the first of its
     bytes that was accessed. In other exits both are None.

@@ -6,6 +6,18 @@ cdef dict MESSAGES = {
 }
 
 
+cdef object undelivered(CPU* c):
+    """The faults that led to a shutdown, as text; None: the host has set it."""
+    cdef int vector = c.events.undelivered
+    if vector < 0:
+        return None
+    if <uint32_t>vector * 4 + 3 > c.system.idt_limit:
+        return (f"vector {vector:02x}h is beyond the limit of the interrupt table ({c.system.idt_limit:x}h), "
+                "and so is #DF, the double fault")
+    return (f"the frame of vector {vector:02x}h does not fit on the stack (SP={c.arch.r[SP] & 0xFFFF:04x}h), "
+            "and neither do those of #SS and #DF")
+
+
 cdef class Vcpu:
     """A vCPU, made by `Vm.create_vcpu`. It runs in the thread that calls run(), without the GIL. `model` is its
     name in pyx86emu.models, `regs` its registers, `vm` its Vm.
@@ -231,6 +243,8 @@ cdef class Vcpu:
         e.ip = c.arch.ip & 0xFFFF
         if c.run.why == EXIT_INTERNAL_ERROR:
             e.message = f"{MESSAGES[c.run.error]} at {e.cs:04x}:{e.ip:04x}"
+        elif c.run.why == EXIT_SHUTDOWN:
+            e.message = undelivered(c)
         elif c.run.why == EXIT_DEBUG:
             e.dr6 = c.debug.dr6
             e.pc = c.arch.sb[CS] + c.arch.ip

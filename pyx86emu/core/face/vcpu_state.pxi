@@ -114,6 +114,7 @@ cdef int put_events(CPU* c, object value) except -1:
     if record.prefixes is not None and c.m.prefix_limit:
         raise ValueError(f"events.prefixes is {record.prefixes!r}: only an 8086 or 80186 keeps prefixes, so give None")
     new.exception = record.exception or 0
+    new.undelivered = c.events.undelivered if record.triple_fault and c.events.dead else -1
     new.trap_due = payload or (0 if record.exception is None else EXCEPTION_DUE)
     new.inject = -1 if record.interrupt is None else record.interrupt
     new.nmi, new.nmi_masked, new.dead = record.nmi_pending, record.nmi_masked, record.triple_fault
@@ -126,6 +127,7 @@ cdef int put_events(CPU* c, object value) except -1:
     between_instructions(c, "set its events")
     c.events.trap_due, c.events.exception, c.events.inject = new.trap_due, new.exception, new.inject
     c.events.nmi, c.events.nmi_masked, c.events.dead = new.nmi, new.nmi_masked, new.dead
+    c.events.undelivered = new.undelivered
     c.events.shadow = FOREVER if new.shadow else c.run.retired
     c.events.trap_shadow = FOREVER if new.trap_shadow else c.run.retired
     c.events.rep_left = FOREVER if new.rep_left else c.run.retired

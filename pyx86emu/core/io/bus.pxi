@@ -122,6 +122,21 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
     return v
 
 
+cdef uint64_t bus_read_wrapped(CPU* c, Op* o) noexcept nogil:
+    """A word from port FFFFh where port addresses have 16 bits: a byte of it, then one of port 0."""
+    cdef uint64_t low = bus_read(c, o, BUS_PIO, 0xFFFF, 1), high
+    if low == LOAD_FAILED:
+        return low
+    high = bus_read(c, o, BUS_PIO, 0, 1)
+    return high if high == LOAD_FAILED else low | high << 8
+
+
+cdef void bus_write_wrapped(CPU* c, Op* o, uint64_t value) noexcept nogil:
+    """The same for a write."""
+    bus_write(c, o, BUS_PIO, 0xFFFF, 1, value & 255)
+    bus_write(c, o, BUS_PIO, 0, 1, value >> 8 & 255)
+
+
 cdef void add_exit(CPU* c, Op* o, int reason, uint64_t addr, int size, int count, int write,
                    uint64_t value) noexcept nogil:
     """Queue an exit record. run() returns it when the instruction is complete; for a read, at once."""

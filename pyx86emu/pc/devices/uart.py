@@ -12,7 +12,7 @@
 | 6      |      | MSR modem status         |                     |
 | 7      |      | SCR scratch              | SCR                 |
 
-On a PC at 3F8h, IRQ 4, gated by MCR bit OUT2.
+On a PC at 3F8h, IRQ 4 (COM1), and at 2F8h, IRQ 3 (COM2), gated by MCR bit OUT2.
 """
 
 from collections import deque
@@ -103,8 +103,11 @@ class Uart16550A(PioDevice):
     length = 8
     max_size = 1
 
-    def __init__(self, output: Callable[[bytes], object] | None = None) -> None:
+    def __init__(
+        self, output: Callable[[bytes], object] | None = None, *, name: str = "uart"
+    ) -> None:
         self.output = output
+        self.name = name
         self.queue: deque[int] = deque()
         self.inputs = MSR_CTS | MSR_DSR | MSR_DCD
         self._next_byte: Timer | None = None

@@ -2,30 +2,38 @@
 
 import errno
 import os
-import stat
 from operator import index
 from threading import RLock
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from ..._core import truth, whole
+from ..._core import shown, truth, whole
 from ...errors import DiskError
 from ...owned import Descriptor
-from .geometry import LARGEST, Geometry, checked, floppy_geometry, shown
+from .bpb import OEM
+from .geometry import MOST_SECTORS, Geometry, checked, physical_geometry
+from .identify import PREFIX, Identity, Kind, Made, checked_kind, identify
+from .magic import HEAD, TAIL
+from .opening import open_image, read_at, size_of, write_at
+from .overlay import Overlay
+from .partitions import signed
 from .sectors import SECTOR
 
-Data = bytes | bytearray | memoryview
-Source = str | os.PathLike[str] | Data
+if TYPE_CHECKING:
+    from .fat import Volume
+    from .hostdir import HostDirectory
 
-#: What a path may name that is not an image.
-NOT_IMAGES = {
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a character device",
-}
+Data = bytes | bytearray | memoryview
+Source = str | os.PathLike[str] | Data | Made
 
 #: Errors that are over when there is room again.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
+
+DELETE_ALONE = "delete is for a fat: disk with write_back=True: leave it out"
+
+#: How many sectors are written from one fsync(2) to the next.
+BATCH = 1 << 16
 
 #: All disks. A forked child gives them new locks: the thread that held a lock is not in the child.
 _disks: "WeakSet[Disk]" = WeakSet()
@@ -40,18 +48,21 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 class Disk(Descriptor):
-    """A floppy image: a path, or the bytes themselves (padded to whole sectors).
+    """A floppy or hard disk: the path of an image, or its bytes.
 
     By default the file is never written. What the guest writes goes to an overlay in memory, which
     is dropped at the end. With `write_back=True`, `commit()` and `close()` write the overlay into
     the file. A disk that is dropped without `close()` writes nothing; its ResourceWarning says how
     many changed sectors were lost.
 
-    A path names a regular file or a block device. `geometry` is (cylinders, heads, sectors per
-    track), up to 1024, 256 and 63, the limits of INT 13h; by default it follows from the size.
-    Sectors after the end of the image read as zeros. The image is read with pread(2) and written
-    with pwrite(2), never mapped: so an image that became shorter after it was opened is a
-    DiskError, not a SIGBUS.
+    A path names a regular file or a block device of up to 128 GiB. `identify()` decides whether it
+    is a floppy or a hard disk, and which geometry it has; `reason` is why. `kind`, "floppy" or
+    "hd", and `geometry`, (cylinders, heads, sectors per track) up to 1024, 256 and 63, the limits
+    of INT 13h, decide it instead. The geometry of a hard disk is the translated one.
+
+    Sectors after the end of the image read as zeros; with `write_back`, a write there makes the
+    file longer. The image is read with pread(2) and written with pwrite(2), never mapped: so an
+    image that became shorter after it was opened is a DiskError, not a SIGBUS.
 
     DiskError: the image cannot be a disk, a sector is outside the disk, or the disk is closed.
     TypeError: an argument is not a number, bytes or path as needed. OSError: the operating system
@@ -60,8 +71,8 @@ class Disk(Descriptor):
 
     >>> with Disk(b"boot code") as disk:
     ...     disk.write(1, bytes(512))
-    ...     disk.read(0, 1)[:9], disk.geometry
-    (b'boot code', (40, 2, 9))
+    ...     disk.read(0, 1)[:9], disk.geometry, disk.reason
+    (b'boot code', (80, 2, 18), '1.44M, the usual floppy for 9 bytes')
     """
 
     owns = "an open image"
@@ -69,7 +80,11 @@ class Disk(Descriptor):
 
     # The values before __init__ has run.
     name = "image"
-    geometry = (0, 0, 0)
+    kind: Kind = "floppy"
+    geometry: Geometry = (0, 0, 0)
+    reason = ""
+    _count = 0
+    _host: "HostDirectory | None" = None
     _open = False
     #: True: the disk is write-protected for the guest. It may be set at any time.
     readonly = False
@@ -80,63 +95,173 @@ class Disk(Descriptor):
         *,
         write_back: bool = False,
         geometry: Geometry | None = None,
+        kind: Kind | None = None,
+        delete: bool = False,
     ) -> None:
         if self._open:
             raise RuntimeError(f"this Disk has {self.name} open: make another one")
-        asked = None if geometry is None else checked(geometry)
+        if geometry is not None:
+            checked(geometry)
+        kind = checked_kind(kind)
         self.write_back = truth(write_back, "write_back")
+        self._delete = truth(delete, "delete")
         self._lock = RLock()
         _disks.add(self)
-        self._overlay: dict[int, bytes] = {}
+        self._overlay = Overlay()
         self._halves: set[int] = set()  # of these the image has only a part
         self._data = b""
-        if isinstance(source, (bytes, bytearray, memoryview)):
+        of_directory = isinstance(source, Made) or (
+            isinstance(source, str) and source.startswith(PREFIX)
+        )
+        if self._delete and not (of_directory and self.write_back):
+            raise DiskError(DELETE_ALONE)
+        if isinstance(source, str) and of_directory:
+            from .fatdisk import directory_image, directory_of
+
+            source = directory_image(directory_of(source), kind, None, geometry)
+        made = None
+        if isinstance(source, Made):
+            self._fd, self._host, made = source
+            self.name = PREFIX + source.host.path
+        elif isinstance(source, (bytes, bytearray, memoryview)):
             if self.write_back:
                 raise DiskError("image given as bytes: nothing to write back to, give a path")
-            data = bytes(source)
-            self._data = data.ljust(-(-len(data) // SECTOR) * SECTOR, b"\0")
+            self._data = bytes(source)
             self.size = len(self._data)
         elif isinstance(source, (str, os.PathLike)):
             self.name = os.fsdecode(source)
-            self._fd = _open_image(self.name, os.O_RDWR if self.write_back else os.O_RDONLY)
+            self._fd = open_image(self.name, os.O_RDWR if self.write_back else os.O_RDONLY)
         else:
             raise TypeError(
                 f"a Disk is made of a path or the bytes of an image, not of {type(source).__name__}"
             )
         try:
             if self._fd >= 0:
-                self.size = self._length()
-            self.geometry = asked or self._check(self.size)
-        except OSError as error:  # some files of /proc
-            self._release()
-            raise DiskError(
-                f"{self.name} has no size ({error.strerror}): not a disk image"
-            ) from None
+                self.size = size_of(self._fd, self.name)
+            found = made or self._identify(geometry, kind)
+            self.kind, self.geometry, self.reason = found
         except BaseException:
             self._release()
             raise
+        cylinders, heads, sectors = self.geometry
+        self._count = cylinders * heads * sectors
+        if self.kind == "hd":
+            whole_image = -(-self.size // SECTOR)
+            self._count = whole_image if geometry is None else max(self._count, whole_image)
         self._open = True
+        if self._host is not None:
+            try:
+                self._host.tell()
+            except BaseException:  # a warning that is an error
+                self.close(discard=True)
+                raise
 
-    def _check(self, size: int) -> Geometry:
-        if size == 0:
-            raise DiskError(f"{self.name} is empty: a disk image has at least one 512-byte sector")
-        if size % SECTOR:
-            raise DiskError(
-                f"{self.name} is {size} bytes, not a whole number of 512-byte sectors: "
-                f"pad it to {size + -size % SECTOR}"
-            )
-        if size > LARGEST:
-            raise DiskError(
-                f"{self.name} is {size} bytes, more than a 2.88M floppy ({LARGEST}): "
-                "hard disks are not supported, use a floppy image"
-            )
-        return floppy_geometry(size)
+    @classmethod
+    def from_directory(
+        cls,
+        directory: str | os.PathLike[str],
+        *,
+        kind: Kind | None = None,
+        size: int | None = None,
+        geometry: Geometry | None = None,
+        write_back: bool = False,
+        delete: bool = False,
+    ) -> "Disk":
+        """A FAT disk with the files of a directory of the host; "fat:DIR" as a path is the same.
+
+        `kind` is "floppy", "hd" or None: a 1.44M floppy if the files fit, else a hard disk. `size`
+        is in bytes; by default a floppy has 1.44M or 2.88M, a hard disk 32 MiB to 2 GiB and twice
+        the room that the files need. Times are those of the files in UTC, and the volume has the
+        same number always: equal files make equal disks. Links and devices are left out.
+
+        With `write_back`, `commit()` and `close()` bring changed files back to the directory; a
+        `flush()` of the guest does not. A file that was changed on the host since is left alone.
+        With `delete`, files that are gone from the disk are deleted. What is left out or left
+        alone is a DiskWarning and one of `notes`.
+
+        DiskError: the files do not fit, have names that are not 8.3, or the file system that is to
+        be written back is damaged. OSError: the operating system refused.
+        """
+        from .fatdisk import directory_image
+
+        if truth(delete, "delete") and not truth(write_back, "write_back"):
+            raise DiskError(DELETE_ALONE)
+        truth(write_back, "write_back")
+        if size is not None:
+            size = whole(size, "size", 1, MOST_SECTORS * SECTOR)
+        made = directory_image(os.fsdecode(directory), checked_kind(kind), size, geometry)
+        return cls(made, write_back=write_back, delete=delete)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of a directory was left out, or not written back: one sentence each."""
+        return () if self._host is None else tuple(self._host.notes)
+
+    def files(self) -> list[str]:
+        """The paths of the files on a FAT disk, sorted, such as "SUB/A.TXT", with what the guest
+        has written. DiskError: there is no FAT file system, or it is damaged."""
+        with self._lock:
+            return self._volume().files()
+
+    def read_file(self, name: str) -> bytes:
+        """The contents of a file on a FAT disk, by its path. DiskError: there is none."""
+        with self._lock:
+            return self._volume().read(name)
+
+    def write_file(self, name: str, data: Data) -> None:
+        """Make a file on a FAT disk or replace it, in the overlay. Missing directories are made.
+
+        For a disk that no guest is using: a guest keeps parts of the file system in its memory.
+        DiskError: it does not fit, or its name is no 8.3 name; then nothing has changed.
+        """
+        contents = bytes_of(data)
+        with self._lock:
+            if self.readonly:
+                raise DiskError(f"{self.name} is readonly: set readonly = False first")
+            self._volume().write(name, contents)
+
+    def _volume(self) -> "Volume":
+        from .fat import Volume
+
+        return Volume(self)
+
+    def _identify(self, geometry: object, kind: Kind | None) -> Identity:
+        def part(at: int, length: int) -> bytes:
+            if self._fd < 0:
+                return self._data[at : at + length]
+            return read_at(self._fd, at, length)
+
+        head, tail = part(0, HEAD), part(max(0, self.size - TAIL), TAIL)
+        return identify(head, self.size, name=self.name, geometry=geometry, hint=kind, tail=tail)
 
     @property
     def count(self) -> int:
-        """How many sectors the geometry has. Those after the end of the image read as zeros."""
-        cylinders, heads, sectors = self.geometry
-        return cylinders * heads * sectors
+        """How many sectors there are. Those after the end of the image read as zeros.
+
+        A floppy has those of its geometry. A hard disk has all sectors of its image, and at least
+        those of a geometry that was given.
+        """
+        return self._count
+
+    @property
+    def physical_geometry(self) -> Geometry:
+        """The geometry of an ATA drive with this disk, at most (16383, 16, 63)."""
+        return physical_geometry(self._count, self.geometry)
+
+    @property
+    def boot_problem(self) -> str | None:
+        """Why the first sector boots nothing, as text for a message; None: it may boot.
+
+        A BIOS starts a floppy without 55AAh too, a hard disk only with it. Errors as for `read`.
+        """
+        first = self.read(0)
+        if not any(first):
+            return "its first sector is all zeros"
+        if self.kind == "hd" and not signed(first):
+            return "its first sector does not end in 55AAh"
+        if first[3:11] == OEM:
+            return "it was made of a directory and has no system"
+        return None
 
     #: Another name of `count`.
     sectors = count
@@ -152,10 +277,7 @@ class Disk(Descriptor):
         lba, n = self._inside(lba, n)
         with self._lock:
             self._need_open()  # while the lock is held, it cannot be closed
-            overlay = self._overlay
-            if not overlay:
-                return self._image(lba, n)
-            return b"".join(overlay.get(i) or self._image(i, 1) for i in range(lba, lba + n))
+            return self._overlay.read(lba, n, self._image)
 
     def write(self, lba: int, data: Data) -> None:
         """Store whole sectors from `lba` on, in the overlay. `data`: any bytes-like object.
@@ -163,24 +285,23 @@ class Disk(Descriptor):
         Errors as in the class.
         """
         self._need_open()
-        try:
-            view = memoryview(data)
-        except TypeError:
-            raise TypeError(f"a disk is written with bytes, not {type(data).__name__}") from None
-        n, rest = divmod(view.nbytes, SECTOR)
+        whole_data = bytes_of(data)
+        n, rest = divmod(len(whole_data), SECTOR)
         if rest:
-            raise DiskError(f"write of {view.nbytes} bytes: write whole 512-byte sectors")
+            raise DiskError(f"write of {len(whole_data)} bytes: write whole 512-byte sectors")
         lba, n = self._inside(lba, n)
-        whole_data = bytes(view)
         with self._lock:
             self._need_open()
             for i in range(n):
-                self._overlay[lba + i] = whole_data[i * SECTOR : (i + 1) * SECTOR]
+                self._overlay.put(lba + i, whole_data[i * SECTOR : (i + 1) * SECTOR])
 
     def flush(self) -> None:
-        """Commit if `write_back` was given. Otherwise do nothing: changes stay in the overlay."""
+        """Commit if `write_back` was given. Otherwise do nothing: changes stay in the overlay.
+
+        A disk of a directory does nothing: a guest that flushes may be in the middle of a change.
+        """
         self._need_open()
-        if self.write_back:
+        if self.write_back and self._host is None:
             self.commit()
 
     def commit(self) -> None:
@@ -206,27 +327,47 @@ class Disk(Descriptor):
                 )
             if not self._overlay:
                 return
+            if self._host is not None:
+                self._host.save(self._volume(), delete=self._delete)
+                self._host.tell()
             self._check_length()
-            written: list[tuple[int, bytes]] = []
             failure: tuple[str, OSError] | None = None
-            for lba in sorted(self._overlay):
-                data = self._overlay[lba]
+            safe, first = 0, 0
+            while lbas := self._overlay.next_after(first, BATCH):
+                done, failed = self._commit(lbas)
+                safe, failure = safe + done, failure or failed
+                if failed and not done:
+                    break
+                first = lbas[-1] + 1
+            if failure is not None:
+                raise self._unfinished(safe, *failure) from failure[1]
+
+    def _commit(self, lbas: list[int]) -> tuple[int, tuple[str, OSError] | None]:
+        """Write these sectors and fsync(2). How many are safe now, and the first failure."""
+        failure: tuple[str, OSError] | None = None
+        written: list[int] = []
+        overlay, overlay.touched = self._overlay, set[int]()
+        try:
+            for lba in lbas:
+                data = overlay.get(lba)
+                assert data is not None
                 try:
                     self._store(lba, data)
                 except OSError as error:  # continue: the other sectors can still be saved
                     failure = failure or (f"sector {lba} cannot be written", error)
                 else:
-                    written.append((lba, data))
+                    written.append(lba)
             try:
                 if written:
                     os.fsync(self._fd)
             except OSError as error:  # any of the written sectors may be lost
-                failure, written = ("the device does not take the changes", error), []
-            for lba, data in written:
-                if self._overlay.get(lba) is data:  # unless a signal handler has written it again
-                    del self._overlay[lba]
-            if failure is not None:
-                raise self._unfinished(len(written), *failure) from failure[1]
+                return 0, ("the device does not take the changes", error)
+            for lba in written:
+                if lba not in overlay.touched:  # else a signal handler has written it again
+                    overlay.drop(lba)
+        finally:
+            overlay.touched = None
+        return len(written), failure
 
     def _unfinished(self, safe: int, what: str, cause: OSError) -> OSError:
         """The error of a commit that could not write all sectors."""
@@ -258,6 +399,11 @@ class Disk(Descriptor):
             self._data = b""
             self._release()
 
+    def _release(self) -> None:
+        super()._release()
+        if self._host is not None:
+            self._host.close()
+
     def _need_open(self) -> None:
         if not self._open:
             raise DiskError(f"{self.name} is closed: open it again, Disk(path)")
@@ -271,7 +417,7 @@ class Disk(Descriptor):
         except ValueError:
             first, last = index(lba), index(lba) + index(n) - 1
         raise DiskError(
-            f"sectors {shown(first)}-{shown(last)} are not all on {self.name}: "
+            f"sectors {shown(first, 'd')}-{shown(last, 'd')} are not all on {self.name}: "
             f"it has {count} sectors, numbered from 0"
         ) from None
 
@@ -292,7 +438,7 @@ class Disk(Descriptor):
         if self._fd < 0:
             return self._data[start : start + length].ljust(length, b"\0")
         wanted = max(0, min(length, self.size - start))
-        data = _read(self._fd, start, wanted)
+        data = read_at(self._fd, start, wanted)
         if len(data) < wanted:
             self._check_length()
             raise OSError(
@@ -303,10 +449,10 @@ class Disk(Descriptor):
     def _store(self, lba: int, data: bytes) -> None:
         """Write one sector into the image: all of it, or restore the old one and raise OSError."""
         start, done = lba * SECTOR, 0
-        end, before = self._length(), _read(self._fd, start, SECTOR)
+        end, before = self._length(), read_at(self._fd, start, SECTOR)
         try:
             while done < SECTOR:
-                done += _write(self._fd, start + done, data[done:])
+                done += write_at(self._fd, start + done, data[done:])
         except OSError:
             if done and not self._undo(start, before[:done], end):
                 self._halves.add(lba)
@@ -319,7 +465,7 @@ class Disk(Descriptor):
         try:
             done = 0
             while done < len(before):
-                done += _write(self._fd, start + done, before[done:])
+                done += write_at(self._fd, start + done, before[done:])
             if end < start + SECTOR:
                 os.ftruncate(self._fd, end)
         except OSError:
@@ -343,55 +489,9 @@ class Disk(Descriptor):
         return f"<Disk {self.name} {c}x{h}x{s}, {self.changed} sectors changed>"
 
 
-def _open_image(name: str, mode: int) -> int:
-    """A descriptor of a regular file or block device. Opening anything else could wait or have
-    side effects."""
+def bytes_of(data: object) -> bytes:
+    """A bytes-like object as bytes. TypeError: it is none."""
     try:
-        kind = os.stat(name).st_mode
-    except ValueError as error:  # a character that no file name can have, such as NUL
-        raise DiskError(f"{name!r} cannot be a path ({error}): give that of a disk image") from None
-    _only_images(name, kind)
-    fd = os.open(name, mode | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    try:
-        _only_images(name, os.fstat(fd).st_mode)  # the path may name another file by now
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
-
-
-def _only_images(name: str, mode: int) -> None:
-    kind = stat.S_IFMT(mode)
-    if kind == stat.S_IFDIR:
-        raise DiskError(f"{name} is a directory: give a disk image")
-    if kind not in (stat.S_IFREG, stat.S_IFBLK):
-        raise DiskError(
-            f"{name} is {NOT_IMAGES.get(kind, 'no file')}: not a disk image, "
-            "give a regular file or a block device"
-        )
-
-
-def _read(fd: int, at: int, length: int) -> bytes:
-    """`length` bytes at `at`; fewer only at the end of the file."""
-    data = b""
-    while len(data) < length:
-        try:
-            piece = os.pread(fd, length - len(data), at + len(data))
-        except InterruptedError:
-            continue
-        if not piece:
-            break
-        data += piece
-    return data
-
-
-def _write(fd: int, at: int, data: bytes) -> int:
-    """How many of the bytes were written, at least 1."""
-    while True:
-        try:
-            n = os.pwrite(fd, data, at)
-        except InterruptedError:
-            continue
-        if n == 0:
-            raise OSError(errno.EIO, "the operating system wrote 0 bytes")
-        return n
+        return bytes(memoryview(data))  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"a disk is written with bytes, not {type(data).__name__}") from None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import pyx86emu
 from pyx86emu import Disk
 from pyx86emu.pc.devices import (
+    AtaChannel,
     DebugConsole,
     DebugExit,
     Dma8237,
@@ -21,6 +22,7 @@ from pyx86emu.pc.devices import (
     FloppyController,
     Keyboard8042,
     PostPort,
+    Printer,
     Rtc,
     SystemControlA,
     Uart16550A,
@@ -69,6 +71,17 @@ def keyboard_in_use():
     return keyboard, use
 
 
+def mouse_in_use():
+    keyboard = Keyboard8042()
+
+    def use():
+        keyboard.mouse.receive(0xF4)
+        for i in range(200):
+            keyboard.mouse.move(1000, -1000, i & 7, wheel=i)
+
+    return keyboard, use
+
+
 def keyboard_without_gap():
     keyboard = Keyboard8042()
     keyboard.key_gap = 0
@@ -91,6 +104,11 @@ def floppy_in_use():
     return floppy, lambda: floppy.insert(0, Disk(bytes(368640)))
 
 
+def ata_in_use():
+    ata = AtaChannel([Disk(bytes(368640)), Disk(bytes(737280))])
+    return ata, lambda: None
+
+
 def alone(make):
     return lambda: (make(), lambda: None)
 
@@ -101,15 +119,19 @@ DEVICES = {
     "rtc near the end": (alone(lambda: Rtc(datetime.max)), 300),
     "rtc at the beginning": (alone(lambda: Rtc(datetime.min)), 300),
     "keyboard": (keyboard_in_use, 1500),
+    "mouse": (mouse_in_use, 1500),
     "keyboard without gap": (keyboard_without_gap, 6000),
     "uart": (uart_in_use, 300),
     "dma": (alone(lambda: Dma8237(Memory())), 100),
     "vga": (alone(Vga), 50),
+    "printer": (alone(lambda: Printer(output=len, limit=100)), 120),
     "post": (alone(PostPort), 20),
     "system": (alone(lambda: SystemControlA(bool, int)), 20),
     "debug": (alone(lambda: DebugConsole(limit=100)), 50),
     "exit": (alone(DebugExit), 20),
     "doorbell": (alone(DoorbellDevice), 50),
+    # Up to 256 sectors in one command; the disk takes them one by one.
+    "ata": (ata_in_use, 256 * 30),
     # Up to 255 sectors in one command, moved by the DMA controller in pieces.
     "floppy": (floppy_in_use, 255 * 250),
 }

@@ -226,14 +226,6 @@ def test_byte_as_if_from_the_mouse_is_marked_and_has_no_irq_1(guest, keyboard):
     assert not guest.status() & 0x21
 
 
-def test_there_is_no_mouse(guest):
-    guest.command(0xD4, 0xFF)
-
-    assert guest.status() & 0x61 == 0x61  # timeout
-    assert guest.read() == 0xFE
-    assert not guest.status() & 0x40
-
-
 def test_unknown_commands_say_nothing(guest):
     for command in (0x00, 0x1F, 0x80, 0xB0, 0xCF):
         guest.command(command)

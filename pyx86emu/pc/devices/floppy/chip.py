@@ -68,6 +68,8 @@ class FloppyChip(PioDevice):
         self.drives = [Drive() for _ in range(whole(drives, "drives", 1, MOST_DRIVES))]
         #: Guest nanoseconds from the last byte of a command to its interrupt.
         self.delay = 50_000
+        #: Called after a disk is inserted, with its drive.
+        self.on_insert: Callable[[int, FloppyDisk], object] | None = None
         self._timer: Timer | None = None
         self._reset_timer: Timer | None = None
         self._seek_timers: dict[int, Timer] = {}
@@ -86,33 +88,40 @@ class FloppyChip(PioDevice):
         self.perpendicular = 0
         self._software_reset()
 
-    def insert(self, unit: int, disk: FloppyDisk) -> None:
-        """Put a disk into drive `unit`. The change line shows it to the guest.
+    def insert(self, unit: int | str, disk: FloppyDisk) -> None:
+        """Put a disk into drive `unit`: 0 or "a", 1 or "b". The change line shows it to the guest.
+        A disk that is in the drive is taken out; it stays open.
 
         ValueError: there is no such drive. TypeError: `disk` is not a disk, or `unit` is
-        not an integer.
+        neither an integer nor a name.
         """
         for part in USED:
             if not hasattr(disk, part):
                 raise TypeError(
                     f"cannot insert {type(disk).__name__}, it has no {part}: give a Disk"
                 )
-        drive = self._unit(unit)
+        number = self._unit(unit)
+        drive = self.drives[number]
         drive.disk = disk
         drive.changed = True
+        if self.on_insert is not None:
+            self.on_insert(number, disk)
 
-    def eject(self, unit: int) -> FloppyDisk | None:
-        """Take the disk out of drive `unit`. Returns the disk, or None if the drive was empty.
-
-        ValueError: there is no such drive. TypeError: `unit` is not an integer.
-        """
-        drive = self._unit(unit)
+    def eject(self, unit: int | str) -> FloppyDisk | None:
+        """Take the disk out of drive `unit`. Returns the disk, or None if the drive was empty. It
+        stays open. Errors as for `insert`."""
+        drive = self.drives[self._unit(unit)]
         disk, drive.disk = drive.disk, None
         drive.changed = True
         return disk
 
-    def _unit(self, unit: int) -> Drive:
-        return self.drives[whole(unit, "unit", 0, len(self.drives) - 1)]
+    def _unit(self, unit: int | str) -> int:
+        if isinstance(unit, str):
+            names = "abcd"[: len(self.drives)]
+            if len(unit) != 1 or unit.lower() not in names:
+                raise ValueError(f"there is no drive {unit!r}: give one of {', '.join(names)}")
+            return names.index(unit.lower())
+        return whole(unit, "unit", 0, len(self.drives) - 1)
 
     # -- reset and interrupt -------------------------------------------------------
 

@@ -7,7 +7,8 @@
 | 4      | read   | 64h     | status                                                  |
 | 4      | write  | 64h     | 8042 command                                            |
 
-IRQ 1 while the output buffer is full. There is no mouse: the auxiliary port stays silent.
+IRQ 1 while the output buffer has a byte of the keyboard or of the 8042, IRQ 12 while it has one of
+the auxiliary port, where a mouse is connected.
 """
 
 from abc import abstractmethod
@@ -16,6 +17,7 @@ from collections.abc import Callable
 
 from ....clock import Timer
 from ....device import PioDevice
+from ..mouse import Ps2Mouse
 from .keys import TRANSLATION
 
 DATA = 0
@@ -30,6 +32,7 @@ STATUS_AUX = 0x20
 STATUS_TIMEOUT = 0x40
 
 MODE_IRQ1 = 0x01
+MODE_IRQ12 = 0x02
 MODE_SYSTEM = 0x04
 MODE_DISABLED = 0x10
 MODE_AUX_DISABLED = 0x20
@@ -56,14 +59,20 @@ class Chip8042(PioDevice):
     ranges = ((DATA, 1), (COMMAND, 1))
 
     def __init__(
-        self, a20: Callable[[bool], object] | None, reset: Callable[[], object] | None
+        self,
+        a20: Callable[[bool], object] | None,
+        reset: Callable[[], object] | None,
+        irq12: Callable[[bool], object] | None,
     ) -> None:
         self.a20_line = a20
         self.reset_line = reset
+        self.aux_line = irq12
+        #: At the auxiliary port.
+        self.mouse = Ps2Mouse(self._next_byte)
         #: Guest nanoseconds from a read of port 60h to the next byte from the keyboard.
         self.byte_gap = 1 * MS
         self._byte_timer: Timer | None = None
-        self.level = False
+        self.level = self.aux_level = False
 
     def reset(self) -> None:
         if self._byte_timer is not None:
@@ -79,6 +88,8 @@ class Chip8042(PioDevice):
         self.replies: deque[tuple[int, int]] = deque(maxlen=BUFFER_SIZE)  # (byte, status bits)
         self.break_prefix = False
         self.a20 = True
+        self.mouse.clock = self.clock
+        self.mouse.reset()
         self._drive_a20()
         self._update()
 
@@ -116,7 +127,7 @@ class Chip8042(PioDevice):
             self._update()
             if self.replies:
                 self._fill(*self.replies.popleft())
-            elif self._has_more:
+            elif self._has_more or self.mouse.has_more:
                 # One interrupt per byte: a handler may read port 60h more than once, and must
                 # end before the next byte comes over the cable.
                 self._byte_timer = self.clock.call_after(
@@ -156,7 +167,7 @@ class Chip8042(PioDevice):
         elif command == 0xA8:
             self._set_mode(self.ram[0] & ~MODE_AUX_DISABLED)
         elif command == 0xA9:
-            self._reply(0x00)  # the port works, but nothing is connected
+            self._reply(0x00)  # the auxiliary port works
         elif command == 0xAA:
             self.ram[0] |= MODE_SYSTEM
             self._reply(0x55)
@@ -194,8 +205,9 @@ class Chip8042(PioDevice):
         elif command == 0xD3:
             self._reply(value, STATUS_AUX)
         else:
-            # D4 is for a mouse: nothing answers on the auxiliary cable.
-            self._reply(RESEND, STATUS_AUX | STATUS_TIMEOUT)
+            # D4. As for the keyboard: sending needs the clock line, so it enables the port.
+            self._set_mode(self.ram[0] & ~MODE_AUX_DISABLED)
+            self.mouse.receive(value)
 
     @property
     def output_port(self) -> int:
@@ -210,11 +222,12 @@ class Chip8042(PioDevice):
         )
 
     def _set_mode(self, mode: int) -> None:
-        enabled = self.ram[0] & ~mode & MODE_DISABLED
+        enabled = self.ram[0] & ~mode
         self.ram[0] = mode
         self._update()
-        if enabled:
+        if enabled & MODE_DISABLED:
             self._enabled()
+        if enabled & (MODE_DISABLED | MODE_AUX_DISABLED):
             self._next_byte()
 
     def _reply(self, value: int, bits: int = 0) -> None:
@@ -229,10 +242,18 @@ class Chip8042(PioDevice):
         self._update()
 
     def _next_byte(self) -> None:
-        """Take a byte from the keyboard if the output buffer and the cable are free."""
+        """Take a byte from the keyboard, else from the mouse, if the output buffer is free."""
         idle = self._byte_timer is None or not self._byte_timer.pending
-        if not idle or self.status & STATUS_OBF or self.ram[0] & MODE_DISABLED:
+        if not idle or self.status & STATUS_OBF:
             return
+        if not self.ram[0] & MODE_DISABLED:
+            self._next_code()
+        if not self.status & STATUS_OBF and not self.ram[0] & MODE_AUX_DISABLED:
+            byte = self.mouse.take()
+            if byte is not None:
+                self._fill(byte, STATUS_AUX)
+
+    def _next_code(self) -> None:
         while (byte := self._send_byte()) is not None:
             if not self.ram[0] & MODE_TRANSLATE:
                 self._fill(byte, 0)
@@ -249,14 +270,17 @@ class Chip8042(PioDevice):
         self._idle()
 
     def _update(self) -> None:
-        level = (
-            bool(self.status & STATUS_OBF)
-            and not self.status & STATUS_AUX
-            and self.ram[0] & (MODE_IRQ1 | MODE_DISABLED) == MODE_IRQ1
-        )
+        full, mode = self.status & (STATUS_OBF | STATUS_AUX), self.ram[0]
+        level = full == STATUS_OBF and mode & (MODE_IRQ1 | MODE_DISABLED) == MODE_IRQ1
         if level != self.level:
             self.level = level
             self.irq(level)
+        level = full == STATUS_OBF | STATUS_AUX
+        level = level and mode & (MODE_IRQ12 | MODE_AUX_DISABLED) == MODE_IRQ12
+        if level != self.aux_level:
+            self.aux_level = level
+            if self.aux_line is not None:
+                self.aux_line(level)
 
     def _drive_a20(self) -> None:
         if self.a20_line is not None:

@@ -46,8 +46,9 @@ class Keyboard8042(Chip8042):
         self,
         a20: Callable[[bool], object] | None = None,
         reset: Callable[[], object] | None = None,
+        irq12: Callable[[bool], object] | None = None,
     ) -> None:
-        super().__init__(a20, reset)
+        super().__init__(a20, reset, irq12)
         #: Guest nanoseconds between two key movements.
         self.key_gap = 20 * MS
         #: True: a key that is held down with `key()` repeats.

@@ -1,4 +1,4 @@
-"""Disks: geometry by size, an overlay over an image that nobody writes, errors with advice."""
+"""Disk images: an overlay over an image that nobody writes, errors with advice."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pyx86emu import Disk, DiskError
-from pyx86emu.pc.disks.geometry import FLOPPIES, floppy_geometry
 from pyx86emu.pc.disks.sectors import SECTOR
 from tests.harness import Running, descriptors, python
 
@@ -28,39 +25,6 @@ def image(tmp_path: Path) -> Path:
     path = tmp_path / "disk.img"
     path.write_bytes(bytes(range(256)) * 2 * 720)
     return path
-
-
-@pytest.mark.parametrize(
-    ("kib", "geometry"),
-    [
-        (160, (40, 1, 8)),
-        (180, (40, 1, 9)),
-        (320, (40, 2, 8)),
-        (360, (40, 2, 9)),
-        (720, (80, 2, 9)),
-        (1200, (80, 2, 15)),
-        (1440, (80, 2, 18)),
-        (2880, (80, 2, 36)),
-    ],
-)
-def test_each_floppy_size_has_its_geometry(kib: int, geometry: tuple[int, int, int]) -> None:
-    assert floppy_geometry(kib * 1024) == geometry
-
-
-def test_a_boot_sector_counts_as_a_360k_disk() -> None:
-    with Disk(b"\xf4") as disk:
-        assert disk.geometry == (40, 2, 9)
-        assert disk.read(0, 1) == b"\xf4" + bytes(511)
-        assert disk.read(719, 1) == bytes(SECTOR)
-
-
-@given(st.integers(2, 5760))
-def test_an_image_gets_the_smallest_disk_that_holds_it(sectors: int) -> None:
-    c, h, s = floppy_geometry(sectors * SECTOR)
-
-    smaller = [g for g in FLOPPIES if g[0] * g[1] * g[2] < c * h * s]
-    assert c * h * s >= sectors
-    assert all(a * b * d < sectors for a, b, d in smaller)
 
 
 def test_writes_stay_in_the_overlay(image: Path) -> None:
@@ -88,19 +52,11 @@ def test_commit_without_write_back_is_refused(image: Path) -> None:
         disk.commit()
 
 
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "is empty: a disk image has at least one 512-byte sector"),
-        (1000, "is 1000 bytes, not a whole number of 512-byte sectors: pad it to 1024"),
-        (2880 * 1024 + 512, "more than a 2.88M floppy"),
-    ],
-)
-def test_an_image_that_is_no_floppy_is_refused(tmp_path: Path, size: int, text: str) -> None:
+def test_an_empty_image_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "odd.img"
-    path.write_bytes(bytes(size))
+    path.touch()
 
-    with pytest.raises(DiskError, match=text):
+    with pytest.raises(DiskError, match="is empty: a disk image has at least one 512-byte sector"):
         Disk(path)
 
 
@@ -116,8 +72,8 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
 
 def test_sectors_beyond_the_disk_are_refused() -> None:
     with Disk(bytes(512)) as disk:
-        with pytest.raises(DiskError, match="it has 720"):
-            disk.read(720, 1)
+        with pytest.raises(DiskError, match="it has 2880"):
+            disk.read(2880, 1)
         with pytest.raises(DiskError, match="whole 512-byte sectors"):
             disk.write(0, b"short")
 
@@ -232,7 +188,7 @@ def test_bytes_are_copied(kind: Callable[[bytearray], bytes]) -> None:
         ((80, 2, 99), DiskError, "sectors a track = 99: give 1 to 63"),
         ((80, 257, 9), DiskError, "heads = 257: give 1 to 256"),
         ((-1, 2, 9), DiskError, "cylinders = -1"),
-        pytest.param((-1 << 99999, 2, 9), DiskError, r"cylinders = -2\*\*99999", id="huge"),
+        pytest.param((-1 << 99999, 2, 9), DiskError, "= an integer of 100000 bits", id="huge"),
         ((80, 2), DiskError, "geometry has 2 numbers"),
         ((80, 2, 18, 1), DiskError, "geometry has 4 numbers"),
         ((), DiskError, "geometry has 0 numbers"),

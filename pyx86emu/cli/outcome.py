@@ -1,0 +1,183 @@
+"""Outcomes: turn the end of a run into an exit status, a sentence, a report."""
+
+import json
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..exits import ExitReason
+from ..pc.disks.image import Disk
+from ..pc.ending import Ending, ending, place
+from ..pc.machine import Machine
+from . import output
+from .script import Script
+from .status import (
+    HOST,
+    INTERRUPTED,
+    NOT_MET,
+    OK,
+    SHUTDOWN,
+    TIMEOUT,
+    UNSUPPORTED,
+    reason,
+)
+
+if TYPE_CHECKING:
+    from .. import Exit
+
+
+class Outcome(NamedTuple):
+    """How a run ended. `ending`: what the machine shows; None if the host or the user ended it."""
+
+    status: int
+    reason: str
+    message: str | None
+    cs: int
+    ip: int
+    ending: Ending | None = None
+
+
+def outcome(m: Machine, exit: "Exit", script: Script) -> Outcome:
+    """The outcome of a run that the guest or a limit has ended."""
+    status = exit_status(m, exit, script.unmet is not None)
+    return Outcome(status, exit.reason.name, exit.message, exit.cs, exit.ip, ending(m, exit))
+
+
+def cut_short(m: Machine, status: int, why: str, message: str) -> Outcome:
+    """The outcome of a run that a signal or the host has ended."""
+    regs = m.vcpu.regs
+    return Outcome(status, why, message, regs.cs, regs.ip)
+
+
+def exit_status(m: Machine, exit: "Exit", expecting: bool) -> int:
+    """The exit status of the process, from the way in which the run ended. `expecting`: there is
+    an --expect that was not met."""
+    if exit.reason is ExitReason.MATCH:
+        return OK
+    if m.exit_status is not None:
+        return m.exit_status & 0xFF
+    if exit.reason is ExitReason.INTERNAL_ERROR:
+        return UNSUPPORTED
+    if exit.reason is ExitReason.SHUTDOWN:
+        return SHUTDOWN
+    if expecting:
+        return NOT_MET
+    return OK if exit.reason is ExitReason.HLT else TIMEOUT
+
+
+def explain(m: Machine, end: Outcome, script: Script) -> None:
+    """Write one sentence to standard error if the run did not end as asked."""
+    status, text = end.status, end.message
+    what = end.ending.text if end.ending is not None else ""
+    where = f"at {end.cs:04x}:{end.ip:04x}, {m.time:.3f} guest seconds"
+    if status == NOT_MET and (unmet := script.unmet) is not None:
+        number = f" (step {script.done + 1} of {len(script.steps)})" if script.steps[1:] else ""
+        text = f"--expect {unmet.pattern.pattern!r}{number} not met ({end.reason} {where}): {what}"
+    elif status == UNSUPPORTED:
+        text = f"{what} ({m.time:.3f} guest seconds)"
+    elif status == SHUTDOWN:
+        text = f"the machine shut down ({where}): {what}"
+    elif status == TIMEOUT and end.ending is not None and end.ending.kind == "no boot":
+        text = what
+    elif status == TIMEOUT:
+        text = (
+            f"stopped, time is up ({where}): {what}; to run on, raise --timeout, --wall or "
+            "--max-instructions"
+        )
+    elif status == INTERRUPTED:
+        text = f"{text} (at {place(m, end.cs, end.ip)}, {m.time:.3f} guest seconds)"
+    elif status != HOST:
+        return
+    if text:
+        output.complain(f"pyx86emu: {text}")
+
+
+def hint(m: Machine, options: Namespace) -> None:
+    """In a pipe: nothing came out, and there is something on the screen. Say how to see it."""
+    if m.serial_log.total or m.debug.log.total or options.screen or options.screenshot:
+        return
+    text = shown(m)
+    if text is None:
+        what = "the screen shows a picture: --screenshot FILE.png saves it"
+    elif text:
+        what = "the screen has text: --screen prints it, --screenshot FILE.png saves it"
+    else:
+        return
+    output.complain(f"pyx86emu: nothing came over COM1 and port E9h; {what}")
+
+
+def shown(m: Machine) -> str | None:
+    """The text on the screen, without blank rows at its end; None in a graphics mode."""
+    text: str | None = m.screen.text
+    return None if text is None else text.rstrip()
+
+
+def print_screen(m: Machine) -> None:
+    """--screen: the last text screen on standard output. HostError: it cannot be written."""
+    text = shown(m)
+    if text is None:
+        output.complain("pyx86emu: --screen: it shows a picture, --screenshot FILE.png saves it")
+    else:
+        output.say(text)
+
+
+def failed(end: Outcome, text: str) -> Outcome:
+    """Say what the host could not do. The returned outcome has status HOST."""
+    output.complain(f"pyx86emu: {text}")
+    return end._replace(status=HOST)
+
+
+def screenshot(m: Machine, path: str, end: Outcome) -> Outcome:
+    """Save the screen. The returned outcome has status HOST if that fails."""
+    try:
+        m.screen.save(path)
+    except OSError as error:
+        return failed(end, f"cannot write --screenshot {path}: {reason(error)}")
+    return end
+
+
+class DiskReport(NamedTuple):
+    """What `--json` says of a disk. It is read before the disk is closed."""
+
+    drive: str
+    file: str
+    kind: str
+    geometry: tuple[int, int, int]
+    reason: str
+    sectors_changed: int
+
+
+def disk_reports(disks: dict[str, Disk]) -> list[DiskReport]:
+    """One row for each drive that has a disk."""
+    return [
+        DiskReport(
+            ("fda" if disk.kind == "floppy" else "hda") if drive == "image" else drive,
+            disk.name,
+            disk.kind,
+            disk.geometry,
+            disk.reason,
+            disk.changed,
+        )
+        for drive, disk in disks.items()
+    ]
+
+
+def report(
+    m: Machine, end: Outcome, disks: list[DiskReport], wall: float, name: str | None
+) -> dict[str, Any]:
+    """What `--json` prints: how the run ended, the summary of the machine, its disks."""
+    outcome = end._asdict()
+    outcome["ending"] = None if end.ending is None else end.ending._asdict()
+    return {
+        **outcome,
+        "name": name,
+        "wall_seconds": round(wall, 6),
+        **m.report(),
+        "disk_sectors_changed": sum(each.sectors_changed for each in disks),
+        "disks": [each._asdict() for each in disks],
+        "resets": m.resets.count,
+    }
+
+
+def as_json(report: dict[str, Any]) -> str:
+    """One line."""
+    return json.dumps(report)

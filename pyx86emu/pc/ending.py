@@ -1,0 +1,220 @@
+"""Endings: say what the state of a machine shows at the end of a run. Read it, change nothing.
+
+Only what the registers, the memory and the resets show is said: which instruction came before is
+not kept.
+"""
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..exits import ExitReason
+from ..memory import load
+from ..models import MODELS
+from ..vm import Vm
+from .firmware import rom, symbol
+
+if TYPE_CHECKING:
+    from .. import _core
+    from .machine import Machine
+
+#: The ways in which a guest resets its PC.
+TRIPLE_FAULT = "triple fault"
+PULSE_8042 = "8042 reset pulse"
+PORT_92 = "port 92h"
+JUMP = "jump to the reset vector"
+
+FLAG_TF, FLAG_IF = 0x100, 0x200
+SIGNATURE = 0x7DFE
+#: So many equal bytes at CS:IP are no program.
+EMPTY = 16
+#: Endless loops that do nothing.
+LOOPS = (b"\xeb\xfe", b"\xe9\xfd\xff")
+BIOS = 0xF000
+IRET = b"\xcf"
+#: Faults of real mode, whose handler returns to the instruction that raised them.
+FAULTS = {
+    6: "#UD, invalid opcode,",
+    0: "#DE, divide error,",
+    5: "#BR, bound range exceeded,",
+    7: "#NM, no coprocessor,",
+    12: "#SS, stack fault,",
+    13: "#GP, general protection,",
+}
+HANDLERS = 0xFACE
+#: What a step in real mode can touch.
+COPIED = 0x110000
+REGISTERS = (
+    *("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eflags"),
+    *("ds", "es", "ss", "fs", "gs"),
+)
+
+
+class Reset(NamedTuple):
+    """A reset that the guest caused: how, at which instruction, and when."""
+
+    kind: str
+    """TRIPLE_FAULT, PULSE_8042, PORT_92 or JUMP."""
+    cs: int
+    ip: int
+    time: float
+    """Guest seconds since power-on."""
+    detail: str | None = None
+    """Of a triple fault: which faults led to it. None on KVM, which does not say it."""
+
+    def __str__(self) -> str:
+        detail = f" ({self.detail})" if self.detail else ""
+        return f"{self.kind} at {self.cs:04x}:{self.ip:04x}{detail}"
+
+
+class Resets:
+    """How often the guest has reset the machine, and the last time."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last: Reset | None = None
+
+    def note(self, reset: Reset) -> None:
+        """One more."""
+        self.count += 1
+        self.last = reset
+
+    def __repr__(self) -> str:
+        return f"<{self.count} resets, the last: {self.last}>"
+
+
+class Ending(NamedTuple):
+    """How a run ended. `kind` is one of the words below, `text` says it in a sentence."""
+
+    kind: str
+    text: str
+
+
+def ending(m: "Machine", exit: "_core.Exit") -> Ending:
+    """What happened at the end of a run that ended with `exit`. The thread that runs the guest
+    calls it.
+
+    Kinds: "exit" (isa-debug-exit), "no boot", "halted", "reset", "unsupported", "loop", "zeros",
+    "empty", "past the boot sector", "vectors", "fault", "running".
+
+    >>> from pyx86emu import Machine
+    >>> with Machine(bytes.fromhex("fa ebfe")) as m:             # cli; jmp $
+    ...     print(ending(m, m.run(timeout=1)).text)
+    an endless loop, jmp $ at 0000:7c01 with interrupts off (IF=0): only a reset or an NMI ends it
+    """
+    cs, ip = exit.cs, exit.ip
+    reason = exit.reason
+    if m.exit_status is not None:
+        return Ending("exit", f"the guest ended the run with status {m.exit_status & 0xFF}")
+    if reason is ExitReason.INTERNAL_ERROR:
+        return Ending("unsupported", f"{exit.message or 'unsupported'}{_stack(m)}")
+    last = m.resets.last
+    if reason is ExitReason.SHUTDOWN and last is not None:
+        return Ending("reset", f"the guest reset the machine: {last}")
+    if m.boot_tried and not m.booted:
+        return Ending("no boot", f"nothing boots: {m.boot_tried}")
+    interrupts = _interrupts(m)
+    if reason is ExitReason.HLT:
+        return Ending("halted", f"HLT at {cs:04x}:{ip - 1 & 0xFFFF:04x} with {interrupts}")
+    found = _code(m, cs, ip) or _fault(m)
+    if found is None:
+        found = Ending("running", f"it runs at {place(m, cs, ip)} with {interrupts}")
+    if m.resets.count:
+        times = "once" if m.resets.count == 1 else f"{m.resets.count} times"
+        text = f"{found.text}; the guest has reset the machine {times}, the last time: {last}"
+        found = found._replace(text=text)
+    return found
+
+
+def place(m: "Machine", cs: int, ip: int) -> str:
+    """CS:IP, in our BIOS with the name of the routine."""
+    where = f"{cs:04x}:{ip:04x}"
+    if cs == BIOS and load(m.vm, BIOS << 4, 0x10000) == rom("bios"):
+        name = symbol(ip)
+        return f"{where} ({name} of the BIOS)" if name else where
+    return where
+
+
+def _interrupts(m: "Machine") -> str:
+    on = m.vcpu.regs.flags & FLAG_IF
+    return "interrupts on" if on else "interrupts off (IF=0)"
+
+
+def _code(m: "Machine", cs: int, ip: int) -> Ending | None:
+    """What the bytes at CS:IP are, if they are no program."""
+    at = (cs << 4) + ip
+    code = load(m.vm, at, EMPTY, 0xFF)
+    where = f"{cs:04x}:{ip:04x}"
+    if code.startswith(LOOPS):
+        off = not m.vcpu.regs.flags & FLAG_IF
+        why = ": only a reset or an NMI ends it" if off else ""
+        return Ending("loop", f"an endless loop, jmp $ at {where} with {_interrupts(m)}{why}")
+    if SIGNATURE + 2 <= at < SIGNATURE + 0x10000 and _past_the_boot_sector(m, at):
+        return Ending(
+            "past the boot sector",
+            f"code ran over the boot signature at 0000:7dfe (55 AA is PUSH BP, STOSB) and on into "
+            f"zeros, now at {where}{_stack(m)}",
+        )
+    if not any(code):
+        return Ending("zeros", f"it executes zeros at {where} (00 00 is ADD [BX+SI],AL){_stack(m)}")
+    if code == b"\xff" * EMPTY:
+        return Ending("empty", f"it executes FFh bytes at {where}{_stack(m)}")
+    if at < 0x400:
+        return Ending("vectors", f"it executes the interrupt vectors at {where}{_stack(m)}")
+    return None
+
+
+def _fault(m: "Machine") -> Ending | None:
+    """An instruction that faults, whose handler returns to it. One step of a copy shows it."""
+    regs = m.vcpu.regs
+    at = (regs.cs, regs.ip, regs.sp)
+    if load(m.vm, (regs.cs << 4) + regs.ip, 1) == IRET:  # it is in the handler now
+        ip, cs = struct.unpack("<2H", load(m.vm, (regs.ss << 4) + regs.sp, 4))
+        at = (cs, ip, regs.sp + 6 & 0xFFFF)
+    vector, handler = _step(m, *at)
+    if vector is None:
+        return None
+    cs, ip, sp = at
+    frame = struct.unpack("<2H", load(m.vm, (regs.ss << 4) + (sp - 6 & 0xFFFF), 4))
+    if frame != (ip, cs):
+        return None
+    code = load(m.vm, (cs << 4) + ip, 4).hex(" ")
+    return Ending(
+        "fault",
+        f"the instruction at {cs:04x}:{ip:04x} ({code}) raises {FAULTS[vector]} again and again: "
+        f"the handler of vector {vector:02x}h, {place(m, *handler)}, returns to it",
+    )
+
+
+def _step(m: "Machine", cs: int, ip: int, sp: int) -> tuple[int | None, tuple[int, int]]:
+    """The fault that the instruction at CS:IP raises, and its handler; None: it raises none."""
+    with Vm() as copy:
+        copy.add_memory(0, COPIED)
+        copy.write(0, load(m.vm, 0, COPIED))
+        vcpu = copy.create_vcpu(m.vcpu.model if m.vcpu.model in MODELS else None)
+        for name in REGISTERS:
+            setattr(vcpu.regs, name, getattr(m.vcpu.regs, name))
+        vcpu.regs.cs, vcpu.regs.ip, vcpu.regs.sp = cs, ip, sp
+        vcpu.regs.flags &= ~FLAG_TF
+        for vector in FAULTS:  # each with its own handler, to tell them apart
+            copy.write(4 * vector, struct.pack("<2H", vector, HANDLERS))
+        vcpu.step()
+        vector = vcpu.regs.ip
+        if vcpu.regs.cs != HANDLERS or vector not in FAULTS:
+            return None, (0, 0)
+    offset, segment = struct.unpack("<2H", load(m.vm, vector * 4, 4))
+    return vector, (segment, offset)
+
+
+def _past_the_boot_sector(m: "Machine", at: int) -> bool:
+    """Nothing but the signature and zeros from the end of the boot sector up to here."""
+    data = load(m.vm, SIGNATURE, at - SIGNATURE + 2)
+    # STOSB and ADD [BX+SI],AL have changed a byte each.
+    return data.startswith(b"\x55\xaa") and len(data) - data.count(0) <= 4
+
+
+def _stack(m: "Machine") -> str:
+    """The top of the stack: after a CALL or an interrupt, where it came from."""
+    regs = m.vcpu.regs
+    words = struct.unpack("<3H", load(m.vm, (regs.ss << 4) + regs.sp, 6, 0))
+    shown = " ".join(f"{word:04x}" for word in words)
+    return f"; on the stack at {regs.ss:04x}:{regs.sp:04x}: {shown}"

@@ -1,0 +1,1 @@
+"""The web page: show a machine in a browser, take keys, mouse and disks from it."""
