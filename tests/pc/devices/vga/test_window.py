@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from struct import pack
 
 import pytest
 
-from pyx86emu import BusError, ExitReason, PioDevice, Vm
+from pyx86emu import BusError, ExitReason, Machine, PioDevice, Vm
 from pyx86emu._core import VgaCore
 from tests.pc.devices.vga.programs import Step, mode, out, store, string
 
@@ -328,3 +329,43 @@ def test_a_second_vcpu_draws_too(vm: MakeVm) -> None:
     assert second.run(1000).reason is ExitReason.HLT
 
     assert core.state()["planes"][1:3] == b"\x11\x22"
+
+
+def test_a_vcpu_that_counts_in_the_window_is_not_disturbed_by_mappings(vm: MakeVm) -> None:
+    """One vCPU makes the window planes and memory again; the other one's bytes lose nothing."""
+    machine = vm()
+    turns = 400
+    toggle = codes(out(0x3C4, 0x0F02, 2), out(0x3C4, 0x0302, 2))
+    fill = string("stos", (0xB800, 0x1000), 100, 2, False, 1)
+    # mov bp,turns; l: toggle, fill; dec bp; jnz l; mov byte [9000h],1; hlt
+    body = toggle + fill.code + fill.code + b"\x4d"
+    code = b"\xbd" + pack("<H", turns) + body + b"\x0f\x85" + pack("<h", -len(body) - 4)
+    core = ready(machine, codes(*mode("text")) + code + b"\xc6\x06\x00\x90\x01" + HLT)
+    counting = machine.create_vcpu()
+    # mov ax,B800h; mov es,ax; l: inc byte [es:20h]; inc dword [9010h]; cmp byte [9000h],0; je l
+    loop = bytes.fromhex("26fe062000 66ff061090 803e009000 74ef")
+    machine.write(0x3000, bytes.fromhex("b800b8 8ec0") + loop + HLT)
+    counting.regs.cs, counting.regs.ip = 0, 0x3000
+    other = threading.Thread(target=counting.run)
+    other.start()
+
+    finish(machine)
+    other.join()
+
+    counted = int.from_bytes(machine.read(0x9010, 4), "little")
+    assert machine.read(0xB8020, 1)[0] == counted & 0xFF
+    assert core.state()["planes"][0x20] == counted & 0xFF
+
+
+def test_a_reset_brings_mode_3_back_and_keeps_memory(machine: Callable[..., Machine]) -> None:
+    m = machine()
+    for value in (0x0F02, 0x0604):
+        m.pio.write(0x3C4, 2, value)
+    for value in (0x0005, 0x0506):
+        m.pio.write(0x3CE, 2, value)
+    m.vm.write(0xA0000, b"\x42")
+
+    m.reset()
+
+    assert m.vm.read(0xB8000, 2) == b"\x42\x42"
+    assert m.vga.snapshot().planes[0x20000] == 0x42
