@@ -28,6 +28,7 @@ rom_start:
 %include "vga.inc"                      ; video: VGA registers
 %include "cga.inc"                      ; video: mode set without a VGA
 %include "chars.inc"                    ; video: characters
+%include "beep.inc"                     ; BEL
 %include "graphics.inc"                 ; video: characters in modes 4-6
 %include "linear.inc"                   ; video: characters in the other graphics modes
 %include "pixels.inc"                   ; video: pixels

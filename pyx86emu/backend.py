@@ -172,6 +172,10 @@ class VmBackend(TimeSource, BusBackend, Protocol):
         """A vCPU at the reset vector."""
         ...
 
+    def create_vga(self) -> "_core.VgaCore":
+        """The VGA of the Vm, on its buses."""
+        ...
+
     @property
     def capabilities(self) -> "Capabilities":
         """What this back end can do."""

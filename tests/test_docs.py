@@ -235,6 +235,7 @@ RULES = (
     Rule(r"python -m pyx86emu conformance vectors/386", ends=(0, 8)),
     Rule(r"python -m pyx86emu conformance vectors\b", needs="vectors"),
     Rule(r"python -m pyx86emu dos\.img$", ends=(124,)),  # it waits for a key for a minute
+    Rule(r"python -m pyx86emu -fda dos\.img -hda disk\.img ", ends=(124,)),
     Rule(r"python -m tests\.model_page > ", reason="tests/core/test_models.py compares"),
     Rule(r"python -m pyx86emu(\.examples\.\w+)?( |$)"),
 )
@@ -300,6 +301,12 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     at = tmp_path_factory.mktemp("pages")
     (at / "dos.img").write_bytes(sector(DOS, b"A:\\>", b"\r\n 1,000 bytes free\r\nA:\\>"))
     (at / "boot.bin").write_bytes(bytes.fromhex("fa f4").ljust(510, b"\0") + b"\x55\xaa")
+    # cli; hlt, then a partition table: one, from sector 63 to the end
+    partition = bytes.fromhex("80010100 04033fff 3f000000 c11f0000")
+    hard_disk = (
+        bytes.fromhex("fa f4").ljust(0x1BE, b"\0") + partition.ljust(64, b"\0") + b"\x55\xaa"
+    )
+    (at / "disk.img").write_bytes(hard_disk.ljust(8192 * 512, b"\0"))
     (at / "docs").mkdir()
     shutil.copy(ROOT / "docs/picture.py", at / "docs")
     (at / "bench").mkdir()

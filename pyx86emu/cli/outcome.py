@@ -76,6 +76,8 @@ def explain(m: Machine, end: Outcome, script: Script) -> None:
         text = f"{what} ({m.time:.3f} guest seconds)"
     elif status == SHUTDOWN:
         text = f"the machine shut down ({where}): {what}"
+    elif status == TIMEOUT and end.ending is not None and end.ending.kind == "no boot":
+        text = what
     elif status == TIMEOUT:
         text = (
             f"stopped, time is up ({where}): {what}; to run on, raise --timeout, --wall or "

@@ -12,7 +12,7 @@ NAME = "ctrl+]"
 BYTE = 0x1D
 #: What is said at the start.
 GREETING = "Ctrl-] is ours, all other keys are the guest's: Ctrl-] q quits, Ctrl-] ? helps"
-HELP = "Ctrl-] then: q quit, s screenshot, r reset, p pause, ? help, Ctrl-] send it to the guest"
+HELP = "q quit, s screenshot, r reset, p pause, Ctrl-] sends it"
 PAUSED = "paused: Ctrl-] p goes on"
 #: The key after the prefix may be typed with modifiers held.
 MEANINGS = {

@@ -1,11 +1,10 @@
 """`run IMAGE`: boot an image, show its output, end with a status that says how the run ended."""
 
 import argparse
-import inspect
 import sys
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from .. import models
 from ..errors import DiskError
@@ -49,21 +48,15 @@ def make_machine(
 ) -> Machine:
     """The machine that the options describe. UsageError: its back end lacks something, or a ROM
     cannot be used."""
-    more: dict[str, Any] = {place: disk for place, disk in disks.items() if place != "image"}
-    if options.boot is not None:
-        more["order"] = options.boot
-    if options.bios is not None:
-        more["bios"] = options.bios
-    if options.option_rom:
-        more["option_roms"] = tuple(options.option_rom)
-    boot = disks.get("image")
-    if boot is None and "fda" not in inspect.signature(Machine).parameters:
-        boot = more.pop("fda", None)
-    _need_built(more)
     try:
         with usable(options.accel):
             m = Machine(
-                boot,
+                disks.get("image"),
+                fda=disks.get("fda"),
+                fdb=disks.get("fdb"),
+                hda=disks.get("hda"),
+                hdb=disks.get("hdb"),
+                order=options.boot,
                 accel=options.accel,
                 model=options.cpu,
                 memory=options.m,
@@ -71,7 +64,8 @@ def make_machine(
                 shift=options.icount,
                 rtc_base=options.rtc,
                 no_reboot=options.no_reboot,
-                **more,
+                bios=options.bios,
+                option_roms=tuple(options.option_rom),
             )
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -79,14 +73,6 @@ def make_machine(
         m.close()
         raise UsageError("--max-instructions: KVM counts none, give --timeout or -accel interp")
     return m
-
-
-def _need_built(more: dict[str, Any]) -> None:
-    known = inspect.signature(Machine).parameters
-    for name in more:
-        if name not in known:
-            option = {"order": "boot", "option_roms": "option-rom"}.get(name, name)
-            raise UsageError(f"-{option} is not in this build yet")
 
 
 def main(args: list[str]) -> int:

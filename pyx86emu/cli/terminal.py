@@ -9,9 +9,11 @@ from ..pc.idle import Idle
 from ..pc.limits import Limits
 from ..pc.machine import Machine
 from . import output, tty
+from .canvas import Canvas
 from .keys import RELEASED, Answer, Decoder, Key
 from .options import QUIET
 from .picture import is_text, mode_name
+from .pixels import KittyPictures
 from .prefix import GREETING, PAUSED, Prefix
 from .typist import Typist
 from .window import Window, can_draw, has_colours, note_line
@@ -45,7 +47,9 @@ class ScreenTerminal:
         self.prefix = Prefix(m, self.say, lambda: self.typist.type(Key("ctrl+]")))
         self.note, self.note_until = GREETING, monotonic() + NOTE
         self.noted: tuple[object, ...] = ()
-        self.text = True
+        self.canvas = Canvas(has_colours())
+        self.pictures = False
+        self.asked_at = 0.0
 
     def run(self, limits: Limits, keys: str) -> "Exit":
         """Run until the guest, the user or a limit ends the run. Then print the last screen and how
@@ -55,6 +59,7 @@ class ScreenTerminal:
             return PlainTerminal(m).run(limits, keys)
         with tty.Tty(self.SHOWN, self.HIDDEN, self.redraw) as terminal:
             idle = Idle(m, terminal.wait)
+            self.ask()
             try:
                 while True:
                     if self.prefix.paused:
@@ -71,6 +76,7 @@ class ScreenTerminal:
                     self.take_keys(terminal)
             finally:
                 self.typist.release_all()
+                self.settle(terminal)
         output.say(last_screen(m))
         say_how_it_ended(m, limits, exit)
         return exit
@@ -101,10 +107,34 @@ class ScreenTerminal:
         elif not self.typist.type(key):
             output.send(b"\a")  # no such key on a PC keyboard
 
+    def ask(self) -> None:
+        """Ask the terminal what it can do. Nobody waits for the answers."""
+        self.decoder.asked, self.asked_at = True, monotonic()
+        output.send(self.canvas.questions().encode("ascii"))
+
     def answered(self, answer: Answer, terminal: tty.Tty) -> None:
         """The terminal says what it can do, or that the focus is elsewhere."""
         if answer.kind == "O":
             self.typist.release_all()
+        elif answer.kind == "?u" and not self.decoder.releases:
+            self.decoder.releases = True
+            terminal.enable(self.KEYS_ON, self.KEYS_OFF)
+        elif answer.kind == "?c":
+            self.decoder.asked = False
+        self.canvas.answer(answer)
+        if answer.kind == "G":
+            terminal.enable("", KittyPictures.GONE)
+
+    def settle(self, terminal: tty.Tty) -> None:
+        """Take the answers that are on their way: the shell must not get them as keys."""
+        until = self.asked_at + ANSWERS
+        while self.decoder.asked and terminal.wait(max(0.0, until - monotonic())):
+            data = terminal.read()
+            if data is None:
+                return
+            for each in self.decoder.feed(data):
+                if isinstance(each, Answer) and each.kind == "?c":
+                    return
 
     def say(self, text: str) -> None:
         """Show the user a line."""
@@ -115,6 +145,7 @@ class ScreenTerminal:
     def redraw(self) -> None:
         """Draw the whole screen again, whatever the terminal shows."""
         self.window.clear()
+        self.canvas.clear()
         self.noted = ()
         self.draw()
 
@@ -122,24 +153,45 @@ class ScreenTerminal:
         """Send what has changed, or all after the terminal was resized."""
         screen = self.m.screen
         columns, lines = tty.size()
-        has_line = lines >= ROOM_FOR_NOTE and (lines != screen.rows or columns < screen.columns)
-        drawn = self.window.draw(screen, columns, lines - has_line)
+        pictures = not is_text(screen)
+        fits = lines == screen.rows and columns >= screen.columns
+        has_line = lines >= ROOM_FOR_NOTE and (pictures or not fits)
+        drawn = ""
+        if pictures != self.pictures:
+            self.pictures = pictures
+            self.window.clear()
+            drawn = self.canvas.clear()
+        drawn += self.show(columns, lines - has_line)
         note = self.note_text(has_line)
         now = (note, columns, lines, has_line)
         if "\x1b[2J" in drawn:
             self.noted = ()
         if note and (now != self.noted or (drawn and not has_line)):
-            drawn += note_line(note, columns, lines - 1) + self.window.cursor()
+            drawn += note_line(note, columns, lines - 1) + self.cursor()
         elif self.noted and self.noted[0] and not note:
             if has_line:
                 drawn += f"\x1b[{lines}H\x1b[0m\x1b[K"
             else:
                 self.window.forget(lines - 1)
-                drawn += self.window.draw(screen, columns, lines - has_line)
-            drawn += self.window.cursor()
+                drawn += self.show(columns, lines)
+            drawn += self.cursor()
         self.noted = now
         if drawn:
             output.send(output.printable(drawn))
+
+    def show(self, columns: int, lines: int) -> str:
+        """What brings the guest's screen up to date on this part of the terminal."""
+        if not self.pictures:
+            return self.window.draw(self.m.screen, columns, lines)
+        try:
+            return self.canvas.draw(self.m.screen, columns, lines)
+        except ImportError as error:
+            self.say(f"cannot draw {mode_name(self.m.screen)}: {error}")
+            return ""
+
+    def cursor(self) -> str:
+        """What puts the cursor back after a note."""
+        return "\x1b[?25l" if self.pictures else self.window.cursor()
 
     def note_text(self, has_line: bool) -> str:
         """The note to show now: the newest one, then which part of the screen is shown."""
@@ -147,6 +199,8 @@ class ScreenTerminal:
             return self.note
         if not has_line:
             return ""
+        if self.pictures:
+            return f"{mode_name(self.m.screen)}; Ctrl-] ? helps"
         where = self.window.where()
         return f"{where}; Ctrl-] ? helps" if where else GREETING
 
@@ -252,7 +306,7 @@ def last_screen(m: Machine) -> str:
     """The text of the screen; for a picture the name of its mode."""
     if not is_text(m.screen):
         return f"({mode_name(m.screen)})"
-    return m.screen.text.rstrip()
+    return (m.screen.text or "").rstrip()
 
 
 def say_how_it_ended(m: Machine, limits: Limits, exit: "Exit") -> None:

@@ -1,6 +1,7 @@
 """The typist: give the guest the keys of a terminal, also characters that no key types."""
 
 from ..pc.devices import Keyboard8042
+from ..pc.devices.keyboard.keys import chord
 from ..pc.screen.text import CP437
 from .keys import HELD, RELEASED, REPEATED, Key
 
@@ -16,14 +17,15 @@ class Typist:
     def type(self, key: Key) -> bool:
         """Give the guest a key. False: no key and no code of a PC types it."""
         try:
-            if key.how in (HELD, REPEATED):
-                self._hold(key.name)
-            elif key.how == RELEASED:
-                self._release(_last(key.name))
-            else:
-                self._keyboard.press(key.name)
+            keys = [name for name, down, _ in chord(key.name) if down]
         except ValueError:
-            return self._by_code(key.name)
+            return key.how == RELEASED or self._by_code(key.name)
+        if key.how == RELEASED:
+            self._release(keys[-1])
+        elif key.how in (HELD, REPEATED):
+            self._hold(keys)
+        else:
+            self._keyboard.press(key.name)
         return True
 
     def release_all(self) -> None:
@@ -31,19 +33,15 @@ class Typist:
         for last in list(self._down):
             self._release(last)
 
-    def _hold(self, name: str) -> None:
-        last = _last(name)
+    def _hold(self, keys: list[str]) -> None:
+        last = keys[-1]
         if last in self._down:
             self._keyboard.key(last, True)  # a repeat
             return
-        keys = [*(name[: -len(last)].split("+")[:-1]), last]
         pressed = {each for down in self._down.values() for each in down}
-        down: list[str] = []
-        for each in keys:
-            if each not in pressed:
-                self._keyboard.key(each, True)
-                down.append(each)
-        self._down[last] = down
+        self._down[last] = [each for each in keys if each not in pressed]
+        for each in self._down[last]:
+            self._keyboard.key(each, True)
 
     def _release(self, last: str) -> None:
         for each in reversed(self._down.pop(last, [])):
@@ -59,8 +57,3 @@ class Typist:
             self._keyboard.press(f"kp{digit}")
         self._keyboard.key("alt", False)
         return True
-
-
-def _last(name: str) -> str:
-    """The key of a chord that is pressed last."""
-    return name if name == "kp+" else name.rpartition("+")[2]

@@ -24,38 +24,52 @@ cdef uintptr_t* code_as_asked(CPU* c) noexcept nogil:
     """An instruction has read a device and is executed again to use the answer, but the device may have overwritten it.
     Returns a memory table in which the bytes at CS:IP are those from before the read; the caller frees it. NULL: they
     have not changed, or no memory is left."""
-    cdef uint32_t pa, g
-    cdef uint32_t granule[3]
-    cdef uintptr_t* table
-    cdef uint8_t* bytes_
-    cdef int i, k, n = 0
+    cdef int i
     cdef bint same = 1
     if c.reads.asked_tag != c.run.retired:
         return NULL
     for i in range(ASKED_CODE):
-        pa = c.arch.sb[CS] + (c.arch.ip + i & 0xFFFF)
-        same = same and c.run.ram[pa >> 8] and (<uint8_t*>(c.run.ram[pa >> 8] + pa))[0] == c.reads.asked_code[i]
-    if same:
-        return NULL
-    table = <uintptr_t*>malloc(sizeof(c.vm.mem.ram) + 3 * 256)
+        same = same and code_byte(c, code_at(c, i)) == c.reads.asked_code[i]
+    return NULL if same else code_table(c, c.reads.asked_code)
+
+
+cdef inline uint32_t code_at(CPU* c, int i) noexcept nogil:
+    return c.arch.sb[CS] + (c.arch.ip + i & 0xFFFF)
+
+
+cdef inline bint code_in_planes(CPU* c) noexcept nogil:
+    """Is the instruction at CS:IP, or its end, in planes of the VGA?"""
+    return (c.run.ram[code_at(c, 0) >> 8] == 0 and code_byte(c, code_at(c, 0)) >= 0 or
+            c.run.ram[code_at(c, ASKED_CODE - 1) >> 8] == 0 and code_byte(c, code_at(c, ASKED_CODE - 1)) >= 0)
+
+
+cdef uintptr_t* code_table(CPU* c, const uint8_t* code) noexcept nogil:
+    """A memory table in which the bytes at CS:IP are those of `code`; NULL: in which planes of the VGA are memory, too.
+    The caller frees it. NULL: no memory is left."""
+    cdef uint32_t pa, g, byte
+    cdef uint32_t granule[3]
+    cdef uintptr_t* table = <uintptr_t*>malloc(sizeof(c.vm.mem.ram) + 3 * 256)
+    cdef uint8_t* bytes_
+    cdef int i, k, n = 0
     if table == NULL:
         return NULL
     memcpy(table, c.run.ram, sizeof(c.vm.mem.ram))
     for i in range(ASKED_CODE):
-        pa = c.arch.sb[CS] + (c.arch.ip + i & 0xFFFF)
+        pa = code_at(c, i)
         g = pa >> 8
         k = 0
         while k < n and granule[k] != g:
             k += 1
         if k == n:                               # a granule that is not copied yet; at most 3, if the segment wraps
             bytes_ = <uint8_t*>table + sizeof(c.vm.mem.ram) + n * 256
-            memset(bytes_, 0, 256)
-            if c.run.ram[g]:
-                memcpy(bytes_, <void*>(c.run.ram[g] + (g << 8)), 256)
-            table[g] = <uintptr_t>bytes_ - (g << 8)
+            for byte in range(256):
+                bytes_[byte] = <uint8_t>max(code_byte(c, (g << 8) + byte), 0)
+            if code != NULL or code_byte(c, g << 8) >= 0:
+                table[g] = <uintptr_t>bytes_ - (g << 8)
             granule[n] = g
             n += 1
-        (<uint8_t*>(table[g] + pa))[0] = c.reads.asked_code[i]
+        if code != NULL:
+            (<uint8_t*>(table[g] + pa))[0] = code[i]
     return table
 
 
@@ -74,8 +88,10 @@ cdef void step_one(CPU* c) noexcept nogil:
     if RARELY(c.reads.refetch):
         c.reads.refetch = 0
         kept = code_as_asked(c)
-        if kept != NULL:
-            d.ram = kept
+    if kept == NULL and RARELY(code_in_planes(c)):
+        kept = code_table(c, NULL)
+    if kept != NULL:
+        d.ram = kept
     d.o = first
     d.room = 9                                   # of 10 slots: the first is for a block header
     d.base = c.arch.sb[CS]
@@ -155,10 +171,13 @@ cdef void serve_requests(CPU* c) noexcept nogil:
     cdef uint32_t asked
     rings_new_slice(&c.rings)                    # first of all: a request may take long
     asked = at_swap32(&c.threads.request, 0)
-    if asked & REQ_SYNC:
-        go_outside(c)
-        come_inside(c)
-        asked |= at_swap32(&c.threads.request, 0) & ~<uint32_t>REQ_SYNC
+    if asked & (REQ_SYNC | REQ_VGA):
+        if asked & REQ_VGA:
+            turn_vga(c)
+        else:
+            go_outside(c)
+            come_inside(c)
+        asked |= at_swap32(&c.threads.request, 0) & ~<uint32_t>(REQ_SYNC | REQ_VGA)
     if asked & REQ_INTR and c.no == 0:
         chips_look(c.chips)
     if asked & REQ_DROP:

@@ -33,6 +33,7 @@ from .runner import NEVER, moment
 from .slots import Slot
 from .system import System, ioctl_number
 from .vcpu import Vcpu
+from .vga import Vga
 
 #: Where Intel's processors need pages that no slot has: below the firmware, as QEMU has it.
 IDENTITY_MAP, TSS = 0xFEFFC000, 0xFEFFD000
@@ -235,6 +236,12 @@ class Vm(_core.Vm):
     @property
     def vcpus(self) -> tuple[_core.Vcpu, ...]:
         return tuple(self._made)  # type: ignore[arg-type]
+
+    def create_vga(self) -> _core.VgaCore:
+        self._check_run()
+        core = self._create_vga(Vga)
+        core._enter(self)
+        return core
 
     # -- ioeventfds -------------------------------------------------------------------------------
 

@@ -25,8 +25,8 @@ from .devices import (
     Printer,
     Rtc,
     SystemControlA,
-    TextVideo,
     Uart16550A,
+    Vga,
 )
 from .devices.ata.drive import AtaDisk
 from .devices.floppy.drive import FloppyDisk
@@ -43,8 +43,7 @@ BASE_MEMORY = 640 * KIB
 LEAST_MEMORY, MOST_MEMORY = 64 * KIB, 1 << 32
 EXTENDED = 1024 * KIB  # memory above the ROM starts here
 HIGH = 16 * 1024 * KIB  # what is above is counted in blocks of 64 KiB
-GRAPHICS_MEMORY = (0xA0000, 0x10000)  # mode 13h; kept for the guest, not shown
-TEXT_MEMORY = (0xB8000, 0x8000)
+TEXT_MEMORY = 0xB8000  # of the VGA
 
 #: Drive types of CMOS register 10h, by cylinders and sectors per track.
 DRIVE_TYPES = {(40, 8): 1, (40, 9): 1, (80, 15): 2, (80, 9): 3, (80, 18): 4, (80, 36): 5}
@@ -65,8 +64,9 @@ class Wires:
     status with which the guest ends the run, `serial` the bytes that the guest sends over COM1.
     `line` returns the interrupt line of a GSI, for a part that has two. `disks`: the disks in
     drives A and B. `hard_disks`: master and slave. `order`: the drives that the BIOS tries, such as
-    "ac". `ram`: the size of the memory in bytes, for the CMOS.
-    `rtc_base`: the date at power-on. `log_limit`: how many bytes of debug text are kept.
+    "ac". `ram`: the size of the memory in bytes, for the CMOS. `vga`: the core of the VGA, from
+    `Vm.create_vga()`; None: it has one of its own, without memory on the bus. `rtc_base`: the date
+    at power-on. `log_limit`: how many bytes of debug text are kept.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Wires:
         disks: Sequence[FloppyDisk | None] = (),
         hard_disks: Sequence[AtaDisk | None] = (),
         order: str = "ac",
+        vga: "_core.VgaCore | None" = None,
         rtc_base: datetime | None = None,
         log_limit: int = LIMIT,
     ) -> None:
@@ -97,6 +98,7 @@ class Wires:
         self.disks = disks
         self.hard_disks = hard_disks
         self.order = order
+        self.vga = vga
         self.rtc_base = rtc_base
         self.log_limit = log_limit
         #: The parts made so far: a part may be connected to a part of an earlier row.
@@ -116,7 +118,8 @@ class Wires:
 
 
 class Part(NamedTuple):
-    """A device of the PC: at a port or a physical address, with its interrupt line (GSI 0-15)."""
+    """A device of the PC: at a port or a physical address, with its interrupt line (GSI 0-15).
+    Without both, its core is in the Vm, which serves its ports."""
 
     make: Callable[[Wires], PioDevice | MmioDevice]
     port: int | None = None
@@ -162,7 +165,8 @@ def _floppy(wires: Wires) -> FloppyController:
     return floppy
 
 
-#: The parts, by port. Not here, since they are in the core: the 8259s, the 8254 and port 61h.
+#: The parts, by port; the VGA's are 3B4h to 3DAh. Not here, since they are in the core: the 8259s,
+#: the 8254 and port 61h.
 PC = (
     Part(lambda wires: Dma8237(wires.memory), port=0x00),
     Part(lambda wires: Keyboard8042(wires.a20, wires.reset, wires.line(12)), port=0x60, gsi=1),
@@ -173,7 +177,7 @@ PC = (
     Part(lambda wires: DebugConsole(limit=wires.log_limit), port=0xE9),
     Part(lambda wires: DebugExit(wires.debug_exit), port=0xF4),
     Part(lambda wires: Printer(limit=wires.log_limit), port=0x378, gsi=7),
-    Part(lambda wires: TextVideo(), port=0x3C0),
+    Part(lambda wires: Vga(wires.vga)),
     Part(_floppy, port=0x3F0, gsi=6),
     Part(lambda wires: Uart16550A(wires.serial), port=0x3F8, gsi=4),
     Part(lambda wires: Uart16550A(name="com2"), port=0x2F8, gsi=3),
@@ -184,7 +188,8 @@ def build(attach: Attach, wires: Wires, rows: Sequence[Part] | None = None) -> N
     """Make and attach the part of each row, of `PC` by default. Errors as for `Bus.attach`."""
     for row in PC if rows is None else rows:
         device = row.make(wires)
-        attach(device, port=row.port, addr=row.addr, gsi=row.gsi)
+        if row.port is not None or row.addr is not None:
+            attach(device, port=row.port, addr=row.addr, gsi=row.gsi)
         wires.parts.append(device)
 
 
@@ -203,16 +208,12 @@ def memory_size(memory: int) -> int:
         ) from None
 
 
-def add_memory(vm: "Vm", ram: int, roms: Sequence[Placed] = ()) -> "_core.MemorySlot":
-    """Add RAM, graphics memory, text memory and ROMs, by default the BIOS. Returns the slot of the
-    text memory, which has a dirty log."""
+def add_memory(vm: "Vm", ram: int, roms: Sequence[Placed] = ()) -> None:
+    """Add RAM and ROMs, by default the BIOS. Between them, from A0000h to BFFFFh, is the VGA."""
     vm.add_memory(0, min(ram, BASE_MEMORY))
-    vm.add_memory(*GRAPHICS_MEMORY)
-    text = vm.add_memory(*TEXT_MEMORY, dirty_log=True)
     add_to(vm, roms or place())
     if ram > EXTENDED:
         vm.add_memory(EXTENDED, ram - EXTENDED)
-    return text
 
 
 def drive_type(disk: FloppyDisk | None) -> int:

@@ -30,9 +30,10 @@ from .devices import (
     PostPort,
     Printer,
     Rtc,
+    Speaker,
     SystemControlA,
-    TextVideo,
     Uart16550A,
+    Vga,
 )
 from .disks.image import Disk
 from .drives import Boot, Drives
@@ -41,15 +42,16 @@ from .expect import Expectations, Seen, wait
 from .handover import POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
 from .optionroms import OptionRom, Placed, RomSource, place
-from .screen.display import DirtyLog
-from .screen.text import Screen
+from .screen.screen import Screen
 
 if TYPE_CHECKING:
+    from .screen.film import Film
     from .web.display import WebDisplay
 
 #: The code of a start from power-on or a reset.
 POST_RESTART = 0x02
-#: Guest nanoseconds from one search for `until` to the next.
+#: Guest nanoseconds from one search for `until`, or from one look at what the speaker does, to the
+#: next.
 LOOK = 10_000_000
 
 D = TypeVar("D", bound=Device)
@@ -168,6 +170,7 @@ class Machine(Single):
         self.host_clock = clock == "host" or not vm.capabilities.virtual_clock
         """True if timers follow the host's clock."""
         self.stats = Stats(vm.coalesced)
+        self.speaker = Speaker(vm)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
             self.drives = Drives(boot, fda=fda, fdb=fdb, hda=hda, hdb=hdb, order=order)
@@ -181,7 +184,7 @@ class Machine(Single):
     def _build(
         self, ram: int, roms: Sequence[Placed], rtc_base: datetime | None, log_limit: int
     ) -> None:
-        text = board.add_memory(self.vm, ram, roms)
+        board.add_memory(self.vm, ram, roms)
         self.serial_log = Log(log_limit)
         """The bytes that the guest sent over COM1; `total` counts all of them."""
         self._wires = board.Wires(
@@ -196,6 +199,7 @@ class Machine(Single):
             disks=self.drives.floppies,
             hard_disks=self.drives.hard_disks,
             order=self.drives.order,
+            vga=self.vm.create_vga(),
             rtc_base=rtc_base,
             log_limit=log_limit,
         )
@@ -206,14 +210,14 @@ class Machine(Single):
         self.rtc = self.part(Rtc)
         self.post = self.part(PostPort)
         self.debug = self.part(DebugConsole)
-        self.video = self.part(TextVideo)
+        self.vga = self.part(Vga)
         self.floppy = self.part(FloppyController)
         self.ata = self.part(AtaChannel)
         self.uart = self.part(Uart16550A)
         self.com2 = self.part(Uart16550A, "com2")
         self.printer = self.part(Printer)
         self.part(SystemControlA).reset_line = partial(self._ask_reset, PORT_92)
-        self.screen = Screen(self.vm, self.video, DirtyLog(text))
+        self.screen = Screen(self.vm, self.vga)
         self._texts = Expectations(self.screen, self.serial_log, self.debug.log)
 
     def part(self, kind: type[D], name: str | None = None) -> D:
@@ -377,11 +381,14 @@ class Machine(Single):
         """Run until `deadline` or one of the limits."""
         watch, now = limits.watch, self.vm.clock.now
         while True:
-            look = None if watch.pattern is None else now() + LOOK
+            sounds = self.speaker.recording
+            look = None if watch.pattern is None and not sounds else now() + LOOK
             if look is not None and look > LAST:
                 look = None  # after the latest deadline
             exit = self._run(limits.budget, deadline, look, limits.wall_deadline)
             reason = self._take_stop()
+            if sounds:
+                self.speaker.drain()
             if watch.seen():
                 return exit.because(ExitReason.MATCH)
             if reason is not None:
@@ -534,8 +541,8 @@ class Machine(Single):
         """A summary of the guest now, as plain values for JSON.
 
         `accel`, `instructions` (with the BIOS's; None on KVM), `guest_seconds` since power-on,
-        `guest_status` (see `exit_status`), the texts `screen`, `serial` and `debug`,
-        `serial_dropped` and `debug_dropped` in bytes, and
+        `guest_status` (see `exit_status`), `screen_mode` in words, the texts `screen` (None in
+        graphics modes), `serial` and `debug`, `serial_dropped` and `debug_dropped` in bytes, and
         `disk_sectors_changed`. The reason why a run ended is not
         here: `run()` returns it.
         """
@@ -545,6 +552,7 @@ class Machine(Single):
             "guest_seconds": self.time,
             "guest_status": self.exit_status,
             "screen": self.screen.text,
+            "screen_mode": self.screen.mode_name,
             "serial": self.serial_text,
             "serial_dropped": self.serial_dropped,
             "debug": self.debug_text,
@@ -563,11 +571,21 @@ class Machine(Single):
 
         return WebDisplay(self, host, port, disks=disks).start()
 
+    def film(self, path: Path, *, fps: float = 10.0) -> "Film":
+        """Make a film of the screen in guest time, a .gif or an animated .png: `with
+        m.film("a.gif"): m.run(timeout=5)`. Needs the extra `pictures`; errors as for `Film`."""
+        from .screen.film import Film
+
+        return Film(self.screen, self.vm.clock, path, fps)
+
     def close(self) -> None:
         """Release memory and descriptors; close the disks that the machine opened. Errors as for
         `Disk.close`."""
         try:
-            self.vm.close()
+            try:
+                self.speaker.stop()
+            finally:
+                self.vm.close()
         finally:
             self.drives.close()
 

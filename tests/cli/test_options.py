@@ -14,6 +14,7 @@ from pyx86emu import cli
 from pyx86emu.cli import options
 from pyx86emu.cli.parser import Parser
 from pyx86emu.cli.status import UsageError
+from tests import command_page
 from tests.cli.drive import HALT, Image, pyx86emu
 
 
@@ -169,6 +170,22 @@ def test_help_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> Non
 
     assert end.value.code == 0
     assert "What it does." in capsys.readouterr().out
+
+
+def test_the_page_of_the_command_line_is_made_of_the_options() -> None:
+    text = command_page.PAGE.read_text("utf-8")
+
+    assert text == command_page.page(text), "python -m tests.command_page --write"
+
+
+def test_every_option_has_help_that_the_list_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["run", "--help"])
+
+    shown = " ".join(capsys.readouterr().out.split())
+    for name, action in options.parser().known.items():
+        assert name in shown
+        assert action.help
 
 
 # -- values ---------------------------------------------------------------------------------------

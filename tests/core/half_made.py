@@ -37,6 +37,7 @@ REAL: dict[type, Callable[[], Any]] = {
     Exit: lambda: vm().create_vcpu().run(1),
     IoEventFd: lambda: vm().ioeventfd(0x80, 1),
     MemorySlot: lambda: vm().slots[0],
+    _core.SpeakerTap: lambda: _core.SpeakerTap(vm()),
     _core.SlotBuffer: lambda: vm().slots[0].writing(),
     _core.CoalescedRing: lambda: vm().coalesced,
     _core.CoalescedZone: lambda: vm().coalesce(0xD0000, 16),
@@ -47,6 +48,7 @@ REAL: dict[type, Callable[[], Any]] = {
     _core.Range: range_,
     _core.RangeTable: lambda: vm().pio._table,
     _core.Vm: lambda: _core.Vm(irqchip=True),
+    _core.VgaCore: _core.VgaCore,
     _core.VmFront: vm,
     _core.VmTables: _core.VmTables,
 }

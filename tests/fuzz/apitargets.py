@@ -240,8 +240,6 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     "Wires": (lambda: some_machine()._wires,),
     "Part": (lambda: PC[0],),
     "Screen": (lambda: some_machine().screen,),
-    "DirtyLog": (lambda: some_machine().screen._log,),
-    "Picture": (lambda: some_machine().screen.pixels,),
     "Disk": (lambda: Disk(bytes(720 * 512)), lambda: Disk("disk.img", write_back=True)),
     "Device": (Quiet,),
     "PioDevice": (Quiet,),
@@ -253,7 +251,7 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     "Chip8042": (lambda: some_machine().keyboard,),
     "Rtc": (lambda: some_machine().rtc,),
     "Uart16550A": (lambda: some_machine().uart,),
-    "TextVideo": (lambda: some_machine().video,),
+    "Vga": (lambda: some_machine().vga,),
     "Drive": (lambda: some_machine().floppy.drives[0],),
     "Stats": (lambda: some_machine().stats,),
 }

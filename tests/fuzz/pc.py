@@ -94,7 +94,7 @@ def observer(rng: random.Random) -> Callable[[Machine], None]:
         lambda m: m.vm.read(0x400, 0x100),
         lambda m: [bytes(memoryview(slot)[:64]) for slot in m.vm.slots if not slot.readonly],
         lambda m: (m.vcpu.instructions, m.vm.time, m.time, m.vcpu.ready, m.vcpu.if_flag),
-        lambda m: (m.floppy.drives, m.video.palette, m.video.cursor_shape, m.keyboard.typing),
+        lambda m: (m.floppy.drives, m.vga.version, m.vga.snapshot(), m.keyboard.typing),
         lambda m: (m.rtc.time, m.rtc.update_in_progress, m.uart.char_time),
     )
 
@@ -110,7 +110,7 @@ def observer(rng: random.Random) -> Callable[[Machine], None]:
 
 def devices(m: Machine) -> tuple[Device, ...]:
     """The devices in Python."""
-    return (m.dma, m.keyboard, m.rtc, m.post, m.debug, m.video, m.floppy, m.uart)
+    return (m.dma, m.keyboard, m.rtc, m.post, m.debug, m.vga, m.floppy, m.uart)
 
 
 def facts_of(m: Machine) -> dict[str, Any]:
@@ -133,6 +133,7 @@ def facts_of(m: Machine) -> dict[str, Any]:
         facts[f"memory {slot.addr:#x}"] = slot[:]
     for device in devices(m):
         facts[device.name] = state(device)
+    facts["vga"] = m.vga.state()
     return facts | {"chips": chips(m)}
 
 

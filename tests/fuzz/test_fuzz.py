@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from pyx86emu import Machine, Screen, Vm
+from pyx86emu import Machine, PioDevice, Screen, Vm
 from pyx86emu.models import MODELS
-from pyx86emu.pc.devices import TextVideo, Uart16550A
+from pyx86emu.pc.devices import Keyboard8042, Rtc, Uart16550A
 from tests.fuzz import api as hostile_calls
 from tests.fuzz import crowd as crowds
 from tests.fuzz.alias import Aliased
@@ -122,17 +122,17 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     yield counted
 
 
-@pytest.mark.parametrize("kind", ["ports", "bios"])
+@pytest.mark.parametrize(("kind", "device"), [("ports", Keyboard8042), ("bios", Rtc)])
 def test_a_device_that_knows_the_pieces_is_found(
-    kind: str, turns: Counter[str], monkeypatch: pytest.MonkeyPatch
+    kind: str, device: type[PioDevice], turns: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = TextVideo.pio_write
+    write = device.pio_write
 
-    def plant(self: TextVideo, offset: int, size: int, value: int) -> None:
+    def plant(self: PioDevice, offset: int, size: int, value: int) -> None:
         write(self, offset, size, value)
         self.seen = turns["run"]  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(TextVideo, "pio_write", plant)
+    monkeypatch.setattr(device, "pio_write", plant)
 
     with pytest.raises(AssertionError, match=r"(?s)pieces differs from whole in.*seen: \d+ / \d+"):
         for seed in range(8):

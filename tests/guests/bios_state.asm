@@ -15,6 +15,18 @@ AREA            equ     9000h
         require e, '1Ah'
         cmp     bx, 0008h
         require e, 'VGA, colour'
+        mov     ax, 1A01h               ; a monochrome display, and back
+        mov     bx, 0007h
+        int     10h
+        cmp     byte [48Ah], 13
+        require e, '1Ah sets 40:8A'
+        mov     ax, 1A00h
+        int     10h
+        cmp     bx, 0007h
+        require e, 'VGA, monochrome'
+        mov     ax, 1A01h
+        mov     bx, 0008h
+        int     10h
         mov     ah, 12h
         mov     bx, 0FF10h
         int     10h

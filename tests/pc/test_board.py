@@ -109,7 +109,7 @@ def test_a_row_at_a_taken_port_names_both(monkeypatch: pytest.MonkeyPatch) -> No
 def test_every_row_is_a_device_of_the_machine(machine: MakeMachine) -> None:
     m = machine()
 
-    devices = (m.dma, m.keyboard, m.rtc, m.post, m.debug, m.video, m.floppy, m.ata, m.uart)
+    devices = (m.dma, m.keyboard, m.rtc, m.post, m.debug, m.vga, m.floppy, m.ata, m.uart)
     devices = (*devices, m.printer)
 
     assert all(m.part(type(device)) is device for device in devices)
@@ -155,8 +155,6 @@ def test_memory_is_where_a_pc_has_it(machine: MakeMachine) -> None:
 
     assert [(slot.addr, slot.size, slot.readonly) for slot in m.vm.slots] == [
         (0, 640 << 10, False),
-        (0xA0000, 0x10000, False),
-        (0xB8000, 0x8000, False),
         (0xF0000, 0x10000, True),
         (0x100000, 1 << 20, False),
     ]

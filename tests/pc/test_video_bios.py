@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 import pytest
 
-from pyx86emu import ExitReason, Machine, PioDevice
+from pyx86emu import ExitReason, PioDevice, Vm
 from pyx86emu.pc.firmware import rom
+from tests.harness import vcpu
 from tests.pc.test_firmware import symbols
 
-MakeMachine = Callable[..., Machine]
-
+ANSWERS = 0x600
 ROW = 64
 #: Numbers of the rows that a VGA uses, by what they are for.
 TEXT = [0, 1, 2, 3, 7, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19]
@@ -122,10 +123,10 @@ BOXES = {
 
 
 class Cga(PioDevice):
-    """A 6845 whose index cannot be read, and the CGA's two ports."""
+    """The ports from 3C0h to 3DFh of a PC with a CGA: a 6845, and its two registers."""
 
-    length = 6
-    max_size = 1
+    length = 0x20
+    max_size = 2
 
     def reset(self) -> None:
         self.index = 0
@@ -133,43 +134,54 @@ class Cga(PioDevice):
         self.mode = self.color = 0
 
     def pio_read(self, offset: int, size: int) -> int:
-        return 0xFF
+        return 0xFFFF
 
     def pio_write(self, offset: int, size: int, value: int) -> None:
-        if offset == 0:
-            self.index = value
-        elif offset == 1 and self.index < 18:
-            self.crtc[self.index] = value
-        elif offset == 4:
+        if offset == 0x14:
+            self.index = value & 0xFF
+        if (offset == 0x15 or size == 2) and self.index < 18:
+            self.crtc[self.index] = value >> 8 * (size - 1)
+        elif offset == 0x18:
             self.mode = value
-        elif offset == 5:
+        elif offset == 0x19:
             self.color = value
 
 
-def without_vga(machine: MakeMachine, code: str) -> tuple[Machine, Cga]:
-    m = machine(bytes.fromhex(code))
-    m.pio.detach(m.video)
+def on_cga(vm: Vm, *calls: int) -> tuple[Cga, bytes]:
+    """Call INT 10h with each AX on a PC with a CGA; return the adapter and 1 KiB of data area."""
     cga = Cga()
-    m.attach(cga, port=0x3D4)
-    m.boot()
-    return m, cga
+    vm.pio.attach(cga, 0x3C0)
+    vm.add_memory(0xB8000, 0x8000)
+    vm.add_memory(0xF0000, 0x10000)[:] = rom("bios")
+    code = ""
+    for i, ax in enumerate(calls):
+        code += "b8" + ax.to_bytes(2, "little").hex()  # mov ax,AX
+        code += "9c 9a65f000f0"  # pushf; call F000:F065
+        code += "a3" + (ANSWERS + 2 * i).to_bytes(2, "little").hex()  # mov [ANSWERS + 2 i],ax
+    guest = vcpu(vm, code + "f4")
+    assert guest.run(200_000).reason is ExitReason.HLT
+    return cga, vm.read(0, 0x800)
 
 
-def test_without_a_vga_a_cga_is_programmed(machine: MakeMachine) -> None:
-    m, cga = without_vga(machine, "b80600 cd10 faf4")  # mode 6
+@pytest.mark.parametrize(
+    ("mode", "displayed", "control", "color"), [(6, 40, 0x1E, 0x3F), (3, 80, 0x29, 0x30)]
+)
+def test_without_a_vga_a_cga_is_programmed(
+    mode: int, displayed: int, control: int, color: int, vm: Callable[..., Vm]
+) -> None:
+    cga, memory = on_cga(vm(), mode)
 
-    assert (bytes(cga.crtc[:2]), cga.mode, cga.color) == (bytes((0x71, 80)), 0x29, 0x30)
-    assert m.run().reason is ExitReason.HLT
-
-    assert (bytes(cga.crtc[:2]), cga.mode, cga.color) == (bytes((0x38, 40)), 0x1E, 0x3F)
-    assert m.vm.read(0x489, 1) == b"\0"  # no VGA
+    assert (cga.crtc[1], cga.mode, cga.color) == (displayed, control, color)
+    assert memory[0x449] == mode
+    assert memory[0x489] == 0  # no VGA
 
 
-def test_without_a_vga_its_functions_do_nothing(machine: MakeMachine) -> None:
-    # mov ax,1A00h; int 10h; mov si,ax; mov ax,1B00h; int 10h; mov di,ax; mov ax,0012h; int 10h
-    m, _ = without_vga(machine, "b8001a cd10 89c6 b8001b cd10 89c7 b81200 cd10 faf4")
+def test_without_a_vga_its_functions_do_nothing(vm: Callable[..., Vm]) -> None:
+    calls = (0x0003, 0x0012, 0x1A00, 0x1B00, 0x1C00, 0x1130)
 
-    assert m.run().reason is ExitReason.HLT
+    cga, memory = on_cga(vm(), *calls)
 
-    assert (m.vcpu.regs.si, m.vcpu.regs.di) == (0x1A00, 0x1B00)
-    assert m.vm.read(0x449, 1) == b"\x03"
+    answers = memory[ANSWERS : ANSWERS + 2 * len(calls)]
+    assert struct.unpack(f"<{len(calls)}H", answers) == calls
+    assert memory[0x449] == 3
+    assert cga.crtc[1] == 80

@@ -86,6 +86,7 @@ cdef enum:                       # c.threads.request: asked by other threads
     REQ_SYNC = 8                 # another thread waits until this vCPU has passed the end of a block
     REQ_DROP = 16                # drop every block
     REQ_RESET = 32               # a device that this vCPU called asked for a reset
+    REQ_VGA = 64                 # the window of the VGA becomes memory, or is memory no longer
 
 cdef enum:                       # c.run.attn: why the block must be left after the running instruction
     ATTN_SMC = 1                 # it has changed the running block (self-modifying code)

@@ -102,7 +102,10 @@ cdef void close_watched(VM* vm) noexcept nogil:
                 mark_watched(vm, &vm.cpu[i].debug.watch[k])
     for g in range(GRANULES):
         mem.rd[g] = 0 if mem.attr[g] & ATTR_LOADS else mem.ram[g]
-        mem.holes[g] = mem.ram[g] if not mem.attr[g] & ATTR_STORES else 1
+        mem.holes[g] = mem.ram[g] if not mem.attr[g] & ATTR_STORES else WATCHED
+        if mem.holes[g] == 0 and vm.chips.vga.cell != NULL and (
+                VGA_WINDOW >> 8 <= g < VGA_WINDOW + VGA_WINDOW_SIZE >> 8):
+            mem.holes[g] = VGA_HOLE
         if mem.ram[g]:
             reopen(vm, g)
 

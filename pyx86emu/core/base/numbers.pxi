@@ -20,8 +20,12 @@ cpdef object exact(object value, str what):
     return int.__index__(number)                 # a copy without the methods of a subclass
 
 
-cdef str shown(object number, str form="#x"):
-    """An exact int as text for a message. Above 64 bits only its size is given. `form`: "d" for a count."""
+cpdef str shown(object number, str form="#x"):
+    """An exact int as text for a message. Above 64 bits only its size is given. `form`: "d" for a count.
+
+    >>> shown(255), shown(255, "d"), shown(1 << 99)
+    ('0xff', '255', 'an integer of 100 bits')
+    """
     bits = number.bit_length()
     if bits > 64:
         return f"an integer of {bits} bits"

@@ -10,6 +10,10 @@ cdef enum:
     ATTR_STORES = 4              # a vCPU has a watchpoint here: each store takes the slow path,
     ATTR_LOADS = 8               # and each load
 
+cdef enum:                       # entries of `holes` that are no address
+    WATCHED = 1
+    VGA_HOLE = 2
+
 cdef struct Slot:                # a memory slot
     uint64_t addr
     uint64_t size
@@ -22,7 +26,7 @@ cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm se
     uintptr_t ram[GRANULES]      # host address minus guest address; 0: neither RAM nor ROM
     uintptr_t rd[GRANULES]       # the same for loads; 0 also for watched granules
     uintptr_t wr[GRANULES]       # the same for stores; 0 also for ROM, decoded code and clean pages of a dirty log
-    uintptr_t holes[GRANULES]    # 0: neither RAM nor ROM, and no watchpoint
+    uintptr_t holes[GRANULES]    # 0: neither RAM nor ROM, and no watchpoint; VGA_HOLE: that, in the VGA's window
     uint64_t code[GRANULES]      # by canonical granule: which vCPUs have decoded code here
     uint16_t canon[GRANULES]     # canonical granule: one for all that show the same host memory
     uint16_t alias[GRANULES]     # next granule that shows the same host memory, in a ring

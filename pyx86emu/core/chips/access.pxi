@@ -22,6 +22,8 @@ cdef void chip_write(CPU* c, Op* o, Chip* chip, uint32_t port, int size, uint64_
             c.run.attn |= ATTN_LOOK
         else:
             want(c.vm.cpu[0], REQ_INTR)
+    if RARELY(chips.vga.turn):
+        want(c, REQ_VGA)
 
 
 cdef uint64_t chip_read(CPU* c, Op* o, Chip* chip, uint32_t port, int size) noexcept nogil:
@@ -36,6 +38,8 @@ cdef uint64_t chip_read(CPU* c, Op* o, Chip* chip, uint32_t port, int size) noex
         look_for_eoi(c)
         if at_peek32(&chips.irqchip.intr) and not was:
             want(c.vm.cpu[0], REQ_INTR)
+    if RARELY(chips.vga.turn):
+        want(c, REQ_VGA)
     return v
 
 
@@ -96,9 +100,9 @@ cdef Op* out_port61(CPU* c, Op* o, uint32_t port) noexcept nogil:
 
 cdef void open_short_ways(Chips* chips) noexcept nogil:
     """Give every chip its short way: for a new Vm with virtual time, until its chips are shared."""
-    short_way(chips, CHIP_PIC, in_pic, out_pic)
-    short_way(chips, CHIP_PIT, in_pit, out_pit)
-    short_way(chips, CHIP_PORT61, in_port61, out_port61)
+    short_way(chips, CHIP_PIC, in_pic, out_pic, NULL)
+    short_way(chips, CHIP_PIT, in_pit, out_pit, NULL)
+    short_way(chips, CHIP_PORT61, in_port61, out_port61, NULL)
 
 
 # -- the end of an interrupt

@@ -1,8 +1,8 @@
 # The chips of a Vm in the core: keep their table, serve their deadlines, lock them. Know rows, not vCPUs.
 #
 # To add a chip, write a file in this folder, add a row here (chips_new) and add its state to Chips. Then IN, OUT,
-# REP INS, the host's reads and writes, the lock and the timed edges of its line work. A chip that guests poll often may
-# get a short way too: two handlers in access.pxi.
+# REP INS, the host's reads and writes, the lock and the timed edges of its line work. A span may be on the MMIO bus. A
+# chip that guests poll often may get a short way too: handlers in access.pxi.
 #
 # The 8259 sees a line of a chip as it is: a request whose line falls before it is acknowledged is dropped. An edge that
 # nobody can see is no event. So a line has an event at each rise, and at a fall only if the rise is still a request.
@@ -33,20 +33,22 @@ cdef enum:                       # the rows
     CHIP_PIC = 0
     CHIP_PIT = 1
     CHIP_PORT61 = 2
-    CHIPS = 3
+    CHIP_VGA = 3                 # off until Vm.create_vga()
+    CHIPS = 4
 
 cdef enum:
-    CHIP_SPANS = 3
+    CHIP_SPANS = 6
     SHORT_PORTS = 1024           # the ISA bus decodes 10 bits; these ports may have a short way
 
 cdef struct Span:
-    uint16_t base
-    uint16_t length
+    int bus                      # BUS_PIO or BUS_MMIO; no address is on both: ports are below 10000h, memory is not
+    uint32_t base
+    uint32_t length
 
 # Each Vm has its own rows, because a row points to the state in its Vm.
 cdef struct Chip:
     const char* name             # the owner of the ports in messages: "range ... overlaps ..."
-    Span span[CHIP_SPANS]        # its ports
+    Span span[CHIP_SPANS]        # its ports and addresses
     int spans
     bint timed                   # a write uses `now`; if not, a write does not read the host's clock
     bint interrupts              # the interrupt controller: any access may raise INTR or end an interrupt
@@ -67,8 +69,11 @@ cdef struct Chips:
     pthread_mutex_t lock
     PortFn in_[SHORT_PORTS]      # the short way of a byte, by port; NULL: go to the bus
     PortFn out[SHORT_PORTS]
+    PortFn out16[SHORT_PORTS]    # the same for a word, whose bytes go to two ports of one chip
     IrqChip irqchip
     Pit pit
+    Vga vga
+    void* speaker                # who listens to it (speaker.pxi), or NULL
 
 
 cdef Chips* chips_new() noexcept nogil:
@@ -82,20 +87,28 @@ cdef Chips* chips_new() noexcept nogil:
 
     chip = add_chip(chips, CHIP_PIC, b"the interrupt controller", &chips.irqchip, irqchip_read, irqchip_write)
     chip.interrupts = 1
-    add_span(chip, 0x20, 2)
-    add_span(chip, 0xA0, 2)
-    add_span(chip, 0x4D0, 2)
+    add_span(chip, BUS_PIO, 0x20, 2)
+    add_span(chip, BUS_PIO, 0xA0, 2)
+    add_span(chip, BUS_PIO, 0x4D0, 2)
 
     chip = add_chip(chips, CHIP_PIT, b"the interval timer", &chips.pit, pit_read, pit_write)
     chip.timed = 1
     chip.next_edges = pit_next_edges
     chip.line = pit_line
     chip.gsi = 0
-    add_span(chip, 0x40, 4)
+    add_span(chip, BUS_PIO, 0x40, 4)
 
     chip = add_chip(chips, CHIP_PORT61, b"system control port B", &chips.pit, port61_read, port61_write)
     chip.timed = 1
-    add_span(chip, 0x61, 1)
+    add_span(chip, BUS_PIO, 0x61, 1)
+
+    chip = add_chip(chips, CHIP_VGA, b"the VGA", &chips.vga, vga_read, vga_write)
+    add_span(chip, BUS_PIO, 0x3B4, 2)
+    add_span(chip, BUS_PIO, 0x3BA, 1)
+    add_span(chip, BUS_PIO, 0x3C0, 16)
+    add_span(chip, BUS_PIO, 0x3D4, 2)
+    add_span(chip, BUS_PIO, 0x3D8, 3)
+    add_span(chip, BUS_MMIO, VGA_WINDOW, VGA_WINDOW_SIZE)
     return chips
 
 
@@ -110,9 +123,10 @@ cdef Chip* add_chip(Chips* chips, int row, const char* name, void* state, ChipRe
     return chip
 
 
-cdef void add_span(Chip* chip, int base, int length) noexcept nogil:
-    chip.span[chip.spans].base = <uint16_t>base
-    chip.span[chip.spans].length = <uint16_t>length
+cdef void add_span(Chip* chip, int bus, uint32_t base, uint32_t length) noexcept nogil:
+    chip.span[chip.spans].bus = bus
+    chip.span[chip.spans].base = base
+    chip.span[chip.spans].length = length
     chip.spans += 1
 
 
@@ -243,16 +257,21 @@ cdef inline void chips_look(Chips* chips) noexcept nogil:
 
 # -- sharing
 
-cdef void short_way(Chips* chips, int row, PortFn in_, PortFn out) noexcept nogil:
-    """Send byte accesses to a chip's ports to these handlers, without lock and search. Only for a new Vm. This is safe
-    because a chip's ranges never move, and no other range may overlap them."""
+cdef void short_way(Chips* chips, int row, PortFn in_, PortFn out, PortFn out16) noexcept nogil:
+    """Send byte accesses to a chip's ports to these handlers, without lock and search, and words too if `out16` is not
+    NULL. Only while every vCPU is outside. This is safe because a chip's ranges never move, and no other range may
+    overlap them."""
     cdef Chip* chip = &chips.chip[row]
-    cdef int i, port
+    cdef uint32_t port, end
+    cdef int i
     for i in range(chip.spans):
-        for port in range(chip.span[i].base, chip.span[i].base + chip.span[i].length):
-            if port < SHORT_PORTS:
-                chips.in_[port] = in_
-                chips.out[port] = out
+        port, end = chip.span[i].base, chip.span[i].base + chip.span[i].length
+        while chip.span[i].bus == BUS_PIO and port < end and port < SHORT_PORTS:
+            chips.in_[port] = in_
+            chips.out[port] = out
+            if port + 1 < end:
+                chips.out16[port] = out16
+            port += 1
 
 
 cdef void share_chips(Chips* chips) noexcept nogil:
@@ -260,6 +279,9 @@ cdef void share_chips(Chips* chips) noexcept nogil:
     chips.shared = 1
     memset(chips.in_, 0, sizeof(chips.in_))
     memset(chips.out, 0, sizeof(chips.out))
+    memset(chips.out16, 0, sizeof(chips.out16))
+    chips.vga.shared = 1
+    vga_open(&chips.vga)
 
 
 cdef inline void lock_chips(Chips* chips) noexcept nogil:

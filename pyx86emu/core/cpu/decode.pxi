@@ -6,7 +6,7 @@
 
 cdef struct Dec:
     CPU* c
-    uintptr_t* ram               # where the bytes are: c.run.ram, or the table of code_as_asked() in run.pxi
+    uintptr_t* ram               # where the bytes are: c.run.ram, or a table of step_one() in run.pxi
     Op* o                        # ops of this instruction
     int room                     # so many ops fit, at least 1; ops beyond that go to `spare`
     int used                     # ops that were emitted, also those beyond `room`

@@ -87,12 +87,24 @@ cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noex
 
 
 cdef Op* store_common(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """Stores that are still frequent: the same ring again, and a store next to code. The rest goes to store_any."""
+    """Stores that are still frequent: the same ring again, and a store next to code. The rest goes on from here."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
-    if c.run.holes[pa >> 8] == 0:
+    cdef uintptr_t hole = c.run.holes[pa >> 8]
+    if hole == 0:
         if (pa & 15) + size > 16 or not rings_again(&c.rings, BUS_MMIO, bus_address(c, pa), size, cut(v, size)):
             return store_any(c, o, seg, ea, v, size)
+    elif hole == VGA_HOLE:
+        return store_planes(c, o, seg, ea, v, size)
     elif not store_near_code(c, pa, v, size):
+        return store_any(c, o, seg, ea, v, size)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* store_planes(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """A store to the window of the VGA where it is not memory. The rest goes to store_any."""
+    cdef uint32_t pa = c.arch.sb[seg] + ea
+    if (pa & 15) + size > 16 or not vga_store(c, pa, v, size):
         return store_any(c, o, seg, ea, v, size)
     o = o + 1
     return GO(c, o)
@@ -128,7 +140,9 @@ cdef inline bint overruns(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcep
 cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
     """ld() wherever it may come from."""
     cdef uint64_t a, b
-    cdef uint32_t base = c.arch.sb[seg]
+    cdef uint32_t base = c.arch.sb[seg], pa = base + ea
+    if c.run.holes[pa >> 8] == VGA_HOLE and (pa & 15) + size <= 16 and vga_short(c, pa, size):
+        return vga_load(c, pa, size)
     rings_spend(&c.rings, 1)
     if ea + size > 0x10000 and c.m.wraps:        # 8086: a word wraps in its segment, byte by byte
         b = (ea + 1) & 0xFFFF
@@ -150,8 +164,14 @@ cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept n
 
 cdef bint put_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     """put() wherever it may go: next to code, over the end of the segment, to ROM or a device."""
-    cdef uint32_t base = c.arch.sb[seg]
-    if store_near_code(c, base + ea, v, size):
+    if store_near_code(c, c.arch.sb[seg] + ea, v, size):
+        return 1
+    return put_slow(c, o, seg, ea, v, size)
+
+
+cdef bint put_slow(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    cdef uint32_t base = c.arch.sb[seg], pa = base + ea
+    if c.run.holes[pa >> 8] == VGA_HOLE and (pa & 15) + size <= 16 and vga_store(c, pa, v, size):
         return 1
     rings_spend(&c.rings, 1)
     if ea + size > 0x10000 and c.m.wraps:

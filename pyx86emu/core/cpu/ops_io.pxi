@@ -1,7 +1,8 @@
 # IN and OUT: go to a chip by its short way, or to the bus. VMCALL rings or exits.
 #
-# A byte to or from a port of a chip in the core may take a short way (chips/access.pxi). Every other access goes to the
-# bus. A port may have a chip and ioeventfds; then OUT goes to the bus, which looks for the ioeventfd first.
+# A byte to or from a port of a chip in the core may take a short way (chips/access.pxi), and so may a word to some.
+# Every other access goes to the bus. A port may have a chip and ioeventfds; then OUT goes to the bus, which looks for
+# the ioeventfd first.
 #
 # The handlers jump to the chip or the bus. If they called it, they would have to save registers on their common path.
 
@@ -23,11 +24,12 @@ cdef Op* in_bus(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
 
 
 cdef inline Op* port_out(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
-    cdef PortFn way
+    cdef PortFn way = NULL
     if rings_again(&c.rings, BUS_PIO, port, size, reg(c, 0, size)):
         o = o + 1
         return GO(c, o)
-    way = c.chips.out[port] if size == 1 and port < SHORT_PORTS else NULL
+    if size <= 2 and port < SHORT_PORTS:
+        way = c.chips.out[port] if size == 1 else c.chips.out16[port]
     if way != NULL and not io_port(c.vm.iotable, port):
         return way(c, o, port)
     return out_bus(c, o, port, size)

@@ -199,13 +199,17 @@ cdef inline uint32_t bulk(CPU* c, Op* o, int what, int size) noexcept nogil:
     """Execute as many iterations as can be done at once, and return how many; 0: go on one by one. Of LODS, CMPS and
     SCAS the last one is never among them: it is executed by iteration(), which sets AL or the flags."""
     cdef uint32_t n = P16(c, 4 * CX)[0], si = P16(c, 4 * SI)[0], di = P16(c, 4 * DI)[0]
-    cdef uint32_t from_ = c.arch.sb[o.seg] + si, to = c.arch.sb[ES] + di
+    cdef uint32_t from_ = c.arch.sb[o.seg] + si, to = c.arch.sb[ES] + di, room
     cdef bint down = c.arch.rest & F_DF != 0
     cdef int32_t by = -size if down else size
     if o.imm & S_A32 or at_get_floor(&c.run.floor) != 0 or c.run.left < 0:
         return 0
     if n > <uint64_t>c.run.left + 1:
         n = <uint32_t>(c.run.left + 1)
+    if RARELY(c.chips.vga.span != 0) and (what == S_MOVS or what == S_STOS):
+        room = through_planes(c, o, what, size, n)
+        if room:
+            return advance(c, what, room, by)
     if what != S_LODS:
         n = elements(c.run.wr if what == S_MOVS or what == S_STOS else c.run.rd, c.arch.sb[ES], di, n, size, down)
     if what != S_STOS and what != S_SCAS:
@@ -226,12 +230,60 @@ cdef inline uint32_t bulk(CPU* c, Op* o, int what, int size) noexcept nogil:
         n = scan(c.run.rd[to >> 8] + to, c.run.rd[from_ >> 8] + from_, 0, n - 1, size, by, o.imm & S_REPNE != 0)
     if n == 0:
         return 0
+    return advance(c, what, n, by)
+
+
+cdef inline uint32_t advance(CPU* c, int what, uint32_t n, int32_t by) noexcept nogil:
+    """n iterations are done: move the pointers and CX, and charge them."""
     if what != S_STOS and what != S_SCAS:
         P16(c, 4 * SI)[0] += <uint16_t>(by * <int32_t>n)
     if what != S_LODS:
         P16(c, 4 * DI)[0] += <uint16_t>(by * <int32_t>n)
     P16(c, 4 * CX)[0] -= <uint16_t>n
     c.run.left -= n - 1
+    return n
+
+
+cdef uint32_t planes_ahead(CPU* c, uint32_t base, uint32_t at, uint32_t n, uint32_t size, bint down) noexcept nogil:
+    """How many of n elements, up or down from base:at, are planes of the VGA on the short way, in one granule."""
+    cdef uint32_t pa = base + at, room
+    if (at > 0x10000 - size or c.run.holes[pa >> 8] != VGA_HOLE or (pa & 255) + size > 256 or not vga_short(c, pa, size)):
+        return 0
+    room = min(at, pa & 255) // size + 1 if down else min(0x10000 - at, 256 - (pa & 255)) // size
+    return min(n, room)
+
+
+cdef uint32_t through_planes(CPU* c, Op* o, int what, int size, uint32_t n) noexcept nogil:
+    """MOVS and STOS of at most n elements to planes, or from planes to RAM. Returns how many; 0: go on another way."""
+    cdef uint32_t si = P16(c, 4 * SI)[0], di = P16(c, 4 * DI)[0], i, v = c.arch.r[AX]
+    cdef uint32_t from_ = c.arch.sb[o.seg] + si, to = c.arch.sb[ES] + di
+    cdef bint down = c.arch.rest & F_DF != 0, loads = 0, stores
+    cdef int32_t by = -size if down else size
+    i = planes_ahead(c, c.arch.sb[ES], di, n, size, down)
+    stores = i != 0
+    n = i if stores else elements(c.run.wr, c.arch.sb[ES], di, n, size, down)
+    if what == S_MOVS:
+        i = planes_ahead(c, c.arch.sb[o.seg], si, n, size, down)
+        loads = i != 0
+        n = i if loads else elements(c.run.rd, c.arch.sb[o.seg], si, n, size, down)
+    if n == 0 or not (loads or stores):
+        return 0
+    rings_spend(&c.rings, <int32_t>n)
+    for i in range(n):
+        if loads:
+            v = vga_load(c, from_, size)
+        elif what == S_MOVS:
+            v = get(c.run.rd[from_ >> 8] + from_, size)
+        if stores:
+            vga_store(c, to, v, size)
+        elif size == 1:
+            (<uint8_t*>(c.run.wr[to >> 8] + to))[0] = <uint8_t>v
+        elif size == 2:
+            put16(c.run.wr[to >> 8] + to, v)
+        else:
+            put32(c.run.wr[to >> 8] + to, v)
+        from_ += by
+        to += by
     return n
 
 

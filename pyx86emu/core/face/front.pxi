@@ -110,6 +110,17 @@ cdef class VmFront:
         """The vCPUs, the first of which drives the guest's clock."""
         return self.back().vcpus
 
+    # -- the VGA --------------------------------------------------------------------------------------------
+
+    def create_vga(self):
+        """Put a VGA into the Vm: its ports (3B4h to 3DAh) and the window A0000h-BFFFFh. Returns its `VgaCore`.
+        `pyx86emu.pc.devices.Vga` shows it.
+
+        Where the registers make the window plain (text, mode 13h) it becomes memory, which `read` and `write` reach as
+        any other. A memory slot in the window keeps its place. BusError: a device has one of the addresses; OSError
+        EEXIST: there is a VGA; EBADF: the Vm is closed. MemoryError."""
+        return self.back().create_vga()
+
     # -- ioeventfds and interrupt lines ---------------------------------------------------------------------
 
     def ioeventfd(self, addr, length=0, *, bus="pio", datamatch=None, fd=None, coalesce=True, flags=0):

@@ -146,6 +146,20 @@ cdef enum:
     TELL = 3
 
 
+cdef uint64_t over_planes(Vga* v, int what, uint64_t addr, uint64_t n, uint8_t* data) noexcept nogil:
+    """The same for one page of the VGA's window that is not memory: as the guest would, but a read leaves the latches.
+    0: no planes are there."""
+    cdef uint64_t i, part = min(n, PAGE - (addr & (PAGE - 1)))
+    if addr >= VGA_WINDOW + VGA_WINDOW_SIZE or vga_code(v, <uint32_t>addr) < 0:
+        return 0
+    for i in range(part):
+        if what == READ:
+            data[i] = <uint8_t>vga_code(v, <uint32_t>(addr + i))
+        elif what == WRITE:
+            vga_put(v, <uint32_t>(addr + i) - v.base, data[i])
+    return part
+
+
 cdef uint64_t over_slots(VM* vm, int what, uint64_t addr, uint64_t n, uint8_t* data) noexcept nogil:
     """Check that the n bytes at `addr` are in slots (LOOK), READ or WRITE them, or only report them to the vCPUs as
     changed (TELL). Returns the number of bytes before the first hole."""
@@ -155,7 +169,11 @@ cdef uint64_t over_slots(VM* vm, int what, uint64_t addr, uint64_t n, uint8_t* d
     while at < n:
         s = slot_at(vm, addr + at)
         if s == NULL:
-            break
+            part = over_planes(&vm.chips.vga, what, addr + at, n - at, data + at if data != NULL else NULL)
+            if part == 0:
+                break
+            at += part
+            continue
         part = min(n - at, s.addr + s.size - (addr + at))
         there = s.host + (addr + at - s.addr)
         if what == READ:
@@ -222,6 +240,7 @@ cdef class VmTables:
     cdef list _vcpus
     cdef object _timer
     cdef object _coalesced                   # its CoalescedRing
+    cdef object _vga                         # its VgaCore, or None
     cdef bint made                           # Vm.__init__ has been called
     cdef bint closed
     cdef bint closing                        # a thread is in close()
@@ -261,6 +280,14 @@ cdef class VmTables:
         if self.closed:
             raise os_error(errno.EBADF, "this Vm is closed")
         return 0
+
+    cdef uint64_t now(self) noexcept:
+        cdef CPU* c = self.vm.cpu[0]
+        if self.vm.host_clock:
+            return <uint64_t>(host_ns() - self.vm.host_base)
+        if c == NULL:
+            return 0
+        return c.python.io_time if c.python.in_device else (c.run.retired + c.run.idle) << self.vm.shift
 
     # The tables (slots, A20, ranges of the buses) change between stop() and resume(), with the GIL. So a thread with
     # the GIL may read them, and so may a vCPU that is inside the core. Three rules:

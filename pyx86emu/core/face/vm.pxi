@@ -188,7 +188,7 @@ cdef class Vm(VmTables):
         cdef tuple ranges
         cdef int i, k
         chips_reset(chips)
-        for i in range(CHIPS):
+        for i in range(CHIP_VGA):
             chip = &chips.chip[i]
             for k in range(chip.spans):
                 found.append(chip_range(self._chip_read, self._chip_write, chip, &chip.span[k], i))
@@ -227,6 +227,15 @@ cdef class Vm(VmTables):
         """The chip that has all these ports, or NULL."""
         cdef PyObject* r = range_at(self.vm.ranges[BUS_PIO], port, size)
         return &self.vm.chips.chip[row_of(r)] if r != NULL and kind_of(r) == RANGE_CHIP else NULL
+
+    def create_vga(self):
+        return create_vga(self, VgaCore, self.pio, self.mmio, 0)
+
+    def _create_vga(self, cls):
+        """The same of a subclass of VgaCore: for another back end, which calls it (push)."""
+        if not (isinstance(cls, type) and issubclass(cls, VgaCore)):
+            raise TypeError("the VGA of a back end must be a VgaCore")
+        return create_vga(self, cls, self.pio, self.mmio, 1)
 
     def irq_line(self, gsi, level):
         drive_line(self, gsi, level)
@@ -354,14 +363,6 @@ cdef class Vm(VmTables):
             raise ValueError(f"time is {shown(at, 'd')}: an instruction takes {1 << self.vm.shift} ns, give a multiple")
         c.run.idle = (at >> self.vm.shift) - c.run.retired
         at_publish64(&self.vm.ticks, at >> self.vm.shift)
-
-    cdef uint64_t now(self) noexcept:
-        cdef CPU* c = self.vm.cpu[0]
-        if self.vm.host_clock:
-            return <uint64_t>(host_ns() - self.vm.host_base)
-        if c == NULL:
-            return 0
-        return c.python.io_time if c.python.in_device else (c.run.retired + c.run.idle) << self.vm.shift
 
     def pressed(self):
         """Is the run of the first vCPU to end now? For a Clock with many functions to call."""

@@ -92,6 +92,10 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
     """Read from the bus. LOAD_FAILED: there is no answer yet. When there is one, the instruction is run again."""
     cdef PyObject* r
     cdef uint64_t v
+    if bus == BUS_MMIO and VGA_WINDOW <= addr < VGA_WINDOW + VGA_WINDOW_SIZE:
+        r = answering(c.vm, bus, addr, size)
+        if r != NULL and kind_of(r) == RANGE_CHIP:       # memory: it may be read again, and is in no log
+            return chip_read(c, o, &c.chips.chip[row_of(r)], <uint32_t>addr, size)
     if logged_read(c, o, bus, addr, size, &v):
         return v
     r = answering(c.vm, bus, addr, size)

@@ -89,6 +89,13 @@ cdef inline void forget_batch(CPU* c) noexcept nogil:
 
 # -- the code of an instruction that reads ----------------------------------------------------------------
 
+cdef int code_byte(CPU* c, uint32_t pa) noexcept nogil:
+    """The byte of code at a physical address, in memory or in planes of the VGA; -1: there is none."""
+    if c.run.ram[pa >> 8]:
+        return (<uint8_t*>(c.run.ram[pa >> 8] + pa))[0]
+    return vga_code(&c.chips.vga, bus_mask(c.vm, pa))
+
+
 cdef inline void keep_code(CPU* c, Op* o) noexcept nogil:
     """Keep the bytes of an instruction before it reads a device, because the device may overwrite or remove them."""
     cdef uint32_t pa = c.arch.sb[CS] + o.ip
@@ -98,5 +105,4 @@ cdef inline void keep_code(CPU* c, Op* o) noexcept nogil:
         memcpy(c.reads.asked_code, <void*>(c.run.ram[pa >> 8] + pa), ASKED_CODE)
         return
     for i in range(ASKED_CODE):
-        pa = c.arch.sb[CS] + (o.ip + i & 0xFFFF)
-        c.reads.asked_code[i] = (<uint8_t*>(c.run.ram[pa >> 8] + pa))[0] if c.run.ram[pa >> 8] else 0
+        c.reads.asked_code[i] = <uint8_t>code_byte(c, c.arch.sb[CS] + (o.ip + i & 0xFFFF))

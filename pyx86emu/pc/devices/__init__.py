@@ -9,9 +9,10 @@ from .keyboard import Keyboard8042
 from .post import PostPort
 from .printer import Printer
 from .rtc import Rtc
+from .speaker import Speaker
 from .system import SystemControlA
 from .uart import Uart16550A
-from .video import TextVideo
+from .vga import Vga
 
 __all__ = [
     "AtaChannel",
@@ -24,7 +25,8 @@ __all__ = [
     "PostPort",
     "Printer",
     "Rtc",
+    "Speaker",
     "SystemControlA",
-    "TextVideo",
     "Uart16550A",
+    "Vga",
 ]

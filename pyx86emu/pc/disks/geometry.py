@@ -2,7 +2,7 @@
 
 from operator import index
 
-from ..._core import whole
+from ..._core import shown, whole
 from ...errors import DiskError
 from .sectors import SECTOR
 
@@ -113,7 +113,7 @@ def physical_geometry(count: int, logical: Geometry) -> Geometry:
     _, heads, sectors = logical
     if heads > PHYSICAL_HEADS:
         heads, sectors = PHYSICAL_HEADS, PHYSICAL_SECTORS
-    cylinders = whole(count, "count", 0, MOST_SECTORS) // (heads * sectors)
+    cylinders = whole(count, "count", 0, MOST_SECTORS) // max(1, heads * sectors)
     return min(PHYSICAL_CYLINDERS, max(1, cylinders)), heads, sectors
 
 
@@ -124,12 +124,6 @@ def format_name(geometry: Geometry) -> str:
     ('1.68M', '77x2x8')
     """
     return FORMATS.get(geometry) or "x".join(map(str, geometry))
-
-
-def shown(number: int) -> str:
-    """A number as text for a message; a huge one as a power of 2."""
-    bits = number.bit_length()
-    return str(number) if bits <= 64 else f"{'-' * (number < 0)}2**{bits - 1}"
 
 
 def checked(geometry: object) -> Geometry:
@@ -147,6 +141,8 @@ def checked(geometry: object) -> Geometry:
         try:
             whole(value, what, 1, most)
         except ValueError:
-            raise DiskError(f"geometry: {what} = {shown(index(value))}: give 1 to {most}") from None
+            raise DiskError(
+                f"geometry: {what} = {shown(index(value), 'd')}: give 1 to {most}"
+            ) from None
     cylinders, heads, sectors = map(index, values)
     return cylinders, heads, sectors

@@ -7,11 +7,11 @@ from threading import RLock
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from ..._core import truth, whole
+from ..._core import shown, truth, whole
 from ...errors import DiskError
 from ...owned import Descriptor
 from .bpb import OEM
-from .geometry import MOST_SECTORS, Geometry, checked, physical_geometry, shown
+from .geometry import MOST_SECTORS, Geometry, checked, physical_geometry
 from .identify import PREFIX, Identity, Kind, Made, checked_kind, identify
 from .magic import HEAD, TAIL
 from .opening import open_image, read_at, size_of, write_at
@@ -29,6 +29,8 @@ Source = str | os.PathLike[str] | Data | Made
 #: Errors that are over when there is room again.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
+
+DELETE_ALONE = "delete is for a fat: disk with write_back=True: leave it out"
 
 #: How many sectors are written from one fsync(2) to the next.
 BATCH = 1 << 16
@@ -108,12 +110,15 @@ class Disk(Descriptor):
         self._overlay = Overlay()
         self._halves: set[int] = set()  # of these the image has only a part
         self._data = b""
-        if isinstance(source, str) and source.startswith(PREFIX):
+        of_directory = isinstance(source, Made) or (
+            isinstance(source, str) and source.startswith(PREFIX)
+        )
+        if self._delete and not (of_directory and self.write_back):
+            raise DiskError(DELETE_ALONE)
+        if isinstance(source, str) and of_directory:
             from .fatdisk import directory_image, directory_of
 
             source = directory_image(directory_of(source), kind, None, geometry)
-        if self._delete and not (self.write_back and isinstance(source, Made)):
-            raise DiskError("delete is for a fat: disk with write_back=True: leave it out")
         made = None
         if isinstance(source, Made):
             self._fd, self._host, made = source
@@ -145,7 +150,11 @@ class Disk(Descriptor):
             self._count = whole_image if geometry is None else max(self._count, whole_image)
         self._open = True
         if self._host is not None:
-            self._host.tell()
+            try:
+                self._host.tell()
+            except BaseException:  # a warning that is an error
+                self.close(discard=True)
+                raise
 
     @classmethod
     def from_directory(
@@ -175,14 +184,13 @@ class Disk(Descriptor):
         """
         from .fatdisk import directory_image
 
+        if truth(delete, "delete") and not truth(write_back, "write_back"):
+            raise DiskError(DELETE_ALONE)
+        truth(write_back, "write_back")
         if size is not None:
             size = whole(size, "size", 1, MOST_SECTORS * SECTOR)
         made = directory_image(os.fsdecode(directory), checked_kind(kind), size, geometry)
-        try:
-            return cls(made, write_back=write_back, delete=delete)
-        except BaseException:
-            made.host.close()
-            raise
+        return cls(made, write_back=write_back, delete=delete)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -390,8 +398,11 @@ class Disk(Descriptor):
             self._overlay.clear()
             self._data = b""
             self._release()
-            if self._host is not None:
-                self._host.close()
+
+    def _release(self) -> None:
+        super()._release()
+        if self._host is not None:
+            self._host.close()
 
     def _need_open(self) -> None:
         if not self._open:
@@ -406,7 +417,7 @@ class Disk(Descriptor):
         except ValueError:
             first, last = index(lba), index(lba) + index(n) - 1
         raise DiskError(
-            f"sectors {shown(first)}-{shown(last)} are not all on {self.name}: "
+            f"sectors {shown(first, 'd')}-{shown(last, 'd')} are not all on {self.name}: "
             f"it has {count} sectors, numbered from 0"
         ) from None
 

@@ -1,19 +1,12 @@
-"""Displays: show what the guest draws, to any number of readers (seam G). Know no terminal."""
+"""Displays: what a reader of the guest's screen can rely on (seam G). Know no terminal."""
 
-from itertools import count
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from ... import _core
+    from numpy import uint8
+    from numpy.typing import NDArray
 
-
-class Picture(NamedTuple):
-    """An image: a palette, and for each dot the number of its colour."""
-
-    palette: list[tuple[int, int, int]]
-    """(red, green, blue), 0-255 each, by number of the colour."""
-    rows: list[bytes]
-    """From top to bottom, one byte per dot: the number of its colour."""
+    from ..devices.vga.snapshot import VgaSnapshot
 
 
 class Display(Protocol):
@@ -25,31 +18,20 @@ class Display(Protocol):
         number that it saw last, so readers do not affect each other."""
 
     @property
-    def text(self) -> str:
-        """Rows of text, joined with line ends."""
+    def text(self) -> str | None:
+        """Rows of text, joined with line ends; None if the guest shows graphics."""
 
     @property
-    def pixels(self) -> Picture:
-        """What a monitor would show."""
+    def pixels(self) -> "NDArray[uint8]":
+        """What a monitor would show: (height, width, 3)."""
 
 
-class DirtyLog:
-    """The dirty log of a memory slot, for any number of readers: `version` changes after the guest
-    has written to the slot.
-
-    Reading the log clears it (KVM_GET_DIRTY_LOG). So only this object may read the log of its slot;
-    all others read `version`. Any thread may do so.
-    """
-
-    def __init__(self, slot: "_core.MemorySlot") -> None:
-        self.slot = slot
-        self._numbers = count(1)
-        self._version = 0
+class Adapter(Protocol):
+    """The display adapter as a screen sees it: `Vga`. Any thread may read it at any time."""
 
     @property
     def version(self) -> int:
-        """A number that changes after writes. All readers see the same number."""
-        if self.slot.vm is not None and any(self.slot.dirty()):
-            # Each number is used once: so if two threads find writes, each makes a new version.
-            self._version = next(self._numbers)
-        return self._version
+        """A number that changes when what is shown may have changed."""
+
+    def snapshot(self) -> "VgaSnapshot":
+        """Registers and memory at this moment."""

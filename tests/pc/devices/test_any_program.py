@@ -25,8 +25,8 @@ from pyx86emu.pc.devices import (
     Printer,
     Rtc,
     SystemControlA,
-    TextVideo,
     Uart16550A,
+    Vga,
 )
 from pyx86emu.pc.devices.keyboard.keyboard import BURST
 
@@ -123,7 +123,7 @@ DEVICES = {
     "keyboard without gap": (keyboard_without_gap, 6000),
     "uart": (uart_in_use, 300),
     "dma": (alone(lambda: Dma8237(Memory())), 100),
-    "video": (alone(TextVideo), 200),
+    "vga": (alone(Vga), 50),
     "printer": (alone(lambda: Printer(output=len, limit=100)), 120),
     "post": (alone(PostPort), 20),
     "system": (alone(lambda: SystemControlA(bool, int)), 20),

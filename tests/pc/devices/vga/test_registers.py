@@ -1,24 +1,42 @@
-"""TextVideo: what a guest writes to the registers is what the screen is told."""
+"""The registers of the VGA: what a guest writes is what it reads, and what a screen is given."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyx86emu.pc.devices.video import FRAME, LINE, TextVideo
+from pyx86emu.pc.devices.vga import Vga
+from pyx86emu.pc.screen import scan
+from pyx86emu.pc.screen.screen import Screen
+
+# 449 lines of 900 dots at 28.322 MHz, 720 of the dots and 400 of the lines visible.
+LINE = 900 * 10**9 / 28_322_000
+FRAME = 14_268_060
 
 
 @pytest.fixture
 def video(attach):
-    return attach(TextVideo())
+    return attach(Vga())
+
+
+def text(video):
+    return Screen(None, video)
+
+
+def lit(video):
+    return scan.lit(video.snapshot())
+
+
+def height(video):
+    return scan.scan(video.snapshot().crtc).row_lines
 
 
 def out(video, port, *values):
     for value in values:
-        video.pio_write(port - 0x3C0, 1, value)
+        video.pio_write(port - 0x3B0, 1, value)
 
 
 def inb(video, port):
-    return video.pio_read(port - 0x3C0, 1)
+    return video.pio_read(port - 0x3B0, 1)
 
 
 def crtc(video, index, value):
@@ -32,37 +50,34 @@ def attribute(video, index, value):
 
 
 def test_starts_in_80_by_25_text(video):
-    assert (video.columns, video.rows) == (80, 25)
-    assert video.character_height == 16
-    assert video.row_pitch == 80
-    assert video.cursor == (0, 0)
-    assert video.cursor_shape == (13, 14)
-    assert video.cursor_visible
-    assert video.start_address == 0
-    assert video.enabled
-    assert video.blinking
+    assert (text(video).columns, text(video).rows) == (80, 25)
+    assert height(video) == 16
+    assert text(video).cursor == (0, 0)
+    assert scan.cursor_lines(video.snapshot()) == (13, 14)
+    assert lit(video)
+    assert text(video).blinking
 
 
-@pytest.mark.parametrize(("value", "columns"), [(79, 80), (39, 40), (80, 80), (40, 40), (131, 132)])
-def test_columns_as_a_vga_or_a_cga_counts_them(video, value, columns):
+@pytest.mark.parametrize(("value", "columns"), [(79, 80), (39, 40), (89, 90), (131, 132)])
+def test_columns_are_one_more_than_the_register_says(video, value, columns):
     crtc(video, 0x01, value)
 
-    assert video.columns == columns
+    assert text(video).columns == columns
 
 
 def test_50_rows_of_an_8_line_font(video):
     crtc(video, 0x09, 0x47)
 
-    assert video.rows == 50
-    assert video.character_height == 8
+    assert text(video).rows == 50
+    assert height(video) == 8
 
 
 def test_rows_use_the_overflow_bits(video):
     crtc(video, 0x12, 0x57)  # 0x57 | 1 << 8 = 343: 350 lines, less the rest
-    crtc(video, 0x07, 0x02)
+    crtc(video, 0x07, 0x12)  # bit 4 is of the line compare
     crtc(video, 0x09, 0x0D)
 
-    assert video.rows == (0x157 + 1) // 14
+    assert text(video).rows == (0x157 + 1) // 14
 
 
 def test_cursor_follows_its_address_and_the_start_address(video):
@@ -72,9 +87,7 @@ def test_cursor_follows_its_address_and_the_start_address(video):
     crtc(video, 0x0E, address >> 8)
     crtc(video, 0x0F, address & 0xFF)
 
-    assert video.start_address == 2000
-    assert video.cursor_address == address
-    assert video.cursor == (10, 33)
+    assert text(video).cursor == (33, 10)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +98,7 @@ def test_cursor_can_be_hidden(video, start, end, visible):
     crtc(video, 0x0A, start)
     crtc(video, 0x0B, end)
 
-    assert video.cursor_visible is visible
+    assert (text(video).cursor is not None) is visible
 
 
 def test_crtc_registers_read_back(video):
@@ -109,9 +122,9 @@ def test_protected_registers_keep_their_values(video):
         crtc(video, index, 0x00)
     crtc(video, 0x0F, 0x05)
 
-    assert (video.columns, video.rows) == (80, 25)
-    assert video.cursor == (0, 5)
-    assert video.crtc[0x07] == 0x0F  # line compare bit went, the others did not
+    assert (text(video).columns, text(video).rows) == (80, 25)
+    assert text(video).cursor == (5, 0)
+    assert video.snapshot().crtc[0x07] == 0x0F  # line compare bit went, the others did not
 
 
 def test_attribute_flip_flop_tells_index_from_data(video):
@@ -120,9 +133,9 @@ def test_attribute_flip_flop_tells_index_from_data(video):
 
     assert inb(video, 0x3C0) == 0x05
     assert inb(video, 0x3C1) == 0x2A
-    assert not video.enabled
+    assert not lit(video)
     out(video, 0x3C0, 0x20)
-    assert video.enabled
+    assert lit(video)
 
 
 def test_status_read_resets_the_flip_flop(video):
@@ -130,24 +143,24 @@ def test_status_read_resets_the_flip_flop(video):
     inb(video, 0x3DA)
     out(video, 0x3C0, 0x30, 0x04)
 
-    assert video.attribute[0x10] == 0x04
-    assert not video.blinking
+    assert video.snapshot().attribute[0x10] == 0x04
+    assert not text(video).blinking
 
 
 def test_palette_is_locked_while_the_screen_shows(video):
     attribute(video, 0x21, 0x3F)
 
-    assert video.attribute[1] == 0x01
+    assert video.snapshot().attribute[1] == 0x01
 
 
 def test_blinking_by_cga_mode_port(video):
     out(video, 0x3D8, 0x09)
-    assert not video.blinking
+    assert not text(video).blinking
     out(video, 0x3D8, 0x29)
-    assert video.blinking
+    assert text(video).blinking
     assert inb(video, 0x3D8) == inb(video, 0x3D9) == 0xFF  # write-only
     out(video, 0x3D9, 0x1F)
-    assert (video.cga_mode, video.cga_color) == (0x29, 0x1F)
+    assert (video.snapshot().cga_mode, video.snapshot().cga_color) == (0x29, 0x1F)
 
 
 def test_sequencer_can_blank_the_screen(video):
@@ -155,7 +168,7 @@ def test_sequencer_can_blank_the_screen(video):
     out(video, 0x3C5, 0x20)
 
     assert inb(video, 0x3C5) == 0x20
-    assert not video.enabled
+    assert not lit(video)
 
 
 def test_graphics_and_misc_registers_read_back(video):
@@ -177,14 +190,24 @@ def test_undriven_offsets_read_as_ones(video):
     assert inb(video, 0x3CB) == inb(video, 0x3CD) == 0xFF
 
 
-def test_mono_ports_are_not_ours(video):
-    ports = {0x3C0 + offset + i for offset, length in video.ranges for i in range(length)}
+def test_the_crtc_s_ports_are_where_bit_0_of_misc_says(video):
+    out(video, 0x3D4, 0x0F)
+    out(video, 0x3B4, 0x03)
+    assert inb(video, 0x3D4) == 0x0F
+    assert [inb(video, port) for port in (0x3B4, 0x3B5, 0x3BA)] == [0xFF] * 3
 
-    assert ports == {*range(0x3C0, 0x3D0), 0x3D4, 0x3D5, 0x3D8, 0x3D9, 0x3DA}
+    out(video, 0x3C2, 0x66)
+    out(video, 0x3D4, 0x01)
+    out(video, 0x3B5, 0x77)
+
+    assert inb(video, 0x3B4) == 0x0F
+    assert inb(video, 0x3B5) == 0x77
+    assert inb(video, 0x3BA) == 0
+    assert [inb(video, port) for port in (0x3D4, 0x3D5, 0x3DA)] == [0xFF] * 3
 
 
 def test_default_palette_is_the_cga_s(video):
-    palette = video.palette
+    palette = text(video).colours
 
     assert palette[0] == (0, 0, 0)
     assert palette[1] == (0, 0, 0xAA)
@@ -203,23 +226,24 @@ def test_dac_colours_are_written_and_read_in_threes(video):
     out(video, 0x3C7, 0x01)
     assert inb(video, 0x3C7) == 3
     assert [inb(video, 0x3C9) for _ in range(6)] == [1, 2, 3, 0x3F, 0, 0x3F]
-    assert video.palette[1] == (4, 8, 12)
+    assert text(video).colours[1] == (4, 8, 12)
 
 
 def test_dac_index_wraps(video):
     out(video, 0x3C8, 0xFF)
     out(video, 0x3C9, 1, 2, 3, 4, 5, 6)
 
-    assert video.dac[:3] == bytes((4, 5, 6))
+    assert video.snapshot().dac[:3] == bytes((4, 5, 6))
 
 
 def test_palette_goes_through_attribute_registers_and_colour_select(video):
     attribute(video, 0x02, 0x3F)
-    assert video.palette[2] == (0xFF, 0xFF, 0xFF)
+    assert text(video).colours[2] == (0xFF, 0xFF, 0xFF)
 
     attribute(video, 0x30, 0x8C)
     attribute(video, 0x34, 0x01)
-    assert video.palette[1] == tuple(v << 2 | v >> 4 for v in video.dac[3 * 0x11 : 3 * 0x11 + 3])
+    dac = video.snapshot().dac
+    assert text(video).colours[1] == tuple(v << 2 | v >> 4 for v in dac[3 * 0x11 : 3 * 0x11 + 3])
 
 
 def test_retrace_comes_seventy_times_a_guest_second(video, guest_time):
@@ -229,23 +253,53 @@ def test_retrace_comes_seventy_times_a_guest_second(video, guest_time):
         now = inb(video, 0x3DA) & 0x08
         edges += now > last
         last = now
-        guest_time.advance(LINE // 2)
+        guest_time.advance(15_000)
 
     assert edges == 70
 
 
+def status_at(video, guest_time, line, dot=0):
+    """Input status 1 at a dot of the first frame that is still to come."""
+    frame = guest_time.time // FRAME + 1
+    guest_time.advance(int(frame * FRAME + (line + dot / 900) * LINE) + 20 - guest_time.time)
+    return inb(video, 0x3DA)
+
+
 def test_display_is_off_during_retrace_and_at_the_end_of_each_line(video, guest_time):
-    assert inb(video, 0x3DA) == 0x00
-    guest_time.advance(LINE - 100)
-    assert inb(video, 0x3DA) == 0x01
-    guest_time.advance(100)
-    assert inb(video, 0x3DA) == 0x00
-    guest_time.advance(411 * LINE)
-    assert inb(video, 0x3DA) == 0x09
-    guest_time.advance(2 * LINE)
-    assert inb(video, 0x3DA) == 0x01
-    guest_time.advance(FRAME - 414 * LINE)
-    assert inb(video, 0x3DA) == 0x00
+    seen = [
+        status_at(video, guest_time, line, dot)
+        for line, dot in ((0, 0), (0, 718), (0, 721), (0, 898), (1, 0), (399, 0), (400, 0))
+    ]
+
+    assert seen == [0, 0, 1, 1, 0, 0, 1]
+    assert [status_at(video, guest_time, line) for line in (412, 413, 414, 448)] == [9, 9, 1, 1]
+
+
+def test_the_rate_is_that_of_the_registers(video, guest_time):
+    # 640 x 480: 525 lines of 800 dots at 25.175 MHz
+    out(video, 0x3C2, 0xE3)
+    out(video, 0x3C4, 0x01)
+    out(video, 0x3C5, 0x01)
+    crtc(video, 0x11, 0x0C)
+    for index, value in (0x06, 0x0B), (0x07, 0x3E), (0x10, 0xEA), (0x11, 0x8C), (0x12, 0xDF):
+        crtc(video, index, value)
+
+    assert video.core.frame_ns == 800 * 525 * 10**9 // 25_175_000
+
+
+def test_half_the_dot_clock_halves_the_rate(video):
+    before = video.core.frame_ns
+
+    out(video, 0x3C4, 0x01)
+    out(video, 0x3C5, 0x08)
+
+    assert video.core.frame_ns // before == 2
+
+
+def test_a_crtc_in_reset_has_no_retrace(video, guest_time):
+    crtc(video, 0x17, 0x23)
+
+    assert status_at(video, guest_time, 412) == 1
 
 
 def test_reset_brings_the_text_mode_back(video):
@@ -255,31 +309,32 @@ def test_reset_brings_the_text_mode_back(video):
 
     video.reset()
 
-    assert video.columns == 80
-    assert video.palette[0] == (0, 0, 0)
+    assert text(video).columns == 80
+    assert text(video).colours[0] == (0, 0, 0)
 
 
 @given(
     st.lists(
         st.tuples(
             st.booleans(),
-            st.sampled_from([*range(0x3C0, 0x3D0), 0x3D4, 0x3D5, 0x3D8, 0x3D9, 0x3DA]),
+            st.sampled_from(
+                [0x3B4, 0x3B5, 0x3BA, *range(0x3C0, 0x3D0), 0x3D4, 0x3D5, 0x3D8, 0x3D9, 0x3DA]
+            ),
             st.integers(0, 255),
         )
     )
 )
 def test_any_accesses_leave_a_screen_that_can_be_shown(attach_alone, accesses):
-    video, _ = attach_alone(TextVideo())
+    video, _ = attach_alone(Vga())
     for write, port, value in accesses:
         if write:
             out(video, port, value)
         else:
             assert 0 <= inb(video, port) <= 0xFF
 
-    assert video.columns > 0
-    assert video.rows > 0
-    assert video.row_pitch > 0
-    row, column = video.cursor
-    assert row >= 0
-    assert 0 <= column < video.columns
-    assert all(0 <= c <= 255 for color in video.palette for c in color)
+    assert text(video).columns > 0
+    assert text(video).rows > 0
+    column, row = text(video).cursor or (0, 0)
+    assert 0 <= row < text(video).rows
+    assert 0 <= column < text(video).columns
+    assert all(0 <= c <= 255 for color in text(video).colours for c in color)

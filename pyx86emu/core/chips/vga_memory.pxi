@@ -1,0 +1,152 @@
+# The memory of the VGA: do what an access does to the planes, and keep what shows as linear memory. Know no bus.
+#
+# An address here is an offset in the part of the window that shows memory (Vga.base).
+
+cdef inline uint32_t vga_at(Vga* v, uint32_t a) noexcept nogil:
+    """The offset in the planes."""
+    return a & v.at_mask | a >> 16 & v.at_high
+
+
+cdef inline void vga_put(Vga* v, uint32_t a, uint32_t byte) noexcept nogil:
+    """Write a byte."""
+    cdef uint32_t* cell = v.cell + vga_at(v, a)
+    cdef uint32_t lanes = v.lanes[a & 3], data, bits = v.bits
+    v.changed = 1
+    if v.write_mode == 1:
+        cell[0] = cell[0] & ~lanes | v.latch & lanes
+        return
+    if v.write_mode == 2:
+        data = by_plane(byte)
+    else:
+        byte = (byte >> v.rotate | byte << (8 - v.rotate)) & 0xFF
+        if v.write_mode == 0:
+            data = every_plane(byte) & ~v.fixed_mask | v.fixed
+        else:                                    # 3: the byte is a bit mask, too
+            bits &= every_plane(byte)
+            data = v.fill
+    if v.function == 1:
+        data &= v.latch
+    elif v.function == 2:
+        data |= v.latch
+    elif v.function == 3:
+        data ^= v.latch
+    data = data & bits | v.latch & ~bits
+    cell[0] = cell[0] & ~lanes | data & lanes
+
+
+cdef inline uint32_t vga_see(Vga* v, uint32_t a, uint32_t data) noexcept nogil:
+    """The byte that a read returns, if the cell has these bytes."""
+    if v.read_mode == 0:
+        return data >> v.from_[a & 3] & 0xFF
+    data = (data ^ v.compare) & v.care           # a bit is 1 where all planes that count have the colour
+    data |= data >> 16
+    return ~(data | data >> 8) & 0xFF
+
+
+cdef inline uint32_t vga_get(Vga* v, uint32_t a) noexcept nogil:
+    """Read a byte, and load the latches unless the window is plain."""
+    cdef uint32_t data = v.cell[vga_at(v, a)]
+    if not v.plan:
+        v.latch = data
+    return vga_see(v, a, data)
+
+
+cdef int vga_code(Vga* v, uint32_t addr) noexcept nogil:
+    """The byte that is fetched as code at an address of the window; it leaves the latches. -1: no planes are there."""
+    if v.mapped or not vga_shows(v, addr):
+        return -1
+    addr -= v.base
+    return vga_see(v, addr, v.cell[vga_at(v, addr)])
+
+
+# -- linear memory
+
+cdef uint32_t vga_linear_size(int kind) noexcept nogil:
+    return 0x10000 if kind == VGA_CHAIN4 else 0x8000
+
+
+cdef void vga_to_linear(Vga* v, int kind) noexcept nogil:
+    """Copy what a plain window shows to `linear`."""
+    cdef uint32_t at, i
+    if kind == VGA_CHAIN4:
+        for at in range(0, 0x10000, 4):
+            for i in range(4):
+                v.linear[at + i] = v.cell[at] >> 8 * i & 0xFF
+    elif kind == VGA_ODD_EVEN:
+        for at in range(0, 0x8000, 2):
+            v.linear[at] = v.cell[at] & 0xFF
+            v.linear[at + 1] = v.cell[at] >> 8 & 0xFF
+    else:
+        for at in range(0x8000):
+            v.linear[at] = v.cell[at] & 0xFF
+
+
+cdef void vga_to_planes(Vga* v, uint32_t* cell) noexcept nogil:
+    """Copy `linear` to its places in `cell`, the planes or a copy of them."""
+    cdef uint32_t at
+    cdef uint8_t* p = v.linear
+    if v.mapped == VGA_CHAIN4:
+        for at in range(0, 0x10000, 4):
+            cell[at] = p[at] | <uint32_t>p[at + 1] << 8 | <uint32_t>p[at + 2] << 16 | <uint32_t>p[at + 3] << 24
+    elif v.mapped == VGA_ODD_EVEN:
+        for at in range(0, 0x8000, 2):
+            cell[at] = cell[at] & 0xFFFF0000U | p[at] | <uint32_t>p[at + 1] << 8
+    elif v.mapped == VGA_PLANE0:
+        for at in range(0x8000):
+            cell[at] = cell[at] & 0xFFFFFF00U | p[at]
+
+
+cdef void vga_map(Vga* v, uint64_t now) noexcept nogil:
+    """`linear` becomes memory of the guest."""
+    vga_to_linear(v, v.plan)
+    memset(v.dirty, 0, sizeof(v.dirty))
+    v.mapped = v.plan
+    v.mapped_base = v.base
+    v.mapped_at = now
+
+
+cdef void vga_unmap(Vga* v, uint64_t now) noexcept nogil:
+    """`linear` is no longer memory of the guest."""
+    vga_to_planes(v, v.cell)
+    v.changed |= v.dirty[0] | v.dirty[1]
+    memset(v.dirty, 0, sizeof(v.dirty))
+    v.mapped = VGA_PLANES
+    v.wait = min(2 * v.wait, <uint32_t>VGA_LATE) if now - v.mapped_at < VGA_SHORT else VGA_SOON
+    v.patience = v.wait
+
+
+# -- the long way: as chips.pxi calls a chip, and for the host
+
+cdef inline bint vga_shows(Vga* v, uint32_t addr) noexcept nogil:
+    return addr - v.base < v.size
+
+
+cdef uint32_t vga_read(void* state, uint32_t addr, uint64_t now) noexcept nogil:
+    """Read a byte: from a port, or at an address of the window."""
+    cdef Vga* v = <Vga*>state
+    if addr < VGA_WINDOW:
+        return vga_read_port(v, addr, now)
+    if v.mapped or not vga_shows(v, addr):       # what is mapped is memory, and not on the bus
+        return 0xFF
+    vga_used(v)
+    return vga_get(v, addr - v.base)
+
+
+cdef bint vga_write(void* state, uint32_t addr, uint32_t value, uint64_t now) noexcept nogil:
+    """Write a byte. Returns 0: a VGA has no line."""
+    cdef Vga* v = <Vga*>state
+    if addr < VGA_WINDOW:
+        vga_write_port(v, addr, value)
+    elif not v.mapped and vga_shows(v, addr):
+        vga_used(v)
+        vga_put(v, addr - v.base, value)
+    return 0
+
+
+cdef inline void vga_used(Vga* v) noexcept nogil:
+    """A plain window that is used often becomes memory."""
+    if v.plan:
+        if v.patience:
+            v.patience -= 1
+        else:
+            v.turn = 1
