@@ -583,7 +583,7 @@ class Machine(Single):
         `Disk.close`."""
         try:
             try:
-                self.speaker.stop()
+                self.speaker.close()
             finally:
                 self.vm.close()
         finally:
