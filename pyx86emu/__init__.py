@@ -20,7 +20,7 @@ from .capabilities import Capabilities
 from .clock import Clock, Timer
 from .coalesced import COALESCED
 from .device import Device, MmioDevice, PioDevice
-from .errors import BusError, DiskError, MachineError, Pyx86Error
+from .errors import BusError, DiskError, DiskWarning, MachineError, Pyx86Error
 from .exits import ExitReason
 from .structs import (
     Dtable,
@@ -67,6 +67,7 @@ __all__ = [
     "Device",
     "Disk",
     "DiskError",
+    "DiskWarning",
     "Doorbell",
     "Dtable",
     "EventFd",

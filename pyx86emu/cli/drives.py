@@ -2,13 +2,15 @@
 
 import os
 import re
+import warnings
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 from ..errors import DiskError, Pyx86Error
 from ..pc.disks.image import Disk
+from . import output
 from .status import HostError, UsageError, reason
 
 Geometry = tuple[int, int, int]
@@ -21,6 +23,9 @@ KEYS = ("file", "format", "if", "index", "media", "snapshot", "readonly", "cyls"
 ORDERS = ("a", "c", "ac", "ca")
 #: Letters of -boot that QEMU knows, and why they cannot be.
 NO_BOOT = {"d": "there is no CD-ROM drive", "n": "there is no network card", "b": "only A boots"}
+#: A path that begins so is a directory; QEMU has more words after it.
+FAT = "fat:"
+VVFAT = ("rw", "floppy", "12", "16", "32")
 CONVERT = "convert it first, `qemu-img convert -O raw FILE FILE.img`"
 
 
@@ -205,15 +210,51 @@ def open_disk(each: Drive, delete: bool = False) -> Disk:
     if each.place in DRIVES:
         kind = "floppy" if each.place in INTERFACES["floppy"] else "hd"
     try:
-        if each.path.startswith("fat:"):
-            raise UsageError(f"{each.option} {each.path}: fat: is not in this build yet")
-        disk = Disk(each.path, write_back=each.write_back, geometry=each.geometry, kind=kind)
+        with _notes_kept():
+            disk = _disk(each, kind, delete)
     except OSError as error:
-        raise UsageError(f"cannot open {each.path} ({reason(error)}): give a disk image") from error
+        what = "the name of a directory" if each.path.startswith(FAT) else "a disk image"
+        raise UsageError(f"cannot open {each.path} ({reason(error)}): give {what}") from error
     except Pyx86Error as error:
         raise UsageError(str(error)) from error
     disk.readonly = each.readonly
+    _say(disk.notes)
     return disk
+
+
+def _disk(each: Drive, kind: Literal["floppy", "hd"] | None, delete: bool) -> Disk:
+    """The disk of an image, or of a directory."""
+    if not each.path.startswith(FAT):
+        return Disk(each.path, write_back=each.write_back, geometry=each.geometry, kind=kind)
+    directory = each.path.removeprefix(FAT)
+    if not directory:
+        raise UsageError(f"{each.option} {FAT}: no directory is named: write {FAT}DIR")
+    for word in VVFAT:
+        if directory.startswith(f"{word}:"):
+            raise UsageError(
+                f"{each.option} {each.path}: write {FAT}{directory.removeprefix(f'{word}:')}; the "
+                "drive says which kind it is, and --write-back that files are written"
+            )
+    return Disk.from_directory(
+        directory,
+        kind=kind,
+        geometry=each.geometry,
+        write_back=each.write_back,
+        delete=delete,
+    )
+
+
+@contextmanager
+def _notes_kept() -> Iterator[None]:
+    """What a disk warns of is said by `_say`, in our words."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
+def _say(notes: Sequence[str]) -> None:
+    for note in notes:
+        output.complain(f"pyx86emu: {note}")
 
 
 def close(disks: Iterable[Disk]) -> None:
@@ -221,8 +262,10 @@ def close(disks: Iterable[Disk]) -> None:
     All are closed, also if one fails."""
     failure: HostError | None = None
     for disk in disks:
+        known = len(disk.notes)
         try:
-            disk.close()
+            with _notes_kept():
+                disk.close()
         except (OSError, DiskError) as error:
             lost = disk.changed
             disk.close(discard=True)
@@ -230,5 +273,6 @@ def close(disks: Iterable[Disk]) -> None:
             why = os.strerror(number) if number else str(error)
             text = f"cannot write back to {disk.name}: {why}; changed sectors lost: {lost}"
             failure = failure or HostError(text)
+        _say(disk.notes[known:])
     if failure is not None:
         raise failure

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 
 from ..pc.machine import Machine
 from . import output
+from .audio import Recording
 from .lines import Line
 from .serial import open_line, open_parallel
 
@@ -13,8 +14,8 @@ STDIO = ("stdio", "mon:stdio")
 
 
 class Outputs:
-    """The lines of -serial and -parallel. They are opened before the guest starts. Where COM1 is
-    standard output, what the guest sends goes there at once.
+    """The lines of -serial and -parallel, and --audio. They are opened before the guest starts.
+    Where COM1 is standard output, what the guest sends goes there at once.
 
     UsageError: a line cannot be opened.
     """
@@ -23,6 +24,7 @@ class Outputs:
         self.to_stdout = not options.json and not drawn
         first = options.serial[0] if options.serial else None
         self.serial_to_stdout = self.to_stdout and first in (None, *STDIO)
+        self._audio: str | None = options.audio
         self.lines: list[Line] = []
         self._ports: list[tuple[str, Line]] = []
         self._stack = ExitStack()
@@ -43,7 +45,8 @@ class Outputs:
             self._ports.append((port, line))
 
     def connect(self, m: Machine) -> None:
-        """Copy what the guest sends. The machine also keeps it in its logs."""
+        """Copy what the guest sends. The machine also keeps it in its logs. UsageError: its sound
+        cannot be recorded."""
         record = m.uart.output
         assert record is not None
 
@@ -57,6 +60,8 @@ class Outputs:
             m.debug.output = output.send
         for port, line in self._ports:
             line.connect(getattr(m, port))
+        if self._audio is not None:
+            self._stack.enter_context(Recording(m, self._audio))
 
     def __enter__(self) -> "Outputs":
         return self

@@ -1,5 +1,7 @@
 """The web display: read its address, start the page, say where it is."""
 
+import errno
+import os
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -45,7 +47,9 @@ def run(m: Machine, session: Callable[[], Session], where: str) -> "Exit":
     except ModuleNotFoundError as error:
         raise UsageError(f"-display web: {error}") from error
     except OSError as error:
-        raise UsageError(f"-display web={host}:{port}: {reason(error)}") from error
+        # asyncio adds the address, which is in our sentence.
+        why = os.strerror(error.errno) if error.errno in errno.errorcode else reason(error)
+        raise UsageError(f"-display web={host}:{port}: {why}") from error
     with page:
         output.complain(f"pyx86emu: the screen is at {page.url}")
         output.complain(f"pyx86emu: to look only: {page.view_url}")

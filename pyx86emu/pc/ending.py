@@ -30,6 +30,7 @@ EMPTY = 16
 #: Endless loops that do nothing.
 LOOPS = (b"\xeb\xfe", b"\xe9\xfd\xff")
 BIOS = 0xF000
+KEY_WAIT = "(kbd_wait of"
 IRET = b"\xcf"
 #: Faults of real mode, whose handler returns to the instruction that raised them.
 FAULTS = {
@@ -110,14 +111,16 @@ def ending(m: "Machine", exit: "_core.Exit") -> Ending:
     last = m.resets.last
     if reason is ExitReason.SHUTDOWN and last is not None:
         return Ending("reset", f"the guest reset the machine: {last}")
-    if m.boot_tried and not m.booted:
+    if m.boot_tried and cs == BIOS:
         return Ending("no boot", f"nothing boots: {m.boot_tried}")
     interrupts = _interrupts(m)
     if reason is ExitReason.HLT:
         return Ending("halted", f"HLT at {cs:04x}:{ip - 1 & 0xFFFF:04x} with {interrupts}")
     found = _code(m, cs, ip) or _fault(m)
     if found is None:
-        found = Ending("running", f"it runs at {place(m, cs, ip)} with {interrupts}")
+        where = place(m, cs, ip)
+        what = "waits for a key" if KEY_WAIT in where else "runs"
+        found = Ending("running", f"it {what} at {where} with {interrupts}")
     if m.resets.count:
         times = "once" if m.resets.count == 1 else f"{m.resets.count} times"
         text = f"{found.text}; the guest has reset the machine {times}, the last time: {last}"

@@ -52,6 +52,8 @@ def make(directory: Path) -> None:
     (directory / "dir").mkdir()
     (directory / "dir.png").mkdir()
     (directory / "dir/A.TXT").write_text("a\n")
+    (directory / "longnames").mkdir()
+    (directory / "longnames/a long name.text").touch()
     os.mkfifo(directory / "fifo")
     os.mkfifo(directory / "fifo.png")
     (directory / "loop").symlink_to("loop")

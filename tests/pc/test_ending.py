@@ -156,4 +156,13 @@ def test_a_wait_for_a_key_names_the_routine_of_the_bios() -> None:
     found = end_of("b400 cd16")
 
     assert found.kind == "running"
-    assert " of the BIOS) with interrupts " in found.text
+    assert found.text.startswith("it waits for a key at f000:")
+    assert " (kbd_wait of the BIOS) with interrupts " in found.text
+
+
+def test_a_machine_that_boots_nothing_says_what_was_tried() -> None:
+    with Machine() as m:
+        found = ending(m, m.run(timeout=1))
+
+    assert found.kind == "no boot"
+    assert found.text.startswith("nothing boots: drive A: no disk in it; hard disk: ")
