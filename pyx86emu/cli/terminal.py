@@ -24,7 +24,7 @@ FRAME = 1 / 30
 #: A note over the guest's screen stays for so many seconds, or until a key is typed.
 NOTE = 3.0
 #: A terminal answers within this time, or not at all.
-ANSWERS = 0.5
+ANSWERS = 0.25
 #: From so many lines on, one is taken from a screen that does not fit, to say what is shown.
 ROOM_FOR_NOTE = 3
 
