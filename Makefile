@@ -8,6 +8,7 @@
 #   make tsan       many threads, under TSan
 #   make kernels    rebuild the benchmark kernels make nightly    make slow, then an hour of fuzz
 #   make board      update the vectors' board in the docs
+#   make gallery    the pictures of the README
 #   make wheel      dist/*.whl                    make clean      back to a fresh clone
 #
 # ARGS="..." goes to pytest, the demo, the bench or the fuzz:  make test ARGS="-k uart -x"
@@ -26,7 +27,7 @@ CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*/*.pxi p
 PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*' -o -path '*/measure/bin/*')
 NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
 
-.PHONY: run test dev slow lint bench kernels firmware notail sanitize tsan fuzz nightly board wheel clean core
+.PHONY: run test dev slow lint bench kernels firmware notail sanitize tsan fuzz nightly board gallery wheel clean core
 .DELETE_ON_ERROR:
 
 run: core
@@ -159,6 +160,10 @@ firmware:
 # Write the board of the CPU vectors into the pages that show it.
 board: core $(VENV)/deps-test
 	$(PY) -m tests.tools.board docs/CONFORMANCE.md README.md
+
+# Write the pictures of the README again: what guests of tests/guests draw.
+gallery: core $(VENV)/deps-test
+	$(PY) docs/gallery.py
 
 wheel: | $(VENV)/deps-core
 	@rm -rf .build/release

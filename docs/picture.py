@@ -17,7 +17,7 @@ ON_BLUE = 0x1F
 def lines() -> tuple[list[tuple[str, int]], Machine]:
     """What the terminal shows, each line with its colours, and the machine that ran the demo."""
     rows, machine = demo.signal_all()
-    guest = machine.screen.text.strip()
+    guest = (machine.screen.text or "").strip()
     shown = [("$ python -m pyx86emu", GREEN), ("", GREY)]
     for line in demo.seen(guest, machine.serial_text.strip()).split("\n"):
         said = line.strip() in guest.splitlines() and line.strip() != ""

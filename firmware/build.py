@@ -1,7 +1,8 @@
-"""Build the firmware: assemble bios.asm, set the checksum byte, list the symbols.
+"""Build the firmware: assemble bios.asm, set the checksum byte, list the symbols and services.
 
-`python firmware/build.py` writes three files to pyx86emu/pc/roms: bios.bin, the image at F0000h,
-bios.sym, a line `F000:offset name` for each label, and demo.bin, the guest of the demo. Needs nasm.
+`python firmware/build.py` writes four files to pyx86emu/pc/roms: bios.bin, the image at F0000h,
+bios.sym, a line `F000:offset name` for each label, bios.services, the table of `doctor --bios`, and
+demo.bin, the guest of the demo. Needs nasm.
 """
 
 import re
@@ -35,11 +36,14 @@ def build(nasm: str = "nasm") -> tuple[bytes, str]:
 
 
 def main() -> int:
-    """Write the image, the symbol list and the guest of the demo."""
+    """Write the image, the symbol list, the list of services and the guest of the demo."""
+    import services  # only here: a test loads this file without its directory
+
     image, symbols = build()
     ROMS.mkdir(exist_ok=True)
     (ROMS / "bios.bin").write_bytes(image)
     (ROMS / "bios.sym").write_text(symbols)
+    (ROMS / "bios.services").write_text(services.text(), "utf-8")
     demo = ["-f", "bin", "-w+error", "-o", str(ROMS / "demo.bin"), str(FIRMWARE / "demo.asm")]
     subprocess.run(["nasm", *demo], check=True)
     return 0

@@ -20,7 +20,7 @@ from .capabilities import Capabilities
 from .clock import Clock, Timer
 from .coalesced import COALESCED
 from .device import Device, MmioDevice, PioDevice
-from .errors import BusError, DiskError, MachineError, Pyx86Error
+from .errors import BusError, DiskError, DiskWarning, MachineError, Pyx86Error
 from .exits import ExitReason
 from .structs import (
     Dtable,
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .irqfd import IrqFd
     from .pc.disks.image import Disk
     from .pc.machine import Machine
-    from .pc.screen.text import Screen
+    from .pc.screen.screen import Screen
 
 __version__ = "0.1.0"
 
@@ -52,7 +52,7 @@ _LATER = {
     "EventFd": "events",
     "IrqFd": "irqfd",
     "Machine": "pc.machine",
-    "Screen": "pc.screen.text",
+    "Screen": "pc.screen.screen",
 }
 
 __all__ = [
@@ -67,6 +67,7 @@ __all__ = [
     "Device",
     "Disk",
     "DiskError",
+    "DiskWarning",
     "Doorbell",
     "Dtable",
     "EventFd",

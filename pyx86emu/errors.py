@@ -13,5 +13,9 @@ class DiskError(Pyx86Error, ValueError):
     """An image that cannot be a disk, a sector outside the disk, or a disk that is closed."""
 
 
+class DiskWarning(UserWarning):
+    """Something of a directory is not on its disk, or was not written back to it."""
+
+
 class MachineError(Pyx86Error, ValueError):
     """A machine that cannot be built or used as asked."""

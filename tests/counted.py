@@ -18,14 +18,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Literal
 
 from pyx86emu import _core
 from pyx86emu.measure.engines import Ours
-from pyx86emu.measure.io import ZONES
+from pyx86emu.measure.io import VGA, WINDOW, ZONES, set_up_vga
 from pyx86emu.measure.kernels import FOOTPRINTS, KERNELS, Kernel
 from pyx86emu.measure.ring import PATHS, Bench, install
 
@@ -85,6 +85,14 @@ def in_core(loop: str, port: int) -> Iterator[Run]:
 
 
 @contextmanager
+def vga(registers: Iterable[int]) -> Iterator[Run]:
+    """Stores to the window of the VGA."""
+    with Bench("mmio", WINDOW, 0xA5) as bench:
+        set_up_vga(bench.vm, registers)
+        yield lambda rings: ring(bench, rings)
+
+
+@contextmanager
 def zone(bus: Literal["pio", "mmio"]) -> Iterator[Run]:
     """A coalesced zone. The ring is never full, so Python has no part in it."""
     addr = ZONES[bus]
@@ -109,6 +117,8 @@ def cases() -> Iterator[tuple[str, AbstractContextManager[Run], int]]:
     yield "ioeventfd-pio-each", path("ioeventfd-pio", each=True), RINGS
     yield "in-core-pic", in_core("pio", 0x21), RINGS
     yield "in-core-pit", in_core("pio-in", 0x40), RINGS
+    for name, registers in VGA.items():
+        yield name, vga(registers), RINGS
     for bus in ZONES:
         yield f"coalesced-{bus}", zone(bus), RINGS
 

@@ -15,6 +15,7 @@ VERBS = {
     "demo": "boot a small guest, print the cost of each way to signal the host (also: no words)",
     "bench": "measure compute, I/O and start-up, together with other emulators",
     "conformance": "run CPU vectors of real chips",
+    "doctor": "print what this installation has, and what its BIOS does",
 }
 
 HELP = f"""\
@@ -99,6 +100,10 @@ def _verb(args: list[str]) -> int:
         from . import conformance
 
         return conformance.main(rest)
+    if verb == "doctor":
+        from . import doctor
+
+        return doctor.main(rest)
     from . import run
 
     return run.main(rest)

@@ -97,7 +97,7 @@ def main(args: list[str]) -> int:
     with usable(options.accel):
         rows, machine = signal_all(options.accel)
     with machine:
-        screen, serial = machine.screen.text.strip(), machine.serial_text.strip()
+        screen, serial = (machine.screen.text or "").strip(), machine.serial_text.strip()
         missing = left_out(machine)
     complete = len(rows) == len(PATHS) - len(missing) and all(row.exact for row in rows)
     if options.json:

@@ -306,7 +306,7 @@ def last_screen(m: Machine) -> str:
     """The text of the screen; for a picture the name of its mode."""
     if not is_text(m.screen):
         return f"({mode_name(m.screen)})"
-    return m.screen.text.rstrip()
+    return (m.screen.text or "").rstrip()
 
 
 def say_how_it_ended(m: Machine, limits: Limits, exit: "Exit") -> None:

@@ -4,10 +4,11 @@ Each round runs all rows, and `write-floor` again right before each of them. The
 median of the ratio of the two, because other work of the host slows both.
 """
 
-from collections.abc import Iterator, Sized
+from collections.abc import Iterable, Iterator, Sized
 from statistics import median
 from typing import Literal
 
+from ..vm import Vm
 from .consumers import Spinner
 from .doorbell import FEW, MANY, Cases, crowd
 from .ring import PATHS, Bench, install
@@ -19,6 +20,12 @@ from .verdicts import Verdict
 VERY_FEW = 1000
 
 IN_CORE = ("in-core-pic", "in-core-pit")
+#: Stores to the window of the VGA, by row: sequencer 2 and 4, graphics 5 and 6 (index and data).
+VGA = {
+    "vga-planes": (0x0F02, 0x0604, 0x0005, 0x0506),  # mode 12h
+    "vga-mode-13h": (0x0F02, 0x0E04, 0x4005, 0x0506),
+}
+WINDOW = 0xA0000
 #: Ports and addresses in a coalesced zone, by bus.
 ZONES: dict[Literal["pio", "mmio"], int] = {"pio": 0x550, "mmio": 0xD4000}
 #: A large ring, and KVM's.
@@ -40,6 +47,8 @@ TO_WRITE_FLOOR = {
     "exit-pio": 0.7,
     "exit-mmio": 0.7,
     **dict.fromkeys(IN_CORE, 20.0),
+    "vga-planes": 12.0,
+    "vga-mode-13h": 25.0,
     **dict.fromkeys((f"coalesced-{bus}" for bus in ZONES), 8.0),
     **dict.fromkeys((f"coalesced-{bus}-{OF_KVM}" for bus in ZONES), 5.0),
 }
@@ -59,6 +68,8 @@ class IoCases(Cases):
         super().__init__(scale)
         self.in_core("in-core-pic", "pio", 0x21)  # OUT to the interrupt mask
         self.in_core("in-core-pit", "pio-in", 0x40)  # IN from counter 0
+        for name, registers in VGA.items():
+            self.vga(name, registers)
         for bus in ZONES:
             self.zone(f"coalesced-{bus}", bus, MANY)
             self.zone(f"coalesced-{bus}-{OF_KVM}", bus, MANY, capacity=OF_KVM)
@@ -84,6 +95,12 @@ class IoCases(Cases):
     def in_core(self, name: str, loop: str, port: int) -> None:
         """A device in the core. The turns of the loop are the count."""
         bench = self.bench(loop, port, 0xFF, chips=True)
+        self.add(name, MANY, bench.ring, bench.turns)
+
+    def vga(self, name: str, registers: Iterable[int]) -> None:
+        """Stores of a byte to the window of the VGA. The turns of the loop are the count."""
+        bench = self.bench("mmio", WINDOW, 0xA5)
+        set_up_vga(bench.vm, registers)
         self.add(name, MANY, bench.ring, bench.turns)
 
     def zone(
@@ -151,6 +168,13 @@ class IoCases(Cases):
         bell = self.bench().vm.ioeventfd(0x520, 1)
         quick.hook_in_c(bell.fileno())
         self.add("unicorn-c-hook", FEW, quick.ring, bell.read)
+
+
+def set_up_vga(vm: Vm, registers: Iterable[int]) -> None:
+    """Put a VGA into `vm` and write its registers, one word each."""
+    vm.create_vga()
+    for value in registers:
+        vm.pio.write(0x3CE if value & 0xFF > 4 else 0x3C4, 2, value)
 
 
 def verdicts(rows: list[Row]) -> Iterator[Verdict]:

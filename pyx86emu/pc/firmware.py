@@ -2,6 +2,7 @@
 
 import os
 from functools import cache
+from typing import NamedTuple
 
 _ROMS = os.path.join(os.path.dirname(__file__), "roms")
 
@@ -32,3 +33,22 @@ def symbol(offset: int) -> str | None:
                 break
             found = name
     return found
+
+
+class Service(NamedTuple):
+    """One thing that the BIOS does, as the contract in its source has it."""
+
+    interrupt: str
+    function: str
+    what: str
+    source: str
+
+
+def services() -> list[Service]:
+    """What our BIOS does, in the order of interrupts and functions.
+
+    >>> services()[0].interrupt, services()[-1].source
+    ('INT 02h', 'mouse.inc')
+    """
+    with open(os.path.join(_ROMS, "bios.services"), encoding="utf-8") as file:
+        return [Service(*line.rstrip("\n").split("\t")) for line in file]

@@ -134,7 +134,7 @@ class Watch:
         version = (self._display.version, *(log.total for log in self._logs))
         if version == self._looked_at:
             return False
-        texts = (self._display.text, *(log.text(TAIL) for log in self._logs))
+        texts = (self._display.text or "", *(log.text(TAIL) for log in self._logs))
         if any(self.pattern.search(text) for text in texts):
             self._looked_at = ()  # so that the next run finds it again
             return True

@@ -42,9 +42,10 @@ from .expect import Expectations, Seen, wait
 from .handover import POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
 from .optionroms import OptionRom, Placed, RomSource, place
-from .screen.text import Screen
+from .screen.screen import Screen
 
 if TYPE_CHECKING:
+    from .screen.film import Film
     from .web.display import WebDisplay
 
 #: The code of a start from power-on or a reset.
@@ -540,8 +541,8 @@ class Machine(Single):
         """A summary of the guest now, as plain values for JSON.
 
         `accel`, `instructions` (with the BIOS's; None on KVM), `guest_seconds` since power-on,
-        `guest_status` (see `exit_status`), the texts `screen`, `serial` and `debug`,
-        `serial_dropped` and `debug_dropped` in bytes, and
+        `guest_status` (see `exit_status`), `screen_mode` in words, the texts `screen` (None in
+        graphics modes), `serial` and `debug`, `serial_dropped` and `debug_dropped` in bytes, and
         `disk_sectors_changed`. The reason why a run ended is not
         here: `run()` returns it.
         """
@@ -551,6 +552,7 @@ class Machine(Single):
             "guest_seconds": self.time,
             "guest_status": self.exit_status,
             "screen": self.screen.text,
+            "screen_mode": self.screen.mode_name,
             "serial": self.serial_text,
             "serial_dropped": self.serial_dropped,
             "debug": self.debug_text,
@@ -568,6 +570,13 @@ class Machine(Single):
         from .web.display import WebDisplay
 
         return WebDisplay(self, host, port, disks=disks).start()
+
+    def film(self, path: Path, *, fps: float = 10.0) -> "Film":
+        """Make a film of the screen in guest time, a .gif or an animated .png: `with
+        m.film("a.gif"): m.run(timeout=5)`. Needs the extra `pictures`; errors as for `Film`."""
+        from .screen.film import Film
+
+        return Film(self.screen, self.vm.clock, path, fps)
 
     def close(self) -> None:
         """Release memory and descriptors; close the disks that the machine opened. Errors as for

@@ -78,7 +78,8 @@ class Image:
 class Job:
     """The command as the foreground job of a shell (shell.py) on a new terminal.
 
-    `size` is lines and columns. `output` is all that the terminal was sent.
+    `size` is lines and columns. `output` is all that the terminal was sent. `python`: code to run
+    instead of the command; `sys.argv` has the arguments.
     """
 
     def __init__(
@@ -86,7 +87,11 @@ class Job:
         *args: object,
         size: tuple[int, int] = (30, 90),
         env: Mapping[str, str] | None = None,
+        python: str | None = None,
     ) -> None:
+        words = command(*args)
+        if python is not None:
+            words[1:3] = ["-c", python]
         self.output = b""
         self.seen = 0
         self._lines = b""
@@ -95,7 +100,7 @@ class Job:
         self.resize(*size)
         self.line, line = socket.socketpair()
         self.shell = subprocess.Popen(
-            [sys.executable, str(SHELL), str(line.fileno()), *command(*args)],
+            [sys.executable, str(SHELL), str(line.fileno()), *words],
             stdin=slave,
             stdout=slave,
             stderr=slave,

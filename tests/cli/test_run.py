@@ -281,7 +281,7 @@ def full(*_: object) -> NoReturn:
 def test_a_screenshot_that_cannot_be_written_is_74(
     image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr("pyx86emu.pc.screen.text.Screen.save", full)
+    monkeypatch.setattr("pyx86emu.pc.screen.screen.Screen.save", full)
     shot = tmp_path / "shot.png"
 
     status, out, err = main(capsys, image(HALT), "--screenshot", shot, "--json")

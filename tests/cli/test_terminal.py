@@ -75,6 +75,72 @@ def test_a_terminal_that_tells_no_size_is_taken_for_a_vt100(
     assert tty.size() == (80, 24)
 
 
+def test_without_colours_none_are_sent(image: Image) -> None:
+    with Job(image(show("X") + HALT), env={"NO_COLOR": "1"}) as job:
+        job.until(ENTER, b"\x1b[0mX", LEAVE)
+
+        assert job.end() == 0
+        assert not re.search(rb"\x1b\[[0-9;]*[34][0-9]m", job.output)
+
+
+def test_a_dumb_terminal_gets_rows_and_no_commands(image: Image) -> None:
+    with Job(image(show("X\r\n") + ECHO), env={"TERM": "dumb"}) as job:
+        job.until(b"TERM=dumb: changed rows are printed. Ctrl-] is ours", b"X\r\n")
+        job.type(b"hey")
+        job.until(b"hey\r\n")
+        job.type(QUIT)
+
+        assert job.end() == 130
+        assert b"\x1b" not in job.output
+
+
+# -- keys -----------------------------------------------------------------------------------------
+
+# again: mov ah,10h; int 16h; mov al,ah; mov ah,0Eh; int 10h; jmp again
+SCAN_CODES = "b410 cd16 88e0 b40e cd10 ebf4"
+
+
+def test_a_sequence_that_is_cut_is_one_key(image: Image) -> None:
+    with Job(image(show("X") + SCAN_CODES)) as job:
+        job.until(b"mX")
+        for byte in b"\x1b[1;2P\x1bOP":
+            job.type(bytes([byte]))
+        job.until(b"mXT;")  # shift+f1 and f1
+        job.type(b"\x1b")
+        job.until("mXT;\u263a".encode())  # 01h: a lone ESC is the key
+        job.type(QUIT)
+
+        assert job.end() == 130
+
+
+def test_kittys_keyboard_protocol_is_used_if_the_terminal_has_it(image: Image) -> None:
+    with Job(image(show("X") + SCAN_CODES)) as job:
+        job.until(ENTER, b"\x1b[?u", b"\x1b[c", b"mX")
+        job.type(b"\x1b[?0u\x1b[?62;22c")
+        job.until(b"\x1b[>3u\x1b[?1004h")
+        job.type(b"\x1b[59;1u\x1b[59;1:3u")
+        job.until(b"mX'")
+        job.kill(signal.SIGTSTP)
+        job.report()
+        job.until(b"\x1b[?1004l\x1b[<u\x1b[?2004l", LEAVE)
+        job.resume()
+        job.until(ENTER, b"\x1b[>3u\x1b[?1004h")
+        job.type(b"\x1b[93;5u\x1b[93;5:3uq")
+
+        assert job.end() == 130
+        assert job.output.count(b"\x1b[>3u") == job.output.count(b"\x1b[<u") == 2
+        assert b"ended by Ctrl-] q" in job.output
+
+
+def test_answers_that_come_late_do_not_go_to_the_shell(image: Image) -> None:
+    with Job(image(show("X") + HALT)) as job:
+        job.until(b"\x1b[c")
+        job.type(b"\x1b[?62;22c")
+
+        assert job.end() == 0
+        assert b"62;22" not in job.output  # nothing has echoed it
+
+
 # -- stops ----------------------------------------------------------------------------------------
 
 
@@ -184,14 +250,47 @@ def test_on_a_serial_line_control_keys_are_the_guests(image: Image, key: bytes) 
         assert job.end() == 130
 
 
-def test_a_process_that_is_killed_leaves_a_whole_terminal(image: Image) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
+def test_a_process_that_is_killed_leaves_a_whole_terminal(image: Image, number: int) -> None:
     with Job(image(show("X") + SPIN)) as job:
         job.until(ENTER, b"mX")
-        job.kill(signal.SIGKILL)
+        job.type(b"\x1b[?0u")
+        job.until(b"\x1b[>3u")
+        job.kill(number)
 
-        assert job.until(LEAVE).endswith(b"\x1b[?25h" + LEAVE)
-        assert job.report()["status"] == -signal.SIGKILL
-        assert b"\x1b[?2004l" in job.output
+        assert b"\x1b[<u\x1b[?2004l" in job.until(b"\x1b[?25h" + LEAVE)
+        assert job.report()["status"] == -number
+
+
+FAILS = """
+from pyx86emu.cli import main, window
+import pyx86emu.cli.terminal as terminal
+class Broken(window.Window):
+    def draw(self, *args):
+        if self._drawn:
+            raise %s
+        return super().draw(*args)
+terminal.Window = Broken
+raise SystemExit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        ("ZeroDivisionError('oops')", 70, b"this is a bug of pyx86emu"),
+        ("MemoryError", 74, b"there is not enough memory"),
+        ("OSError(5, 'Input/output error')", 74, b"Input/output error"),
+    ],
+)
+def test_an_exception_leaves_a_whole_terminal(
+    image: Image, error: str, status: int, sentence: bytes
+) -> None:
+    with Job(image(show("X") + SPIN), python=FAILS % error) as job:
+        job.until(ENTER, LEAVE, sentence)
+
+        report = job.report()
+        assert report == {"whole": True, "status": status}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

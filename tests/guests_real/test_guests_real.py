@@ -13,6 +13,7 @@ import pytest
 
 from pyx86emu import Disk, ExitReason, Machine
 from tests import on_kvm
+from tests.guests import pictures
 
 SHARED = Path(os.environ.get("PYX86EMU_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 TOML = SHARED / "guests" / "guests.toml"
@@ -21,10 +22,14 @@ MODELS = {"8086": "8086", "186": "80186", "286": "80286", "386": "80386", "486":
 KEY_GAP_NS = 20_000_000
 # Nobody types within the instruction that shows the text: some guests throw early keys away.
 REACTION = 0.1
-# (mode, where the frame buffer is, its bytes)
-FRAME_BUFFERS = {4: (0xB8000, 0x4000), 5: (0xB8000, 0x4000), 6: (0xB8000, 0x4000)}
-FRAME_BUFFERS[0x13] = (0xA0000, 64000)
+CGA = (0xB8000, 0x4000)
+#: Where the frame buffer of a mode is, and its bytes. Other modes are text in colour.
+FRAME_BUFFERS = {4: CGA, 5: CGA, 6: CGA, 7: (0xB0000, 4000), 0x13: (0xA0000, 64000)}
 TEXT = (0xB8000, 4000)
+#: Bytes of a display line in each of the four planes, and the lines, by mode.
+PLANES = {0x0D: (40, 200), 0x0E: (80, 200), 0x0F: (80, 350), 0x10: (80, 350)}
+PLANES |= {0x11: (80, 480), 0x12: (80, 480)}
+PLANE = 0x10000
 
 
 def listed() -> list[dict[str, Any]]:
@@ -81,8 +86,11 @@ class Driver:
                 return
 
     def frame_buffer(self) -> bytes:
-        """The bytes that are on display."""
-        return self.m.vm.read(*FRAME_BUFFERS.get(self.m.screen.mode, TEXT))
+        """The bytes that are on display; of planar modes line by line, planes 0 to 3 of each."""
+        mode = self.m.screen.mode
+        if mode in PLANES:
+            return self.lines(0, PLANES[mode][1], 0xA0000)
+        return self.m.vm.read(*FRAME_BUFFERS.get(mode, TEXT))
 
     def animates(self) -> bool:
         """Whether the picture changes within a second."""
@@ -94,9 +102,23 @@ class Driver:
         return False
 
     def lines(self, first: int, end: int, base: int) -> bytes:
-        """Display lines of a CGA picture, out of their interleave."""
-        read = self.m.vm.read
-        return b"".join(read(base + y % 2 * 0x2000 + y // 2 * 80, 80) for y in range(first, end))
+        """Display lines of a picture that starts at address `base`: of CGA modes out of their
+        interleave, of planar modes planes 0 to 3 of each line; of text modes its rows."""
+        read, mode = self.m.vm.read, self.m.screen.mode
+        if mode in PLANES:
+            pitch, start = PLANES[mode][0], base - 0xA0000
+            planes = self.m.vga.snapshot().planes
+            at = [
+                PLANE * plane + start + y * pitch for y in range(first, end) for plane in range(4)
+            ]
+            return b"".join(planes[each : each + pitch] for each in at)
+        if mode == 0x13:
+            return read(base + first * 320, (end - first) * 320)
+        if mode in (4, 5, 6):
+            rows = (base + y % 2 * 0x2000 + y // 2 * 80 for y in range(first, end))
+            return b"".join(read(row, 80) for row in rows)
+        pitch = 2 * self.m.screen.columns
+        return read(base + first * pitch, (end - first) * pitch)
 
 
 @pytest.mark.parametrize("guest", listed(), ids=lambda guest: str(guest["id"]))
@@ -150,3 +172,36 @@ def take_through(guest: dict[str, Any], images: Path, m: Machine) -> None:
         assert len(set(driver.frame_buffer())) >= guest["colours"]
     if guest.get("animates"):
         assert driver.animates(), "nothing moves"
+
+
+@pytest.mark.parametrize(
+    ("name", "vram", "pitch"),
+    [
+        ("mode_04", 0xB8000, 80),
+        ("mode_06", 0xB8000, 80),
+        ("mode_0d", 0xA0000, 160),
+        ("mode_12", 0xA0000, 320),
+        ("mode_13", 0xA0000, 320),
+        ("mode_01", 0xB8000, 80),
+        ("mode_07", 0xB0000, 160),
+    ],
+)
+def test_the_driver_reads_display_lines_of_every_mode(
+    name: str, vram: int, pitch: int, machine: Callable[..., Machine]
+) -> None:
+    m = machine(pictures.image(name))
+    pictures.shown(m, name)
+    driver = Driver({"id": name, "console": "screen"}, pictures.HERE, m)
+    x, y = m.screen.scale
+    dots = m.screen.indices[::y, ::x] != 0
+
+    line = driver.lines(7, 9, vram)
+
+    assert len(line) == 2 * pitch
+    assert line in driver.frame_buffer() or m.screen.mode in (4, 5, 6)
+    if m.screen.mode == 0x13:
+        assert [byte != 0 for byte in line] == dots[7:9].ravel().tolist()
+    if m.screen.mode == 6:
+        assert [bool(byte << x & 0x80) for byte in line for x in range(8)] == dots[
+            7:9
+        ].ravel().tolist()

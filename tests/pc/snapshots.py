@@ -5,26 +5,9 @@ The registers are the ones that IBM's PS/2 BIOS sets, as its technical reference
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-
-class VgaSnapshot(NamedTuple):
-    """Registers, memory and frame of a VGA at one moment."""
-
-    misc: int
-    feature: int
-    sequencer: bytes
-    crtc: bytes
-    graphics: bytes
-    attribute: bytes
-    attribute_index: int
-    dac: bytes
-    dac_mask: int
-    cga_mode: int
-    cga_color: int
-    planes: bytes
-    frame: int
-
+from pyx86emu.pc.devices.vga.snapshot import VgaSnapshot
 
 PLANE = 0x10000
 EGA = "00 01 02 03 04 05 14 07 38 39 3a 3b 3c 3d 3e 3f"

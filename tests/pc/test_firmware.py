@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -38,6 +40,14 @@ def test_image_and_symbols_are_what_the_source_gives(nasm: str, build: ModuleTyp
 
     assert image == rom("bios"), f"firmware/ and pyx86emu/pc/roms/bios.bin differ: {REMEDY}"
     assert listing == (ROOT / "pyx86emu" / "pc" / "roms" / "bios.sym").read_text("ascii"), REMEDY
+
+
+def test_the_list_of_services_is_what_the_contracts_say() -> None:
+    command = [sys.executable, str(ROOT / "firmware" / "services.py")]
+
+    listed = subprocess.run(command, capture_output=True, check=True).stdout
+
+    assert listed == (ROOT / "pyx86emu/pc/roms/bios.services").read_bytes(), REMEDY
 
 
 def test_image_fills_its_segment_and_adds_up_to_zero() -> None:

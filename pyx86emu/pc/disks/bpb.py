@@ -1,8 +1,9 @@
-"""BPBs: read the BIOS parameter block of a FAT boot sector. Know no clusters."""
+"""BPBs: read what a boot sector says of its disk, the BIOS parameter block. Know no clusters."""
 
 from typing import NamedTuple
 
 from .geometry import LIMITS, Geometry, floppy_geometry
+from .partitions import signed
 from .sectors import SECTOR
 
 #: More than any diskette drive can do: cylinders, and sectors a track at 1 Mbit/s and 300 rpm.
@@ -10,6 +11,12 @@ FLOPPY_CYLINDERS, FLOPPY_TRACK = 86, 48
 
 #: In a boot sector at 3: who has made it. This is what `fatmake` writes; there is no system.
 OEM = b"PYX86EMU"
+
+
+def fits_drive(geometry: Geometry) -> bool:
+    """True: a diskette drive can have it."""
+    cylinders, heads, track = geometry
+    return heads <= 2 and track <= FLOPPY_TRACK and cylinders <= FLOPPY_CYLINDERS
 
 
 class Bpb(NamedTuple):
@@ -44,9 +51,8 @@ class Bpb(NamedTuple):
         if not self.track or not self.heads:  # DOS 1 wrote none
             return floppy_geometry(self.total * SECTOR) if sectors <= self.total else None
         cylinders = -(-max(self.total, sectors) // (self.heads * self.track))
-        if self.heads > 2 or self.track > FLOPPY_TRACK or cylinders > FLOPPY_CYLINDERS:
-            return None
-        return cylinders, self.heads, self.track
+        found = cylinders, self.heads, self.track
+        return found if fits_drive(found) else None
 
     def hard_disk(self, sectors: int) -> Geometry | None:
         """The geometry of a hard disk of so many sectors with this BPB, if it says one."""
@@ -90,4 +96,23 @@ def bpb(sector: bytes) -> Bpb | None:
         and found.heads <= LIMITS[1][1]
         and found.data + found.cluster_sectors <= total
     )
+    return found if sane else None
+
+
+#: ELKS keeps the geometry of a MINIX disk at the end of its boot sector: cylinders (2 bytes),
+#: sectors a track, heads, a size, and this.
+ELKS_AT, ELKS_MAGIC = 0x1F7, b"eL"
+
+
+def elks(sector: bytes) -> Geometry | None:
+    """The geometry that a boot sector of ELKS says.
+
+    >>> elks(bytes(0x1F7) + bytes.fromhex("3f00 3f 10 08 654c 55aa"))
+    (63, 16, 63)
+    """
+    block = sector[ELKS_AT:SECTOR]
+    if len(block) != SECTOR - ELKS_AT or block[5:7] != ELKS_MAGIC or not signed(sector):
+        return None
+    found = int.from_bytes(block[:2], "little"), block[3], block[2]
+    sane = all(0 < value <= most for value, (_, most) in zip(found, LIMITS, strict=True))
     return found if sane else None

@@ -113,7 +113,7 @@ def physical_geometry(count: int, logical: Geometry) -> Geometry:
     _, heads, sectors = logical
     if heads > PHYSICAL_HEADS:
         heads, sectors = PHYSICAL_HEADS, PHYSICAL_SECTORS
-    cylinders = whole(count, "count", 0, MOST_SECTORS) // (heads * sectors)
+    cylinders = whole(count, "count", 0, MOST_SECTORS) // max(1, heads * sectors)
     return min(PHYSICAL_CYLINDERS, max(1, cylinders)), heads, sectors
 
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import NamedTuple
 from warnings import warn
 
-from ...errors import DiskError
+from ...errors import DiskError, DiskWarning
 from ...owned import Descriptor
 from .fat import Entry, Volume
 from .fatnames import why_not
@@ -26,14 +26,12 @@ EARLIEST, LATEST = 315532800, 4354819199
 
 #: What open(2) says of a link where there must be none, and of what is no directory.
 LINKS = frozenset([errno.ELOOP, errno.ENOTDIR, errno.ENOENT])
+#: What link(2) says where the file system has no hard links.
+NO_LINKS = frozenset([errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK])
 #: What is skipped.
 KINDS = {stat.S_IFLNK: "a link", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
 #: So many files a directory may have, and so many names that are not 8.3 are looked for.
 MOST_FILES, MOST_BAD = 1 << 16, 50
-
-
-class DiskWarning(UserWarning):
-    """Something of a directory is not on its disk, or was not written back to it."""
 
 
 class Found(NamedTuple):
@@ -317,8 +315,8 @@ class HostDirectory(Descriptor):
                     os.fchmod(file, stat.S_IMODE(before[0]))
                 os.fsync(file)
             if before is None:
-                try:  # a link, unlike a rename, replaces nothing
-                    os.link(temporary, name, src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
+                try:
+                    self._name_new(fd, temporary, name)
                 except FileExistsError:
                     return None
             elif self._status(fd, name) != before:
@@ -330,6 +328,17 @@ class HostDirectory(Descriptor):
                 os.unlink(temporary, dir_fd=fd)
         os.fsync(fd)
         return self._status(fd, name)
+
+    def _name_new(self, fd: int, temporary: str, name: str) -> None:
+        """Give a file its name. FileExistsError: another one has it."""
+        try:  # a link, unlike a rename, replaces nothing
+            os.link(temporary, name, src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            os.close(os.open(name, flags, 0o666, dir_fd=fd))
+            os.rename(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)  # in place of this empty one
 
     def _gone(self, path: str, delete: bool) -> None:
         known = self.known[path]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, NoReturn
 
 from ...errors import DiskError
 from . import magic
-from .bpb import bpb
+from .bpb import bpb, elks, fits_drive
 from .geometry import (
     MOST_SECTORS,
     USUAL,
@@ -70,7 +70,8 @@ def identify(
        has not the size of a floppy, is a hard disk.
     2. A size that is a floppy format (`FORMATS`).
     3. A valid partition table: a hard disk.
-    4. A sane BPB in the boot sector: a floppy if a floppy can have it, else a hard disk.
+    4. A sane BPB in the boot sector, or the block that ELKS has there: a floppy if a drive can have
+       it, else a hard disk.
     5. Up to 1,474,560 bytes: a 1.44M floppy.
 
     `hint` is the kind of drive that was asked for. "hd" decides at once, and "floppy" leaves out 3.
@@ -153,15 +154,29 @@ def _hard_disk(head: bytes, sectors: int, reason: str) -> Identity:
         return Identity("hd", made_with, f"{reason}, geometry from the partition table")
     if isinstance(table, str) and (block := bpb(head)) and (said := block.hard_disk(sectors)):
         return Identity("hd", said, f"{reason}, geometry from the BPB")
+    if isinstance(table, str) and (said := elks(head)):
+        return Identity("hd", said, f"{reason}, geometry from the boot sector of ELKS")
     return Identity("hd", lba_assist(sectors), f"{reason}, geometry by LBA assist")
 
 
 def _by_bpb(head: bytes, sectors: int, hint: Kind | None) -> Identity | None:
     block = bpb(head)
     if block is None:
-        return None
+        return _by_elks(head, sectors, hint)
     if said := block.floppy(sectors):
         return Identity("floppy", said, f"{format_name(said)}, a floppy by its BPB")
     if hint is None and block.total <= sectors:
         return _hard_disk(head, sectors, "a hard disk by its BPB")
+    return None
+
+
+def _by_elks(head: bytes, sectors: int, hint: Kind | None) -> Identity | None:
+    said = elks(head)
+    if said is None:
+        return None
+    all_sectors = said[0] * said[1] * said[2]
+    if fits_drive(said) and sectors <= all_sectors:
+        return Identity("floppy", said, f"{format_name(said)}, a floppy by the boot sector of ELKS")
+    if hint is None and all_sectors <= sectors:
+        return _hard_disk(head, sectors, "a hard disk by its boot sector")
     return None

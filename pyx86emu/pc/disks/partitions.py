@@ -93,16 +93,25 @@ def table_geometry(found: list[Partition], sectors: int) -> Geometry | None:
     cylinder, the last head and sector of a partition give it, since partitions end at a cylinder.
     """
     fits: set[tuple[int, int]] | None = None
+    low: list[tuple[Chs, int]] = []  # of cylinder 0, which says nothing of heads
     for address, lba in _addresses(found):
+        if not address.cylinder:
+            low.append((address, lba))
+            continue
         possible = set(_tracks(address, lba))
         fits = possible if fits is None else fits & possible
+
+    def agree(end: tuple[int, int]) -> bool:
+        return all(at.head * end[1] + at.sector - 1 == lba for at, lba in low)
+
     ends = [(each.last.head + 1, each.last.sector) for each in found]
     if fits is None:
-        fits = {end for end in ends if 1 < end[0] < 256 and end[1]}
+        fits = {end for end in ends if 1 < end[0] < 256 and end[1] and agree(end)}
         if len(fits) != 1:
             return None
     if not fits:
         return None
+    fits = {end for end in fits if agree(end)} or fits
     best = next((end for end in ends if end in fits), None) or max(fits, key=lambda hs: hs[::-1])
     heads, track = best
     return min(LIMITS[0][1], max(1, sectors // (heads * track))), heads, track
@@ -115,7 +124,7 @@ def _addresses(found: list[Partition]) -> Iterator[tuple[Chs, int]]:
             (each.first, each.start),
             (each.last, each.start + each.length - 1),
         ):
-            if 0 < address.cylinder < LAST_CYLINDER and address.sector:
+            if address.cylinder < LAST_CYLINDER and address.sector:
                 yield address, lba
 
 

@@ -1,15 +1,12 @@
-"""Displays: show what the guest draws, to any number of readers (seam G). Know no terminal."""
+"""Displays: what a reader of the guest's screen can rely on (seam G). Know no terminal."""
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+if TYPE_CHECKING:
+    from numpy import uint8
+    from numpy.typing import NDArray
 
-class Picture(NamedTuple):
-    """An image: a palette, and for each dot the number of its colour."""
-
-    palette: list[tuple[int, int, int]]
-    """(red, green, blue), 0-255 each, by number of the colour."""
-    rows: list[bytes]
-    """From top to bottom, one byte per dot: the number of its colour."""
+    from ..devices.vga.snapshot import VgaSnapshot
 
 
 class Display(Protocol):
@@ -21,9 +18,20 @@ class Display(Protocol):
         number that it saw last, so readers do not affect each other."""
 
     @property
-    def text(self) -> str:
-        """Rows of text, joined with line ends."""
+    def text(self) -> str | None:
+        """Rows of text, joined with line ends; None if the guest shows graphics."""
 
     @property
-    def pixels(self) -> Picture:
-        """What a monitor would show."""
+    def pixels(self) -> "NDArray[uint8]":
+        """What a monitor would show: (height, width, 3)."""
+
+
+class Adapter(Protocol):
+    """The display adapter as a screen sees it: `Vga`. Any thread may read it at any time."""
+
+    @property
+    def version(self) -> int:
+        """A number that changes when what is shown may have changed."""
+
+    def snapshot(self) -> "VgaSnapshot":
+        """Registers and memory at this moment."""

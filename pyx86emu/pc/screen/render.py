@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy import int64, uint8, uint64
     from numpy.typing import NDArray
 
-    from ..devices.vga.snapshot import VgaSnapshot  # type: ignore[import-not-found]
+    from ..devices.vga.snapshot import VgaSnapshot
 
 PLANE = 0x10000
 #: Where the eight fonts of plane 2 are, by the number in sequencer register 3.
@@ -207,7 +207,8 @@ def _text(
         wide = np.empty((*at.shape, 9), np.uint8)
         wide[..., :8], wide[..., 8] = drawn, ninth
         drawn = wide
-    return drawn.reshape(len(at), -1)
+    flat: NDArray[uint8] = drawn.reshape(len(at), -1)
+    return flat
 
 
 def font_bases(select: int) -> tuple[int, int]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy import int64
     from numpy.typing import NDArray
 
-    from ..devices.vga.snapshot import VgaSnapshot  # type: ignore[import-not-found]
+    from ..devices.vga.snapshot import VgaSnapshot
 
 #: CRTC registers.
 COLUMNS = 0x01

@@ -106,11 +106,8 @@ class Guest:
     @property
     def frame(self) -> Frame:
         """What the guest shows now."""
-        import numpy as np
-
-        picture = self.machine.screen.pixels
-        dots = np.frombuffer(b"".join(picture.rows), np.uint8).reshape(len(picture.rows), -1)
-        return Frame(dots, b"".join(map(bytes, picture.palette)).ljust(768, b"\0"))
+        dots, palette = self.machine.screen.indexed()
+        return Frame(dots, palette.tobytes())
 
     @property
     def mode(self) -> str:

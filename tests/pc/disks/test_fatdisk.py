@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pyx86emu import Disk, DiskError, Machine
+from pyx86emu import Disk, DiskError, DiskWarning, ExitReason, Machine
 from pyx86emu.pc.disks import hostdir
 from pyx86emu.pc.disks.fat import Volume
-from pyx86emu.pc.disks.hostdir import TEMPORARY, DiskWarning
+from pyx86emu.pc.disks.hostdir import TEMPORARY
 
 pytestmark = pytest.mark.usefixtures("nothing_stays_open")
 
@@ -220,3 +220,46 @@ def test_a_file_that_becomes_a_link_while_it_is_read_is_left_out(
     with disk:
         assert disk.files() == []
         assert b"secret" not in raw(disk)
+
+
+# -- as a disk of a machine -----------------------------------------------------------------------
+
+
+def test_the_first_sector_of_a_hard_disk_starts_the_active_partition(directory: Path) -> None:
+    say = bytes.fromhex("eb3c 90").ljust(62, b"\0") + bytes.fromhex("8ac2 e6e9 b041 e6e9 fa f4")
+    with Disk.from_directory(directory, kind="hd") as disk:
+        disk.write(63, say.ljust(510, b"\0") + b"\x55\xaa")
+        with Machine(disk) as m:
+            m.run(timeout=10)
+
+            assert m.debug.data == b"\x80A"  # DL as the BIOS gave it
+
+
+@pytest.mark.parametrize("kind", ["floppy", "hd"])
+def test_a_disk_of_a_directory_that_boots_nothing_ends_in_int_18h(
+    directory: Path, kind: Any
+) -> None:
+    with Disk.from_directory(directory, kind=kind) as disk, Machine(disk) as m:
+        assert m.run("(?i)no boot", timeout=60).reason is ExitReason.MATCH
+
+
+#: Creates OUT.TXT with "done".
+PROGRAM = bytes.fromhex("b43c 31c9 ba2301 cd21 93 b440 b90400 ba2b01 cd21 b43e cd21 b44c cd21")
+
+
+@pytest.mark.parametrize(("kind", "drive"), [("floppy", "b"), ("hd", "c")])
+def test_a_program_of_the_host_runs_under_freedos_and_its_output_comes_back(
+    guests: Path, tmp_path: Path, kind: Any, drive: str
+) -> None:
+    code = PROGRAM.ljust(0x23, b"\x90") + b"OUT.TXT\0done"
+    (tmp_path / "prog.com").write_bytes(code)
+
+    with Disk.from_directory(tmp_path, kind=kind, write_back=True) as disk:
+        drives = {"fdb" if kind == "floppy" else "hda": disk}
+        with Machine(fda=guests / "freedos-1440k.img", order="a", **drives) as m:
+            m.run("A:.*>", timeout=60)
+            m.keyboard.type(f"{drive}:\rprog\rdir\r")
+            assert m.run("OUT +TXT +4", timeout=60).reason is ExitReason.MATCH
+        assert disk.read_file("OUT.TXT") == b"done"
+
+    assert (tmp_path / "OUT.TXT").read_bytes() == b"done"

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyx86emu import Disk, DiskError
+from pyx86emu import Disk, DiskError, DiskWarning
 from pyx86emu.pc.disks import hostdir
 from pyx86emu.pc.disks.fat import DIRECTORY, ENTRY, Volume
 from pyx86emu.pc.disks.fatmake import OEM
-from pyx86emu.pc.disks.hostdir import TEMPORARY, DiskWarning
+from pyx86emu.pc.disks.hostdir import TEMPORARY
 from pyx86emu.pc.disks.sectors import SECTOR
 
 pytestmark = pytest.mark.usefixtures("nothing_stays_open")
@@ -310,6 +310,28 @@ def test_a_directory_in_itself_is_an_error(directory: Path) -> None:
 
 
 # -- a host that fails ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_host_without_hard_links_does(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        if there:
+            (directory / "NEW").write_bytes(b"host")
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr("os.link", refuse)
+    disk = Disk.from_directory(directory, write_back=True)
+    disk.write_file("NEW", b"guest")
+    if there:
+        with saying("NEW is not written back: it was changed on the host since"):
+            disk.close()
+    else:
+        disk.close()
+
+    assert (directory / "NEW").read_bytes() == (b"host" if there else b"guest")
+    assert not any(name.startswith(TEMPORARY) for name in os.listdir(directory))
 
 
 @pytest.mark.parametrize("step", ["fsync", "rename", "fchmod"])

@@ -192,6 +192,16 @@ def test_a_table_whose_addresses_are_all_after_the_last_cylinder_gives_heads_and
     assert look(mbr(far), 1040 * 240 * 63 * SECTOR).geometry == (1024, 240, 63)
 
 
+def test_heads_and_track_that_a_first_address_contradicts_are_not_taken() -> None:
+    end = bytes([0x80]) + chs(0, 1, 1) + bytes([6]) + chs(1023, 254, 63)
+
+    def geometry(start: int) -> Geometry:
+        return look(mbr(end + struct.pack("<II", start, 1 << 20)), 1 << 30).geometry
+
+    assert geometry(63) == (130, 255, 63)
+    assert geometry(2048) == lba_assist(1 << 21)
+
+
 def test_a_table_without_chs_addresses_leaves_it_to_lba_assist() -> None:
     modern = bytes([0x80, 0, 0, 0, 6, 0, 0, 0]) + struct.pack("<II", 2048, 100_000)
     table = mbr(modern)
@@ -293,6 +303,23 @@ def test_a_bpb_that_contradicts_itself_is_none(change: dict[int, int]) -> None:
         sector[at] = value
 
     assert look(bytes(sector), 1000)[:2] == ("floppy", USUAL)
+
+
+def elks(geometry: Geometry) -> bytes:
+    c, h, s = geometry
+    return bytes(0x1F7) + struct.pack("<HBBB2sH", c, s, h, 8, b"eL", 0xAA55)
+
+
+def test_a_boot_sector_of_elks_says_its_disk() -> None:
+    assert look(elks((63, 16, 63)), 63 * 16 * 63 * SECTOR) == (
+        "hd",
+        (63, 16, 63),
+        "a hard disk by its boot sector, geometry from the boot sector of ELKS",
+    )
+    assert look(elks((63, 16, 63)), hint="hd").geometry == (63, 16, 63)
+    assert look(elks((80, 2, 15)), 100_000)[:2] == ("floppy", (80, 2, 15))
+    assert look(elks((63, 16, 63)), 100_000)[:2] == ("floppy", USUAL)  # its disk is not all here
+    assert look(elks((0, 16, 63)), 100_000)[:2] == ("floppy", USUAL)
 
 
 # -- 5. up to 1.44M -------------------------------------------------------------------------------

@@ -295,6 +295,7 @@ def test_a_disk_that_was_never_made_says_so() -> None:
     with pytest.raises(DiskError, match="is closed"):
         disk.read(0)
     assert (disk.changed, disk.sectors) == (0, 0)
+    assert disk.physical_geometry == (1, 0, 0)
     disk.close()
 
 

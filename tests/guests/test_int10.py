@@ -1,4 +1,4 @@
-"""INT 10h of our BIOS on another VGA: run the video guests on QEMU, with our image.
+"""INT 10h: run the video guests on the oldest models, and on another VGA: QEMU's, with our image.
 
 QEMU would add a video BIOS of its own at C0000h, which our BIOS would call. It takes the file from
 a directory named by `-L`; here that file is not a ROM.
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pyx86emu import ExitReason, Machine
 from tests.conftest import missing
 from tests.harness import ROOT
 
@@ -23,7 +25,20 @@ ALL = (
     "bios_256 bios_colour bios_fonts bios_graphics bios_known bios_lines bios_modes bios_pages"
     " bios_palette bios_planar bios_pointers bios_screen bios_state bios_string"
 )
-GUESTS = [HERE / f"{name}.bin" for name in ALL.split() if (HERE / f"{name}.asm").exists()]
+GUESTS = [HERE / f"{name}.bin" for name in ALL.split()]
+
+
+@pytest.mark.parametrize("model", ["8086", "80286"])
+@pytest.mark.parametrize("guest", GUESTS, ids=lambda path: path.stem)
+def test_video_guest_passes_on_old_models(
+    guest: Path, model: str, machine: Callable[..., Machine]
+) -> None:
+    m = machine(guest.read_bytes(), model=model)
+    m.boot()
+
+    assert m.run(timeout=60.0).reason is ExitReason.SHUTDOWN
+
+    assert m.exit_status == PASSED, m.debug_text
 
 
 @pytest.mark.slow
