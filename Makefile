@@ -8,6 +8,7 @@
 #   make tsan       many threads, under TSan
 #   make kernels    rebuild the benchmark kernels make nightly    make slow, then an hour of fuzz
 #   make board      update the vectors' board in the docs
+#   make firmware-elsewhere         our BIOS on QEMU, the video BIOSes of others here
 #   make gallery    the pictures of the README
 #   make wheel      dist/*.whl                    make clean      back to a fresh clone
 #
@@ -27,7 +28,7 @@ CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*/*.pxi p
 PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*' -o -path '*/measure/bin/*')
 NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
 
-.PHONY: run test dev slow lint bench kernels firmware notail sanitize tsan fuzz nightly board gallery wheel clean core
+.PHONY: run test dev slow lint bench kernels firmware firmware-elsewhere notail sanitize tsan fuzz nightly board gallery wheel clean core
 .DELETE_ON_ERROR:
 
 run: core
@@ -156,6 +157,10 @@ pyx86emu/measure/bin/%.bin: bench/kernels/%.asm $(wildcard bench/kernels/*.inc b
 firmware:
 	@command -v nasm >/dev/null || { echo "no nasm. Debian: apt-get install nasm" >&2; exit 1; }
 	$(PYTHON) firmware/build.py
+
+# Video BIOSes of others on our machine, and our BIOS on QEMU. What is not installed is skipped, with the reason.
+firmware-elsewhere: core $(VENV)/deps-test
+	$(PY) -m pytest -m "" -rs tests/guests/test_firmware_elsewhere.py $(ARGS)
 
 # Write the board of the CPU vectors into the pages that show it.
 board: core $(VENV)/deps-test

@@ -18,6 +18,7 @@ rom_start:
         db      'pyx86emu BIOS', 0
 
 %include "post.inc"                     ; reset to the first boot sector
+%include "pmm.inc"                      ; memory for them
 %include "roms.inc"                     ; ROMs of others
 %include "int05.inc"                    ; print screen
 %include "int08.inc"                    ; timer tick, the other hardware interrupts

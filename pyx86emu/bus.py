@@ -7,7 +7,7 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-from ._core import Range, RangeTable, exact, truth, whole
+from ._core import BlockPort, Range, RangeTable, exact, truth, whole
 from .errors import BusError
 
 if TYPE_CHECKING:
@@ -113,10 +113,12 @@ class Bus:
         spans = self._spans(device, name, exact(base, f"the base of '{name}'"), length)
         line = self._vm.device_line(gsi)
         attachment = Attachment(self, device, exact(base, "base"), spans, name)
-        ranges = [
-            Range(start, end, attachment.base, most, read, write, f"'{name}'", attachment)
-            for start, end in spans
-        ]
+        block, block_addr = self._block_port(device, attachment.base)
+        ranges = []
+        for start, end in spans:
+            here = block if start <= block_addr < end else None
+            own = (start, end, attachment.base, most, read, write, f"'{name}'", attachment)
+            ranges.append(Range(*own, here, block_addr))
         before = {each: getattr(device, each, _ABSENT) for each in ("clock", "irq")}
         self._claim(ranges)
         try:
@@ -231,6 +233,15 @@ class Bus:
                 f"attach it to vm.{other}"
             )
         return read, write
+
+    @staticmethod
+    def _block_port(device: "PioDevice | MmioDevice", base: int) -> tuple[BlockPort | None, int]:
+        """The device's BlockPort and its address."""
+        given = getattr(device, "block_port", None)
+        if given is None:
+            return None, 0
+        offset, block = given
+        return block, base + whole(offset, "the offset of a block port", 0, (1 << 32) - 1 - base)
 
     def _spans(
         self, device: "PioDevice | MmioDevice", name: str, base: int, length: int | None

@@ -1,8 +1,12 @@
 """Base classes of devices: answer offsets with values. Know no bus and no address."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .clock import Clock, Timer
+
+if TYPE_CHECKING:
+    from ._core import BlockPort
 
 
 def _unconnected(level: bool) -> None:
@@ -52,6 +56,8 @@ class Device:
     #: The widest access that the device takes, in bytes. The bus splits wider ones, lowest address
     #: first.
     max_size: int = 4
+    #: A port that moves blocks of data in the core, as (offset, BlockPort), or None.
+    block_port: "tuple[int, BlockPort] | None" = None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -330,14 +330,23 @@ PLACES: dict[str, Place] = {
     "Range.__new__": place(
         lambda w: (
             lambda **given: _core.Range(
-                given["start"], given["end"], given["base"], given["max_size"], print, print
+                *(given[name] for name in ("start", "end", "base", "max_size")),
+                print,
+                print,
+                block=_core.BlockPort(),
+                block_addr=given["block_addr"],
             )
         ),
         start=1,
         end=2,
         base=1,
         max_size=1,
+        block_addr=1,
     ),
+    "BlockPort.load": place(lambda w: lambda at: _core.BlockPort().load(b"1234", at), at=1),
+    "BlockPort.want": place(lambda w: lambda at: _core.BlockPort().want(b"1234", at), at=1),
+    "BlockPort.take": place(lambda w: _core.BlockPort().take, size=1, step=1),
+    "BlockPort.put": place(lambda w: _core.BlockPort().put, size=1, value=1, step=1),
     "Range.read": place(lambda w: w.range.read, addr=1, size=1),
     "Range.write": place(lambda w: w.range.write, addr=1, size=1, value=1),
     "RangeTable.find": place(
@@ -489,6 +498,17 @@ EXEMPT: dict[str, str] = {
             *("Drive.write", "FloppyChip.parameters_of", "FloppyController.parameters_of"),
         ),
         "called by the floppy controller, with bytes of the guest",
+    ),
+    **dict.fromkeys(
+        (
+            *("AtaDrive.__init__", "AtaDrive.command", "AtaDrive.read_data"),
+            *("AtaDrive.write_data", "identify.text", "identify.words"),
+        ),
+        "called by the ATA channel, with bytes of the guest and what a disk says of itself",
+    ),
+    **dict.fromkeys(
+        ("handover.tried",),
+        "called with what the BIOS has written",
     ),
     **dict.fromkeys(
         (

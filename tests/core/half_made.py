@@ -44,6 +44,7 @@ REAL: dict[type, Callable[[], Any]] = {
     _core.Registers: lambda: vm().create_vcpu().regs,
     Vcpu: lambda: vm().create_vcpu(),
     _core.Drainer: lambda: _core.Drainer(EVENTFD),
+    _core.BlockPort: _core.BlockPort,
     _core.Range: range_,
     _core.RangeTable: lambda: vm().pio._table,
     _core.Vm: lambda: _core.Vm(irqchip=True),

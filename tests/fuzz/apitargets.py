@@ -228,6 +228,7 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     "EventFd": (EventFd, lambda: EventFd(5, semaphore=True)),
     "IrqFd": (some_irqfd, kvm_irqfd),
     "Bus": (lambda: some_vm().pio, lambda: some_vm().mmio, lambda: kvm_vm().pio),
+    "BlockPort": (_core.BlockPort,),
     "Range": (lambda: _core.Range(0, 4, 0, 4, lambda o, s: 0, lambda o, s, v: None),),
     "RangeTable": (lambda: some_vm().pio._table, _core.RangeTable),
     "Attachment": (some_attachment,),

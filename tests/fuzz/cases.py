@@ -120,7 +120,7 @@ def damaged(image: bytes, model: str, rng: random.Random) -> int:
     for _ in range(rng.choice((1, 3, 10, 60))):
         disk[rng.randrange(min(len(disk), rng.choice((512, 8192, 65536))))] = rng.getrandbits(8)
     with Machine(bytes(disk), model=model) as machine:
-        machine.attach(Noise(rng), port=rng.choice((0x280, 0x300, 0x378)))
+        machine.attach(Noise(rng), port=rng.choice((0x268, 0x280, 0x300)))
         machine.attach(Noise(rng), addr=rng.choice((0xC0000, 0xD0000)))
         machine.boot()
         machine.keyboard.type(rng.choice(("", "a{ret}", "{esc}dir{ret}")))

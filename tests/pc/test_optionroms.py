@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pyx86emu import ExitReason, Machine, MachineError
+from pyx86emu.pc import firmware as roms
 from pyx86emu.pc.optionroms import place
 
 MakeMachine = Callable[..., Machine]
@@ -77,6 +78,34 @@ def test_a_video_rom_serves_int_10h_from_the_first_mode_on(machine: MakeMachine)
     m.run(timeout=10)
 
     assert m.debug_text == "v"  # the BIOS has set mode 3
+
+
+def pmm_entry() -> str:
+    """Code that calls the entry of $PMM, whose structure adds up to 0."""
+    image = roms.rom("bios")
+    header = image[image.index(b"$PMM") :][:16]
+    assert sum(header) & 0xFF == 0
+    return "9a" + header[7:11].hex()
+
+
+@pytest.mark.parametrize(
+    ("flags", "paragraphs", "address", "kib"),
+    [(9, 32, 0x9FC00, 639), (9, 65, 0x9F800, 638), (1, 0, 0x8000, 640), (2, 32, 0, 640)],
+    ids=["512 bytes", "1040 bytes", "the largest block", "above 1 MiB"],
+)
+def test_a_rom_gets_memory_of_pmm(
+    machine: MakeMachine, flags: int, paragraphs: int, address: int, kib: int
+) -> None:
+    # push flags, handle FFFFFFFFh, paragraphs, 0; call; add sp,12; ds = 0; [600h] = dx:ax
+    push = f"b8{flags:02x}00 50 b8ffff 50 50 31c0 50 b8{paragraphs:02x}00 50 31c0 50"
+    m = machine(
+        HALT, option_roms=[rom(f"{push} {pmm_entry()} 83c40c 31c9 8ed9 a30006 89160206 cb")]
+    )
+
+    m.run(timeout=10)
+
+    assert int.from_bytes(m.vm.read(0x600, 4), "little") == address
+    assert int.from_bytes(m.vm.read(0x413, 2), "little") == kib
 
 
 def test_a_bios_of_ones_own_runs_from_reset(machine: MakeMachine, tmp_path: Path) -> None:

@@ -81,9 +81,10 @@ cdef void vga_to_linear(Vga* v, int kind) noexcept nogil:
             v.linear[at] = v.cell[at] & 0xFF
 
 
-cdef void vga_to_planes(Vga* v, uint32_t* cell) noexcept nogil:
-    """Copy `linear` to its places in `cell`, the planes or a copy of them."""
+cdef void vga_to_planes(Vga* v) noexcept nogil:
+    """If the window is mapped, copy `linear` to its places in the planes. No vCPU is inside."""
     cdef uint32_t at
+    cdef uint32_t* cell = v.cell
     cdef uint8_t* p = v.linear
     if v.mapped == VGA_CHAIN4:
         for at in range(0, 0x10000, 4):
@@ -94,6 +95,22 @@ cdef void vga_to_planes(Vga* v, uint32_t* cell) noexcept nogil:
     elif v.mapped == VGA_PLANE0:
         for at in range(0x8000):
             cell[at] = cell[at] & 0xFFFFFF00U | p[at]
+
+
+cdef void vga_each_plane(Vga* v, uint8_t* to) noexcept nogil:
+    """Copy the planes, one after the other: four cells at a time become four bytes of each plane."""
+    cdef uint32_t at, a, b, c, d, even, odd, even2, odd2
+    cdef uintptr_t p = <uintptr_t>to
+    for at in range(0, VGA_CELLS, 4):
+        a, b, c, d = v.cell[at], v.cell[at + 1], v.cell[at + 2], v.cell[at + 3]
+        even = a & 0x00FF00FFU | (b & 0x00FF00FFU) << 8         # planes 0 and 2 of the first two cells
+        odd = a >> 8 & 0x00FF00FFU | b & 0xFF00FF00U            # planes 1 and 3
+        even2 = c & 0x00FF00FFU | (d & 0x00FF00FFU) << 8
+        odd2 = c >> 8 & 0x00FF00FFU | d & 0xFF00FF00U
+        put32(p + at, even & 0xFFFF | even2 << 16)
+        put32(p + 0x10000 + at, odd & 0xFFFF | odd2 << 16)
+        put32(p + 0x20000 + at, even >> 16 | even2 & 0xFFFF0000U)
+        put32(p + 0x30000 + at, odd >> 16 | odd2 & 0xFFFF0000U)
 
 
 cdef void vga_map(Vga* v, uint64_t now) noexcept nogil:
@@ -107,7 +124,7 @@ cdef void vga_map(Vga* v, uint64_t now) noexcept nogil:
 
 cdef void vga_unmap(Vga* v, uint64_t now) noexcept nogil:
     """`linear` is no longer memory of the guest."""
-    vga_to_planes(v, v.cell)
+    vga_to_planes(v)
     v.changed |= v.dirty[0] | v.dirty[1]
     memset(v.dirty, 0, sizeof(v.dirty))
     v.mapped = VGA_PLANES

@@ -103,7 +103,10 @@ cdef class RangeTable:
         cdef uint64_t at = natural(addr, "addr")
         cdef int n = whole(size, "size", 1, 8)
         cdef PyObject* r = self.owner(at, n)
-        return None if r == NULL or kind_of(r) != RANGE_PUSH else (<Range>r).call_read(at, n)
+        cdef uint64_t value
+        if r == NULL or kind_of(r) != RANGE_PUSH:
+            return None
+        return value if push_block_read(r, at, n, &value) else (<Range>r).call_read(at, n)
 
     def push_write(self, addr, size, value):
         """Write to the push device that has the whole access; False: there is none, and the access exits."""
@@ -112,7 +115,8 @@ cdef class RangeTable:
         cdef PyObject* r = self.owner(at, n)
         if r == NULL or kind_of(r) != RANGE_PUSH:
             return False
-        (<Range>r).call_write(at, n, v & ones(n))
+        if not push_block_write(r, at, n, v & ones(n)):
+            (<Range>r).call_write(at, n, v & ones(n))
         return True
 
     cdef bint serve(self, Exit exit) except -1:

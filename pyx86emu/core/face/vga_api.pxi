@@ -220,26 +220,13 @@ cdef class VgaCore:
     def state(self):
         """All registers by name, `latches` and `planes`, plane 0 first: ints and bytes."""
         cdef Vga copy
-        cdef uint8_t* from_
-        cdef uint8_t* to
-        cdef uint32_t i, plane
-        cdef uint32_t* cells = <uint32_t*>malloc(4 * VGA_CELLS)
-        cdef bytes planes
-        if cells == NULL:
-            raise MemoryError("no memory for a picture of the VGA")
-        try:
-            planes = PyBytes_FromStringAndSize(NULL, 4 * VGA_CELLS)
-            self.hold()
-            memcpy(cells, self.v.cell, 4 * VGA_CELLS)
-            vga_to_planes(self.v, cells)
-            copy = self.v[0]
-            self.release()
-            to = planes
-            for plane in range(4):
-                for i in range(VGA_CELLS):
-                    to[plane << 16 | i] = cells[i] >> 8 * plane & 0xFF
-        finally:
-            free(cells)
+        cdef bytes planes = PyBytes_FromStringAndSize(NULL, 4 * VGA_CELLS)
+        cdef uint8_t* to = planes
+        self.hold()
+        vga_to_planes(self.v)
+        vga_each_plane(self.v, to)
+        copy = self.v[0]
+        self.release()
         found = dict(zip(VGA_FIELDS, (
             copy.misc, copy.feature, copy.enable, copy.sequencer_index, copy.crtc_index, copy.graphics_index,
             copy.attribute_index, copy.attribute_data, copy.dac_mask, copy.dac_index, copy.dac_component,

@@ -59,6 +59,8 @@ cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t va
         drain_zones(c, o, bus, addr, size, value)
     elif kind_of(r) == RANGE_CHIP:
         chip_write(c, o, &c.chips.chip[row_of(r)], <uint32_t>addr, size, value)
+    elif push_block_write(r, addr, size, value):
+        pass
     elif not push_write(c, o, r, bus, addr, size, value):
         drain_zones(c, o, bus, addr, size, value)
     if at_peek32(&c.threads.request) or c.python.touched:
@@ -103,7 +105,8 @@ cdef uint64_t bus_read(CPU* c, Op* o, int bus, uint64_t addr, int size) noexcept
         c.run.go = leave_at(c, o)
         return LOAD_FAILED
     if kind_of(r) == RANGE_PUSH:
-        v = push_read(c, o, r, bus, addr, size)
+        if not push_block_read(r, addr, size, &v):
+            v = push_read(c, o, r, bus, addr, size)
         if v == LOAD_FAILED:
             c.python.touched = 0
             c.reads.log_pos = 0

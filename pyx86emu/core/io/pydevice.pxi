@@ -17,6 +17,7 @@ cdef class Range:
     An access that is wider than `max_size` bytes reaches the methods in pieces, lowest address first. What they answer
     beyond the width of a piece is dropped. This holds for all callers: the guest (push), dispatch() for an exit, and
     the host. `Bus.attach` makes a Range for each range of a device, and opens it after the device is reset.
+    `block`: a BlockPort at `block_addr`, or None.
     """
 
     cdef readonly uint64_t start
@@ -29,9 +30,11 @@ cdef class Range:
     cdef int row                                 # RANGE_CHIP: which chip of the table
     cdef object reader
     cdef object writer
+    cdef BlockPort block
+    cdef uint64_t block_addr                     # no address of the range, if there is no block
 
     def __cinit__(self, start=None, end=None, base=None, max_size=None, read=None, write=None, name="",
-                  holder=None):
+                  holder=None, block=None, block_addr=None):
         if not callable(read) or not callable(write):
             raise TypeError("Range objects are made by Bus.attach()")
         self.start, self.end, self.base = natural(start, "start"), natural(end, "end"), natural(base, "base")
@@ -42,6 +45,13 @@ cdef class Range:
             raise ValueError(f"max_size={shown(max_size, 'd')}: a device takes 1, 2, 4 or 8 bytes at a time")
         self.max_size = max_size
         self.reader, self.writer, self.name, self.holder = read, write, name, holder
+        self.block_addr = self.end if block_addr is None else natural(block_addr, "block_addr")
+        if block is None:
+            self.block_addr = self.end
+        elif type(block) is not BlockPort or block_addr is None:
+            raise TypeError(f"the block port of {name} is no BlockPort with an address but {type(block).__name__}")
+        else:
+            self.block = block
         self.kind = RANGE_CLAIMED
 
     def open(self, pull):
@@ -125,6 +135,24 @@ cdef inline int kind_of(PyObject* r) noexcept nogil:
 cdef inline int row_of(PyObject* r) noexcept nogil:
     """Which chip of the table has this Range of RANGE_CHIP."""
     return (<Range>r).row
+
+
+@cython.nonecheck(False)
+cdef inline PyObject* block_of(PyObject* r, uint64_t addr) noexcept nogil:
+    """The block port at this address, or NULL."""
+    return <PyObject*>(<Range>r).block if (<Range>r).block_addr == addr else NULL
+
+
+cdef inline bint push_block_read(PyObject* r, uint64_t addr, int size, uint64_t* value) noexcept nogil:
+    """Serve a read from the block of its port. 0: the device has to be called."""
+    cdef PyObject* block = block_of(r, addr)
+    return block != NULL and block_read(block, size, value)
+
+
+cdef inline bint push_block_write(PyObject* r, uint64_t addr, int size, uint64_t value) noexcept nogil:
+    """The same for a write."""
+    cdef PyObject* block = block_of(r, addr)
+    return block != NULL and block_write(block, size, value)
 
 
 cdef inline PyObject* answering(VM* vm, int bus, uint64_t addr, int size) noexcept nogil:

@@ -24,6 +24,7 @@ IRQ 14. From ATA-2 (X3T10/948D) and ATA-3 (X3T13/2008D). What is absent:
 
 from collections.abc import Sequence
 
+from ...._core import BlockPort
 from ....device import PioDevice
 from .drive import DEVICE_ONES, PASSED, STATUS_BSY, AtaDisk, AtaDrive
 
@@ -57,8 +58,10 @@ class AtaChannel(PioDevice):
 
     def __init__(self, disks: Sequence[AtaDisk | None] = ()) -> None:
         master, slave = (*disks, None, None)[:2]
+        port = BlockPort()
+        self.block_port = (DATA, port)
         self.drives = tuple(
-            None if disk is None else AtaDrive(unit, disk, self._update)
+            None if disk is None else AtaDrive(unit, disk, port, self._update)
             for unit, disk in enumerate((master, slave))
         )
         self.present = [drive for drive in self.drives if drive is not None]
@@ -135,7 +138,7 @@ class AtaChannel(PioDevice):
         elif offset == COMMAND:
             self._command(value)
         elif offset == DEVICE:
-            self.selected = value >> 4 & 1
+            self._select(value >> 4 & 1)
             for drive in self.present:
                 drive.device = value | DEVICE_ONES
             self._update()
@@ -143,6 +146,16 @@ class AtaChannel(PioDevice):
             name = ("features", "count", "number", "low", "high")[offset - FEATURES]
             for drive in self.present:
                 setattr(drive, name, value)
+
+    def _select(self, unit: int) -> None:
+        if unit == self.selected:
+            return
+        before, after = self.drives[self.selected], self.drives[unit]
+        self.selected = unit
+        if before is not None:
+            before.leave()
+        if after is not None:
+            after.enter()
 
     def _write_control(self, value: int) -> None:
         before, self.control = self.control, value

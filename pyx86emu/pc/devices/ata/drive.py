@@ -5,11 +5,14 @@ BSY, except during a reset. Others are aborted.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ...disks.geometry import Geometry
 from ...disks.sectors import SECTOR, Sectors
 from . import identify
+
+if TYPE_CHECKING:
+    from ...._core import BlockPort
 
 STATUS_BSY = 0x80
 STATUS_DRDY = 0x40
@@ -54,12 +57,15 @@ def physical(disk: AtaDisk) -> Geometry:
 
 
 class AtaDrive:
-    """Drive `unit`, 0 (master) or 1 (slave), of a channel. `update` is called when `interrupting`
-    may have changed."""
+    """Drive `unit`, 0 (master) or 1 (slave), of a channel. `port` is the channel's data port, which
+    has the block of the selected drive. `update` is called when `interrupting` may have changed."""
 
-    def __init__(self, unit: int, disk: AtaDisk, update: Callable[[], None]) -> None:
+    def __init__(
+        self, unit: int, disk: AtaDisk, port: "BlockPort", update: Callable[[], None]
+    ) -> None:
         self.unit = unit
         self.disk = disk
+        self.port = port
         self.default = physical(disk)
         self._update = update
         self.reset()
@@ -97,57 +103,58 @@ class AtaDrive:
         self.device = DEVICE_ONES
 
     def _no_data(self) -> None:
-        self.data = bytearray()
-        self._view = memoryview(self.data)
-        self.at = 0
-        self.writing = False
+        self.port.clear()
+        self.kept: tuple[bytes, int, bool] | None = None
         self.moved: Callable[[], None] = self._done
 
     # -- the data port ----------------------------------------------------------------
 
     def read_data(self, size: int) -> int:
-        """The next 1, 2 or 4 bytes of the block; all ones if no block is offered.
+        """The next 1, 2 or 4 bytes of the block; all ones if no block is offered. The core reads
+        all words but the last one itself.
 
         A byte access takes a word, of which the high byte is lost, unless SET FEATURES 01h has
         made the port eight bits wide.
         """
-        at = self.at
-        if self.writing or at >= len(self.data):
-            return (1 << 8 * size) - 1
-        value = int.from_bytes(self._view[at : at + size], "little")
-        self._step(size)
+        port = self.port
+        left = port.left
+        value = port.take(size, self._step(size))
+        if left and not port.left and not port.writing:
+            self.moved()
         return value
 
     def write_data(self, size: int, value: int) -> None:
         """Take the next 1, 2 or 4 bytes of the block; ignored if none is wanted."""
-        at = self.at
-        if not self.writing or at >= len(self.data):
-            return
-        data = value.to_bytes(size, "little")
-        left = len(self.data) - at
-        self.data[at : at + min(size, left)] = data[:left]
-        self._step(size)
-
-    def _step(self, size: int) -> None:
-        self.at += 2 if size == 1 and not self.byte_wide else size
-        if self.at >= len(self.data):
+        if self.port.put(size, value, self._step(size)) and not self.port.left:
             self.moved()
+
+    def _step(self, size: int) -> int:
+        return 2 if size == 1 and not self.byte_wide else size
+
+    def leave(self) -> None:
+        """The other drive is selected: keep the block."""
+        port = self.port
+        self.kept = (port.data, port.at, port.writing) if port.left else None
+        port.clear()
+
+    def enter(self) -> None:
+        """This drive is selected again."""
+        if self.kept is not None:
+            data, at, writing = self.kept
+            (self.port.want if writing else self.port.load)(data, at)
+            self.kept = None
 
     def _offer(self, data: bytes, moved: Callable[[], None], *, interrupt: bool = True) -> None:
         """Offer a block to the guest; `moved` is called when it has read the last byte."""
-        self._block(bytearray(data), moved, False, interrupt)
+        self.port.load(data)
+        self._block(moved, interrupt)
 
     def _want(self, length: int, moved: Callable[[], None], *, interrupt: bool) -> None:
         """Ask the guest for a block; `moved` is called when it has written the last byte."""
-        self._block(bytearray(length), moved, True, interrupt)
+        self.port.want(bytes(length))
+        self._block(moved, interrupt)
 
-    def _block(
-        self, data: bytearray, moved: Callable[[], None], writing: bool, interrupt: bool
-    ) -> None:
-        self.data = data
-        self._view = memoryview(data)
-        self.at = 0
-        self.writing = writing
+    def _block(self, moved: Callable[[], None], interrupt: bool) -> None:
         self.moved = moved
         self.status = READY | STATUS_DRQ
         if interrupt:
@@ -299,8 +306,9 @@ class AtaDrive:
             self._want(n * SECTOR, self._write_block, interrupt=interrupt)
 
     def _write_block(self) -> None:
-        self._store(bytes(self.data))
-        self._advance(len(self.data) // SECTOR)
+        data = self.port.data
+        self._store(data)
+        self._advance(len(data) // SECTOR)
         if self.left:
             self._want_block(interrupt=True)
         else:

@@ -23,6 +23,7 @@ IRQ 6, DMA channel 2.
 
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 from ...._core import whole
 from ....clock import Timer
@@ -116,12 +117,13 @@ class FloppyChip(PioDevice):
         return disk
 
     def _unit(self, unit: int | str) -> int:
-        if isinstance(unit, str):
+        if isinstance(unit, str) and unit.isalpha():
             names = "abcd"[: len(self.drives)]
-            if len(unit) != 1 or unit.lower() not in names:
+            if unit.lower() not in tuple(names):
                 raise ValueError(f"there is no drive {unit!r}: give one of {', '.join(names)}")
             return names.index(unit.lower())
-        return whole(unit, "unit", 0, len(self.drives) - 1)
+        number: Any = unit  # other text is refused here
+        return whole(number, "unit", 0, len(self.drives) - 1)
 
     # -- reset and interrupt -------------------------------------------------------
 
