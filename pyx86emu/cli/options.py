@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .. import models
-from . import drives, web
+from . import drives
 from .accel import add_accel
-from .foreign import FOREIGN
 from .output import check_file, check_input
 from .outputs import STDIO
 from .parser import Parser
@@ -47,7 +46,7 @@ A file name that begins with fat: is a directory: its files are a FAT disk.
 
 def parser() -> Parser:
     """The parser of all options. They are spelt as in QEMU where QEMU has the same."""
-    p = Parser("run", "Boot a boot sector, a floppy or a hard disk image.", EPILOG, FOREIGN)
+    p = Parser("run", "Boot a boot sector, a floppy or a hard disk image.", EPILOG, _instead)
     p.set_defaults(script=())
     add = p.add_argument
     image = "boot sector, floppy or hard disk image: its contents say which"
@@ -110,6 +109,13 @@ def parser() -> Parser:
         help="keys when the guest is quiet: text, \\n, {ret}, {ctrl+c} ...",
     )
     return p
+
+
+def _instead(name: str) -> str | None:
+    """What to use in place of an option of QEMU that is not ours."""
+    from .foreign import FOREIGN  # only here: only a mistake needs it
+
+    return FOREIGN.get(name)
 
 
 def read(args: Sequence[str]) -> argparse.Namespace:
@@ -206,7 +212,10 @@ def _display(text: str) -> tuple[str, str]:
         raise UsageError(f"-display {text}: give none, term or web[=HOST:PORT], there is no window")
     if equals and (name != "web" or not address):
         raise UsageError(f"-display {text}: only web has an address, web=HOST:PORT")
-    web.address(address)
+    if address:
+        from .web import address as checked
+
+        checked(address)
     return name, address
 
 

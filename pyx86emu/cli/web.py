@@ -48,7 +48,8 @@ def run(m: Machine, session: Callable[[], Session], where: str) -> "Exit":
         raise UsageError(f"-display web: {error}") from error
     except OSError as error:
         # asyncio adds the address, which is in our sentence.
-        why = os.strerror(error.errno) if error.errno in errno.errorcode else reason(error)
+        number = error.errno or 0
+        why = os.strerror(number) if number in errno.errorcode else reason(error)
         raise UsageError(f"-display web={host}:{port}: {why}") from error
     with page:
         output.complain(f"pyx86emu: the screen is at {page.url}")

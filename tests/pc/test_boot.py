@@ -278,6 +278,31 @@ def test_a_stop_during_the_hand_over_leaves_the_guest_at_its_first_instruction(
     m.run(timeout=1)
 
 
+# A BIOS of others: POST codes 01, 09 and 0A, as it likes; a boot sector in memory; start it.
+OTHER_BIOS = bytes.fromhex(
+    "b001 e680 b009 e680 b00a e680 31c0 8ed8 8ed0 bc007c c706007c b043 c706027c e6e9"
+    "c706047c fa f4 b280 ea 007c0000"
+).ljust(0xFFF0, b"\x90") + bytes.fromhex("ea000000f0").ljust(16, b"\0")
+
+
+@pytest.mark.parametrize("accel", ["interp", "kvm"])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_bios_of_others_hands_over_at_7c00(
+    machine: MakeMachine, accel: str, stopped: bool
+) -> None:
+    on_kvm.need(accel)
+    m = machine(bios=OTHER_BIOS, accel=accel)
+    if stopped:
+        assert m.boot().reason is ExitReason.MATCH
+        assert (m.vcpu.regs.cs, m.vcpu.regs.ip, m.vcpu.regs.dl) == (0, 0x7C00, 0x80)
+        assert (m.debug_text, m.instructions or 0) == ("", 0)
+
+    m.run(timeout=1)
+
+    assert (m.booted, m.boot_tried, m.debug_text) == (True, "", "C")
+    assert m.instructions in (4, None)
+
+
 # -- the drives ----------------------------------------------------------------------------------
 
 
