@@ -24,7 +24,7 @@ LARGEST_SHIFT = 10
 DISPLAYS = ("none", "term", "web")
 #: Serial ports, in the order of -serial.
 PORTS = ("COM1", "COM2")
-PICTURES = (".txt", ".png")
+PICTURES = (".png", ".txt", ".ansi", ".html")
 
 EPILOG = """\
 exit statuses: 0 halted for good, or --expect met; odd: the guest's own, by isa-debug-exit; 2 usage;
@@ -85,7 +85,7 @@ def parser() -> Parser:
     add("-display", metavar="WHERE", type=_display, help=displays)
     add("-nographic", action="store_true", help="serial text instead of the screen; keys to COM1")
     add("--audio", metavar="FILE.wav", help="record the PC's speaker")
-    add("--screenshot", metavar="FILE", help="the last screen: FILE.txt or FILE.png")
+    add("--screenshot", metavar="FILE", help="the last screen: FILE.png, .txt, .ansi or .html")
     add("--screen", action="store_true", help="print the last text screen at the end")
     add("--json", action="store_true", help="print what happened as JSON instead of guest text")
 
@@ -133,8 +133,8 @@ def read(args: Sequence[str]) -> argparse.Namespace:
             if path is not None:
                 check_input(option, path)
     if (path := options.screenshot) is not None:
-        if not path.endswith(PICTURES):
-            raise UsageError(f"--screenshot {path}: name a file in .txt or .png")
+        if not path.lower().endswith(PICTURES):
+            raise UsageError(f"--screenshot {path}: name a file in .png, .txt, .ansi or .html")
         _check_file("--screenshot", path, options)
     if (path := options.audio) is not None:
         if not path.endswith(".wav"):

@@ -4,6 +4,7 @@ import json
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..errors import MachineError
 from ..exits import ExitReason
 from ..pc.disks.image import Disk
 from ..pc.ending import Ending, ending, place
@@ -132,6 +133,8 @@ def screenshot(m: Machine, path: str, end: Outcome) -> Outcome:
         m.screen.save(path)
     except OSError as error:
         return failed(end, f"cannot write --screenshot {path}: {reason(error)}")
+    except MachineError as error:  # graphics as text
+        return failed(end, f"--screenshot: {error}")
     return end
 
 
