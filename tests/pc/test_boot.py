@@ -10,6 +10,7 @@ from pyx86emu import Disk, ExitReason, Machine, MachineError
 from pyx86emu.pc.devices import Rtc
 from pyx86emu.pc.drives import ORDERS
 from tests import on_kvm
+from tests.harness import ROOT
 
 MakeMachine = Callable[..., Machine]
 
@@ -301,6 +302,35 @@ def test_a_bios_of_others_hands_over_at_7c00(
 
     assert (m.booted, m.boot_tried, m.debug_text) == (True, "", "C")
     assert m.instructions in (4, None)
+
+
+# -- two runs are equal ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ata_transfer", "disk_chs", "disk_edd"])
+def test_a_guest_on_a_hard_disk_sees_the_same_in_pieces(machine: MakeMachine, name: str) -> None:
+    """Also where a run ends within a block of the data port."""
+    image = (ROOT / "tests" / "guests" / f"{name}.bin").read_bytes().ljust(4 * 16 * 63 * 512, b"\0")
+    seen = []
+
+    for piece in (None, 7, 100):
+        m = machine(hda=Disk(image, kind="hd"), order="c")
+        while (exit := m.run(max_instructions=piece)).reason is ExitReason.BUDGET:
+            pass
+        disk = m.disks["hda"]
+        seen.append(
+            (
+                exit.reason,
+                m.exit_status,
+                m.vcpu.instructions,
+                m.vm.time,
+                m.vm.read(0, 0xA0000),
+                disk.read(0, disk.count),
+            )
+        )
+
+    assert seen[0][:2] == (ExitReason.SHUTDOWN, 33)
+    assert seen[0] == seen[1] == seen[2]
 
 
 # -- the drives ----------------------------------------------------------------------------------

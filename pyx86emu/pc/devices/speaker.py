@@ -45,7 +45,10 @@ class Speaker:
     @property
     def frequency(self) -> float:
         """The tone in Hz that is heard now; 0.0: none, or no steady one. OSError EBADF: the Vm is
-        closed."""
+        closed.
+
+        A read by a thread while another one runs the guest makes the 8254 shared: from then on the
+        guest's accesses to it take a lock, and cost about twice as much."""
         pit = self._vm.pit
         channel = pit.channels[2]
         if not (pit.speaker and channel.gate) or channel.mode & 3 not in (2, 3):
