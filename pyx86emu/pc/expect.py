@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from ..errors import MachineError
 from ..log import Log
+from .ending import ending
 from .limits import TAIL, Watch
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def wait(
         if watch.found is None:
             raise MachineError(
                 f"{asked.pattern!r} was not seen: the run ended with {exit.reason.name} at "
-                f"{exit.cs:04x}:{exit.ip:04x}, {m.time:.3f} guest seconds"
+                f"{exit.cs:04x}:{exit.ip:04x}, {m.time:.3f} guest seconds; {ending(m, exit).text}"
             )
     assert watch.found is not None
     return watch.found

@@ -93,6 +93,21 @@ def test_what_is_there_already_needs_no_run() -> None:
         assert m.vcpu.instructions == before
 
 
+def test_what_was_not_seen_says_how_the_run_ended() -> None:
+    with machine("fa ebfe") as m, pytest.raises(MachineError) as error:
+        m.expect("never", timeout=1)
+
+    assert "DEADLINE at 0000:7c01" in str(error.value)
+    assert "; an endless loop, jmp $ at 0000:7c01 with interrupts off" in str(error.value)
+
+
+def test_in_a_graphics_mode_there_is_no_new_text() -> None:
+    with machine(show("before") + "b81300 cd10" + say("after") + HALT) as m:
+        assert m.expect("after").where == "debug"
+        with pytest.raises(MachineError):
+            m.expect("before")
+
+
 def test_run_until_consumes_nothing() -> None:
     with machine(say("there") + "ebfe") as m:
         assert m.run(until="there").reason is ExitReason.MATCH
