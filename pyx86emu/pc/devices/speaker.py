@@ -44,8 +44,8 @@ class Speaker:
 
     @property
     def frequency(self) -> float:
-        """The tone in Hz that is heard now; 0.0: none, or no steady one. OSError EBADF: the Vm is
-        closed.
+        """The tone in Hz that is heard now; 0.0: none, or no steady one. On KVM OSError EBADF
+        after the Vm is closed.
 
         A read by a thread while another one runs the guest makes the 8254 shared: from then on the
         guest's accesses to it take a lock, and cost about twice as much."""
