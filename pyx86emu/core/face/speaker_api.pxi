@@ -8,7 +8,8 @@ cdef class SpeakerTap:
     EBUSY: somebody listens already; EBADF: it is closed. ValueError, TypeError: `rate`, `vm`."""
 
     cdef Vm vm
-    cdef Speaker* s
+    cdef Speaker* s                          # freed with this object, since a thread may be in take() during close()
+    cdef bint closed
 
     def __init__(self, VmFront vm not None, rate=44100):
         cdef int samples = whole(rate, "rate", 8000, 192000)
@@ -40,6 +41,7 @@ cdef class SpeakerTap:
             back.stop()
             end_tap(back, s)
             back.resume(False)
+            free_speaker(s)
             raise RuntimeError("a SpeakerTap is initialised once: make another one")
         self.vm = back
         self.s = s
@@ -50,9 +52,9 @@ cdef class SpeakerTap:
         cdef bint more
         cdef int i, samples, edges
         cdef Speaker* s = self.s
-        if s == NULL:
+        if s == NULL or self.closed:
             return b"", [], False
-        self.vm.lock_chips()
+        self.vm.lock_chips()                     # may release the GIL
         more = speaker_run(s, self.vm.vm.chips, self.vm.now())
         self.vm.unlock_chips()
         data = PyBytes_FromStringAndSize(<char*>s.sample, s.samples * 2)
@@ -65,17 +67,16 @@ cdef class SpeakerTap:
 
     def close(self):
         """Stop listening. Twice is harmless."""
-        cdef Speaker* s = self.s
-        cdef Vm vm = self.vm
-        self.s = NULL
-        if s != NULL:
-            vm.stop()
-            end_tap(vm, s)
-            vm.resume(False)
+        if self.s != NULL and not self.closed:
+            self.closed = 1
+            self.vm.stop()
+            end_tap(self.vm, self.s)
+            self.vm.resume(False)
 
     def __dealloc__(self):
         if self.s != NULL:
             self.close()
+            free_speaker(self.s)
 
     def __reduce_ex__(self, protocol):
         raise not_copied(self, "what it has recorded")
@@ -87,7 +88,6 @@ cdef void end_tap(Vm vm, Speaker* s) noexcept:
     if vm.vm.chips.speaker == <void*>s:
         speaker_ignore(vm.vm.chips)
     pthread_mutex_unlock(&vm.vm.chips.lock)
-    free_speaker(s)
 
 
 cdef Speaker* new_speaker(int rate) noexcept:

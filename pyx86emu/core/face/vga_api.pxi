@@ -283,8 +283,6 @@ cdef class VgaCore:
         for i in range(4):
             latch |= <uint32_t><uint8_t>latches[i] << 8 * i
         from_ = planes
-        self.reset()                             # leaves the old mapping
-        self.unplug()
         self.hold()
         for i in range(VGA_CELLS):
             v.cell[i] = (from_[i] | <uint32_t>from_[0x10000 | i] << 8 | <uint32_t>from_[0x20000 | i] << 16
@@ -301,15 +299,13 @@ cdef class VgaCore:
         memcpy(v.dac, new.dac, 768)
         memcpy(v.dac_held, new.dac_held, 2)
         v.latch = latch
+        v.wait = VGA_SOON
+        if v.mapped:                             # also if it is not to stay memory: then it goes to the planes again
+            vga_to_linear(v, v.mapped)
         vga_was_set(v)
-        self.release()
+        if self.vm is not None:
+            self.vm.resume(True)                 # what was decoded in the window is old
         if v.turn:
-            self.turned()
-
-    cdef void unplug(self) noexcept:
-        """If the window is memory, make it planes: what is loaded next goes there."""
-        if self.v.mapped:
-            self.v.turn = 1
             self.turned()
 
 
@@ -346,13 +342,17 @@ cdef VgaCore create_vga(VmTables vm, cls, RangeTable pio, RangeTable mmio, bint 
     cdef VgaCore core
     cdef Chips* chips = vm.vm.chips
     cdef Chip* chip = &chips.chip[CHIP_VGA]
+    cdef bint taken
     vm.open()
-    if vm._vga is not None:
-        raise os_error(errno.EEXIST, "this Vm has a VGA already: make another Vm")
     core = VGA_NEW(cls, <PyObject*>(), NULL)
     vm.stop()
-    core.enter(vm)
-    vm.resume(True)
+    taken = vm._vga is not None                  # also by a thread that was here at the same time
+    if not taken:
+        core.enter(vm)
+        vm._vga = core
+    vm.resume(not taken)
+    if taken:
+        raise os_error(errno.EEXIST, "this Vm has a VGA already: make another Vm")
     try:
         claim_spans(pio, BUS_PIO, chip, core, push)
         claim_spans(mmio, BUS_MMIO, chip, core, push)
@@ -361,9 +361,9 @@ cdef VgaCore create_vga(VmTables vm, cls, RangeTable pio, RangeTable mmio, bint 
         vm.stop()
         core.leave(&vm.vm.chips.vga)
         vm.resume(True)
+        vm._vga = None
         raise
     vm.stop()
-    vm._vga = core
     if not chips.shared and not push:
         short_way(chips, CHIP_VGA, in_vga, out_vga, out16_vga)
     vm.resume(False)

@@ -30,6 +30,8 @@ MOST_VIEWERS = 16
 #: The largest image that can be uploaded: more than a 2.88M floppy.
 LARGEST_UPLOAD = 4 << 20
 HEARTBEAT = 20.0
+#: How long the viewers have to answer when the server closes.
+FAREWELL = 1.0
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -118,8 +120,9 @@ class Server:
             watch = asyncio.create_task(self._watch())
             await self._stop.wait()
             watch.cancel()
-            for viewer in tuple(self.viewers):
-                await viewer.ws.close(code=1001)
+            farewells = [asyncio.create_task(each.ws.close(code=1001)) for each in self.viewers]
+            if farewells:  # a viewer that reads nothing must not keep the server open
+                await asyncio.wait(farewells, timeout=FAREWELL)
         finally:
             await runner.cleanup()
 

@@ -224,6 +224,17 @@ def test_format_through_the_fifo(pio, disk):
     assert disk.read(0, 18) == b"\xe5" * 18 * 512
 
 
+def test_a_protected_disk_put_in_during_a_format(pio, disk):
+    pio.send(0x4D, 0, 2, 2, 0x54, 0xE5)
+    pio.wait()
+    disk.readonly = True
+    for value in (0, 0, 1, 2, 0, 0, 2, 2):
+        pio.out(FIFO, value)
+
+    assert pio.results()[:3] == [0x40, 0x02, 0]
+    assert not disk.written
+
+
 def test_disk_taken_out_during_a_transfer(pio):
     pio.send(0x46, 0, 0, 0, 1, 2, 18, 0x1B, 0xFF)
     pio.wait()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -218,6 +220,34 @@ def test_one_tap_a_vm() -> None:
     again = _core.SpeakerTap(vm)
     del again
     _core.SpeakerTap(vm)
+
+
+@pytest.fixture
+def hasty_threads() -> Iterator[None]:
+    """Threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty_threads")
+def test_a_tap_may_be_closed_while_other_threads_take_from_it() -> None:
+    for _ in range(100):
+        with Vm(irqchip=True) as vm:
+            vm.add_memory(0, 0x1000)
+            vm.write(0, bytes.fromhex(tone(1193) + "ebfe"))
+            vcpu = vm.create_vcpu()
+            vcpu.regs.cs, vcpu.regs.ip = 0, 0
+            tap = _core.SpeakerTap(vm)
+            threads = [Thread(target=vcpu.run, args=(200_000,))]
+            threads += [Thread(target=lambda t=tap: [t.take() for _ in range(20)]) for _ in "ab"]
+            for thread in threads:
+                thread.start()
+            tap.close()
+            for thread in threads:
+                thread.join()
+            assert tap.take() == (b"", [], False)
 
 
 def test_a_vm_without_8254_and_a_closed_one_are_refused() -> None:

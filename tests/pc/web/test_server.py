@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -314,6 +315,29 @@ def test_closing_ends_a_guest_that_runs_or_is_paused_and_keeps_the_machine() -> 
             display.close()
             assert display.wait(0).reason is ExitReason.INTR
         assert m.run(timeout=0.01).reason is ExitReason.DEADLINE
+
+
+def test_viewers_that_read_nothing_do_not_keep_the_server_open() -> None:
+    def dead_viewer(display: WebDisplay) -> socket.socket:
+        at = urlsplit(display.url)
+        s = socket.create_connection(("127.0.0.1", display.port), SECONDS)
+        s.sendall(
+            f"GET /ws?{at.query} HTTP/1.1\r\nHost: {at.netloc}\r\nOrigin: http://{at.netloc}\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        assert s.recv(12) == b"HTTP/1.1 101"
+        return s
+
+    with Machine(sector(ECHO), clock="host") as m:
+        display = m.serve()
+        viewers = [dead_viewer(display) for _ in range(4)]
+        closer = Thread(target=display.close, daemon=True)
+        closer.start()
+        closer.join(SECONDS)
+        assert not closer.is_alive()
+        for each in viewers:
+            each.close()
 
 
 def test_watching_changes_nothing_that_the_guest_sees() -> None:

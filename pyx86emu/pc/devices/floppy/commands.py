@@ -84,7 +84,10 @@ class FloppyController(FloppyChip):
         if drive is None:
             return  # the disk was taken out meanwhile
         if self.command & 0x1F == FORMAT:
-            self._write_track(drive, bytes(self.data))
+            if drive.protected:
+                self._fail(ST1_NOT_WRITABLE)  # another disk was put in
+            else:
+                self._write_track(drive, bytes(self.data))
             return
         if self.kind == WRITE:
             if not self._find_sector(drive):

@@ -369,3 +369,18 @@ def test_a_reset_brings_mode_3_back_and_keeps_memory(machine: Callable[..., Mach
 
     assert m.vm.read(0xB8000, 2) == b"\x42\x42"
     assert m.vga.snapshot().planes[0x20000] == 0x42
+
+
+def test_a_load_while_the_window_is_memory_sets_what_is_there(vm: MakeVm) -> None:
+    machine = vm()
+    core = ready(machine, codes(*mode("text"), string("stos", (0xB800, 0), 300, 1, False, 7)) + HLT)
+    finish(machine)
+    assert core.mapped
+    state = core.state()
+    state["planes"] = bytes(range(256)) * 1024
+
+    core.on_turn = lambda: None  # another vCPU may have it mapped again at once
+    core.load(state)
+
+    assert core.mapped
+    assert core.state()["planes"] == state["planes"]
