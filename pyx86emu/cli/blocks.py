@@ -5,10 +5,10 @@ the character in the terminal's encoding, a cell is one dot: a blank with a back
 colours it is a character of a brightness.
 """
 
-import os
 from typing import TYPE_CHECKING
 
 from .picture import Picture, average, fitted
+from .window import LEVELS
 
 if TYPE_CHECKING:
     from numpy import uint8
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 HALF = "\N{UPPER HALF BLOCK}"
 SHADES = " .:-=+*#%@"
-#: Levels of xterm's colour cube 16-231: 6 each of red, green and blue.
-LEVELS = (0, 95, 135, 175, 215, 255)
 
 
 class Blocks:
@@ -101,11 +99,3 @@ def numbers(dots: "NDArray[uint8]") -> "NDArray[uint8]":
     red, green, blue = (table[dots[..., i]] for i in range(3))
     cube: NDArray[uint8] = (16 + 36 * red + 6 * green + blue).astype(np.uint8)
     return cube
-
-
-def has_exact_colours() -> bool:
-    """True if the terminal says that it has 24-bit colours (COLORTERM, or TERM ends in -direct)."""
-    environ = os.environ
-    return environ.get("COLORTERM", "") in ("truecolor", "24bit") or environ.get(
-        "TERM", ""
-    ).endswith("-direct")

@@ -13,12 +13,16 @@ time is spent on them.
 import os
 import sys
 from time import monotonic
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from .blocks import HALF, Blocks, has_exact_colours
+from .blocks import HALF, Blocks
 from .keys import Answer
 from .picture import Picture, picture_of
 from .pixels import KittyPictures, Sixels
+from .window import has_exact_colours
+
+if TYPE_CHECKING:
+    from ..pc.screen.screen import Screen
 
 FRAMES, BYTES, SHARE = 15, 2_000_000, 1 / 3
 #: Width and height of a cell in dots, if the terminal does not say. A picture of smaller ones fits.
@@ -57,7 +61,7 @@ class Canvas:
     def questions(self) -> str:
         """What is asked when the terminal is set up."""
         # tmux and screen take the query of kitty's graphics for a title.
-        inside = "TMUX" in os.environ or os.environ.get("TERM", "").startswith(
+        inside = os.environ.get("TMUX") or os.environ.get("TERM", "").startswith(
             ("screen", "tmux", "linux")
         )
         return ASK_KEYS + ASK_CELL + ("" if inside else ASK_GRAPHICS) + ASK_ATTRIBUTES
@@ -75,7 +79,7 @@ class Canvas:
                 self._cell = wide, high
         self._painter = None
 
-    def draw(self, screen: Any, columns: int, lines: int) -> str:
+    def draw(self, screen: "Screen", columns: int, lines: int) -> str:
         """What brings the terminal up to date; "" if nothing has changed, or it is too early."""
         start = monotonic()
         now = (screen.version, columns, lines)

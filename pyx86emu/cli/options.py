@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .. import models
-from . import drives, web
+from . import drives
 from .accel import add_accel
-from .foreign import FOREIGN
 from .output import check_file, check_input
 from .outputs import STDIO
 from .parser import Parser
@@ -47,7 +46,7 @@ A file name that begins with fat: is a directory: its files are a FAT disk.
 
 def parser() -> Parser:
     """The parser of all options. They are spelt as in QEMU where QEMU has the same."""
-    p = Parser("run", "Boot a boot sector, a floppy or a hard disk image.", EPILOG, FOREIGN)
+    p = Parser("run", "Boot a boot sector, a floppy or a hard disk image.", EPILOG, _instead)
     p.set_defaults(script=())
     add = p.add_argument
     image = "boot sector, floppy or hard disk image: its contents say which"
@@ -112,6 +111,13 @@ def parser() -> Parser:
     return p
 
 
+def _instead(name: str) -> str | None:
+    """What to use in place of an option of QEMU that is not ours."""
+    from .foreign import FOREIGN  # only here: only a mistake needs it
+
+    return FOREIGN.get(name)
+
+
 def read(args: Sequence[str]) -> argparse.Namespace:
     """The checked options; `disks` has a Drive for each disk. UsageError: one sentence that says
     what cannot be done."""
@@ -134,10 +140,10 @@ def read(args: Sequence[str]) -> argparse.Namespace:
                 check_input(option, path)
     if (path := options.screenshot) is not None:
         if not path.lower().endswith(PICTURES):
-            raise UsageError(f"--screenshot {path}: name a file in .png, .txt, .ansi or .html")
+            raise UsageError(f"--screenshot {path}: name a file in {', '.join(PICTURES)}")
         _check_file("--screenshot", path, options)
     if (path := options.audio) is not None:
-        if not path.endswith(".wav"):
+        if not path.lower().endswith(".wav"):
             raise UsageError(f"--audio {path}: name a file in .wav")
         _check_file("--audio", path, options)
     return options
@@ -206,7 +212,10 @@ def _display(text: str) -> tuple[str, str]:
         raise UsageError(f"-display {text}: give none, term or web[=HOST:PORT], there is no window")
     if equals and (name != "web" or not address):
         raise UsageError(f"-display {text}: only web has an address, web=HOST:PORT")
-    web.address(address)
+    if address:
+        from .web import address as checked
+
+        checked(address)
     return name, address
 
 

@@ -3,11 +3,13 @@
 numpy is imported when the first picture is drawn.
 """
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from numpy import uint8
     from numpy.typing import NDArray
+
+    from ..pc.screen.screen import Screen
 
 #: A monitor's picture is 4 wide and 3 high, whatever its dots are.
 WIDE, HIGH = 4, 3
@@ -27,26 +29,11 @@ class Picture(NamedTuple):
         return self.palette[self.indices]
 
 
-def is_text(screen: Any) -> bool:
-    """True in a text mode; a graphics mode has no rows of characters."""
-    return mode_name(screen).startswith("text")
-
-
-def mode_name(screen: Any) -> str:
-    """The name of the mode, such as "text 80x25" or "320x200 256 colours"."""
-    name: str = getattr(screen, "mode_name", "text")
-    return name
-
-
-def picture_of(screen: Any) -> Picture:
-    """What a screen shows in a graphics mode."""
-    import numpy as np
-
-    indices = np.asarray(screen.indices, dtype=np.uint8)
-    colours = np.asarray(screen.palette, dtype=np.uint8).reshape(-1, 3)[:256]
-    palette = np.zeros((256, 3), dtype=np.uint8)
-    palette[: len(colours)] = colours
-    return Picture(indices, palette)
+def picture_of(screen: "Screen") -> Picture:
+    """What a screen shows, each dot of the guest once."""
+    x, y = screen.scale
+    indices, palette = screen.indexed()
+    return Picture(indices[::y, ::x], palette)
 
 
 def fitted(width: float, height: float) -> tuple[int, int]:

@@ -47,14 +47,19 @@ def sixels(dots: "NDArray[uint8]", palette: "NDArray[uint8]") -> str:
     percent = (palette.astype(np.uint16) * 100 + 127) // 255
     parts = [b'\x1bP0;1;0q"1;1;%d;%d' % (width, height)]
     parts += [b"#%d;2;%d;%d;%d" % (each, *percent[each].tolist()) for each in used]
-    weights = (1 << np.arange(6, dtype=np.uint8))[:, None]
+    across = np.arange(width)
     for top in range(0, height, 6):
         strip = dots[top : top + 6]
-        passes = []
-        for each in np.unique(strip).tolist():
-            bits = ((strip == each) * weights[: len(strip)]).sum(axis=0, dtype=np.uint8) + 63
-            row = bits.astype(np.uint8).tobytes().rstrip(b"?")
-            passes.append(b"#%d" % each + _RUN.sub(_counted, row))
+        numbers = np.flatnonzero(np.bincount(strip.ravel(), minlength=256))
+        place = np.zeros(256, np.intp)
+        place[numbers] = np.arange(len(numbers))
+        bits = np.full((len(numbers), width), ord("?"), np.uint8)
+        for i, line in enumerate(strip):
+            bits[place[line], across] += 1 << i
+        passes = [
+            b"#%d" % number + _RUN.sub(_counted, row.tobytes().rstrip(b"?"))
+            for number, row in zip(numbers.tolist(), bits, strict=True)
+        ]
         parts.append(b"$".join(passes) + b"-")
     return (b"".join(parts) + b"\x1b\\").decode("ascii")
 

@@ -12,11 +12,10 @@ from . import output, tty
 from .canvas import Canvas
 from .keys import RELEASED, Answer, Decoder, Key
 from .options import QUIET
-from .picture import is_text, mode_name
 from .pixels import KittyPictures
 from .prefix import GREETING, PAUSED, Prefix
 from .typist import Typist
-from .window import Window, can_draw, has_colours, note_line
+from .window import Window, can_draw, has_colours, has_exact_colours, note_line
 
 if TYPE_CHECKING:
     from .. import Exit
@@ -25,7 +24,7 @@ FRAME = 1 / 30
 #: A note over the guest's screen stays for so many seconds, or until a key is typed.
 NOTE = 3.0
 #: A terminal answers within this time, or not at all.
-ANSWERS = 0.5
+ANSWERS = 0.25
 #: From so many lines on, one is taken from a screen that does not fit, to say what is shown.
 ROOM_FOR_NOTE = 3
 
@@ -41,7 +40,7 @@ class ScreenTerminal:
 
     def __init__(self, m: Machine) -> None:
         self.m = m
-        self.window = Window(has_colours())
+        self.window = Window(has_colours(), has_exact_colours())
         self.decoder = Decoder()
         self.typist = Typist(m.keyboard)
         self.prefix = Prefix(m, self.say, lambda: self.typist.type(Key("ctrl+]")))
@@ -153,7 +152,7 @@ class ScreenTerminal:
         """Send what has changed, or all after the terminal was resized."""
         screen = self.m.screen
         columns, lines = tty.size()
-        pictures = not is_text(screen)
+        pictures = not screen.is_text
         fits = lines == screen.rows and columns >= screen.columns
         has_line = lines >= ROOM_FOR_NOTE and (pictures or not fits)
         drawn = ""
@@ -186,7 +185,7 @@ class ScreenTerminal:
         try:
             return self.canvas.draw(self.m.screen, columns, lines)
         except ImportError as error:
-            self.say(f"cannot draw {mode_name(self.m.screen)}: {error}")
+            self.say(f"cannot draw {self.m.screen.mode_name}: {error}")
             return ""
 
     def cursor(self) -> str:
@@ -200,7 +199,7 @@ class ScreenTerminal:
         if not has_line:
             return ""
         if self.pictures:
-            return f"{mode_name(self.m.screen)}; Ctrl-] ? helps"
+            return f"{self.m.screen.mode_name}; Ctrl-] ? helps"
         where = self.window.where()
         return f"{where}; Ctrl-] ? helps" if where else GREETING
 
@@ -304,9 +303,8 @@ class SerialTerminal:
 
 def last_screen(m: Machine) -> str:
     """The text of the screen; for a picture the name of its mode."""
-    if not is_text(m.screen):
-        return f"({mode_name(m.screen)})"
-    return (m.screen.text or "").rstrip()
+    text = m.screen.text
+    return f"({m.screen.mode_name})" if text is None else text.rstrip()
 
 
 def say_how_it_ended(m: Machine, limits: Limits, exit: "Exit") -> None:

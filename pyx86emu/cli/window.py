@@ -7,10 +7,21 @@ last line of the terminal says so. If there is a line left below the guest's scr
 import os
 from typing import Protocol
 
-from ..pc.screen.text import CP437
+from ..pc.screen.markup import runs
+
+Colour = tuple[int, int, int]
 
 #: ANSI numbers of the PC's colours. Bit 0 is blue on the PC and red in ANSI.
 ANSI = (0, 4, 2, 6, 1, 5, 3, 7)
+#: The colours of the PC: after a mode was set. A terminal shows them in its own shades.
+STANDARD: list[Colour] = [
+    *((0, 0, 0), (0, 0, 170), (0, 170, 0), (0, 170, 170)),
+    *((170, 0, 0), (170, 0, 170), (170, 85, 0), (170, 170, 170)),
+    *((85, 85, 85), (85, 85, 255), (85, 255, 85), (85, 255, 255)),
+    *((255, 85, 85), (255, 85, 255), (255, 255, 85), (255, 255, 255)),
+]
+#: Levels of xterm's colour cube 16-231: 6 each of red, green and blue.
+LEVELS = (0, 95, 135, 175, 215, 255)
 
 
 class TextScreen(Protocol):
@@ -28,14 +39,80 @@ class TextScreen(Protocol):
     @property
     def cursor(self) -> tuple[int, int] | None: ...
 
-    def row(self, y: int, /) -> bytes: ...
+    @property
+    def lines(self) -> list[bytes] | None: ...
+
+    @property
+    def colours(self) -> list[Colour]: ...
+
+    @property
+    def blinking(self) -> bool: ...
+
+
+class Inks:
+    """The look of each attribute, as commands of the terminal.
+
+    `colours`: the 16 of the guest; None: the terminal has none, so a background that is not black
+    is shown in reverse. `exact`: the terminal has 24-bit colours, else 256; this matters only if
+    the guest has changed its colours.
+    """
+
+    def __init__(self, colours: list[Colour] | None, blinking: bool, exact: bool) -> None:
+        self._colours = colours
+        self._blinking = blinking
+        self._exact = exact
+        self._looks: dict[int, str] = {}
+
+    def same(self, colours: list[Colour] | None, blinking: bool) -> bool:
+        """True if these are the colours already."""
+        return self._colours == colours and self._blinking == blinking
+
+    def row(self, row: bytes) -> str:
+        """One row of characters and attributes as text with commands."""
+        parts = []
+        look = ""
+        for attribute, text in runs(row):
+            new = self._looks.get(attribute) or self._look(attribute)
+            parts.append(text if new == look else new + text)
+            look = new
+        return "".join(parts)
+
+    def _look(self, attribute: int) -> str:
+        blinks = self._blinking and attribute & 0x80
+        front, back = attribute & 15, attribute >> 4 & (7 if self._blinking else 15)
+        if self._colours is None:
+            look = "0;7" if back else "0"
+        elif self._colours == STANDARD:
+            look = f"0;{_ansi(front, 30)};{_ansi(back, 40)}"
+        else:
+            look = f"0;{self._code(38, front)};{self._code(48, back)}"
+        look = self._looks[attribute] = f"\x1b[{look}{';5' if blinks else ''}m"
+        return look
+
+    def _code(self, which: int, number: int) -> str:
+        assert self._colours is not None
+        colour = self._colours[number]
+        if self._exact:
+            return f"{which};2;{colour[0]};{colour[1]};{colour[2]}"
+        red, green, blue = map(_level, colour)
+        return f"{which};5;{16 + 36 * red + 6 * green + blue}"
+
+
+def _level(part: int) -> int:
+    return min(range(6), key=lambda n: abs(LEVELS[n] - part))
+
+
+def _ansi(colour: int, base: int) -> int:
+    return ANSI[colour & 7] + base + (60 if colour & 8 else 0)
 
 
 class Window:
-    """The part of a screen that the terminal shows."""
+    """The part of a screen that the terminal shows. `coloured`: the user wants colours."""
 
-    def __init__(self, colours: bool = True) -> None:
-        self.colours = colours
+    def __init__(self, coloured: bool = True, exact: bool = False) -> None:
+        self._coloured = coloured
+        self._exact = exact
+        self._inks = Inks(None, False, exact)
         self.clear()
         self.x = self.y = 0
 
@@ -61,12 +138,15 @@ class Window:
         self._follow(cursor, width, height, wide, high)
         if version != self._version or (self.x, self.y) != self._place:
             self._version, self._place = version, (self.x, self.y)
-            for y in range(height):
-                new = screen.row(self.y + y)[2 * self.x : 2 * (self.x + width)]
+            colours, blinking = screen.colours if self._coloured else None, screen.blinking
+            if not self._inks.same(colours, blinking):
+                self._inks = Inks(colours, blinking, self._exact)
+                self._drawn = [b""] * height
+            for y, line in enumerate((screen.lines or [])[self.y : self.y + height]):
+                new = line[2 * self.x : 2 * (self.x + width)]
                 if new != self._drawn[y]:
                     self._drawn[y] = new
-                    row = ansi_row(new) if self.colours else plain_row(new)
-                    commands.append(f"\x1b[{y + 1}H{row}")
+                    commands.append(f"\x1b[{y + 1}H{self._inks.row(new)}")
         at = None if cursor is None else (cursor[0] - self.x, cursor[1] - self.y)
         if at is not None and not (0 <= at[0] < width and 0 <= at[1] < height):
             at = None
@@ -113,34 +193,15 @@ class Window:
         self.y = max(0, min(self.y, high - height))
 
 
-def ansi_row(row: bytes) -> str:
-    """One row of characters and attributes as text with ANSI colours."""
-    output = []
-    colour = -1
-    for char, attribute in zip(row[::2], row[1::2], strict=True):
-        if attribute != colour:
-            colour = attribute
-            front = ANSI[attribute & 7] + (90 if attribute & 8 else 30)
-            output.append(f"\x1b[0;{front};{ANSI[attribute >> 4 & 7] + 40}m")
-        output.append(CP437[char])
-    return "".join(output)
-
-
-def plain_row(row: bytes) -> str:
-    """The same without colours: a background that is not black is shown in reverse."""
-    output = []
-    reverse: bool | None = None
-    for char, attribute in zip(row[::2], row[1::2], strict=True):
-        if reverse != bool(attribute & 0x70):
-            reverse = bool(attribute & 0x70)
-            output.append("\x1b[0;7m" if reverse else "\x1b[0m")
-        output.append(CP437[char])
-    return "".join(output)
-
-
 def has_colours() -> bool:
     """False if the user wants none: NO_COLOR is set and not empty."""
     return not os.environ.get("NO_COLOR")
+
+
+def has_exact_colours() -> bool:
+    """True if the terminal says that it has 24-bit colours (COLORTERM, or TERM ends in -direct)."""
+    colours, term = os.environ.get("COLORTERM", ""), os.environ.get("TERM", "")
+    return colours in ("truecolor", "24bit") or term.endswith("-direct")
 
 
 def can_draw() -> bool:

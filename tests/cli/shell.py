@@ -35,8 +35,13 @@ def main(descriptor: int, command: list[str]) -> None:
         for number in DEFAULT:
             signal.signal(number, signal.SIG_DFL)
         os.execvp(command[0], command)
+
     # A terminal that goes away tells the shell alone, which tells its jobs.
-    signal.signal(signal.SIGHUP, lambda number, _: os.killpg(pid, number))
+    def pass_on(number: int, _: object) -> None:
+        with suppress(ProcessLookupError):  # it may have seen that itself, and ended
+            os.killpg(pid, number)
+
+    signal.signal(signal.SIGHUP, pass_on)
     report = {"pid": pid}
     while True:
         line.sendall(json.dumps(report).encode() + b"\n")

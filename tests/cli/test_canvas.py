@@ -22,11 +22,13 @@ Dots = NDArray[np.uint8]
 class Shown:
     """A screen in a graphics mode."""
 
-    mode_name = "320x200 256 colours"
-
     def __init__(self, indices: Dots, palette: Dots) -> None:
         self.indices, self.palette = indices, palette
         self.version = 1
+        self.scale = (2, 2)
+
+    def indexed(self) -> tuple[Dots, Dots]:
+        return self.indices.repeat(2, axis=0).repeat(2, axis=1), self.palette
 
 
 @pytest.fixture

@@ -94,6 +94,55 @@ def test_a_dumb_terminal_gets_rows_and_no_commands(image: Image) -> None:
         assert b"\x1b" not in job.output
 
 
+# -- pictures ------------------------------------------------------------------------------------
+
+# mov ax,13h; int 10h; mov ax,A000h; mov es,ax; xor di,di; mov cx,32000; mov al,4; rep stosb: the
+# upper half is red
+RED = "b81300 cd10 b800a0 8ec0 31ff b9007d b004 f3aa"
+# mov ah,0; int 16h; mov ax,3; int 10h
+TEXT_AGAIN = "b400 cd16 b80300 cd10"
+
+
+@pytest.mark.parametrize(
+    ("answer", "environment", "begin"),
+    [
+        (b"\x1b[?62;22c", {"COLORTERM": "truecolor"}, b"\x1b[38;2;168;0;0m\x1b[48;2;168;0;0m"),
+        (b"\x1b[?62;22c", {"COLORTERM": ""}, b"\x1b[38;5;124m\x1b[48;5;124m"),
+        (b"\x1b[?62;4c", {}, b'\x1bP0;1;0q"1;1;'),
+        (b"\x1b_Gi=31;OK\x1b\\\x1b[?62;4c", {}, b"\x1b_Ga=T,f=24,s=320,v=200,"),
+    ],
+)
+def test_a_graphics_mode_is_drawn_as_the_terminal_can(
+    image: Image, answer: bytes, environment: dict[str, str], begin: bytes
+) -> None:
+    environment = {"PYTHONIOENCODING": "utf-8", "NO_COLOR": "", "TERM": "xterm", **environment}
+    boot = image(show("X") + "b400 cd16" + RED + TEXT_AGAIN + show("Y") + SPIN)
+    with Job(boot, env={**environment, "TMUX": ""}) as job:
+        job.until(ENTER, b"\x1b[c", b"mX")
+        job.type(answer)
+        job.type(b"a")
+        job.until(begin, b"320x200 256 colours; Ctrl-] ? helps")
+        job.type(b"b")
+        job.until(b"\x1b[2J", b"mY")
+        job.type(QUIT)
+
+        assert job.end() == 130
+        kitty = b"\x1b_G" in begin
+        assert (b"\x1b_Ga=d,d=I," in job.output) == kitty
+
+
+def test_a_screenshot_of_a_picture_is_written_when_the_user_leaves(
+    image: Image, tmp_path: Path
+) -> None:
+    shot = tmp_path / "shot.png"
+    with Job(image(RED + SPIN), "--screenshot", shot) as job:
+        job.until(b"320x200 256 colours")
+        job.type(QUIT)
+
+        assert job.end() == 130
+    assert shot.read_bytes()[:4] == b"\x89PNG"
+
+
 # -- keys -----------------------------------------------------------------------------------------
 
 # again: mov ah,10h; int 16h; mov al,ah; mov ah,0Eh; int 10h; jmp again

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyx86emu.cli.window import Window, ansi_row, note_line, plain_row
+from pyx86emu.cli.window import STANDARD, Inks, Window, note_line
 
 
 class Fake:
@@ -19,8 +19,12 @@ class Fake:
         self.version = 1
         self.cursor: tuple[int, int] | None = (0, 0)
 
-    def row(self, y: int, /) -> bytes:
-        return b"".join(bytes((ord("A") + (x + y) % 26, 7)) for x in range(self.columns))
+        self.colours, self.blinking = STANDARD, True
+
+    @property
+    def lines(self) -> list[bytes]:
+        letters = [bytes((ord("A") + n % 26, 7)) for n in range(self.columns + self.rows)]
+        return [b"".join(letters[y : y + self.columns]) for y in range(self.rows)]
 
 
 class Terminal:
@@ -48,11 +52,36 @@ class Terminal:
 
 
 def test_rows_are_drawn_with_colours() -> None:
-    assert ansi_row(b"a\x07b\x07c\x1e") == "\x1b[0;37;40mab\x1b[0;93;44mc"
+    inks = Inks(STANDARD, True, False)
+
+    assert inks.row(b"a\x07b\x07c\x1e") == "\x1b[0;37;40mab\x1b[0;93;44mc"
+
+
+def test_bit_7_blinks_or_makes_the_background_bright() -> None:
+    assert Inks(STANDARD, True, False).row(b"a\x9e") == "\x1b[0;93;44;5ma"
+    assert Inks(STANDARD, False, False).row(b"a\x9e") == "\x1b[0;93;104ma"
+
+
+def test_colours_that_the_guest_has_changed_are_sent() -> None:
+    colours = [*STANDARD[:7], (250, 130, 4), *STANDARD[8:]]
+
+    assert Inks(colours, True, True).row(b"a\x07") == "\x1b[0;38;2;250;130;4;48;2;0;0;0ma"
+    assert Inks(colours, True, False).row(b"a\x07") == "\x1b[0;38;5;208;48;5;16ma"
 
 
 def test_without_colours_a_background_is_shown_in_reverse() -> None:
-    assert plain_row(b"a\x07b\x0fc\x70d\x07") == "\x1b[0mab\x1b[0;7mc\x1b[0md"
+    row = b"a\x07b\x0fc\x70d\x07"
+
+    assert Inks(None, True, False).row(row) == "\x1b[0mab\x1b[0;7mc\x1b[0md"
+
+
+def test_when_the_colours_change_all_rows_are_sent() -> None:
+    screen, window = Fake(), Window()
+    window.draw(screen, 80, 25)
+
+    screen.colours, screen.version = [*STANDARD[:7], (1, 2, 3), *STANDARD[8:]], 2
+
+    assert window.draw(screen, 80, 25).count("\x1b[0;38;5;") == 25
 
 
 @given(
@@ -71,7 +100,7 @@ def test_the_part_with_the_cursor_is_shown(
         terminal.take(window.draw(screen, columns, lines))
 
         for y in range(min(lines, size[1])):
-            row = screen.row(window.y + y)[2 * window.x :: 2].decode()
+            row = screen.lines[window.y + y][2 * window.x :: 2].decode()
             assert "".join(terminal.cells[y]) == row[:columns].ljust(columns)
         assert terminal.visible == (screen.cursor is not None)
         if screen.cursor is not None:
