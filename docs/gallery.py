@@ -1,7 +1,7 @@
 """The gallery: run guests of tests/guests, and save what each shows as docs/gallery/NAME.png.
 
-`make gallery` writes all. web.png is the page in a browser: it needs Chromium, whose fonts are
-those of the computer.
+`make gallery` writes all. web.png is the page in a browser: it needs Chromium, and has the fonts of
+the computer.
 """
 
 import shutil

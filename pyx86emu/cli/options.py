@@ -82,6 +82,8 @@ def parser() -> Parser:
     add("-parallel", metavar="WHERE", help="LPT1 to file:PATH or none")
     displays = "none, term: the terminal, web[=HOST:PORT]: a page for a browser"
     add("-display", metavar="WHERE", type=_display, help=displays)
+    floppies = "with -display web: a floppy image that the page may put into a drive; repeatable"
+    add("--floppy", metavar="FILE", action="append", default=[], help=floppies)
     add("-nographic", action="store_true", help="serial text instead of the screen; keys to COM1")
     add("--audio", metavar="FILE.wav", help="record the PC's speaker")
     add("--screenshot", metavar="FILE", help="the last screen: FILE.png, .txt, .ansi or .html")
@@ -131,6 +133,10 @@ def read(args: Sequence[str]) -> argparse.Namespace:
     options.disks = drives.drives(options)
     if options.nographic and options.display not in (None, ("none", "")):
         raise UsageError("-nographic and -display are opposites: give one of them")
+    if options.floppy and (options.display or ("", ""))[0] != "web":
+        raise UsageError("--floppy is for the web page: add -display web, or give -fda FILE")
+    for path in options.floppy:
+        check_input("--floppy", path)
     if options.screen and options.json:
         raise UsageError("--screen with --json: the report has the screen, leave --screen out")
     _check_lines(options)

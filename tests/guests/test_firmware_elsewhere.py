@@ -144,7 +144,7 @@ def test_our_bios_serves_the_mouse_of_qemu(qemu: list[str], tmp_path: Path) -> N
     ) as process:
         assert process.stdin is not None
         try:
-            wait_until(lambda: said.exists() and said.read_text() or process.poll() is not None)
+            wait_until(lambda: (said.exists() and said.read_text()) or process.poll() is not None)
             process.stdin.write("mouse_move 5 -3\nmouse_button 1\n")
             process.stdin.flush()
             assert process.wait(PATIENCE) == PASSED, said.read_text()
