@@ -240,6 +240,7 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     "Wires": (lambda: some_machine()._wires,),
     "Part": (lambda: PC[0],),
     "Screen": (lambda: some_machine().screen,),
+    "Film": (lambda: some_machine().film("film.gif"),),
     "Disk": (lambda: Disk(bytes(720 * 512)), lambda: Disk("disk.img", write_back=True)),
     "Device": (Quiet,),
     "PioDevice": (Quiet,),

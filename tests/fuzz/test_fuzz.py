@@ -234,7 +234,7 @@ def test_every_public_callable_is_a_target() -> None:
         "Drainer", "Rtc.time",
         "FloppyController.insert", "keystrokes", "floppy_geometry", "rom",
     } <= names  # fmt: skip
-    chosen = Counter(str(Child(f"{n}", -1).rng.choice(targets())) for n in range(20_000))
+    chosen = Counter(str(Child(f"{n}", -1).rng.choice(targets())) for n in range(40_000))
     assert len(chosen) == len(targets())
 
 

@@ -39,17 +39,16 @@ class Screen:
         self._last: tuple[int, VgaSnapshot] | None = None
 
     def _now(self) -> "VgaSnapshot":
-        """What the VGA holds at this moment."""
-        return self._vga.snapshot()
-
-    def _registers(self) -> "VgaSnapshot":
-        """The same, for what depends on registers alone: they change with the version. Memory may
-        change without it, since a program in Python may write to it."""
+        """What the VGA holds; the same object until it changes, whatever the time is."""
         version, last = self._vga.version, self._last
         if last is None or last[0] != version:
             # Read after the version: what changes in between makes another version.
             self._last = last = version, self._vga.snapshot()
         return last[1]
+
+    def _at(self, blink: bool | None) -> "VgaSnapshot":
+        """What the VGA holds; with the time, if that is what blinking follows."""
+        return self._vga.snapshot() if blink is None else self._now()
 
     # -- the mode ------------------------------------------------------------------------------
 
@@ -63,12 +62,12 @@ class Screen:
     def mode_name(self) -> str:
         """What the registers make of the screen, such as "text 80x25" or "640x480 16 colours". The
         size is in dots of the guest."""
-        return s.mode_name(self._registers())
+        return s.mode_name(self._now())
 
     @property
     def is_text(self) -> bool:
         """True in text modes, False in graphics modes."""
-        return not s.graphics(self._registers())
+        return not s.graphics(self._now())
 
     @property
     def version(self) -> int:
@@ -82,13 +81,13 @@ class Screen:
     def columns(self) -> int:
         """Characters in a row, 80 or 40 in the modes of the BIOS; in graphics modes also, where
         eight or nine dots of the guest are one."""
-        return s.scan(self._registers().crtc).columns
+        return s.scan(self._now().crtc).columns
 
     @property
     def rows(self) -> int:
         """The number of character rows, 25 in the modes of the BIOS; in graphics modes the number
         of lines of dots that the CRTC treats as rows."""
-        return len(s.text_rows(s.scan(self._registers().crtc)))
+        return len(s.text_rows(s.scan(self._now().crtc)))
 
     def row(self, y: int) -> bytes:
         """One row as it is in memory: bytes of character, attribute, character ...
@@ -129,18 +128,18 @@ class Screen:
     def cursor(self) -> tuple[int, int] | None:
         """(column, row); None if the cursor is hidden or outside the screen, or in graphics
         modes."""
-        shown = self._registers()
+        shown = self._now()
         return None if s.graphics(shown) else s.cursor_place(shown)
 
     @property
     def colours(self) -> list[tuple[int, int, int]]:
         """The 16 colours of text as the guest has set them: (red, green, blue), 0-255 each."""
-        return _colours(self._registers())
+        return _colours(self._now())
 
     @property
     def blinking(self) -> bool:
         """True: attribute bit 7 makes a character blink. False: it makes the background bright."""
-        return _blinks(self._registers())
+        return _blinks(self._now())
 
     # -- dots ----------------------------------------------------------------------------------
 
@@ -159,7 +158,7 @@ class Screen:
         this guest time."""
         from .render import render
 
-        return render(self._now(), blink=blink)
+        return render(self._at(blink), blink=blink)
 
     @property
     def indices(self) -> "NDArray[uint8]":
@@ -173,19 +172,19 @@ class Screen:
 
         from .render import palette
 
-        shown = self._registers()
+        shown = self._now()
         return palette(shown.dac) if s.lit(shown) else np.zeros((256, 3), np.uint8)
 
     def indexed(self, *, blink: bool | None = True) -> "tuple[NDArray[uint8], NDArray[uint8]]":
         """`indices` and `palette` of one moment. `blink` as for `picture`."""
         from .render import render_indices
 
-        return render_indices(self._now(), blink=blink)
+        return render_indices(self._at(blink), blink=blink)
 
     @property
     def scale(self) -> tuple[int, int]:
         """(x, y): how many dots wide and high each dot of the guest is in `pixels`."""
-        return s.scale(self._registers())
+        return s.scale(self._now())
 
     def png(self) -> bytes:
         """`pixels` as the bytes of a PNG file."""

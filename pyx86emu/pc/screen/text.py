@@ -1,5 +1,6 @@
 """The text of a screen: read characters and attributes from a snapshot. Knows no dots."""
 
+from codecs import charmap_decode
 from typing import TYPE_CHECKING
 
 from . import scan as s
@@ -16,19 +17,20 @@ CP437 = (
     + " "
 )
 PLANE = 0x10000
-#: Character 0 and the others as they are in CP437, for bytes.translate and str.translate.
-_UNICODE = dict(enumerate(CP437))
 
 
 def rows(shown: "VgaSnapshot") -> list[bytes]:
     """The rows of a text screen: bytes of character, attribute, character ..."""
     lines = s.scan(shown.crtc)
-    return [row(shown, each.base, each.first) for each in s.text_rows(lines)]
+    return [_row(lines, shown.planes, each.base, each.first) for each in s.text_rows(lines)]
 
 
 def row(shown: "VgaSnapshot", base: int, first: int = 0) -> bytes:
     """The row whose first character has address `base`, as the CRTC counts characters."""
-    lines, planes = s.scan(shown.crtc), shown.planes
+    return _row(s.scan(shown.crtc), shown.planes, base, first)
+
+
+def _row(lines: s.Scan, planes: bytes, base: int, first: int) -> bytes:
     columns = lines.columns
     at = lines.address(base, first)
     end = lines.address(base + columns - 1, first)
@@ -48,7 +50,7 @@ def row(shown: "VgaSnapshot", base: int, first: int = 0) -> bytes:
 
 def decode(row: bytes) -> str:
     """The characters of a row as Unicode, with trailing blanks."""
-    return row[::2].decode("latin-1").translate(_UNICODE)
+    return charmap_decode(row[::2], "strict", CP437)[0]
 
 
 def text_of(all_rows: list[bytes]) -> str:
