@@ -38,6 +38,9 @@ class Guest:
     def __init__(self, machine: "Machine", disks: Sequence["str | os.PathLike[str]"] = ()) -> None:
         self.machine = machine
         self.paused = False
+        #: The frequency of the speaker in Hz after the last slice; 0: it is silent. Other threads
+        #: do not ask the 8254: its ports would be slower for the guest from then on.
+        self.tone = 0.0
         #: How the run ended; None while it goes on.
         self.ended: str | None = None
         #: The files that may be put into a drive, by the names that viewers see.
@@ -58,6 +61,7 @@ class Guest:
         guest, wall = m.time, monotonic()
         while True:
             exit = idle.run(limits, FRAME)
+            self.tone = round(m.speaker.frequency, 1)
             self._attend()
             if exit.reason is not ExitReason.DEADLINE or limits.over:
                 self.ended = exit.reason.name
@@ -112,13 +116,7 @@ class Guest:
     @property
     def mode(self) -> str:
         """The name of the video mode."""
-        return str(getattr(self.machine.screen, "mode_name", "text"))
-
-    @property
-    def tone(self) -> float:
-        """The frequency of the speaker in Hz; 0: it is silent."""
-        speaker = getattr(self.machine, "speaker", None)
-        return 0.0 if speaker is None else round(float(speaker.frequency), 1)
+        return self.machine.screen.mode_name
 
     # -- what viewers ask for: these run on the guest's thread -------------------------------------
 
@@ -142,9 +140,7 @@ class Guest:
 
     def mouse(self, dx: int, dy: int, buttons: int, wheel: int) -> None:
         """Move the mouse, and set its buttons: 1 left, 2 right, 4 middle."""
-        mouse: Any = getattr(self.machine, "mouse", None)
-        if mouse is not None:
-            mouse.move(dx, dy, buttons=buttons, wheel=wheel)
+        self.machine.mouse.move(dx, dy, buttons=buttons, wheel=wheel)
 
     def reset(self) -> None:
         """Press the reset button."""
@@ -175,7 +171,7 @@ class Guest:
     def _put(self, drive: str, disk: Disk, name: str) -> None:
         try:
             unit = _unit(drive)
-            if getattr(disk, "kind", "floppy") != "floppy":
+            if disk.kind != "floppy":
                 raise DiskError(f"{name} is a hard disk: give a floppy image")
             self.machine.floppy.insert(unit, disk)
         except BaseException:
