@@ -93,6 +93,26 @@ def test_both_drives_take_the_registers_and_only_the_selected_one_the_command():
     assert (guest.identify()[1], guest.identify(0xA0 | SLAVE)[1]) == (10, 20)
 
 
+def test_a_block_waits_while_the_other_drive_is_selected(disk):
+    """ATA-2 lets no host do that; what happens is that the drives keep their blocks."""
+    slave = HardDisk()
+    guest = Driver(AtaChannel([disk, slave]))
+    disk.written[0] = bytes(range(256)) * 2
+    assert guest.command(READ, lba=0) == DRQ
+    first = guest.take(100)
+
+    assert guest.command(WRITE, lba=3, device=LBA | SLAVE) == DRQ
+    guest.give(sector(7)[:100])
+    guest.outb(DEVICE, LBA)
+    assert guest.inb(STATUS) == DRQ
+    assert first + guest.take(156) == disk.written[0]
+    guest.outb(DEVICE, LBA | SLAVE)
+    guest.give(sector(7)[100:])
+
+    assert slave.written == {3: sector(7)}
+    assert guest.inb(STATUS) == READY
+
+
 # -- identify and translation --------------------------------------------------
 
 
