@@ -18,6 +18,8 @@ LONG_NAME = READ_ONLY | HIDDEN | SYSTEM | LABEL
 ENTRY = 32
 #: The longest directory has 65536 entries; and no disk that is read here has more files.
 MOST_IN_DIRECTORY, MOST_ENTRIES = 1 << 16, 1 << 20
+#: Directories in each other. DOS has at most 32; each has its whole path here.
+MOST_DEPTH = 128
 FILE_LIMIT = (1 << 32) - 1
 
 #: Types of FAT partitions.
@@ -239,6 +241,8 @@ class Volume:
                     raise self._damaged(f"it has more than {MOST_ENTRIES} files")
                 self.entries[found.path] = found
                 if found.is_directory:
+                    if found.path.count("/") >= MOST_DEPTH:
+                        raise self._damaged(f"more than {MOST_DEPTH} directories are in each other")
                     stack.append(found.path)
 
     def _sectors(self, directory: str) -> "array[int]":

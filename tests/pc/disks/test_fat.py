@@ -461,3 +461,19 @@ def test_mtools_and_we_read_what_the_other_writes(tmp_path: Path, options: tuple
     run("mdir", "-i", path, "::NEW/DIR/X")
 
     assert ours.read_bytes() == b"ours" * 9999
+
+
+def test_directories_in_each_other_without_end_are_refused() -> None:
+    # Each has its whole path in memory: 65524 of them would need gigabytes.
+    image = empty(fatmake.floppy((80, 2, 18)))
+    volume = Volume(image)
+    entry = b"D".ljust(11) + b"\x10" + bytes(14) + b"%b" + bytes(4)
+    at = volume._sectors("")[0]
+    for cluster in range(2, 502):
+        image.write(at, (entry % cluster.to_bytes(2, "little")).ljust(SECTOR, b"\0"))
+        at = volume._lba(cluster)
+        volume._set(cluster, 0xFFF)
+    volume.flush()
+
+    with pytest.raises(DiskError, match=r"more than 128 directories are in each other"):
+        Volume(image)
