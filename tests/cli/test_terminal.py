@@ -11,6 +11,7 @@ import pytest
 
 from pyx86emu.cli import tty
 from tests.cli.drive import ECHO, HALT, SPIN, Image, Job, say, show
+from tests.harness import wait_until
 
 QUIT = b"\x1dq"
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
@@ -92,6 +93,17 @@ def test_a_dumb_terminal_gets_rows_and_no_commands(image: Image) -> None:
 
         assert job.end() == 130
         assert b"\x1b" not in job.output
+
+
+def test_numpy_is_not_imported_for_text(image: Image) -> None:
+    code = (
+        "import sys; from pyx86emu.cli import main; status = main()\n"
+        "print('numpy' in sys.modules); raise SystemExit(status)"
+    )
+    with Job(image(show("X") + HALT), python=code) as job:
+        job.until(LEAVE, b"False\r\n")
+
+        assert job.end() == 0
 
 
 # -- pictures ------------------------------------------------------------------------------------
@@ -309,6 +321,29 @@ def test_a_process_that_is_killed_leaves_a_whole_terminal(image: Image, number: 
 
         assert b"\x1b[<u\x1b[?2004l" in job.until(b"\x1b[?25h" + LEAVE)
         assert job.report()["status"] == -number
+
+
+def descriptors(pid: str) -> list[Path]:
+    """The open descriptors of a process."""
+    return list(Path(f"/proc/{pid}/fd").iterdir())
+
+
+def name(descriptor: Path) -> str:
+    """What is open: a path without its number, or "pipe"; "" if it is closed by now."""
+    try:
+        return re.sub(r"(/|:\[)\d+\]?$", "", os.readlink(descriptor))
+    except OSError:
+        return ""
+
+
+def test_the_guard_keeps_no_file_open(image: Image) -> None:
+    with Job(image(show("X") + SPIN)) as job:
+        job.until(ENTER, b"mX")
+        (child,) = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
+
+        wait_until(lambda: {name(each) for each in descriptors(child)} <= {"/dev/pts", "pipe"})
+        job.type(QUIT)
+        assert job.end() == 130
 
 
 FAILS = """
