@@ -106,6 +106,28 @@ def test_numpy_is_not_imported_for_text(image: Image) -> None:
         assert job.end() == 0
 
 
+WATCHED_AND_NOT = """
+import sys
+from pyx86emu import Machine
+from pyx86emu.cli.terminal import ScreenTerminal
+def end(watched):
+    with Machine(sys.argv[1], clock="virtual") as m:
+        limits = m.limits(max_instructions=3_000_000)
+        ScreenTerminal(m).run(limits, "") if watched else limits.run()
+        state = m.vcpu.instructions, m.time, m.vm.read(0, 0xA0000), m.vga.snapshot()
+        return state, repr(m.vcpu.regs)
+print("equal" if end(True) == end(False) else "different")
+"""
+
+
+def test_a_guest_sees_the_same_watched_and_not(image: Image) -> None:
+    # again: mov ah,1; int 16h; inc bx; mov ax,0E41h; int 10h; jmp again
+    with Job(image("b401 cd16 43 b8410e cd10 ebf4"), python=WATCHED_AND_NOT) as job:
+        job.until(b"mAAAA", LEAVE, b"equal\r\n")
+
+        assert job.end() == 0
+
+
 # -- pictures ------------------------------------------------------------------------------------
 
 # mov ax,13h; int 10h; mov ax,A000h; mov es,ax; xor di,di; mov cx,32000; mov al,4; rep stosb: the
