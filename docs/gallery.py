@@ -1,8 +1,10 @@
 """The gallery: run guests of tests/guests, and save what each shows as docs/gallery/NAME.png.
 
-`make gallery` writes all. web.png is a picture of the page in a browser: tests/web makes it.
+`make gallery` writes all. web.png is the page in a browser: it needs Chromium, whose fonts are those
+of the computer.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -23,6 +25,25 @@ PICTURES = {
 }
 
 
+#: The guest of web.png.
+ON_THE_PAGE = "mode_13"
+
+
+def page(path: Path, chromium: str) -> None:
+    """A picture of the page in a browser, after the guest has drawn its own."""
+    from playwright.sync_api import sync_playwright
+
+    with Machine(pictures.image(ON_THE_PAGE), clock="host") as m, m.serve() as display:
+        display.wait()
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            tab = browser.new_page(viewport={"width": 800, "height": 660})
+            tab.goto(display.url)
+            tab.locator("canvas[data-pictures]").wait_for()
+            tab.screenshot(path=path)
+            browser.close()
+
+
 def main(directory: Path) -> None:
     """Write the pictures."""
     directory.mkdir(exist_ok=True)
@@ -32,4 +53,9 @@ def main(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else GALLERY)
+    where = Path(sys.argv[1]) if len(sys.argv) > 1 else GALLERY
+    main(where)
+    if (chromium := shutil.which("chromium")) is None:
+        print("no chromium: web.png stays as it is", file=sys.stderr)
+    else:
+        page(where / "web.png", chromium)

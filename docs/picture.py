@@ -38,6 +38,8 @@ def main(path: str) -> None:
             for char in text.encode("cp437")[:COLUMNS].ljust(COLUMNS):
                 cells += bytes((char, attribute))
         machine.vm.write(TEXT_MEMORY, cells)
+        machine.pio.write(0x3D4, 1, 0x0A)  # no cursor: this text is not the guest's
+        machine.pio.write(0x3D5, 1, 0x20)
         machine.screen.save(path)
 
 

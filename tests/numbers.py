@@ -42,8 +42,12 @@ from pyx86emu.pc.devices import (
     DoorbellDevice,
     FloppyController,
     PostPort,
+    Printer,
+    Speaker,
 )
+from pyx86emu.pc.devices.mouse import Ps2Mouse
 from pyx86emu.pc.disks import geometry
+from pyx86emu.pc.sound import WavFile
 from pyx86emu.tools import conformance
 from tests.harness import ROOT, program
 from tests.tools import made
@@ -414,6 +418,15 @@ PLACES: dict[str, Place] = {
         lambda w: lambda channel: w.dma.transfer_to_memory(channel, b"1"), channel=1
     ),
     "Dma8237.transfer_from_memory": place(lambda w: w.dma.transfer_from_memory, channel=1, n=1),
+    "Printer.__init__": place(lambda w: Printer, limit=1),
+    "Ps2Mouse.move": place(lambda w: Ps2Mouse().move, dx=1, dy=1, buttons=1, wheel=1),
+    "SpeakerTap.__init__": place(
+        lambda w: lambda rate: w.close_later(_core.SpeakerTap(w.vm, rate)), rate=8000
+    ),
+    "Speaker.start": place(lambda w: lambda rate: Speaker(w.vm).start(bytes, rate), rate=8000),
+    "WavFile.__init__": place(
+        lambda w: lambda rate: w.close_later(WavFile(os.devnull, rate)), rate=8000
+    ),
     "DoorbellDevice.ring": place(lambda w: DoorbellDevice().ring, n=1),
     "FloppyChip.__init__": place(
         lambda w: lambda drives: FloppyController(w.dma, drives), drives=1
@@ -479,6 +492,7 @@ PLACES: dict[str, Place] = {
 
 #: Numbers that no place has, and why.
 EXEMPT: dict[str, str] = {
+    "Ps2Mouse.receive": "called by the 8042, with bytes of the guest",
     "Machine.film": "makes a file; tests/pc/test_film.py has its numbers",
     **dict.fromkeys(
         ("Film.__init__", "markup.half_blocks", "render.font_bases", "text.row"),

@@ -21,7 +21,7 @@ VERBS = {
 HELP = f"""\
 usage: pyx86emu [VERB] ...
 
-A real-mode PC that boots floppy images, with KVM's way of doing I/O.
+A real-mode PC that boots floppy and hard disk images, with KVM's way of doing I/O.
 
 {chr(10).join(f"  {verb:13}{what}" for verb, what in VERBS.items())}
 

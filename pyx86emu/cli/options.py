@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .. import models
-from . import drives, web
+from . import drives
 from .accel import add_accel
-from .foreign import FOREIGN
 from .output import check_file, check_input
 from .outputs import STDIO
 from .parser import Parser
@@ -24,7 +23,7 @@ LARGEST_SHIFT = 10
 DISPLAYS = ("none", "term", "web")
 #: Serial ports, in the order of -serial.
 PORTS = ("COM1", "COM2")
-PICTURES = (".txt", ".png")
+PICTURES = (".png", ".txt", ".ansi", ".html")
 
 EPILOG = """\
 exit statuses: 0 halted for good, or --expect met; odd: the guest's own, by isa-debug-exit; 2 usage;
@@ -47,7 +46,7 @@ A file name that begins with fat: is a directory: its files are a FAT disk.
 
 def parser() -> Parser:
     """The parser of all options. They are spelt as in QEMU where QEMU has the same."""
-    p = Parser("run", "Boot a boot sector, a floppy or a hard disk image.", EPILOG, FOREIGN)
+    p = Parser("run", "Boot a boot sector, a floppy or a hard disk image.", EPILOG, _instead)
     p.set_defaults(script=())
     add = p.add_argument
     image = "boot sector, floppy or hard disk image: its contents say which"
@@ -83,9 +82,11 @@ def parser() -> Parser:
     add("-parallel", metavar="WHERE", help="LPT1 to file:PATH or none")
     displays = "none, term: the terminal, web[=HOST:PORT]: a page for a browser"
     add("-display", metavar="WHERE", type=_display, help=displays)
+    floppies = "with -display web: a floppy image that the page may put into a drive; repeatable"
+    add("--floppy", metavar="FILE", action="append", default=[], help=floppies)
     add("-nographic", action="store_true", help="serial text instead of the screen; keys to COM1")
     add("--audio", metavar="FILE.wav", help="record the PC's speaker")
-    add("--screenshot", metavar="FILE", help="the last screen: FILE.txt or FILE.png")
+    add("--screenshot", metavar="FILE", help="the last screen: FILE.png, .txt, .ansi or .html")
     add("--screen", action="store_true", help="print the last text screen at the end")
     add("--json", action="store_true", help="print what happened as JSON instead of guest text")
 
@@ -112,6 +113,13 @@ def parser() -> Parser:
     return p
 
 
+def _instead(name: str) -> str | None:
+    """What to use in place of an option of QEMU that is not ours."""
+    from .foreign import FOREIGN  # only here: only a mistake needs it
+
+    return FOREIGN.get(name)
+
+
 def read(args: Sequence[str]) -> argparse.Namespace:
     """The checked options; `disks` has a Drive for each disk. UsageError: one sentence that says
     what cannot be done."""
@@ -125,6 +133,10 @@ def read(args: Sequence[str]) -> argparse.Namespace:
     options.disks = drives.drives(options)
     if options.nographic and options.display not in (None, ("none", "")):
         raise UsageError("-nographic and -display are opposites: give one of them")
+    if options.floppy and (options.display or ("", ""))[0] != "web":
+        raise UsageError("--floppy is for the web page: add -display web, or give -fda FILE")
+    for path in options.floppy:
+        check_input("--floppy", path)
     if options.screen and options.json:
         raise UsageError("--screen with --json: the report has the screen, leave --screen out")
     _check_lines(options)
@@ -133,11 +145,11 @@ def read(args: Sequence[str]) -> argparse.Namespace:
             if path is not None:
                 check_input(option, path)
     if (path := options.screenshot) is not None:
-        if not path.endswith(PICTURES):
-            raise UsageError(f"--screenshot {path}: name a file in .txt or .png")
+        if not path.lower().endswith(PICTURES):
+            raise UsageError(f"--screenshot {path}: name a file in {', '.join(PICTURES)}")
         _check_file("--screenshot", path, options)
     if (path := options.audio) is not None:
-        if not path.endswith(".wav"):
+        if not path.lower().endswith(".wav"):
             raise UsageError(f"--audio {path}: name a file in .wav")
         _check_file("--audio", path, options)
     return options
@@ -206,7 +218,10 @@ def _display(text: str) -> tuple[str, str]:
         raise UsageError(f"-display {text}: give none, term or web[=HOST:PORT], there is no window")
     if equals and (name != "web" or not address):
         raise UsageError(f"-display {text}: only web has an address, web=HOST:PORT")
-    web.address(address)
+    if address:
+        from .web import address as checked
+
+        checked(address)
     return name, address
 
 

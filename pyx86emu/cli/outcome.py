@@ -4,6 +4,7 @@ import json
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..errors import MachineError
 from ..exits import ExitReason
 from ..pc.disks.image import Disk
 from ..pc.ending import Ending, ending, place
@@ -97,7 +98,7 @@ def hint(m: Machine, options: Namespace) -> None:
         return
     text = shown(m)
     if text is None:
-        what = "the screen shows a picture: --screenshot FILE.png saves it"
+        what = f"the screen shows {m.screen.mode_name}: --screenshot FILE.png saves it"
     elif text:
         what = "the screen has text: --screen prints it, --screenshot FILE.png saves it"
     else:
@@ -107,7 +108,7 @@ def hint(m: Machine, options: Namespace) -> None:
 
 def shown(m: Machine) -> str | None:
     """The text on the screen, without blank rows at its end; None in a graphics mode."""
-    text: str | None = m.screen.text
+    text = m.screen.text
     return None if text is None else text.rstrip()
 
 
@@ -115,7 +116,10 @@ def print_screen(m: Machine) -> None:
     """--screen: the last text screen on standard output. HostError: it cannot be written."""
     text = shown(m)
     if text is None:
-        output.complain("pyx86emu: --screen: it shows a picture, --screenshot FILE.png saves it")
+        mode = m.screen.mode_name
+        output.complain(
+            f"pyx86emu: the screen shows {mode}, not text: --screenshot FILE.png saves it"
+        )
     else:
         output.say(text)
 
@@ -127,11 +131,14 @@ def failed(end: Outcome, text: str) -> Outcome:
 
 
 def screenshot(m: Machine, path: str, end: Outcome) -> Outcome:
-    """Save the screen. The returned outcome has status HOST if that fails."""
+    """Save the screen. The returned outcome has status HOST if that fails, also because a graphics
+    mode has no text."""
     try:
         m.screen.save(path)
     except OSError as error:
         return failed(end, f"cannot write --screenshot {path}: {reason(error)}")
+    except MachineError as error:
+        return failed(end, f"--screenshot: {error}")
     return end
 
 

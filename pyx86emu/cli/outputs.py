@@ -2,12 +2,13 @@
 
 from argparse import Namespace
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from ..pc.machine import Machine
 from . import output
-from .audio import Recording
-from .lines import Line
-from .serial import open_line, open_parallel
+
+if TYPE_CHECKING:
+    from .lines import Line
 
 #: What QEMU calls standard input and output.
 STDIO = ("stdio", "mon:stdio")
@@ -29,20 +30,27 @@ class Outputs:
         self._ports: list[tuple[str, Line]] = []
         self._stack = ExitStack()
         try:
-            for port, where in zip(("uart", "com2"), options.serial, strict=False):
-                if where not in STDIO or (port == "com2" and self.to_stdout):
-                    self._open(port, open_line("stdio" if where in STDIO else where))
-            if options.parallel is not None:
-                self._open("printer", open_parallel(options.parallel))
+            if options.serial or options.parallel is not None:
+                self._open_lines(options.serial, options.parallel)
         except BaseException:
             self._stack.close()
             raise
 
-    def _open(self, port: str, line: Line) -> None:
+    def _open_lines(self, serial: list[str], parallel: str | None) -> None:
+        from .serial import open_line, open_parallel  # only here: most guests need no line
+
+        for port, where in zip(("uart", "com2"), serial, strict=False):
+            if where not in STDIO:
+                self._add(port, open_line(where))
+            elif port == "com2" and self.to_stdout:
+                self._add(port, open_line("stdio"))
+        if parallel is not None:
+            self._add("printer", open_parallel(parallel))
+
+    def _add(self, port: str, line: "Line") -> None:
         self._stack.enter_context(line)
-        if type(line) is not Line:  # not the one that leads nowhere
-            self.lines.append(line)
-            self._ports.append((port, line))
+        self.lines.append(line)
+        self._ports.append((port, line))
 
     def connect(self, m: Machine) -> None:
         """Copy what the guest sends. The machine also keeps it in its logs. UsageError: its sound
@@ -61,6 +69,8 @@ class Outputs:
         for port, line in self._ports:
             line.connect(getattr(m, port))
         if self._audio is not None:
+            from .audio import Recording
+
             self._stack.enter_context(Recording(m, self._audio))
 
     def __enter__(self) -> "Outputs":

@@ -1,7 +1,7 @@
 """The parser of options: take whole names only, answer each mistake with one sentence."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from . import output
@@ -11,7 +11,7 @@ from .status import UsageError
 class Parser(argparse.ArgumentParser):
     """argparse that raises UsageError, takes no abbreviations and writes its help by `output`.
 
-    `foreign`: options of other programs (QEMU), each with what to use here.
+    `foreign(name)` is what to use in place of an option of another program (QEMU), or None.
     """
 
     def __init__(
@@ -19,10 +19,10 @@ class Parser(argparse.ArgumentParser):
         prog: str,
         description: str,
         epilog: str | None = None,
-        foreign: dict[str, str] | None = None,
+        foreign: Callable[[str], str | None] | None = None,
     ) -> None:
         self.known: dict[str, argparse.Action] = {}
-        self.foreign = foreign or {}
+        self.foreign = foreign
         super().__init__(
             prog=f"pyx86emu {prog}",
             description=description,
@@ -82,7 +82,7 @@ class Parser(argparse.ArgumentParser):
         other = name[1:] if name.startswith("--") else f"-{name}"
         if other in self.known:
             return f": write {other}"
-        instead = self.foreign.get(name.replace("--", "-", 1))
+        instead = self.foreign(name.replace("--", "-", 1)) if self.foreign else None
         return f": {instead}" if instead else f"; options are not abbreviated{self._hint}"
 
     @property

@@ -186,7 +186,7 @@ def _run(
     if shown == WEB:
         from . import web
 
-        return web.run(m, session, options.display[1])
+        return web.run(m, session, options.display[1], options.floppy)
     if shown == SCREEN:
         from .terminal import ScreenTerminal
 

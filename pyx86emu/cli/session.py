@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from ..exits import ExitReason
 from ..pc.limits import Limits
 from ..pc.machine import Machine
-from .lines import Line
 from .script import Script
 
 if TYPE_CHECKING:
     from .. import Exit
+    from .lines import Line
 
 #: Guest seconds of a slice, when nothing is drawn.
 SLICE = 0.05
@@ -35,7 +35,7 @@ class Session(Limits):
         *,
         wall: float | None = None,
         max_instructions: int | None = None,
-        lines: Sequence[Line] = (),
+        lines: "Sequence[Line]" = (),
         stay: bool = False,
     ) -> None:
         super().__init__(m, None, timeout, wall=wall, max_instructions=max_instructions)

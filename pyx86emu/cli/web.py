@@ -3,9 +3,10 @@
 import errno
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ..errors import MachineError
 from ..pc.machine import Machine
 from . import output
 from .session import Session
@@ -36,14 +37,18 @@ def address(text: str) -> tuple[str, int]:
     return match[1] or match[2] or LOOPBACK, port
 
 
-def run(m: Machine, session: Callable[[], Session], where: str) -> "Exit":
-    """Show the guest on a page and run it. UsageError: the address cannot be used, or aiohttp is
-    missing."""
+def run(
+    m: Machine, session: Callable[[], Session], where: str, floppies: Sequence[str] = ()
+) -> "Exit":
+    """Show the guest on a page and run it. UsageError: the address cannot be used, two of the
+    floppies have one name, or aiohttp is missing."""
     host, port = address(where)
     from ..pc.web.display import WebDisplay  # only here: it needs an optional package
 
     try:
-        page = WebDisplay(m, host, port)
+        page = WebDisplay(m, host, port, disks=floppies)
+    except MachineError as error:
+        raise UsageError(f"--floppy: {error}") from error
     except ModuleNotFoundError as error:
         raise UsageError(f"-display web: {error}") from error
     except OSError as error:

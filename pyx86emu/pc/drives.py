@@ -106,6 +106,11 @@ class Drives:
         found = (self.disks["fda" if drive == "a" else "hda"] for drive in self.order)
         return next((disk for disk in found if disk is not None), None)
 
+    @property
+    def changed(self) -> int:
+        """How many sectors the guest has written that are not in their images."""
+        return sum(disk.changed for disk in self.disks.values() if disk is not None)
+
     def close(self) -> None:
         """Close the disks that were opened here. If some cannot be closed, the first error comes
         out after all were tried; a second call tries those again."""

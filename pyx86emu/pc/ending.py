@@ -113,14 +113,17 @@ def ending(m: "Machine", exit: "_core.Exit") -> Ending:
         return Ending("reset", f"the guest reset the machine: {last}")
     if m.boot_tried and cs == BIOS:
         return Ending("no boot", f"nothing boots: {m.boot_tried}")
-    interrupts = _interrupts(m)
+    interrupts, back = _interrupts(m), None
     if reason is ExitReason.HLT:
         return Ending("halted", f"HLT at {cs:04x}:{ip - 1 & 0xFFFF:04x} with {interrupts}")
     found = _code(m, cs, ip) or _fault(m)
+    if found is None and cs == BIOS and (back := _returning(m)):  # look at whom it served
+        found = _code(m, *back[:2])
     if found is None:
         where = place(m, cs, ip)
         what = "waits for a key" if KEY_WAIT in where else "runs"
-        found = Ending("running", f"it {what} at {where} with {interrupts}")
+        to = f", which returns to {back[0]:04x}:{back[1]:04x}," if cs == BIOS and back else ""
+        found = Ending("running", f"it {what} at {where}{to} with {interrupts}")
     if m.resets.count:
         times = "once" if m.resets.count == 1 else f"{m.resets.count} times"
         text = f"{found.text}; the guest has reset the machine {times}, the last time: {last}"
@@ -169,10 +172,7 @@ def _code(m: "Machine", cs: int, ip: int) -> Ending | None:
 def _fault(m: "Machine") -> Ending | None:
     """An instruction that faults, whose handler returns to it. One step of a copy shows it."""
     regs = m.vcpu.regs
-    at = (regs.cs, regs.ip, regs.sp)
-    if load(m.vm, (regs.cs << 4) + regs.ip, 1) == IRET:  # it is in the handler now
-        ip, cs = struct.unpack("<2H", load(m.vm, (regs.ss << 4) + regs.sp, 4))
-        at = (cs, ip, regs.sp + 6 & 0xFFFF)
+    at = _returning(m) or (regs.cs, regs.ip, regs.sp)  # it may be in the handler now
     vector, handler = _step(m, *at)
     if vector is None:
         return None
@@ -186,6 +186,15 @@ def _fault(m: "Machine") -> Ending | None:
         f"the instruction at {cs:04x}:{ip:04x} ({code}) raises {FAULTS[vector]} again and again: "
         f"the handler of vector {vector:02x}h, {place(m, *handler)}, returns to it",
     )
+
+
+def _returning(m: "Machine") -> tuple[int, int, int] | None:
+    """CS, IP and SP after the IRET that comes next; None: it is no IRET."""
+    regs = m.vcpu.regs
+    if load(m.vm, (regs.cs << 4) + regs.ip, 1) != IRET:
+        return None
+    ip, cs = struct.unpack("<2H", load(m.vm, (regs.ss << 4) + regs.sp, 4))
+    return cs, ip, regs.sp + 6 & 0xFFFF
 
 
 def _step(m: "Machine", cs: int, ip: int, sp: int) -> tuple[int | None, tuple[int, int]]:

@@ -5,6 +5,9 @@ firmware/int19.inc writes them to port 80h.
 
 from collections.abc import Sequence
 
+#: Where a BIOS puts the boot sector, and jumps.
+BOOT_SECTOR = 0x7C00
+
 #: The boot sector starts.
 POST_BOOT = 0x09
 #: How many instructions of the BIOS come between that code and the boot sector.

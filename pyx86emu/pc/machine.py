@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from weakref import WeakSet
 
 from .. import _core
-from ..backend import WriteRing
 from ..bus import Attachment, Bus
 from ..clock import LAST
 from ..device import Device, MmioDevice, PioDevice
@@ -39,10 +38,11 @@ from .disks.image import Disk
 from .drives import Boot, Drives
 from .ending import BIOS, JUMP, PORT_92, PULSE_8042, TRIPLE_FAULT, Reset, Resets
 from .expect import Expectations, Seen, wait
-from .handover import POST_BOOT, POST_NOTHING, STEPS, tried
+from .handover import BOOT_SECTOR, POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
 from .optionroms import OptionRom, Placed, RomSource, place
 from .screen.screen import Screen
+from .stats import Stats
 
 if TYPE_CHECKING:
     from .screen.film import Film
@@ -57,28 +57,6 @@ LOOK = 10_000_000
 D = TypeVar("D", bound=Device)
 
 Path = str | PathLike[str]
-
-
-class Stats:
-    """How many exits the guest caused since its boot sector started, and writes to coalesced
-    zones."""
-
-    def __init__(self, ring: WriteRing) -> None:
-        self._ring = ring
-        self.clear()
-
-    def clear(self) -> None:
-        self.pio_exits = self.mmio_exits = 0
-        self._before = self._ring.count
-
-    @property
-    def coalesced(self) -> int:
-        """Writes that coalesced zones have collected; they caused no exit."""
-        return self._ring.count - self._before
-
-    def __repr__(self) -> str:
-        exits = f"{self.pio_exits} PIO exits, {self.mmio_exits} MMIO exits"
-        return f"<{exits}, {self.coalesced} coalesced writes>"
 
 
 #: All machines. A forked child gives them new locks: the thread that held one is not in the child.
@@ -163,6 +141,7 @@ class Machine(Single):
         self.resets = Resets()
         """How often the guest has reset the machine, and how it did so last."""
         self._stop_at_boot = self._handing_over = False
+        self._other_bios = bios is not None
         self._boot_instructions = 0
         self.drives = Drives()
         """Which disk was in which drive at the start."""
@@ -416,6 +395,25 @@ class Machine(Single):
             exit = self.vcpu.step()
         return exit
 
+    def _watch_boot(self) -> None:
+        """With a BIOS of others, a breakpoint shows the boot sector: its POST codes are its own."""
+        if self._other_bios and not self.booted:
+            self.vcpu.debug(breakpoints=[BOOT_SECTOR])
+
+    def _other_boots(self, exit: "_core.Exit") -> bool:
+        """Is this exit the boot sector's first instruction, with a BIOS of others?"""
+        if not self._other_bios or self.booted or (exit.cs << 4) + exit.ip != BOOT_SECTOR:
+            return False
+        self.vcpu.debug()
+        self._starts(0)
+        return True
+
+    def _starts(self, left: int) -> None:
+        """The boot sector starts, `left` instructions from now."""
+        self.booted = True
+        self.stats.clear()
+        self._boot_instructions = (self.vcpu.instructions or 0) + left
+
     def _run(
         self,
         budget: int | None,
@@ -425,6 +423,7 @@ class Machine(Single):
     ) -> "_core.Exit":
         """Run until an exit that is not a device access or a reset. All limits are absolute."""
         vcpu, run, stats = self.vcpu, self.vcpu.run_until, self.stats
+        self._watch_boot()
         while True:
             left = None if budget is None else max(0, budget - vcpu.spent)
             exit = run(left, deadline=deadline, look=look, wall_deadline=wall_deadline)
@@ -444,9 +443,13 @@ class Machine(Single):
                 if self.no_reboot:
                     return exit.because(ExitReason.SHUTDOWN)
                 self.reset()
+                self._watch_boot()
                 with self._stopping:
                     if self._stops:
                         self.vcpu.kick()  # the kick may have been for the stop too
+            elif reason is ExitReason.DEBUG and self._other_boots(exit):
+                if self._stop_at_boot:
+                    return exit.because(ExitReason.MATCH)
             else:
                 return exit
 
@@ -502,6 +505,7 @@ class Machine(Single):
         reset: guests write to this port, too."""
         if (
             code not in (POST_RESTART, POST_BOOT, POST_NOTHING)
+            or self._other_bios
             or (regs := self.vcpu.regs).cs != BIOS
         ):
             return
@@ -514,9 +518,7 @@ class Machine(Single):
         elif code == POST_NOTHING:
             self.boot_tried = tried(tuple(self.post.history), self.booted)
         elif not self.booted:
-            self.booted = True
-            self.stats.clear()
-            self._boot_instructions = (self.vcpu.instructions or 0) + 1 + STEPS
+            self._starts(1 + STEPS)
             if self._stop_at_boot:
                 self._handing_over = True
                 self.stop(ExitReason.MATCH)
@@ -557,9 +559,7 @@ class Machine(Single):
             "serial_dropped": self.serial_dropped,
             "debug": self.debug_text,
             "debug_dropped": self.debug_dropped,
-            "disk_sectors_changed": sum(
-                disk.changed for disk in self.drives.disks.values() if disk is not None
-            ),
+            "disk_sectors_changed": self.drives.changed,
         }
 
     def serve(
@@ -583,7 +583,7 @@ class Machine(Single):
         `Disk.close`."""
         try:
             try:
-                self.speaker.stop()
+                self.speaker.close()
             finally:
                 self.vm.close()
         finally:

@@ -4,6 +4,8 @@ import os
 import struct
 from types import TracebackType
 
+from .._core import whole
+
 #: A WAV file has sizes of 32 bits. Samples above this many bytes are dropped.
 LARGEST = (1 << 32) - 1 - 36 - 1
 
@@ -12,7 +14,7 @@ _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 class WavFile:
     """A WAV file of one channel, 16 bits a sample. Its header is right after `flush` and `close`.
-    OSError: it cannot be opened or written.
+    OSError: it cannot be opened or written. ValueError: a rate that is not 1 to 1,000,000.
 
     The same guest writes the same bytes in every run.
 
@@ -25,7 +27,7 @@ class WavFile:
     """
 
     def __init__(self, path: str | os.PathLike[str], rate: int = 44100) -> None:
-        self.rate = rate
+        self.rate = whole(rate, "rate", 1, 1_000_000)
         self.size = 0
         """Bytes of samples so far."""
         self.dropped = 0

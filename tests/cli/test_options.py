@@ -46,7 +46,7 @@ from tests.cli.drive import HALT, Image, pyx86emu
             "'soon': give seconds in digits, such as 90 or 0.5",
         ),
         (["--type", "{nokey}", "boot.img"], "--type: no key is called 'nokey'"),
-        (["--screenshot", "a.gif", "boot.img"], "--screenshot a.gif: name a file in .txt or .png"),
+        (["--screenshot", "a.gif", "boot.img"], "--screenshot a.gif: name a file in .png, .txt"),
         (["-rtc", "base=noon", "boot.img"], "-rtc base=noon: give utc, localtime or a date"),
         (["-icount", "7", "boot.img"], "-icount 7: write -icount shift=VALUE"),
         (["boot.img", "-fda", "boot.img"], "two disks for fda, boot.img and boot.img: give one ("),

@@ -278,6 +278,20 @@ def full(*_: object) -> NoReturn:
     raise OSError(28, "No space left on device")
 
 
+def test_graphics_are_saved_as_a_picture_but_not_as_text(image: Image, tmp_path: Path) -> None:
+    graphics = image("b81300 cd10" + HALT)  # mov ax,13h; int 10h
+    text, page = tmp_path / "shot.txt", tmp_path / "shot.html"
+
+    refused = pyx86emu(graphics, "--screenshot", text)
+    saved = pyx86emu(graphics, "--screenshot", page)
+
+    assert refused.returncode == 74
+    assert "it shows graphics, 320x200 256 colours; name a file in .png" in refused.stderr
+    assert not text.exists()
+    assert saved.returncode != 74
+    assert "data:image/png" in page.read_text("utf-8")
+
+
 def test_a_screenshot_that_cannot_be_written_is_74(
     image: Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

@@ -182,6 +182,25 @@ def test_in_a_pipe_without_output_it_is_said_how_to_see_the_screen(
     assert run(capsys, image(HALT)) == (0, "", "")
 
 
+def test_a_picture_is_named_with_how_to_see_it(image: Image, tmp_path: Path, capsys: Any) -> None:
+    boot = image("b81300 cd10" + HALT)  # mov ax,13h; int 10h
+    shows = "320x200 256 colours"
+
+    hint, screen = run(capsys, boot), run(capsys, boot, "--screen")
+    text = run(capsys, boot, "--screenshot", tmp_path / "x.txt")
+    for name in ("x.PNG", "x.ansi", "x.html"):
+        assert run(capsys, boot, "--screenshot", tmp_path / name) == (0, "", "")
+        assert (tmp_path / name).stat().st_size > 100
+
+    assert hint[0] == screen[0] == 0
+    assert hint[2].endswith(f"the screen shows {shows}: --screenshot FILE.png saves it\n")
+    assert screen[2].startswith(f"pyx86emu: the screen shows {shows}, not text: --screenshot ")
+    assert text[0] == 74
+    assert text[2].startswith("pyx86emu: --screenshot: cannot save the screen as ")
+    assert text[2].count("\n") == 1
+    assert not (tmp_path / "x.txt").exists()
+
+
 @pytest.mark.parametrize("words", ["--screen", "--screen --timeout 1"])
 def test_a_screen_that_cannot_be_printed_is_one_sentence(image: Image, words: str) -> None:
     boot = image(show("X") + HALT)

@@ -65,25 +65,28 @@
         cmp     al, 10
         jne     .say
 .wait:  hlt
-        cmp     byte [called], 0
-        je      .wait
-        cmp     word [0A000h], 0009h
+        test    byte [buttons], 1
+        jz      .wait
+        cmp     byte [buttons], 09h
         require e, 'status'
-        cmp     word [0A002h], 5
+        cmp     word [x], 5
         require e, 'X'
-        cmp     word [0A004h], 3
+        cmp     word [y], 3
         require e, 'Y'
         pass
 text:   db      'move', 10
-called: db      0
-routine:
+buttons db      0
+x       dw      0
+y       dw      0
+routine:                                ; it adds up, as one movement may be several packets
         mov     bp, sp
-        inc     byte [cs:called]
+        push    cs
+        pop     ds
         mov     ax, [bp + 10]
-        mov     [cs:0A000h], ax
+        mov     [buttons], al
         mov     ax, [bp + 8]
-        mov     [cs:0A002h], ax
+        add     [x], ax
         mov     ax, [bp + 6]
-        mov     [cs:0A004h], ax
+        add     [y], ax
         retf
         finish

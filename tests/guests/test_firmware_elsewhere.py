@@ -132,6 +132,27 @@ def test_our_bios_serves_our_guests_on_qemu(qemu: list[str], name: str, tmp_path
 
 
 @pytest.mark.slow
+def test_our_bios_serves_the_mouse_of_qemu(qemu: list[str], tmp_path: Path) -> None:
+    image, said = tmp_path / "disk", tmp_path / "said"
+    image.write_bytes((HERE / "bios_mouse.bin").read_bytes().ljust(1440 << 10, b"\0"))
+    command = [*qemu, "-debugcon", f"file:{said}", "-monitor", "stdio"]
+    command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=1"]
+    command += ["-drive", f"file={image},format=raw,if=floppy"]
+
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdin is not None
+        try:
+            wait_until(lambda: said.exists() and said.read_text() or process.poll() is not None)
+            process.stdin.write("mouse_move 5 -3\nmouse_button 1\n")
+            process.stdin.flush()
+            assert process.wait(PATIENCE) == PASSED, said.read_text()
+        finally:
+            process.kill()
+
+
+@pytest.mark.slow
 def test_our_bios_boots_freedos_on_qemu(qemu: list[str], guests: Path) -> None:
     image = guests / "freedos-1440k.img"
     if not image.exists():

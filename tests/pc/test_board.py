@@ -94,6 +94,14 @@ def test_a_part_that_is_not_there_is_named(machine: MakeMachine) -> None:
         machine().part(Latch)
 
 
+def test_there_is_no_game_port(machine: MakeMachine) -> None:
+    m = machine()
+
+    m.pio.write(0x201, 1, 0)
+
+    assert [m.pio.read(port, 1) for port in range(0x200, 0x208)] == [0xFF] * 8
+
+
 def test_a_part_is_also_found_by_its_name(machine: MakeMachine) -> None:
     with pytest.raises(MachineError, match=r"no Uart16550A called 'com3' on the board: it has"):
         machine().part(Uart16550A, "com3")

@@ -10,6 +10,7 @@ from pyx86emu import Disk, ExitReason, Machine, MachineError
 from pyx86emu.pc.devices import Rtc
 from pyx86emu.pc.drives import ORDERS
 from tests import on_kvm
+from tests.harness import ROOT
 
 MakeMachine = Callable[..., Machine]
 
@@ -276,6 +277,60 @@ def test_a_stop_during_the_hand_over_leaves_the_guest_at_its_first_instruction(
 
     assert (m.vcpu.regs.cs, m.vcpu.regs.ip) == (0, 0x7C00)
     m.run(timeout=1)
+
+
+# A BIOS of others: POST codes 01, 09 and 0A, as it likes; a boot sector in memory; start it.
+OTHER_BIOS = bytes.fromhex(
+    "b001 e680 b009 e680 b00a e680 31c0 8ed8 8ed0 bc007c c706007c b043 c706027c e6e9"
+    "c706047c fa f4 b280 ea 007c0000"
+).ljust(0xFFF0, b"\x90") + bytes.fromhex("ea000000f0").ljust(16, b"\0")
+
+
+@pytest.mark.parametrize("accel", ["interp", "kvm"])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_bios_of_others_hands_over_at_7c00(
+    machine: MakeMachine, accel: str, stopped: bool
+) -> None:
+    on_kvm.need(accel)
+    m = machine(bios=OTHER_BIOS, accel=accel)
+    if stopped:
+        assert m.boot().reason is ExitReason.MATCH
+        assert (m.vcpu.regs.cs, m.vcpu.regs.ip, m.vcpu.regs.dl) == (0, 0x7C00, 0x80)
+        assert (m.debug_text, m.instructions or 0) == ("", 0)
+
+    m.run(timeout=1)
+
+    assert (m.booted, m.boot_tried, m.debug_text) == (True, "", "C")
+    assert m.instructions in (4, None)
+
+
+# -- two runs are equal ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ata_transfer", "disk_chs", "disk_edd"])
+def test_a_guest_on_a_hard_disk_sees_the_same_in_pieces(machine: MakeMachine, name: str) -> None:
+    """Also where a run ends within a block of the data port."""
+    image = (ROOT / "tests" / "guests" / f"{name}.bin").read_bytes().ljust(4 * 16 * 63 * 512, b"\0")
+    seen = []
+
+    for piece in (None, 7, 100):
+        m = machine(hda=Disk(image, kind="hd"), order="c")
+        while (exit := m.run(max_instructions=piece)).reason is ExitReason.BUDGET:
+            pass
+        disk = m.disks["hda"]
+        seen.append(
+            (
+                exit.reason,
+                m.exit_status,
+                m.vcpu.instructions,
+                m.vm.time,
+                m.vm.read(0, 0xA0000),
+                disk.read(0, disk.count),
+            )
+        )
+
+    assert seen[0][:2] == (ExitReason.SHUTDOWN, 33)
+    assert seen[0] == seen[1] == seen[2]
 
 
 # -- the drives ----------------------------------------------------------------------------------

@@ -108,3 +108,36 @@ def test_a_screen_of_a_closed_machine_has_a_version_still() -> None:
         before = m.screen.version
 
     assert m.screen.version == before
+
+
+@pytest.mark.parametrize("mode", [3, 4, 0x0D, 0x13])
+def test_what_the_host_or_dma_writes_is_another_version(mode: int, machine: MakeMachine) -> None:
+    segment = "b8" if mode < 5 else "a0"
+    m = booted(machine, f"b8{mode:02x}00 cd10" + HALT)  # mov ax,mode; int 10h
+    m.run()
+    before = m.screen.version
+
+    m.vm.write(int(segment, 16) << 12, b"x")
+    written = m.screen.version
+
+    assert before != written
+    assert m.screen.version == written
+    m.dma.memory.write(int(segment, 16) << 12, b"y")  # as the controller does
+    assert m.screen.version != written
+
+
+def test_a_slot_of_the_window_that_the_host_stores_into_is_another_version(
+    machine: MakeMachine,
+) -> None:
+    m = booted(machine, SHOW_X + HALT)
+    m.run()
+    window = next((slot for slot in m.vm.slots if slot.addr == 0xB8000), None)
+    before = m.screen.version
+
+    if window is None:
+        m.vm.write(0xB8002, b"y")
+    else:
+        window[2] = ord("y")
+
+    assert m.screen.version != before
+    assert m.screen.text[:2] == "xy"

@@ -160,6 +160,22 @@ def test_a_wait_for_a_key_names_the_routine_of_the_bios() -> None:
     assert " (kbd_wait of the BIOS) with interrupts " in found.text
 
 
+def test_a_handler_of_the_bios_says_where_it_returns_to() -> None:
+    with Machine(bytes.fromhex("90 90 faf4")) as m:
+        m.run()
+        regs = m.vcpu.regs
+        regs.cs, regs.ip, regs.sp = 0xF000, 0xFF53, 0x7BFA  # an IRET
+        m.vm.write(0x7BFA, bytes.fromhex("017c 0000 0200"))
+
+        found = ending(m, m.run(max_instructions=0))
+
+    assert (found.kind, found.text) == (
+        "running",
+        "it runs at f000:ff53 (dummy_iret of the BIOS), which returns to 0000:7c01, "
+        "with interrupts off (IF=0)",
+    )
+
+
 def test_a_machine_that_boots_nothing_says_what_was_tried() -> None:
     with Machine() as m:
         found = ending(m, m.run(timeout=1))

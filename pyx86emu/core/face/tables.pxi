@@ -187,10 +187,14 @@ cdef uint64_t over_slots(VM* vm, int what, uint64_t addr, uint64_t n, uint8_t* d
 
 
 cdef void host_wrote(VM* vm, uint8_t* host, uint64_t n) noexcept nogil:
-    """The host has changed n bytes at `host`: every vCPU with code there, at any guest address, decodes it again."""
+    """The host has changed n bytes at `host`: every vCPU with code there, at any guest address, decodes it again; a
+    display looks again, if they are memory of the VGA."""
     cdef uint64_t from_, to, g, who
     cdef Slot* s
     cdef int i, canon
+    cdef Vga* v = &vm.chips.vga
+    if v.linear != NULL and host < v.linear + VGA_LINEAR and v.linear < host + n:
+        v.changed = 1
     at_fence()                                   # the store must be visible before the marks are read
     for i in range(vm.nslots):
         s = &vm.slots[i]

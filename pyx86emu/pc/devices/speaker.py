@@ -45,7 +45,10 @@ class Speaker:
     @property
     def frequency(self) -> float:
         """The tone in Hz that is heard now; 0.0: none, or no steady one. OSError EBADF: the Vm is
-        closed."""
+        closed.
+
+        A read by a thread while another one runs the guest makes the 8254 shared: from then on the
+        guest's accesses to it take a lock, and cost about twice as much."""
         pit = self._vm.pit
         channel = pit.channels[2]
         if not (pit.speaker and channel.gate) or channel.mode & 3 not in (2, 3):
@@ -98,14 +101,18 @@ class Speaker:
         try:
             self.drain()
         finally:
-            if sink is None:
-                self._sinks.clear()
-            elif sink in self._sinks:
+            if sink is not None and sink in self._sinks:
                 self._sinks.remove(sink)
-            if not self._sinks and self._tap is not None:
-                self._lost += self._tap.lost
-                self._tap.close()
-                self._tap = None
+            if sink is None or not self._sinks:
+                self.close()
+
+    def close(self) -> None:
+        """Stop without calling the sinks again; they have all up to the end of the last run."""
+        self._sinks.clear()
+        if self._tap is not None:
+            self._lost += self._tap.lost
+            self._tap.close()
+            self._tap = None
 
     def __repr__(self) -> str:
         return f"<Speaker {'recording' if self.recording else 'not recording'}>"

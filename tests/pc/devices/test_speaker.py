@@ -182,7 +182,18 @@ def test_a_wrong_rate_is_refused(rate: object, error: type[Exception]) -> None:
         Speaker(Vm(irqchip=True)).start(5)  # type: ignore[arg-type]
 
 
-def test_the_end_of_a_machine_gives_the_rest(machine: MakeMachine) -> None:
+def test_a_file_may_be_closed_before_its_machine(machine: MakeMachine, tmp_path: Path) -> None:
+    m = boot(machine, tone(1193) + "ebfe")
+    with WavFile(tmp_path / "x.wav") as wav:
+        m.speaker.start(wav.write)
+        m.run(timeout=0.1)
+
+    m.close()
+
+    assert wav.size == pytest.approx(2 * 4410, abs=8)
+
+
+def test_every_run_gives_all_of_its_sound(machine: MakeMachine) -> None:
     m = boot(machine, tone(1193) + "ebfe")
     got = bytearray()
     m.speaker.start(got.extend)
