@@ -71,11 +71,10 @@ def _watch(pipe: int, fd: int, out: int, attributes: list[object]) -> None:
     os.setsid()
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    low, high = 3, os.sysconf("SC_OPEN_MAX")
-    os.closerange(low, pipe)
-    os.closerange(pipe + 1, high)
-    if 2 not in (fd, out):
-        os.close(2)
+    for other in _descriptors():
+        if other not in (pipe, fd, out):
+            with suppress(OSError):
+                os.close(other)
     last = b""
     while data := os.read(pipe, 4096):
         if FAREWELL in data:
@@ -86,3 +85,11 @@ def _watch(pipe: int, fd: int, out: int, attributes: list[object]) -> None:
             termios.tcsetattr(fd, termios.TCSANOW, attributes)  # type: ignore[arg-type]
         with suppress(OSError):
             os.write(out, last[1:].rstrip(b"\n"))
+
+
+def _descriptors() -> list[int]:
+    """The open descriptors, and perhaps some more."""
+    try:
+        return [int(name) for name in os.listdir("/proc/self/fd")]
+    except OSError:
+        return list(range(min(os.sysconf("SC_OPEN_MAX"), 4096)))

@@ -4,9 +4,11 @@ A guest in HLT rests by itself. Many programs wait in a loop instead, and ask fo
 
 | in the loop           | what it asks                                  |
 | --------------------- | --------------------------------------------- |
-| INT 16h AH=01h or 11h | is a key there? Only with an empty buffer     |
+| INT 16h AH=01h or 11h | is a key there?                               |
 | INT 28h               | DOS says that it waits for a key              |
 | INT 2Fh AX=1680h      | the program offers its time to others         |
+
+A request counts only while the BIOS's key buffer is empty.
 
 Between two frames the guest runs a few thousand instructions with breakpoints at the addresses to
 which these three vectors lead. It is idle in one of two cases:

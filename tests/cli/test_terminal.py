@@ -11,6 +11,7 @@ import pytest
 
 from pyx86emu.cli import tty
 from tests.cli.drive import ECHO, HALT, SPIN, Image, Job, say, show
+from tests.harness import wait_until
 
 QUIT = b"\x1dq"
 ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
@@ -92,6 +93,39 @@ def test_a_dumb_terminal_gets_rows_and_no_commands(image: Image) -> None:
 
         assert job.end() == 130
         assert b"\x1b" not in job.output
+
+
+def test_numpy_is_not_imported_for_text(image: Image) -> None:
+    code = (
+        "import sys; from pyx86emu.cli import main; status = main()\n"
+        "print('numpy' in sys.modules); raise SystemExit(status)"
+    )
+    with Job(image(show("X") + HALT), python=code) as job:
+        job.until(LEAVE, b"False\r\n")
+
+        assert job.end() == 0
+
+
+WATCHED_AND_NOT = """
+import sys
+from pyx86emu import Machine
+from pyx86emu.cli.terminal import ScreenTerminal
+def end(watched):
+    with Machine(sys.argv[1], clock="virtual") as m:
+        limits = m.limits(max_instructions=3_000_000)
+        ScreenTerminal(m).run(limits, "") if watched else limits.run()
+        state = m.vcpu.instructions, m.time, m.vm.read(0, 0xA0000), m.vga.snapshot()
+        return state, repr(m.vcpu.regs)
+print("equal" if end(True) == end(False) else "different")
+"""
+
+
+def test_a_guest_sees_the_same_watched_and_not(image: Image) -> None:
+    # again: mov ah,1; int 16h; inc bx; mov ax,0E41h; int 10h; jmp again
+    with Job(image("b401 cd16 43 b8410e cd10 ebf4"), python=WATCHED_AND_NOT) as job:
+        job.until(b"mAAAA", LEAVE, b"equal\r\n")
+
+        assert job.end() == 0
 
 
 # -- pictures ------------------------------------------------------------------------------------
@@ -309,6 +343,29 @@ def test_a_process_that_is_killed_leaves_a_whole_terminal(image: Image, number: 
 
         assert b"\x1b[<u\x1b[?2004l" in job.until(b"\x1b[?25h" + LEAVE)
         assert job.report()["status"] == -number
+
+
+def descriptors(pid: str) -> list[Path]:
+    """The open descriptors of a process."""
+    return list(Path(f"/proc/{pid}/fd").iterdir())
+
+
+def name(descriptor: Path) -> str:
+    """What is open: a path without its number, or "pipe"; "" if it is closed by now."""
+    try:
+        return re.sub(r"(/|:\[)\d+\]?$", "", os.readlink(descriptor))
+    except OSError:
+        return ""
+
+
+def test_the_guard_keeps_no_file_open(image: Image) -> None:
+    with Job(image(show("X") + SPIN)) as job:
+        job.until(ENTER, b"mX")
+        (child,) = Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()
+
+        wait_until(lambda: {name(each) for each in descriptors(child)} <= {"/dev/pts", "pipe"})
+        job.type(QUIT)
+        assert job.end() == 130
 
 
 FAILS = """
