@@ -247,7 +247,9 @@ cdef inline uint32_t advance(CPU* c, int what, uint32_t n, int32_t by) noexcept 
 cdef uint32_t planes_ahead(CPU* c, uint32_t base, uint32_t at, uint32_t n, uint32_t size, bint down) noexcept nogil:
     """How many of n elements, up or down from base:at, are planes of the VGA on the short way, in one granule."""
     cdef uint32_t pa = base + at, room
-    if (at > 0x10000 - size or c.run.holes[pa >> 8] != VGA_HOLE or (pa & 255) + size > 256 or not vga_short(c, pa, size)):
+    if at > 0x10000 - size or c.run.holes[pa >> 8] != VGA_HOLE or (pa & 255) + size > 256:
+        return 0
+    if not vga_short(c, pa, size):
         return 0
     room = min(at, pa & 255) // size + 1 if down else min(0x10000 - at, 256 - (pa & 255)) // size
     return min(n, room)
