@@ -2,9 +2,10 @@
 #
 # The speaker follows OUT of channel 2 while bit 1 of port 61h is 1. Nothing is recorded until somebody listens. Then
 # the rows of the 8254 and of port 61h get a `write` that notes each write with its guest time, and these ports lose
-# their short way. Later speaker_run() repeats the writes on a copy of the 8254, so a listener gets each edge at its tick, and
-# the guest pays for its writes only. A sample is the share of its time in which the speaker is on, so sounds that a
-# program makes by pulse width come out as on a PC; then a high-pass filter of 27 Hz takes the constant part away.
+# their short way. Later speaker_run() repeats the writes on a copy of the 8254, so a listener gets each edge at its
+# tick, and the guest pays for its writes only. A sample is the share of its time in which the speaker is on, so
+# sounds that a program makes by pulse width come out as on a PC; then a high-pass filter of 27 Hz takes the constant
+# part away.
 
 cdef enum:
     SPEAKER_EVENTS = 1 << 17     # writes that wait; more are dropped and counted
