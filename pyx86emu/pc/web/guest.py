@@ -53,6 +53,19 @@ class Guest:
 
     def run(self, limits: "Limits") -> "_core.Exit":
         """Run within the limits until the guest ends. It never runs ahead of the host's clock."""
+        self.ended = None
+        try:
+            exit = self._run(limits)
+        except BaseException as error:
+            self.ended = type(error).__name__
+            raise
+        else:
+            self.ended = exit.reason.name
+            return exit
+        finally:
+            self._refuse()
+
+    def _run(self, limits: "Limits") -> "_core.Exit":
         m = self.machine
         idle = Idle(m, self._asking.wait)
         guest, wall = m.time, monotonic()
@@ -60,7 +73,6 @@ class Guest:
             exit = idle.run(limits, FRAME)
             self._attend()
             if exit.reason is not ExitReason.DEADLINE or limits.over:
-                self.ended = exit.reason.name
                 return exit
             ahead = m.time - guest - (monotonic() - wall)
             if ahead > 0:
@@ -78,6 +90,8 @@ class Guest:
         with suppress(Empty):
             while True:
                 do, done = self._asked.get_nowait()
+                if not done.set_running_or_notify_cancel():
+                    continue  # who asked has gone
                 try:
                     done.set_result(do())
                 except Exception as error:
@@ -85,16 +99,29 @@ class Guest:
 
     # -- any thread --------------------------------------------------------------------------------
 
+    def _refuse(self) -> None:
+        """The guest has ended: nobody does what is still asked for."""
+        with suppress(Empty):
+            while True:
+                _, done = self._asked.get_nowait()
+                if done.set_running_or_notify_cancel():
+                    done.set_exception(MachineError(self._why_not()))
+
+    def _why_not(self) -> str:
+        return f"the guest has ended ({self.ended}): nothing can be changed"
+
     def ask(self, do: Callable[[], object]) -> "Future[object]":
         """Let the guest's thread call `do` after the current slice. MachineError: too much waits,
         or the guest has ended."""
         if self.ended is not None:
-            raise MachineError(f"the guest has ended ({self.ended}): nothing can be changed")
+            raise MachineError(self._why_not())
         if self._asked.qsize() >= MOST_WAITING:
             raise MachineError("the guest does not keep up: try again")
         done: Future[object] = Future()
         self._asked.put((do, done))
         self._asking.set()
+        if self.ended is not None:  # since then
+            self._refuse()
         return done
 
     @property
