@@ -25,6 +25,8 @@ FRAME = 1 / 30
 PATIENCE = 0.1
 #: Requests that may wait for the end of a slice; more are refused.
 MOST_WAITING = 1000
+#: Presses and releases that may wait for a guest that reads no keys; more are refused.
+MOST_KEYS = 10_000
 DRIVES = {"a": 0, "b": 1}
 
 
@@ -150,12 +152,17 @@ class Guest:
     # -- what viewers ask for: these run on the guest's thread -------------------------------------
 
     def key(self, name: str, down: bool) -> None:
-        """Press or release a key."""
+        """Press or release a key. MachineError: too many wait."""
+        self._check_keys()
         if down:
             self._held.add(name)
         else:
             self._held.discard(name)
         self.machine.keyboard.key(name, down)
+
+    def _check_keys(self) -> None:
+        if len(self.machine.keyboard.queue) >= MOST_KEYS:
+            raise MachineError("the guest does not read the keyboard: try again")
 
     def release(self) -> None:
         """Release all keys: their viewer has gone."""
@@ -164,7 +171,9 @@ class Guest:
         self._held.clear()
 
     def type(self, text: str) -> None:
-        """Type a text. ValueError: no key types one of its characters."""
+        """Type a text. ValueError: no key types one of its characters. MachineError: too many keys
+        wait."""
+        self._check_keys()
         self.machine.keyboard.type(text.replace("{", "{{"))
 
     def mouse(self, dx: int, dy: int, buttons: int, wheel: int) -> None:
