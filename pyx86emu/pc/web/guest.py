@@ -25,6 +25,8 @@ FRAME = 1 / 30
 PATIENCE = 0.1
 #: Requests that may wait for the end of a slice; more are refused.
 MOST_WAITING = 1000
+#: Presses and releases that may wait for a guest that reads no keys; more are refused.
+MOST_KEYS = 10_000
 DRIVES = {"a": 0, "b": 1}
 
 
@@ -56,6 +58,19 @@ class Guest:
 
     def run(self, limits: "Limits") -> "_core.Exit":
         """Run within the limits until the guest ends. It never runs ahead of the host's clock."""
+        self.ended = None
+        try:
+            exit = self._run(limits)
+        except BaseException as error:
+            self.ended = type(error).__name__
+            raise
+        else:
+            self.ended = exit.reason.name
+            return exit
+        finally:
+            self._refuse()
+
+    def _run(self, limits: "Limits") -> "_core.Exit":
         m = self.machine
         idle = Idle(m, self._asking.wait)
         guest, wall = m.time, monotonic()
@@ -64,7 +79,6 @@ class Guest:
             self.tone = round(m.speaker.frequency, 1)
             self._attend()
             if exit.reason is not ExitReason.DEADLINE or limits.over:
-                self.ended = exit.reason.name
                 return exit
             ahead = m.time - guest - (monotonic() - wall)
             if ahead > 0:
@@ -82,6 +96,8 @@ class Guest:
         with suppress(Empty):
             while True:
                 do, done = self._asked.get_nowait()
+                if not done.set_running_or_notify_cancel():
+                    continue  # who asked has gone
                 try:
                     done.set_result(do())
                 except Exception as error:
@@ -89,16 +105,29 @@ class Guest:
 
     # -- any thread --------------------------------------------------------------------------------
 
+    def _refuse(self) -> None:
+        """The guest has ended: nobody does what is still asked for."""
+        with suppress(Empty):
+            while True:
+                _, done = self._asked.get_nowait()
+                if done.set_running_or_notify_cancel():
+                    done.set_exception(MachineError(self._why_not()))
+
+    def _why_not(self) -> str:
+        return f"the guest has ended ({self.ended}): nothing can be changed"
+
     def ask(self, do: Callable[[], object]) -> "Future[object]":
         """Let the guest's thread call `do` after the current slice. MachineError: too much waits,
         or the guest has ended."""
         if self.ended is not None:
-            raise MachineError(f"the guest has ended ({self.ended}): nothing can be changed")
+            raise MachineError(self._why_not())
         if self._asked.qsize() >= MOST_WAITING:
             raise MachineError("the guest does not keep up: try again")
         done: Future[object] = Future()
         self._asked.put((do, done))
         self._asking.set()
+        if self.ended is not None:  # since then
+            self._refuse()
         return done
 
     @property
@@ -121,12 +150,17 @@ class Guest:
     # -- what viewers ask for: these run on the guest's thread -------------------------------------
 
     def key(self, name: str, down: bool) -> None:
-        """Press or release a key."""
+        """Press or release a key. MachineError: too many wait."""
+        self._check_keys()
         if down:
             self._held.add(name)
         else:
             self._held.discard(name)
         self.machine.keyboard.key(name, down)
+
+    def _check_keys(self) -> None:
+        if len(self.machine.keyboard.queue) >= MOST_KEYS:
+            raise MachineError("the guest does not read the keyboard: try again")
 
     def release(self) -> None:
         """Release all keys: their viewer has gone."""
@@ -135,7 +169,9 @@ class Guest:
         self._held.clear()
 
     def type(self, text: str) -> None:
-        """Type a text. ValueError: no key types one of its characters."""
+        """Type a text. ValueError: no key types one of its characters. MachineError: too many keys
+        wait."""
+        self._check_keys()
         self.machine.keyboard.type(text.replace("{", "{{"))
 
     def mouse(self, dx: int, dy: int, buttons: int, wheel: int) -> None:

@@ -120,3 +120,16 @@ def test_a_text_with_braces_is_typed_as_it_is() -> None:
         assert [name for name, down, _ in m.keyboard.queue if down and name != "shift"] == [
             *("[", "x", "]")
         ]
+
+
+def test_a_guest_that_reads_no_keys_is_sent_no_more() -> None:
+    with Machine(bytes.fromhex("faf4").ljust(512, b"\0")) as m:
+        guest = Guest(m)
+        with pytest.raises(MachineError, match="does not read the keyboard"):
+            for _ in range(100):
+                guest.type("x" * 1000)
+        with pytest.raises(MachineError, match="does not read the keyboard"):
+            guest.key("a", True)
+
+        guest.release()
+        assert len(m.keyboard.queue) < 20_000

@@ -317,6 +317,43 @@ def test_closing_ends_a_guest_that_runs_or_is_paused_and_keeps_the_machine() -> 
         assert m.run(timeout=0.01).reason is ExitReason.DEADLINE
 
 
+def test_a_run_that_raises_has_ended_and_the_next_one_has_not() -> None:
+    def fail() -> None:
+        raise KeyError("a device")
+
+    with Machine(sector(ECHO), clock="host") as m, WebDisplay(m) as display:
+        guest = display._guest
+        m.boot()
+        m.vm.clock.call_after(1, fail, "test")
+        with pytest.raises(KeyError):
+            display.run(m.limits())
+
+        assert guest.ended == "KeyError"
+        with pytest.raises(MachineError, match=r"has ended \(KeyError\)"):
+            guest.ask(guest.release)
+
+        later = Thread(target=display.run, args=(m.limits(timeout=SECONDS),))
+        m.vm.clock.call_after(1, lambda: typed.append(guest.ask(guest.release)), "test")
+        typed: list[Any] = []
+        m.vm.clock.call_after(1000, m.stop, "test")
+        later.start()
+        later.join(SECONDS)
+        assert guest.ended == "INTR"
+        assert typed[0].done()
+
+
+def test_a_request_that_was_cancelled_is_not_done_and_ends_nothing() -> None:
+    with Machine(sector(ECHO), clock="host") as m, WebDisplay(m) as display:
+        done: list[str] = []
+        m.boot()
+        display._guest.ask(lambda: done.append("cancelled")).cancel()
+        display._guest.ask(lambda: done.append("kept"))
+        display._guest.ask(m.stop)
+
+        assert display.run(m.limits(timeout=SECONDS)).reason is ExitReason.INTR
+        assert done == ["kept"]
+
+
 def test_viewers_that_read_nothing_do_not_keep_the_server_open() -> None:
     def dead_viewer(display: WebDisplay) -> socket.socket:
         at = urlsplit(display.url)
