@@ -2,7 +2,6 @@
 
 from base64 import b64encode
 from collections.abc import Iterator
-from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -78,7 +77,7 @@ def html(rows: list[bytes], colours: list[Colour], blinks: bool) -> str:
             front = colours[attribute & 15]
             back = colours[attribute >> 4 & (7 if blinks else 15)]
             style = f"color:{_hex(front)};background:{_hex(back)}"
-            line.append(f'<span style="{style}">{escape(text)}</span>')
+            line.append(f'<span style="{style}">{_escape(text)}</span>')
         lines.append("".join(line))
     return f'<pre style="{_STYLE}">' + "\n".join(lines) + "</pre>"
 
@@ -86,14 +85,14 @@ def html(rows: list[bytes], colours: list[Colour], blinks: bool) -> str:
 def image(png: bytes, words: str) -> str:
     """A picture as an HTML element that holds it."""
     data = b64encode(png).decode("ascii")
-    return f'<img alt="{escape(words)}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{_escape(words)}" src="data:image/png;base64,{data}">'
 
 
 def page(element: str, title: str) -> str:
     """An HTML page with one element."""
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(title)}</title></head>\n"
+        f"<title>{_escape(title)}</title></head>\n"
         f'<body style="background:#000;margin:0">{element}</body></html>\n'
     )
 
@@ -104,3 +103,10 @@ def _rgb(kind: int, colour: "Colour | list[int]") -> str:
 
 def _hex(colour: Colour) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def _escape(text: str) -> str:
+    """The text for HTML."""
+    from html import escape  # only here: it is slow to import
+
+    return escape(text)
