@@ -349,6 +349,7 @@ cdef VgaCore create_vga(VmTables vm, cls, RangeTable pio, RangeTable mmio, bint 
     taken = vm._vga is not None                  # also by a thread that was here at the same time
     if not taken:
         core.enter(vm)
+        core.v.eager = push
         vm._vga = core
     vm.resume(not taken)
     if taken:
