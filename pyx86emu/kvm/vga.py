@@ -1,6 +1,7 @@
 """The VGA on KVM: keep a memory slot for its window while the window is memory. Know no registers.
 
-The rest of its accesses are exits, which the core's VGA answers as any push device.
+The rest of its accesses are exits, which the core's VGA answers as any push device. KVM executes
+code from slots only, so a plain window is a slot from the register write on that makes it plain.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ class Vga(_core.VgaCore):
         self._back = vm
         self.clock = lambda: vm.time
         self.on_turn = self._turn
+        self._turn()  # it begins as text
 
     def _turn(self) -> None:
         """The window becomes memory, or memory no longer. Called by who has accessed the VGA."""
@@ -32,10 +34,9 @@ class Vga(_core.VgaCore):
                     if any(slot.dirty()):
                         self.touch()
                     slot.delete()
-                self.unmap()
-            elif vm._fd < 0 or (found := self.map()) is None:
-                self.unmap()
-            else:
+            self.unmap()
+            found = None if vm._fd < 0 else self.map()
+            if found is not None:
                 try:
                     self._slot = vm.add_memory(found[0], buffer=found[1], dirty_log=True)
                 except OSError:  # another slot is there, and keeps its place
@@ -51,3 +52,7 @@ class Vga(_core.VgaCore):
     def state(self) -> dict[str, Any]:
         with self._back._outside():
             return super().state()
+
+    def load(self, record: dict[str, Any]) -> None:
+        with self._back._outside():
+            super().load(record)

@@ -67,6 +67,7 @@ cdef struct Vga:
     int mapped
     uint32_t mapped_base
     bint turn                    # `mapped` is to become `plan`
+    bint eager                   # a plain window is mapped at once
     bint shared                  # several threads use the chips: there is no short way
     uint32_t patience            # accesses to a plain window that are still to come before it is mapped
     uint32_t wait                # how many they are after a change
@@ -244,6 +245,7 @@ cdef void vga_replan_slow(Vga* v) noexcept nogil:
         v.turn = v.plan != v.mapped or v.base != v.mapped_base
     elif v.plan:
         v.patience = v.wait
+        v.turn = v.eager
     vga_open(v)
 
 

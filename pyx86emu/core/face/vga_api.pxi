@@ -283,8 +283,6 @@ cdef class VgaCore:
         for i in range(4):
             latch |= <uint32_t><uint8_t>latches[i] << 8 * i
         from_ = planes
-        self.reset()                             # leaves the old mapping
-        self.unplug()
         self.hold()
         for i in range(VGA_CELLS):
             v.cell[i] = (from_[i] | <uint32_t>from_[0x10000 | i] << 8 | <uint32_t>from_[0x20000 | i] << 16
@@ -301,15 +299,13 @@ cdef class VgaCore:
         memcpy(v.dac, new.dac, 768)
         memcpy(v.dac_held, new.dac_held, 2)
         v.latch = latch
+        if v.mapped:                             # still, and at most until the registers are looked at
+            vga_to_linear(v, v.mapped)
+            if self.vm is not None:
+                host_wrote(self.vm.vm, v.linear, vga_linear_size(v.mapped))
         vga_was_set(v)
         self.release()
         if v.turn:
-            self.turned()
-
-    cdef void unplug(self) noexcept:
-        """If the window is memory, make it planes: what is loaded next goes there."""
-        if self.v.mapped:
-            self.v.turn = 1
             self.turned()
 
 
@@ -352,6 +348,7 @@ cdef VgaCore create_vga(VmTables vm, cls, RangeTable pio, RangeTable mmio, bint 
     core = VGA_NEW(cls, <PyObject*>(), NULL)
     vm.stop()
     core.enter(vm)
+    core.v.eager = push
     vm.resume(True)
     try:
         claim_spans(pio, BUS_PIO, chip, core, push)

@@ -235,3 +235,21 @@ def test_two_runs_see_the_same_raster(vm: MakeVm) -> None:
 
     assert seen[0] == seen[1]
     assert any(seen[0][0])
+
+
+@pytest.mark.parametrize("accel", ["interp", "kvm"])
+def test_a_state_loaded_over_a_mapped_window_shows(accel: str) -> None:
+    on_kvm.need(accel)
+    with Vm(accel) as machine:
+        core = ready(machine, codes(*mode("text"), FILL) + HLT + FILL.code + HLT)
+        vcpu = machine.vcpus[0]
+        assert vcpu.run().reason is ExitReason.HLT
+        before = core.state()
+        machine.write(0xB8000, bytes(600))
+        assert core.mapped
+
+        core.load(before)
+
+        assert core.state() == before
+        assert machine.read(0xB8000, 4) == b"\x21" * 4
+        assert vcpu.run().reason is ExitReason.HLT

@@ -164,12 +164,13 @@ def test_memory_in_the_window_keeps_its_place(vm: MakeVm) -> None:
     machine = vm()
     fill = string("stos", (0xB800, 0x100), 300, 1, False, 0x55)
     core = ready(machine, codes(*mode("text"), fill, fill) + HLT)
-    slot = machine.add_memory(0xB8000, 0x1000)
+    slot = machine.add_memory(0xB8000, 0x1000, dirty_log=True)
 
     finish(machine)
 
     assert not core.mapped
     assert slot[0xB8100:0xB822C] == b"\x55" * 300
+    assert slot.dirty() == b"\x01"
     assert not any(core.state()["planes"])
 
 
