@@ -29,11 +29,10 @@ class Vga(_core.VgaCore):
         vm = self._back
         with vm._outside():
             slot, self._slot = self._slot, None
-            if slot is not None:
-                if slot.vm is not None:  # the Vm is still open
-                    if any(slot.dirty()):
-                        self.touch()
-                    slot.delete()
+            if slot is not None and slot.vm is not None:  # the Vm is still open
+                if any(slot.dirty()):
+                    self.touch()
+                slot.delete()
             self.unmap()
             found = None if vm._fd < 0 else self.map()
             if found is not None:
