@@ -147,7 +147,10 @@ class Guest:
     def tone(self) -> float:
         """The frequency of the speaker in Hz; 0: it is silent."""
         speaker = getattr(self.machine, "speaker", None)
-        return 0.0 if speaker is None else round(float(speaker.frequency), 1)
+        try:
+            return 0.0 if speaker is None else round(float(speaker.frequency), 1)
+        except OSError:  # the machine is closed; its page shows the last picture
+            return 0.0
 
     # -- what viewers ask for: these run on the guest's thread -------------------------------------
 
