@@ -133,3 +133,12 @@ def test_a_guest_that_reads_no_keys_is_sent_no_more() -> None:
 
         guest.release()
         assert len(m.keyboard.queue) < 20_000
+
+
+def test_a_machine_that_is_closed_makes_no_tone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(_: object) -> float:
+        raise OSError(9, "this Vm is closed")
+
+    with Machine() as m:
+        monkeypatch.setattr(type(m.speaker), "frequency", property(closed))
+        assert Guest(m).tone == 0.0
