@@ -6,7 +6,7 @@ that says so. Users see all of them through the types of the core's stub, whose 
 back end has (tests/kvm/test_names.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # values that every back end gives; the core has them compiled
@@ -74,10 +74,6 @@ class Slot(Protocol):
         """The Vm; None: the slot was deleted, or the Vm is closed."""
         ...
 
-    def dirty(self) -> bytes:
-        """A bit for each page that was written since the last call."""
-        ...
-
 
 class WriteRing(Protocol):
     """What a Machine uses of the ring of coalesced writes."""
@@ -104,6 +100,19 @@ class VcpuBackend(Protocol):
     @property
     def instructions(self) -> "int | _core.MaybeNone":
         """Instructions retired, since the vCPU was made; None: it does not count."""
+        ...
+
+    @property
+    def regs(self) -> "_core.Registers":
+        """The registers. Setting one while another thread runs the vCPU: RuntimeError."""
+        ...
+
+    def step(self) -> "_core.Exit":
+        """Run one instruction: Exit(DEBUG), or the exit it made."""
+        ...
+
+    def debug(self, singlestep: bool = False, breakpoints: Iterable[int] = ()) -> None:
+        """Exit(DEBUG) after each instruction, or before those at linear addresses."""
         ...
 
     def run(self, max_instructions: int | None = None, /) -> "_core.Exit":

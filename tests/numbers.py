@@ -502,12 +502,8 @@ EXEMPT: dict[str, str] = {
         ("Access.__init__", "Guest.mouse", "Server.__init__", "Machine.serve", "WebDisplay.wait"),
         "called by WebDisplay, or with numbers that a message was checked for; tests/pc/web",
     ),
-    **dict.fromkeys(
-        ("Machine.expect", "expect.wait", "Idle.run"),
-        "gives its times to Machine.limits, which is tried",
-    ),
-    "ending.place": "called with registers of the vCPU",
-    "firmware.symbol": "called with registers of the vCPU",
+    **dict.fromkeys(("Machine.expect", "expect.wait", "Idle.run"), "as Machine.limits, which is"),
+    **dict.fromkeys(("ending.place", "firmware.symbol"), "called with registers of the vCPU"),
     "Ps2Mouse.receive": "called by the 8042, with bytes of the guest",
     "Machine.film": "makes a file; tests/pc/test_film.py has its numbers",
     **dict.fromkeys(

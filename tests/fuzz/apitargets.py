@@ -16,7 +16,9 @@ from pyx86emu.pc.devices.dma import Dma8237
 from pyx86emu.pc.devices.floppy import FloppyController
 
 #: Programs, not parts: they run for long, or end the process.
-NOT_PARTS = ("cli", "measure", "examples", "conformance", "__main__", "models", "kvm")
+NOT_PARTS = ("cli", "measure", "examples", "conformance", "__main__", "models", "kvm", "web")
+#: It leaves a server with threads until somebody closes that; tests/pc/web looks at it.
+SERVES = "serve"
 #: Measurements that take as long as one asks for, on descriptors of the caller; how arguments are
 #: checked.
 BURNERS = ("write_floor", "add_chain", "run_vectors", "whole", "ping", "pong", "stop_ping")
@@ -96,7 +98,7 @@ def members(kind: type) -> list[Target]:
     ]
     if issubclass(kind, (BaseException, int)) or getattr(kind, "_is_protocol", False):
         return found[:1]
-    names = [n for n in dir(kind) if not n.startswith("_")]
+    names = [n for n in dir(kind) if not n.startswith("_") and n != SERVES]
     names += [n for n in SPECIAL if any(n in vars(each) for each in kind.__mro__[:-1])]
     if issubclass(kind, _core.Registers):
         names += dir(_core.Vm().create_vcpu().regs)
