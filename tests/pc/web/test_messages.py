@@ -142,3 +142,13 @@ def test_a_machine_that_is_closed_makes_no_tone(monkeypatch: pytest.MonkeyPatch)
     with Machine() as m:
         monkeypatch.setattr(type(m.speaker), "frequency", property(closed))
         assert Guest(m).tone == 0.0
+
+
+def test_the_mouse_moves_by_what_the_page_says() -> None:
+    with Machine() as m:
+        moved: list[tuple[int, ...]] = []
+        m.mouse.move = lambda dx, dy, buttons, wheel: moved.append((dx, dy, buttons, wheel))
+
+        messages.call(Guest(m), messages.parse('{"mouse": [3, -4, 5, 1]}'))()
+
+        assert moved == [(3, -4, 5, 1)]

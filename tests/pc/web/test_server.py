@@ -249,6 +249,19 @@ def test_only_so_many_viewers_are_let_in(
         assert refused.value.status == 503
 
 
+#: Channel 2 of the 8254 at 1193182 / 1193 Hz, and the speaker on.
+TONE = "b0b6 e643 b0a9 e642 b004 e642 e461 0c03 e661"
+
+
+def test_the_tone_of_the_speaker_is_told() -> None:
+    with Machine(sector(TONE + ECHO), clock="host") as m, m.serve() as display:
+
+        @with_pages(display.view_url)
+        async def _(page: Client) -> None:
+            await page.until(lambda page: page.state["tone"])
+            assert page.state["tone"] == round(1193182 / 0x4A9, 1)
+
+
 # -- disks -----------------------------------------------------------------------------------------
 
 
