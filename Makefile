@@ -98,8 +98,9 @@ notail: .build/notail/done core $(VENV)/deps-test
 	$(call elsewhere,notail) $(PY) -m pytest $(ARGS)
 
 # Python's own allocator and signal handler would hide errors, and pytest would capture the report of
-# one, so they are replaced or off. Leaks are not checked, as Python itself leaks at exit.
-ASAN_CHECKS = detect_leaks=0:handle_segv=2:handle_sigbus=2
+# one, so they are replaced or off. Leaks are not checked, as Python itself leaks at exit. The allocator
+# does not look at the clock, since a test counts who does.
+ASAN_CHECKS = detect_leaks=0:handle_segv=2:handle_sigbus=2:allocator_release_to_os_interval_ms=-1
 ASAN = PYTHONMALLOC=malloc ASAN_OPTIONS=$(ASAN_CHECKS) \
 	UBSAN_OPTIONS=print_stacktrace=1 LD_PRELOAD="$(strip $(SANITIZER_LIBS))"
 SANITIZED = $(call elsewhere,sanitize) $(ASAN) $(PY)

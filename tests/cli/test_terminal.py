@@ -333,6 +333,7 @@ def test_on_a_serial_line_control_keys_are_the_guests(image: Image, key: bytes) 
         assert job.end() == 130
 
 
+@pytest.mark.release  # a sanitizer answers SIGSEGV itself
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
 def test_a_process_that_is_killed_leaves_a_whole_terminal(image: Image, number: int) -> None:
     with Job(image(show("X") + SPIN)) as job:
