@@ -354,6 +354,8 @@ def test_asking_for_an_eventfd_that_is_taken_raises_no_line(vm: Vm) -> None:
 # -- fork -----------------------------------------------------------------------------------------
 
 
+# Not on the sanitizers' build: the thread of the irqfds may hold a lock of theirs at the fork.
+@pytest.mark.release
 @pytest.mark.forks
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_child_has_irqfds_of_its_own_and_leaves_the_parents_alone(vm: Vm, fd: int) -> None:
