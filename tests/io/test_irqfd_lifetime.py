@@ -269,6 +269,7 @@ def test_threads_of_several_vms_agree_who_has_an_eventfd() -> None:
     os.close(fd)
 
 
+@pytest.mark.release  # not on the sanitizers' build, as in test_irqfd.py
 @pytest.mark.forks
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_forked_child_may_use_the_eventfds_of_its_parent(vm: Vm) -> None:
