@@ -33,9 +33,7 @@ def ansi(rows: list[bytes], colours: list[Colour], blinks: bool) -> str:
     lines = []
     for row in rows:
         line = []
-        for attribute, text in runs(row):
-            front = colours[attribute & 15]
-            back = colours[attribute >> 4 & (7 if blinks else 15)]
+        for attribute, text, front, back in _coloured(row, colours, blinks):
             blink = ";5" if blinks and attribute & 0x80 else ""
             line.append(f"\x1b[0{blink};{_rgb(38, front)};{_rgb(48, back)}m{text}")
         lines.append("".join(line) + "\x1b[0m\n")
@@ -73,9 +71,7 @@ def html(rows: list[bytes], colours: list[Colour], blinks: bool) -> str:
     lines = []
     for row in rows:
         line = []
-        for attribute, text in runs(row):
-            front = colours[attribute & 15]
-            back = colours[attribute >> 4 & (7 if blinks else 15)]
+        for _, text, front, back in _coloured(row, colours, blinks):
             style = f"color:{_hex(front)};background:{_hex(back)}"
             line.append(f'<span style="{style}">{_escape(text)}</span>')
         lines.append("".join(line))
@@ -103,6 +99,19 @@ def _rgb(kind: int, colour: "Colour | list[int]") -> str:
 
 def _hex(colour: Colour) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def _coloured(
+    row: bytes, colours: list[Colour], blinks: bool
+) -> Iterator[tuple[int, str, Colour, Colour]]:
+    """Attribute, text, colour of the characters and of their background, for each run of a row."""
+    for attribute, text in runs(row):
+        yield (
+            attribute,
+            text,
+            colours[attribute & 15],
+            colours[attribute >> 4 & (7 if blinks else 15)],
+        )
 
 
 def _escape(text: str) -> str:
