@@ -12,7 +12,6 @@ from .accel import add_accel
 from .output import check_file, check_input
 from .outputs import STDIO
 from .parser import Parser
-from .script import QUIET as QUIET
 from .script import AddStep, expect, send
 from .status import UsageError
 from .values import model, seconds, whole

@@ -190,9 +190,9 @@ def _run(
     if shown == SCREEN:
         from .terminal import ScreenTerminal
 
-        return ScreenTerminal(m).run(session(), "")
+        return ScreenTerminal(m).run(session())
     if shown == SERIAL:
         from .terminal import SerialTerminal
 
-        return SerialTerminal(m).run(session(), "")
+        return SerialTerminal(m).run(session())
     return session().batch()

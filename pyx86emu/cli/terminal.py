@@ -11,7 +11,6 @@ from ..pc.machine import Machine
 from . import output, tty
 from .canvas import Canvas
 from .keys import RELEASED, Answer, Decoder, Key
-from .options import QUIET
 from .pixels import KittyPictures
 from .prefix import GREETING, PAUSED, Prefix
 from .typist import Typist
@@ -50,12 +49,12 @@ class ScreenTerminal:
         self.pictures = False
         self.asked_at = 0.0
 
-    def run(self, limits: Limits, keys: str) -> "Exit":
+    def run(self, limits: Limits) -> "Exit":
         """Run until the guest, the user or a limit ends the run. Then print the last screen and how
         it ended."""
         m = self.m
         if not can_draw():
-            return PlainTerminal(m).run(limits, keys)
+            return PlainTerminal(m).run(limits)
         with tty.Tty(self.SHOWN, self.HIDDEN, self.redraw) as terminal:
             idle = Idle(m, terminal.wait)
             self.ask()
@@ -69,9 +68,6 @@ class ScreenTerminal:
                     self.draw()
                     if exit.reason is not ExitReason.DEADLINE or limits.over:
                         break
-                    if keys and m.booted and m.time > QUIET:
-                        m.keyboard.type(keys)
-                        keys = ""
                     self.take_keys(terminal)
             finally:
                 self.typist.release_all()
@@ -216,7 +212,7 @@ class PlainTerminal:
         self.typist = Typist(m.keyboard)
         self.printed: list[str] = []
 
-    def run(self, limits: Limits, keys: str) -> "Exit":
+    def run(self, limits: Limits) -> "Exit":
         """Run until the guest, the user or a limit ends the run."""
         m = self.m
         output.complain(f"pyx86emu: TERM=dumb: changed rows are printed. {GREETING}")
@@ -238,9 +234,6 @@ class PlainTerminal:
                     self.print_changes()
                 if ended:
                     break
-                if keys and m.booted and m.time > QUIET:
-                    m.keyboard.type(keys)
-                    keys = ""
                 data = terminal.read()
                 for key in decoder.feed(data) if data else decoder.flush():
                     if isinstance(key, Key) and not self.prefix.take(key.name):
@@ -273,7 +266,7 @@ class SerialTerminal:
         """Show the user a line."""
         output.complain(f"pyx86emu: {text}")
 
-    def run(self, limits: Limits, keys: str) -> "Exit":
+    def run(self, limits: Limits) -> "Exit":
         """Run until the guest, the user or a limit ends the run."""
         m = self.m
         from_terminal = output.is_terminal(sys.stdin)
@@ -290,9 +283,6 @@ class SerialTerminal:
                 terminal.look()
                 if exit.reason is not ExitReason.DEADLINE or limits.over:
                     break
-                if keys and m.booted and m.time > QUIET:
-                    m.keyboard.type(keys)
-                    keys = ""
                 data = terminal.read()
                 if data:
                     m.uart.receive(self.prefix.take_bytes(data) if from_terminal else data)

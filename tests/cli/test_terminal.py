@@ -113,7 +113,7 @@ from pyx86emu.cli.terminal import ScreenTerminal
 def end(watched):
     with Machine(sys.argv[1], clock="virtual") as m:
         limits = m.limits(max_instructions=3_000_000)
-        ScreenTerminal(m).run(limits, "") if watched else limits.run()
+        ScreenTerminal(m).run(limits) if watched else limits.run()
         state = m.vcpu.instructions, m.time, m.vm.read(0, 0xA0000), m.vga.snapshot()
         return state, repr(m.vcpu.regs)
 print("equal" if end(True) == end(False) else "different")
