@@ -122,9 +122,13 @@ class StreamLine(Line):
             return os.write(self._out, data)
         except (BlockingIOError, InterruptedError):
             return None
-        except OSError:
-            self._gone()
+        except OSError as error:
+            self._refused(error)
             return len(data)
+
+    def _refused(self, error: OSError) -> None:
+        """A write has failed: nobody is at the other end any more."""
+        self._gone()
 
     def _hold(self, on: bool) -> None:
         """Hardware flow control: CTS is off while too much waits."""
@@ -204,16 +208,9 @@ class FileLine(StreamLine):
         super().__init__(-1, fd)
         self._regular = stat.S_ISREG(os.fstat(fd).st_mode)
 
-    def _write(self, data: bytes) -> int | None:
-        try:
-            return os.write(self._out, data)
-        except (BlockingIOError, InterruptedError):
-            return None
-        except BrokenPipeError:
-            self._gone()
-            return len(data)
-        except OSError as error:
-            self._gone()
+    def _refused(self, error: OSError) -> None:
+        self._gone()
+        if not isinstance(error, BrokenPipeError):
             raise HostError(f"cannot write to {self._path}: {reason(error)}") from error
 
     def __repr__(self) -> str:
@@ -240,18 +237,13 @@ class StdioLine(StreamLine):
         return bool(poll.poll(wait))
 
     def _write(self, data: bytes) -> int | None:
-        if not self._ready(self._out, select.POLLOUT):
-            return None
-        try:
-            return os.write(self._out, data)
-        except (BlockingIOError, InterruptedError):
-            return None
-        except BrokenPipeError as error:
-            self._out = -1
-            raise HostError("") from error
-        except OSError as error:
-            self._out = -1
-            raise HostError(f"cannot write to standard output: {reason(error)}") from error
+        return super()._write(data) if self._ready(self._out, select.POLLOUT) else None
+
+    def _refused(self, error: OSError) -> None:
+        self._out = -1
+        broken = isinstance(error, BrokenPipeError)
+        text = "" if broken else f"cannot write to standard output: {reason(error)}"
+        raise HostError(text) from error
 
     def _read(self, room: int) -> bytes | None:
         return super()._read(room) if self._ready(self._in, select.POLLIN) else None
@@ -302,13 +294,8 @@ class PtyLine(StreamLine):
             self._flush_at = CHUNK
             self._hold(False)
 
-    def _write(self, data: bytes) -> int | None:
-        try:
-            return os.write(self._out, data)
-        except (BlockingIOError, InterruptedError):
-            return None
-        except OSError:
-            return len(data)  # it was closed just now
+    def _refused(self, error: OSError) -> None:
+        """It was closed just now. The next program may open it."""
 
     def _read(self, room: int) -> bytes | None:
         return super()._read(room) or None
