@@ -269,10 +269,11 @@ cdef class Vcpu:
         irqchip. OSError EINVAL: no such vector; EAGAIN: IF is 0, in a shadow, or one is queued already - with
         `queue` it waits for IF instead."""
         cdef CPU* c = self.c
+        cdef bint waits = truth(queue, "queue")
         vector = exact(vector, "interrupt vector")
         if not 0 <= vector <= 255:
             raise os_error(errno.EINVAL, f"interrupt vector {shown(vector)} is not in 0 to 255")
-        if c.events.inject >= 0 or not (queue or self.ready):
+        if c.events.inject >= 0 or not (waits or self.ready):
             raise os_error(errno.EAGAIN, "the vCPU takes no interrupt now (IF=0, a shadow, or one is waiting): "
                                          "ask for request_interrupt_window, or pass queue=True")
         c.events.inject = vector

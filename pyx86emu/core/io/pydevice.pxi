@@ -56,8 +56,9 @@ cdef class Range:
 
     def open(self, pull):
         """The device is ready: from now on the core calls it. With `pull` accesses exit, and dispatch() serves them."""
+        cdef bint exits = truth(pull, "pull")
         if self.kind == RANGE_CLAIMED:
-            self.kind = RANGE_PULL if pull else RANGE_PUSH
+            self.kind = RANGE_PULL if exits else RANGE_PUSH
 
     def read(self, addr, size):
         """Read from the device. ValueError: the access is not inside the range."""

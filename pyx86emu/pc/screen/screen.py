@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-from ..._core import exact
+from ..._core import exact, truth
 from ...errors import MachineError
 from ...memory import load
 from . import markup, png, text
@@ -49,6 +49,11 @@ class Screen:
     def _at(self, blink: bool | None) -> "VgaSnapshot":
         """What the VGA holds; with the time, if that is what blinking follows."""
         return self._vga.snapshot() if blink is None else self._now()
+
+    @staticmethod
+    def _shown(blink: bool | None) -> bool | None:
+        """`blink` of a caller. TypeError: it is no truth value."""
+        return None if blink is None else truth(blink, "blink")
 
     # -- the mode ------------------------------------------------------------------------------
 
@@ -158,6 +163,7 @@ class Screen:
         this guest time."""
         from .render import render
 
+        blink = self._shown(blink)
         return render(self._at(blink), blink=blink)
 
     @property
@@ -179,6 +185,7 @@ class Screen:
         """`indices` and `palette` of one moment. `blink` as for `picture`."""
         from .render import render_indices
 
+        blink = self._shown(blink)
         return render_indices(self._at(blink), blink=blink)
 
     @property

@@ -204,6 +204,8 @@ def _split(name: str) -> list[str]:
 
 
 def keystrokes(text: str) -> list[Event]:
+    if not isinstance(text, str):
+        raise TypeError(f"what is typed is text (str), not {type(text).__name__}")
     events: list[Event] = []
     i = 0
     while i < len(text):
