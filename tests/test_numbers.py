@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from tests import on_kvm
-from tests.numbers import EXEMPT, PLACES, WITHIN, Argument, World, arguments
+from tests.numbers import Argument, Place, World, arguments
+from tests.numbers_table import WITHIN
 
+FILES = sorted(Path(__file__).parent.glob("numbers_*.py"))
+TABLES = [import_module(f"tests.{path.stem}") for path in FILES]
+
+
+def merged(name: str) -> dict[str, Any]:
+    """The rows of all tables."""
+    return {key: row for table in TABLES for key, row in getattr(table, name, {}).items()}
+
+
+PLACES: dict[str, Place] = merged("PLACES")
+EXEMPT: dict[str, str] = merged("EXEMPT")
 ARGUMENTS = arguments()
 BAD_NUMBERS = {
     "a float": 1.0,
@@ -53,7 +67,7 @@ def shown(argument: Argument) -> str:
 def test_every_number_of_the_interface_is_in_the_table() -> None:
     missing = sorted({shown(a) for a in TRIED if a.function not in PLACES})
 
-    assert not missing, "give each a Place in tests/numbers.py"
+    assert not missing, "give each a Place in tests/numbers_*.py"
 
 
 def test_the_table_has_no_function_that_does_not_exist() -> None:

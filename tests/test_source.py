@@ -6,12 +6,10 @@ an edit that must be noticed.
 
 from __future__ import annotations
 
-import ast
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -19,47 +17,9 @@ from typing import NamedTuple
 import pytest
 
 from tests import arrows
+from tests.imports import LAYERS, TYPES_OF_THE_CORE, Tree, imported, rank
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-class Tree:
-    """A checkout, or a copy of its sources."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.package = root / "pyx86emu"
-        self.pyx = self.package / "_core.pyx"
-        self.core = sorted((self.package / "core").rglob("*.pxi"))
-        self.python = sorted(
-            p for p in self.package.rglob("*.py") if "core" not in p.relative_to(self.package).parts
-        )
-        self.tests = sorted((root / "tests").rglob("*.py"))
-
-    @cached_property
-    def modules(self) -> set[str]:
-        return {self.module(path) for path in self.python} | {"pyx86emu._core"}
-
-    @cached_property
-    def arrows(self) -> arrows.Core:
-        return arrows.read(self.root)
-
-    def module(self, path: Path) -> str:
-        """Name a file as Python does: pyx86emu/pc/devices/uart.py is pyx86emu.pc.devices.uart."""
-        parts = path.relative_to(self.root).with_suffix("").parts
-        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-    def name(self, path: Path) -> str:
-        return str(path.relative_to(self.root))
-
-    def lines(self, paths: Iterable[Path], pattern: re.Pattern[str]) -> list[str]:
-        """List the lines that match."""
-        return [
-            f"{self.name(path)}:{number}: {line.strip()}"
-            for path in paths
-            for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
-            if pattern.search(line)
-        ]
 
 
 Rule = Callable[[Tree], list[str]]
@@ -72,58 +32,6 @@ def rule(check: Rule) -> Rule:
 
 
 # -- arrows of the Python modules ------------------------------------------------------------------
-
-# Who may import whom: a line may import from the lines above it and from its own.
-LAYERS = (
-    "errors exits models owned irqfd structs capabilities coalesced",
-    "backend",
-    "_core",
-    "kvm",
-    "events memory log clock state bus device vm",
-    "pc.devices pc.disks pc.screen pc.firmware pc",
-    "pc.board",
-    "pc.limits pc.expect pc.ending pc.machine pc.idle pc.web",
-    "tools",  # whatever is not named here: measure, conformance ...
-    "__init__",  # the public names
-    "cli examples __main__",
-)
-#: They name classes of the core as types; when they are imported they need nothing of it.
-TYPES_OF_THE_CORE = {"pyx86emu.backend"}
-RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
-
-
-def rank(module: str) -> int:
-    """Find the layer of pyx86emu.x.y.z: that of x.y if it has one, else that of x."""
-    _, *rooms = module.split(".")
-    named = RANK.get(".".join(rooms[:2]), RANK.get(rooms[0] if rooms else "__init__"))
-    return RANK["tools"] if named is None else named
-
-
-def absolute(node: ast.ImportFrom, path: Path, tree: Tree) -> str:
-    """Undo the dots of a relative import."""
-    if not node.level:
-        return node.module or ""
-    package = path.parent.relative_to(tree.root).parts
-    base = package[: len(package) - node.level + 1]
-    return ".".join([*base, *([node.module] if node.module else [])])
-
-
-def imported(path: Path, tree: Tree, *, types: bool = True) -> Iterator[tuple[int, str]]:
-    """List line and module of every import of ours in a file, also those inside functions."""
-    source = ast.parse(path.read_text("utf-8"))
-    if not types:
-        source.body = [node for node in source.body if "TYPE_CHECKING" not in ast.dump(node)[:60]]
-    for node in ast.walk(source):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = absolute(node, path, tree)
-            inner = [f"{base}.{alias.name}" for alias in node.names]
-            names = [name if name in tree.modules else base for name in inner]
-        for name in names:
-            if name.split(".")[0] == "pyx86emu":
-                yield node.lineno, name
 
 
 @rule

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .. import models
-from . import drives
+from . import drives, extras
 from .accel import add_accel
 from .output import check_file, check_input
 from .outputs import STDIO
@@ -109,6 +109,7 @@ def parser() -> Parser:
         metavar="TEXT",
         help="keys when the guest is quiet: text, \\n, {ret}, {ctrl+c} ...",
     )
+    extras.add(p)
     return p
 
 
@@ -130,6 +131,7 @@ def read(args: Sequence[str]) -> argparse.Namespace:
     if options.delete and not options.write_back:
         raise UsageError("--delete without --write-back: nothing is written to the directory")
     options.disks = drives.drives(options)
+    extras.check(options)
     if options.nographic and options.display not in (None, ("none", "")):
         raise UsageError("-nographic and -display are opposites: give one of them")
     if options.floppy and (options.display or ("", ""))[0] != "web":

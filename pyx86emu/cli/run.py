@@ -10,7 +10,7 @@ from .. import models
 from ..errors import DiskError
 from ..pc.disks.image import Disk
 from ..pc.machine import Machine
-from . import drives, output
+from . import drives, extras, output
 from . import options as arguments
 from .accel import usable
 from .outcome import (
@@ -96,7 +96,8 @@ def main(args: list[str]) -> int:
     ):
         outputs.connect(m)
         script = make_script(m, options)
-        end = run(m, options, script, outputs, shown)
+        with extras.around(m, options):
+            end = run(m, options, script, outputs, shown)
         ending.no_more()
         reports, not_written = disk_reports(disks), []
         for close in (outputs.close, lambda: drives.close(disks.values())):

@@ -1,0 +1,55 @@
+"""Extras: the options of tools, each tool in a small file opt_NAME.py. Know no tool.
+
+A file has three functions:
+
+    add(parser)             declares its options
+    check(options)          UsageError: what cannot be done; before the guest starts
+    around(m, options)      a context manager: entered when the machine is made, left after the run
+                            and before the report; None if its options are not used
+
+It imports its tool inside `around`, so that a tool that is not used costs no start-up time.
+"""
+
+from argparse import Namespace
+from contextlib import AbstractContextManager, ExitStack
+from typing import Protocol
+
+from ..pc.machine import Machine
+from .parser import Parser
+
+
+class Extra(Protocol):
+    """One file of options."""
+
+    def add(self, parser: Parser, /) -> None: ...
+
+    def check(self, options: Namespace, /) -> None: ...
+
+    def around(
+        self, m: Machine, options: Namespace, /
+    ) -> AbstractContextManager[object] | None: ...
+
+
+#: The tools, in the order in which they are entered.
+EXTRAS: tuple[Extra, ...] = ()
+
+
+def add(parser: Parser) -> None:
+    """Declare the options of all tools."""
+    for extra in EXTRAS:
+        extra.add(parser)
+
+
+def check(options: Namespace) -> None:
+    """UsageError: what an option asks for cannot be done."""
+    for extra in EXTRAS:
+        extra.check(options)
+
+
+def around(m: Machine, options: Namespace) -> ExitStack:
+    """Enter the tools that the options ask for."""
+    with ExitStack() as stack:
+        for extra in EXTRAS:
+            if (entered := extra.around(m, options)) is not None:
+                stack.enter_context(entered)
+        return stack.pop_all()

@@ -1,0 +1,78 @@
+"""The parts of a Machine: name what its methods find in `self`. Makes nothing."""
+
+from typing import TYPE_CHECKING, cast
+
+from ..log import Log
+from ..owned import Single
+
+if TYPE_CHECKING:
+    from .. import _core
+    from ..bus import Bus
+    from ..vm import Vm
+    from .devices import (
+        AtaChannel,
+        DebugConsole,
+        FloppyController,
+        Keyboard8042,
+        PostPort,
+        Printer,
+        Rtc,
+        Speaker,
+        Uart16550A,
+        Vga,
+    )
+    from .devices.dma import Dma8237
+    from .devices.mouse import Ps2Mouse
+    from .drives import Drives
+    from .ending import Resets
+    from .machine import Machine
+    from .screen.screen import Screen
+    from .stats import Stats
+
+
+class Parts(Single):
+    """What `Machine.__init__` makes. The classes that Machine consists of use it."""
+
+    vm: "Vm"
+    vcpu: "_core.Vcpu"
+    drives: "Drives"
+    stats: "Stats"
+    resets: "Resets"
+    screen: "Screen"
+    serial_log: Log
+    speaker: "Speaker"
+    dma: "Dma8237"
+    keyboard: "Keyboard8042"
+    mouse: "Ps2Mouse"
+    rtc: "Rtc"
+    post: "PostPort"
+    debug: "DebugConsole"
+    vga: "Vga"
+    floppy: "FloppyController"
+    ata: "AtaChannel"
+    uart: "Uart16550A"
+    com2: "Uart16550A"
+    printer: "Printer"
+    exit_status: int | None
+    booted: bool
+    boot_tried: str
+
+    @property
+    def _whole(self) -> "Machine":
+        """The Machine that this is a part of, for functions that take one."""
+        return cast("Machine", self)
+
+    @property
+    def pio(self) -> "Bus":
+        """The PIO bus: `m.vm.pio`."""
+        return self.vm.pio
+
+    @property
+    def mmio(self) -> "Bus":
+        """The MMIO bus: `m.vm.mmio`."""
+        return self.vm.mmio
+
+    @property
+    def time(self) -> float:
+        """Guest seconds since power-on."""
+        return self.vm.time / 1e9
