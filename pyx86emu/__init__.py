@@ -1,7 +1,7 @@
 """pyx86emu: a real-mode x86 machine to pip install, with KVM's way of doing I/O.
 
-`Vm` and what it makes are imported with the package. `Machine`, `Disk`, `Screen`, `EventFd` and
-`IrqFd` are imported on their first use.
+`Vm` and what it makes are imported with the package. `Machine`, `Disk`, `Screen`, `State`,
+`EventFd` and `IrqFd` are imported on their first use.
 """
 
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from .capabilities import Capabilities
 from .clock import Clock, Timer
 from .coalesced import COALESCED
 from .device import Device, MmioDevice, PioDevice
-from .errors import BusError, DiskError, DiskWarning, MachineError, Pyx86Error
+from .errors import BusError, DiskError, DiskWarning, MachineError, Pyx86Error, StateError
 from .exits import ExitReason
 from .structs import (
     Dtable,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .pc.disks.image import Disk
     from .pc.machine import Machine
     from .pc.screen.screen import Screen
+    from .saved.state import State
 
 __version__ = "0.1.0"
 
@@ -53,6 +54,7 @@ _LATER = {
     "IrqFd": "irqfd",
     "Machine": "pc.machine",
     "Screen": "pc.screen.screen",
+    "State": "saved.state",
 }
 
 __all__ = [
@@ -92,6 +94,8 @@ __all__ = [
     "Segment",
     "Shadow",
     "Sregs",
+    "State",
+    "StateError",
     "Timer",
     "Vcpu",
     "VcpuEvents",

@@ -39,6 +39,7 @@ from .optionroms import OptionRom, Placed, RomSource, place
 from .running import Running
 from .screen.screen import Screen
 from .serving import Serving
+from .timetravel import TimeTravel
 from .stats import Stats
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _after_fork() -> None:
 register_at_fork(after_in_child=_after_fork)
 
 
-class Machine(Running, Serving):
+class Machine(Running, TimeTravel, Serving):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
     A floppy is in drive A, a hard disk is the first one. `fda`, `fdb`, `hda` and `hdb` put disks

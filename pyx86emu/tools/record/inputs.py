@@ -18,6 +18,7 @@ METHODS = {
     "uart": ("receive", "receive_break", "set_modem"),
     "com2": ("receive", "receive_break", "set_modem"),
     "floppy": ("insert", "eject"),
+    "vm": ("irq_line", "irq_pulse"),
     "": ("reset",),
 }
 #: A disk that is put into a drive is kept whole, up to this size: a floppy is.
@@ -47,7 +48,8 @@ def _plain(call: str, value: Any) -> Plain:
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         return value
     raise MachineError(
-        f"{call}() of {type(value).__name__} cannot be recorded: give a number, text, bytes or a Disk"
+        f"{call}() of {type(value).__name__} cannot be recorded: give a number, text, bytes or a "
+        "Disk"
     )
 
 

@@ -1,7 +1,7 @@
 """Going back: run again from a state to the moment that is asked for."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ...errors import MachineError
 from ...exits import ExitReason
@@ -11,7 +11,7 @@ from .timeline import Timeline
 if TYPE_CHECKING:
     from ... import _core
 
-Watch = tuple[int, int, str]
+Watch = tuple[int, int, Literal["w", "rw"]]
 
 
 class Travel:
@@ -71,8 +71,8 @@ class Travel:
             at = line.tape.before(max(self.first, end - 1))
             found = self._last_before(at, end, points, watched)
             if found is not None:
-                self.goto(found)
-                return self._arrived(points, watched)
+                self.goto(found[0])
+                return found[1]
             if at.instructions <= self.first:
                 line.restore(at)
                 return None
@@ -80,8 +80,8 @@ class Travel:
 
     def _last_before(
         self, at: Checkpoint, end: int, points: list[int], watched: list[Watch]
-    ) -> int | None:
-        """The last moment from `at` to before `end` that is asked for."""
+    ) -> "tuple[int, _core.Exit] | None":
+        """The last moment from `at` to before `end` that is asked for, and its exit."""
         m, line = self._m, self._line
         found = None
         line.restore(at)
@@ -94,7 +94,7 @@ class Travel:
                 now = m.vcpu.instructions or 0
                 now -= exit.watch is not None
                 if now < end:
-                    found = now
+                    found = now, exit
         finally:
             m.vcpu.debug()
         return found
