@@ -39,8 +39,8 @@ from .optionroms import OptionRom, Placed, RomSource, place
 from .running import Running
 from .screen.screen import Screen
 from .serving import Serving
-from .timetravel import TimeTravel
 from .stats import Stats
+from .timetravel import TimeTravel
 
 if TYPE_CHECKING:
     pass
