@@ -43,7 +43,7 @@ from .stats import Stats
 from .timetravel import TimeTravel
 
 if TYPE_CHECKING:
-    pass
+    from ..address import Address
 
 D = TypeVar("D", bound=Device)
 
@@ -193,7 +193,7 @@ class Machine(Running, TimeTravel, Serving):
         device: PioDevice | MmioDevice,
         *,
         port: int | None = None,
-        addr: int | None = None,
+        addr: "Address | None" = None,
         gsi: int | None = None,
         pull: bool = False,
     ) -> Attachment:
