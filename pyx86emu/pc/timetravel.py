@@ -43,8 +43,8 @@ class TimeTravel(Parts):
         """A new machine that does again what `record(path)` has recorded: `run()` makes the inputs
         at their instructions. It raises `Departed` if the guest does something else.
 
-        `options` are those of `Machine`, by default as in the recording. Disks that are too large
-        to be in it must be given again. MachineError: the file is no recording, or does not fit;
+        `options` are those of `Machine`, by default as in the recording. Disks must be given
+        again. `attach`: devices of your own, as [(device, {"port": 0x300}), ...]. MachineError: the file is no recording, or does not fit;
         OSError: it cannot be read.
         """
         from ..tools.record.recording import replay

@@ -86,8 +86,11 @@ def replay(path: str | os.PathLike[str], options: dict[str, Any]) -> "Machine":
 
     tape = file.read(path)
     first = tape.checkpoints[0]
-    m = Machine.from_state(first.state, **options)
+    devices = options.pop("attach", ())
+    m = Machine.like(first.state, **options)
     try:
+        for device, place in devices:
+            m.attach(device, **place)
         Recording(m, tape=tape).timeline.restore(first)
     except BaseException:
         m.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,8 @@ def type_at_random(m: Machine, seed: int, count: int = 12) -> None:
     """Run for random times, and type in between."""
     rng = random.Random(seed)
     for _ in range(count):
-        m.run(timeout=rng.choice([0.0, 0.001, 0.0301, 0.11]), max_instructions=rng.randrange(200_000))
+        seconds = rng.choice([0.0, 0.001, 0.0301, 0.11])
+        m.run(timeout=seconds, max_instructions=rng.randrange(200_000))
         m.keyboard.type(rng.choice("abcxyz"))
     m.run(timeout=0.1)
 
@@ -120,7 +120,7 @@ def test_a_device_that_is_not_deterministic_is_not_asked_again(tmp_path: Path) -
         want = seen(m)
     other = Dice(2)
 
-    with Machine.replay(path, attach=[(other, dict(port=0x300, gsi=5))]) as again:
+    with Machine.replay(path, attach=[(other, {"port": 0x300, "gsi": 5})]) as again:
         again.run()
 
         assert seen(again) == want
@@ -158,7 +158,7 @@ def test_a_replay_that_departs_says_where(tmp_path: Path) -> None:
         again.run(timeout=0.15)
         again.vm.write(0x7C00, b"\x90" * 30)
 
-        with pytest.raises(Departed, match="departs .* between instructions"):
+        with pytest.raises(Departed, match=r"departs .* between instructions"):
             again.run()
 
 
@@ -204,11 +204,6 @@ def test_the_clock_of_the_host_cannot_be_recorded() -> None:
 
 
 # -- backwards ----------------------------------------------------------------------------------
-
-
-def moments(m: Machine, run: Callable[[], object]) -> None:
-    m.boot()
-    run()
 
 
 def test_every_moment_can_be_gone_back_to() -> None:
