@@ -44,7 +44,9 @@ class TimeTravel(Parts):
         at their instructions. It raises `Departed` if the guest does something else.
 
         `options` are those of `Machine`, by default as in the recording. Disks must be given
-        again. `attach`: devices of your own, as [(device, {"port": 0x300}), ...]. MachineError: the file is no recording, or does not fit;
+        again. `attach`: devices of your own, as [(device, {"port": 0x300}), ...].
+
+        MachineError: the file is no recording, or does not fit;
         OSError: it cannot be read.
         """
         from ..tools.record.recording import replay
