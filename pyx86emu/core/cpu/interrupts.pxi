@@ -7,7 +7,8 @@
 cdef Op* fault(CPU* c, Op* o, int vector) noexcept nogil:
     """The instruction of `o` faults. It must not have changed anything before. The fault counts as one instruction."""
     c.events.no_trap = 1
-    deliver(c, o, vector, o.fip if vector == 0 and c.m.de_next else o.ip, &NO_CALL)
+    if deliver(c, o, vector, o.fip if vector == 0 and c.m.de_next else o.ip, &NO_CALL) and RARELY(c.observe.mask):
+        see_delivered(c, vector, HOW_FAULT, o.ip)
     return NULL
 
 
@@ -100,6 +101,8 @@ cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
     if c.m.rep_forgets and c.events.rep_left == c.run.retired:
         back = c.events.rep_last
     c.events.delivering = not deliver(c, o, vector, back, &NO_CALL)
+    if RARELY(c.observe.mask) and not c.events.delivering and not c.events.dead:
+        see_delivered(c, vector, HOW_HARDWARE, back)
     c.run.stepping = 0
     finish_slice(c)
     apply_moved(c)
