@@ -19,3 +19,7 @@ class DiskWarning(UserWarning):
 
 class MachineError(Pyx86Error, ValueError):
     """A machine that cannot be built or used as asked."""
+
+
+class StateError(Pyx86Error, ValueError):
+    """Bytes that are no state, or a state of another Vm or machine than it is restored into."""
