@@ -1,7 +1,7 @@
 """pyx86emu: a real-mode x86 machine to pip install, with KVM's way of doing I/O.
 
-`Vm` and what it makes are imported with the package. `Machine`, `Disk`, `Screen`, `EventFd` and
-`IrqFd` are imported on their first use.
+`Vm` and what it makes are imported with the package. `Machine`, `Disk`, `Screen`, `State`,
+`EventFd` and `IrqFd` are imported on their first use.
 """
 
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from .capabilities import Capabilities
 from .clock import Clock, Timer
 from .coalesced import COALESCED
 from .device import Device, MmioDevice, PioDevice
-from .errors import BusError, DiskError, DiskWarning, MachineError, Pyx86Error
+from .errors import BusError, DiskError, DiskWarning, MachineError, Pyx86Error, StateError
 from .exits import ExitReason
 from .structs import (
     Dtable,
@@ -39,24 +39,29 @@ from .structs import (
 from .vm import Vm
 
 if TYPE_CHECKING:
+    from .address import Address
     from .events import EventFd
     from .irqfd import IrqFd
     from .pc.disks.image import Disk
     from .pc.machine import Machine
     from .pc.screen.screen import Screen
+    from .saved.state import State
 
 __version__ = "0.1.0"
 
 _LATER = {
+    "Address": "address",
     "Disk": "pc.disks.image",
     "EventFd": "events",
     "IrqFd": "irqfd",
     "Machine": "pc.machine",
     "Screen": "pc.screen.screen",
+    "State": "saved.state",
 }
 
 __all__ = [
     "COALESCED",
+    "Address",
     "Attachment",
     "Bus",
     "BusError",
@@ -92,6 +97,8 @@ __all__ = [
     "Segment",
     "Shadow",
     "Sregs",
+    "State",
+    "StateError",
     "Timer",
     "Vcpu",
     "VcpuEvents",

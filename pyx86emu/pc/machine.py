@@ -42,7 +42,7 @@ from .serving import Serving
 from .stats import Stats
 
 if TYPE_CHECKING:
-    pass
+    from ..address import Address
 
 D = TypeVar("D", bound=Device)
 
@@ -192,7 +192,7 @@ class Machine(Running, Serving):
         device: PioDevice | MmioDevice,
         *,
         port: int | None = None,
-        addr: int | None = None,
+        addr: "Address | None" = None,
         gsi: int | None = None,
         pull: bool = False,
     ) -> Attachment:

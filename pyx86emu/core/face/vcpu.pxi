@@ -336,7 +336,8 @@ cdef class Vcpu:
         cdef Watch* table
         cdef uint32_t[64] at
         cdef int i, breaks, n
-        points = [whole(point, "breakpoint", 0, 0xFFFFFFFF) for point in islice(breakpoints, 65)]
+        points = [address(point, "breakpoint") for point in islice(breakpoints, 65)]
+        points = [within(point, "breakpoint", 0, 0xFFFFFFFF) for point in points]
         if len(points) > 64:
             raise ValueError("more than 64 breakpoints: at most 64 fit")
         watches = [watchpoint(one) for one in watch]
