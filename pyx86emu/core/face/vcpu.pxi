@@ -255,9 +255,11 @@ cdef class Vcpu:
         return e
 
     def step(self):
-        """Run one instruction (one iteration of a REP): Exit(DEBUG) after it, or the exit it made. After the exit
-        of a read the next step completes it; a write is complete at its exit. Raises as run() does."""
-        return go(self, FOREVER, FOREVER, FOREVER, FOREVER, STEP_ONCE)
+        """Run one instruction (one iteration of a REP): Exit(DEBUG) after it, or the exit it made. It does what run(1)
+        does, with DEBUG in place of BUDGET. So the delivery of an interrupt or a fault is a step, too. A HLT waits in
+        the steps after it; a step in which the wait does not end is DEBUG, at the same CS:IP. After the exit of a read
+        the next step completes it; a write is complete at its exit. Raises as run() does."""
+        return go(self, 1, FOREVER, FOREVER, FOREVER, STEP_ONCE)
 
     def kick(self):
         """Make run() return Exit(INTR) soon, from any thread; if none is running, the next run() does
@@ -278,6 +280,36 @@ cdef class Vcpu:
                                          "ask for request_interrupt_window, or pass queue=True")
         c.events.inject = vector
         want(c, REQ_INTR)
+
+    @property
+    def pending(self):
+        """The exit whose answer the guest waits for: the read or HYPERCALL that `run()` has returned last, or that it
+        had returned when the state was saved that was restored since. None: the guest waits for nothing. Each use makes
+        a new Exit; `reply()` to any of them before the next run().
+
+        >>> from pyx86emu import Vm
+        >>> with Vm() as vm:
+        ...     vm.add_memory(0, 0x1000)[0x100:0x103] = bytes.fromhex("e460 f4")      # in al,60h; hlt
+        ...     vcpu = vm.create_vcpu()
+        ...     vcpu.regs.cs, vcpu.regs.ip = 0, 0x100
+        ...     exit, state = vcpu.run(), vm.save()
+        ...     for answer in 5, 6:
+        ...         vm.restore(state)
+        ...         vcpu.pending.reply(answer)
+        ...         print(vcpu.run().reason.name, vcpu.regs.al)
+        HLT 5
+        HLT 6
+        """
+        cdef CPU* c = self.c
+        cdef ExitRec* r
+        if c.exits.pos != c.exits.count or c.exits.count == 0 or c.threads.runner:
+            return None
+        r = &c.exits.item[c.exits.count - 1]
+        if r.reason != EXIT_HYPERCALL and (r.write or not c.reads.pending):
+            return None
+        c.exits.pos -= 1
+        exit = self.next_exit()
+        return exit
 
     @property
     def ready(self):
@@ -437,6 +469,10 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
             take_gil(c)
             c.python.gil = 0
             at_publish32(&c.threads.inside, 0)
+            if step and c.run.why == EXIT_BUDGET:
+                c.run.why = EXIT_DEBUG           # a step in which a HLT went on waiting
+                c.debug.dr6 = DR6_FIXED | DR6_BS
+                c.debug.stop = 0
             if c.python.raised != NULL:
                 raised = <object>c.python.raised
                 Py_DECREF(raised)
