@@ -35,6 +35,7 @@ from .disks.image import Disk
 from .drives import Boot, Drives
 from .ending import PORT_92, Resets
 from .expect import Expectations
+from .observing import Observing
 from .optionroms import OptionRom, Placed, RomSource, place
 from .running import Running
 from .screen.screen import Screen
@@ -58,7 +59,7 @@ def _after_fork() -> None:
 register_at_fork(after_in_child=_after_fork)
 
 
-class Machine(Running, Serving):
+class Machine(Running, Observing, Serving):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
     A floppy is in drive A, a hard disk is the first one. `fda`, `fdb`, `hda` and `hdb` put disks

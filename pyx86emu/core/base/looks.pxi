@@ -29,6 +29,7 @@ cdef enum:                       # Seen.how, of an interrupt
 cdef enum:
     CONDITIONS = 8               # registers that a Look may compare
     OPEN_FRAMES = 64             # interrupts whose end is still awaited
+    TOUCHES = 16                 # accesses of one instruction that are told
     PENDING = 64                 # what is seen by one instruction and must be told outside
 
 cdef struct Seen:                # 160 bytes: `Seen` of observe.py is the same as a dtype
@@ -77,7 +78,10 @@ cdef struct Touch:               # an access of the running instruction to bytes
     Look* look
     uint64_t addr
     uint64_t old
+    uint64_t time
     uint32_t size
+    uint32_t cs
+    uint32_t ip
     bint write
 
 cdef struct ObserveState:        # what the host observes, see observe.pxi. It belongs to the host, and is in no state
@@ -92,7 +96,7 @@ cdef struct ObserveState:        # what the host observes, see observe.pxi. It b
     int pending_look[PENDING]
     Seen pending_seen[PENDING]
     int stop                     # number of the look whose Exit(DEBUG) is due, 0: none
-    Touch touch[8]
+    Touch touch[TOUCHES]
     int touches
     uint64_t touched_at          # `retired` at that instruction
     Frame frame[OPEN_FRAMES]

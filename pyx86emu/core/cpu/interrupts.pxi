@@ -31,7 +31,7 @@ cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back, Op* call) noexcept n
         return 0
     if not c.m.wraps and sp & 1 and sp < 6:
         return shutdown(c, o, vector)            # the frame does not fit, and those of #SS and #DF would not fit either
-    if c.debug.data & LOOK_HOST:
+    if c.debug.data & (LOOK_HOST | LOOK_OBSERVER):
         look_at(c, o, (c.system.idt_base + <uint32_t>vector * 4) & 0xFFFFF, 4, 0)
         c.run.attn |= ATTN_WATCH if c.debug.hit else 0
     push_frame(c, o, fl_all(c), c.arch.sb[CS] >> 4, back)
@@ -95,7 +95,7 @@ cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
     begin(c, 1)
     c.run.left = 0
     c.run.stepping = 1
-    c.debug.hit = 0
+    c.debug.hit = c.observe.touches = 0
     c.events.halted = 0
     c.events.vector = vector
     if c.m.rep_forgets and c.events.rep_left == c.run.retired:
