@@ -17,7 +17,7 @@ from libc.stdint cimport (
     int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t, UINT32_MAX, UINT64_MAX,
 )
 from libc.stdlib cimport calloc, free, malloc, realloc
-from libc.string cimport memchr, memcpy, memmove, memset, strchr
+from libc.string cimport memchr, memcmp, memcpy, memmove, memset, strchr
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 from posix.types cimport time_t
 
@@ -26,7 +26,7 @@ import os
 from itertools import islice
 from operator import attrgetter
 
-from .errors import BusError
+from .errors import BusError, StateError
 from .exits import ExitReason
 from .irqfd import IrqFd, ON_KVM as _irqfds_on_kvm
 from .models import canonical, fields
@@ -156,6 +156,7 @@ include "core/chips/chips.pxi"
 include "core/chips/speaker.pxi"
 
 # The state of a vCPU and of a VM, and what any other file may do to it.
+include "core/base/images.pxi"
 include "core/base/cpu.pxi"
 include "core/base/vmstate.pxi"
 include "core/base/flags.pxi"
@@ -214,6 +215,11 @@ include "core/face/coalesced_api.pxi"
 include "core/face/vcpu.pxi"
 include "core/face/capabilities.pxi"
 include "core/face/vga_api.pxi"
+include "core/face/snapshot_memory.pxi"
+include "core/face/snapshot_vga.pxi"
+include "core/face/snapshot_vcpu.pxi"
+include "core/face/snapshot.pxi"
+include "core/face/snapshot_values.pxi"
 include "core/face/vm.pxi"
 include "core/face/front.pxi"
 include "core/face/speaker_api.pxi"

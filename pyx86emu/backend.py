@@ -196,6 +196,19 @@ class VmBackend(TimeSource, BusBackend, Protocol):
     pit: "PitState"
     """The 8254."""
 
+    def snapshot(self) -> "_core.Snapshot":
+        """The Vm as it is. RuntimeError: a vCPU is in run(); OSError EOPNOTSUPP: it cannot be
+        saved."""
+        ...
+
+    def restore_snapshot(self, snapshot: "_core.Snapshot") -> None:
+        """Become as a snapshot says. StateError: it is of a Vm that was made in another way."""
+        ...
+
+    def populate(self, snapshot: "_core.Snapshot") -> None:
+        """Give a Vm that has nothing yet the slots, vCPUs and VGA of a snapshot."""
+        ...
+
     def pressed(self) -> bool:
         """Is the run of the first vCPU to end now? A Clock with many functions to call asks."""
         ...

@@ -1,6 +1,7 @@
 """A log keeps the newest bytes that the guest sent. Does not know from which port they came."""
 
 from ._core import exact, whole
+from .state import Values, take, take_whole
 
 #: How many bytes a log keeps by default.
 LIMIT = 16 << 20
@@ -76,6 +77,24 @@ class Log:
         except UnicodeDecodeError:
             text = data.decode("cp437")
         return text.replace("\r\n", "\n").replace("\r", "")
+
+    def state(self) -> Values:
+        """The kept bytes, and how many were written; see `state.Stateful`."""
+        return {"data": bytes(self), "total": self.total}
+
+    def check(self, values: Values) -> bytes:
+        """The bytes of a state that `state()` returned. ValueError: it is none."""
+        data = take(values, "data", bytes)
+        take_whole(values, "total", len(data), LARGEST)
+        return data
+
+    def load(self, values: Values) -> None:
+        """Restore what `state()` returned, the newest `limit` bytes of it. ValueError: it is no
+        such state; nothing has changed."""
+        data, total = self.check(values), take_whole(values, "total", 0, LARGEST)
+        kept = data[max(0, len(data) - self.limit) :]
+        self._data[:] = kept
+        self._cut = total - len(kept)
 
     def __bytes__(self) -> bytes:
         return self.tail(self.limit)

@@ -20,7 +20,6 @@ cdef inline bint breakpoints_on(CPU* c) noexcept nogil:
 
 cdef void set_dr(CPU* c, int n, uint32_t v) noexcept nogil:
     """Set DRn for MOV DR, the host or RESET. Fixed bits are kept. RF is cleared, as after every instruction."""
-    cdef int i
     if c.m.level < 3:
         v = 0                                    # no debug registers before the 80386: they keep their values of RESET
     if n == 6:
@@ -29,6 +28,12 @@ cdef void set_dr(CPU* c, int n, uint32_t v) noexcept nogil:
         v = (v & 0xFFFF23FFU) | 0x400
     c.system.dr[n] = v
     c.arch.rest &= ~<uint32_t>F_RF
+    look_for_guest(c)
+
+
+cdef void look_for_guest(CPU* c) noexcept nogil:
+    """DR7 was set: does the guest have breakpoints on data? That decides which tables accesses use."""
+    cdef int i
     c.debug.data &= ~<uint32_t>LOOK_GUEST
     for i in range(4):
         if c.system.dr[7] >> 2 * i & 3 and c.system.dr[7] >> 16 + 4 * i & 1:

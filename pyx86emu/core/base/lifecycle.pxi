@@ -11,6 +11,7 @@ cdef VM* new_vm() except NULL:
         free_vm(vm)
         raise MemoryError("no memory for a Vm")
     pthread_mutex_init(&vm.writers, NULL)
+    pthread_mutex_init(&vm.noting, NULL)
     zones_begin(&vm.zones)
     vm.refs = 1
     vm.a20 = 1
@@ -28,6 +29,8 @@ cdef void free_vm(VM* vm) noexcept:
     if vm.iotable != NULL:
         iotable_free(vm.iotable)
     zones_free(&vm.zones)
+    image_drop(vm.base)
+    track_free(vm.vga_track)
     free(vm.chips)
     free(vm.mem)
     free(vm.slots)
@@ -134,6 +137,7 @@ cdef void fork_vm(VM* vm, unsigned long me) noexcept nogil:
         if vm.cpu[i] != NULL:
             fork_cpu(vm.cpu[i], vm.cpu[i].threads.runner and vm.cpu[i].threads.runner != me)
     pthread_mutex_init(&vm.writers, NULL)
+    pthread_mutex_init(&vm.noting, NULL)
     pthread_mutex_init(&vm.chips.lock, NULL)
     zones_forked(&vm.zones)
     vm.stopping = 0

@@ -246,13 +246,17 @@ cdef void ram_store(CPU* c, Op* o, uint32_t pa, uint64_t v, int n) noexcept nogi
 
 
 cdef void wrote(CPU* c, Op* o, uint32_t pa, int n) noexcept nogil:
-    """n bytes at pa, in one page, were stored: set the dirty bit and drop the blocks decoded from them."""
+    """n bytes at pa, in one page, were stored: set the dirty bit, note the granule for saved states, and
+    drop the blocks decoded from them."""
     cdef Mem* mem = c.vm.mem
     cdef uint32_t g = pa >> 8, last = (pa + n - 1) >> 8
     if mem.attr[g] & ATTR_LOG:
         rings_spend(&c.rings, 50)
         log_page(c, g)
     while g <= last:
+        if mem.attr[g] & ATTR_CLEAN:
+            rings_spend(&c.rings, 10)
+            note_store(c, g)
         if at_peek64(&mem.code[mem.canon[g]]):
             code_written(c, o, g, pa & 255 if g == pa >> 8 else 0,
                          256 if g != last else ((pa + n - 1) & 255) + 1)

@@ -282,6 +282,36 @@ cdef class Vcpu:
         want(c, REQ_INTR)
 
     @property
+    def pending(self):
+        """The exit whose answer the guest waits for: the read or HYPERCALL that `run()` has returned last, or that it
+        had returned when the state was saved that was restored since. None: the guest waits for nothing. Each use makes
+        a new Exit; `reply()` to any of them before the next run().
+
+        >>> from pyx86emu import Vm
+        >>> with Vm() as vm:
+        ...     vm.add_memory(0, 0x1000)[0x100:0x103] = bytes.fromhex("e460 f4")      # in al,60h; hlt
+        ...     vcpu = vm.create_vcpu()
+        ...     vcpu.regs.cs, vcpu.regs.ip = 0, 0x100
+        ...     exit, state = vcpu.run(), vm.save()
+        ...     for answer in 5, 6:
+        ...         vm.restore(state)
+        ...         vcpu.pending.reply(answer)
+        ...         print(vcpu.run().reason.name, vcpu.regs.al)
+        HLT 5
+        HLT 6
+        """
+        cdef CPU* c = self.c
+        cdef ExitRec* r
+        if c.exits.pos != c.exits.count or c.exits.count == 0 or c.threads.runner:
+            return None
+        r = &c.exits.item[c.exits.count - 1]
+        if r.reason != EXIT_HYPERCALL and (r.write or not c.reads.pending):
+            return None
+        c.exits.pos -= 1
+        exit = self.next_exit()
+        return exit
+
+    @property
     def ready(self):
         """Would an interrupt be taken before the next instruction? (ready_for_interrupt_injection.)"""
         return bool(self.c.arch.rest & F_IF) and self.c.events.shadow != self.c.run.retired and self.c.events.inject < 0

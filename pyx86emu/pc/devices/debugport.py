@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from ...device import PioDevice
 from ...log import LIMIT, Log
+from ...state import Values, take
+from .fields import FieldDevice, Fields, Whole
 
 
 class DebugConsole(PioDevice):
@@ -37,6 +39,14 @@ class DebugConsole(PioDevice):
         """The newest bytes that the guest wrote; `log.dropped` counts those that are not kept."""
         return bytes(self.log)
 
+    def state(self) -> Values:
+        """The log; see `Stateful`."""
+        return {"log": self.log.state()}
+
+    def load(self, values: Values) -> None:
+        """Restore what `state()` returned. ValueError: it is no such state; nothing has changed."""
+        self.log.load(take(values, "log", dict))
+
     def pio_read(self, offset: int, size: int) -> int:
         return 0xE9
 
@@ -46,7 +56,7 @@ class DebugConsole(PioDevice):
             self.output(bytes((value,)))
 
 
-class DebugExit(PioDevice):
+class DebugExit(FieldDevice):
     """Port F4h: a write calls `on_exit(status)`; the status is always odd.
 
     >>> device = DebugExit(print)
@@ -56,6 +66,7 @@ class DebugExit(PioDevice):
 
     name = "debug-exit"
     length = 4
+    fields = Fields({"status": Whole((1 << 33) - 1, maybe=True)})
 
     def __init__(self, on_exit: Callable[[int], object] | None = None) -> None:
         self.on_exit = on_exit

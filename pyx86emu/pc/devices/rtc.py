@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 
 from ...clock import LAST, Timer
 from ...device import PioDevice
-from ...state import State, take, take_timer, take_whole
+from ...state import Values, take, take_timer, take_whole
 
 INDEX = 0
 DATA = 1
@@ -125,7 +125,7 @@ class Rtc(PioDevice):
 
     # -- state -------------------------------------------------------------------
 
-    def state(self) -> State:
+    def state(self) -> Values:
         """Everything that the guest or the host can see, now or later; see `Stateful`."""
         return {
             "cmos": bytes(self.cmos),
@@ -137,7 +137,7 @@ class Rtc(PioDevice):
             "timer": None if self._timer is None else self._timer.state(),
         }
 
-    def load(self, state: State) -> None:
+    def load(self, state: Values) -> None:
         """Restore what `state()` returned, and set the interrupt line to its level.
 
         ValueError: `state` is not a state of an Rtc, or of a time that has not come yet; nothing
