@@ -5,10 +5,11 @@ are needed, and watched pages take the slow path; the guest sees no difference, 
 instructions stay the same.
 """
 
+import errno
 import struct
 from collections.abc import Callable, Iterator
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ._core import Sight, Vcpu, whole
 from .address import Address, linear
@@ -250,11 +251,18 @@ class _Action(NamedTuple):
     do: Do
 
 
+def of_core(vcpu: object, what: str) -> Vcpu:
+    """A vCPU of the interpreter. OSError EOPNOTSUPP: it is another one."""
+    if not isinstance(vcpu, Vcpu):
+        raise OSError(errno.EOPNOTSUPP, f"KVM has no {what}: make the machine with accel='interp'")
+    return vcpu
+
+
 class Observers:
     """Makes observers of a vCPU. OSError EOPNOTSUPP: KVM has none."""
 
     def __init__(self, vcpu: Vcpu) -> None:
-        self._vcpu = vcpu
+        self._vcpu = of_core(vcpu, "observers")
 
     def exec(
         self,
@@ -297,13 +305,11 @@ class Observers:
         conditions = []
         for name, value in registers.items():
             if name not in PARTS:
-                raise TypeError(f"there is no register {name!r} to compare: give ah=, ax=, eax= ...")
+                raise TypeError(f"no register {name!r} can be compared: give ah=, ax=, eax= ...")
             number, shift, bits = PARTS[name]
             conditions.append((number, shift, bits, whole(value, name, 0, bits)))
         what = "interrupts" if vector is None else f"interrupt {vector:02X}h"
-        return self._make(
-            Kind.INTERRUPT, first, last, what, call, do, "log", conditions, capacity
-        )
+        return self._make(Kind.INTERRUPT, first, last, what, call, do, "log", conditions, capacity)
 
     def io(
         self,
