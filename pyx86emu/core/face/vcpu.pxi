@@ -18,6 +18,12 @@ cdef object undelivered(CPU* c):
             "and neither do those of #SS and #DF")
 
 
+# What observers of a vCPU need of it is in looks_api.pxi, which knows this file.
+cdef object (*LOOK_FOR)(Vcpu, tuple)
+cdef int (*INSTALL)(Vcpu, list) except -1
+cdef int (*COVER)(Vcpu, object, object) except -1
+
+
 cdef class Vcpu:
     """A vCPU, made by `Vm.create_vcpu`. It runs in the thread that calls run(), without the GIL. `model` is its
     name in pyx86emu.models, `regs` its registers, `vm` its Vm.
@@ -405,11 +411,16 @@ cdef class Vcpu:
 
     def _look(self, kind, first, last, action, conditions, capacity, call, owner):
         """Observe: for observe.py, which checks the values."""
-        return look_for(self, kind, first, last, action, conditions, capacity, call, owner)
+        return LOOK_FOR(self, (kind, first, last, action, conditions, capacity, call, owner))
+
+    def _unlook(self, sight):
+        """No longer observe. RuntimeError: another thread runs the vCPU."""
+        mine(self.c, "remove an observer")
+        INSTALL(self, [each for each in self.sights if each is not sight])
 
     def _cover(self, map, edges):
         """Keep coverage in these buffers; None: not."""
-        cover(self, map, edges)
+        COVER(self, map, edges)
 
     def reset(self):
         """The state after RESET: F000:FFF0, pending exits and interrupts dropped. While it runs it
