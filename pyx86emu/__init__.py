@@ -39,6 +39,7 @@ from .structs import (
 from .vm import Vm
 
 if TYPE_CHECKING:
+    from .address import Address
     from .events import EventFd
     from .irqfd import IrqFd
     from .pc.disks.image import Disk
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {
+    "Address": "address",
     "Disk": "pc.disks.image",
     "EventFd": "events",
     "IrqFd": "irqfd",
@@ -59,6 +61,7 @@ _LATER = {
 
 __all__ = [
     "COALESCED",
+    "Address",
     "Attachment",
     "Bus",
     "BusError",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 from . import vm as _vm
+from .address import Address
 from .backend import VmBackend
 from .capabilities import Capabilities
 from .coalesced import CoalescedWrite
@@ -26,6 +27,8 @@ EventFdLike: TypeAlias = int | _HasFileno | Doorbell | None
 _Bytes: TypeAlias = Buffer | NDArray[Any]
 BusName: TypeAlias = Literal["pio", "mmio", "hypercall"]
 Watchpoint: TypeAlias = tuple[int, int, Literal["w", "rw"]]
+#: The same as it is given to debug().
+AddressWatch: TypeAlias = tuple[Address, int, Literal["w", "rw"]]
 
 _V = TypeVar("_V", bound=VgaCore)
 
@@ -159,7 +162,7 @@ class VmTables:
 class _VmMethods:  # what a Vm and its back end both have
     def add_memory(
         self,
-        addr: int,
+        addr: Address,
         size: int | None = None,
         *,
         buffer: _Bytes | None = None,
@@ -173,16 +176,16 @@ class _VmMethods:  # what a Vm and its back end both have
     def a20(self) -> bool: ...
     @a20.setter
     def a20(self, value: bool) -> None: ...
-    def read(self, addr: int, size: int) -> bytes: ...
-    def write(self, addr: int, data: _Bytes) -> None: ...
-    def code_changed(self, addr: int, size: int) -> None: ...
+    def read(self, addr: Address, size: int) -> bytes: ...
+    def write(self, addr: Address, data: _Bytes) -> None: ...
+    def code_changed(self, addr: Address, size: int) -> None: ...
     def create_vcpu(self, model: str | None = None) -> Vcpu: ...
     def create_vga(self) -> VgaCore: ...
     @property
     def vcpus(self) -> tuple[Vcpu, ...]: ...
     def ioeventfd(
         self,
-        addr: int,
+        addr: Address,
         length: int = 0,
         *,
         bus: BusName = "pio",
@@ -193,7 +196,7 @@ class _VmMethods:  # what a Vm and its back end both have
     ) -> IoEventFd: ...
     def ioeventfd_deassign(
         self,
-        addr: int,
+        addr: Address,
         length: int = 0,
         *,
         bus: BusName = "pio",
@@ -206,7 +209,7 @@ class _VmMethods:  # what a Vm and its back end both have
     @overload
     def coalesce(
         self,
-        addr: int,
+        addr: Address,
         length: int,
         *,
         bus: Literal["pio", "mmio"] = "mmio",
@@ -216,7 +219,7 @@ class _VmMethods:  # what a Vm and its back end both have
     @overload
     def coalesce(
         self,
-        addr: int,
+        addr: Address,
         length: int,
         *,
         bus: Literal["pio", "mmio"] = "mmio",
@@ -463,8 +466,8 @@ class Vcpu:
     def debug(
         self,
         singlestep: bool = False,
-        breakpoints: Iterable[int] = (),
-        watch: Iterable[Watchpoint] = (),
+        breakpoints: Iterable[Address] = (),
+        watch: Iterable[AddressWatch] = (),
     ) -> None: ...
     def reset(self) -> None: ...
 

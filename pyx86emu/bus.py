@@ -12,6 +12,7 @@ from .errors import BusError
 
 if TYPE_CHECKING:
     from . import _core
+    from .address import Address
     from .backend import BusBackend
     from .clock import Clock
     from .device import MmioDevice, PioDevice
@@ -90,7 +91,7 @@ class Bus:
     def attach(
         self,
         device: "PioDevice | MmioDevice",
-        base: int,
+        base: "Address",
         length: int | None = None,
         *,
         gsi: int | None = None,
@@ -110,9 +111,10 @@ class Bus:
         pull = truth(pull, "pull")
         name = str(_need(device, "name"))
         most = exact(_need(device, "max_size"), f"max_size of '{name}'")
-        spans = self._spans(device, name, exact(base, f"the base of '{name}'"), length)
+        at = self._place(base, f"the base of '{name}'")
+        spans = self._spans(device, name, at, length)
         line = self._vm.device_line(gsi)
-        attachment = Attachment(self, device, exact(base, "base"), spans, name)
+        attachment = Attachment(self, device, at, spans, name)
         block, block_addr = self._block_port(device, attachment.base)
         ranges = []
         for start, end in spans:
@@ -147,7 +149,7 @@ class Bus:
 
     def ioeventfd(
         self,
-        addr: int,
+        addr: "Address",
         length: int = 0,
         *,
         datamatch: int | None = None,
@@ -155,8 +157,9 @@ class Bus:
         coalesce: bool = True,
     ) -> "_core.IoEventFd":
         """`vm.ioeventfd` on this bus."""
+        at = self._place(addr, "addr")
         return self._vm.ioeventfd(
-            addr, length, bus=self._kind, datamatch=datamatch, fd=fd, coalesce=coalesce
+            at, length, bus=self._kind, datamatch=datamatch, fd=fd, coalesce=coalesce
         )
 
     @property
@@ -164,7 +167,7 @@ class Bus:
         """Which address space this is."""
         return self._kind
 
-    def read(self, addr: int, size: int) -> int:
+    def read(self, addr: "Address", size: int) -> int:
         """What a read of `size` bytes (1 to 8) would give; bytes without a device are FFh.
 
         ValueError: an address outside the bus, or another size; TypeError: no integer.
@@ -180,7 +183,7 @@ class Bus:
         owner = self._table.find(addr, size)
         return None if owner is None else owner.read(addr, size)
 
-    def write(self, addr: int, size: int, value: int) -> None:
+    def write(self, addr: "Address", size: int, value: int) -> None:
         """Write `size` bytes (1 to 8) as the guest would; bytes without a device are dropped.
 
         ValueError: an address outside the bus, another size, a value that is negative or too wide;
@@ -206,15 +209,32 @@ class Bus:
             device.reset()
 
     @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The devices and their places, each once, in the order of their first addresses."""
+        return tuple(self._attached)
+
+    @property
+    def table(self) -> object:
+        """An object that is another one after each attach and detach."""
+        return self._table.items
+
+    @property
     def _attached(self) -> Iterable[Attachment]:
         """Each once, in the order of their first addresses."""
         return dict.fromkeys(each.holder for each in self._table.items if each.holder is not None)
 
-    def _access(self, addr: int, size: int) -> tuple[int, int]:
-        last = SPACE[self._kind] - 1
-        return whole(addr, "port" if self._kind == "pio" else "addr", 0, last), whole(
-            size, "size", 1, 8
-        )
+    def _access(self, addr: "Address", size: int) -> tuple[int, int]:
+        what = "port" if self._kind == "pio" else "addr"
+        at = whole(self._place(addr, what), what, 0, SPACE[self._kind] - 1)
+        return at, whole(size, "size", 1, 8)
+
+    def _place(self, at: "Address", what: str) -> int:
+        """`at` as an integer: a port is one, an address may be text or a pair."""
+        if self._kind == "mmio" and isinstance(at, (str, tuple)):
+            from .address import linear
+
+            return linear(at, what=what)
+        return exact(at, what)  # type: ignore[arg-type]
 
     def _methods(self, device: "PioDevice | MmioDevice") -> tuple[Read, Write]:
         if isinstance(device, type):

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Protocol
 
+from ._core import exact
+
 #: Bytes in a page. Memory slots begin and end at multiples of it.
 PAGE = 4096
 
@@ -24,7 +26,9 @@ def load(memory: Memory, addr: int, size: int, hole: int = 0xFF) -> bytes:
     try:
         return memory.read(addr, size)
     except ValueError:
-        return b"".join(_load_page(memory, at, n, hole) for at, n in _pages(addr, size))
+        return b"".join(
+            _load_page(memory, at, n, hole) for at, n in _pages(exact(addr, "addr"), size)
+        )
 
 
 def store(memory: Memory, addr: int, data: bytes) -> None:
@@ -32,7 +36,7 @@ def store(memory: Memory, addr: int, data: bytes) -> None:
     try:
         memory.write(addr, data)
     except ValueError:
-        for at, n in _pages(addr, len(data)):
+        for at, n in _pages(exact(addr, "addr"), len(data)):
             _store_page(memory, at, data[at - addr : at - addr + n])
 
 

@@ -52,11 +52,11 @@ class Tree:
 
 # Who may import whom: a line may import from the lines above it and from its own.
 LAYERS = (
-    "errors exits models owned irqfd structs capabilities coalesced",
+    "errors exits models owned irqfd structs capabilities coalesced address",
     "backend",
     "_core",
     "kvm",
-    "events memory log clock state bus device address symbols saved observe vm",
+    "events memory log clock state bus device symbols saved observe vm",
     "pc.devices pc.disks pc.screen pc.firmware pc",
     "pc.board",
     "pc.limits pc.expect pc.ending pc.idle pc.web pc.parts pc.running pc.saving pc.timetravel"

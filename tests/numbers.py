@@ -41,7 +41,7 @@ PACKAGE = ROOT / "pyx86emu"
 INSIDE = {"cli", "measure", "examples", "core", "kvm", "backend.py", "__main__.py"}
 SPECIAL = {"__init__", "__new__", "__getitem__", "__setitem__", "__setattr__"}
 #: An annotation that says integer. `float` is a time in seconds; an integer is one too.
-NUMBER = re.compile(r"\b(int|SupportsIndex|float)\b")
+NUMBER = re.compile(r"\b(int|SupportsIndex|float|Address)\b")
 #: The core, or a bus, calls these of a device, with integers that it has made itself.
 OF_DEVICES = {"pio_read", "pio_write", "mmio_read", "mmio_write"}
 
@@ -58,6 +58,11 @@ class Argument:
     def whole(self) -> bool:
         """Is it an integer, and no time in seconds?"""
         return "float" not in self.annotation
+
+    @property
+    def address(self) -> bool:
+        """May it be text, such as "0000:7c00"?"""
+        return "Address" in self.annotation
 
     @property
     def optional(self) -> bool:

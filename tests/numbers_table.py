@@ -88,9 +88,7 @@ PLACES: dict[str, Place] = {
         datamatch=1,
         flags=3,
     ),
-    "_VmMethods.coalesce": place(
-        lambda w: w.closing(w.vm.coalesce), addr=1, length=1, called={"addr": "address of a zone"}
-    ),
+    "_VmMethods.coalesce": place(lambda w: w.closing(w.vm.coalesce), addr=1, length=1),
     "CoalescedRing.capacity": place(
         lambda w: lambda value: setattr(w.vm.coalesced, "capacity", value),
         value=1,
@@ -190,9 +188,9 @@ PLACES: dict[str, Place] = {
     "Vm.__init__": place(lambda w: w.closing(Vm), shift=1),
     "Vm.device_line": place(lambda w: w.vm._backend.device_line, gsi=1),
     "Bus.attach": place(
-        lambda w: lambda **given: w.vm.pio.attach(Port(), **given), base=1, length=1, gsi=1
+        lambda w: lambda **given: w.vm.mmio.attach(Cell(), **given), base=1, length=1, gsi=1
     ),
-    "Bus.ioeventfd": place(lambda w: w.closing(w.vm.pio.ioeventfd), addr=1, length=1, datamatch=1),
+    "Bus.ioeventfd": place(lambda w: w.closing(w.vm.mmio.ioeventfd), addr=1, length=1, datamatch=1),
     "Bus.read": place(lambda w: w.vm.mmio.read, addr=1, size=1),
     "Bus.write": place(lambda w: w.vm.mmio.write, addr=1, size=1, value=1),
     "Clock.call_at": place(lambda w: lambda ns: w.vm.clock.call_at(ns, print), ns=1),

@@ -60,6 +60,11 @@ def good_of(argument: Argument) -> Mapping[str, Any]:
     return PLACES[argument.function].good if argument.function in PLACES else {}
 
 
+def refusal(argument: Argument, value: object) -> type[Exception]:
+    """An address may be text, so text that is none has a wrong value, not a wrong type."""
+    return ValueError if argument.address and isinstance(value, str) else TypeError
+
+
 def shown(argument: Argument) -> str:
     return f"{argument.function}({argument.name})"
 
@@ -85,7 +90,7 @@ def test_what_is_no_integer_is_refused_by_name(argument: Argument, bad: str) -> 
     if not argument.whole and isinstance(value, float):
         pytest.skip("a time in seconds may be a float")
 
-    with pytest.raises(TypeError) as error:
+    with pytest.raises(refusal(argument, value)) as error:
         call(argument, value)
 
     name = PLACES[argument.function].called.get(argument.name, argument.name)
@@ -101,7 +106,7 @@ ON_BACK_END = re.compile(r"(_VmMethods|MemorySlot|Vcpu|Registers|Exit|Bus|Clock)
 def test_kvm_refuses_what_is_no_integer_by_name(argument: Argument, bad: object) -> None:
     on_kvm.need("kvm")
 
-    with pytest.raises(TypeError) as error:
+    with pytest.raises(refusal(argument, bad)) as error:
         call(argument, bad, "kvm")
 
     name = PLACES[argument.function].called.get(argument.name, argument.name)

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from .._core import whole
+from ..address import Address, linear
 from . import abi
 from .messages import refused
 
@@ -180,9 +181,10 @@ class Debug:
         return DR6_ONES | DR6_BS if self.always or self.once else None
 
 
-def checked_points(points: Iterable[int]) -> list[int]:
+def checked_points(points: Iterable[Address]) -> list[int]:
     """Linear addresses of breakpoints. ValueError: more than 64, or one of more than 32 bits."""
-    found = [whole(at, "breakpoint", 0, 0xFFFFFFFF) for at in islice(points, MOST + 1)]
+    given = [linear(at, what="breakpoint") for at in islice(points, MOST + 1)]
+    found = [whole(at, "breakpoint", 0, 0xFFFFFFFF) for at in given]
     if len(found) > MOST:
         raise ValueError(f"more than {MOST} breakpoints: at most {MOST} fit")
     return found
@@ -198,7 +200,8 @@ def checked_watches(watches: Iterable[Watch]) -> list[Watch]:
             raise TypeError(f"a watchpoint is (addr, length, 'w' or 'rw'), not {each!r}") from None
         if kind not in KINDS:
             raise ValueError(f"a watchpoint is of kind 'w' or 'rw', not {kind!r}")
-        addr = whole(addr, "the address of a watchpoint", 0, 0xFFFFFFFF)
+        addr = linear(addr, what="the address of a watchpoint")
+        whole(addr, "the address of a watchpoint", 0, 0xFFFFFFFF)
         length = whole(length, "the length of a watchpoint", 1, 2**32 - addr)
         found.append((addr, length, str(kind)))
     return found

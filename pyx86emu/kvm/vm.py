@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol
 
 from .. import _core
 from .._core import exact, truth
+from ..address import Address
 from ..capabilities import Capabilities
 from ..irqfd import IrqFd
 from ..models import canonical
@@ -157,7 +158,7 @@ class Vm(_core.Vm):
 
     def add_memory(
         self,
-        addr: int,
+        addr: Address,
         size: int | None = None,
         *,
         buffer: Any = None,
@@ -247,7 +248,7 @@ class Vm(_core.Vm):
 
     def ioeventfd(
         self,
-        addr: int,
+        addr: Address,
         length: int = 0,
         *,
         bus: "_core.BusName" = "pio",
@@ -299,7 +300,7 @@ class Vm(_core.Vm):
 
     def ioeventfd_deassign(
         self,
-        addr: int,
+        addr: Address,
         length: int = 0,
         *,
         bus: "_core.BusName" = "pio",

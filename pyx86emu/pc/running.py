@@ -28,6 +28,8 @@ class Running(Parts):
     """The methods of a Machine that run its guest, and end that."""
 
     _stops: deque[ExitReason]
+    #: Stops that the guest has caused; they belong to its state, those of `_stops` to the host.
+    _own_stops: tuple[ExitReason, ...] = ()
     _stopping: RLock
     _texts: Expectations
     _reboot = _started = _stop_at_boot = _handing_over = False
@@ -190,7 +192,7 @@ class Running(Parts):
                 self.reset()
                 self._watch_boot()
                 with self._stopping:
-                    if self._stops:
+                    if self._stops or self._own_stops:
                         self.vcpu.kick()  # the kick may have been for the stop too
             elif reason is ExitReason.DEBUG and self._other_boots(exit):
                 if self._stop_at_boot:
@@ -200,10 +202,11 @@ class Running(Parts):
 
     def _take_stop(self) -> ExitReason | None:
         """The reason of the first `stop()` since the last call; None if there was none."""
-        if not self._stops:
+        if not self._stops and not self._own_stops:
             return None
         with self._stopping:  # with the lock: its kick has also happened
-            reason = self._stops.popleft()
+            reason = self._own_stops[0] if self._own_stops else self._stops[0]
+            self._own_stops = ()
             self._stops.clear()
             self.vcpu.run(deadline=0)  # drops what is left of their kicks, for the next run
             if self._stops:
@@ -234,6 +237,12 @@ class Running(Parts):
             self._stops.append(reason)
             self.vcpu.kick()
 
+    def _end(self, reason: ExitReason) -> None:
+        """The guest ends the current run."""
+        with self._stopping:
+            self._own_stops += (reason,)
+            self.vcpu.kick()
+
     def reset(self) -> None:
         """The reset button: reset the vCPU and every device. Memory keeps its contents."""
         for bus in (self.pio, self.mmio):
@@ -258,7 +267,7 @@ class Running(Parts):
             if self._started:  # without a reset before: the guest has jumped there
                 self._note_reset(JUMP, regs.cs, regs.ip)
                 if self.no_reboot:
-                    self.stop(ExitReason.SHUTDOWN)
+                    self._end(ExitReason.SHUTDOWN)
             self._started = True
         elif code == POST_NOTHING:
             self.boot_tried = tried(tuple(self.post.history), self.booted)
@@ -266,7 +275,7 @@ class Running(Parts):
             self._starts(1 + STEPS)
             if self._stop_at_boot:
                 self._handing_over = True
-                self.stop(ExitReason.MATCH)
+                self._end(ExitReason.MATCH)
 
     def _pulse_reset(self) -> None:
         self._ask_reset(PULSE_8042)
@@ -282,4 +291,4 @@ class Running(Parts):
 
     def _guest_exit(self, status: int) -> None:
         self.exit_status = status
-        self.stop(ExitReason.SHUTDOWN)
+        self._end(ExitReason.SHUTDOWN)

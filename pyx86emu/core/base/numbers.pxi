@@ -20,6 +20,16 @@ cpdef object exact(object value, str what):
     return int.__index__(number)                 # a copy without the methods of a subclass
 
 
+cdef object address(object value, str what):
+    """`value` as an address: an integer, or text or a pair, which pyx86emu.address reads. Raises as exact() and linear()
+    do. The caller tests the range."""
+    if isinstance(value, (str, tuple)):
+        from pyx86emu.address import linear      # most programs give integers only
+
+        return linear(value, what=what)
+    return exact(value, what)
+
+
 cpdef str shown(object number, str form="#x"):
     """An exact int as text for a message. Above 64 bits only its size is given. `form`: "d" for a count.
 

@@ -1,7 +1,9 @@
 # VmFront: what users see of a Vm. It has a back end and hands it every call; memory of the core without a detour.
 
 cdef class VmFront:
-    """The methods of a Vm. `pyx86emu.Vm` is made of it, with a clock and two buses."""
+    """The methods of a Vm. `pyx86emu.Vm` is made of it, with a clock and two buses.
+
+    An address is an integer; or "SEG:OFF", another text or a pair, as `pyx86emu.address` reads them."""
 
     cdef Vm interp                           # the back end, if it is the core's: no method of Python's is called
     cdef readonly object _backend            # whichever it is; None before _use()
@@ -135,11 +137,13 @@ cdef class VmFront:
         with another entry; EMFILE: no descriptor left. ValueError: unknown bus. RuntimeWarning: an entry that can
         never match (a port above FFFFh, a datamatch wider than `length`).
         """
+        addr = address(addr, "addr")
         return self.back().ioeventfd(addr, length, bus=bus, datamatch=datamatch, fd=fd, coalesce=coalesce, flags=flags)
 
     def ioeventfd_deassign(self, addr, length=0, *, bus="pio", datamatch=None, fd=None, flags=0):
         """Remove the entry that has exactly these properties; any descriptor of its eventfd will do. When this
         returns no write signals it any more. OSError ENOENT, EBADF, EINVAL."""
+        addr = address(addr, "addr")
         self.back().ioeventfd_deassign(addr, length, bus=bus, datamatch=datamatch, fd=fd, flags=flags)
 
     @property
@@ -164,7 +168,7 @@ cdef class VmFront:
         TypeError: a number that is no integer, or an `on_drain` that cannot be called. ImportError: `array` without
         numpy. RuntimeWarning: a zone that can never collect a write (length 0, a port above FFFFh). MemoryError.
         """
-        return self.back().coalesce(addr, length, bus=bus, on_drain=on_drain, array=array)
+        return self.back().coalesce(address(addr, "addr"), length, bus=bus, on_drain=on_drain, array=array)
 
     @property
     def coalesced(self):

@@ -255,9 +255,11 @@ cdef class Vcpu:
         return e
 
     def step(self):
-        """Run one instruction (one iteration of a REP): Exit(DEBUG) after it, or the exit it made. After the exit
-        of a read the next step completes it; a write is complete at its exit. Raises as run() does."""
-        return go(self, FOREVER, FOREVER, FOREVER, FOREVER, STEP_ONCE)
+        """Run one instruction (one iteration of a REP): Exit(DEBUG) after it, or the exit it made. It does what run(1)
+        does, with DEBUG in place of BUDGET. So the delivery of an interrupt or a fault is a step, too. A HLT waits in
+        the steps after it; a step in which the wait does not end is DEBUG, at the same CS:IP. After the exit of a read
+        the next step completes it; a write is complete at its exit. Raises as run() does."""
+        return go(self, 1, FOREVER, FOREVER, FOREVER, STEP_ONCE)
 
     def kick(self):
         """Make run() return Exit(INTR) soon, from any thread; if none is running, the next run() does
@@ -366,7 +368,8 @@ cdef class Vcpu:
         cdef Watch* table
         cdef uint32_t[64] at
         cdef int i, breaks, n
-        points = [whole(point, "breakpoint", 0, 0xFFFFFFFF) for point in islice(breakpoints, 65)]
+        points = [address(point, "breakpoint") for point in islice(breakpoints, 65)]
+        points = [within(point, "breakpoint", 0, 0xFFFFFFFF) for point in points]
         if len(points) > 64:
             raise ValueError("more than 64 breakpoints: at most 64 fit")
         watches = [watchpoint(one) for one in watch]
@@ -466,6 +469,10 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
             take_gil(c)
             c.python.gil = 0
             at_publish32(&c.threads.inside, 0)
+            if step and c.run.why == EXIT_BUDGET:
+                c.run.why = EXIT_DEBUG           # a step in which a HLT went on waiting
+                c.debug.dr6 = DR6_FIXED | DR6_BS
+                c.debug.stop = 0
             if c.python.raised != NULL:
                 raised = <object>c.python.raised
                 Py_DECREF(raised)

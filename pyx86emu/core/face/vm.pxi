@@ -56,7 +56,7 @@ cdef class Vm(VmTables):
         self.open()
         if is_shared and buffer is not None:
             raise ValueError("shared=True makes memory of its own: leave `buffer` out, and map slot.fileno() elsewhere")
-        addr = exact(addr, "addr")
+        addr = address(addr, "addr")
         if buffer is not None:
             owner = window(buffer)
         elif size is None:
@@ -128,7 +128,7 @@ cdef class Vm(VmTables):
         return write_memory(self, addr, data)
 
     def code_changed(self, addr, size):
-        cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")
+        cdef uint64_t at = natural(address(addr, "addr"), "addr"), n = natural(size, "size")
         check_there(self, at, n)
         over_slots(self.vm, TELL, at, n, NULL)
 
@@ -458,7 +458,7 @@ cdef int pulse_line(Vm vm, object gsi) except -1:
 
 
 cdef bytes read_memory(VmTables vm, object addr, object size):
-    cdef uint64_t at = natural(addr, "addr"), n = natural(size, "size")
+    cdef uint64_t at = natural(address(addr, "addr"), "addr"), n = natural(size, "size")
     cdef bytes out
     cdef char* to
     cdef Slot* first = slot_at(vm.vm, at)
@@ -472,7 +472,7 @@ cdef bytes read_memory(VmTables vm, object addr, object size):
 
 
 cdef object write_memory(VmTables vm, object addr, object data):
-    cdef uint64_t at = natural(addr, "addr")
+    cdef uint64_t at = natural(address(addr, "addr"), "addr")
     cdef Py_buffer view
     cdef bytes copy
     cdef Slot* first

@@ -6,7 +6,7 @@ cdef tuple watchpoint(object given):
         addr, length, kind = given
     except (TypeError, ValueError):
         raise TypeError(f"a watchpoint is (addr, length, 'w' or 'rw'), not {given!r:.60}") from None
-    addr = exact(addr, "the address of a watchpoint")
+    addr = address(addr, "the address of a watchpoint")
     length = exact(length, "the length of a watchpoint")
     if not isinstance(kind, str):
         raise TypeError(f"the kind of a watchpoint is 'w' or 'rw', not {type(kind).__name__}")
