@@ -92,7 +92,8 @@ cdef class Exit:
         else:
             raw = (exact(value, "the answer") & ((1 << 8 * most) - 1)).to_bytes(most, "little")
         if not self.waits():                     # asked last: a value may have called Python
-            raise RuntimeError(f"{self!r} waits for no answer: reply to a read, before the next run() or reset()")
+            raise RuntimeError(f"{self!r} waits for no answer: reply to a read, before the next run(), reset() or "
+                               "restore()")
         if self.cpu != NULL:
             self.answer_core(raw)
         else:
