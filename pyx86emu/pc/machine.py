@@ -40,6 +40,7 @@ from .running import Running
 from .screen.screen import Screen
 from .serving import Serving
 from .stats import Stats
+from .stops import Stops
 
 if TYPE_CHECKING:
     from ..address import Address
@@ -120,7 +121,7 @@ class Machine(Running, Serving):
         """True after the BIOS has started a boot sector since the last reset."""
         self.boot_tried = ""
         """What the BIOS has tried to boot, and why it did not start, if it has found nothing."""
-        self._stops: deque[ExitReason] = deque()
+        self._stop_reasons: deque[ExitReason] = deque()
         self._stopping = RLock()
         _machines.add(self)
         self.resets = Resets()
@@ -135,6 +136,7 @@ class Machine(Running, Serving):
         self.speaker = Speaker(vm)
         try:
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
+            self._stops = Stops(self.vcpu)
             self.drives = Drives(boot, fda=fda, fdb=fdb, hda=hda, hdb=hdb, order=order)
             self._build(ram, roms, rtc_base, log_limit)
         except BaseException:

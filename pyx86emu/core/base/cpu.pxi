@@ -309,6 +309,7 @@ cdef struct CPU:
     DebugState debug
     ThreadState threads
     PythonState python
+    WhyState why
     Rings rings                  # rings that are counted but not yet written to their eventfds
     VM* vm
     Chips* chips                 # the Vm's

@@ -335,6 +335,8 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
     while True:
         d.block.hi = d.ip
         fluid_before = d.block.fluid
+        if RARELY(c.why.stops != 0) and refuses_block(c, base, d.ip):
+            break
         decode_next(d, first + used, cap - used)
         if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
                 or used + d.used + (0 if d.ends else 1) > cap or (used and patched(d, fluid_before))):
