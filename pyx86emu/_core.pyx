@@ -80,6 +80,7 @@ cdef extern from "<sys/mman.h>" nogil:
     int mprotect(void*, size_t, int)
     void* mmap(void*, size_t, int, int, int, long)
     int munmap(void*, size_t)
+    int madvise(void*, size_t, int)
 
 cdef struct CPU
 cdef struct Op

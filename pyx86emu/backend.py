@@ -7,7 +7,7 @@ back end has (tests/kvm/test_names.py).
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # values that every back end gives; the core has them compiled
     from typing_extensions import Buffer
@@ -225,8 +225,9 @@ class VmBackend(TimeSource, BusBackend, Protocol):
         """Become as a snapshot says. StateError: it is of a Vm that was made in another way."""
         ...
 
-    def populate(self, snapshot: "_core.Snapshot") -> None:
-        """Give a Vm that has nothing yet the slots, vCPUs and VGA of a snapshot."""
+    def populate(self, snapshot: "_core.Snapshot", source: Any) -> None:
+        """Give a Vm that has nothing yet the slots, vCPUs and VGA of a snapshot of the Vm
+        `source`."""
         ...
 
     def pressed(self) -> bool:

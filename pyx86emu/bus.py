@@ -213,6 +213,16 @@ class Bus:
             device.reset()
 
     @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The devices and their places, each once, in the order of their first addresses."""
+        return tuple(self._attached)
+
+    @property
+    def table(self) -> object:
+        """An object that is another one after each attach and detach."""
+        return self._table.items
+
+    @property
     def _attached(self) -> Iterable[Attachment]:
         """Each once, in the order of their first addresses."""
         return dict.fromkeys(each.holder for each in self._table.items if each.holder is not None)

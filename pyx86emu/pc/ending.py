@@ -200,7 +200,7 @@ def _last_fault(m: "Machine") -> str:
 
 def _port(m: "Machine", cs: int, ip: int) -> Ending | None:
     """A port that nobody answers, read in a loop near CS:IP."""
-    ports = m._stops.ports
+    ports = m._places.ports
     if ports.times < HINT or ports.cs != cs or abs(ports.ip - ip) > NEAR:
         return None
     if not m.pio.unclaimed(ports.port, 1):

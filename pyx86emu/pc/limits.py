@@ -45,7 +45,7 @@ class Limits:
         stop_on: Iterable[str] | None = None,
     ) -> None:
         self._machine = machine
-        self.stop_on = None if stop_on is None else machine._stops.checked(stop_on)
+        self.stop_on = None if stop_on is None else machine._places.checked(stop_on)
         self._now = now = machine.vm.clock.now
         self.watch = Watch(until, machine.screen, (machine.serial_log, machine.debug.log))
         #: The ends: instructions spent, guest time in ns, host time in ns; None: no limit.

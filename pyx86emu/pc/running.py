@@ -29,10 +29,12 @@ LOOK = 10_000_000
 class Running(Parts):
     """The methods of a Machine that run its guest, and end that."""
 
-    _stop_reasons: deque[ExitReason]
+    _stops: deque[ExitReason]
+    #: Stops that the guest has caused; they belong to its state, those of `_stops` to the host.
+    _own_stops: tuple[ExitReason, ...] = ()
     _stopping: RLock
     _texts: Expectations
-    _stops: Stops
+    _places: Stops
     _reboot = _started = _stop_at_boot = _handing_over = False
     _boot_instructions = 0
     _other_bios: bool
@@ -135,18 +137,18 @@ class Running(Parts):
 
         ValueError: an unknown name; TypeError: no set of names; OSError EOPNOTSUPP: on KVM, another
         one than "port"; RuntimeError: another thread runs the guest."""
-        return self._stops.default
+        return self._places.default
 
     @stop_on.setter
     def stop_on(self, names: Iterable[str]) -> None:
-        found = self._stops.checked(names)
-        self._stops.set(found)
-        self._stops.default = found
+        found = self._places.checked(names)
+        self._places.set(found)
+        self._places.default = found
 
     def _run_within(self, limits: Limits, deadline: int | None) -> "_core.Exit":
         """Run until `deadline` or one of the limits."""
         watch, now = limits.watch, self.vm.clock.now
-        self._stops.set(self._stops.default if limits.stop_on is None else limits.stop_on)
+        self._places.set(self._places.default if limits.stop_on is None else limits.stop_on)
         while True:
             sounds = self.speaker.recording
             look = None if watch.pattern is None and not sounds else now() + LOOK
@@ -219,8 +221,8 @@ class Running(Parts):
             if reason is ExitReason.IO:
                 stats.pio_exits += 1
                 self._serve(self.pio, exit)
-                if self._stops.ports.due:
-                    return self._stops.ports.take()
+                if self._places.ports.due:
+                    return self._places.ports.take()
             elif reason is ExitReason.MMIO:
                 stats.mmio_exits += 1
                 self._serve(self.mmio, exit)
@@ -235,7 +237,7 @@ class Running(Parts):
                 self.reset()
                 self._watch_boot()
                 with self._stopping:
-                    if self._stop_reasons:
+                    if self._stops or self._own_stops:
                         self.vcpu.kick()  # the kick may have been for the stop too
             elif reason is ExitReason.DEBUG and self._other_boots(exit):
                 if self._stop_at_boot:
@@ -245,13 +247,14 @@ class Running(Parts):
 
     def _take_stop(self) -> ExitReason | None:
         """The reason of the first `stop()` since the last call; None if there was none."""
-        if not self._stop_reasons:
+        if not self._stops and not self._own_stops:
             return None
         with self._stopping:  # with the lock: its kick has also happened
-            reason = self._stop_reasons.popleft()
-            self._stop_reasons.clear()
+            reason = self._own_stops[0] if self._own_stops else self._stops[0]
+            self._own_stops = ()
+            self._stops.clear()
             self.vcpu.run(deadline=0)  # drops what is left of their kicks, for the next run
-            if self._stop_reasons:
+            if self._stops:
                 self.vcpu.kick()  # by a signal handler meanwhile: it is for the next run
         return reason
 
@@ -271,7 +274,7 @@ class Running(Parts):
             value = bus.read(addr, size)
             exit.reply_one(value)
             if exit.reason is ExitReason.IO and value == (1 << 8 * size) - 1:
-                self._stops.ports.read(exit, bus)
+                self._places.ports.read(exit, bus)
 
     def stop(self, reason: ExitReason = ExitReason.INTR) -> None:
         """End the current run soon, or if there is none, the next run at once. One call ends one
@@ -279,7 +282,13 @@ class Running(Parts):
         not an ExitReason."""
         reason = ExitReason(reason)
         with self._stopping:
-            self._stop_reasons.append(reason)
+            self._stops.append(reason)
+            self.vcpu.kick()
+
+    def _end(self, reason: ExitReason) -> None:
+        """The guest ends the current run."""
+        with self._stopping:
+            self._own_stops += (reason,)
             self.vcpu.kick()
 
     def reset(self) -> None:
@@ -289,7 +298,7 @@ class Running(Parts):
         self.vcpu.reset()
         self.booted = self._started = False
         self.boot_tried = ""
-        self._stops.ports.forget()
+        self._places.ports.forget()
 
     def _set_a20(self, is_open: bool) -> None:
         self.vm.a20 = is_open
@@ -307,7 +316,7 @@ class Running(Parts):
             if self._started:  # without a reset before: the guest has jumped there
                 self._note_reset(JUMP, regs.cs, regs.ip)
                 if self.no_reboot:
-                    self.stop(ExitReason.SHUTDOWN)
+                    self._end(ExitReason.SHUTDOWN)
             self._started = True
         elif code == POST_NOTHING:
             self.boot_tried = tried(tuple(self.post.history), self.booted)
@@ -315,7 +324,7 @@ class Running(Parts):
             self._starts(1 + STEPS)
             if self._stop_at_boot:
                 self._handing_over = True
-                self.stop(ExitReason.MATCH)
+                self._end(ExitReason.MATCH)
 
     def _pulse_reset(self) -> None:
         self._ask_reset(PULSE_8042)
@@ -331,4 +340,4 @@ class Running(Parts):
 
     def _guest_exit(self, status: int) -> None:
         self.exit_status = status
-        self.stop(ExitReason.SHUTDOWN)
+        self._end(ExitReason.SHUTDOWN)

@@ -31,6 +31,7 @@ cdef void free_vm(VM* vm) noexcept:
     zones_free(&vm.zones)
     image_drop(vm.base)
     track_free(vm.vga_track)
+    store_drop(vm.store)
     free(vm.chips)
     free(vm.mem)
     free(vm.slots)

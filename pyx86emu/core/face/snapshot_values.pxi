@@ -194,6 +194,8 @@ cdef tuple read_vcpu(SavedCpu* s, object values, str what, int shift):
         s.arch.sb[i] = <uint32_t>number << 4
     s.arch.ip = v.number("ip", 0, 0x10000)
     s.system.gdt_base, s.system.gdt_limit, s.system.idt_base, s.system.idt_limit = v.numbers("tables", 4, UINT32_MAX)
+    if s.system.gdt_limit > 0xFFFF or s.system.idt_limit > 0xFFFF:
+        raise StateError(f"a state that is damaged: {what}.tables: a limit has 16 bits")
     for i, number in enumerate(v.numbers("cr", 5, UINT32_MAX)):
         s.system.cr[i] = number
     no_protected_mode(s.system.cr[0], f"{what}.cr")
@@ -225,7 +227,7 @@ cdef tuple read_vcpu(SavedCpu* s, object values, str what, int shift):
     read_reads(&s.reads, Checked(v.values["reads"], f"{what}.reads", *read_values(&s.reads)))
     exits = v.items("exits", EXITS)
     for i, each in enumerate(exits):
-        read_exit(&s.exits.item[i], each, f"{what}.exits")
+        read_exit(&s.exits.item[i], each, f"{what}.exits", s.reads.ins_count)
     s.exits.count = <int>len(exits)
     s.exits.pos = v.number("returned", 0, len(exits))
     return model, read_debug(&s.debug, Checked(v.values["debug"], f"{what}.debug", *debug_values(&s.debug, [])))
@@ -271,14 +273,18 @@ cdef int read_reads(ReadState* r, Checked v) except -1:
     return 0
 
 
-cdef int read_exit(ExitRec* e, object values, str what) except -1:
+cdef int read_exit(ExitRec* e, object values, str what, int batch) except -1:
+    """`batch`: elements of a REP INS that wait for their answer; only such a read has several."""
     reason, addr, size, count, write, value, cs, ip = values
     if reason not in (EXIT_IO, EXIT_MMIO, EXIT_HYPERCALL):
         raise StateError(f"a state that is damaged: {what} has an unknown reason")
     e.reason = reason
     e.addr, e.value = checked_number(addr, what, 0, UINT64_MAX), checked_number(value, what, 0, UINT64_MAX)
     e.size, e.write = checked_number(size, what, 1, 8), checked_number(write, what, 0, 1)
-    e.count = checked_number(count, what, 1, 1024 // e.size)     # their bytes are in ReadState.ins_data
+    # The bytes of a batch are in ReadState.ins_data.
+    e.count = checked_number(count, what, 1, 1024 // e.size if batch and not write and reason == EXIT_IO else 1)
+    if reason == EXIT_HYPERCALL and (e.size != 4 or not e.write):
+        raise StateError(f"a state that is damaged: {what}: a hypercall has 4 bytes")
     e.cs, e.ip = checked_number(cs, what, 0, 0xFFFF), checked_number(ip, what, 0, 0x10000)
     return 0
 

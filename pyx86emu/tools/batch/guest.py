@@ -20,7 +20,7 @@ from .contents import Content
 from .jobs import Golden, Job, Result, Send, Type, Wait, pattern
 
 if TYPE_CHECKING:
-    from ... import Exit
+    from ..._core import Exit
 
 #: A guest that has sent and drawn nothing for so many guest seconds is quiet; after the second
 #: number it is taken as it is.
