@@ -1,8 +1,8 @@
-"""--stop-on: end a run where no program should be. Know the names of such places only."""
+"""Stops: read --stop-on, and end a run where no program should be. Know names of places only."""
 
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from ..pc.machine import Machine
 from .parser import Parser
@@ -39,7 +39,7 @@ def check(options: Namespace) -> None:
         raise UsageError("--stop-on with -accel kvm: KVM cannot stop there, use -accel interp")
 
 
-def around(m: Machine, options: Namespace) -> "_Stop | None":
+def around(m: Machine, options: Namespace) -> AbstractContextManager[object] | None:
     """Stop during the run."""
     return _stopping(m, options.stop_on) if options.stop_on else None
 
