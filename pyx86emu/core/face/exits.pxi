@@ -67,6 +67,11 @@ cdef class Exit:
         return self.hit_addr if type(self.held) is tuple else None
 
     @property
+    def observer(self):
+        """The observer that has stopped the vCPU; None: there was none."""
+        return (<Sight>self.held).owner if type(self.held) is Sight else None
+
+    @property
     def port(self):
         """The port of an IO exit."""
         return self.addr
@@ -126,8 +131,11 @@ cdef class Exit:
 
     def because(self, reason):
         """This exit with another reason: what a machine around the vCPU makes of it. It waits for no answer."""
-        return _exit_again(reason, self.addr, self.size, self.count, self.write, self.value, self.cs, self.ip,
-                           self.message, self.dr6, self.pc, self.watch, self.hit_addr)
+        cdef Exit e = _exit_again(reason, self.addr, self.size, self.count, self.write, self.value, self.cs, self.ip,
+                                  self.message, self.dr6, self.pc, self.watch, self.hit_addr)
+        if type(self.held) is Sight:
+            e.held = self.held
+        return e
 
     def __reduce__(self):
         """A copy waits for no answer."""

@@ -33,12 +33,18 @@ cdef class Vcpu:
     cdef readonly Registers regs
     cdef int waiters
     cdef list watches                        # the watchpoints of debug(), as Exit.watch gives them
+    cdef list sights                         # the observers, in the order of c.observe.look
+    cdef int look_number
+    cdef Sight stopped                       # the observer whose Exit(DEBUG) is due,
+    cdef object stopped_by                   # and what it has seen
+    cdef object maps                         # of coverage: c.observe has their addresses
 
     def __cinit__(self, VmTables vm not None, str model not None):
         cdef CPU* other
         cdef int lines = fields(model)["address_bits"], i
         cdef bint full, closed, differs = 0
         self.tables = vm
+        self.sights = []
         self.model = model
         self.c = new_cpu(vm.vm, model)
         self.regs = Registers.__new__(Registers)
@@ -248,7 +254,9 @@ cdef class Vcpu:
         elif c.run.why == EXIT_DEBUG:
             e.dr6 = c.debug.dr6
             e.pc = c.arch.sb[CS] + c.arch.ip
-            if c.debug.stop:
+            if self.stopped is not None:
+                e.held, e.message, self.stopped = self.stopped, self.stopped.words(self.stopped_by), None
+            elif c.debug.stop:
                 e.held = self.watches[c.debug.stop - 1]
                 e.hit_addr = c.debug.stop_addr
         c.run.why = EXIT_NONE
@@ -383,7 +391,7 @@ cdef class Vcpu:
         n, c.debug.watches = c.debug.watches, n
         if n or c.debug.watches:
             close_watched(c.vm)
-        c.debug.data = c.debug.data & LOOK_GUEST | (LOOK_HOST if c.debug.watches else 0)
+        c.debug.data = c.debug.data & (LOOK_GUEST | LOOK_OBSERVER) | (LOOK_HOST if c.debug.watches else 0)
         memcpy(c.debug.breakpoint, at, sizeof(at))
         c.debug.breaks = breaks
         c.debug.singlestep = (c.debug.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
@@ -394,6 +402,14 @@ cdef class Vcpu:
         self.tables.resume(False)
         free(table)
         self.watches = watches
+
+    def _look(self, kind, first, last, action, conditions, capacity, call, owner):
+        """Observe: for observe.py, which checks the values."""
+        return look_for(self, kind, first, last, action, conditions, capacity, call, owner)
+
+    def _cover(self, map, edges):
+        """Keep coverage in these buffers; None: not."""
+        cover(self, map, edges)
 
     def reset(self):
         """The state after RESET: F000:FFF0, pending exits and interrupts dropped. While it runs it

@@ -1,0 +1,215 @@
+# Looks from Python: make and remove what observes a vCPU, read what it has seen, call what it asks for.
+
+cdef class Sight:
+    """What one observer of a vCPU looks for and has seen. Made by `Vcpu._look`; observe.py has the words.
+
+    `count`: how often it was seen. `seen()`: the newest of that as bytes, 152 each, the oldest first. `call` is called with
+    the bytes of one, between two instructions. `owner`: what Exit.observer returns.
+    """
+
+    cdef Look* look
+    cdef Vcpu vcpu
+    cdef object call
+    cdef readonly object owner
+
+    def __cinit__(self):
+        self.look = <Look*>calloc(1, sizeof(Look))
+        if self.look == NULL:
+            raise MemoryError("no memory for an observer")
+
+    def __dealloc__(self):
+        if self.look != NULL:
+            free(self.look.ring)
+            free(self.look)
+
+    def __reduce_ex__(self, protocol):
+        raise not_copied(self, "what it has seen")
+
+    @property
+    def count(self):
+        """How often it was seen."""
+        return self.look.count
+
+    @property
+    def on(self):
+        """Does it still look?"""
+        return self.vcpu is not None
+
+    def seen(self):
+        """The newest `capacity` of what it has seen, as bytes, the oldest first."""
+        cdef uint64_t n = min(self.look.count, self.look.capacity), first, part
+        cdef bytes out = PyBytes_FromStringAndSize(NULL, n * sizeof(Seen))
+        cdef char* to = out
+        if n == 0 or self.look.ring == NULL:
+            return b""
+        first = (self.look.count - n) % self.look.capacity
+        part = min(n, self.look.capacity - first)
+        memcpy(to, self.look.ring + first, part * sizeof(Seen))
+        memcpy(to + part * sizeof(Seen), self.look.ring, (n - part) * sizeof(Seen))
+        return out
+
+    cdef object words(self, what):
+        """The sentence of its Exit(DEBUG)."""
+        return None if self.owner is None else self.owner._words(what)
+
+    def clear(self):
+        """Forget what it has seen."""
+        self.look.count = 0
+
+    def remove(self):
+        """It no longer looks. Twice is harmless. RuntimeError: another thread runs the vCPU."""
+        if self.vcpu is not None:
+            mine(self.vcpu.c, "remove an observer")
+            looks = [each for each in self.vcpu.sights if each is not self]
+            install_looks(self.vcpu, looks)
+            self.vcpu = None
+
+
+cdef Sight look_for(Vcpu vcpu, int kind, uint64_t first, uint64_t last, int action, list conditions, capacity, call, owner):
+    cdef Sight s = Sight.__new__(Sight)
+    cdef Look* k = s.look
+    cdef int i
+    k.kind, k.first, k.last, k.action = kind, first, last, action
+    k.capacity = whole(capacity, "capacity", 0, 1 << 24)
+    if k.capacity:
+        k.ring = <Seen*>calloc(k.capacity, sizeof(Seen))
+        if k.ring == NULL:
+            raise MemoryError("no memory for what an observer keeps")
+    if len(conditions) > CONDITIONS:
+        raise ValueError(f"{len(conditions)} registers to compare: at most {CONDITIONS}")
+    for i, (at, shift, bits, equal) in enumerate(conditions):
+        k.at[i], k.shift[i], k.bits[i], k.equal[i] = at, shift, bits, equal
+        k.conditions = i + 1
+    s.call, s.owner = call, owner
+    mine(vcpu.c, "add an observer")
+    vcpu.look_number += 1
+    k.number = vcpu.look_number
+    install_looks(vcpu, [*vcpu.sights, s])
+    s.vcpu = vcpu
+    return s
+
+
+cdef object by_address(Sight s):
+    return (s.look.kind == LOOK_EXEC, s.look.first, s.look.number)
+
+
+cdef int install_looks(Vcpu vcpu, list sights) except -1:
+    """Let the vCPU look for these, and for nothing else."""
+    cdef CPU* c = vcpu.c
+    cdef Py_ssize_t n = len(sights), i
+    cdef Look** table = NULL
+    cdef uint32_t mask = c.observe.mask & (LOOK_COVER | LOOK_EDGES | LOOK_HISTORY)
+    cdef int leaves = 0, execs = 0
+    cdef Look* k
+    cdef bint memory = 0
+    sights = sorted(sights, key=by_address)
+    if n:
+        table = <Look**>malloc(n * sizeof(Look*))
+        if table == NULL:
+            raise MemoryError("no memory for so many observers")
+    for i in range(n):
+        k = (<Sight>sights[i]).look
+        table[i] = k
+        mask |= k.kind
+        execs += k.kind == LOOK_EXEC
+        leaves += k.action != DO_LOG and k.kind & LOOK_LEAVES != 0
+    memory = (mask | c.observe.mask) & (LOOK_WRITE | LOOK_READ) != 0
+    vcpu.tables.stop()                           # C only, up to resume()
+    if c.observe.mask == 0 and mask:
+        c.observe.turned = 1
+        c.observe.tag = c.observe.frames = 0
+    c.observe.touches = 0
+    table, c.observe.look = c.observe.look, table
+    c.observe.looks, c.observe.execs, c.observe.leaves, c.observe.mask = <int>n, execs, leaves, mask
+    if memory:
+        c.debug.data = c.debug.data & ~<uint32_t>LOOK_OBSERVER
+        if mask & (LOOK_WRITE | LOOK_READ):
+            c.debug.data |= LOOK_OBSERVER
+        close_watched(c.vm)
+    c.python.touched = c.python.in_device
+    vcpu.tables.resume(False)
+    free(table)
+    want(c, REQ_DROP)
+    vcpu.sights = sights
+    return 0
+
+
+cdef void tell_seen(CPU* c) noexcept with gil:
+    """Call those who asked for it; note who stops the vCPU. The first exception comes out of run()."""
+    cdef Vcpu vcpu
+    cdef Sight s
+    cdef int i, n = c.observe.pending
+    cdef Seen seen
+    cdef int[PENDING] number
+    what = [PyBytes_FromStringAndSize(<char*>&c.observe.pending_seen[i], sizeof(Seen)) for i in range(n)]
+    for i in range(n):
+        number[i] = c.observe.pending_look[i]
+    c.observe.pending = 0
+    vcpu = vcpu_of(c)
+    if vcpu is None:
+        return
+    by_number = {(<Sight>each).look.number: each for each in vcpu.sights}
+    for i in range(n):
+        s = by_number.get(number[i])
+        if s is None:
+            continue
+        if s.look.action == DO_STOP:
+            if vcpu.stopped is None:
+                vcpu.stopped, vcpu.stopped_by = s, what[i]
+                c.debug.dr6 = DR6_FIXED
+                c.debug.stop = 0
+                c.debug.due = 1
+            continue
+        try:
+            s.call(what[i])
+        except BaseException as e:
+            keep_exception(c, e)
+            if n > i + 1:
+                continue
+
+
+cdef Vcpu vcpu_of(CPU* c):
+    """The Vcpu of this CPU."""
+    cdef object vm = <object>c.vm.owner
+    for each in (<VmTables>vm)._vcpus:
+        if (<Vcpu>each).c == c:
+            return each
+    return None
+
+
+ON_SEEN = <void (*)(CPU*) noexcept nogil>tell_seen
+
+
+cdef int cover(Vcpu vcpu, map_, edges) except -1:
+    """Keep which instructions are reached in `map_`, a bit for each linear address, and count edges in `edges`."""
+    cdef CPU* c = vcpu.c
+    cdef Py_buffer first, second
+    cdef uint8_t* at_map = NULL
+    cdef uint8_t* at_edges = NULL
+    cdef uint32_t mask = 0
+    mine(c, "change its coverage")
+    if map_ is not None:
+        view = memoryview(map_).cast("B")
+        if view.readonly or len(view) < GRANULES * 32:
+            raise ValueError(f"a map of coverage has {GRANULES * 32} bytes that can be written")
+        at_map = <uint8_t*>PyMemoryView_GET_BUFFER(view).buf
+        mask |= LOOK_COVER
+        map_ = view
+    if edges is not None:
+        view = memoryview(edges).cast("B")
+        if view.readonly or len(view) < 0x10000:
+            raise ValueError("a map of edges has 65536 bytes that can be written")
+        at_edges = <uint8_t*>PyMemoryView_GET_BUFFER(view).buf
+        mask |= LOOK_EDGES
+        edges = view
+    vcpu.tables.stop()
+    if c.observe.mask == 0 and mask:
+        c.observe.tag = c.observe.frames = 0
+    c.observe.turned = 1
+    c.observe.edge_from = 0
+    c.observe.mask = c.observe.mask & ~<uint32_t>(LOOK_COVER | LOOK_EDGES) | mask
+    c.observe.covered, c.observe.edges = at_map, at_edges
+    vcpu.tables.resume(False)
+    want(c, REQ_DROP)
+    vcpu.maps = (map_, edges)
+    return 0
