@@ -71,6 +71,9 @@ class Ran(NamedTuple):
     memory: tuple[bytes, ...]
     """The bytes of `Case.memory`."""
     message: str = ""
+    edges: bytes = b""
+    """With `Case.edges`: the numbers of the jumps that were made, 0-65535, in their order, two
+    bytes each, low byte first: `numpy.frombuffer(ran.edges, "<u2")`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class Case:
     memory: tuple[tuple[int, int], ...] = ()
     stops: tuple[int, ...] = ()
     max_instructions: int = 10_000
+    edges: bool = False
+    """Tell which jumps were made (`tools.coverage`)."""
 
     def __post_init__(self) -> None:
         def put(name: str, value: object) -> None:
@@ -120,6 +125,8 @@ class Case:
         if len(self.stops) > MOST_STOPS:
             raise ValueError(f"stops has {len(self.stops)} addresses: give at most {MOST_STOPS}")
         whole(self.max_instructions, "max_instructions", 1, LAST)
+        if not isinstance(self.edges, bool):
+            raise TypeError(f"edges must be True or False, not {self.edges!r}")
 
     @property
     def contents(self) -> tuple[Content, ...]:
@@ -164,6 +171,11 @@ class _Live:
                 self.vcpu.debug(breakpoints=list(case.stops))
             #: Of this machine: a restore of it copies what has changed only.
             self.state = self.guest.save()
+            self.coverage = None
+            if case.edges:
+                from ..coverage import Coverage
+
+                self.coverage = Coverage(self.vcpu, edges=True)
         except BaseException:
             self.close()
             raise
@@ -182,7 +194,9 @@ class _Live:
         self.set(data)
         case, vcpu, vm = self.case, self.vcpu, self.vm
         before = vcpu.instructions or 0
-        guest = self.guest
+        guest, coverage = self.guest, self.coverage
+        if coverage is not None:
+            coverage.edges[:] = 0
         if isinstance(guest, Machine):
             exit = guest.run(max_instructions=case.max_instructions)
         else:
@@ -197,9 +211,12 @@ class _Live:
             tuple([getattr(regs, name) for name in case.registers]),
             tuple([vm.read(address, length) for address, length in case.memory]),
             exit.message or "",
+            b"" if coverage is None else coverage.edges.nonzero()[0].astype("<u2").tobytes(),
         )
 
     def close(self) -> None:
+        if (coverage := getattr(self, "coverage", None)) is not None:
+            coverage.close()
         self.guest.close()
 
 
@@ -308,7 +325,8 @@ def map_inputs(
 
     >>> from pyx86emu import Vm
     >>> with Vm() as vm:
-    ...     vm.add_memory(0, 0x10000).write(0x1000, bytes.fromhex("03060020 f4"))  # add ax,[2000h]
+    ...     ram = vm.add_memory(0, 0x10000)
+    ...     ram[0x1000:0x1005] = bytes.fromhex("03060020 f4")  # add ax,[2000h]; hlt
     ...     vcpu = vm.create_vcpu()
     ...     vcpu.regs.cs, vcpu.regs.ip, vcpu.regs.ax = 0, 0x1000, 5
     ...     case = Case(BareVm(), vm.save(), at=0x2000)

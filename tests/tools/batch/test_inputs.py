@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pyx86emu import Machine, State, Vm
@@ -91,6 +92,17 @@ def test_a_run_ends_at_a_stop_or_when_its_instructions_are_spent() -> None:
 
     assert (stopped.reason, stopped.ip) == ("DEBUG", done)
     assert (spent.reason, spent.instructions) == ("BUDGET", 5)
+
+
+def test_jumps_that_were_made_are_told() -> None:
+    case = summing(edges=True)
+
+    empty, one, three = batch.map_inputs(case, [b"", b"a", b"abc"], workers=1)
+    again = list(batch.map_inputs(case, [b"abc", b""], workers=1))
+
+    first, second, third = (set(np.frombuffer(ran.edges, "<u2")) for ran in (empty, one, three))
+    assert first and second - first and third > second
+    assert [each.edges for each in again] == [three.edges, empty.edges]
 
 
 def test_one_run_is_looked_at() -> None:
