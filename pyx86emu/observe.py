@@ -273,7 +273,7 @@ class Observers:
         capacity: int = CAPACITY,
     ) -> Observer:
         """The instruction at a linear address is reached, and about to be executed."""
-        where = whole(linear(at), "at", 0, 0x10FFEF)
+        where = whole(linear(at, what="at"), "at", 0, 0x10FFEF)
         what = f"the instruction at {where:#07x}"
         return self._make(Kind.EXEC, where, where, what, call, do, "stop", [], capacity)
 
@@ -364,7 +364,7 @@ class Observers:
         do: Do | None,
         capacity: int,
     ) -> Observer:
-        first = whole(linear(addr), "addr", 0, (1 << 64) - 1)
+        first = whole(linear(addr, what="addr"), "addr", 0, (1 << 64) - 1)
         last = first + whole(length, "length", 1, (1 << 64) - first) - 1
         what = f"{words} {first:#07x}-{last:#07x}"
         return self._make(kind, first, last, what, call, do, "stop", [], capacity)

@@ -336,6 +336,8 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
     while True:
         d.block.hi = d.ip
         fluid_before = d.block.fluid
+        if RARELY(c.why.stops != 0) and refuses_block(c, base, d.ip):
+            break
         if RARELY(c.observe.mask):
             if used + PROBES >= cap:
                 break
