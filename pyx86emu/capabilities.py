@@ -56,6 +56,8 @@ class Capabilities:
     """`add_memory(dirty_log=True)`."""
     shared_memory: bool
     """`add_memory(shared=True)`: memory with a descriptor."""
+    save: bool
+    """`vm.save()`, `vm.restore()` and `vm.fork()`."""
     unreal_mode: bool
     """`vcpu.sregs` takes segments whose base is not 16 times the selector, or with a limit other
     than FFFFh."""

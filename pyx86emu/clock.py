@@ -1,6 +1,7 @@
 """The guest's clock: call functions at a guest time. Does not know what they are for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING
@@ -103,6 +104,8 @@ class Clock:
         self._serial = count()
         #: The deadline that the core has, in a new list each time: `_arm` compares identity.
         self._armed: list[int | None] = [None]
+        #: Serial numbers by name and deadline, while a state is restored.
+        self._ranks: dict[tuple[str, int], list[int]] | None = None
 
     def now(self) -> int:
         """Guest time in nanoseconds since the machine was made."""
@@ -130,16 +133,44 @@ class Clock:
         order = sorted((deadline, serial) for serial, (deadline, _, _) in waiting.items())
         return [(waiting[serial][2], deadline) for deadline, serial in order]
 
+    def waiting(self) -> dict[int, tuple[int, Callable[[], object], str]]:
+        """The waiting timers by number: deadline in ns, function, name. A copy; it is equal to
+        another one if no timer was made, called or cancelled in between."""
+        return self._waiting.copy()
+
     def _start(self, deadline: int, fn: Callable[[], object], name: str) -> Timer:
         if not callable(fn):
             raise TypeError(f"a timer calls a function, not {type(fn).__name__}")
         if type(name) is not str:
             raise TypeError(f"a timer's name is text (str), not {type(name).__name__}")
-        serial = next(self._serial)
+        ranks = self._ranks
+        serial = next(self._serial) if ranks is None else self._ranked(ranks, name, deadline)
         self._waiting[serial] = (deadline, fn, name)
         heappush(self._heap, (deadline, serial))
         self._arm()
         return Timer(self, deadline, serial, name)
+
+    @contextmanager
+    def in_order(self, timers: Iterable[tuple[str, int]]) -> Iterator[None]:
+        """While it is open, timers that are made get the order that they have in `timers`, which
+        `Clock.timers` returned: so timers of one deadline are called in that order, whichever is
+        made first. For who restores a state. Then the core is given the first deadline."""
+        ranks: dict[tuple[str, int], list[int]] = {}
+        for each in timers:
+            ranks.setdefault(each, []).append(next(self._serial))
+        self._ranks = ranks
+        try:
+            yield
+        finally:
+            self._ranks = None
+            self._armed = [UNKNOWN]
+            self._arm()
+
+    def _ranked(self, ranks: dict[tuple[str, int], list[int]], name: str, deadline: int) -> int:
+        try:
+            return ranks[name, deadline].pop(0)
+        except (KeyError, IndexError):
+            return next(self._serial)
 
     def _first(self) -> tuple[int, int] | None:
         """Deadline and serial number of the next timer; None if no timer waits."""

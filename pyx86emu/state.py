@@ -19,7 +19,7 @@ Plain = (
     | dict[str, "Plain"]
     | None
 )
-State = dict[str, Plain]
+Values = dict[str, Plain]
 
 T = TypeVar("T")
 
@@ -27,15 +27,15 @@ T = TypeVar("T")
 class Stateful(Protocol):
     """A part whose state can be saved and restored. Only the thread that runs the guest does it."""
 
-    def state(self) -> State:
+    def state(self) -> Values:
         """The state of the part now, as copies. The part does not change."""
 
-    def load(self, state: State) -> None:
+    def load(self, state: Values) -> None:
         """Restore a state that `state()` returned. ValueError: it is not a state of this kind of
         part, and nothing has changed."""
 
 
-def take(state: State, name: str, kind: type[T]) -> T:
+def take(state: Values, name: str, kind: type[T]) -> T:
     """The value called `name`. ValueError: there is none, or its type is not `kind`.
 
     >>> take({"index": 5}, "index", int)
@@ -50,12 +50,12 @@ def take(state: State, name: str, kind: type[T]) -> T:
     return value
 
 
-def take_whole(state: State, name: str, least: int, most: int) -> int:
+def take_whole(state: Values, name: str, least: int, most: int) -> int:
     """The integer called `name`. ValueError: there is none, or it is not in `least` to `most`."""
     return whole(take(state, name, int), f"{name} of a state", least, most)
 
 
-def take_timer(state: State, name: str, timer: str) -> int | None:
+def take_timer(state: Values, name: str, timer: str) -> int | None:
     """The deadline in ns of the timer that `name` holds; None if it does not wait.
 
     ValueError: there is none, or the timer's own name is not `timer`.

@@ -10,14 +10,14 @@ from tests.numbers import Place, World, place
 def saved(world: World) -> str:
     """The path of a state."""
     path = f"{world.empty}/numbers.state"
-    State({}).save(path)
+    world.vm.save().save(path)
     return path
 
 
 PLACES: dict[str, Place] = {
     "codec.load": place(lambda w: lambda limit: codec.load(codec.dump(None), limit), limit=100),
     "State.from_bytes": place(
-        lambda w: lambda limit: State.from_bytes(State({}).to_bytes(), limit=limit), limit=1 << 20
+        lambda w: lambda limit: State.from_bytes(w.vm.save().to_bytes(), limit=limit), limit=1 << 20
     ),
     "State.load": place(lambda w: lambda limit: State.load(saved(w), limit=limit), limit=1 << 20),
 }

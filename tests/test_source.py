@@ -172,7 +172,7 @@ def only_sinks_pxi_writes_to_a_descriptor(tree: Tree) -> list[str]:
                 declared.add(match[1])
         for names in re.findall(r"^from (?:posix|libc)\.\w+ cimport (.*)", text, re.M):
             declared |= {name for name in re.findall(r"\w+", names) if WRITES.fullmatch(name)}
-    if not declared:
+    if "io_write" not in declared:
         return ["sinks.pxi declares no function that writes: this rule is blind"]
     pattern = re.compile(rf"(?<![\w.])({'|'.join(sorted(declared))})\b|\bos\.({WRITES.pattern})\(")
     own = ("io/sinks.pxi", "lab/measure.pxi", "lab/latency.pxi")

@@ -102,7 +102,10 @@ cdef void step_one(CPU* c) noexcept nogil:
         d.rep = c.events.carry_rep
         c.events.carry = 0
     decode_one(&d)
+    if RARELY(c.observe.mask & LOOK_HISTORY):
+        history_step(c, d.ram, d.start, d.ip)
     free(kept)
+    came_from(c, c.arch.sb[CS] >> 4, c.arch.ip, d.ip, CAME_HOW, c.run.retired + 1)
     for i in range(d.used):
         first[i].k = <uint8_t>i
         first[i].n = 0
@@ -110,14 +113,19 @@ cdef void step_one(CPU* c) noexcept nogil:
     o = emit(&d, step_end)
     o.k = <uint8_t>(d.used - 1)
     o.fip = <uint16_t>d.ip
+    if RARELY(c.observe.mask):
+        observed_ports(first, d.used if c.observe.mask & LOOK_IO else 0)
+        observe_step(c)
     begin(c, 1)
     c.run.left = 0
     c.run.stepping = 1
-    c.debug.hit = 0
+    c.debug.hit = c.observe.touches = 0
     at_put_floor(&c.run.floor, 0x7FFFFFFFFFFFFFFF)
     trampoline(c, first)
     c.run.stepping = 0
     finish_slice(c)
+    if RARELY(c.observe.mask & LOOK_HISTORY):
+        history_mark(c, c.run.retired)
     if carried and c.events.rep_left == c.run.retired:
         c.events.carry = 1                              # the next iteration needs the same prefixes
     if d.ip == 0x10000 and c.arch.ip == 0 and not d.jumps and not c.m.wraps and not c.events.no_trap:
@@ -277,11 +285,18 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     cdef Op* o
     cdef bint interruptible, lines, served = 0, stirred = 0, completed = 0, refetch
     cdef int vector
-    cdef uint64_t alone = FOREVER
+    cdef uint64_t alone = FOREVER, stepped = began
     come_inside(c)
     while True:
         requests(c)
+        if c.run.retired != stepped:
+            stepped = c.run.retired
+            if c.debug.singlestep:
+                debug_stop(c)
+        stack_stop(c)
         watch_stop(c)
+        if RARELY(observe_due(c)):
+            observe_serve(c)
         if c.run.why != EXIT_NONE or c.exits.pos < c.exits.count:
             break
         rings_new_slice(&c.rings)
@@ -307,13 +322,10 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             if c.events.delivering:
                 take_interrupt(c, c.events.vector)
             else:
-                next_ = c.run.retired
                 c.reads.refetch = refetch
                 trap_step(c)
                 if not (c.reads.pending or c.reads.finish):
                     forget_batch(c)              # of REP INS: a fault may have ended it early
-                if c.debug.singlestep and (c.run.retired != next_ or not (c.reads.pending or c.reads.finish)):
-                    debug_stop(c)
             continue
         if c.threads.kicked:
             c.threads.kicked = 0
@@ -321,10 +333,6 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             break
         if c.events.dead:
             c.run.why = EXIT_SHUTDOWN
-            break
-        if c.debug.due:
-            c.debug.due = 0
-            c.run.why = EXIT_DEBUG
             break
         now = clock_now(c)
         if c.no == 0:
@@ -339,6 +347,10 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             served = stirred = 1
             serve_timers(c, now)
             continue
+        if c.debug.due:
+            c.debug.due = 0
+            c.run.why = EXIT_DEBUG
+            break
         if c.run.retired >= limit:
             c.run.why = EXIT_BUDGET
             break
@@ -383,26 +395,24 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
                 take_interrupt(c, vector)
                 continue
         if c.events.halted:
-            if not (c.debug.singlestep and not c.vm.irqchip_on):
-                room = budget_ns(c, limit - c.run.retired)
-                # While nothing has happened in this run(), only `until` ends the wait. Later c.run.look does too.
-                next_ = until if c.run.retired == began and not stirred else soon
-                waited += sleep_in_hlt(c, now, next_, room - waited if room > waited else 0)
-                jumps += 1                       # a jump of time costs no budget, so count the jumps: HLT must end
-                if waited:
-                    turns |= 15                  # the wait may have been long: handle signals in this turn
-                if c.run.why == EXIT_NONE and (jumps > most or waited >= room):
-                    c.run.why = EXIT_BUDGET
-                continue
-            c.events.halted = 0
+            room = budget_ns(c, limit - c.run.retired)
+            # While nothing has happened in this run(), only `until` ends the wait. Later c.run.look does too.
+            next_ = until if c.run.retired == began and not stirred else soon
+            waited += sleep_in_hlt(c, now, next_, room - waited if room > waited else 0)
+            jumps += 1                           # a jump of time costs no budget, so count the jumps: HLT must end
+            if waited:
+                turns |= 15                      # the wait may have been long: handle signals in this turn
+            if c.run.why == EXIT_NONE and (jumps > most or waited >= room):
+                c.run.why = EXIT_BUDGET
+            continue
+        if RARELY(c.observe.leaves) and observe_here(c):
+            continue
         if (c.debug.singlestep or c.debug.breaks or c.arch.rest & F_TF or c.events.carry or c.arch.ip > 0xFFFF
                 or breakpoints_on(c)
                 or not interruptible and (lines or c.events.inject >= 0 or c.events.nmi or c.events.intr_window
                                           or c.events.trap_due)):
-            if not (code_breakpoint(c) or at_breakpoint(c)):
+            if not (code_breakpoint(c) or at_breakpoint(c) or stop_here(c)):
                 trap_step(c)
-                if c.debug.singlestep and not (c.reads.pending or c.reads.finish):
-                    debug_stop(c)
             continue
         span = limit - c.run.retired
         if c.vm.host_clock:
@@ -415,12 +425,17 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             span = SLICE
         o = find(c)
         if o == NULL or o.n > span:
-            trap_step(c)
+            if not stop_here(c):
+                trap_step(c)
             continue
+        if RARELY(c.observe.mask & LOOK_HISTORY):
+            history_mark(c, c.run.retired)
         begin(c, <int64_t>span)
         c.run.left -= o.n
         trampoline(c, o)
         finish_slice(c)
+        if RARELY(c.observe.mask & LOOK_HISTORY):
+            history_mark(c, c.run.retired)
         apply_moved(c)
     rings_new_slice(&c.rings)
     go_outside(c)
@@ -443,8 +458,10 @@ cdef void trap_step(CPU* c) noexcept nogil:
 
 
 cdef void debug_stop(CPU* c) noexcept nogil:
-    """The host's single step: Exit(DEBUG) comes after the exits of the instruction itself."""
-    c.events.halted = 0
+    """The host's single step: Exit(DEBUG) comes after the exits of the instruction itself. As on KVM, HLT without an
+    irqchip is no exit while debug() steps."""
+    if c.debug.singlestep & STEP_ALWAYS and not c.vm.irqchip_on:
+        c.events.halted = 0
     c.debug.dr6 = DR6_FIXED | DR6_BS
     c.debug.stop = 0
     c.debug.due = 1

@@ -437,6 +437,15 @@ class Vm(_core.Vm):
         elif callback is not None:
             callback()
 
+    def snapshot(self) -> "_core.Snapshot":
+        raise refused("a Vm of KVM cannot be saved", "use accel='interp'")
+
+    def restore_snapshot(self, snapshot: "_core.Snapshot") -> None:
+        raise refused("a Vm of KVM takes no saved state", "use accel='interp'")
+
+    def populate(self, snapshot: "_core.Snapshot", source: Any) -> None:
+        raise refused("a Vm of KVM takes no saved state", "use accel='interp'")
+
     def pressed(self) -> bool:
         return bool(self._made) and self._made[0]._pressed()
 
@@ -479,6 +488,7 @@ class Vm(_core.Vm):
             watchpoints=4 if found is not None and found.watches else 0,
             dirty_log=True,
             shared_memory=True,
+            save=False,
             unreal_mode=True,
             pit_counter=False,
             real_mode=() if found is None else found.missing,

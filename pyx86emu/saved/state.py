@@ -2,9 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
-from .._core import whole
+from .._core import snapshot_of, snapshot_values, whole
 from ..errors import StateError
 from ..state import Plain
 from . import codec
@@ -13,8 +13,16 @@ from .codec import LIMIT, Compression
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+    from .._core import Snapshot
 
 Values = dict[str, Plain]
+
+
+class SavedDisk(Protocol):
+    """The state of a disk in the process that has the disk."""
+
+    def plain(self) -> Values:
+        """It as plain values. StateError: its image has changed."""
 
 
 class State:
@@ -27,26 +35,35 @@ class State:
 
     `to_bytes` and `save` write it, for another process; `from_bytes` and `load` read it. Any
     thread may call everything here.
+
+    >>> from pyx86emu import State, Vm
+    >>> with Vm() as vm:
+    ...     ram = vm.add_memory(0, 0x10000)
+    ...     before = vm.save()
+    ...     ram[0:2] = b"hi"
+    ...     vm.restore(State.from_bytes(before.to_bytes()))
+    ...     ram[0:2]
+    b'\\x00\\x00'
     """
 
     __slots__ = ("core", "devices", "disks", "machine")
 
-    core: Any
+    core: "Snapshot"
     """The Vm."""
     devices: dict[str, Values]
     """By the name of a device, what its `state()` returned."""
     machine: Values
     """What else a Machine has, and what it must have to take this state."""
-    disks: dict[str, Values]
+    disks: dict[str, "Values | SavedDisk"]
     """By drive, the base image (size, SHA-256) and what was written over it."""
 
     def __init__(
         self,
-        core: Any,
+        core: "Snapshot",
         *,
         devices: dict[str, Values] | None = None,
         machine: Values | None = None,
-        disks: dict[str, Values] | None = None,
+        disks: "dict[str, Values | SavedDisk] | None" = None,
     ) -> None:
         self.core = core
         self.devices = {} if devices is None else devices
@@ -62,10 +79,13 @@ class State:
         Python has from 3.14 on; "none". StateError: a part has a value that is not plain; this
         Python has no such compression."""
         values: Values = {
-            "core": self.core,
+            "core": snapshot_values(self.core),
             "devices": dict(self.devices),
             "machine": self.machine,
-            "disks": dict(self.disks),
+            "disks": {
+                drive: each if isinstance(each, dict) else each.plain()
+                for drive, each in self.disks.items()
+            },
         }
         return codec.dump(values, compression)
 
@@ -80,10 +100,10 @@ class State:
         if type(values) is not dict or set(values) != {"core", "devices", "machine", "disks"}:
             raise StateError("a state that is damaged: it has other parts")
         return cls(
-            values["core"],
+            snapshot_of(values["core"]),
             devices=_tables(values["devices"], "devices"),
             machine=_table(values["machine"], "machine"),
-            disks=_tables(values["disks"], "disks"),
+            disks=dict(_tables(values["disks"], "disks")),
         )
 
     def save(self, path: str | os.PathLike[str], *, compression: Compression = "zlib") -> None:

@@ -151,6 +151,8 @@ def prepared(model: str, code: bytes, shift: int = 7) -> Vm:
 
 def shown(exit: Exit) -> tuple[Any, ...]:
     fields = ("reason", "addr", "size", "count", "write", "value", "cs", "ip", "message", "dr6")
+    if exit.reason is ExitReason.SHUTDOWN:  # which faults led to it is in no record
+        fields = fields[:8]
     return tuple(getattr(exit, name) for name in fields)
 
 

@@ -89,7 +89,7 @@ def test_a_back_end_promises_nothing_that_nobody_uses() -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "found"),
     [
-        ("pc/machine.py", "self.vcpu.reset()", "self.vcpu.nmi()", "nmi, which VcpuBackend"),
+        ("pc/running.py", "self.vcpu.reset()", "self.vcpu.nmi()", "nmi, which VcpuBackend"),
         ("bus.py", "self._vm.device_line(", "self._vm.set_timer(", "set_timer, which BusBackend"),
         ("clock.py", "self._vm.set_timer(", "self._vm.close(", "close, which TimeSource"),
         ("backend.py", "    def kick(", "    def steer(", "kick, which VcpuBackend"),

@@ -71,3 +71,19 @@ def test_every_timer_of_a_device_has_a_name() -> None:
     ]
 
     assert not calls, f"these could not be saved: {calls}"
+
+
+def test_timers_made_again_are_called_in_the_order_that_they_had(clock: Clock) -> None:
+    called: list[str] = []
+    order = [("late", 10), ("early", 10), ("late", 10), ("alone", 5)]
+    with clock.in_order(order):
+        clock.call_at(10, lambda: called.append("early"), "early")
+        clock.call_at(10, lambda: called.append("new"), "new")
+        clock.call_at(10, lambda: called.append("late 1"), "late")
+        clock.call_at(10, lambda: called.append("late 2"), "late")
+        clock.call_at(5, lambda: called.append("alone"), "alone")
+
+    clock.call_at(10, lambda: called.append("last"), "early")
+
+    names = [name for name, _ in clock.timers]
+    assert names == ["alone", "late", "early", "late", "new", "early"]

@@ -469,7 +469,7 @@ def test_rings_and_zones_are_neither_made_nor_copied_by_python() -> None:
 @pytest.mark.parametrize(
     ("arguments", "named", "error", "says"),
     [
-        ((1.5, 4), {}, TypeError, "address of a zone must be an integer"),
+        ((1.5, 4), {}, TypeError, "addr must be an integer"),
         ((0, "4"), {}, TypeError, "length of a zone must be an integer"),
         ((-1, 4), {}, OSError, "not a number of 64 bits"),
         ((0, 1 << 64), {}, OSError, "not a number of 64 bits"),

@@ -69,3 +69,34 @@ def test_text_in_code_page_437_is_whole_after_a_cut():
 def test_a_limit_is_a_number_of_bytes(limit, error):
     with pytest.raises(error, match="the limit of a log"):
         Log(limit)
+
+
+@given(st.lists(st.binary(max_size=9), max_size=9), st.integers(0, 30), st.integers(0, 30))
+def test_a_log_with_the_state_of_another_goes_on_as_it(parts, limit, other_limit):
+    log, other = Log(limit), Log(limit)
+    for part in parts:
+        log.write(part)
+    other.write(b"something else")
+
+    other.load(log.state())
+    log.write(b"more")
+    other.write(b"more")
+
+    assert (bytes(other), other.total, other.text()) == (bytes(log), log.total, log.text())
+    small = Log(other_limit)
+    small.load(log.state())
+    assert bytes(small) == bytes(log)[max(0, len(log) - other_limit) :]
+    assert small.total == log.total
+
+
+@pytest.mark.parametrize(
+    "bad", [None, {}, {"data": "x"}, {"total": 1}, {"total": True}, {"total": 1 << 63}], ids=repr
+)
+def test_what_is_no_state_of_a_log_is_refused(bad):
+    log = Log()
+    log.write(b"kept")
+
+    with pytest.raises(ValueError, match=r"of a state is|a state has no"):
+        log.load({**log.state(), **bad} if bad else bad)
+
+    assert bytes(log) == b"kept"

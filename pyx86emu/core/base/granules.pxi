@@ -71,7 +71,8 @@ cdef void rebuild_tables(VM* vm) noexcept nogil:
         if s == NULL:
             continue
         host = <uintptr_t>s.host + (addr - s.addr)
-        mem.attr[g] = (ATTR_ROM if s.readonly else 0) | (ATTR_LOG if clean_page(s, addr) else 0)
+        mem.attr[g] = ((ATTR_ROM if s.readonly else 0) | (ATTR_LOG if clean_page(s, addr) else 0)
+                       | (ATTR_CLEAN if clean_granule(vm, s, addr) else 0))
         mem.ram[g] = host - (g << 8)
         h = g
         if addr != g << 8:
@@ -99,7 +100,12 @@ cdef void close_watched(VM* vm) noexcept nogil:
     for i in range(vm.ncpus):
         if vm.cpu[i] != NULL:
             for k in range(vm.cpu[i].debug.watches):
-                mark_watched(vm, &vm.cpu[i].debug.watch[k])
+                mark_watched(vm, vm.cpu[i].debug.watch[k].first, vm.cpu[i].debug.watch[k].last,
+                             vm.cpu[i].debug.watch[k].loads)
+            for k in range(vm.cpu[i].observe.looks):
+                if vm.cpu[i].observe.look[k].kind & (LOOK_WRITE | LOOK_READ):
+                    mark_watched(vm, vm.cpu[i].observe.look[k].first, vm.cpu[i].observe.look[k].last,
+                                 vm.cpu[i].observe.look[k].kind == LOOK_READ)
     for g in range(GRANULES):
         mem.rd[g] = 0 if mem.attr[g] & ATTR_LOADS else mem.ram[g]
         mem.holes[g] = mem.ram[g] if not mem.attr[g] & ATTR_STORES else WATCHED
@@ -110,11 +116,11 @@ cdef void close_watched(VM* vm) noexcept nogil:
             reopen(vm, g)
 
 
-cdef void mark_watched(VM* vm, Watch* w) noexcept nogil:
-    """Mark the granules through which the guest reaches the bytes of a watchpoint."""
-    cdef uint8_t kinds = ATTR_STORES | ATTR_LOADS if w.loads else ATTR_STORES
-    cdef uint64_t g = w.first >> 8
-    while g < GRANULES and g <= w.last >> 8:
+cdef void mark_watched(VM* vm, uint64_t first, uint64_t last, bint loads) noexcept nogil:
+    """Mark the granules through which the guest reaches these bytes, which somebody watches."""
+    cdef uint8_t kinds = ATTR_STORES | ATTR_LOADS if loads else ATTR_STORES
+    cdef uint64_t g = first >> 8
+    while g < GRANULES and g <= last >> 8:
         if granule_address(vm, <uint32_t>g) == g << 8:
             vm.mem.attr[g] |= kinds
             if not vm.a20 and g + WRAP < GRANULES:
@@ -123,13 +129,14 @@ cdef void mark_watched(VM* vm, Watch* w) noexcept nogil:
 
 
 cdef void reopen(VM* vm, uint32_t g) noexcept nogil:
-    """Set wr[] of the granule and its aliases: 0 if a store must be noticed for decoded code, the dirty log or a
-    watchpoint. A log and a watchpoint are for guest addresses, decoded code is for the memory at any address."""
+    """Set wr[] of the granule and its aliases: 0 if a store must be noticed for decoded code, the dirty log, a saved
+    state or a watchpoint. A log and a watchpoint are for guest addresses, decoded code is for the memory at any
+    address."""
     cdef Mem* mem = vm.mem
     cdef uint32_t a = g
     cdef bint code = mem.code[mem.canon[g]] != 0
     while True:
-        mem.wr[a] = 0 if code or mem.attr[a] & (ATTR_ROM | ATTR_LOG | ATTR_STORES) else mem.ram[a]
+        mem.wr[a] = 0 if code or mem.attr[a] & (ATTR_ROM | ATTR_LOG | ATTR_STORES | ATTR_CLEAN) else mem.ram[a]
         a = mem.alias[a]
         if a == g:
             break
@@ -145,8 +152,9 @@ cdef void arm_log(VM* vm, Slot* s) noexcept nogil:
     """The dirty bits of the slot have changed, or it has a log since now, or none: the next store to each clean page
     takes the slow path. The caller holds the writers' lock, and every vCPU is outside."""
     cdef Mem* mem = vm.mem
-    cdef uint32_t g, addr
-    for g in range(GRANULES if within_reach(s.addr) else 0):
+    cdef uint32_t g, addr, first = 0 if not vm.a20 else <uint32_t>min(s.addr >> 8, <uint64_t>GRANULES)
+    cdef uint64_t last = GRANULES if not vm.a20 else (s.addr + s.size) >> 8
+    for g in range(first, <uint32_t>min(last, <uint64_t>GRANULES) if within_reach(s.addr) else 0):
         addr = granule_address(vm, g)
         if s.addr <= addr and addr - s.addr < s.size:
             mem.attr[g] = mem.attr[g] & ~<uint8_t>ATTR_LOG | (ATTR_LOG if clean_page(s, addr) else 0)
@@ -174,3 +182,60 @@ cdef void log_page(CPU* c, uint32_t g) noexcept nogil:
 cdef inline void page_logged(VM* vm, uint32_t g) noexcept nogil:
     vm.mem.attr[g] &= ~<uint8_t>ATTR_LOG
     reopen(vm, g)
+
+
+# -- saved states: the first store to a granule since memory was as in VM.base
+
+cdef inline bint clean_granule(VM* vm, Slot* s, uint64_t addr) noexcept nogil:
+    """Must a store to this address of the slot be noted?"""
+    cdef uint64_t granule = (addr - s.addr) >> 8
+    return vm.base != NULL and s.track != NULL and granule < s.track.granules and s.track.age[granule] == 0
+
+
+cdef void arm_tracks(VM* vm) noexcept nogil:
+    """All tracks have changed, or VM.base is set: the next store to each clean granule takes the slow path. No vCPU is
+    in run(), and the caller has the GIL."""
+    cdef Mem* mem = vm.mem
+    cdef uint32_t g, addr
+    cdef uint8_t was
+    cdef Slot* s = NULL
+    for g in range(GRANULES):
+        if mem.ram[g] == 0:
+            continue
+        addr = granule_address(vm, g)
+        if s == NULL or addr - s.addr >= s.size:
+            s = slot_at(vm, addr)
+        was = mem.attr[g]
+        mem.attr[g] = was & ~<uint8_t>ATTR_CLEAN | (ATTR_CLEAN if clean_granule(vm, s, addr) else 0)
+        if was != mem.attr[g]:
+            reopen(vm, g)
+
+
+cdef void arm_granule(VM* vm, Slot* s, uint32_t granule) noexcept nogil:
+    """The same for one granule of a slot, which has left the list of its track."""
+    cdef uint64_t g = (s.addr >> 8) + granule
+    if g >= GRANULES or granule_address(vm, <uint32_t>g) != g << 8:
+        return
+    vm.mem.attr[g] |= ATTR_CLEAN
+    if not vm.a20 and g + WRAP < GRANULES:
+        vm.mem.attr[g + WRAP] |= ATTR_CLEAN
+    reopen(vm, <uint32_t>g)
+
+
+cdef void note_store(CPU* c, uint32_t g) noexcept nogil:
+    """The first store to a clean granule: put it on the list of its slot. Further stores to it are fast."""
+    cdef VM* vm = c.vm
+    cdef uint32_t addr = granule_address(vm, g)
+    cdef Slot* s
+    lock_from_core(c)
+    if vm.mem.attr[g] & ATTR_CLEAN:              # still: the wait for the lock may have been long
+        s = slot_at(vm, addr)
+        pthread_mutex_lock(&vm.noting)
+        track_note(s.track, (addr - s.addr) >> 8)
+        pthread_mutex_unlock(&vm.noting)
+        g = addr >> 8
+        vm.mem.attr[g] &= ~<uint8_t>ATTR_CLEAN
+        if not vm.a20 and g + WRAP < GRANULES:
+            vm.mem.attr[g + WRAP] &= ~<uint8_t>ATTR_CLEAN
+        reopen(vm, g)
+    pthread_mutex_unlock(&vm.writers)

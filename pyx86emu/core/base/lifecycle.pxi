@@ -11,6 +11,7 @@ cdef VM* new_vm() except NULL:
         free_vm(vm)
         raise MemoryError("no memory for a Vm")
     pthread_mutex_init(&vm.writers, NULL)
+    pthread_mutex_init(&vm.noting, NULL)
     zones_begin(&vm.zones)
     vm.refs = 1
     vm.a20 = 1
@@ -28,6 +29,9 @@ cdef void free_vm(VM* vm) noexcept:
     if vm.iotable != NULL:
         iotable_free(vm.iotable)
     zones_free(&vm.zones)
+    image_drop(vm.base)
+    track_free(vm.vga_track)
+    store_drop(vm.store)
     free(vm.chips)
     free(vm.mem)
     free(vm.slots)
@@ -76,6 +80,8 @@ cdef void free_cpu(CPU* c) noexcept:
     free(c.blocks.length)
     free(c.blocks.dirty_code)
     free(c.debug.watch)
+    free(c.observe.look)
+    free(c.observe.history)
     free(c)
 
 
@@ -111,6 +117,11 @@ cdef void reset_cpu(CPU* c) noexcept nogil:
     c.events.trap_due = 0
     c.debug.due = 0
     c.debug.hit = 0
+    c.why.stopped = 0
+    c.why.faults = 0
+    memset(c.why.arrival, 0, sizeof(c.why.arrival))
+    memset(&c.why.stack, 0, sizeof(c.why.stack))
+    c.why.came.at = FOREVER
     c.events.carry = 0
     c.exits.count = 0
     c.exits.pos = 0
@@ -134,6 +145,7 @@ cdef void fork_vm(VM* vm, unsigned long me) noexcept nogil:
         if vm.cpu[i] != NULL:
             fork_cpu(vm.cpu[i], vm.cpu[i].threads.runner and vm.cpu[i].threads.runner != me)
     pthread_mutex_init(&vm.writers, NULL)
+    pthread_mutex_init(&vm.noting, NULL)
     pthread_mutex_init(&vm.chips.lock, NULL)
     zones_forked(&vm.zones)
     vm.stopping = 0

@@ -9,6 +9,7 @@ cdef enum:
     ATTR_LOG = 2                 # a write here must set a dirty bit
     ATTR_STORES = 4              # a vCPU has a watchpoint here: each store takes the slow path,
     ATTR_LOADS = 8               # and each load
+    ATTR_CLEAN = 16              # it is as in VM.base: the first store is noted
 
 cdef enum:                       # entries of `holes` that are no address
     WATCHED = 1
@@ -20,12 +21,13 @@ cdef struct Slot:                # a memory slot
     uint8_t* host
     uint8_t* dirty               # one bit per page of 4 KiB, or NULL
     bint readonly
+    Track* track                 # what may differ from VM.base; NULL: all of it
     PyObject* face               # the MemorySlot object of this slot
 
 cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm see it
     uintptr_t ram[GRANULES]      # host address minus guest address; 0: neither RAM nor ROM
     uintptr_t rd[GRANULES]       # the same for loads; 0 also for watched granules
-    uintptr_t wr[GRANULES]       # the same for stores; 0 also for ROM, decoded code and clean pages of a dirty log
+    uintptr_t wr[GRANULES]       # the same for stores; 0 also for ROM, decoded code and where a store is to be noted
     uintptr_t holes[GRANULES]    # 0: neither RAM nor ROM, and no watchpoint; VGA_HOLE: that, in the VGA's window
     uint64_t code[GRANULES]      # by canonical granule: which vCPUs have decoded code here
     uint16_t canon[GRANULES]     # canonical granule: one for all that show the same host memory
@@ -66,5 +68,10 @@ cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     uint32_t resampled           # lines whose EOI an irqfd waits for
     uint32_t waiters             # registered irqfds: another thread may end a HLT
     int views                    # writable views of memory that are alive
+    Image* base                  # what memory was when it was saved or restored last; NULL: it was not
+    bint unseen                  # a view has ended since: all of memory may differ
+    Store* store                 # the pages that its copies map, or NULL
+    Track* vga_track             # of the linear memory of the VGA
+    pthread_mutex_t noting       # held for a few instructions, while a Track is written
     PyObject* owner              # the Vm object, borrowed
     int refs

@@ -87,6 +87,21 @@ cdef void speaker_listen(Chips* chips, Speaker* s, uint64_t now) noexcept nogil:
     chips.out[0x42] = chips.out[0x43] = chips.out[0x61] = NULL
 
 
+cdef void speaker_again(Chips* chips, uint64_t now) noexcept nogil:
+    """Guest time has jumped, and the 8254 with it: whoever listens goes on from here."""
+    cdef Speaker* s = <Speaker*>chips.speaker
+    if s == NULL:
+        return
+    s.events = 0
+    s.pit = chips.pit
+    pit_at(&s.pit, 2, now)
+    s.tick = s.begin = pit_tick(now)
+    s.number = s.tick // PIT_HZ * s.rate + s.tick % PIT_HZ * s.rate // PIT_HZ
+    s.end = speaker_end(s)
+    s.on = 0
+    speaker_look(s)
+
+
 cdef void speaker_ignore(Chips* chips) noexcept nogil:
     """The end of it. The caller keeps every vCPU outside and has the lock."""
     cdef Speaker* s = <Speaker*>chips.speaker

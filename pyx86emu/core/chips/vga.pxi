@@ -33,6 +33,11 @@ cdef enum:                       # `plan` and `mapped`: how the window is plain
     VGA_ODD_EVEN = 2             # in plane A & 1 at offset A & ~1
     VGA_PLANE0 = 3               # in plane 0 at offset A
 
+cdef enum:                       # `changed`: since somebody looked,
+    VGA_SHOWN = 1                # something that shows may have changed
+    VGA_CELLS_NEW = 2            # planes, since they were saved
+    VGA_LINEAR_NEW = 4           # the linear memory, since it was saved, other than by stores of the guest
+
 cdef enum:                       # accesses to a plain window before it is mapped: at least, and at most
     VGA_SOON = 64
     VGA_LATE = 16384
@@ -73,7 +78,7 @@ cdef struct Vga:
     uint32_t wait                # how many they are after a change
     uint64_t mapped_at
     uint8_t dirty[4]             # dirty log of `linear`, a bit for each page
-    uint32_t changed             # since the version was counted, something that shows may have changed
+    uint32_t changed             # VGA_SHOWN and so on
     uint64_t version
     # the raster, see vga_time.pxi
     bint untimed                 # a register has changed, and the next fields are old
@@ -152,7 +157,7 @@ cdef void vga_reset(Vga* v) noexcept nogil:
 
 cdef void vga_was_set(Vga* v) noexcept nogil:
     """All registers may have changed."""
-    v.changed = 1
+    v.changed |= VGA_SHOWN
     v.untimed = 1
     vga_data_path(v)
     vga_addressing(v)

@@ -11,7 +11,7 @@ cdef inline void vga_put(Vga* v, uint32_t a, uint32_t byte) noexcept nogil:
     """Write a byte."""
     cdef uint32_t* cell = v.cell + vga_at(v, a)
     cdef uint32_t lanes = v.lanes[a & 3], data, bits = v.bits
-    v.changed = 1
+    v.changed = VGA_SHOWN | VGA_CELLS_NEW | VGA_LINEAR_NEW
     if v.write_mode == 1:
         cell[0] = cell[0] & ~lanes | v.latch & lanes
         return
@@ -68,6 +68,7 @@ cdef uint32_t vga_linear_size(int kind) noexcept nogil:
 cdef void vga_to_linear(Vga* v, int kind) noexcept nogil:
     """Copy what a plain window shows to `linear`."""
     cdef uint32_t at, i
+    v.changed |= VGA_LINEAR_NEW
     if kind == VGA_CHAIN4:
         for at in range(0, 0x10000, 4):
             for i in range(4):
@@ -86,6 +87,7 @@ cdef void vga_to_planes(Vga* v) noexcept nogil:
     cdef uint32_t at
     cdef uint32_t* cell = v.cell
     cdef uint8_t* p = v.linear
+    v.changed |= VGA_CELLS_NEW if v.mapped else 0
     if v.mapped == VGA_CHAIN4:
         for at in range(0, 0x10000, 4):
             cell[at] = p[at] | <uint32_t>p[at + 1] << 8 | <uint32_t>p[at + 2] << 16 | <uint32_t>p[at + 3] << 24
@@ -125,7 +127,7 @@ cdef void vga_map(Vga* v, uint64_t now) noexcept nogil:
 cdef void vga_unmap(Vga* v, uint64_t now) noexcept nogil:
     """`linear` is no longer memory of the guest."""
     vga_to_planes(v)
-    v.changed |= v.dirty[0] | v.dirty[1]
+    v.changed |= VGA_SHOWN if v.dirty[0] | v.dirty[1] else 0
     memset(v.dirty, 0, sizeof(v.dirty))
     v.mapped = VGA_PLANES
     v.wait = min(2 * v.wait, <uint32_t>VGA_LATE) if now - v.mapped_at < VGA_SHORT else VGA_SOON

@@ -77,13 +77,14 @@ cdef void vga_write_port(Vga* v, uint32_t port, uint32_t value) noexcept nogil:
     elif port == 0:
         vga_write_attribute(v, value)
     elif port == 2:
-        v.changed = v.untimed = 1
+        v.changed |= VGA_SHOWN
+        v.untimed = 1
         v.misc = value
         vga_addressing(v)
     elif port == 3:
         v.enable = value
     elif port == 6:
-        v.changed = 1
+        v.changed |= VGA_SHOWN
         v.dac_mask = value
     elif port == 7:
         v.dac_index = value + 1
@@ -106,11 +107,11 @@ cdef void vga_write_high(Vga* v, uint32_t port, uint32_t value) noexcept nogil:
     elif port & 15 == 10:
         v.feature = value
     elif port == 0x3D8:
-        v.changed = 1
+        v.changed |= VGA_SHOWN
         v.cga_mode = value
         v.attribute[16] = v.attribute[16] & ~8 | (8 if value & 0x20 else 0)
     elif port == 0x3D9:
-        v.changed = 1
+        v.changed |= VGA_SHOWN
         v.cga_color = value
 
 
@@ -124,7 +125,8 @@ cdef void vga_write_crtc(Vga* v, uint32_t value) noexcept nogil:
         value = v.crtc[7] & ~0x10 | value & 0x10
     if v.crtc[i] != value:
         v.crtc[i] = value
-        v.changed = v.untimed = 1
+        v.changed |= VGA_SHOWN
+        v.untimed = 1
 
 
 cdef void vga_write_attribute(Vga* v, uint32_t value) noexcept nogil:
@@ -132,10 +134,10 @@ cdef void vga_write_attribute(Vga* v, uint32_t value) noexcept nogil:
     v.attribute_data ^= 1
     if v.attribute_data:
         if (v.attribute_index ^ value) & 0x20:
-            v.changed = 1
+            v.changed |= VGA_SHOWN
         v.attribute_index = value & 0x3F
     elif i < 21 and (i >= 16 or not v.attribute_index & 0x20):
-        v.changed = 1
+        v.changed |= VGA_SHOWN
         v.attribute[i] = value & VGA_ATTRIBUTE_BITS[i]
 
 
@@ -149,7 +151,8 @@ cdef void vga_write_sequencer(Vga* v, uint32_t value) noexcept nogil:
     elif i == 4:
         vga_addressing(v)
     else:
-        v.changed = v.untimed = 1
+        v.changed |= VGA_SHOWN
+        v.untimed = 1
 
 
 cdef void vga_write_graphics(Vga* v, uint32_t value) noexcept nogil:
@@ -163,7 +166,7 @@ cdef void vga_write_graphics(Vga* v, uint32_t value) noexcept nogil:
         return
     vga_data_path(v)
     if 4 <= i <= 6:
-        v.changed = 1                            # how the picture is read
+        v.changed |= VGA_SHOWN                # how the picture is read
         vga_addressing(v)
     else:
         vga_replan(v)
@@ -175,7 +178,7 @@ cdef void vga_write_dac(Vga* v, uint32_t value) noexcept nogil:
     if v.dac_component < 2:
         v.dac_held[v.dac_component] = value
     else:
-        v.changed = 1
+        v.changed |= VGA_SHOWN
         v.dac[3 * v.dac_index] = v.dac_held[0]
         v.dac[3 * v.dac_index + 1] = v.dac_held[1]
         v.dac[3 * v.dac_index + 2] = value

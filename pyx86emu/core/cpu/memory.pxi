@@ -120,6 +120,8 @@ cdef Op* store_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) no
     if c.run.attn == ATTN_SMC:                       # this block is stale: go on in a new one
         c.run.attn = 0
         leave_after(c, o)
+        if RARELY(c.observe.mask & LOOK_HISTORY):
+            history_mark(c, c.run.slice_end - <uint64_t>c.run.left)
         return jump(c)
     if c.run.attn:
         return leave_after(c, o)
@@ -246,14 +248,26 @@ cdef void ram_store(CPU* c, Op* o, uint32_t pa, uint64_t v, int n) noexcept nogi
 
 
 cdef void wrote(CPU* c, Op* o, uint32_t pa, int n) noexcept nogil:
-    """n bytes at pa, in one page, were stored: set the dirty bit and drop the blocks decoded from them."""
+    """n bytes at pa, in one page, were stored: set the dirty bit, note the granule for saved states, and
+    drop the blocks decoded from them."""
     cdef Mem* mem = c.vm.mem
     cdef uint32_t g = pa >> 8, last = (pa + n - 1) >> 8
-    if mem.attr[g] & ATTR_LOG:
-        rings_spend(&c.rings, 50)
-        log_page(c, g)
+    if RARELY((mem.attr[g] | mem.attr[last]) & (ATTR_LOG | ATTR_CLEAN)):
+        first_store(c, g, last)
     while g <= last:
         if at_peek64(&mem.code[mem.canon[g]]):
             code_written(c, o, g, pa & 255 if g == pa >> 8 else 0,
                          256 if g != last else ((pa + n - 1) & 255) + 1)
+        g += 1
+
+
+cdef void first_store(CPU* c, uint32_t g, uint32_t last) noexcept nogil:
+    """One since the page was clean, or since memory was saved. Both granules are in one page."""
+    if c.vm.mem.attr[g] & ATTR_LOG:
+        rings_spend(&c.rings, 50)
+        log_page(c, g)
+    while g <= last:
+        if c.vm.mem.attr[g] & ATTR_CLEAN:
+            rings_spend(&c.rings, 10)
+            note_store(c, g)
         g += 1

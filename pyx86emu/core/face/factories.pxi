@@ -13,6 +13,7 @@ cdef dict MADE_BY = {
     MemorySlot: "Vm.add_memory()",
     Registers: "Vm.create_vcpu(), as Vcpu.regs",
     SlotBuffer: "MemorySlot.writing()",
+    Snapshot: "Vm.save(), as State.core",
     Vcpu: "Vm.create_vcpu()",
 }
 

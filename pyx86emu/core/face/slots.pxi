@@ -47,6 +47,8 @@ cdef class MemorySlot:
     cdef uint8_t* host
     cdef int fd                              # of shared memory, else -1
     cdef uint8_t* bits                       # the dirty log, or NULL
+    cdef bint foreign                        # its memory is a buffer or shared: others can write it
+    cdef Track* track                        # what may differ from the last saved state, or NULL
     cdef Py_ssize_t shape[1]
     cdef Py_ssize_t strides[1]
 
@@ -55,6 +57,7 @@ cdef class MemorySlot:
 
     def __dealloc__(self):
         free(self.bits)
+        track_free(self.track)
         if self.fd >= 0:
             if self.host != NULL:
                 unmap_shared(self.host, self.size)

@@ -187,20 +187,24 @@ cdef uint64_t over_slots(VM* vm, int what, uint64_t addr, uint64_t n, uint8_t* d
 
 
 cdef void host_wrote(VM* vm, uint8_t* host, uint64_t n) noexcept nogil:
-    """The host has changed n bytes at `host`: every vCPU with code there, at any guest address, decodes it again; a
-    display looks again, if they are memory of the VGA."""
+    """The host has changed n bytes at `host`: every vCPU with code there, at any guest address, decodes it again; the
+    next restore looks at them; a display looks again, if they are memory of the VGA."""
     cdef uint64_t from_, to, g, who
     cdef Slot* s
     cdef int i, canon
     cdef Vga* v = &vm.chips.vga
     if v.linear != NULL and host < v.linear + VGA_LINEAR and v.linear < host + n:
-        v.changed = 1
+        v.changed |= VGA_SHOWN
     at_fence()                                   # the store must be visible before the marks are read
     for i in range(vm.nslots):
         s = &vm.slots[i]
-        if not within_reach(s.addr):
+        if vm.base == NULL and not within_reach(s.addr):
             break                                # and so are those after it
         if host >= s.host + s.size or s.host >= host + n:
+            continue
+        if s.track != NULL:
+            note_host(vm, s, host - s.host if host > s.host else 0, min(s.size, <uint64_t>(host + n - s.host)))
+        if not within_reach(s.addr):
             continue
         from_ = s.addr + (host - s.host if host > s.host else 0)
         to = s.addr + min(s.size, <uint64_t>(host + n - s.host))
@@ -209,6 +213,17 @@ cdef void host_wrote(VM* vm, uint8_t* host, uint64_t n) noexcept nogil:
             who = at_get64(&vm.mem.code[canon])
             if who:
                 note_code(vm, canon, who)
+
+
+cdef void note_host(VM* vm, Slot* s, uint64_t from_, uint64_t to) noexcept nogil:
+    """The host has changed bytes [from_, to) of a slot since memory was saved. `wr` stays as it is: a vCPU opens it."""
+    cdef uint64_t granule
+    pthread_mutex_lock(&vm.noting)
+    for granule in range(from_ >> 8, min(((to - 1) >> 8) + 1, <uint64_t>s.track.granules)):
+        track_note(s.track, granule)
+    if (to - 1) >> 8 >= s.track.granules:
+        s.track.rest = 1
+    pthread_mutex_unlock(&vm.noting)
 
 
 cdef void note_code(VM* vm, int canon, uint64_t who) noexcept nogil:
@@ -222,6 +237,7 @@ cdef void note_code(VM* vm, int canon, uint64_t who) noexcept nogil:
 cdef void drop_code(VM* vm) noexcept nogil:
     """The host may have changed any memory: every vCPU drops its decoded code."""
     cdef int i
+    vm.unseen = 1
     for i in range(vm.ncpus):
         if vm.cpu[i] != NULL:
             want(vm.cpu[i], REQ_DROP)

@@ -44,6 +44,7 @@ cdef class VgaCore:
         """Become the VGA of a Vm, while every vCPU is outside."""
         cdef Vga* v = &vm.vm.chips.vga
         v[0] = self.v[0]
+        v.changed = VGA_SHOWN | VGA_CELLS_NEW | VGA_LINEAR_NEW
         v.shared = vm.vm.chips.shared
         vga_open(v)
         self.v = v
@@ -192,11 +193,11 @@ cdef class VgaCore:
         """A number that changes when what shows may have changed."""
         cdef Vga* v = self.v
         cdef Slot* slot
-        if not (at_peek32(&v.changed) or v.dirty[0] or v.dirty[1]):
+        if not (at_peek32(&v.changed) & VGA_SHOWN or v.dirty[0] or v.dirty[1]):
             return v.version
         self.hold()
         v.version += 1
-        v.changed = 0
+        v.changed &= ~<uint32_t>VGA_SHOWN
         if v.dirty[0] or v.dirty[1]:
             memset(v.dirty, 0, sizeof(v.dirty))
             slot = slot_of_face(self.vm.vm, <PyObject*>self, v.mapped_base) if self.vm is not None else NULL
@@ -207,7 +208,7 @@ cdef class VgaCore:
 
     def touch(self):
         """Memory that Python has may have changed."""
-        self.v.changed = 1
+        self.v.changed |= VGA_SHOWN | VGA_LINEAR_NEW
 
     @property
     def frame_ns(self):
@@ -227,66 +228,19 @@ cdef class VgaCore:
         vga_each_plane(self.v, to)
         copy = self.v[0]
         self.release()
-        found = dict(zip(VGA_FIELDS, (
-            copy.misc, copy.feature, copy.enable, copy.sequencer_index, copy.crtc_index, copy.graphics_index,
-            copy.attribute_index, copy.attribute_data, copy.dac_mask, copy.dac_index, copy.dac_component,
-            copy.dac_reading, copy.cga_mode, copy.cga_color)))
-        found["sequencer"] = PyBytes_FromStringAndSize(<char*>copy.sequencer, 5)
-        found["crtc"] = PyBytes_FromStringAndSize(<char*>copy.crtc, 25)
-        found["graphics"] = PyBytes_FromStringAndSize(<char*>copy.graphics, 9)
-        found["attribute"] = PyBytes_FromStringAndSize(<char*>copy.attribute, 21)
-        found["dac"] = PyBytes_FromStringAndSize(<char*>copy.dac, 768)
-        found["dac_held"] = PyBytes_FromStringAndSize(<char*>copy.dac_held, 2)
-        found["latches"] = int(copy.latch).to_bytes(4, "little")
-        found["planes"] = planes
-        return found
+        return vga_values(&copy, planes)
 
     def load(self, record):
         """Set what `state()` returns. TypeError, ValueError: the name of what is missing or wrong; nothing changes."""
-        cdef dict given
-        cdef list numbers = []
-        cdef bytes sequencer, crtc, graphics, attribute, dac, held, latches, planes
+        cdef bytes planes
         cdef const uint8_t* from_
         cdef Vga* v = self.v
         cdef Vga new
-        cdef uint32_t* cells
-        cdef uint32_t i, latch = 0
-        if not isinstance(record, dict):
-            raise TypeError(f"the state of a VGA is a dict, as state() returns it, not {type(record).__name__}")
-        given = <dict>record
-        for name in (*VGA_FIELDS, *VGA_LENGTHS):
-            if name not in given:
-                raise ValueError(f"the state of a VGA has no {name!r}: give what state() returned")
-        for name in given:
-            if name not in VGA_FIELDS and name not in VGA_LENGTHS:
-                raise ValueError(f"the state of a VGA has no {name!r}: leave it out")
-        for name, most in zip(VGA_FIELDS, VGA_MOST):
-            numbers.append(whole(given[name], name, 0, most))
-        parts = [exact_bytes(given[name], name, length) for name, length in VGA_LENGTHS.items()]
-        sequencer, crtc, graphics, attribute, dac, held, latches, planes = parts
-        memset(&new, 0, sizeof(new))
-        (new.misc, new.feature, new.enable, new.sequencer_index, new.crtc_index, new.graphics_index,
-         new.attribute_index, new.attribute_data, new.dac_mask, new.dac_index, new.dac_component, new.dac_reading,
-         new.cga_mode, new.cga_color) = numbers
-        for i in range(5):
-            new.sequencer[i] = <uint8_t>sequencer[i] & VGA_SEQUENCER_BITS[i]
-        for i in range(25):
-            new.crtc[i] = <uint8_t>crtc[i]
-        for i in range(9):
-            new.graphics[i] = <uint8_t>graphics[i] & VGA_GRAPHICS_BITS[i]
-        for i in range(21):
-            new.attribute[i] = <uint8_t>attribute[i] & VGA_ATTRIBUTE_BITS[i]
-        for i in range(768):
-            new.dac[i] = <uint8_t>dac[i] & 0x3F
-        for i in range(2):
-            new.dac_held[i] = <uint8_t>held[i] & 0x3F
-        for i in range(4):
-            latch |= <uint32_t><uint8_t>latches[i] << 8 * i
+        planes = vga_of(&new, record)
         from_ = planes
         self.hold()
-        for i in range(VGA_CELLS):
-            v.cell[i] = (from_[i] | <uint32_t>from_[0x10000 | i] << 8 | <uint32_t>from_[0x20000 | i] << 16
-                         | <uint32_t>from_[0x30000 | i] << 24)
+        v.changed |= VGA_CELLS_NEW
+        cells_of(v.cell, from_)
         v.misc, v.feature, v.enable = new.misc, new.feature, new.enable
         v.sequencer_index, v.crtc_index, v.graphics_index = new.sequencer_index, new.crtc_index, new.graphics_index
         v.attribute_index, v.attribute_data = new.attribute_index, new.attribute_data
@@ -298,7 +252,7 @@ cdef class VgaCore:
         memcpy(v.attribute, new.attribute, 21)
         memcpy(v.dac, new.dac, 768)
         memcpy(v.dac_held, new.dac_held, 2)
-        v.latch = latch
+        v.latch = new.latch
         v.wait = VGA_SOON
         if v.mapped:                             # also if it is not to stay memory: then it goes to the planes again
             vga_to_linear(v, v.mapped)
@@ -307,6 +261,70 @@ cdef class VgaCore:
             self.vm.resume(True)                 # what was decoded in the window is old
         if v.turn:
             self.turned()
+
+
+cdef dict vga_values(Vga* v, bytes planes):
+    """The state of a VGA whose planes are these."""
+    found = dict(zip(VGA_FIELDS, (
+        v.misc, v.feature, v.enable, v.sequencer_index, v.crtc_index, v.graphics_index,
+        v.attribute_index, v.attribute_data, v.dac_mask, v.dac_index, v.dac_component,
+        v.dac_reading, v.cga_mode, v.cga_color)))
+    found["sequencer"] = PyBytes_FromStringAndSize(<char*>v.sequencer, 5)
+    found["crtc"] = PyBytes_FromStringAndSize(<char*>v.crtc, 25)
+    found["graphics"] = PyBytes_FromStringAndSize(<char*>v.graphics, 9)
+    found["attribute"] = PyBytes_FromStringAndSize(<char*>v.attribute, 21)
+    found["dac"] = PyBytes_FromStringAndSize(<char*>v.dac, 768)
+    found["dac_held"] = PyBytes_FromStringAndSize(<char*>v.dac_held, 2)
+    found["latches"] = int(v.latch).to_bytes(4, "little")
+    found["planes"] = planes
+    return found
+
+
+cdef bytes vga_of(Vga* v, object record):
+    """The registers of a state, in a struct that has nothing else; returns its planes."""
+    cdef dict given
+    cdef list numbers = []
+    cdef bytes sequencer, crtc, graphics, attribute, dac, held, latches, planes
+    cdef uint32_t i
+    if not isinstance(record, dict):
+        raise TypeError(f"the state of a VGA is a dict, as state() returns it, not {type(record).__name__}")
+    given = <dict>record
+    for name in (*VGA_FIELDS, *VGA_LENGTHS):
+        if name not in given:
+            raise ValueError(f"the state of a VGA has no {name!r}: give what state() returned")
+    for name in given:
+        if name not in VGA_FIELDS and name not in VGA_LENGTHS:
+            raise ValueError(f"the state of a VGA has no {name!r}: leave it out")
+    for name, most in zip(VGA_FIELDS, VGA_MOST):
+        numbers.append(whole(given[name], name, 0, most))
+    parts = [exact_bytes(given[name], name, length) for name, length in VGA_LENGTHS.items()]
+    sequencer, crtc, graphics, attribute, dac, held, latches, planes = parts
+    memset(v, 0, sizeof(Vga))
+    (v.misc, v.feature, v.enable, v.sequencer_index, v.crtc_index, v.graphics_index, v.attribute_index,
+     v.attribute_data, v.dac_mask, v.dac_index, v.dac_component, v.dac_reading, v.cga_mode, v.cga_color) = numbers
+    for i in range(5):
+        v.sequencer[i] = <uint8_t>sequencer[i] & VGA_SEQUENCER_BITS[i]
+    for i in range(25):
+        v.crtc[i] = <uint8_t>crtc[i]
+    for i in range(9):
+        v.graphics[i] = <uint8_t>graphics[i] & VGA_GRAPHICS_BITS[i]
+    for i in range(21):
+        v.attribute[i] = <uint8_t>attribute[i] & VGA_ATTRIBUTE_BITS[i]
+    for i in range(768):
+        v.dac[i] = <uint8_t>dac[i] & 0x3F
+    for i in range(2):
+        v.dac_held[i] = <uint8_t>held[i] & 0x3F
+    for i in range(4):
+        v.latch |= <uint32_t><uint8_t>latches[i] << 8 * i
+    return planes
+
+
+cdef void cells_of(uint32_t* cell, const uint8_t* planes) noexcept nogil:
+    """Cells of four planes, plane 0 first."""
+    cdef uint32_t i
+    for i in range(VGA_CELLS):
+        cell[i] = (planes[i] | <uint32_t>planes[0x10000 | i] << 8 | <uint32_t>planes[0x20000 | i] << 16
+                   | <uint32_t>planes[0x30000 | i] << 24)
 
 
 cdef bytes exact_bytes(object value, str name, Py_ssize_t length):

@@ -77,12 +77,13 @@ cdef class Vm(VmTables):
         slot.addr = addr
         slot.size = size
         slot.rom = is_rom
+        slot.foreign = is_shared or buffer is not None
         if logged:
             slot.bits = new_log(slot.size)
         self.vm.refs += 1
         slot.machine = self.vm
         mine.addr, mine.size, mine.readonly = slot.addr, slot.size, is_rom
-        mine.host, mine.dirty, mine.face = slot.host, slot.bits, <PyObject*>slot
+        mine.host, mine.dirty, mine.face, mine.track = slot.host, slot.bits, <PyObject*>slot, NULL
         self._slots[slot] = None                 # before the core has it: it must not go
         self.stop()
         status = CLOSED if self.closed else slot_add(self.vm, &mine, &other)
@@ -392,6 +393,26 @@ cdef class Vm(VmTables):
         self._timer = callback
         self.vm.timer = at
         self.chip_changed()
+
+    # -- saved states ---------------------------------------------------------------------------------------
+
+    def snapshot(self):
+        """A `Snapshot` of the Vm as it is. Raises as `Vm.save`."""
+        return snapshot_take(self)
+
+    def restore_snapshot(self, snapshot):
+        """Become as a `Snapshot` says. Raises as `Vm.restore`."""
+        if type(snapshot) is not Snapshot:
+            raise TypeError(f"a Vm is restored from a Snapshot, not from {type(snapshot).__name__}")
+        snapshot_put(self, <Snapshot>snapshot)
+
+    def populate(self, snapshot, source):
+        """For a Vm that has nothing yet: the slots, vCPUs and VGA of a `Snapshot` of the Vm `source`, which is then
+        restored. ValueError: it has slots or vCPUs; TypeError; MemoryError."""
+        self.open()
+        if type(snapshot) is not Snapshot or not isinstance(source, Vm):
+            raise TypeError(f"a Vm is populated from a Snapshot of a Vm, not from {type(snapshot).__name__}")
+        snapshot_populate(self, <Snapshot>snapshot, <Vm>source)
 
     # -- the end --------------------------------------------------------------------------------------------
 

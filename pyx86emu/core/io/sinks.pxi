@@ -1,4 +1,4 @@
-# Sinks: signal eventfds and Doorbells. The only file that writes to a descriptor.
+# Sinks: signal eventfds and Doorbells, fill a memfd. The only file that writes to a descriptor.
 
 cdef extern from "<fcntl.h>" nogil:
     int io_fcntl "fcntl"(int fd, int command, ...)
@@ -29,6 +29,7 @@ cdef extern from "<sys/uio.h>" nogil:
     struct io_iovec "iovec":
         void *iov_base
         size_t iov_len
+    ssize_t io_pwritev "pwritev"(int fd, const io_iovec *part, int n, long at)
 
 cdef extern from "<poll.h>" nogil:
     struct io_pollfd "pollfd":
@@ -258,3 +259,12 @@ cdef int eventfd_take(int fd, uint64_t *count) noexcept nogil:
         if io_poll(&p, 1, 0) == 1 and p.revents & IO_POLLIN:
             error = 0 if io_read(fd, count, 8) == 8 else io_errno
     return 0 if error == IO_EAGAIN else error
+
+
+cdef bint put_at(int fd, const io_iovec *part, int n, uint64_t at) noexcept nogil:
+    """Write n parts to a file of memory, from `at` on. 0: not all of them could be written."""
+    cdef ssize_t size = 0
+    cdef int i
+    for i in range(n):
+        size += <ssize_t>part[i].iov_len
+    return io_pwritev(fd, part, n, <long>at) == size

@@ -8,12 +8,14 @@
 """
 
 from collections.abc import Callable
+from typing import Any
 
-from ...device import PioDevice
 from ...log import LIMIT, Log
+from ...state import Values, take
+from .fields import FieldDevice, Fields, Whole
 
 
-class DebugConsole(PioDevice):
+class DebugConsole(FieldDevice):
     """Port E9h: `log` keeps the newest `limit` bytes that the guest wrote. `output`, if given, is
     called with each byte at once, by the thread that runs the guest.
 
@@ -37,6 +39,24 @@ class DebugConsole(PioDevice):
         """The newest bytes that the guest wrote; `log.dropped` counts those that are not kept."""
         return bytes(self.log)
 
+    @property
+    def parts(self) -> tuple[tuple[Any, Fields], ...]:
+        """It has nothing but the log."""
+        return ()
+
+    @property
+    def logs(self) -> tuple[Log, ...]:
+        """What the guest wrote."""
+        return (self.log,)
+
+    def state(self) -> Values:
+        """The log; see `Stateful`."""
+        return {"log": self.log.state()}
+
+    def load(self, values: Values) -> None:
+        """Restore what `state()` returned. ValueError: it is no such state; nothing has changed."""
+        self.log.load(take(values, "log", dict))
+
     def pio_read(self, offset: int, size: int) -> int:
         return 0xE9
 
@@ -46,7 +66,7 @@ class DebugConsole(PioDevice):
             self.output(bytes((value,)))
 
 
-class DebugExit(PioDevice):
+class DebugExit(FieldDevice):
     """Port F4h: a write calls `on_exit(status)`; the status is always odd.
 
     >>> device = DebugExit(print)
@@ -56,6 +76,7 @@ class DebugExit(PioDevice):
 
     name = "debug-exit"
     length = 4
+    fields = Fields({"status": Whole((1 << 33) - 1, maybe=True)})
 
     def __init__(self, on_exit: Callable[[int], object] | None = None) -> None:
         self.on_exit = on_exit

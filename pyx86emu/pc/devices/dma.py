@@ -19,8 +19,8 @@ At port 00h on a PC. Port 80h, the first of the page registers, belongs to the P
 """
 
 from ..._core import whole
-from ...device import PioDevice
 from ...memory import Memory, load, store
+from .fields import BYTE, FieldDevice, Fields, Raw, Row, Whole
 
 STATUS = COMMAND = 0x08
 REQUEST = 0x09
@@ -44,7 +44,7 @@ MODE_AUTOINIT = 0x10
 MODE_DECREMENT = 0x20
 
 
-class Dma8237(PioDevice):
+class Dma8237(FieldDevice):
     """Channels 0-3 of a PC. A device that owns a channel calls the two transfer methods.
 
     At the end of its 64 KiB page a channel continues at the start of that page: the page register
@@ -67,6 +67,21 @@ class Dma8237(PioDevice):
     length = 0x90
     max_size = 1
     ranges = ((0x00, 0x10), (0x81, 0x0F))
+    fields = Fields(
+        {
+            "base_address": Row(Whole(0xFFFF), 4),
+            "base_count": Row(Whole(0xFFFF), 4),
+            "address": Row(Whole(0xFFFF), 4),
+            "count": Row(Whole(0xFFFF), 4),
+            "mode": Row(BYTE, 4),
+            "pages": Raw(16, make=bytearray),
+            "command": BYTE,
+            "status": Whole(0x0F),
+            "request": Whole(0x0F),
+            "flip_flop": Whole(1),
+            "mask": Whole(0x0F),
+        }
+    )
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory

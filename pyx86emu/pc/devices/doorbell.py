@@ -13,6 +13,7 @@ from typing import Protocol
 
 from ..._core import whole
 from ...device import MmioDevice, PioDevice
+from ...state import Values, take_whole
 
 #: The most rings that one call may add.
 MOST = (1 << 64) - 1
@@ -68,6 +69,17 @@ class DoorbellDevice(PioDevice, MmioDevice):
         rings = self.eventfd.read() if ready.poll(0) else 0
         self.rung += rings
         return rings
+
+    def state(self) -> Values:
+        """The count, with the rings that wait in the eventfd; see `Stateful`."""
+        return {"rung": self.count}
+
+    def load(self, values: Values) -> None:
+        """Restore what `state()` returned; rings that wait in the eventfd are dropped. ValueError:
+        it is no such state; nothing has changed."""
+        rung = take_whole(values, "rung", 0, 1 << 96)
+        self.drain()
+        self.rung = rung
 
     def pio_read(self, offset: int, size: int) -> int:
         return self.count >> 8 * offset & (1 << 8 * size) - 1

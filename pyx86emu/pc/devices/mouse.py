@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from ..._core import whole
 from ...clock import Clock, Timer
+from .fields import BYTE, TIME, Fields, Flag, Group, Raw, Row, Whole
 
 LEFT = 0x01
 RIGHT = 0x02
@@ -56,6 +57,11 @@ CHANGES = 64
 FAR = 1 << 31
 
 
+#: The sum of many movements that wait.
+_SUM = Whole(1 << 62, -(1 << 62))
+_HELD = Whole(7)
+
+
 class Ps2Mouse:
     """A mouse with three buttons and a wheel.
 
@@ -69,6 +75,30 @@ class Ps2Mouse:
     >>> mouse = Ps2Mouse(print)
     >>> mouse.take()                                         # nothing to say
     """
+
+    name = "mouse"
+    fields = Fields(
+        {
+            "buttons": _HELD,
+            "_changes": Row(Group(_SUM, _SUM, _SUM, _HELD), most=CHANGES + 1),
+            "_bytes": Raw(most=CHANGES),
+            "_fraction_x": Whole(3),
+            "_fraction_y": Whole(3),
+            "id": BYTE,
+            "_knocks": Row(BYTE, most=len(KNOCK)),
+            "wraps": Flag(),
+            "_operand_for": BYTE,
+            "_errors": Flag(),
+            "_sent": Raw(most=4),
+            "_next": TIME,
+            "rate": Whole(200, 10),
+            "resolution": Whole(3),
+            "doubles": Flag(),
+            "remote": Flag(),
+            "enabled": Flag(),
+        },
+        timers=[("_timer", {"mouse.rate": "_pump"})],
+    )
 
     def __init__(self, on_ready: Callable[[], object] | None = None) -> None:
         #: Called when there are bytes to `take()`.

@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Callable
 
 from ..._core import whole
-from ...device import PioDevice
+from .fields import BYTE, FieldDevice, Fields, Raw
 
 
-class PostPort(PioDevice):
+class PostPort(FieldDevice):
     """Port 80h: the last code, and the newest `keep` codes. Each is also given to `on_code`.
 
     >>> post = PostPort()
@@ -24,6 +24,7 @@ class PostPort(PioDevice):
 
     name = "post"
     max_size = 1
+    fields = Fields({"code": BYTE, "history": Raw(most=1 << 20)})
 
     def __init__(self, keep: int = 256, on_code: Callable[[int], object] | None = None) -> None:
         self.on_code = on_code

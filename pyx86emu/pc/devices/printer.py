@@ -13,8 +13,9 @@ Adapter; bit 2 of the status as in the PS/2's parallel port.)
 from collections.abc import Callable
 
 from ...clock import Timer
-from ...device import PioDevice
 from ...log import LIMIT, Log
+from ...state import Values, take
+from .fields import BYTE, TIME, FieldDevice, Fields, Flag
 
 DATA = 0
 STATUS = 1
@@ -39,7 +40,7 @@ WORK = 20_000
 ACK = 5_000
 
 
-class Printer(PioDevice):
+class Printer(FieldDevice):
     """A printer that is always on line and never out of paper.
 
     Each byte goes to the log and to `output` at its strobe, on the thread that runs the guest.
@@ -61,6 +62,11 @@ class Printer(PioDevice):
     name = "printer"
     length = 3
     max_size = 1
+    fields = Fields(
+        {"latch": BYTE, "control": BYTE, "acknowledged": TIME, "pending": Flag()},
+        timers=[("_timer", {"printer.ack": "_acknowledge"})],
+        lines=[("level", "irq")],
+    )
 
     def __init__(self, output: Callable[[bytes], object] | None = None, limit: int = LIMIT) -> None:
         self.output = output
@@ -91,6 +97,22 @@ class Printer(PioDevice):
     def text(self) -> str:
         """The same as text: UTF-8 if it is valid UTF-8, else code page 437."""
         return self.log.text()
+
+    @property
+    def logs(self) -> tuple[Log, ...]:
+        """What was printed."""
+        return (self.log,)
+
+    def state(self) -> Values:
+        """The registers, and the log; see `Stateful`."""
+        return {**super().state(), "log": self.log.state()}
+
+    def load(self, values: Values) -> None:
+        """Restore what `state()` returned. ValueError: it is no such state; nothing has changed."""
+        log = take(values, "log", dict)
+        self.log.check(log)
+        super().load(values)
+        self.log.load(log)
 
     def pio_read(self, offset: int, size: int) -> int:
         if offset == DATA:

@@ -9,14 +9,16 @@
 
 from collections.abc import Callable
 
-from ...device import PioDevice
+from .fields import BYTE, FieldDevice, Fields
 
 FAST_RESET = 0x01
 A20_GATE = 0x02
 
 
-class SystemControlA(PioDevice):
+class SystemControlA(FieldDevice):
     """Port 92h of the PS/2 and of every PC after it.
+
+    `load()` does not drive the A20 gate, which other parts drive too: it is state of the Vm.
 
     >>> port = SystemControlA(a20=lambda is_open: print("A20", is_open))
     A20 True
@@ -26,6 +28,7 @@ class SystemControlA(PioDevice):
 
     name = "system-control-a"
     max_size = 1
+    fields = Fields({"value": BYTE})
 
     def __init__(
         self,

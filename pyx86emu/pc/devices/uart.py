@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 from ..._core import truth
 from ...clock import Timer
-from ...device import PioDevice
+from .fields import BYTE, TIME, FieldDevice, Fields, Flag, Group, Raw, Row, Whole
 
 RBR = THR = 0
 IER = 1
@@ -84,7 +84,7 @@ CRYSTAL = 1_843_200
 DIVISOR_9600 = 12
 
 
-class Uart16550A(PioDevice):
+class Uart16550A(FieldDevice):
     """A 16550A. Sending takes no time; receiving takes one character time per byte.
 
     Each byte that the guest sends goes to `output` at once, on the thread that runs the guest. The
@@ -102,6 +102,30 @@ class Uart16550A(PioDevice):
     name = "uart"
     length = 8
     max_size = 1
+    fields = Fields(
+        {
+            "queue": Raw(),
+            "inputs": BYTE,
+            "rbr": BYTE,
+            "fifo": Row(Group(BYTE, BYTE), most=FIFO_SIZE),
+            "ier": Whole(0x0F),
+            "fcr": Whole(0xC9),
+            "lcr": BYTE,
+            "mcr": Whole(0x1F),
+            "lsr": BYTE,
+            "msr": BYTE,
+            "scratch": BYTE,
+            "divisor": Whole(0xFFFF),
+            "line_free": TIME,
+            "thr_pending": Flag(),
+            "timeout_pending": Flag(),
+        },
+        timers=[
+            ("_next_byte", {"{name}.byte": "_feed"}),
+            ("_timeout", {"{name}.timeout": "_timed_out"}),
+        ],
+        lines=[("level", "irq")],
+    )
 
     def __init__(
         self, output: Callable[[bytes], object] | None = None, *, name: str = "uart"
@@ -274,7 +298,7 @@ class Uart16550A(PioDevice):
         self._update()
         if self.queue and self._next_byte is None:
             # Only after this read has returned: the interrupt line must go low first.
-            self._next_byte = self.clock.call_after(self.char_time, self._feed, "uart.byte")
+            self._next_byte = self.clock.call_after(self.char_time, self._feed, self.name + ".byte")
         return self.rbr
 
     def _read_iir(self) -> int:
@@ -310,12 +334,14 @@ class Uart16550A(PioDevice):
             return
         now = self.clock.now()
         if now < self.line_free:
-            self._next_byte = self.clock.call_after(self.line_free - now, self._feed, "uart.byte")
+            self._next_byte = self.clock.call_after(
+                self.line_free - now, self._feed, self.name + ".byte"
+            )
             return
         self.line_free = now + self.char_time
         self._arrive(self.queue.popleft(), 0)
         if self.queue and self._room() > 0:
-            self._next_byte = self.clock.call_after(self.char_time, self._feed, "uart.byte")
+            self._next_byte = self.clock.call_after(self.char_time, self._feed, self.name + ".byte")
 
     def _arrive(self, byte: int, errors: int) -> None:
         """One character is complete in the receiver's shift register."""
@@ -336,7 +362,7 @@ class Uart16550A(PioDevice):
         self._stop(self._timeout)
         if self.fcr & FCR_ENABLE and len(self.fifo) < self._trigger():
             self._timeout = self.clock.call_after(
-                4 * self.char_time, self._timed_out, "uart.timeout"
+                4 * self.char_time, self._timed_out, self.name + ".timeout"
             )
 
     def _timed_out(self) -> None:

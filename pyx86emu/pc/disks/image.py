@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from ..._core import shown, truth, whole
-from ...errors import DiskError
+from ...errors import DiskError, StateError
 from ...owned import Descriptor
 from .bpb import OEM
 from .geometry import MOST_SECTORS, Geometry, checked, physical_geometry
@@ -17,6 +17,7 @@ from .magic import HEAD, TAIL
 from .opening import open_image, read_at, size_of, write_at
 from .overlay import Overlay
 from .partitions import signed
+from .saved import Base, SavedDisk, Stamp, stamp_of
 from .sectors import SECTOR
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class Disk(Descriptor):
         self._lock = RLock()
         _disks.add(self)
         self._overlay = Overlay()
+        self._base = Base()
         self._halves: set[int] = set()  # of these the image has only a part
         self._data = b""
         of_directory = isinstance(source, Made) or (
@@ -332,6 +334,7 @@ class Disk(Descriptor):
                 self._host.tell()
             self._check_length()
             failure: tuple[str, OSError] | None = None
+            self._base.commits += 1
             safe, first = 0, 0
             while lbas := self._overlay.next_after(first, BATCH):
                 done, failed = self._commit(lbas)
@@ -381,6 +384,90 @@ class Disk(Descriptor):
             halves = ", ".join(map(str, sorted(self._halves)))
             text += f"; until then the image has only a part of sector {halves}"
         return OSError(cause.errno, text, self.name)
+
+    # -- saved states ------------------------------------------------------------------------------
+
+    def save(self) -> SavedDisk:
+        """What the disk is now: which image, and the sectors that were written over it. The image
+        is not read. Errors as for `read`."""
+        with self._lock:
+            self._need_open()
+            base = self._base
+            return SavedDisk(
+                self,
+                base,
+                base.commits,
+                stamp_of(self._fd),
+                self.size,
+                b"",
+                bool(self.readonly),
+                self._overlay.keep(),
+            )
+
+    def restore(self, saved: SavedDisk) -> None:
+        """Have the sectors that a disk with the same image had. `refusal` says why not."""
+        with self._lock:
+            self._need_open()
+            if (why := self.refusal(saved)) is not None:
+                raise StateError(why)
+            self._overlay.restore(saved.written)
+            self.readonly = saved.readonly
+
+    def refusal(self, saved: SavedDisk) -> str | None:
+        """Why the disk cannot become as saved; None: it can. It may read all of the image."""
+        if not self._open:
+            return f"{self.name} is closed: open the image again"
+        if saved.base is self._base:
+            if saved.commits == self._base.commits:
+                return None
+            return f"{self.name} was written after the state was saved, which is of the old image"
+        if saved.size == self.size and saved.digest() == self.digest():
+            return None
+        theirs = saved.digest().hex() if saved.size == self.size else "any"
+        return (
+            f"the state is of another image, {saved.size} bytes with SHA-256 {theirs}, than "
+            f"{self.name}, {self.size} bytes: give the image that it was saved with"
+        )
+
+    def digest(self, stamp: Stamp | None = None) -> bytes:
+        """The SHA-256 of the image, without what was written over it. StateError: the file is not
+        as when it had this `stamp`, or became shorter. Other errors as for `read`."""
+        with self._lock:
+            self._need_open()
+            if stamp is not None and stamp != stamp_of(self._fd):
+                raise StateError(f"{self.name} was changed by something else after it was saved")
+            return self._base.digest(self._fd, self._data, self.size)
+
+    @property
+    def version(self) -> tuple[int, bool]:
+        """What differs after each change of the disk: to see cheaply that nothing has changed."""
+        return self._overlay.version, bool(self.readonly)
+
+    def fork(self) -> "Disk":
+        """A disk with the same image and an overlay of its own, with the same sectors at first. It
+        is never written back. StateError: this disk is to be written back, so its image may change
+        at any time. Errors as for `read`."""
+        with self._lock:
+            self._need_open()
+            if self.write_back:
+                raise StateError(
+                    f"{self.name} was opened with write_back=True, which changes its image: "
+                    "open it without, to fork the machine"
+                )
+            twin = Disk.__new__(Disk)
+            for name in ("name", "kind", "geometry", "reason", "_count", "size", "_data", "_base"):
+                setattr(twin, name, getattr(self, name))
+            twin.write_back = twin._delete = False
+            twin.readonly = self.readonly
+            twin._halves = set()
+            twin._lock = RLock()
+            _disks.add(twin)
+            twin._overlay = Overlay()
+            twin._overlay.restore(self._overlay.keep())
+            if self._fd >= 0:
+                twin._fd = os.dup(self._fd)
+            twin._open = True
+            return twin
 
     def close(self, *, discard: bool = False) -> None:
         """Commit if `write_back` was given, then close the file. A second call does nothing.

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from operator import index
+from typing import NamedTuple
 
 from ...errors import DiskError
 from .opening import read_at, write_all
@@ -14,6 +15,68 @@ IN_MEMORY = 1 << 16
 PAGE = 1 << 16
 
 
+class Spill:
+    """A temporary file without a name. Overlays share one that is frozen: nobody writes it."""
+
+    __slots__ = ("fd", "frozen", "owner")
+
+    def __init__(self) -> None:
+        from tempfile import TemporaryFile
+
+        self.fd = -1
+        self.frozen = False
+        self.owner = os.getpid()
+        with TemporaryFile(prefix="pyx86emu-overlay-") as file:
+            self.fd = os.dup(file.fileno())
+
+    def own(self) -> int:
+        """The descriptor. DiskError: it is in a forked child."""
+        if self.owner != os.getpid():
+            raise DiskError(
+                "the changed sectors of this disk are in a temporary file of the process that "
+                "forked: open the image again in this one"
+            )
+        return self.fd
+
+    def __del__(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+
+
+class Layer:
+    """The sectors of an overlay that are in one file: a map of one bit a sector, by page."""
+
+    __slots__ = ("file", "maps")
+
+    def __init__(self, file: Spill, maps: dict[int, bytearray]) -> None:
+        self.file = file
+        self.maps = maps
+
+    def has(self, lba: int) -> bool:
+        page = self.maps.get(lba // PAGE)
+        return page is not None and bool(page[lba % PAGE >> 3] >> (lba & 7) & 1)
+
+    def add(self, lba: int) -> None:
+        page, at = divmod(lba, PAGE)
+        self.maps.setdefault(page, bytearray(PAGE // 8))[at >> 3] |= 1 << (at & 7)
+
+    def drop(self, lba: int) -> None:
+        page, at = divmod(lba, PAGE)
+        if page in self.maps:
+            self.maps[page][at >> 3] &= ~(1 << (at & 7)) & 0xFF
+
+    def copy(self) -> "Layer":
+        return Layer(self.file, {page: bits.copy() for page, bits in self.maps.items()})
+
+
+class Written(NamedTuple):
+    """What an overlay had at one moment. It does not change."""
+
+    memory: dict[int, bytes]
+    layers: tuple[Layer, ...]
+    total: int
+
+
 class Overlay:
     """Changed sectors by number. Not for several threads at once; its disk has a lock.
 
@@ -22,6 +85,9 @@ class Overlay:
     the blocks of the changed sectors only. The bound on memory is 64 MiB, and 8 KiB for each 32 MiB
     of the disk with a change in them: 32 MiB more if 128 GiB are written from end to end.
 
+    `keep()` returns what it has at the moment, `restore()` goes back to that. A file is frozen by
+    `keep()`: what is written later goes into another one, with a map of its own.
+
     The file belongs to one process. In a forked child, an overlay that has one is a DiskError.
     """
 
@@ -29,32 +95,48 @@ class Overlay:
         self._limit = max(1, index(in_memory))
         self._memory: dict[int, bytes] = {}
         self._count = 0
-        self._fd = -1
-        self._owner = 0
-        self._maps: dict[int, bytearray] = {}
+        #: The files, the newest one last. Its sectors are newer than those of the others.
+        self._layers: list[Layer] = []
         #: While it is a set, each sector that is put is added to it.
         self.touched: set[int] | None = None
+        #: How often it has changed: no two contents have the same number.
+        self.version = 0
 
     def __len__(self) -> int:
         return self._count
 
     def __contains__(self, lba: int) -> bool:
-        return lba in self._memory or self._in_file(lba)
+        return lba in self._memory or self._layer(lba) is not None
+
+    def keep(self) -> Written:
+        """What it has now."""
+        for layer in self._layers:
+            layer.file.frozen = True
+        return Written(
+            self._memory.copy(), tuple([layer.copy() for layer in self._layers]), self._count
+        )
+
+    def restore(self, written: Written) -> None:
+        """Have what `keep()` returned, of this overlay or another one."""
+        self._memory = written.memory.copy()
+        self._layers = [layer.copy() for layer in written.layers]
+        self._count = written.total
+        self.version += 1
 
     def next_after(self, lba: int, most: int) -> list[int]:
         """The `most` lowest changed sectors from `lba` on."""
         found = sorted(i for i in self._memory if i >= lba)[:most]
-        if not self._maps:
+        if not self._layers:
             return found
         end = found[-1] if len(found) == most else None
         others: list[int] = []
-        for page in sorted(self._maps):
+        for page in sorted({page for layer in self._layers for page in layer.maps}):
             first = page * PAGE
             if first + PAGE <= lba:
                 continue
-            if len(others) == most or (end is not None and first > end):
+            if len(others) >= most or (end is not None and first > end):
                 break
-            for at, byte in enumerate(self._maps[page]):
+            for at, byte in enumerate(self._bits(page)):
                 if byte:
                     each = (first + at * 8 + bit for bit in range(8) if byte >> bit & 1)
                     others += [i for i in each if i >= lba and i not in self._memory]
@@ -62,11 +144,21 @@ class Overlay:
                         break
         return sorted(found + others[:most])[:most]
 
+    def _bits(self, page: int) -> bytes | bytearray:
+        """The sectors of a page that are in any file."""
+        maps = [layer.maps[page] for layer in self._layers if page in layer.maps]
+        if len(maps) == 1:
+            return maps[0]
+        bits = 0
+        for each in maps:
+            bits |= int.from_bytes(each, "little")
+        return bits.to_bytes(PAGE // 8, "little")
+
     def get(self, lba: int) -> bytes | None:
         """The sector, or None if it was not changed."""
         data = self._memory.get(lba)
-        if data is None and self._in_file(lba):
-            data = self._from_file(lba, 1)
+        if data is None and (layer := self._layer(lba)) is not None:
+            data = _from_file(layer, lba, 1)
         return data
 
     def put(self, lba: int, data: bytes) -> None:
@@ -75,8 +167,10 @@ class Overlay:
         if lba not in memory:
             if len(memory) >= self._limit:
                 self._spill()
-            self._count += not self._in_file(lba)
+                memory = self._memory
+            self._count += self._layer(lba) is None
         memory[lba] = data
+        self.version += 1
         if self.touched is not None:
             self.touched.add(lba)
 
@@ -84,26 +178,20 @@ class Overlay:
         """Forget a sector."""
         if lba not in self:
             return
+        self.version += 1
         self._memory.pop(lba, None)
-        page, at = divmod(lba, PAGE)
-        if page in self._maps:
-            self._maps[page][at >> 3] &= ~(1 << (at & 7)) & 0xFF
+        for layer in self._layers:
+            layer.drop(lba)
         self._count -= 1
         if not self._count:
             self.clear()
 
     def clear(self) -> None:
-        """Forget all, and close the temporary file."""
+        """Forget all, and close the temporary file, if no other overlay has it."""
         self._memory.clear()
-        self._maps.clear()
+        self._layers.clear()
         self._count = 0
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-    def __del__(self) -> None:
-        if getattr(self, "_fd", -1) >= 0:
-            os.close(self._fd)
+        self.version += 1
 
     def read(self, lba: int, n: int, image: Callable[[int, int], bytes]) -> bytes:
         """`n` sectors from `lba` on; `image(lba, n)` gives those that were not changed."""
@@ -117,43 +205,37 @@ class Overlay:
                 parts.append(data)
                 first += 1
                 continue
-            spilled, last = self._in_file(first), first + 1
-            while last < end and last not in memory and self._in_file(last) == spilled:
+            layer, last = self._layer(first), first + 1
+            while last < end and last not in memory and self._layer(last) is layer:
                 last += 1
-            source = self._from_file if spilled else image
-            parts.append(source(first, last - first))
+            if layer is None:
+                parts.append(image(first, last - first))
+            else:
+                parts.append(_from_file(layer, first, last - first))
             first = last
         return b"".join(parts)
 
     # -- the temporary file ------------------------------------------------------------------------
 
-    def _in_file(self, lba: int) -> bool:
-        page = self._maps.get(lba // PAGE)
-        return page is not None and bool(page[lba % PAGE >> 3] >> (lba & 7) & 1)
-
-    def _own(self) -> int:
-        if self._owner != os.getpid():
-            raise DiskError(
-                "the changed sectors of this disk are in a temporary file of the process that "
-                "forked: open the image again in this one"
-            )
-        return self._fd
-
-    def _from_file(self, lba: int, n: int) -> bytes:
-        return read_at(self._own(), lba * SECTOR, n * SECTOR)
+    def _layer(self, lba: int) -> Layer | None:
+        """The newest file with this sector."""
+        for layer in reversed(self._layers):
+            if layer.has(lba):
+                return layer
+        return None
 
     def _spill(self) -> None:
-        """Move the sectors in memory to the file."""
-        from tempfile import TemporaryFile, gettempdir
+        """Move the sectors in memory to the newest file, or a new one if that is frozen."""
+        from tempfile import gettempdir
 
         memory = self._memory
         lbas = sorted(memory)
         try:
-            if self._fd < 0:
-                with TemporaryFile(prefix="pyx86emu-overlay-") as file:
-                    self._fd = os.dup(file.fileno())
-                self._owner = os.getpid()
-            fd = self._own()
+            layer = self._layers[-1] if self._layers else None
+            if layer is None or layer.file.frozen:
+                layer = Layer(Spill(), {})
+                self._layers.append(layer)
+            fd = layer.file.own()
             for run in runs(lbas):
                 write_all(fd, run[0] * SECTOR, b"".join(memory[lba] for lba in run))
         except OSError as error:
@@ -163,10 +245,12 @@ class Overlay:
             )
             raise OSError(error.errno, text) from error
         for lba in lbas:
-            page, at = divmod(lba, PAGE)
-            bits = self._maps.setdefault(page, bytearray(PAGE // 8))
-            bits[at >> 3] |= 1 << (at & 7)
+            layer.add(lba)
         memory.clear()
+
+
+def _from_file(layer: Layer, lba: int, n: int) -> bytes:
+    return read_at(layer.file.own(), lba * SECTOR, n * SECTOR)
 
 
 def runs(lbas: list[int], most: int = 2048) -> Iterator[range]:

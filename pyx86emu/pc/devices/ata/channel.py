@@ -23,10 +23,12 @@ IRQ 14. From ATA-2 (X3T10/948D) and ATA-3 (X3T13/2008D). What is absent:
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from ...._core import BlockPort
-from ....device import PioDevice
-from .drive import DEVICE_ONES, PASSED, STATUS_BSY, AtaDisk, AtaDrive
+from ....state import Values, take
+from ..fields import BYTE, FieldDevice, Fields, Flag, Raw, Whole
+from .drive import DEVICE_ONES, MOST_BLOCK, PASSED, STATUS_BSY, AtaDisk, AtaDrive
 
 DATA, ERROR, COUNT, NUMBER, LOW, HIGH, DEVICE, STATUS = range(8)
 FEATURES, COMMAND = ERROR, STATUS
@@ -42,7 +44,11 @@ EXECUTE_DIAGNOSTIC = 0x90
 FLOATING = 0xFF
 
 
-class AtaChannel(PioDevice):
+#: The block that the data port has.
+BLOCK = Fields({"data": Raw(most=MOST_BLOCK), "at": Whole(MOST_BLOCK), "writing": Flag()})
+
+
+class AtaChannel(FieldDevice):
     """A channel with a disk, or none, for the master and the slave.
 
     `drives[0]` and `drives[1]` are the drives, None if absent. What a Disk raises when the host
@@ -55,10 +61,11 @@ class AtaChannel(PioDevice):
 
     name = "ata"
     ranges = ((0, 8), (CONTROL, 1))
+    fields = Fields({"control": BYTE, "selected": Whole(1)}, lines=[("level", "irq")])
 
     def __init__(self, disks: Sequence[AtaDisk | None] = ()) -> None:
         master, slave = (*disks, None, None)[:2]
-        port = BlockPort()
+        self._port = port = BlockPort()
         self.block_port = (DATA, port)
         self.drives = tuple(
             None if disk is None else AtaDrive(unit, disk, port, self._update)
@@ -67,6 +74,47 @@ class AtaChannel(PioDevice):
         self.present = [drive for drive in self.drives if drive is not None]
         self.level = False
         self.reset()
+
+    @property
+    def parts(self) -> tuple[tuple[Any, Fields], ...]:
+        """The channel, the block of its data port, the drives."""
+        drives = [(drive, AtaDrive.fields) for drive in self.present]
+        return ((self, self.fields), (self._port, BLOCK), *drives)
+
+    def state(self) -> Values:
+        """Everything that the guest can see, now or later; see `Stateful`. "block" is what the data
+        port has, "drives" are master and slave, None where there is none; not their disks."""
+        return {
+            **self.fields.state(self),
+            "block": BLOCK.state(self._port),
+            "drives": tuple(
+                [None if each is None else each.fields.state(each) for each in self.drives]
+            ),
+        }
+
+    def load(self, values: Values) -> None:
+        """Restore what `state()` returned, and set the interrupt line to its level. ValueError: it
+        is not a state of a channel with the same drives; nothing has changed."""
+        drives = take(values, "drives", tuple)
+        if [each is None for each in drives] != [each is None for each in self.drives]:
+            raise ValueError("drives of a state are not those that this ATA channel has")
+        found = self.fields.checked(self, values)
+        block = BLOCK.checked(self._port, take(values, "block", dict))
+        data, at, writing = block["data"], block["at"], block["writing"]
+        if at > len(data):
+            raise ValueError(f"at of a state is {at}, after the end of its block")
+        new = [
+            drive.checked(drives[drive.unit], (data, at, writing) if at < len(data) else None)
+            if drive.unit == found["selected"]
+            else drive.checked(drives[drive.unit], None)
+            for drive in self.present
+        ]
+        for drive, each in zip(self.present, new, strict=True):
+            drive.fields.put(drive, each, None)
+        (self._port.want if writing else self._port.load)(data, at)
+        if not data:
+            self._port.clear()
+        self.fields.put(self, found, None)
 
     def reset(self) -> None:
         """The RESET pin."""

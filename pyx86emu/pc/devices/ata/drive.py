@@ -5,10 +5,12 @@ BSY, except during a reset. Others are aborted.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from ....state import Values
 from ...disks.geometry import Geometry
 from ...disks.sectors import SECTOR, Sectors
+from ..fields import BYTE, Fields, Flag, Group, Raw, Whole, Word
 from . import identify
 
 if TYPE_CHECKING:
@@ -36,6 +38,12 @@ POWER_ACTIVE, POWER_STANDBY = 0xFF, 0x00
 #: Sectors that VERIFY reads in one step.
 PIECE = 128
 
+#: The names of what follows when the guest has moved a block.
+DONE, NEXT_READ, WRITTEN = "done", "next-read", "written"
+_NUMBER = Whole(0xFFFF, 1)
+#: Bytes of the longest block.
+MOST_BLOCK = identify.MOST_MULTIPLE * SECTOR
+
 
 class AtaDisk(Sectors, Protocol):
     """A hard disk: sectors, and the cylinders, heads and sectors that IDENTIFY reports."""
@@ -60,6 +68,33 @@ class AtaDrive:
     """Drive `unit`, 0 (master) or 1 (slave), of a channel. `port` is the channel's data port, which
     has the block of the selected drive. `update` is called when `interrupting` may have changed."""
 
+    fields = Fields(
+        {
+            "current": Group(_NUMBER, _NUMBER, _NUMBER),
+            "multiple": Whole(identify.MOST_MULTIPLE),
+            "reverting": Flag(),
+            "write_cache": Flag(),
+            "look_ahead": Flag(),
+            "byte_wide": Flag(),
+            "features": BYTE,
+            "power": BYTE,
+            "sleeping": Flag(),
+            "interrupting": Flag(),
+            "status": BYTE,
+            "error": BYTE,
+            "count": BYTE,
+            "number": BYTE,
+            "low": BYTE,
+            "high": BYTE,
+            "device": BYTE,
+            "kept": Group(Raw(most=MOST_BLOCK), Whole(MOST_BLOCK), Flag(), maybe=True),
+            "moved": Word(DONE, NEXT_READ, WRITTEN),
+            "next": Whole(identify.LBA28),
+            "left": Whole(256),
+            "block": Whole(PIECE),
+        }
+    )
+
     def __init__(
         self, unit: int, disk: AtaDisk, port: "BlockPort", update: Callable[[], None]
     ) -> None:
@@ -78,6 +113,8 @@ class AtaDrive:
         self.write_cache = self.look_ahead = True
         self.byte_wide = False
         self.features = 0
+        self.next = self.left = 0
+        self.block = 1
         self.soft_reset()
 
     def soft_reset(self) -> None:
@@ -102,10 +139,23 @@ class AtaDrive:
         self.low = self.high = 0
         self.device = DEVICE_ONES
 
+    def checked(self, values: Values, block: tuple[bytes, int, bool] | None) -> dict[str, Any]:
+        """What `fields.put` sets of a state; `block` is the one of the port, if this drive is
+        selected. ValueError: it is not a state of such a drive."""
+        found = self.fields.checked(self, values)
+        data, at, writing = block or found["kept"] or (b"", 0, False)
+        n, rest = divmod(len(data), SECTOR)
+        if at > len(data) or (found["moved"] == WRITTEN and (rest or not writing)):
+            raise ValueError("moved of a state does not agree with its block")
+        if found["moved"] == WRITTEN and found["next"] + n > self.disk.count:
+            raise ValueError(f"next of a state is {found['next']}, outside the disk")
+        return found
+
     def _no_data(self) -> None:
         self.port.clear()
         self.kept: tuple[bytes, int, bool] | None = None
-        self.moved: Callable[[], None] = self._done
+        #: What follows when the guest has moved the block: one of MOVED.
+        self.moved = DONE
 
     # -- the data port ----------------------------------------------------------------
 
@@ -120,13 +170,13 @@ class AtaDrive:
         left = port.left
         value = port.take(size, self._step(size))
         if left and not port.left and not port.writing:
-            self.moved()
+            MOVED[self.moved](self)
         return value
 
     def write_data(self, size: int, value: int) -> None:
         """Take the next 1, 2 or 4 bytes of the block; ignored if none is wanted."""
         if self.port.put(size, value, self._step(size)) and not self.port.left:
-            self.moved()
+            MOVED[self.moved](self)
 
     def _step(self, size: int) -> int:
         return 2 if size == 1 and not self.byte_wide else size
@@ -144,17 +194,17 @@ class AtaDrive:
             (self.port.want if writing else self.port.load)(data, at)
             self.kept = None
 
-    def _offer(self, data: bytes, moved: Callable[[], None], *, interrupt: bool = True) -> None:
-        """Offer a block to the guest; `moved` is called when it has read the last byte."""
+    def _offer(self, data: bytes, moved: str, *, interrupt: bool = True) -> None:
+        """Offer a block to the guest; `moved` follows when it has read the last byte."""
         self.port.load(data)
         self._block(moved, interrupt)
 
-    def _want(self, length: int, moved: Callable[[], None], *, interrupt: bool) -> None:
-        """Ask the guest for a block; `moved` is called when it has written the last byte."""
+    def _want(self, length: int, moved: str, *, interrupt: bool) -> None:
+        """Ask the guest for a block; `moved` follows when it has written the last byte."""
         self.port.want(bytes(length))
         self._block(moved, interrupt)
 
-    def _block(self, moved: Callable[[], None], interrupt: bool) -> None:
+    def _block(self, moved: str, interrupt: bool) -> None:
         self.moved = moved
         self.status = READY | STATUS_DRQ
         if interrupt:
@@ -283,7 +333,7 @@ class AtaDrive:
         if n:
             data = self._fetch(n)
             self._advance(n)
-            self._offer(data, self._read_block if self.left else self._done)
+            self._offer(data, NEXT_READ if self.left else DONE)
 
     def _write(self) -> None:
         self._begin_write(1)
@@ -303,7 +353,7 @@ class AtaDrive:
     def _want_block(self, *, interrupt: bool) -> None:
         n = self._piece(self.block)
         if n:
-            self._want(n * SECTOR, self._write_block, interrupt=interrupt)
+            self._want(n * SECTOR, WRITTEN, interrupt=interrupt)
 
     def _write_block(self) -> None:
         data = self.port.data
@@ -365,7 +415,7 @@ class AtaDrive:
             write_cache=self.write_cache,
             look_ahead=self.look_ahead,
         )
-        self._offer(data, self._done)
+        self._offer(data, DONE)
 
     def _set_multiple(self) -> None:
         n = self.count
@@ -465,5 +515,11 @@ def _commands() -> dict[int, Callable[[AtaDrive], None]]:
 
 
 COMMANDS = _commands()
+#: What follows a block, by the name that a state has.
+MOVED: dict[str, Callable[[AtaDrive], None]] = {
+    DONE: AtaDrive._done,
+    NEXT_READ: AtaDrive._read_block,
+    WRITTEN: AtaDrive._write_block,
+}
 #: Commands that do not wake a drive from standby: CHECK POWER MODE, and SET FEATURES.
 KEEP_POWER = (0x98, 0xE5, 0xEF)

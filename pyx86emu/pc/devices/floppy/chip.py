@@ -27,8 +27,10 @@ from typing import Any
 
 from ...._core import whole
 from ....clock import Timer
-from ....device import PioDevice
+from ....state import Values, take
+from ..fields import FieldDevice, Fields
 from .drive import USED, Drive, FloppyDisk
+from .seek import Seek, Target
 
 DOR, TDR, MSR, FIFO, DIR = 2, 3, 4, 5, 7
 DSR, CCR = 4, 7
@@ -57,7 +59,7 @@ TO_GUEST, FROM_GUEST = range(2)
 MOST_DRIVES = 4
 
 
-class FloppyChip(PioDevice):
+class FloppyChip(FieldDevice):
     """Ports, phases and drives; a subclass adds the commands."""
 
     name = "floppy"
@@ -73,7 +75,7 @@ class FloppyChip(PioDevice):
         self.on_insert: Callable[[int, FloppyDisk], object] | None = None
         self._timer: Timer | None = None
         self._reset_timer: Timer | None = None
-        self._seek_timers: dict[int, Timer] = {}
+        self._seeks = tuple([Seek(unit, self._seek_ended) for unit in range(MOST_DRIVES)])
         self.interrupting = False
         self.level = False
         self.locked = False
@@ -125,6 +127,43 @@ class FloppyChip(PioDevice):
         number: Any = unit  # other text is refused here
         return whole(number, "unit", 0, len(self.drives) - 1)
 
+    # -- state -------------------------------------------------------------------
+
+    @property
+    def parts(self) -> tuple[tuple[Any, Fields], ...]:
+        """The controller, its seeks and the drives."""
+        return (
+            (self, self.fields),
+            *[(seek, Seek.fields) for seek in self._seeks],
+            *[(drive, Drive.fields) for drive in self.drives],
+        )
+
+    def state(self) -> Values:
+        """Everything that the guest or the host can see, now or later; see `Stateful`. "drives" are
+        heads and change lines: which disks are in them is not here."""
+        return {
+            **self.fields.state(self),
+            "seeks": tuple([Seek.fields.state(seek) for seek in self._seeks]),
+            "drives": tuple([Drive.fields.state(drive) for drive in self.drives]),
+        }
+
+    def load(self, values: Values) -> None:
+        """Restore what `state()` returned, and set the interrupt line to its level. Disks stay in
+        their drives. ValueError: it is not a state of such a controller; nothing has changed."""
+        seeks, drives = take(values, "seeks", tuple), take(values, "drives", tuple)
+        if len(drives) != len(self.drives):
+            raise ValueError(f"a state has {len(drives)} floppy drives, not {len(self.drives)}")
+        if len(seeks) != MOST_DRIVES:
+            raise ValueError(f"a state has {len(seeks)} seeks of a floppy, not {MOST_DRIVES}")
+        parts: list[tuple[Any, Fields]] = self.parts[1:]  # type: ignore[assignment]
+        loaded = [
+            fields.checked(part, each)
+            for (part, fields), each in zip(parts, (*seeks, *drives), strict=True)
+        ]
+        super().load(values)
+        for (part, fields), found in zip(parts, loaded, strict=True):
+            fields.put(part, found, self.clock)
+
     # -- reset and interrupt -------------------------------------------------------
 
     @property
@@ -133,11 +172,12 @@ class FloppyChip(PioDevice):
         return bool(self.specify[1] & 1)
 
     def _software_reset(self) -> None:
-        for timer in (self._timer, self._reset_timer, *self._seek_timers.values()):
+        for timer in (self._timer, self._reset_timer):
             if timer is not None:
                 timer.cancel()
+        for seek in self._seeks:
+            seek.cancel()
         self._timer = self._reset_timer = None
-        self._seek_timers.clear()
         self.phase = IDLE
         self.command = 0
         self.parameters: list[int] = []
@@ -146,7 +186,6 @@ class FloppyChip(PioDevice):
         self.result_at = 0
         self.pcn = [0] * 4
         self.seeking = 0  # MSR bits 0-3: from SEEK to SENSE INTERRUPT
-        self.seek_targets: dict[int, tuple[int, int, int]] = {}  # unit: cylinder, PCN, ST0
         self.seek_ends: list[int] = []  # ST0 of ended seeks, in order
         self.reset_senses = 0  # drives that became ready after a reset and are not yet sensed
         self.direction = TO_GUEST
@@ -275,6 +314,10 @@ class FloppyChip(PioDevice):
         self.phase = COMMAND
         if not expected:
             self.execute()
+
+    @abstractmethod
+    def _seek_ended(self, unit: int, target: Target) -> None:
+        """The heads of a drive have reached the cylinder of a seek."""
 
     @abstractmethod
     def parameters_of(self, command: int) -> int | None:

@@ -5,12 +5,24 @@ Deleted data marks are not stored.
 """
 
 from collections.abc import Callable
-from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
+from ....clock import LAST
 from ...disks.sectors import SECTOR
-from .chip import CONFIG_IMPLIED_SEEK, FROM_GUEST, IDLE, ST0_INVALID, TO_GUEST, FloppyChip
+from ..fields import BYTE, Fields, Flag, Group, Raw, Row, Whole
+from .chip import (
+    COMMAND,
+    CONFIG_IMPLIED_SEEK,
+    EXECUTION,
+    FROM_GUEST,
+    IDLE,
+    RESULT,
+    ST0_INVALID,
+    TO_GUEST,
+    FloppyChip,
+)
 from .drive import SIZE_CODE, Drive
+from .seek import Target
 
 ST0_ABNORMAL = 0x40
 ST0_READY_CHANGED = 0xC0
@@ -58,6 +70,56 @@ class FloppyController(FloppyChip):
     0
     """
 
+    fields = Fields(
+        {
+            "delay": Whole(LAST, -LAST),
+            "interrupting": Flag(),
+            "locked": Flag(),
+            "dor": BYTE,
+            "tdr": Whole(3),
+            "rate": Whole(3),
+            "specify": Group(BYTE, BYTE),
+            "perpendicular": Whole(0x7F),
+            "configuration": Whole(0x7F),
+            "precompensation": BYTE,
+            "phase": Whole(RESULT),
+            "command": BYTE,
+            "parameters": Row(BYTE, most=9),
+            "expected": Whole(9),
+            "result": Raw(most=16),
+            "result_at": Whole(16),
+            "pcn": Row(BYTE, 4),
+            "seeking": Whole(0x0F),
+            "seek_ends": Row(BYTE, most=8),
+            "reset_senses": Whole(4),
+            "direction": Whole(FROM_GUEST),
+            "data": Raw(most=4 * 0xFF, make=bytearray),
+            "data_at": Whole(4 * 0xFF),
+            "data_ready": Flag(),
+            "kind": Whole(VERIFY),
+            "unit": Whole(3),
+            "head": Whole(1),
+            "ids": Row(BYTE, 4),
+            "eot": BYTE,
+            "physical": Whole(1 << 16),
+            "sectors_left": Whole(0xFF, -(1 << 16)),
+            "st1": BYTE,
+            "st2": BYTE,
+        },
+        timers=[
+            (
+                "_timer",
+                {
+                    "floppy.sectors": "_run_sectors",
+                    "floppy.read-id": "_run_read_id",
+                    "floppy.format": "_run_format",
+                },
+            ),
+            ("_reset_timer", {"floppy.reset": "_reset_done"}),
+        ],
+        lines=[("level", "irq")],
+    )
+
     def __init__(self, dma: Dma | None, drives: int = 2) -> None:
         self.dma = dma
         super().__init__(drives)
@@ -71,6 +133,27 @@ class FloppyController(FloppyChip):
         self.physical = 0  # READ TRACK: the position of the sector under the head, not its ID
         self.sectors_left = 0  # VERIFY: from its last parameter
         self.st1 = self.st2 = 0
+
+    def _agree(self, found: dict[str, Any]) -> None:
+        """ValueError: a phase without what it goes on with."""
+        phase, command = found["phase"], found["command"]
+        expected, got = self.parameters_of(command), len(found["parameters"])
+        timer = found["_timer"]
+        if phase == RESULT:
+            agree = found["result_at"] < len(found["result"])
+        elif phase == COMMAND:
+            agree = expected is not None and got < expected == found["expected"]
+        elif phase == EXECUTION:
+            agree = got == expected
+        else:
+            agree = timer is None
+        if timer is not None and timer[1] == "floppy.format":
+            agree = agree and command & 0x1F == FORMAT
+        if found["data_ready"]:
+            size = 4 * found["eot"] if command & 0x1F == FORMAT else SECTOR
+            agree = agree and phase == EXECUTION and found["data_at"] < len(found["data"]) == size
+        if not agree:
+            raise ValueError("phase of a state does not agree with its command")
 
     def parameters_of(self, command: int) -> int | None:
         entry = _COMMANDS.get(command)
@@ -157,17 +240,13 @@ class FloppyController(FloppyChip):
 
     def _start_seek(self, unit: int, cylinder: int, pcn: int, st0: int) -> None:
         """Start a seek. The controller takes other commands while the heads move."""
-        if unit in self._seek_timers:
-            self._seek_timers[unit].cancel()
         self.seek_ends = [old for old in self.seek_ends if old & 3 != unit]
         self.seeking |= 1 << unit
-        self.seek_targets[unit] = (cylinder, pcn, st0)
-        end = partial(self._end_seek, unit)
-        self._seek_timers[unit] = self.clock.call_after(self.delay, end, f"floppy.seek{unit}")
+        self._seeks[unit].start((cylinder, pcn, st0), self.clock, self.delay)
         self._done()
 
-    def _end_seek(self, unit: int) -> None:
-        cylinder, self.pcn[unit], st0 = self.seek_targets.pop(unit)
+    def _seek_ended(self, unit: int, target: Target) -> None:
+        cylinder, self.pcn[unit], st0 = target
         drive = self._drive(unit)
         if drive is not None:
             drive.step_to(cylinder)

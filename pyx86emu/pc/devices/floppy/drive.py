@@ -4,6 +4,7 @@ from typing import Protocol
 
 from ...disks.geometry import Geometry
 from ...disks.sectors import Sectors
+from ..fields import Fields, Flag, Whole
 
 SIZE_CODE = 2  # N of a sector ID: 128 << 2 bytes
 LAST_CYLINDER = 83
@@ -23,6 +24,9 @@ USED = ("geometry", "readonly", "read", "write")
 
 class Drive:
     """The mechanics: the cylinder of the heads, the disk, and the change line."""
+
+    #: The state: without the disk, which is state of whoever put it in.
+    fields = Fields({"cylinder": Whole(LAST_CYLINDER), "changed": Flag()})
 
     def __init__(self) -> None:
         self.disk: FloppyDisk | None = None

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ....clock import Timer
-from ....device import PioDevice
+from ..fields import FieldDevice
 from ..mouse import Ps2Mouse
 from .keys import TRANSLATION
 
@@ -51,7 +51,7 @@ MS = 1_000_000
 BUFFER_SIZE = 16
 
 
-class Chip8042(PioDevice):
+class Chip8042(FieldDevice):
     """Ports and commands; a subclass adds the keyboard at the other end of the cable."""
 
     length = 5

@@ -5,9 +5,13 @@ It waits for the guest: a key moves when the guest has read all bytes of the pre
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from ...._core import truth
-from ....clock import Timer
+from ....clock import LAST, Timer
+from ....state import Values, take
+from ..fields import BYTE, TIME, Fields, Flag, Group, Raw, Row, Table, Whole, Word
+from ..mouse import Ps2Mouse
 from .chip import BUFFER_SIZE, MODE_DISABLED, MS, RESEND, STATUS_OBF, Chip8042
 from .keys import KEYS, SET3_BREAKS, Event, chord, key_name, keystrokes, to_set1
 
@@ -15,6 +19,8 @@ ACK = 0xFA
 BAT_OK = 0xAA
 ECHO = 0xEE
 
+#: What a key of scan code set 3 sends.
+SET3_TYPES = ("repeat", "break", "make", "both")
 #: How many keys move at one time with `key_gap = 0`: more than fit into the buffer.
 BURST = 64
 
@@ -41,6 +47,40 @@ class Keyboard8042(Chip8042):
     """
 
     name = "keyboard"
+    fields = Fields(
+        {
+            "byte_gap": Whole(LAST, -LAST),
+            "ram": Raw(32, make=bytearray),
+            "status": BYTE,
+            "output": BYTE,
+            "operand_for": BYTE,
+            "replies": Row(Group(BYTE, BYTE), most=BUFFER_SIZE),
+            "break_prefix": Flag(),
+            "a20": Flag(),
+            "key_gap": Whole(LAST, -LAST),
+            "typematic": Flag(),
+            "queue": Row(Group(Word(*KEYS), Flag(), Flag())),
+            "_repeat_waits": Flag(),
+            "held": Row(Word(*KEYS), most=len(KEYS)),
+            "buffer": Raw(most=BUFFER_SIZE + 8),
+            "answers": Raw(most=BUFFER_SIZE),
+            "last_sent": BYTE,
+            "keyboard_operand_for": BYTE,
+            "leds": Whole(7),
+            "scan_set": Whole(3, 1),
+            "repeat_rate": Whole(0x7F),
+            "set3_types": Table(Word(*SET3_TYPES), most=256),
+            "set3_default": Word("", *SET3_TYPES),
+            "scanning": Flag(),
+            "rest_until": TIME,
+        },
+        timers=[
+            ("_byte_timer", {"keyboard.byte": "_next_byte"}),
+            ("_key_timer", {"keyboard.key": "_pump"}),
+            ("_repeat_timer", {"keyboard.repeat": "_repeat"}),
+        ],
+        lines=[("level", "irq"), ("aux_level", "aux_line")],
+    )
 
     def __init__(
         self,
@@ -76,6 +116,27 @@ class Keyboard8042(Chip8042):
         self.scanning = True
         self.rest_until = 0
         self._rest()
+
+    # -- state -----------------------------------------------------------------------------
+
+    @property
+    def parts(self) -> tuple[tuple[Any, Fields], ...]:
+        """The keyboard and the mouse."""
+        return ((self, self.fields), (self.mouse, Ps2Mouse.fields))
+
+    def state(self) -> Values:
+        """Everything that the guest or the host can see, now or later, and keys that wait to be
+        typed; see `Stateful`. "mouse" is that of the mouse."""
+        return {**self.fields.state(self), "mouse": Ps2Mouse.fields.state(self.mouse)}
+
+    def load(self, values: Values) -> None:
+        """Restore what `state()` returned, and set the interrupt lines to their levels. The A20
+        gate, which other parts drive too, is state of the Vm. ValueError: it is no such state;
+        nothing has changed."""
+        mouse = Ps2Mouse.fields.checked(self.mouse, take(values, "mouse", dict))
+        found = self.fields.checked(self, values)
+        self.fields.put(self, found, self.clock)
+        Ps2Mouse.fields.put(self.mouse, mouse, self.clock)
 
     # -- the host types ------------------------------------------------------------
 
@@ -208,7 +269,7 @@ class Keyboard8042(Chip8042):
         elif 0xF7 <= value <= 0xFA:
             self.answers.append(ACK)
             self.set3_types.clear()
-            self.set3_default = ("repeat", "break", "make", "both")[value - 0xF7]
+            self.set3_default = SET3_TYPES[value - 0xF7]
         elif value == 0xFF:
             self.buffer.clear()
             self.answers.clear()

@@ -1,0 +1,67 @@
+# A vCPU in saved states: its sections as they are, but for what is built again (tables, blocks). Know no memory.
+
+cdef struct SavedCpu:
+    ArchState arch
+    RunState run                 # scratch values, and how much is retired
+    SystemState system
+    EventState events
+    LockedState locked
+    ReadState reads
+    ExitState exits
+    DebugState debug             # without the table of watchpoints, which the snapshot keeps as Python has it
+    uint64_t waited
+    uint32_t moved
+    uint32_t moved_cs
+    uint32_t moved_ip
+    bint kicked
+
+
+cdef void save_vcpu(CPU* c, SavedCpu* to) noexcept nogil:
+    to.arch, to.run, to.system, to.events, to.locked = c.arch, c.run, c.system, c.events, c.locked
+    to.reads, to.debug = c.reads, c.debug
+    to.debug.watch = NULL
+    to.debug.singlestep &= ~<uint32_t>STEP_ONCE
+    to.exits.count, to.exits.pos = c.exits.count, c.exits.pos
+    memcpy(to.exits.item, c.exits.item, c.exits.count * sizeof(ExitRec))
+    to.waited = c.threads.waited
+    to.moved, to.moved_cs, to.moved_ip = c.python.moved, c.python.moved_cs, c.python.moved_ip
+    to.kicked = c.threads.kicked or at_get32(&c.threads.request) & REQ_KICK != 0
+
+
+cdef void restore_vcpu(CPU* c, SavedCpu* from_) noexcept nogil:
+    """Afterwards its table of watchpoints, and whether it has any, are still to be set."""
+    cdef Watch* watch = c.debug.watch
+    cdef int watches = c.debug.watches
+    c.arch, c.system, c.events, c.locked, c.reads = from_.arch, from_.system, from_.events, from_.locked, from_.reads
+    c.run.ea, c.run.tmp, c.run.tmp2, c.run.skip = from_.run.ea, from_.run.tmp, from_.run.tmp2, from_.run.skip
+    c.run.retired, c.run.idle = from_.run.retired, from_.run.idle
+    c.run.why = EXIT_NONE
+    c.run.attn = 0
+    c.exits.count, c.exits.pos = from_.exits.count, from_.exits.pos
+    memcpy(c.exits.item, from_.exits.item, from_.exits.count * sizeof(ExitRec))
+    c.exits.serial += 1                          # an Exit from before waits for no answer
+    c.debug = from_.debug
+    c.debug.watch, c.debug.watches = watch, watches
+    c.threads.waited = from_.waited
+    c.threads.kicked = from_.kicked
+    drop_requests(c, REQ_KICK | REQ_RESET)
+    c.python.moved, c.python.moved_cs, c.python.moved_ip = from_.moved, from_.moved_cs, from_.moved_ip
+    c.python.touched = 0
+    want(c, REQ_INTR)
+
+
+cdef inline void drop_requests(CPU* c, uint32_t which) noexcept nogil:
+    """Drop requests that were made to what the vCPU is no longer."""
+    cdef uint32_t rest = at_swap32(&c.threads.request, 0) & ~which
+    if rest:
+        want(c, rest)
+
+
+cdef bint put_watches(Vcpu vcpu, list watches, Watch* table) noexcept:
+    """Give a vCPU these watchpoints, and their table. 1: granules are to be closed or opened."""
+    cdef CPU* c = vcpu.c
+    cdef bint changed = c.debug.watches != 0 or len(watches) != 0
+    free(c.debug.watch)
+    c.debug.watch, c.debug.watches = table, <int>len(watches)
+    vcpu.watches = watches
+    return changed
