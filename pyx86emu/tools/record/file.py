@@ -14,13 +14,14 @@ from ...errors import MachineError, StateError
 from ...saved import codec
 from ...saved.state import State
 from ...state import Plain
-from .tape import Answer, Checkpoint, Input, Mark, Tape
+from .tape import Answer, Board, Checkpoint, Input, Mark, Tape
 
 MAGIC = b"pyx86rec\x01\n"
 FRAME = struct.Struct("<cI")
 #: No frame is longer.
 LARGEST = 1 << 30
-INPUT, MARKS, ANSWERS, STATE = b"I", b"M", b"A", b"S"
+INPUT, MARKS, ANSWERS, STATE, BOARD = b"I", b"M", b"A", b"S", b"B"
+DRIVES = {"fda", "fdb", "hda", "hdb"}
 #: So many marks are one frame.
 TOGETHER = 256
 
@@ -33,6 +34,10 @@ class Writer:
         self._marks: list[Mark] = []
         self._answers: list[tuple[str, Answer]] = []
         self._file.write(MAGIC)
+
+    def board(self, it: Board) -> None:
+        """How the machine was made: the first frame."""
+        self._frame(BOARD, (it.no_reboot, dict(it.disks)))
 
     def input(self, it: Input) -> None:
         """A call of the host."""
@@ -100,7 +105,7 @@ def read(path: str | os.PathLike[str]) -> Tape:
 def _frames(file: BinaryIO, name: str) -> Iterator[tuple[bytes, bytes]]:
     while len(head := file.read(FRAME.size)) == FRAME.size:
         kind, length = FRAME.unpack(head)
-        if length > LARGEST or kind not in (INPUT, MARKS, ANSWERS, STATE):
+        if length > LARGEST or kind not in (INPUT, MARKS, ANSWERS, STATE, BOARD):
             raise MachineError(f"{name} is damaged at byte {file.tell()}: it has no such frame")
         data = file.read(length)
         if len(data) < length:
@@ -131,13 +136,25 @@ def _take(tape: Tape, kind: bytes, data: bytes) -> None:
             answered = None if answer is None else _number(answer)
             known = Answer(_number(instructions), answered, tuple(map(bool, levels)))
             tape.answers.setdefault(_text(device), []).append(known)
+    elif kind == BOARD:
+        no_reboot, disks = _row(value, 2)
+        if not isinstance(disks, dict) or not set(disks) <= DRIVES:
+            raise ValueError("disks that are none")
+        tape.board = Board(bool(no_reboot), {name: _disk(each) for name, each in disks.items()})
     else:
-        time, instructions, state = value
+        time, instructions, state = _row(value, 3)
         if not isinstance(state, bytes):
             raise ValueError("a state that is no bytes")
         tape.checkpoints.append(
             Checkpoint(_number(time), _number(instructions), State.from_bytes(state))
         )
+
+
+def _disk(value: Plain) -> tuple[bytes, str]:
+    image, kind = _row(value, 2)
+    if not isinstance(image, bytes) or kind not in ("floppy", "hd"):
+        raise ValueError("a disk that is none")
+    return image, str(kind)
 
 
 def _row(row: Plain, length: int) -> tuple[Plain, ...]:

@@ -1,12 +1,16 @@
 """A recording: a machine's timeline, the file it goes to, and the way back."""
 
 import os
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ..._core import whole
 from ...errors import MachineError
+from ...pc.disks.image import Disk
+from ...saved.state import State
 from . import file
-from .tape import Tape
+from .inputs import LARGEST_DISK
+from .tape import Board, Tape
 from .timeline import EVERY, Timeline
 from .travel import Travel
 
@@ -37,7 +41,13 @@ class Recording:
         self._m = m
         self._file = None if path is None else file.Writer(path)
         try:
-            self.timeline = Timeline(m, tape, every=every, to=self._file)
+            if tape is None:
+                tape, fresh = Tape(_board(m)), True
+            else:
+                fresh = False
+            if self._file is not None:
+                self._file.board(tape.board)
+            self.timeline = Timeline(m, tape, fresh=fresh, every=every, to=self._file)
         except BaseException:
             self._close_file()
             raise
@@ -80,6 +90,16 @@ class Recording:
         )
 
 
+def _board(m: "Machine") -> Board:
+    """How the machine was made. Disks of more than LARGEST_DISK bytes are named by their states."""
+    disks = {
+        name: (disk.image(), disk.kind)
+        for name, disk in m.disks.items()
+        if isinstance(disk, Disk) and disk.size <= LARGEST_DISK
+    }
+    return Board(m.no_reboot, disks)
+
+
 def replay(path: str | os.PathLike[str], options: dict[str, Any]) -> "Machine":
     """`Machine.replay`."""
     from ...pc.machine import Machine
@@ -87,12 +107,37 @@ def replay(path: str | os.PathLike[str], options: dict[str, Any]) -> "Machine":
     tape = file.read(path)
     first = tape.checkpoints[0]
     devices = options.pop("attach", ())
-    m = Machine.like(first.state, **options)
-    try:
+    with ExitStack() as made:
+        m = Machine(**_options(tape, first.state, options, made))
+        made.callback(m.close)
         for device, place in devices:
             m.attach(device, **place)
-        Recording(m, tape=tape).timeline.restore(first)
-    except BaseException:
-        m.close()
-        raise
+        recording = Recording(m, tape=tape)
+        recording.timeline.restore(first)
+        made.pop_all()
     return m
+
+
+def _options(tape: Tape, state: State, given: dict[str, Any], made: ExitStack) -> dict[str, Any]:
+    """The arguments of the Machine, by default as the recorded one was made. MachineError: a state
+    of another sort."""
+    models, identity = state.core.models, state.machine.get("identity")
+    if len(models) != 1 or not isinstance(identity, dict):
+        raise MachineError("the recording has the state of a Vm: a machine has one vCPU and a PC")
+    disks = {name: image for name, (image, _) in tape.board.disks.items() if name in FORCED}
+    for name in ("hda", "hdb"):
+        if name in tape.board.disks:
+            image, _ = tape.board.disks[name]
+            disks[name] = made.enter_context(Disk(image, kind="hd"))
+    usual = {
+        "model": models[0],
+        "memory": identity.get("memory"),
+        "shift": state.core.shift,
+        "no_reboot": tape.board.no_reboot,
+        **disks,
+    }
+    return {**usual, **given}
+
+
+#: Floppies are made of their bytes; a hard disk says that it is one.
+FORCED = ("fda", "fdb")

@@ -59,9 +59,20 @@ class Checkpoint:
     state: "State"
 
 
+@dataclass(frozen=True, slots=True)
+class Board:
+    """How the machine was made, as far as its states do not say it."""
+
+    no_reboot: bool = False
+    disks: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    """By drive, the image and its kind; those that are too large are left out."""
+
+
 @dataclass
 class Tape:
     """All that was recorded, each list in the order of time."""
+
+    board: Board = field(default_factory=Board)
 
     inputs: list[Input] = field(default_factory=list)
     answers: dict[str, list[Answer]] = field(default_factory=dict)

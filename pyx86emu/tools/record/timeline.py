@@ -63,15 +63,16 @@ class Timeline:
     def __init__(
         self,
         m: "Machine",
-        tape: Tape | None = None,
+        tape: Tape,
         *,
+        fresh: bool = True,
         every: int = EVERY,
         to: "Writer | None" = None,
     ) -> None:
         self._m = m
         self._to = to
-        self._over = tape is not None  # a replay ends where its tape does
-        self.tape = Tape() if tape is None else tape
+        self._over = not fresh  # a replay ends where its tape does
+        self.tape = tape
         self.every = every
         self._next = 0  # the input of the tape that comes next
         self._mark = 0  # the mark that comes next
@@ -87,7 +88,7 @@ class Timeline:
         self._answers: dict[str, Answers] = {}
         self._undo: list[Callable[[], object]] = []
         self._connect()
-        if tape is None:
+        if fresh:
             self._keep_state()
 
     # -- its place in the machine ------------------------------------------------------------------
@@ -103,7 +104,7 @@ class Timeline:
 
         for bus in (m.pio, m.mmio):
             for attachment in bus._attached:
-                if attachment.outside is not None:
+                if getattr(attachment, "outside", None) is not None:  # the VGA is in the core
                     name = f"{bus.kind} {attachment.base:#x} {attachment.name}"
                     self._answers[name] = answers = Answers(self, attachment.outside, name)
                     answers.connect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_irqfds_and_lines_of_other_threads_are_raised_again(tmp_path: Path) -> N
         with m.record(path) as recording:
             for turn in range(5):
                 m.run(timeout=0.02)
-                fd.signal()
+                os.eventfd_write(fd.fileno(), 1)
                 ring = threading.Thread(target=m.vm.irq_line, args=(3, bool(turn & 1)))
                 ring.start()
                 m.run(timeout=0.02)
