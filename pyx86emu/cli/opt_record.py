@@ -1,4 +1,4 @@
-"""--record: keep what comes from outside in a file, for `pyx86emu replay`."""
+"""Recording a run: --record keeps what comes from outside, for `pyx86emu replay`."""
 
 from argparse import Namespace
 from contextlib import AbstractContextManager

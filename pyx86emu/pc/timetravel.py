@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._core import whole
+from ..clock import LAST
 from ..errors import MachineError
 from .parts import Parts
 
@@ -67,11 +69,11 @@ class TimeTravel(Parts):
         """Go to the moment at which `vcpu.instructions` is so large, back or forwards. What comes
         after it is kept until something new comes from outside. MachineError: nothing is recorded,
         or the moment is before the recording. The thread that runs the guest calls it."""
-        self._recorded().travel.goto(instruction)
+        self._recorded().travel.goto(whole(instruction, "instruction", 0, LAST))
 
     def step_back(self, count: int = 1) -> None:
         """Undo `count` instructions. Errors as for `goto`."""
-        self._recorded().travel.back(count)
+        self._recorded().travel.back(whole(count, "count", 0, LAST))
 
     def run_back(
         self,
