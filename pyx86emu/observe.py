@@ -92,13 +92,12 @@ class Event:
     __slots__ = ("_values",)
 
     def __init__(self, data: bytes) -> None:
-        self._values = dict(zip((name for name, _ in FIELDS), SEEN.unpack(data), strict=True))
+        self._values: dict[str, int] = dict(zip((name for name, _ in FIELDS), SEEN.unpack(data), strict=True))
 
     def __getattr__(self, name: str) -> int:
         values = self._values
         if name in values:
-            found: int = values[name]
-            return found
+            return values[name]
         if name in PARTS:
             number, shift, bits = PARTS[name]
             return values[REGISTERS[number]] >> shift & bits
@@ -273,7 +272,7 @@ class Observers:
         capacity: int = CAPACITY,
     ) -> Observer:
         """The instruction at a linear address is reached, and about to be executed."""
-        where = whole(linear(at), "at", 0, 0x10FFEF)
+        where = whole(linear(at, what="at"), "at", 0, 0x10FFEF)
         what = f"the instruction at {where:#07x}"
         return self._make(Kind.EXEC, where, where, what, call, do, "stop", [], capacity)
 
@@ -364,7 +363,7 @@ class Observers:
         do: Do | None,
         capacity: int,
     ) -> Observer:
-        first = whole(linear(addr), "addr", 0, (1 << 64) - 1)
+        first = whole(linear(addr, what="addr"), "addr", 0, (1 << 64) - 1)
         last = first + whole(length, "length", 1, (1 << 64) - first) - 1
         what = f"{words} {first:#07x}-{last:#07x}"
         return self._make(kind, first, last, what, call, do, "stop", [], capacity)

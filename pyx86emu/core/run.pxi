@@ -105,6 +105,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     if RARELY(c.observe.mask & LOOK_HISTORY):
         history_step(c, d.ram, d.start, d.ip)
     free(kept)
+    came_from(c, c.arch.sb[CS] >> 4, c.arch.ip, d.ip, CAME_HOW, c.run.retired + 1)
     for i in range(d.used):
         first[i].k = <uint8_t>i
         first[i].n = 0
@@ -292,6 +293,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             stepped = c.run.retired
             if c.debug.singlestep:
                 debug_stop(c)
+        stack_stop(c)
         watch_stop(c)
         if RARELY(observe_due(c)):
             observe_serve(c)
@@ -409,7 +411,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
                 or breakpoints_on(c)
                 or not interruptible and (lines or c.events.inject >= 0 or c.events.nmi or c.events.intr_window
                                           or c.events.trap_due)):
-            if not (code_breakpoint(c) or at_breakpoint(c)):
+            if not (code_breakpoint(c) or at_breakpoint(c) or stop_here(c)):
                 trap_step(c)
             continue
         span = limit - c.run.retired
@@ -423,7 +425,8 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             span = SLICE
         o = find(c)
         if o == NULL or o.n > span:
-            trap_step(c)
+            if not stop_here(c):
+                trap_step(c)
             continue
         if RARELY(c.observe.mask & LOOK_HISTORY):
             history_mark(c, c.run.retired)

@@ -338,14 +338,14 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) n
 
 cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Decoded* out) noexcept nogil:
     """Decode a block at base:ip into `first`, at most `cap` ops. Returns how many; 0: no block can be kept here."""
-    if RARELY(c.observe.mask):
-        return decode_as(c, first, cap, base, ip, out, c.observe.mask)
-    return decode_as(c, first, cap, base, ip, out, 0)
+    if RARELY(c.observe.mask or c.why.stops):
+        return decode_as(c, first, cap, base, ip, out, c.observe.mask, c.why.stops != 0)
+    return decode_as(c, first, cap, base, ip, out, 0, 0)
 
 
 cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Decoded* out,
-                          uint32_t mask) noexcept nogil:
-    """The same, for observers of these kinds."""
+                          uint32_t mask, bint stops) noexcept nogil:
+    """The same, for observers of these kinds; `stops`: where a run ends."""
     cdef Dec dec
     cdef Dec* d = &dec
     cdef int used = 0, count = 0, i, fluid_before, probes = 0
@@ -361,6 +361,8 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
     while True:
         d.block.hi = d.ip
         fluid_before = d.block.fluid
+        if stops and refuses_block(c, base, d.ip):
+            break
         if mask:
             if used + PROBES >= cap:
                 break
