@@ -13,6 +13,7 @@ from .address import Address
 from .backend import VmBackend
 from .capabilities import Capabilities
 from .coalesced import CoalescedWrite
+from .executed import Executed
 from .exits import ExitReason
 from .irqfd import IrqFd
 from .structs import IrqChip, MpState, PitState, Sregs, VcpuEvents
@@ -442,6 +443,11 @@ class Sight:
     def remove(self) -> None: ...
 
 class Vcpu:
+    @property
+    def record_history(self) -> bool: ...
+    @record_history.setter
+    def record_history(self, value: bool) -> None: ...
+    def history(self, n: int = 16) -> list[Executed]: ...
     def _look(
         self,
         kind: int,
