@@ -35,12 +35,14 @@ from .disks.image import Disk
 from .drives import Boot, Drives
 from .ending import PORT_92, Resets
 from .expect import Expectations
+from .observing import Observing
 from .optionroms import OptionRom, RomSource, place
 from .running import Running
 from .saving import Saving
 from .screen.screen import Screen
 from .serving import Serving
 from .stats import Stats
+from .stops import Stops
 
 if TYPE_CHECKING:
     from ..address import Address
@@ -59,7 +61,7 @@ def _after_fork() -> None:
 register_at_fork(after_in_child=_after_fork)
 
 
-class Machine(Running, Saving, Serving):
+class Machine(Running, Saving, Observing, Serving):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
     A floppy is in drive A, a hard disk is the first one. `fda`, `fdb`, `hda` and `hdb` put disks
@@ -157,6 +159,7 @@ class Machine(Running, Saving, Serving):
         self, vga: _core.VgaCore, ram: int, rtc_base: datetime | None, log_limit: int
     ) -> None:
         """Make and attach the parts; the Vm has memory and the first vCPU."""
+        self._places = Stops(self.vcpu)
         self.serial_log = Log(log_limit)
         """The bytes that the guest sent over COM1; `total` counts all of them."""
         self._wires = board.Wires(
@@ -292,6 +295,8 @@ class Machine(Running, Saving, Serving):
     def close(self) -> None:
         """Release memory and descriptors; close the disks that the machine opened. Errors as for
         `Disk.close`."""
+        if self._debugger is not None:
+            self._debugger.close(self.exit_status or 0)
         try:
             try:
                 self.speaker.close()

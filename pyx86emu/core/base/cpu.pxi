@@ -254,6 +254,7 @@ cdef struct Watch:               # a watchpoint of the host: the guest-physical 
 cdef enum:                       # c.debug.data: who looks at accesses of data
     LOOK_GUEST = 1               # DR0 to DR3
     LOOK_HOST = 2                # the watchpoints of debug()
+    LOOK_OBSERVER = 4            # observers (base/looks.pxi)
 
 cdef struct DebugState:          # what the host asked for with debug() and step()
     uint32_t singlestep          # STEP_ALWAYS: debug() asked for it; STEP_ONCE: step() runs
@@ -309,6 +310,8 @@ cdef struct CPU:
     DebugState debug
     ThreadState threads
     PythonState python
+    ObserveState observe
+    WhyState why
     Rings rings                  # rings that are counted but not yet written to their eventfds
     VM* vm
     Chips* chips                 # the Vm's
