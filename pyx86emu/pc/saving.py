@@ -159,7 +159,7 @@ class Saving(SavingDisks):
         twin = Machine.__new__(Machine)
         try:
             state = self.vm.save()
-            vm = self.vm.fork()
+            vm = self.vm._empty_twin(state)
         except BaseException:
             drives.close()
             raise
@@ -171,7 +171,7 @@ class Saving(SavingDisks):
             twin._build(_vga_of(vm), self._wires.ram, None, self.serial_log.limit)
             for unit, drive in enumerate(self.floppy.drives):
                 twin.floppy.drives[unit].disk = twins.get(id(drive.disk))
-            vm.restore(state)  # attaching the devices has reset them, and lowered their lines
+            vm.restore(state)  # now: attaching the devices has reset them, and their lines
             twin._become(self._whole, here)
         except BaseException:
             twin.close()
