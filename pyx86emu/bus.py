@@ -203,6 +203,10 @@ class Bus:
         owner.write(addr, size, value)
         return True
 
+    def unclaimed(self, addr: int, size: int) -> bool:
+        """Has no device any of these `size` addresses? Any thread may ask."""
+        return all(self._table.find(addr + i, 1) is None for i in range(size))
+
     def reset(self) -> None:
         """Reset every device on this bus."""
         for device in {id(a.device): a.device for a in self._attached}.values():

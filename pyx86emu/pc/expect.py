@@ -8,7 +8,7 @@ from ..errors import MachineError
 from ..log import Log
 from ..state import Values, take, take_whole
 from .ending import ending
-from .limits import TAIL, Watch
+from .limits import TAIL, Limits, Watch
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -230,16 +230,8 @@ class Expected(Watch):
         return self.found is not None
 
 
-def wait(
-    m: "Machine",
-    texts: Expectations,
-    pattern: str | re.Pattern[str],
-    timeout: float | None,
-    wall: float | None,
-    max_instructions: int | None,
-) -> Seen:
-    """`Machine.expect`: run until the pattern is in new text."""
-    limits = m.limits(pattern, timeout, wall=wall, max_instructions=max_instructions)
+def wait(m: "Machine", texts: Expectations, pattern: object, limits: Limits) -> Seen:
+    """`Machine.expect`: run until the pattern of `limits` is in new text."""
     asked = limits.watch.pattern
     if asked is None:
         raise TypeError("expect() needs a regular expression, as str or compiled from one")

@@ -42,6 +42,7 @@ from .saving import Saving
 from .screen.screen import Screen
 from .serving import Serving
 from .stats import Stats
+from .stops import Stops
 
 if TYPE_CHECKING:
     from ..address import Address
@@ -158,6 +159,7 @@ class Machine(Running, Saving, Observing, Serving):
         self, vga: _core.VgaCore, ram: int, rtc_base: datetime | None, log_limit: int
     ) -> None:
         """Make and attach the parts; the Vm has memory and the first vCPU."""
+        self._places = Stops(self.vcpu)
         self.serial_log = Log(log_limit)
         """The bytes that the guest sent over COM1; `total` counts all of them."""
         self._wires = board.Wires(
@@ -293,6 +295,8 @@ class Machine(Running, Saving, Observing, Serving):
     def close(self) -> None:
         """Release memory and descriptors; close the disks that the machine opened. Errors as for
         `Disk.close`."""
+        if self._debugger is not None:
+            self._debugger.close(self.exit_status or 0)
         try:
             try:
                 self.speaker.close()

@@ -311,6 +311,7 @@ cdef struct CPU:
     ThreadState threads
     PythonState python
     ObserveState observe
+    WhyState why
     Rings rings                  # rings that are counted but not yet written to their eventfds
     VM* vm
     Chips* chips                 # the Vm's
