@@ -56,6 +56,7 @@ _LATER = {
     "IrqFd": "irqfd",
     "Machine": "pc.machine",
     "Screen": "pc.screen.screen",
+    "Symbols": "symbols",
     "State": "saved.state",
 }
 

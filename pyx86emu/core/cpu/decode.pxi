@@ -326,6 +326,7 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
     cdef Dec* d = &dec
     cdef int used = 0, count = 0, i, fluid_before
     cdef bint open_ = 1                          # the last instruction does not end the block
+    cdef bint stops = c.why.stops != 0
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
     d.c = c
     d.ram = c.run.ram
@@ -335,7 +336,7 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
     while True:
         d.block.hi = d.ip
         fluid_before = d.block.fluid
-        if RARELY(c.why.stops != 0) and refuses_block(c, base, d.ip):
+        if RARELY(stops) and refuses_block(c, base, d.ip):
             break
         decode_next(d, first + used, cap - used)
         if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
