@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .pc.disks.image import Disk
     from .pc.machine import Machine
     from .pc.screen.screen import Screen
+    from .symbols import Symbols
     from .saved.state import State
 
 __version__ = "0.1.0"
@@ -100,6 +101,7 @@ __all__ = [
     "Sregs",
     "State",
     "StateError",
+    "Symbols",
     "Timer",
     "Vcpu",
     "VcpuEvents",

@@ -111,10 +111,13 @@ cdef void step_one(CPU* c) noexcept nogil:
     o = emit(&d, step_end)
     o.k = <uint8_t>(d.used - 1)
     o.fip = <uint16_t>d.ip
+    if RARELY(c.observe.mask):
+        observed_ports(first, d.used if c.observe.mask & LOOK_IO else 0)
+        observe_step(c)
     begin(c, 1)
     c.run.left = 0
     c.run.stepping = 1
-    c.debug.hit = 0
+    c.debug.hit = c.observe.touches = 0
     at_put_floor(&c.run.floor, 0x7FFFFFFFFFFFFFFF)
     trampoline(c, first)
     c.run.stepping = 0
@@ -288,6 +291,8 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
                 debug_stop(c)
         stack_stop(c)
         watch_stop(c)
+        if RARELY(observe_due(c)):
+            observe_serve(c)
         if c.run.why != EXIT_NONE or c.exits.pos < c.exits.count:
             break
         rings_new_slice(&c.rings)
@@ -395,6 +400,8 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
                 turns |= 15                      # the wait may have been long: handle signals in this turn
             if c.run.why == EXIT_NONE and (jumps > most or waited >= room):
                 c.run.why = EXIT_BUDGET
+            continue
+        if RARELY(c.observe.leaves) and observe_here(c):
             continue
         if (c.debug.singlestep or c.debug.breaks or c.arch.rest & F_TF or c.events.carry or c.arch.ip > 0xFFFF
                 or breakpoints_on(c)

@@ -169,6 +169,11 @@ class Vcpu(Runner):
             "leave it out and end the run with deadline= or kick(), or use accel='interp'",
         )
 
+    @property
+    def pending(self) -> None:
+        """None: a Vm of KVM cannot be saved, so the Exit to answer is that of run()."""
+        return None
+
     # -- what other threads ask -------------------------------------------------------------------
 
     def interrupt(self, vector: int, *, queue: bool = False) -> None:

@@ -36,6 +36,7 @@ from .drives import Boot, Drives
 from .ending import PORT_92, Resets
 from .expect import Expectations
 from .inspecting import Inspecting
+from .observing import Observing
 from .optionroms import OptionRom, RomSource, place
 from .running import Running
 from .saving import Saving
@@ -61,7 +62,7 @@ def _after_fork() -> None:
 register_at_fork(after_in_child=_after_fork)
 
 
-class Machine(Running, Saving, Inspecting, Serving):
+class Machine(Running, Saving, Observing, Inspecting, Serving):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
     A floppy is in drive A, a hard disk is the first one. `fda`, `fdb`, `hda` and `hdb` put disks

@@ -12,8 +12,8 @@ Syntax = Literal["nasm", "masm", "att"]
 SYNTAXES = ("nasm", "masm", "att")
 #: No x86 instruction is longer.
 LONGEST = 15
-#: Opcodes that the 8086 or the 80186 does not know, or knows as another instruction, by the level of
-#: the first model that has them (8086 0, 80186 1, 80286 2, 80386 3, 80486 4).
+#: Opcodes that an older model does not know, or knows as another instruction, by the level of the
+#: first model that has them (8086 0, 80186 1, 80286 2, 80386 3, 80486 4).
 _ONE_BYTE = {
     **dict.fromkeys((*range(0x60, 0x63), *range(0x68, 0x70), 0xC0, 0xC1, 0xC8, 0xC9), 1),
     0x63: 2,
@@ -33,6 +33,7 @@ _STRINGS = {
     for size in "bwd"
 } | {"xlatb"}
 _OVERRIDES = {0x26: "es", 0x2E: "cs", 0x36: "ss", 0x3E: "ds", 0x64: "fs", 0x65: "gs"}
+_SHIFTS = ("rol", "ror", "rcl", "rcr", "shl", "shr", "sal", "sar")
 #: Names of capstone, and those of nasm.
 _OTHERS = {
     "lcall": "call",
@@ -44,6 +45,7 @@ _OTHERS = {
 }
 #: Instructions of the FPU that are newer than the 80486.
 _LATER = ("fcmov", "fcomi", "fcompi", "fucomi", "fucompi", "fisttp", "ffreep")
+_TARGET = re.compile("\\$?(0x[0-9a-f]+|[0-9a-f]+h|[0-9])")
 _JUMPS = ("j", "call", "loop")
 
 
@@ -122,19 +124,14 @@ def disassemble(
             break
         size, text, target = decoder.one(code, ip)
         if symbols is not None and target is not None:
-            text = _named(text, target, (cs << 4) + target, symbols)
+            name = symbols.at((cs << 4) + target)
+            text = text if name is None else f"{text.rpartition(' ')[0]} {name}"
         label = None if symbols is None else symbols.at(address)
         source = None if symbols is None else symbols.lines.get(address)
         shown = None if source is None else source.text
         found.append(Line(address, cs, ip, code[:size], text, label, shown))
         ip = ip + size & 0xFFFF
     return found
-
-
-def _named(text: str, target: int, linear: int, symbols: Symbols) -> str:
-    """A jump with the label of its target."""
-    name = symbols.at(linear)
-    return text if name is None else text.replace(f"{target:#x}", name)
 
 
 class _Decoder:
@@ -153,9 +150,9 @@ class _Decoder:
             name = name.removeprefix("notrack ")
             if name.startswith(_LATER):
                 break
-            if name.startswith(_JUMPS) and operands.startswith(("0x", "$0x")):
-                target = int(operands.lstrip("$"), 16) & 0xFFFF
-                return size, f"{name} {target:#x}", target
+            if name.startswith(_JUMPS) and (match := _TARGET.fullmatch(operands)):
+                target = _number(match[1]) & 0xFFFF
+                return size, f"{name} {self._hex(target)}", target
             return size, self._text(name, operands, code), None
         return self._data(code)
 
@@ -178,7 +175,13 @@ class _Decoder:
     def _data(self, code: bytes) -> tuple[int, str, int | None]:
         if self.syntax == "att":
             return 1, f".byte {code[0]:#04x}", None
-        return 1, f"db {_hex(code[0], self.syntax)}", None
+        return 1, f"db {self._hex(code[0], 2)}", None
+
+    def _hex(self, value: int, digits: int = 1) -> str:
+        if self.syntax != "masm":
+            return f"0x{value:0{digits}x}"
+        text = f"{value:0{digits}x}h"
+        return text if text[0].isdigit() else "0" + text
 
     def _text(self, name: str, operands: str, code: bytes) -> str:
         if self.syntax == "nasm":
@@ -186,11 +189,8 @@ class _Decoder:
         return f"{name} {operands}".rstrip()
 
 
-def _hex(value: int, syntax: str) -> str:
-    if syntax == "masm":
-        text = f"{value:x}h"
-        return text if text[0].isdigit() else "0" + text
-    return f"{value:#04x}"
+def _number(text: str) -> int:
+    return int(text[:-1], 16) if text.endswith("h") else int(text, 0)
 
 
 def _nasm(name: str, operands: str, code: bytes) -> str:
@@ -199,7 +199,7 @@ def _nasm(name: str, operands: str, code: bytes) -> str:
     base = words[-1]
     if base in _STRINGS:
         over = next((_OVERRIDES[byte] for byte in code if byte in _OVERRIDES), "")
-        prefixed = code[: LONGEST].lstrip(bytes((0xF2, 0xF3, 0xF0, 0x66, 0x67)))
+        prefixed = code[:LONGEST].lstrip(bytes((0xF2, 0xF3, 0xF0, 0x66, 0x67)))
         wide = "a32 " if 0x67 in code[: len(code) - len(prefixed)] else ""
         if prefixed[:1] and prefixed[0] in _OVERRIDES and over:
             words.insert(-1, over)
@@ -211,6 +211,11 @@ def _nasm(name: str, operands: str, code: bytes) -> str:
             if operands.endswith("]"):
                 operands = "far " + operands.replace("dword ptr ", "").replace("word ptr ", "")
                 operands = operands.replace("ptr ", "")
+    if base == "bound":
+        operands = operands.replace("dword ptr ", "").replace("qword ptr ", "")
+    if base in _SHIFTS and "," not in operands:
+        operands += ", 1"
+    operands = operands.replace("xword ptr", "tword").replace("tbyte ptr", "tword")
     operands = operands.replace(" ptr [", " [").replace("ptr [", "[").replace(" ptr ", " ")
     operands = re.sub(r"st\(([0-7])\)", r"st\1", operands)
     return f"{' '.join(words)} {_segments_inside(operands)}".rstrip()

@@ -198,7 +198,7 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     used = decode_block(c, b, first)
     if used == 0:
         return NULL
-    b.cap = used if used > 7 else 7              # a stale block must have room for another long instruction
+    b.cap = max(used, 12 if c.observe.mask else 7)   # a stale block must have room for another long instruction
     c.blocks.pool_used += 1 + b.cap
     slot_of(c, key)[0] = first
     return first

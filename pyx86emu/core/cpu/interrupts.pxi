@@ -11,6 +11,8 @@ cdef Op* fault(CPU* c, Op* o, int vector) noexcept nogil:
     c.events.no_trap = 1
     if deliver(c, o, vector, o.fip if vector == 0 and c.m.de_next else o.ip, &NO_CALL):
         note_fault(c, vector, cs, o.ip, at)
+        if RARELY(c.observe.mask) and not c.events.dead:
+            see_delivered(c, vector, HOW_FAULT, o.ip)
     return NULL
 
 
@@ -35,7 +37,7 @@ cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back, Op* call) noexcept n
         return 0
     if not c.m.wraps and sp & 1 and sp < 6:
         return shutdown(c, o, vector, first, 1)  # the frame does not fit, and those of #SS and #DF would not fit either
-    if c.debug.data & LOOK_HOST:
+    if c.debug.data & (LOOK_HOST | LOOK_OBSERVER):
         look_at(c, o, (c.system.idt_base + <uint32_t>vector * 4) & 0xFFFFF, 4, 0)
         c.run.attn |= ATTN_WATCH if c.debug.hit else 0
     if call == &NO_CALL:                         # INT is looked up as a jump
@@ -104,12 +106,14 @@ cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
     begin(c, 1)
     c.run.left = 0
     c.run.stepping = 1
-    c.debug.hit = 0
+    c.debug.hit = c.observe.touches = 0
     c.events.halted = 0
     c.events.vector = vector
     if c.m.rep_forgets and c.events.rep_left == c.run.retired:
         back = c.events.rep_last
     c.events.delivering = not deliver(c, o, vector, back, &NO_CALL)
+    if RARELY(c.observe.mask) and not c.events.delivering and not c.events.dead:
+        see_delivered(c, vector, HOW_HARDWARE, back)
     c.run.stepping = 0
     finish_slice(c)
     apply_moved(c)

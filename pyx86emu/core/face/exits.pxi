@@ -70,6 +70,11 @@ cdef class Exit:
         return self.hit_addr if type(self.held) is tuple else None
 
     @property
+    def observer(self):
+        """The observer that has stopped the vCPU; None: there was none."""
+        return (<Sight>self.held).owner if type(self.held) is Sight else None
+
+    @property
     def fault(self):
         """The chain of faults that led to this end, such as "#UD at 0000:8034, then #GP: IDT limit 0"; None: no fault
         did. Of a SHUTDOWN it is the whole story; of a limit or a kick it names a fault that was raised again and again
@@ -108,7 +113,8 @@ cdef class Exit:
         else:
             raw = (exact(value, "the answer") & ((1 << 8 * most) - 1)).to_bytes(most, "little")
         if not self.waits():                     # asked last: a value may have called Python
-            raise RuntimeError(f"{self!r} waits for no answer: reply to a read, before the next run() or reset()")
+            raise RuntimeError(f"{self!r} waits for no answer: reply to a read, before the next run(), reset() or "
+                               "restore()")
         if self.cpu != NULL:
             self.answer_core(raw)
         else:
@@ -151,8 +157,11 @@ cdef class Exit:
 
     def because(self, reason):
         """This exit with another reason: what a machine around the vCPU makes of it. It waits for no answer."""
-        return _exit_again(reason, self.addr, self.size, self.count, self.write, self.value, self.cs, self.ip,
-                           self.message, self.dr6, self.pc, self.kept(), self.hit_addr)
+        cdef Exit e = _exit_again(reason, self.addr, self.size, self.count, self.write, self.value, self.cs, self.ip,
+                                  self.message, self.dr6, self.pc, self.kept(), self.hit_addr)
+        if type(self.held) is Sight:
+            e.held = self.held
+        return e
 
     def __reduce__(self):
         """A copy waits for no answer."""

@@ -6,6 +6,12 @@ cdef dict MESSAGES = {
 }
 
 
+# What observers of a vCPU need of it is in looks_api.pxi, which knows this file.
+cdef object (*LOOK_FOR)(Vcpu, tuple)
+cdef int (*INSTALL)(Vcpu, list) except -1
+cdef int (*COVER)(Vcpu, object, object) except -1
+
+
 cdef class Vcpu:
     """A vCPU, made by `Vm.create_vcpu`. It runs in the thread that calls run(), without the GIL. `model` is its
     name in pyx86emu.models, `regs` its registers, `vm` its Vm.
@@ -21,12 +27,18 @@ cdef class Vcpu:
     cdef readonly Registers regs
     cdef int waiters
     cdef list watches                        # the watchpoints of debug(), as Exit.watch gives them
+    cdef list sights                         # the observers, in the order of c.observe.look
+    cdef int look_number
+    cdef Sight stopped                       # the observer whose Exit(DEBUG) is due,
+    cdef object stopped_by                   # and what it has seen
+    cdef object maps                         # of coverage: c.observe has their addresses
 
     def __cinit__(self, VmTables vm not None, str model not None):
         cdef CPU* other
         cdef int lines = fields(model)["address_bits"], i
         cdef bint full, closed, differs = 0
         self.tables = vm
+        self.sights = []
         self.model = model
         self.c = new_cpu(vm.vm, model)
         self.regs = Registers.__new__(Registers)
@@ -237,7 +249,9 @@ cdef class Vcpu:
         elif c.run.why == EXIT_DEBUG:
             e.dr6 = c.debug.dr6
             e.pc = c.arch.sb[CS] + c.arch.ip
-            if c.why.stopped:
+            if self.stopped is not None:
+                e.held, e.message, self.stopped = self.stopped, self.stopped.words(self.stopped_by), None
+            elif c.why.stopped:
                 e.held = stop_of(c, e)
             elif c.debug.stop:
                 e.held = self.watches[c.debug.stop - 1]
@@ -378,7 +392,7 @@ cdef class Vcpu:
         n, c.debug.watches = c.debug.watches, n
         if n or c.debug.watches:
             close_watched(c.vm)
-        c.debug.data = c.debug.data & LOOK_GUEST | (LOOK_HOST if c.debug.watches else 0)
+        c.debug.data = c.debug.data & (LOOK_GUEST | LOOK_OBSERVER) | (LOOK_HOST if c.debug.watches else 0)
         memcpy(c.debug.breakpoint, at, sizeof(at))
         c.debug.breaks = breaks
         c.debug.singlestep = (c.debug.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
@@ -390,6 +404,19 @@ cdef class Vcpu:
         self.tables.resume(False)
         free(table)
         self.watches = watches
+
+    def _look(self, kind, first, last, action, conditions, capacity, call, owner):
+        """Observe: for observe.py, which checks the values."""
+        return LOOK_FOR(self, (kind, first, last, action, conditions, capacity, call, owner))
+
+    def _unlook(self, sight):
+        """No longer observe. RuntimeError: another thread runs the vCPU."""
+        mine(self.c, "remove an observer")
+        INSTALL(self, [each for each in self.sights if each is not sight])
+
+    def _cover(self, map, edges):
+        """Keep coverage in these buffers; None: not."""
+        COVER(self, map, edges)
 
     @property
     def stop_on(self):
