@@ -13,6 +13,7 @@ from ._core import (
     Exit,
     IoEventFd,
     MemorySlot,
+    Registers,
     Vcpu,
 )
 from .bus import Attachment, Bus
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
     from .pc.disks.image import Disk
     from .pc.machine import Machine
     from .pc.screen.screen import Screen
-    from .symbols import Symbols
     from .saved.state import State
+    from .symbols import Symbols
 
 __version__ = "0.1.0"
 
@@ -95,6 +96,7 @@ __all__ = [
     "PitCounter",
     "PitState",
     "Pyx86Error",
+    "Registers",
     "Screen",
     "Segment",
     "Shadow",

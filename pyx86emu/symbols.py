@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from ._core import exact
 from .address import LAST, Address, linear
 
 #: Larger files are refused, and so are more names.
@@ -82,7 +83,9 @@ class Symbols(Mapping[str, int]):
             raise ValueError(f"{len(found)} names: at most {MOST} fit")
         self.name = name
         """The file that they come from."""
-        self.lines: dict[int, Source] = dict(lines or {})
+        self.lines: dict[int, Source] = {
+            exact(at, "the address of a line"): line for at, line in (lines or {}).items()
+        }
         """The lines of a nasm listing, by the linear address of their first byte."""
         self._names = found
         # Of several names of one address the one without a dot, then the first, is shown.
@@ -140,6 +143,7 @@ class Symbols(Mapping[str, int]):
 
     def label(self, at: int) -> Label | None:
         """The last label at or before a linear address; None: there is none within 64 KiB."""
+        at = exact(at, "at")
         i = bisect_right(self._places, at)
         if i == 0 or at - self._places[i - 1] >= REACH:
             return None
@@ -147,7 +151,7 @@ class Symbols(Mapping[str, int]):
 
     def at(self, at: int) -> str | None:
         """The label of exactly this linear address; None: there is none."""
-        return self._shown.get(at)
+        return self._shown.get(exact(at, "at"))
 
     def __repr__(self) -> str:
         return f"<Symbols: {len(self)} names{f' of {self.name}' if self.name else ''}>"
@@ -206,7 +210,7 @@ def _nm(text: list[str]) -> Names:
 
 
 #: Where the source begins in a line of a listing, and where the level of a macro or include is.
-SOURCE, LEVEL = 40, 35
+SOURCE, LEVEL = 40, 36
 _SECTIONS = (".text", ".data", ".bss")
 
 

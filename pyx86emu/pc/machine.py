@@ -80,6 +80,34 @@ class Machine(Running, Saving, Observing, Inspecting, Serving):
 
     Any thread may call `stop()` and read the screen and the texts.
 
+    Its attributes, besides methods and properties:
+
+        vm           the Vm, with memory, buses and clock
+        vcpu         its vCPU: registers, steps, breakpoints
+        screen       what the guest shows, as text and pictures
+        serial_log   the bytes that the guest sent over COM1
+        exit_status  what the guest wrote to isa-debug-exit, (value << 1) | 1; None before
+        booted       True after the BIOS has started a boot sector since the last reset
+        boot_tried   what the BIOS has tried to boot, if it has found nothing
+        no_reboot    True: a reset by the guest ends the run
+        host_clock   True: timers follow the host's clock
+        resets       how often the guest has reset the machine, and how it did so last
+        stats        exits and writes, counted from the boot sector on
+        drives       which disk was in which drive at the start
+        keyboard     the 8042 and its keyboard: type(), press()
+        mouse        the PS/2 mouse
+        floppy       the floppy controller: insert(), eject()
+        ata          the ATA channel with the hard disks
+        uart         COM1
+        com2         COM2
+        printer      LPT1
+        rtc          the MC146818 clock and its CMOS
+        speaker      the PC's speaker
+        vga          the VGA
+        dma          the 8237
+        post         port 80h: the codes of the BIOS
+        debug        port E9h: debug text
+
     >>> hello = bytes.fromhex("b0 48 e6 e9 f4")             # mov al,'H'; out 0E9h,al; hlt
     >>> with Machine(bytes.fromhex("fa") + hello) as m:     # cli: nothing ends this HLT
     ...     print(m.run().reason.name, m.debug_text)

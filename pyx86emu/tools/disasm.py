@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
+from .._core import exact
 from ..address import Address, located
 from ..models import canonical, fields
 from ..symbols import Symbols
@@ -102,11 +103,12 @@ def disassemble(
     >>> code = bytes.fromhex("b80100 ebfe")
     >>> print(disassemble(lambda at, size: code[at : at + size], "0:0", 2))
     0000:0000  b80100           mov ax, 1
-    0000:0003  ebfe             jmp 0x0
+    0000:0003  ebfe             jmp 0x3
     """
     if syntax not in SYNTAXES:
         raise ValueError(f"syntax {syntax!r}: choose from {', '.join(SYNTAXES)}")
-    place = located(at, symbols=symbols)
+    count, end = exact(count, "count"), None if end is None else exact(end, "end")
+    place = located(at, symbols=symbols, what="at")
     cs, ip = place.cs, place.ip
     if cs is None or ip is None:
         cs = min(place.linear >> 4, 0xFFFF) & 0xF000 if place.linear > 0xFFFF else 0
@@ -118,7 +120,7 @@ def disassemble(
         if end is not None and address >= end:
             break
         code = read(address, LONGEST if end is None else min(LONGEST, end - address))
-        if ip + len(code) > 0x10000:
+        if ip + LONGEST > 0x10000 and len(code) >= 0x10000 - ip:
             code = code[: 0x10000 - ip] + read(cs << 4, LONGEST - (0x10000 - ip))
         if not code:
             break

@@ -19,7 +19,7 @@ cdef void came_to(CPU* c) noexcept nogil:
     cdef uint64_t now = c.run.slice_end - <uint64_t>c.run.left
     cdef uint32_t what
     if o != NULL and not c.run.stepping:         # step_one() has noted it
-        last = o - 1 if o.fn == end_block else o
+        last = o - 1 if o.ip == o.fip else o      # the op at the end of a block is no instruction
         came_from(c, (<Block*>(first_of(o) - 1)).key >> 16, last.ip, last.fip, CAME_HOW, now)
     c.why.op = NULL
     what = odd_place(c, c.arch.sb[CS], c.arch.ip)
