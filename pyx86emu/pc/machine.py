@@ -208,6 +208,9 @@ class Machine(Running, Saving, Observing, Inspecting, Serving):
             log_limit=log_limit,
         )
         board.build(self.attach, self._wires)
+        if self.vm.started:  # a fork: power comes on for the new board
+            for bus in (self.pio, self.mmio):
+                bus.reset()
         self.dma = self.part(Dma8237)
         self.keyboard = self.part(Keyboard8042)
         self.mouse = self.keyboard.mouse
@@ -238,7 +241,8 @@ class Machine(Running, Saving, Observing, Inspecting, Serving):
         gsi: int | None = None,
         pull: bool = False,
     ) -> Attachment:
-        """Attach a device at a port or a physical address; `gsi` is its interrupt line, 0-15.
+        """Attach a device at a port or a physical address; `gsi` is its interrupt line, 0 to 15 but
+        not 2. A device that is attached after the guest has run is not reset.
 
         MachineError: both or none of `port` and `addr`. Other errors as for `Bus.attach`.
         """
