@@ -16,6 +16,7 @@ VERBS = {
     "batch": "run many guests, report which did what they should",
     "demo": "boot a small guest, print the cost of each way to signal the host (also: no words)",
     "bench": "measure compute, I/O and start-up, together with other emulators",
+    "disasm": "print a file of 16-bit code as assembly",
     "conformance": "run CPU vectors of real chips",
     "doctor": "print what this installation has, and what its BIOS does",
 }
@@ -106,10 +107,17 @@ def _verb(args: list[str]) -> int:
         from . import conformance
 
         return conformance.main(rest)
+<<<<<<< HEAD
     if verb == "replay":
         from . import replay
 
         return replay.main(rest)
+=======
+    if verb == "disasm":
+        from . import disasm
+
+        return disasm.main(rest)
+>>>>>>> f03c6314fda2244210164ecbfb30176db4e593e1
     if verb == "doctor":
         from . import doctor
 
