@@ -92,14 +92,8 @@ class Event:
     __slots__ = ("_values",)
 
     def __init__(self, data: bytes) -> None:
-<<<<<<< HEAD
         names = (name for name, _ in FIELDS)
         self._values: dict[str, int] = dict(zip(names, SEEN.unpack(data), strict=True))
-=======
-        self._values: dict[str, int] = dict(
-            zip((name for name, _ in FIELDS), SEEN.unpack(data), strict=True)
-        )
->>>>>>> f03c6314fda2244210164ecbfb30176db4e593e1
 
     def __getattr__(self, name: str) -> int:
         values = self._values

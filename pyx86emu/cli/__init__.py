@@ -107,17 +107,14 @@ def _verb(args: list[str]) -> int:
         from . import conformance
 
         return conformance.main(rest)
-<<<<<<< HEAD
     if verb == "replay":
         from . import replay
 
         return replay.main(rest)
-=======
     if verb == "disasm":
         from . import disasm
 
         return disasm.main(rest)
->>>>>>> f03c6314fda2244210164ecbfb30176db4e593e1
     if verb == "doctor":
         from . import doctor
 

@@ -63,11 +63,7 @@ def _after_fork() -> None:
 register_at_fork(after_in_child=_after_fork)
 
 
-<<<<<<< HEAD
-class Machine(Running, Saving, TimeTravel, Observing, Serving):
-=======
-class Machine(Running, Saving, Observing, Inspecting, Serving):
->>>>>>> f03c6314fda2244210164ecbfb30176db4e593e1
+class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
     A floppy is in drive A, a hard disk is the first one. `fda`, `fdb`, `hda` and `hdb` put disks

@@ -351,11 +351,8 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
     cdef int used = 0, count = 0, i, fluid_before, probes = 0
     cdef Op probe_ops[PROBES]
     cdef bint open_ = 1                          # the last instruction does not end the block
-<<<<<<< HEAD
     cdef bint history = mask & LOOK_HISTORY != 0
-=======
     cdef bint stops = c.why.stops != 0
->>>>>>> f03c6314fda2244210164ecbfb30176db4e593e1
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
     d.c = c
     d.ram = c.run.ram
@@ -365,11 +362,7 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
     while True:
         d.block.hi = d.ip
         fluid_before = d.block.fluid
-<<<<<<< HEAD
-        if stops and refuses_block(c, base, d.ip):
-=======
         if RARELY(stops) and refuses_block(c, base, d.ip):
->>>>>>> f03c6314fda2244210164ecbfb30176db4e593e1
             break
         if mask:
             if used + PROBES >= cap:
