@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
 from ..pc.machine import Machine
-from . import opt_stop_on
+from . import opt_state, opt_stop_on
 from .parser import Parser
 
 
@@ -32,7 +32,10 @@ class Extra(Protocol):
 
 
 #: The tools, in the order in which they are entered.
-EXTRAS: tuple[Extra, ...] = (opt_stop_on,)
+EXTRAS: tuple[Extra, ...] = (
+    opt_state,
+    opt_stop_on,
+)
 
 
 def add(parser: Parser) -> None:

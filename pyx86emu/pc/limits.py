@@ -52,6 +52,8 @@ class Limits:
         self.budget: int | None = self._budget(max_instructions, "max_instructions")
         self.deadline = moment("timeout", timeout, now)
         self.wall_deadline = moment("wall", wall, monotonic_ns)
+        #: Is this run a slice, after which the caller does something else?
+        self.sliced = False
 
     def run(self, seconds: float | None = None, *, instructions: int | None = None) -> "_core.Exit":
         """Run as `Machine.run` does, within the limits and for at most `seconds` of guest time and
@@ -63,6 +65,7 @@ class Limits:
         deadline = moment("seconds", seconds, self._now)
         if deadline is None or (self.deadline is not None and self.deadline < deadline):
             deadline = self.deadline
+        self.sliced = seconds is not None or instructions is not None
         before, own = self.budget, self._budget(instructions, "instructions")
         if own is not None:
             self.budget = own if before is None else min(own, before)

@@ -295,6 +295,8 @@ class Machine(Running, Saving, Observing, Serving):
     def close(self) -> None:
         """Release memory and descriptors; close the disks that the machine opened. Errors as for
         `Disk.close`."""
+        if self._debugger is not None:
+            self._debugger.close(self.exit_status or 0)
         try:
             try:
                 self.speaker.close()

@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from collections.abc import Iterable
+from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from .expect import Expectations, Seen, wait
 from .handover import BOOT_SECTOR, POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
 from .parts import Parts
+from .points import Debugger, Points
 from .stops import Stops
 
 if TYPE_CHECKING:
@@ -38,7 +40,13 @@ class Running(Parts):
     _reboot = _started = _stop_at_boot = _handing_over = False
     _boot_instructions = 0
     _other_bios: bool
+    _debugger: Debugger | None = None
     no_reboot: bool
+
+    @cached_property
+    def _points(self) -> Points:
+        """Breakpoints of the machine itself, and those of a debugger."""
+        return Points(self.vcpu)
 
     def run(
         self,
@@ -164,6 +172,8 @@ class Running(Parts):
                 return exit.because(reason)
             if exit.reason is not ExitReason.DEADLINE or limits.over or passed(deadline, now):
                 return exit
+            if limits.sliced and self._debugger is not None and self._debugger.stopped:
+                return exit
 
     def boot(self, timeout: float | None = 10.0) -> "_core.Exit":
         """Run the BIOS until it has loaded the boot sector, then end with MATCH, at 0000:7C00
@@ -188,13 +198,13 @@ class Running(Parts):
     def _watch_boot(self) -> None:
         """With a BIOS of others, a breakpoint shows the boot sector: its POST codes are its own."""
         if self._other_bios and not self.booted:
-            self.vcpu.debug(breakpoints=[BOOT_SECTOR])
+            self._points.ask("boot", [BOOT_SECTOR])
 
     def _other_boots(self, exit: "_core.Exit") -> bool:
         """Is this exit the boot sector's first instruction, with a BIOS of others?"""
         if not self._other_bios or self.booted or (exit.cs << 4) + exit.ip != BOOT_SECTOR:
             return False
-        self.vcpu.debug()
+        self._points.drop("boot")
         self._starts(0)
         return True
 
@@ -212,7 +222,8 @@ class Running(Parts):
         wall_deadline: int | None,
     ) -> "_core.Exit":
         """Run until an exit that is not a device access or a reset. All limits are absolute."""
-        vcpu, run, stats = self.vcpu, self.vcpu.run_until, self.stats
+        vcpu, stats = self.vcpu, self.stats
+        run = vcpu.run_until if self._debugger is None else self._debugger.run
         self._watch_boot()
         while True:
             left = None if budget is None else max(0, budget - vcpu.spent)

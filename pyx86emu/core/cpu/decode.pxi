@@ -320,11 +320,23 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit) noexcept nogil:
     return 0
 
 
+cdef int put_end(Op* first, int used, int count, uint32_t hi, Fn fn) noexcept nogil:
+    """An op after the last instruction of a block."""
+    cdef Op* o = first + used
+    memset(o, 0, sizeof(Op))
+    o.fn = fn
+    o.ip = <uint16_t>hi
+    o.fip = <uint16_t>hi
+    o.n = <uint8_t>count
+    o.k = <uint8_t>used
+    return 1
+
+
 cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Decoded* out) noexcept nogil:
     """Decode a block at base:ip into `first`, at most `cap` ops. Returns how many; 0: no block can be kept here."""
     cdef Dec dec
     cdef Dec* d = &dec
-    cdef int used = 0, count = 0, i, fluid_before, probes = 0
+    cdef int used = 0, count = 0, i, fluid_before, probes = 0, last = 1
     cdef Op probe_ops[PROBES]
     cdef bint open_ = 1                          # the last instruction does not end the block
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
@@ -333,6 +345,8 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
     d.base = base
     d.ip = ip
     d.block.fluid = 0
+    if RARELY(c.observe.mask & LOOK_HISTORY):
+        last = 2                                 # probe_mark and end_block
     while True:
         d.block.hi = d.ip
         fluid_before = d.block.fluid
@@ -344,7 +358,7 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
             probes = put_probes(c, probe_ops, base, d.ip, count == 0)
         decode_next(d, first + used + probes, cap - used - probes)
         if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
-                or used + probes + d.used + (0 if d.ends else 1) > cap or (used and patched(d, fluid_before))):
+                or used + probes + d.used + (0 if d.ends else last) > cap or (used and patched(d, fluid_before))):
             d.block.fluid = fluid_before
             break                                # rewritten code begins a block, so that less is decoded again
         if RARELY(c.observe.mask):
@@ -370,18 +384,15 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
                 open_ = 1
         if not open_ or used >= BLOCK_OPS:
             break
+        if last == 2 and d.rep:
+            used += put_end(first, used, count, d.block.hi, probe_mark)
+            break
     if count == 0:
         return 0
     if open_:
         if used == cap:
             return 0
-        memset(first + used, 0, sizeof(Op))
-        first[used].fn = end_block
-        first[used].ip = <uint16_t>d.block.hi
-        first[used].fip = <uint16_t>d.block.hi
-        first[used].n = <uint8_t>count
-        first[used].k = <uint8_t>used
-        used += 1
+        used += put_end(first, used, count, d.block.hi, end_block)
     first.n = <uint8_t>count
     if RARELY(c.observe.mask & LOOK_COVER) and first.fn == probe_entry:
         first.dst = <uint16_t>uncovered_in(first, used)

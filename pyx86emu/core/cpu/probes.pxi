@@ -337,6 +337,9 @@ cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noex
     if first and mask & LOOK_BLOCK:
         what |= LOOK_BLOCK
     memset(to, 0, PROBES * sizeof(Op))
+    if first and mask & LOOK_HISTORY:
+        to[n].fn = probe_history
+        n += 1
     if first and mask & (LOOK_COVER | LOOK_EDGES):
         to[n].fn = probe_entry
         n += 1
@@ -355,7 +358,7 @@ cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noex
 
 
 cdef enum:
-    PROBES = 4                   # of one instruction at most
+    PROBES = 5                   # of one instruction at most
 
 
 cdef void observed_ports(Op* o, int n) noexcept nogil:
