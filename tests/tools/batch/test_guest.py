@@ -62,7 +62,7 @@ def test_a_failure_has_the_last_instructions() -> None:
     failed = run_job(batch.Job("one", sector(PRINT, "abcd"), expect="never"))
 
     assert len(failed.last) == 16
-    assert failed.last[-2:] == ("0000:7c0f  e2fb", "0000:7c11  f4")
+    assert failed.last[-2:] == ("0000:7c0e  e2fb", "0000:7c10  f4")
     assert run_job(batch.Job("one", sector(PRINT))).last == ()
 
 
