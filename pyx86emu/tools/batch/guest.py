@@ -136,7 +136,7 @@ class _Run:
         self.before: State | None = None
         self.goldens: list[tuple[str, bytes]] = []
         self.traced = m.vm.accel == "interp"
-        self.vcpu: Any = m.vcpu
+        self.vcpu = cast(Any, m.vcpu)
         if self.traced:
             self.vcpu.record_history = True
         stops = job.stop_on
