@@ -352,7 +352,6 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
     cdef Op probe_ops[PROBES]
     cdef bint open_ = 1                          # the last instruction does not end the block
     cdef bint history = mask & LOOK_HISTORY != 0
-    cdef bint stops = c.why.stops != 0
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
     d.c = c
     d.ram = c.run.ram
