@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 SIGINT, SIGILL, SIGTRAP, SIGSEGV = 2, 4, 5, 11
 HEX = re.compile(rb"[0-9a-fA-F]{1,16}")
+#: For these packets gdb takes an error only as a number.
+BY_NUMBER = frozenset((b"m", b"M", b"X", b"T", b"H"))
+EFAULT = b"E0e"
 #: So much memory does one packet read.
 MOST_MEMORY = MOST // 2 - 16
 #: What a monitor command says in one packet.
@@ -82,10 +85,8 @@ class Stub:
         """Answer a packet."""
         try:
             return self._answer(packet)
-        except Refused as error:
-            return self._refusal(str(error))
-        except (Pyx86Error, ValueError, RuntimeError, OSError, MemoryError) as error:
-            return self._refusal(f"{type(error).__name__}: {error}")
+        except (Refused, Pyx86Error, ValueError, RuntimeError, OSError, MemoryError) as error:
+            return EFAULT if packet[:1] in BY_NUMBER else self._refusal(str(error))
 
     def _answer(self, packet: bytes) -> bytes | None:
         if packet[:1] in (b"q", b"Q", b"v"):
@@ -98,7 +99,7 @@ class Stub:
 
     @staticmethod
     def _refusal(text: str) -> bytes:
-        """gdb shows the text of "E." after "Error:"."""
+        """gdb shows this text."""
         return b"E." + re.sub(r"[^ -~]|[#$}*]", "?", text)[:500].encode("ascii")
 
     @property
