@@ -80,6 +80,7 @@ cdef extern from "<sys/mman.h>" nogil:
     int mprotect(void*, size_t, int)
     void* mmap(void*, size_t, int, int, int, long)
     int munmap(void*, size_t)
+    int madvise(void*, size_t, int)
 
 cdef struct CPU
 cdef struct Op
@@ -156,7 +157,9 @@ include "core/chips/chips.pxi"
 include "core/chips/speaker.pxi"
 
 # The state of a vCPU and of a VM, and what any other file may do to it.
+include "core/base/looks.pxi"
 include "core/base/images.pxi"
+include "core/base/why.pxi"
 include "core/base/cpu.pxi"
 include "core/base/vmstate.pxi"
 include "core/base/flags.pxi"
@@ -174,6 +177,7 @@ include "core/io/reads.pxi"
 include "core/io/blockport.pxi"
 include "core/io/pydevice.pxi"
 include "core/io/bus.pxi"
+include "core/cpu/arrivals.pxi"
 include "core/cpu/memory.pxi"
 include "core/cpu/interrupts.pxi"
 include "core/cpu/blocks.pxi"
@@ -189,6 +193,7 @@ include "core/cpu/ops_system.pxi"
 include "core/cpu/predicate.pxi"
 include "core/cpu/ops_grid.pxi"
 include "core/cpu/peephole.pxi"
+include "core/cpu/probes.pxi"
 include "core/cpu/decode.pxi"
 include "core/cpu/forms.pxi"
 include "core/cpu/opcodes.pxi"
@@ -209,10 +214,13 @@ include "core/face/registers.pxi"
 include "core/face/vcpu_state.pxi"
 include "core/face/chip_state.pxi"
 include "core/face/watchpoints.pxi"
+include "core/face/sights.pxi"
 include "core/face/exits.pxi"
 include "core/face/ranges.pxi"
 include "core/face/coalesced_api.pxi"
+include "core/face/why.pxi"
 include "core/face/vcpu.pxi"
+include "core/face/looks_api.pxi"
 include "core/face/capabilities.pxi"
 include "core/face/vga_api.pxi"
 include "core/face/snapshot_memory.pxi"

@@ -7,7 +7,7 @@ back end has (tests/kvm/test_names.py).
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:  # values that every back end gives; the core has them compiled
     from typing_extensions import Buffer
@@ -107,6 +107,26 @@ class VcpuBackend(Protocol):
         """The registers. Setting one while another thread runs the vCPU: RuntimeError."""
         ...
 
+    @property
+    def faults(self) -> tuple[tuple[int, int, int, int, int], ...]:
+        """The last faults: (vector, cs, ip, times, instructions) each; () if it keeps none."""
+        ...
+
+    @property
+    def arrivals(
+        self,
+    ) -> tuple[tuple[str, int, int, tuple[int, int] | None, str, int], ...]:
+        """How it came to places where no program should be; () if it does not note that."""
+        ...
+
+    @property
+    def stop_on(self) -> frozenset[str]:
+        """Names of such places at which `run()` stops."""
+        ...
+
+    @stop_on.setter
+    def stop_on(self, value: Iterable[str], /) -> None: ...
+
     def step(self) -> "_core.Exit":
         """Run one instruction: Exit(DEBUG), or the exit it made."""
         ...
@@ -205,8 +225,9 @@ class VmBackend(TimeSource, BusBackend, Protocol):
         """Become as a snapshot says. StateError: it is of a Vm that was made in another way."""
         ...
 
-    def populate(self, snapshot: "_core.Snapshot") -> None:
-        """Give a Vm that has nothing yet the slots, vCPUs and VGA of a snapshot."""
+    def populate(self, snapshot: "_core.Snapshot", source: Any) -> None:
+        """Give a Vm that has nothing yet the slots, vCPUs and VGA of a snapshot of the Vm
+        `source`."""
         ...
 
     def pressed(self) -> bool:

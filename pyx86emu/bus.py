@@ -203,10 +203,24 @@ class Bus:
         owner.write(addr, size, value)
         return True
 
+    def unclaimed(self, addr: int, size: int) -> bool:
+        """Has no device any of these `size` addresses? Any thread may ask."""
+        return all(self._table.find(addr + i, 1) is None for i in range(size))
+
     def reset(self) -> None:
         """Reset every device on this bus."""
         for device in {id(a.device): a.device for a in self._attached}.values():
             device.reset()
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The devices and their places, each once, in the order of their first addresses."""
+        return tuple(self._attached)
+
+    @property
+    def table(self) -> object:
+        """An object that is another one after each attach and detach."""
+        return self._table.items
 
     @property
     def _attached(self) -> Iterable[Attachment]:

@@ -133,6 +133,11 @@ class Clock:
         order = sorted((deadline, serial) for serial, (deadline, _, _) in waiting.items())
         return [(waiting[serial][2], deadline) for deadline, serial in order]
 
+    def waiting(self) -> dict[int, tuple[int, Callable[[], object], str]]:
+        """The waiting timers by number: deadline in ns, function, name. A copy; it is equal to
+        another one if no timer was made, called or cancelled in between."""
+        return self._waiting.copy()
+
     def _start(self, deadline: int, fn: Callable[[], object], name: str) -> Timer:
         if not callable(fn):
             raise TypeError(f"a timer calls a function, not {type(fn).__name__}")

@@ -27,6 +27,7 @@ class Log:
         self.limit = whole(limit, "the limit of a log in bytes", 0, LARGEST)
         self._data = bytearray()
         self._cut = 0  # how many bytes were taken off the start
+        self._loads = 0
         # Old bytes are dropped many at a time: so the cost of a byte does not depend on the limit.
         self._room = self.limit + max(self.limit // 4, 4096)
 
@@ -95,6 +96,20 @@ class Log:
         kept = data[max(0, len(data) - self.limit) :]
         self._data[:] = kept
         self._cut = total - len(kept)
+        self._loads += 1
+
+    def mark(self) -> tuple[int, int, int]:
+        """Where the log is now. While it is the same, so are its bytes."""
+        return self._loads, self._cut, len(self._data)
+
+    def rewind(self, mark: tuple[int, int, int]) -> bool:
+        """Forget what was written after a `mark()`. False, and nothing changes: that cannot be
+        done, since older bytes were dropped meanwhile, or it has loaded a state."""
+        loads, cut, length = mark
+        if loads != self._loads or cut != self._cut or length > len(self._data):
+            return False
+        del self._data[length:]
+        return True
 
     def __bytes__(self) -> bytes:
         return self.tail(self.limit)

@@ -174,7 +174,7 @@ class Vm(VmFront):
         core = state.core
         twin = Vm("interp", core.irqchip, shift=core.shift, clock=core.clock)
         try:
-            twin._backend.populate(core)
+            twin._backend.populate(core, self._backend)
             twin.restore(state)
         except BaseException:
             twin.close()

@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from pyx86emu.cli import VERBS
+from pyx86emu.cli import VERBS, batch
 from pyx86emu.cli.foreign import FOREIGN
 from pyx86emu.cli.options import parser
 
@@ -22,9 +22,11 @@ Table = list[tuple[str, str]]
 def tables() -> list[Table]:
     """The tables, each with its head."""
     actions = parser()._actions
+    of_batch = batch.parser()._actions
     return [
         [("verb", "what it does"), *((f"`{verb}`", what) for verb, what in VERBS.items())],
         [("option", "meaning"), *((_shape(each), each.help or "") for each in actions)],
+        [("option of `batch`", "meaning"), *((_shape(a), a.help or "") for a in of_batch)],
         [("word", "what to use"), *((f"`{word}`", FOREIGN[word]) for word in sorted(FOREIGN))],
     ]
 

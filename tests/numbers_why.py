@@ -10,5 +10,7 @@ PLACES: dict[str, Place] = {
     "address.located": place(lambda w: located, at=1, called={"at": "address"}),
 }
 EXEMPT: dict[str, str] = {
+    "Bus.unclaimed": "called with the port of an exit",
+    "_core.stop_exit": "called by Ports, with numbers of an exit",
     "Scan.address": "called by the screen, with numbers that it has looked at",
 }

@@ -51,7 +51,9 @@ def test_code_stands_in_fences_that_name_its_language(page: Path) -> None:
     languages = {fence.language for fence in pages.fences(page)}
 
     assert not [line for line in indented if not re.match(r"\n *([-*]|\d+\.) ", line)]
-    assert languages <= {"python", "sh", "text"}, "python and sh are run, text is shown"
+    assert languages <= {"python", "sh", "text", "toml"}, (
+        "python and sh are run, the others are shown"
+    )
 
 
 @each_page
@@ -80,6 +82,7 @@ FILE = re.compile(r"[\w./*<>-]*\.(?:pxi|pyx|pyi|py|h|md|asm|inc|bin|sym|json|tom
 #: Files that a command makes or reads, or that stand for any: they are in no list of ours.
 NOT_OURS = re.compile(
     r"(dir|doorbell|hello|mips|entries|file)\.png|boot\.bin|[ab]\.json|meta\.json|vectors\.npz"
+    r"|(dos|disk)\.img|guests\.toml|repeat\.txt|FILE\.\w+"
     r"|.*NAME.*|.*<.*|.*/shared/.*|\.npz"
 )
 
@@ -236,6 +239,8 @@ RULES = (
     Rule(r"python -m pyx86emu conformance vectors\b", needs="vectors"),
     Rule(r"python -m pyx86emu dos\.img$", ends=(124,)),  # it waits for a key for a minute
     Rule(r"python -m pyx86emu -fda dos\.img -hda disk\.img ", ends=(124,)),
+    Rule(r"python -m pyx86emu batch .*--dask ", reason="tests/cli/test_batch.py has a cluster"),
+    Rule(r"dask ", reason="tests/on_dask.py starts a cluster from Python"),
     Rule(r"python -m tests\.model_page > ", reason="tests/core/test_models.py compares"),
     Rule(r"python -m pyx86emu(\.examples\.\w+)?( |$)"),
 )
@@ -307,6 +312,10 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
         bytes.fromhex("fa f4").ljust(0x1BE, b"\0") + partition.ljust(64, b"\0") + b"\x55\xaa"
     )
     (at / "disk.img").write_bytes(hard_disk.ljust(8192 * 512, b"\0"))
+    (at / "images").mkdir()
+    shutil.copy(at / "boot.bin", at / "images")
+    fleet = pages.fences(ROOT / "docs/FLEET.md")
+    (at / "guests.toml").write_text(next(each.text for each in fleet if each.language == "toml"))
     (at / "docs").mkdir()
     shutil.copy(ROOT / "docs/picture.py", at / "docs")
     (at / "bench").mkdir()

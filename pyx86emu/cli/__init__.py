@@ -12,6 +12,7 @@ from .status import BUG, HOST, INTERRUPTED, OK, USAGE, HostError, UsageError, re
 
 VERBS = {
     "run": "boot an image (also without the word: pyx86emu IMAGE)",
+    "batch": "run many guests, report which did what they should",
     "demo": "boot a small guest, print the cost of each way to signal the host (also: no words)",
     "bench": "measure compute, I/O and start-up, together with other emulators",
     "conformance": "run CPU vectors of real chips",
@@ -92,6 +93,10 @@ def _verb(args: list[str]) -> int:
         from . import demo
 
         return demo.main(rest)
+    if verb == "batch":
+        from . import batch
+
+        return batch.main(rest)
     if verb == "bench":
         from . import bench
 

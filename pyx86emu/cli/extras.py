@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
 from ..pc.machine import Machine
-from . import opt_gdb
+from . import opt_gdb, opt_state, opt_stop_on
 from .parser import Parser
 
 
@@ -32,7 +32,11 @@ class Extra(Protocol):
 
 
 #: The tools, in the order in which they are entered.
-EXTRAS: tuple[Extra, ...] = (opt_gdb,)
+EXTRAS: tuple[Extra, ...] = (
+    opt_state,
+    opt_stop_on,
+    opt_gdb,
+)
 
 
 def add(parser: Parser) -> None:

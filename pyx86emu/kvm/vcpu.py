@@ -82,6 +82,29 @@ class Vcpu(Runner):
         """None: KVM does not count instructions."""
         return None
 
+    @property
+    def faults(self) -> tuple[()]:
+        """(): KVM does not say which faults it delivers."""
+        return ()
+
+    @property
+    def arrivals(self) -> tuple[()]:
+        """(): KVM does not say how the guest came to a place."""
+        return ()
+
+    @property
+    def stop_on(self) -> frozenset[str]:
+        """Empty: KVM cannot stop at such places. OSError EOPNOTSUPP: it is set to another set."""
+        return frozenset()
+
+    @stop_on.setter
+    def stop_on(self, value: Iterable[str]) -> None:
+        if names := frozenset(value):
+            raise refused(
+                f"KVM cannot stop on {', '.join(sorted(names))}",
+                "use accel='interp', or leave it out",
+            )
+
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError("Vcpu objects cannot be copied or pickled, since each owns its registers")
 
@@ -145,6 +168,11 @@ class Vcpu(Runner):
             "KVM does not count instructions, so there is no max_instructions",
             "leave it out and end the run with deadline= or kick(), or use accel='interp'",
         )
+
+    @property
+    def pending(self) -> None:
+        """None: a Vm of KVM cannot be saved, so the Exit to answer is that of run()."""
+        return None
 
     # -- what other threads ask -------------------------------------------------------------------
 

@@ -443,7 +443,7 @@ class Vm(_core.Vm):
     def restore_snapshot(self, snapshot: "_core.Snapshot") -> None:
         raise refused("a Vm of KVM takes no saved state", "use accel='interp'")
 
-    def populate(self, snapshot: "_core.Snapshot") -> None:
+    def populate(self, snapshot: "_core.Snapshot", source: Any) -> None:
         raise refused("a Vm of KVM takes no saved state", "use accel='interp'")
 
     def pressed(self) -> bool:

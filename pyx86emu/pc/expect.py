@@ -3,13 +3,18 @@
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from ..clock import LAST
 from ..errors import MachineError
 from ..log import Log
+from ..state import Values, take, take_whole
 from .ending import ending
-from .limits import TAIL, Watch
+from .limits import TAIL, Limits, Watch
 
 if TYPE_CHECKING:
     from .machine import Machine
+
+#: More rows than any text mode of a VGA has.
+MOST_ROWS = 1024
 
 Where = Literal["screen", "serial", "debug"]
 
@@ -30,6 +35,15 @@ class Stream:
         self._log = log
         self._consumed = 0  # bytes, from the first ever written
         self._looked_at: tuple[int, re.Pattern[str]] | None = None
+
+    def state(self) -> Values:
+        """How far it was consumed."""
+        return {"consumed": self._consumed}
+
+    def load(self, values: Values) -> None:
+        """Restore what `state()` returned. ValueError: it is no such state."""
+        self._consumed = take_whole(values, "consumed", 0, LAST)
+        self._looked_at = None
 
     def find(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """The first match in the new text. It is consumed, with the text before it."""
@@ -94,6 +108,21 @@ class Rows:
         self._end = -1  # the last row with text or the cursor
         self._version: int | None = None
         self._pattern: re.Pattern[str] | None = None
+
+    def state(self) -> Values:
+        """The rows, and what was consumed of each."""
+        return {"rows": tuple(self._rows), "consumed": tuple(self._consumed), "end": self._end}
+
+    def load(self, values: Values) -> None:
+        """Restore what `state()` returned. ValueError: it is no such state."""
+        rows, consumed = take(values, "rows", tuple), take(values, "consumed", tuple)
+        end = take_whole(values, "end", -1, MOST_ROWS)
+        if len(rows) != len(consumed) or len(rows) > MOST_ROWS:
+            raise ValueError(f"a state has {len(rows)} rows, of {len(consumed)} some is consumed")
+        if any(type(each) is not str for each in (*rows, *consumed)):
+            raise ValueError("a state has rows of a screen that are no text")
+        self._rows, self._consumed, self._end = list(rows), list(consumed), end
+        self._version = self._pattern = None
 
     def find(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """The first match in the new text. It is consumed, with the text before it."""
@@ -164,6 +193,15 @@ class Expectations:
             ("debug", Stream(debug)),
         )
 
+    def state(self) -> Values:
+        """What of each text was consumed; see `Stateful`."""
+        return {where: source.state() for where, source in self._sources}
+
+    def load(self, values: Values) -> None:
+        """Restore what `state()` returned. ValueError: it is no such state."""
+        for where, source in self._sources:
+            source.load(take(values, where, dict))
+
     def find(self, pattern: re.Pattern[str]) -> Seen | None:
         """The first match in new text: on the screen, else from COM1, else from the debug port."""
         for where, source in self._sources:
@@ -188,16 +226,8 @@ class Expected(Watch):
         return self.found is not None
 
 
-def wait(
-    m: "Machine",
-    texts: Expectations,
-    pattern: str | re.Pattern[str],
-    timeout: float | None,
-    wall: float | None,
-    max_instructions: int | None,
-) -> Seen:
-    """`Machine.expect`: run until the pattern is in new text."""
-    limits = m.limits(pattern, timeout, wall=wall, max_instructions=max_instructions)
+def wait(m: "Machine", texts: Expectations, pattern: object, limits: Limits) -> Seen:
+    """`Machine.expect`: run until the pattern of `limits` is in new text."""
     asked = limits.watch.pattern
     if asked is None:
         raise TypeError("expect() needs a regular expression, as str or compiled from one")

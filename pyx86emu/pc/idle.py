@@ -113,7 +113,7 @@ class Idle:
             else:
                 exit = limits.run(max(0.0, until - m.time))
                 over = exit.reason is ExitReason.DEADLINE and not limits.over
-            if exit.reason is not ExitReason.DEBUG:
+            if exit.reason is not ExitReason.DEBUG or exit.stop is not None:
                 self._known, self._little = None, False
                 return False, None if over else exit
             at = self._request(vectors)

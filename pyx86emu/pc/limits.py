@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
@@ -42,8 +42,10 @@ class Limits:
         *,
         wall: float | None = None,
         max_instructions: int | None = None,
+        stop_on: Iterable[str] | None = None,
     ) -> None:
         self._machine = machine
+        self.stop_on = None if stop_on is None else machine._places.checked(stop_on)
         self._now = now = machine.vm.clock.now
         self.watch = Watch(until, machine.screen, (machine.serial_log, machine.debug.log))
         #: The ends: instructions spent, guest time in ns, host time in ns; None: no limit.

@@ -35,11 +35,14 @@ from .disks.image import Disk
 from .drives import Boot, Drives
 from .ending import PORT_92, Resets
 from .expect import Expectations
-from .optionroms import OptionRom, Placed, RomSource, place
+from .observing import Observing
+from .optionroms import OptionRom, RomSource, place
 from .running import Running
+from .saving import Saving
 from .screen.screen import Screen
 from .serving import Serving
 from .stats import Stats
+from .stops import Stops
 
 if TYPE_CHECKING:
     from ..address import Address
@@ -58,7 +61,7 @@ def _after_fork() -> None:
 register_at_fork(after_in_child=_after_fork)
 
 
-class Machine(Running, Serving):
+class Machine(Running, Saving, Observing, Serving):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
     A floppy is in drive A, a hard disk is the first one. `fda`, `fdb`, `hda` and `hdb` put disks
@@ -112,8 +115,25 @@ class Machine(Running, Serving):
             raise TypeError(f"model must be a name such as '80486', not {type(model).__name__}")
         if rtc_base is not None and not isinstance(rtc_base, datetime):
             raise TypeError(f"rtc_base must be a datetime, not {type(rtc_base).__name__}")
-        self.no_reboot = _core.truth(no_reboot, "no_reboot")
+        no_reboot = _core.truth(no_reboot, "no_reboot")
         roms = place(option_roms, bios)
+        vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
+        self._begin(vm, clock == "host", no_reboot, bios is not None)
+        try:
+            self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
+            self.drives = Drives(boot, fda=fda, fdb=fdb, hda=hda, hdb=hdb, order=order)
+            self._roms = [(each.addr, each.data) for each in roms]
+            board.add_memory(vm, ram, roms)
+            self._build(vm.create_vga(), ram, rtc_base, log_limit)
+        except BaseException:
+            self.close()
+            raise
+
+    # -- putting it together -----------------------------------------------------------
+
+    def _begin(self, vm: Vm, host_clock: bool, no_reboot: bool, other_bios: bool) -> None:
+        """What there is before any part."""
+        self.no_reboot = no_reboot
         self.exit_status: int | None = None
         """(value << 1) | 1 of what the guest wrote to isa-debug-exit; None before."""
         self.booted = False
@@ -122,31 +142,24 @@ class Machine(Running, Serving):
         """What the BIOS has tried to boot, and why it did not start, if it has found nothing."""
         self._stops: deque[ExitReason] = deque()
         self._stopping = RLock()
+        self._known_disks = WeakSet()
         _machines.add(self)
         self.resets = Resets()
         """How often the guest has reset the machine, and how it did so last."""
-        self._other_bios = bios is not None
+        self._other_bios = other_bios
         self.drives = Drives()
         """Which disk was in which drive at the start."""
-        self.vm = vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
-        self.host_clock = clock == "host" or not vm.capabilities.virtual_clock
+        self.vm = vm
+        self.host_clock = host_clock or not vm.capabilities.virtual_clock
         """True if timers follow the host's clock."""
         self.stats = Stats(vm.coalesced)
         self.speaker = Speaker(vm)
-        try:
-            self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
-            self.drives = Drives(boot, fda=fda, fdb=fdb, hda=hda, hdb=hdb, order=order)
-            self._build(ram, roms, rtc_base, log_limit)
-        except BaseException:
-            self.close()
-            raise
-
-    # -- putting it together -----------------------------------------------------------
 
     def _build(
-        self, ram: int, roms: Sequence[Placed], rtc_base: datetime | None, log_limit: int
+        self, vga: _core.VgaCore, ram: int, rtc_base: datetime | None, log_limit: int
     ) -> None:
-        board.add_memory(self.vm, ram, roms)
+        """Make and attach the parts; the Vm has memory and the first vCPU."""
+        self._places = Stops(self.vcpu)
         self.serial_log = Log(log_limit)
         """The bytes that the guest sent over COM1; `total` counts all of them."""
         self._wires = board.Wires(
@@ -161,7 +174,7 @@ class Machine(Running, Serving):
             disks=self.drives.floppies,
             hard_disks=self.drives.hard_disks,
             order=self.drives.order,
-            vga=self.vm.create_vga(),
+            vga=vga,
             rtc_base=rtc_base,
             log_limit=log_limit,
         )

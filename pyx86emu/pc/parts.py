@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .. import _core
     from ..bus import Bus
     from ..vm import Vm
+    from .board import Wires
     from .devices import (
         AtaChannel,
         DebugConsole,
@@ -56,6 +57,7 @@ class Parts(Single):
     exit_status: int | None
     booted: bool
     boot_tried: str
+    _wires: "Wires"
 
     @property
     def _whole(self) -> "Machine":

@@ -2,6 +2,7 @@
 
 import re
 from collections import deque
+from collections.abc import Iterable
 from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from .handover import BOOT_SECTOR, POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
 from .parts import Parts
 from .points import Debugger, Points
+from .stops import Stops
 
 if TYPE_CHECKING:
     from .. import _core
@@ -30,8 +32,11 @@ class Running(Parts):
     """The methods of a Machine that run its guest, and end that."""
 
     _stops: deque[ExitReason]
+    #: Stops that the guest has caused; they belong to its state, those of `_stops` to the host.
+    _own_stops: tuple[ExitReason, ...] = ()
     _stopping: RLock
     _texts: Expectations
+    _places: Stops
     _reboot = _started = _stop_at_boot = _handing_over = False
     _boot_instructions = 0
     _other_bios: bool
@@ -50,6 +55,7 @@ class Running(Parts):
         *,
         wall: float | None = None,
         max_instructions: int | None = None,
+        stop_on: Iterable[str] | None = None,
     ) -> "_core.Exit":
         """Run the guest; the result says why it ended.
 
@@ -63,13 +69,19 @@ class Running(Parts):
           `exit_status`.
         - INTERNAL_ERROR: the guest did what this machine does not support.
         - INTR: `stop()` was called, or the vCPU was kicked.
+        - DEBUG: a breakpoint, a watchpoint or an observer; or a place of `stop_on`, a set of names
+          for this run (the attribute `stop_on` has the default). `exit.stop` is the name then,
+          `exit.message` says what happened, `exit.jumped_from` where the guest came from.
 
         Limits count from the call. `wall` is exact within 20 ms plus the device calls of the
         instruction in progress, whatever the guest does. ValueError: a limit is negative or NaN, or
-        a time is 292 years or more. TypeError: a time is not a number, or `max_instructions` not an
-        integer.
+        a time is 292 years or more, or a name in `stop_on` is unknown. TypeError: a time is not a
+        number, `max_instructions` not an integer, or `stop_on` no set of names. OSError EOPNOTSUPP:
+        KVM cannot stop there.
         """
-        limits = Limits(self._whole, until, timeout, wall=wall, max_instructions=max_instructions)
+        limits = self.limits(
+            until, timeout, wall=wall, max_instructions=max_instructions, stop_on=stop_on
+        )
         return self._run_within(limits, limits.deadline)
 
     def expect(
@@ -79,6 +91,7 @@ class Running(Parts):
         *,
         wall: float | None = None,
         max_instructions: int | None = None,
+        stop_on: Iterable[str] | None = None,
     ) -> Seen:
         """Run until the regular expression is in text that is new since the last match, on the
         screen, from COM1 or from the debug port. Returns the match and where it was seen.
@@ -95,7 +108,10 @@ class Running(Parts):
         ...     m.expect("O").where, m.expect("[A-Z]").match.group()
         ('debug', 'K')
         """
-        return wait(self._whole, self._texts, pattern, timeout, wall, max_instructions)
+        limits = self.limits(
+            pattern, timeout, wall=wall, max_instructions=max_instructions, stop_on=stop_on
+        )
+        return wait(self._whole, self._texts, pattern, limits)
 
     def limits(
         self,
@@ -104,14 +120,43 @@ class Running(Parts):
         *,
         wall: float | None = None,
         max_instructions: int | None = None,
+        stop_on: Iterable[str] | None = None,
     ) -> Limits:
         """Common limits of several runs, counted from now on. `m.limits(timeout=60).run(0.03)` runs
         for 0.03 of those 60 guest seconds. Errors as for `run`."""
-        return Limits(self._whole, until, timeout, wall=wall, max_instructions=max_instructions)
+        return Limits(
+            self._whole,
+            until,
+            timeout,
+            wall=wall,
+            max_instructions=max_instructions,
+            stop_on=stop_on,
+        )
+
+    @property
+    def stop_on(self) -> frozenset[str]:
+        """Where a run stops if it is not said otherwise: names of places where no program should
+        be, by default none. It can be set between two runs.
+
+        "zeros": zeros are executed. "signature": the boot signature is. "loop": a jmp $ that no
+        interrupt of the guest ends (HLT with IF=0 ends each run, as HLT). "null-vector": an
+        interrupt whose vector is 0000:0000. "stack": a push over code. "port": a port that no
+        device has is read 100,000 times in a row by one instruction.
+
+        ValueError: an unknown name; TypeError: no set of names; OSError EOPNOTSUPP: on KVM, another
+        one than "port"; RuntimeError: another thread runs the guest."""
+        return self._places.default
+
+    @stop_on.setter
+    def stop_on(self, names: Iterable[str]) -> None:
+        found = self._places.checked(names)
+        self._places.set(found)
+        self._places.default = found
 
     def _run_within(self, limits: Limits, deadline: int | None) -> "_core.Exit":
         """Run until `deadline` or one of the limits."""
         watch, now = limits.watch, self.vm.clock.now
+        self._places.set(self._places.default if limits.stop_on is None else limits.stop_on)
         while True:
             sounds = self.speaker.recording
             look = None if watch.pattern is None and not sounds else now() + LOOK
@@ -187,6 +232,8 @@ class Running(Parts):
             if reason is ExitReason.IO:
                 stats.pio_exits += 1
                 self._serve(self.pio, exit)
+                if self._places.ports.due:
+                    return self._places.ports.take()
             elif reason is ExitReason.MMIO:
                 stats.mmio_exits += 1
                 self._serve(self.mmio, exit)
@@ -201,7 +248,7 @@ class Running(Parts):
                 self.reset()
                 self._watch_boot()
                 with self._stopping:
-                    if self._stops:
+                    if self._stops or self._own_stops:
                         self.vcpu.kick()  # the kick may have been for the stop too
             elif reason is ExitReason.DEBUG and self._other_boots(exit):
                 if self._stop_at_boot:
@@ -211,10 +258,11 @@ class Running(Parts):
 
     def _take_stop(self) -> ExitReason | None:
         """The reason of the first `stop()` since the last call; None if there was none."""
-        if not self._stops:
+        if not self._stops and not self._own_stops:
             return None
         with self._stopping:  # with the lock: its kick has also happened
-            reason = self._stops.popleft()
+            reason = self._own_stops[0] if self._own_stops else self._stops[0]
+            self._own_stops = ()
             self._stops.clear()
             self.vcpu.run(deadline=0)  # drops what is left of their kicks, for the next run
             if self._stops:
@@ -234,7 +282,10 @@ class Running(Parts):
         if exit.write:
             bus.write(addr, size, exit.value)
         else:
-            exit.reply_one(bus.read(addr, size))
+            value = bus.read(addr, size)
+            exit.reply_one(value)
+            if exit.reason is ExitReason.IO and value == (1 << 8 * size) - 1:
+                self._places.ports.read(exit, bus)
 
     def stop(self, reason: ExitReason = ExitReason.INTR) -> None:
         """End the current run soon, or if there is none, the next run at once. One call ends one
@@ -245,6 +296,12 @@ class Running(Parts):
             self._stops.append(reason)
             self.vcpu.kick()
 
+    def _end(self, reason: ExitReason) -> None:
+        """The guest ends the current run."""
+        with self._stopping:
+            self._own_stops += (reason,)
+            self.vcpu.kick()
+
     def reset(self) -> None:
         """The reset button: reset the vCPU and every device. Memory keeps its contents."""
         for bus in (self.pio, self.mmio):
@@ -252,6 +309,7 @@ class Running(Parts):
         self.vcpu.reset()
         self.booted = self._started = False
         self.boot_tried = ""
+        self._places.ports.forget()
 
     def _set_a20(self, is_open: bool) -> None:
         self.vm.a20 = is_open
@@ -269,7 +327,7 @@ class Running(Parts):
             if self._started:  # without a reset before: the guest has jumped there
                 self._note_reset(JUMP, regs.cs, regs.ip)
                 if self.no_reboot:
-                    self.stop(ExitReason.SHUTDOWN)
+                    self._end(ExitReason.SHUTDOWN)
             self._started = True
         elif code == POST_NOTHING:
             self.boot_tried = tried(tuple(self.post.history), self.booted)
@@ -277,7 +335,7 @@ class Running(Parts):
             self._starts(1 + STEPS)
             if self._stop_at_boot:
                 self._handing_over = True
-                self.stop(ExitReason.MATCH)
+                self._end(ExitReason.MATCH)
 
     def _pulse_reset(self) -> None:
         self._ask_reset(PULSE_8042)
@@ -293,4 +351,4 @@ class Running(Parts):
 
     def _guest_exit(self, status: int) -> None:
         self.exit_status = status
-        self.stop(ExitReason.SHUTDOWN)
+        self._end(ExitReason.SHUTDOWN)

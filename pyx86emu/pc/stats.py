@@ -1,5 +1,7 @@
 """Stats: count the exits that a guest causes. Know no guest."""
 
+from typing import Any
+
 from ..backend import WriteRing
 
 
@@ -14,6 +16,16 @@ class Stats:
     def clear(self) -> None:
         self.pio_exits = self.mmio_exits = 0
         self._before = self._ring.count
+
+    def state(self) -> tuple[int, int, int]:
+        """What it has counted; for `load()`."""
+        return self.pio_exits, self.mmio_exits, self._before
+
+    def load(self, counted: tuple[Any, ...]) -> None:
+        """Restore what `state()` returned. ValueError: it is no such thing."""
+        if len(counted) != 3 or any(type(each) is not int for each in counted):
+            raise ValueError("a state has no three counts of exits")
+        self.pio_exits, self.mmio_exits, self._before = counted
 
     @property
     def coalesced(self) -> int:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .._core import snapshot_of, snapshot_values, whole
 from ..errors import StateError
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from .._core import Snapshot
 
 Values = dict[str, Plain]
+
+
+class SavedDisk(Protocol):
+    """The state of a disk in the process that has the disk."""
+
+    def plain(self) -> Values:
+        """It as plain values. StateError: its image has changed."""
 
 
 class State:
@@ -47,7 +54,7 @@ class State:
     """By the name of a device, what its `state()` returned."""
     machine: Values
     """What else a Machine has, and what it must have to take this state."""
-    disks: dict[str, Values]
+    disks: dict[str, "Values | SavedDisk"]
     """By drive, the base image (size, SHA-256) and what was written over it."""
 
     def __init__(
@@ -56,7 +63,7 @@ class State:
         *,
         devices: dict[str, Values] | None = None,
         machine: Values | None = None,
-        disks: dict[str, Values] | None = None,
+        disks: "dict[str, Values | SavedDisk] | None" = None,
     ) -> None:
         self.core = core
         self.devices = {} if devices is None else devices
@@ -75,7 +82,10 @@ class State:
             "core": snapshot_values(self.core),
             "devices": dict(self.devices),
             "machine": self.machine,
-            "disks": dict(self.disks),
+            "disks": {
+                drive: each if isinstance(each, dict) else each.plain()
+                for drive, each in self.disks.items()
+            },
         }
         return codec.dump(values, compression)
 
@@ -93,7 +103,7 @@ class State:
             snapshot_of(values["core"]),
             devices=_tables(values["devices"], "devices"),
             machine=_table(values["machine"], "machine"),
-            disks=_tables(values["disks"], "disks"),
+            disks=dict(_tables(values["disks"], "disks")),
         )
 
     def save(self, path: str | os.PathLike[str], *, compression: Compression = "zlib") -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pyx86emu import Exit, ExitReason, Machine, MpState, Vcpu, Vm
+from pyx86emu import Exit, ExitReason, Machine, MpState, Vcpu
 from pyx86emu.models import MODELS
 from tests.harness import HANDLERS, Guest, program
 

@@ -24,6 +24,7 @@ from .meddle import Meddled
 from .pc import short
 from .ports import ports
 from .rewrite import Rewritten
+from .state import state
 from .world import LIMIT, World
 
 OWN = Path(__file__).resolve().parents[1] / "guests"
@@ -142,6 +143,7 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "devices": (devices, 2),
     "crowd": (crowd, 2),
     "api": (api, 3),
+    "state": (state, 2),
 }
 
 

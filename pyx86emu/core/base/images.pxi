@@ -13,9 +13,18 @@ cdef enum:
     GRANULE = 256
     AGE_MOST = 16                # restores that found a granule unchanged, until its next store is to be noted again
     IOVECS = 256                 # pages that one system call writes
+    MADV_POPULATE_READ = 22      # of Linux 5.14; older ones refuse it
+    MAP_LEAST = 4                # pages: a shorter run costs less to copy than to map
+
+cdef struct Store:               # a memfd with pages, which copies of a Vm map. What is written in it never changes
+    uint64_t refs                # pages in it, and Vms that add to it
+    int fd
+    uint64_t end
 
 cdef struct Page:
     uint64_t refs
+    Store* store                 # NULL: it is in none
+    uint64_t at                  # where it is there
     uint8_t data[4096]
 
 cdef struct Part:                # the memory of one slot
@@ -30,7 +39,6 @@ cdef struct Image:
     uint64_t refs
     int parts                    # of slots; two more follow
     Part* part
-    int fd                       # a memfd with all parts, one after the other; -1: not made yet
 
 cdef struct Track:
     int part                     # of VM.base; -1: of none yet
@@ -62,6 +70,7 @@ cdef inline void page_drop(Page* p) noexcept nogil:
     if p != NULL:
         p.refs -= 1
         if p.refs == 0:
+            store_drop(p.store)
             free(p)
 
 
@@ -73,6 +82,7 @@ cdef bint page_copy(Page** to, const uint8_t* bytes_) noexcept nogil:
         if p == NULL:
             return 0
         p.refs = 1
+        p.store = NULL
         memcpy(p.data, bytes_, IMAGE_PAGE)
     to[0] = p
     return 1
@@ -84,13 +94,30 @@ cdef inline uint64_t part_pages(Part* part) noexcept nogil:
     return part.size // IMAGE_PAGE
 
 
+cdef bint same_part(Part* a, Part* b) noexcept nogil:
+    return (a.addr == b.addr and a.size == b.size and a.readonly == b.readonly and a.shared == b.shared
+            and (a.log == NULL) == (b.log == NULL)
+            and (a.log == NULL or memcmp(a.log, b.log, (part_pages(a) + 7) // 8) == 0)
+            and (a.size == 0 or memcmp(a.page, b.page, part_pages(a) * sizeof(Page*)) == 0))
+
+
+cdef bint same_image(Image* a, Image* b) noexcept nogil:
+    """Have both the same pages, and not only equal ones?"""
+    cdef int i
+    if a == NULL or b == NULL or a.parts != b.parts:
+        return 0
+    for i in range(a.parts + 2):
+        if not same_part(&a.part[i], &b.part[i]):
+            return 0
+    return 1
+
+
 cdef Image* image_new(int parts) noexcept nogil:
     """An image whose parts are empty; NULL: no memory."""
     cdef Image* image = <Image*>calloc(1, sizeof(Image))
     if image == NULL:
         return NULL
     image.refs = 1
-    image.fd = -1
     image.parts = parts
     image.part = <Part*>calloc(parts + 2, sizeof(Part))
     if image.part == NULL:
@@ -125,32 +152,78 @@ cdef void image_drop(Image* image) noexcept:
         free(part.page)
         free(part.log)
     free(image.part)
-    if image.fd >= 0:
-        io_close(image.fd)
     free(image)
 
 
-cdef bint image_write(Image* image, int fd) noexcept nogil:
-    """Write all pages of slots that are not zeros to a file, each at its place. 0: it failed."""
+# -- the pages of copies
+
+cdef Store* store_new(int fd) noexcept nogil:
+    """A store in an empty memfd, which it closes at its end. NULL: no memory."""
+    cdef Store* store = <Store*>calloc(1, sizeof(Store))
+    if store != NULL:
+        store.refs = 1
+        store.fd = fd
+    return store
+
+
+cdef void store_drop(Store* store) noexcept nogil:
+    if store != NULL:
+        store.refs -= 1
+        if store.refs == 0:
+            io_close(store.fd)
+            free(store)
+
+
+cdef bint store_part(Store* store, Part* part) noexcept nogil:
+    """Add the pages of a part that are not in the store. 0: it cannot be written."""
     cdef io_iovec[256] some
-    cdef uint64_t at = 0, k, begin = 0
-    cdef Part* part
-    cdef int i, n = 0
-    for i in range(image.parts):
-        part = &image.part[i]
-        for k in range(part_pages(part)):
-            if n and (part.page[k] == NULL or n == IOVECS):
-                if not put_at(fd, some, n, begin):
-                    return 0
-                n = 0
-            if part.page[k] != NULL:
-                if n == 0:
-                    begin = at
-                some[n].iov_base = part.page[k].data
-                some[n].iov_len = IMAGE_PAGE
+    cdef uint64_t k, i, first, pages = part_pages(part)
+    cdef int n = 0
+    first = k = 0
+    while k < pages or n:
+        if n == IOVECS or n and k == pages:
+            if not put_at(store.fd, some, n, store.end):
+                return 0
+            for i in range(first, k):
+                if part.page[i] != NULL and part.page[i].store != store:
+                    store_drop(part.page[i].store)
+                    part.page[i].store = store
+                    part.page[i].at = store.end
+                    store.refs += 1
+                    store.end += IMAGE_PAGE
+            n = 0
+            first = k
+            continue
+        if part.page[k] != NULL and part.page[k].store != store:
+            some[n].iov_base = part.page[k].data
+            some[n].iov_len = IMAGE_PAGE
+            n += 1
+        k += 1
+    return 1
+
+
+cdef void map_part(Store* store, Part* part, uint8_t* host) noexcept nogil:
+    """Let private memory of zeros show a part: as a copy on write where its pages are in the store and long runs of
+    them are one after the other, else as a copy."""
+    cdef uint64_t k = 0, n, pages = part_pages(part)
+    cdef Page* p
+    while k < pages:
+        p = part.page[k]
+        n = 1
+        if p == NULL:
+            k += 1
+            continue
+        if store != NULL and p.store == store:
+            while k + n < pages and part.page[k + n] != NULL and part.page[k + n].store == store and (
+                    part.page[k + n].at == p.at + n * IMAGE_PAGE):
                 n += 1
-            at += IMAGE_PAGE
-    return n == 0 or put_at(fd, some, n, begin)
+        if n < MAP_LEAST or mmap(host + k * IMAGE_PAGE, n * IMAGE_PAGE, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_FIXED, store.fd, <long>p.at) == MAP_FAILED:
+            for n in range(k, k + n):
+                memcpy(host + n * IMAGE_PAGE, part.page[n].data, IMAGE_PAGE)
+            k = n
+            n = 1
+        k += n
 
 
 # -- tracks

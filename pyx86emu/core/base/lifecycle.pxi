@@ -31,6 +31,7 @@ cdef void free_vm(VM* vm) noexcept:
     zones_free(&vm.zones)
     image_drop(vm.base)
     track_free(vm.vga_track)
+    store_drop(vm.store)
     free(vm.chips)
     free(vm.mem)
     free(vm.slots)
@@ -79,6 +80,7 @@ cdef void free_cpu(CPU* c) noexcept:
     free(c.blocks.length)
     free(c.blocks.dirty_code)
     free(c.debug.watch)
+    free(c.observe.look)
     free(c)
 
 
@@ -114,6 +116,11 @@ cdef void reset_cpu(CPU* c) noexcept nogil:
     c.events.trap_due = 0
     c.debug.due = 0
     c.debug.hit = 0
+    c.why.stopped = 0
+    c.why.faults = 0
+    memset(c.why.arrival, 0, sizeof(c.why.arrival))
+    memset(&c.why.stack, 0, sizeof(c.why.stack))
+    c.why.came.at = FOREVER
     c.events.carry = 0
     c.exits.count = 0
     c.exits.pos = 0

@@ -70,6 +70,7 @@ cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     int views                    # writable views of memory that are alive
     Image* base                  # what memory was when it was saved or restored last; NULL: it was not
     bint unseen                  # a view has ended since: all of memory may differ
+    Store* store                 # the pages that its copies map, or NULL
     Track* vga_track             # of the linear memory of the VGA
     pthread_mutex_t noting       # held for a few instructions, while a Track is written
     PyObject* owner              # the Vm object, borrowed

@@ -52,6 +52,7 @@ cdef inline Op* look_up(CPU* c, Op** kept) noexcept nogil:
 cdef Op* link(CPU* c, Op* o, int taken) noexcept nogil:
     """The end of a block whose link is not set yet: find the next block and set the link."""
     c.arch.ip = o.tip if taken else o.fip
+    came(c, o)
     return look_up(c, &o.t1 if taken else &o.t0)
 
 
@@ -84,6 +85,7 @@ cdef inline Op* take_guess(CPU* c, Op* o, uint32_t ip) noexcept nogil:
 
 cdef Op* take_slow(CPU* c, Op* o, uint32_t ip) noexcept nogil:
     c.arch.ip = ip
+    came(c, o)
     return look_up(c, &o.t1)
 
 
@@ -101,19 +103,20 @@ cdef inline void called(CPU* c, Op* o) noexcept nogil:
     c.blocks.depth = (c.blocks.depth + 1) % CALLS
 
 
-cdef inline Op* return_to(CPU* c, uint32_t ip) noexcept nogil:
-    """Go on at CS:ip, which were popped."""
+cdef inline Op* return_to(CPU* c, Op* o, uint32_t ip) noexcept nogil:
+    """Go on at CS:ip, which `o` has popped."""
     cdef uint32_t depth = (c.blocks.depth - 1) % CALLS
     cdef Op* call = c.blocks.calls[depth]
     cdef Op* nx = call.t0
     c.blocks.depth = depth
     if RARELY(nx == NULL or header(nx).key != (c.arch.sb[CS] << 12 | ip)):
-        return return_slow(c, call, ip)
+        return return_slow(c, o, call, ip)
     return enter(c, nx)
 
 
-cdef Op* return_slow(CPU* c, Op* call, uint32_t ip) noexcept nogil:
+cdef Op* return_slow(CPU* c, Op* o, Op* call, uint32_t ip) noexcept nogil:
     c.arch.ip = ip
+    came(c, o)
     if call == &NO_CALL or call.fip != ip or header(first_of(call)).key >> 16 != c.arch.sb[CS] >> 4:
         return look_up(c, NULL)
     return look_up(c, &call.t0)
@@ -125,7 +128,15 @@ cdef Op* end_block(CPU* c, Op* o) noexcept nogil:
     cdef Op* nx = o.t0
     if nx != NULL:
         return enter(c, nx)
-    return link(c, o, 0)
+    return ran_on(c, o)
+
+
+cdef Op* ran_on(CPU* c, Op* o) noexcept nogil:
+    """end_block, whose link is not set yet."""
+    cdef Op* last = o - 1
+    came_from(c, header(first_of(o)).key >> 16, last.ip, last.fip, CAME_HOW, c.run.slice_end - <uint64_t>c.run.left)
+    c.arch.ip = o.fip
+    return look_up(c, &o.t0)
 
 
 cdef Op* find(CPU* c) noexcept nogil:
@@ -188,6 +199,7 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
                 c.blocks.pools += 1
         c.blocks.pool_used = 0
     room = c.blocks.pool[c.blocks.pools - 1] + c.blocks.pool_used
+    look_at_place(c)
     b = <Block*>room
     first = room + 1
     b.key = key
@@ -195,7 +207,7 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     used = decode_block(c, b, first)
     if used == 0:
         return NULL
-    b.cap = used if used > 7 else 7              # a stale block must have room for another long instruction
+    b.cap = max(used, 12 if c.observe.mask else 7)   # a stale block must have room for another long instruction
     c.blocks.pool_used += 1 + b.cap
     slot_of(c, key)[0] = first
     return first
@@ -410,6 +422,7 @@ cdef void code_written(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
         if c.blocks.list[n] == NULL:
             unclaim(c, g)                        # its last block was not decoded again: open it
         elif touches(c, n, lo, hi):
+            note_push(c, o, g << 8 | lo)
             drop_overlap(c, o, g, lo, hi)
     if who & ~(1ULL << c.no):
         for i in range(c.vm.ncpus):

@@ -324,7 +324,8 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
     """Decode a block at base:ip into `first`, at most `cap` ops. Returns how many; 0: no block can be kept here."""
     cdef Dec dec
     cdef Dec* d = &dec
-    cdef int used = 0, count = 0, i, fluid_before
+    cdef int used = 0, count = 0, i, fluid_before, probes = 0
+    cdef Op probe_ops[PROBES]
     cdef bint open_ = 1                          # the last instruction does not end the block
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
     d.c = c
@@ -335,12 +336,25 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
     while True:
         d.block.hi = d.ip
         fluid_before = d.block.fluid
-        decode_next(d, first + used, cap - used)
+        if RARELY(c.why.stops != 0) and refuses_block(c, base, d.ip):
+            break
+        if RARELY(c.observe.mask):
+            if used + PROBES >= cap:
+                break
+            probes = put_probes(c, probe_ops, base, d.ip, count == 0)
+        decode_next(d, first + used + probes, cap - used - probes)
         if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
-                or used + d.used + (0 if d.ends else 1) > cap or (used and patched(d, fluid_before))):
+                or used + probes + d.used + (0 if d.ends else 1) > cap or (used and patched(d, fluid_before))):
             d.block.fluid = fluid_before
             break                                # rewritten code begins a block, so that less is decoded again
-        for i in range(d.used):
+        if RARELY(c.observe.mask):
+            if c.observe.mask & LOOK_IO:
+                observed_ports(d.o, d.used)
+            for i in range(probes):
+                first[used + i] = probe_ops[i]
+                first[used + i].ip = <uint16_t>d.start
+                first[used + i].fip = <uint16_t>d.ip
+        for i in range(probes + d.used):
             first[used].n = <uint8_t>count
             first[used].k = <uint8_t>used
             used += 1
@@ -348,7 +362,7 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
         d.block.hi = d.ip
         open_ = not d.ends
         if not open_:
-            i = predicates(d, first + used, cap - used, limit)
+            i = 0 if RARELY(c.observe.mask) else predicates(d, first + used, cap - used, limit)
             if i:
                 used += i
                 count += i
@@ -369,6 +383,8 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
         first[used].k = <uint8_t>used
         used += 1
     first.n = <uint8_t>count
+    if RARELY(c.observe.mask & LOOK_COVER) and first.fn == probe_entry:
+        first.dst = <uint16_t>uncovered_in(first, used)
     out[0] = d.block
     peephole(first, used)
     return used

@@ -250,14 +250,22 @@ cdef void wrote(CPU* c, Op* o, uint32_t pa, int n) noexcept nogil:
     drop the blocks decoded from them."""
     cdef Mem* mem = c.vm.mem
     cdef uint32_t g = pa >> 8, last = (pa + n - 1) >> 8
-    if mem.attr[g] & ATTR_LOG:
-        rings_spend(&c.rings, 50)
-        log_page(c, g)
+    if RARELY((mem.attr[g] | mem.attr[last]) & (ATTR_LOG | ATTR_CLEAN)):
+        first_store(c, g, last)
     while g <= last:
-        if mem.attr[g] & ATTR_CLEAN:
-            rings_spend(&c.rings, 10)
-            note_store(c, g)
         if at_peek64(&mem.code[mem.canon[g]]):
             code_written(c, o, g, pa & 255 if g == pa >> 8 else 0,
                          256 if g != last else ((pa + n - 1) & 255) + 1)
+        g += 1
+
+
+cdef void first_store(CPU* c, uint32_t g, uint32_t last) noexcept nogil:
+    """One since the page was clean, or since memory was saved. Both granules are in one page."""
+    if c.vm.mem.attr[g] & ATTR_LOG:
+        rings_spend(&c.rings, 50)
+        log_page(c, g)
+    while g <= last:
+        if c.vm.mem.attr[g] & ATTR_CLEAN:
+            rings_spend(&c.rings, 10)
+            note_store(c, g)
         g += 1

@@ -38,6 +38,7 @@ cdef void resumed_elsewhere(CPU* c) noexcept nogil:
     c.events.halted = 0
     c.events.carry = 0
     c.events.rep_left = FOREVER
+    c.why.came.at = FOREVER
 
 
 cdef void put_segment(CPU* c, int which, uint32_t base) noexcept nogil:

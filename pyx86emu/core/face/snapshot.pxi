@@ -169,6 +169,10 @@ cdef Snapshot snapshot_take(VmTables vm):
         if c != NULL:
             save_vcpu(c, &s.cpu[i])
     save_chips(vm, s)
+    if same_image(vm.vm.base, s.image):          # nothing has changed
+        image_drop(s.image)
+        s.image = vm.vm.base
+        s.image.refs += 1
     for each in slots:
         slot = each
         at = slot_of_face(vm.vm, <PyObject*>slot, slot.addr)
@@ -211,8 +215,7 @@ cdef void follow_image(VmTables vm, Image* image, list slots, bint fresh) noexce
         slot = <MemorySlot>slots[i]
         at = slot_of_face(vm.vm, <PyObject*>slot, slot.addr)
         track_part(vm.vm, at, i)
-    track_vga(vm, image)
-    if fresh:
+    if track_vga(vm, image) or fresh:
         arm_tracks(vm.vm)
 
 
@@ -293,8 +296,7 @@ cdef int snapshot_put(VmTables vm, Snapshot s) except -1:
         s.image.refs += 1
         use_base(vm.vm, s.image)
     vm.vm.unseen = 0
-    track_vga(vm, s.image)
-    if fresh:
+    if track_vga(vm, s.image) or fresh:
         arm_tracks(vm.vm)
     vm.chip_changed()
     if vm.vm.chips.vga.turn and vm.vm.cpu[0] != NULL:
@@ -379,18 +381,22 @@ cdef void restore_chips(VmTables vm, Snapshot s) noexcept:
 
 # -- a second Vm
 
-cdef int snapshot_populate(VmTables vm, Snapshot s) except -1:
-    """Give a Vm that has nothing yet the slots, vCPUs and VGA of a state. Its memory is a copy on write."""
+cdef int snapshot_populate(VmTables vm, Snapshot s, VmTables source) except -1:
+    """Give a Vm that has nothing yet the slots, vCPUs and VGA of a state of `source`. Its memory is a copy on write."""
     cdef object back = vm                    # by its public names, which this file does not know
     cdef MemorySlot slot
     cdef Part* part
     cdef list slots = []
     cdef Slot mine, other
-    cdef uint64_t at = 0
+    cdef Store* store
     cdef bint copied = 1
-    cdef int i, fd = image_fd(s.image)
+    cdef int i
     if vm._slots or vm._vcpus:
         raise ValueError("this Vm has slots or vCPUs already: populate a new one")
+    store = store_image(source.vm, s.image)
+    if store != NULL and vm.vm.store == NULL:
+        vm.vm.store = store
+        store.refs += 1
     for i in range(s.image.parts):
         part = &s.image.part[i]
         slot = new_slot(back.slot_class)
@@ -400,8 +406,7 @@ cdef int snapshot_populate(VmTables vm, Snapshot s) except -1:
         else:
             slot.owner = host_memory(part.size)
             slot.host = <uint8_t*>PyMemoryView_GET_BUFFER(slot.owner).buf
-            copied = copied and fd >= 0 and map_part(slot.host, part.size, fd, at)
-        at += part.size
+            map_part(store, part, slot.host)
         slot.addr, slot.size, slot.rom = part.addr, part.size, part.readonly
         if part.log != NULL:
             slot.bits = new_log(slot.size)

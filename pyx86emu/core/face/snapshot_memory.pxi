@@ -24,6 +24,8 @@ cdef bint save_part(VM* vm, Slot* s, Part* to) noexcept nogil:
     if not part_begin(to, s.addr, s.size):
         return 0
     to.readonly = s.readonly
+    if was == NULL and not (s.track != NULL and s.track.foreign):
+        madvise(s.host, s.size, MADV_POPULATE_READ)      # pages that nobody has touched yet, in one go
     if was != NULL and not all_differs(vm, s.track):
         first = part_pages(to) if not s.track.rest else <uint64_t>s.track.granules * GRANULE // IMAGE_PAGE
         for k in range(first):
@@ -164,31 +166,25 @@ cdef int give_track(MemorySlot slot, Slot* s) except -1:
 
 # -- a copy of a Vm
 
-cdef int image_fd(Image* image) except -2:
-    """A memfd with the memory of all slots; -1: there is none to be had, so copy. It is closed with the image."""
-    cdef int fd
+cdef Store* store_image(VM* vm, Image* image) noexcept:
+    """The store of this Vm, which has the pages of an image then; NULL: there is none to be had, so copy."""
     cdef uint64_t size = 0
-    cdef int i
-    if image.fd >= 0:
-        return image.fd
+    cdef Store* store = vm.store
+    cdef int i, fd
     for i in range(image.parts):
         size += image.part[i].size
-    try:
-        fd = os.memfd_create("pyx86emu-fork", os.MFD_CLOEXEC)
-    except OSError:
-        return -1
-    try:
-        os.ftruncate(fd, size)
-    except OSError:
-        io_close(fd)
-        return -1
-    if not image_write(image, fd):
-        io_close(fd)
-        return -1
-    image.fd = fd
-    return fd
-
-
-cdef bint map_part(uint8_t* host, uint64_t size, int fd, uint64_t at) noexcept nogil:
-    """Let private memory show a file at `at`, copied when it is written. 0: it cannot, and nothing has changed."""
-    return mmap(host, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, <long>at) != MAP_FAILED
+    if store == NULL or store.end > 4 * size:    # most of its pages may be old ones
+        try:
+            fd = os.memfd_create("pyx86emu-fork", os.MFD_CLOEXEC)
+        except OSError:
+            return NULL
+        store = store_new(fd)
+        if store == NULL:
+            io_close(fd)
+            return NULL
+        store_drop(vm.store)
+        vm.store = store
+    for i in range(image.parts):
+        if not store_part(store, &image.part[i]):
+            return NULL
+    return store

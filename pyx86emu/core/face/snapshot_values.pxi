@@ -137,7 +137,8 @@ cdef dict vcpu_values(SavedCpu* s, str model, list watches):
         "cr": [s.system.cr[i] for i in range(5)], "dr": [s.system.dr[i] for i in range(8)],
         "tr": [s.system.tr[i] for i in range(8)],
         "retired": s.run.retired, "idle": s.run.idle, "waited": s.waited, "kicked": bool(s.kicked),
-        "moved": [s.moved, s.moved_cs, s.moved_ip], "events": event_values(&s.events), "reads": read_values(&s.reads),
+        "moved": [s.moved, s.moved_cs, s.moved_ip],
+        "events": event_values(&s.events, s.run.retired), "reads": read_values(&s.reads),
         "exits": [(s.exits.item[i].reason, s.exits.item[i].addr, s.exits.item[i].size, s.exits.item[i].count,
                    s.exits.item[i].write, s.exits.item[i].value, s.exits.item[i].cs, s.exits.item[i].ip)
                   for i in range(s.exits.count)],
@@ -145,14 +146,16 @@ cdef dict vcpu_values(SavedCpu* s, str model, list watches):
     }
 
 
-cdef dict event_values(EventState* e):
+cdef dict event_values(EventState* e, uint64_t now):
+    """A REP that was left earlier counts no longer, and depends on how runs were cut: it is left out."""
+    cdef bint left = e.rep_left == now
     return {
         "inject": e.inject, "exception": e.exception, "nmi": bool(e.nmi), "nmi_masked": bool(e.nmi_masked),
         "halted": bool(e.halted), "dead": bool(e.dead), "undelivered": e.undelivered,
         "intr_window": bool(e.intr_window), "delivering": bool(e.delivering), "vector": e.vector,
         "shadow": later(e.shadow), "trap_shadow": later(e.trap_shadow), "trap_due": e.trap_due,
-        "rep_left": later(e.rep_left), "rep_last": e.rep_last, "carry": bool(e.carry), "carry_seg": e.carry_seg,
-        "carry_rep": e.carry_rep,
+        "rep_left": later(now if left else FOREVER), "rep_last": e.rep_last if left else 0,
+        "carry": bool(e.carry), "carry_seg": e.carry_seg, "carry_rep": e.carry_rep,
     }
 
 
@@ -194,6 +197,8 @@ cdef tuple read_vcpu(SavedCpu* s, object values, str what, int shift):
         s.arch.sb[i] = <uint32_t>number << 4
     s.arch.ip = v.number("ip", 0, 0x10000)
     s.system.gdt_base, s.system.gdt_limit, s.system.idt_base, s.system.idt_limit = v.numbers("tables", 4, UINT32_MAX)
+    if s.system.gdt_limit > 0xFFFF or s.system.idt_limit > 0xFFFF:
+        raise StateError(f"a state that is damaged: {what}.tables: a limit has 16 bits")
     for i, number in enumerate(v.numbers("cr", 5, UINT32_MAX)):
         s.system.cr[i] = number
     no_protected_mode(s.system.cr[0], f"{what}.cr")
@@ -221,11 +226,11 @@ cdef tuple read_vcpu(SavedCpu* s, object values, str what, int shift):
     s.moved, s.moved_cs, s.moved_ip = v.numbers("moved", 3, 0xFFFF0)
     if s.moved > (MOVED_CS | MOVED_IP) or s.moved_cs & 15 or s.moved_ip > 0x10000:
         raise StateError(f"a state that is damaged: {what}.moved")
-    read_events(&s.events, Checked(v.values["events"], f"{what}.events", *event_values(&s.events)))
+    read_events(&s.events, Checked(v.values["events"], f"{what}.events", *event_values(&s.events, s.run.retired)))
     read_reads(&s.reads, Checked(v.values["reads"], f"{what}.reads", *read_values(&s.reads)))
     exits = v.items("exits", EXITS)
     for i, each in enumerate(exits):
-        read_exit(&s.exits.item[i], each, f"{what}.exits")
+        read_exit(&s.exits.item[i], each, f"{what}.exits", s.reads.ins_count)
     s.exits.count = <int>len(exits)
     s.exits.pos = v.number("returned", 0, len(exits))
     return model, read_debug(&s.debug, Checked(v.values["debug"], f"{what}.debug", *debug_values(&s.debug, [])))
@@ -271,14 +276,18 @@ cdef int read_reads(ReadState* r, Checked v) except -1:
     return 0
 
 
-cdef int read_exit(ExitRec* e, object values, str what) except -1:
+cdef int read_exit(ExitRec* e, object values, str what, int batch) except -1:
+    """`batch`: elements of a REP INS that wait for their answer; only such a read has several."""
     reason, addr, size, count, write, value, cs, ip = values
     if reason not in (EXIT_IO, EXIT_MMIO, EXIT_HYPERCALL):
         raise StateError(f"a state that is damaged: {what} has an unknown reason")
     e.reason = reason
     e.addr, e.value = checked_number(addr, what, 0, UINT64_MAX), checked_number(value, what, 0, UINT64_MAX)
     e.size, e.write = checked_number(size, what, 1, 8), checked_number(write, what, 0, 1)
-    e.count = checked_number(count, what, 1, 1024 // e.size)     # their bytes are in ReadState.ins_data
+    # The bytes of a batch are in ReadState.ins_data.
+    e.count = checked_number(count, what, 1, 1024 // e.size if batch and not write and reason == EXIT_IO else 1)
+    if reason == EXIT_HYPERCALL and (e.size != 4 or not e.write):
+        raise StateError(f"a state that is damaged: {what}: a hypercall has 4 bytes")
     e.cs, e.ip = checked_number(cs, what, 0, 0xFFFF), checked_number(ip, what, 0, 0x10000)
     return 0
 

@@ -1,4 +1,4 @@
-# A vCPU in saved states: its sections as they are, but for what is built again: tables, blocks, threads. Know no memory.
+# A vCPU in saved states: its sections as they are, but for what is built again (tables, blocks). Know no memory.
 
 cdef struct SavedCpu:
     ArchState arch

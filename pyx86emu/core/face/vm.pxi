@@ -394,13 +394,13 @@ cdef class Vm(VmTables):
             raise TypeError(f"a Vm is restored from a Snapshot, not from {type(snapshot).__name__}")
         snapshot_put(self, <Snapshot>snapshot)
 
-    def populate(self, snapshot):
-        """For a Vm that has nothing yet: the slots, vCPUs and VGA of a `Snapshot`, which is then restored. ValueError:
-        it has slots or vCPUs; MemoryError."""
+    def populate(self, snapshot, source):
+        """For a Vm that has nothing yet: the slots, vCPUs and VGA of a `Snapshot` of the Vm `source`, which is then
+        restored. ValueError: it has slots or vCPUs; TypeError; MemoryError."""
         self.open()
-        if type(snapshot) is not Snapshot:
-            raise TypeError(f"a Vm is populated from a Snapshot, not from {type(snapshot).__name__}")
-        snapshot_populate(self, <Snapshot>snapshot)
+        if type(snapshot) is not Snapshot or not isinstance(source, Vm):
+            raise TypeError(f"a Vm is populated from a Snapshot of a Vm, not from {type(snapshot).__name__}")
+        snapshot_populate(self, <Snapshot>snapshot, <Vm>source)
 
     # -- the end --------------------------------------------------------------------------------------------
 

@@ -8,14 +8,14 @@
 """
 
 from collections.abc import Callable
+from typing import Any
 
-from ...device import PioDevice
 from ...log import LIMIT, Log
 from ...state import Values, take
 from .fields import FieldDevice, Fields, Whole
 
 
-class DebugConsole(PioDevice):
+class DebugConsole(FieldDevice):
     """Port E9h: `log` keeps the newest `limit` bytes that the guest wrote. `output`, if given, is
     called with each byte at once, by the thread that runs the guest.
 
@@ -38,6 +38,16 @@ class DebugConsole(PioDevice):
     def data(self) -> bytes:
         """The newest bytes that the guest wrote; `log.dropped` counts those that are not kept."""
         return bytes(self.log)
+
+    @property
+    def parts(self) -> tuple[tuple[Any, Fields], ...]:
+        """It has nothing but the log."""
+        return ()
+
+    @property
+    def logs(self) -> tuple[Log, ...]:
+        """What the guest wrote."""
+        return (self.log,)
 
     def state(self) -> Values:
         """The log; see `Stateful`."""

@@ -7,11 +7,12 @@ A row says which attribute belongs to the state, and which values it may have. F
 from collections import deque
 from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from ..._core import whole
 from ...clock import LAST, Clock, Timer
 from ...device import PioDevice
+from ...log import Log
 from ...state import Plain, Values, take_timer
 
 #: How many bytes or entries a queue of the host may have in a state.
@@ -148,9 +149,9 @@ def _typed(value: Plain, name: str, kind: type) -> Any:
 
 def _count(n: int, name: str, length: int | None, most: int, what: str) -> None:
     if length is not None and n != length:
-        raise ValueError(f"{name} of a state has {n} {what}, not {length}")
+        raise ValueError(f"a state has {n} {what} of {name!r}, not {length}")
     if length is None and n > most:
-        raise ValueError(f"{name} of a state has {n} {what}, more than {most}")
+        raise ValueError(f"a state has {n} {what} of {name!r}, more than {most}")
 
 
 #: No kind takes it.
@@ -182,7 +183,7 @@ class Fields:
         self.timers = tuple(timers)
         self._names = {each: each.lstrip("_") for each in self.kinds}
         self._timer_names = tuple(each[0].lstrip("_") for each in self.timers)
-        self._all = attrgetter(*self.kinds, *(each[0] for each in self.timers))
+        self.all = attrgetter(*self.kinds, *(each[0] for each in self.timers))
 
     # -- plain values ------------------------------------------------------------------------------
 
@@ -244,24 +245,35 @@ class Fields:
 
     # -- is it as it was? --------------------------------------------------------------------------
 
-    def look(self, part: Any) -> tuple[tuple[Any, ...], tuple[bool, ...]]:
-        """What `same` compares: the attributes, copies of those that change in place; and which
-        timers wait."""
-        found = self._all(part)
-        values = found if type(found) is tuple else (found,)
-        return tuple(
-            [each.copy() if type(each) in _MUTABLE else each for each in values]
-        ), self._waiting(part)
+    def look(self, part: Any) -> "Look":
+        """How the part is now."""
+        found: Any = self.all(part)
+        if type(found) is tuple:
+            found = tuple([each.copy() if type(each) in _MUTABLE else each for each in found])
+        elif type(found) in _MUTABLE:
+            found = found.copy()
+        return Look(part, self, self.all, found, self.waiting(part))
 
-    def same(self, part: Any, seen: tuple[tuple[Any, ...], tuple[bool, ...]], timers: bool) -> bool:
-        """Is the part as `look` saw it? `timers`: no timer of the machine has changed since."""
-        found = self._all(part)
-        values = found if type(found) is tuple else (found,)
-        return values == seen[0] and (timers or self._waiting(part) == seen[1])
-
-    def _waiting(self, part: Any) -> tuple[bool, ...]:
+    def waiting(self, part: Any) -> tuple[bool, ...]:
+        """Which timers of the part wait."""
         found = [getattr(part, each[0]) for each in self.timers]
         return tuple([each is not None and each.pending for each in found])
+
+
+class Look(NamedTuple):
+    """How a part was: its attributes, copies of those that change in place, and its timers."""
+
+    part: Any
+    fields: Fields
+    all: Callable[[Any], Any]
+    seen: Any
+    waiting: tuple[bool, ...]
+
+    def same(self, timers: bool) -> bool:
+        """Is the part still so? `timers`: no timer of the machine has changed since."""
+        return bool(self.all(self.part) == self.seen) and (
+            timers or self.fields.waiting(self.part) == self.waiting
+        )
 
 
 def _timer(part: Any, value: Any, methods: dict[str, str]) -> tuple[str, str]:
@@ -296,6 +308,11 @@ class FieldDevice(PioDevice):
     def parts(self) -> tuple[tuple[Any, Fields], ...]:
         """What holds its state: objects with their tables, the device first."""
         return ((self, self.fields),)
+
+    @property
+    def logs(self) -> tuple[Log, ...]:
+        """The logs that its state has besides."""
+        return ()
 
     def state(self) -> Values:
         """Everything that the guest or the host can see, now or later; see `Stateful`."""

@@ -98,6 +98,11 @@ class Printer(FieldDevice):
         """The same as text: UTF-8 if it is valid UTF-8, else code page 437."""
         return self.log.text()
 
+    @property
+    def logs(self) -> tuple[Log, ...]:
+        """What was printed."""
+        return (self.log,)
+
     def state(self) -> Values:
         """The registers, and the log; see `Stateful`."""
         return {**super().state(), "log": self.log.state()}

@@ -19,10 +19,11 @@ IRQ 8. Daylight saving is not supported.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
+from ..._core import whole
 from ...clock import LAST, Timer
-from ...device import PioDevice
-from ...state import Values, take, take_timer, take_whole
+from .fields import TIME, FieldDevice, Fields, Raw, Whole
 
 INDEX = 0
 DATA = 1
@@ -67,7 +68,7 @@ TIMER = "rtc"
 DEFAULT_BASE = datetime(2009, 7, 1, 12, 0, 0)
 
 
-class Rtc(PioDevice):
+class Rtc(FieldDevice):
     """An MC146818 that shows `base` at guest time 0 and runs in guest time.
 
     The battery keeps date and RAM during a reset. The host reads and writes all 128 bytes as
@@ -83,6 +84,17 @@ class Rtc(PioDevice):
     name = "rtc"
     length = 2
     max_size = 1
+    fields = Fields(
+        {
+            "cmos": Raw(128, make=bytearray),
+            "index": Whole(0x7F),
+            "updated": TIME,
+            "divider_start": TIME,
+            "periods": TIME,
+        },
+        timers=[("_timer", {TIMER: "_event"})],
+        lines=[("level", "irq")],
+    )
 
     def __init__(self, base: datetime = DEFAULT_BASE) -> None:
         self.cmos = bytearray(128)
@@ -123,47 +135,9 @@ class Rtc(PioDevice):
         self.cmos[WEEKDAY] = self._encode(date.isoweekday() % 7 + 1)
         self._rearm()
 
-    # -- state -------------------------------------------------------------------
-
-    def state(self) -> Values:
-        """Everything that the guest or the host can see, now or later; see `Stateful`."""
-        return {
-            "cmos": bytes(self.cmos),
-            "index": self.index,
-            "updated": self.updated,
-            "divider_start": self.divider_start,
-            "periods": self.periods,
-            "level": self.level,
-            "timer": None if self._timer is None else self._timer.state(),
-        }
-
-    def load(self, state: Values) -> None:
-        """Restore what `state()` returned, and set the interrupt line to its level.
-
-        ValueError: `state` is not a state of an Rtc, or of a time that has not come yet; nothing
-        has changed.
-        """
-        cmos = take(state, "cmos", bytes)
-        if len(cmos) != len(self.cmos):
-            raise ValueError(f"a state has {len(cmos)} bytes of CMOS, not {len(self.cmos)}")
-        index = take_whole(state, "index", 0, 0x7F)
-        updated = take_whole(state, "updated", -LAST, self.clock.now())
-        divider_start, periods = (
-            take_whole(state, name, -LAST, LAST) for name in ("divider_start", "periods")
-        )
-        level = take(state, "level", bool)
-        deadline = take_timer(state, "timer", TIMER)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if deadline is not None:
-            self._timer = self.clock.call_at(deadline, self._event, TIMER)
-        self.cmos[:] = cmos
-        self.index, self.updated = index, updated
-        self.divider_start, self.periods = divider_start, periods
-        if level != self.level:
-            self.level = level
-            self.irq(level)
+    def _agree(self, found: dict[str, Any]) -> None:
+        """ValueError: an update of the date that has not happened yet."""
+        whole(found["updated"], "updated of a state", -LAST, self.clock.now())
 
     # -- the guest ---------------------------------------------------------------
 

@@ -415,6 +415,8 @@ class Disk(Descriptor):
 
     def refusal(self, saved: SavedDisk) -> str | None:
         """Why the disk cannot become as saved; None: it can. It may read all of the image."""
+        if not self._open:
+            return f"{self.name} is closed: open the image again"
         if saved.base is self._base:
             if saved.commits == self._base.commits:
                 return None

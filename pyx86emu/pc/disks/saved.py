@@ -59,7 +59,7 @@ class SavedDisk(NamedTuple):
     readonly: bool
     written: Written
 
-    def values(self) -> Values:
+    def plain(self) -> Values:
         """It as plain values, with the SHA-256. StateError: the image has changed, or is closed."""
         digest = self.digest()
         return {
@@ -99,7 +99,7 @@ def _no_image(lba: int, n: int) -> bytes:
 
 
 def from_values(values: Any, count: int) -> SavedDisk:
-    """What `values()` returned, for a disk of `count` sectors. StateError: it is no such thing."""
+    """What `plain()` returned, for a disk of `count` sectors. StateError: it is no such thing."""
     try:
         size = take_whole(values, "size", 0, MOST_SECTORS * SECTOR)
         digest = take(values, "sha256", bytes)

@@ -6,9 +6,8 @@ import socket
 import traceback
 from dataclasses import replace
 from datetime import datetime
-from importlib import import_module
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from ...errors import Pyx86Error
 from ...exits import ExitReason
@@ -16,11 +15,12 @@ from ...pc.ending import ending
 from ...pc.expect import Expectations, Expected
 from ...pc.limits import Limits, Watch
 from ...pc.machine import Machine
+from ...saved.state import State
 from .contents import Content
 from .jobs import Golden, Job, Result, Send, Type, Wait, pattern
 
 if TYPE_CHECKING:
-    from ... import Exit
+    from ..._core import Exit
 
 #: A guest that has sent and drawn nothing for so many guest seconds is quiet; after the second
 #: number it is taken as it is.
@@ -51,7 +51,7 @@ def run_job(job: Job, index: int = 0, keep: bool = False) -> Result:
     """
     start = perf_counter()
     try:
-        with _machine(job) as m:
+        with machine_of(job) as m:
             result = _Run(job, m, keep).result(index)
     except (Pyx86Error, OSError, MemoryError, TypeError, ValueError) as error:
         text = f"{type(error).__name__}: {error}"
@@ -63,8 +63,8 @@ def run_job(job: Job, index: int = 0, keep: bool = False) -> Result:
     return replace(result, wall_seconds=wall, worker=here())
 
 
-def _machine(job: Job) -> Machine:
-    """The machine of a job, with its state restored."""
+def machine_of(job: Job) -> Machine:
+    """The machine of a job, with its state restored. Errors as those of Machine."""
 
     def disk(content: Content | None) -> bytes | str | None:
         return None if content is None else content.image()
@@ -86,17 +86,11 @@ def _machine(job: Job) -> Machine:
     )
     if job.state is not None:
         try:
-            restore(m, job.state.read())
+            m.restore(State.from_bytes(job.state.read()))
         except BaseException:
             m.close()
             raise
     return m
-
-
-def restore(m: Any, data: bytes) -> None:
-    """Restore a state from the bytes of `State.to_bytes`. StateError: it does not fit."""
-    saved = import_module("pyx86emu.saved.state")
-    m.restore(saved.State.from_bytes(data))
 
 
 def golden_bytes(m: Machine, name: str) -> bytes | None:
@@ -136,7 +130,7 @@ class _Run:
         self.step = 0
         self.waited = job.state is not None
         self.exit: Exit | None = None
-        self.before: Any = None
+        self.before: State | None = None
         self.goldens: list[tuple[str, bytes]] = []
 
     def result(self, index: int) -> Result:
@@ -155,8 +149,8 @@ class _Run:
     # -- steps -------------------------------------------------------------------------
 
     def _save(self) -> None:
-        if self.keep and (save := getattr(self.m, "save", None)) is not None:
-            self.before = save()
+        if self.keep and self.m.vm.capabilities.save:
+            self.before = self.m.save()
 
     def _do(self, step: object) -> None:
         if isinstance(step, Wait):
@@ -303,8 +297,8 @@ class _Run:
     def _kept(self) -> tuple[tuple[str, bytes], ...]:
         """The screen, and the states before the step that failed and now."""
         kept = [("screen.png", self.m.screen.png())]
-        if (save := getattr(self.m, "save", None)) is not None:
+        if self.m.vm.capabilities.save:
             if self.before is not None:
                 kept.append((BEFORE, self.before.to_bytes()))
-            kept.append((AFTER, save().to_bytes()))
+            kept.append((AFTER, self.m.save().to_bytes()))
         return tuple(kept)

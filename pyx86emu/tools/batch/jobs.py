@@ -139,8 +139,7 @@ class Job:
     no `end` and no `status`, the run ends there; else it goes on until the guest or a limit ends
     it.
 
-    JobError: names the job and the key, and says what to write instead. OSError: an image cannot
-    be read.
+    JobError: names the job and the key, and says what to write instead.
 
     >>> job = Job("hello", bytes.fromhex("fa b048 e6e9 f4"), expect=("^H$",), end=("halt",))
     >>> job.image.size, job.timeout
@@ -195,6 +194,9 @@ class Job:
                 object.__setattr__(self, field.name, _checked(field.name, value))
             except (TypeError, ValueError) as error:
                 raise fail(self.name, field.name, str(error)) from error
+            except OSError as error:
+                text = f"cannot read {error.filename}: {error.strerror or error}"
+                raise fail(self.name, field.name, text) from error
         if self.state is None and not any(getattr(self, drive) for drive in DRIVES):
             raise fail(self.name, "image", "there is no disk and no state: name an image to boot")
 

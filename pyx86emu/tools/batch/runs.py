@@ -1,6 +1,6 @@
 """Runs: give jobs to a schedule as tasks, check what the caller says. Knows no executor."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -24,7 +24,7 @@ def run(
     losses: int = 3,
     order: Order = "jobs",
     keep: bool = False,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Run jobs; their results come one by one, each exactly once.
 
     - `executor`: any `concurrent.futures.Executor`, such as `Client.get_executor()` of dask, or a

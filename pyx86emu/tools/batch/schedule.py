@@ -5,7 +5,7 @@ the iterator as there is room for them, and what is ready waits for at most `AHE
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -83,7 +83,7 @@ class Schedule:
         self._executor: Executor | None = None
         self._carrier: Carrier | None = None
 
-    def answers(self) -> Iterator[Any]:
+    def answers(self) -> Generator[Any, None, None]:
         """The answers. However the iteration ends, nothing of it runs on."""
         whole = False
         try:

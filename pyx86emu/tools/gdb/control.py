@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: How long a held guest waits for gdb before `run()` returns, so that the caller can do its work.
 PATIENCE = 1 / 30
-#: Ends that gdb is shown before the run ends.
+#: Ends that gdb is shown before the run ends; so are those by `stop_on` and by an observer.
 ENDS = {
     ExitReason.HLT: (SIGTRAP, "the guest has halted for good"),
     ExitReason.SHUTDOWN: (SIGSEGV, "a fault while a double fault was delivered: a reset is next"),
@@ -111,9 +111,10 @@ class Control:
         if reason is ExitReason.INTR:
             ours, self._kicked[number] = self._kicked[number], False
             return ours and not self.target.leaving
-        if reason is ExitReason.DEBUG:
+        elsewhere = exit.stop is not None or exit.observer is not None
+        if reason is ExitReason.DEBUG and not elsewhere:
             return self._debug(number, exit)
-        if reason in ENDS and self._stub is not None and not self.target.leaving:
+        if (elsewhere or reason in ENDS) and self._stub is not None and not self.target.leaving:
             end = number, reason, self.target.vcpus[number].instructions
             if self._shown != end:
                 self._shown = end
@@ -138,7 +139,7 @@ class Control:
     def _show_end(self, number: int, exit: "Exit") -> None:
         """Stop before the run ends, so that the user can look at it."""
         assert self._stub is not None
-        signal, text = ENDS[exit.reason]
+        signal, text = ENDS.get(exit.reason, (SIGTRAP, "an observer has stopped the run"))
         where = f"{exit.cs:04x}:{exit.ip:04x}"
         what = exit.message or text
         self._say(f"pyx86emu: {what} ({where}); `continue` goes on to that end\n")

@@ -92,7 +92,7 @@ def test_another_disk_with_the_same_image_gets_the_sectors(
             one.write(lba, sector(7))
 
         other.restore(state)
-        by_value = from_values(state.values(), other.count)
+        by_value = from_values(state.plain(), other.count)
 
         expected = b"".join(sector(i) if i in lbas else (image[i * 512 : i * 512 + 512] or
                             b"").ljust(512, b"\0") for i in range(2880))  # fmt: skip
@@ -106,7 +106,7 @@ def test_the_image_is_named_by_its_sha256(tmp_path: Path) -> None:
     path = tmp_path / "disk.img"
     path.write_bytes(b"abc" * 1000)
     with Disk(path) as disk:
-        values = disk.save().values()
+        values = disk.save().plain()
 
     assert values["sha256"] == hashlib.sha256(b"abc" * 1000).digest()
     assert values["size"] == 3000
@@ -129,14 +129,14 @@ def test_a_state_is_refused_after_a_commit(tmp_path: Path) -> None:
     with Disk(path, write_back=True) as disk:
         disk.write(0, sector(1))
         before = disk.save()
-        by_value = from_values(before.values(), disk.count)
+        by_value = from_values(before.plain(), disk.count)
         disk.commit()
 
         for state in before, by_value:
             with pytest.raises(StateError, match=r"written after|another image"):
                 disk.restore(state)
         with pytest.raises(StateError, match="was written after this state was saved"):
-            before.values()
+            before.plain()
         after = disk.save()
         disk.write(1, sector(2))
         disk.restore(after)
@@ -153,7 +153,7 @@ def test_an_image_that_something_else_changed_is_not_named(tmp_path: Path) -> No
         os.utime(path, ns=(1, 1))
 
         with pytest.raises(StateError, match="changed by something else"):
-            state.values()
+            state.plain()
 
 
 def test_the_sum_is_computed_when_it_is_needed_and_once(
@@ -168,8 +168,8 @@ def test_the_sum_is_computed_when_it_is_needed_and_once(
         twin.restore(state)
         assert not sums
 
-        state.values()
-        twin.save().values()
+        state.plain()
+        twin.save().plain()
 
         assert len(sums) == 1
 
@@ -230,7 +230,7 @@ BAD = [
 @pytest.mark.parametrize("bad", BAD, ids=repr)
 def test_what_is_no_state_of_a_disk_is_refused(bad: object) -> None:
     with Disk(b"x") as disk:
-        values = disk.save().values()
+        values = disk.save().plain()
 
         with pytest.raises(StateError, match="a disk of a state: "):
             from_values({**values, **bad} if isinstance(bad, dict) and bad else bad, disk.count)

@@ -23,7 +23,7 @@ FAULT = program("fa 31c0 8ed8 0f011ef07d cc")
 EXIT = program("fa b003 e6f4 f4")
 LOOP = FOREVER
 #: Print what comes over COM1 to port E9h.
-ECHO = program("bafd03 ec a801 74fb b2f8 ec e6e9 ebf2")
+ECHO = program("bafd03 ec a801 74fb b2f8 ec e6e9 ebf1")
 
 
 def sector(code: bytes, text: str = "\0\0\0\0") -> bytes:

@@ -57,7 +57,7 @@ def test_a_run_that_is_left_ends_its_processes() -> None:
     results = batch.run(jobs, workers=2)
     worker = int(next(results).worker.rpartition(":")[2])
 
-    results.close()  # type: ignore[attr-defined]
+    results.close()
 
     assert gone(worker)
 

@@ -93,7 +93,7 @@ def test_tasks_are_taken_as_there_is_room(monkeypatch: pytest.MonkeyPatch) -> No
 
     answers = Schedule(tasks(), partial(ThreadPoolExecutor, 2)).answers()
     first = [next(answers)[0] for _ in range(50)]
-    answers.close()  # type: ignore[attr-defined]
+    answers.close()
 
     assert first == list(range(50))
     assert len(taken) < 50 + 16 + 64

@@ -159,6 +159,20 @@ def test_an_end_is_a_stop_first(code: str, signal: bytes, reason: ExitReason, te
         assert run.result().reason is reason
 
 
+def test_a_stop_of_the_machine_is_shown_and_then_ends_the_run() -> None:
+    with served(bytes(512), stopped=True) as (m, address, run), Client(address) as client:
+        observer = m.on_exec(0xFFFF0)
+        client.send("c")
+        said = client.reply()
+        assert client.reply().startswith(b"T05")
+
+        client.send("c")
+
+        exit = run.result()
+        assert (exit.reason, exit.observer) == (ExitReason.DEBUG, observer)
+        assert exit.message and exit.message in bytes.fromhex(said[1:].decode()).decode()
+
+
 def test_a_triple_fault_is_a_stop_and_then_a_reset() -> None:
     lidt = bytes.fromhex("0f011e087c 0f0b 90 0000 00000000")  # lidt [7C08h], limit 0; ud2
     with served(lidt) as (m, address, _), Client(address) as client:
