@@ -4,8 +4,8 @@ The link's thread kicks the vCPUs when something has come. So `run()` returns to
 serves gdb between two instructions, and then lets the guest go on or holds it.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
@@ -222,6 +222,20 @@ class Control:
         self._stub.place(how.step)
         self._how = how
         self.stopped = False
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """In this context the machine runs as without gdb, to go back in its recording."""
+        machine = self.target.machine
+        assert machine is not None and self._stub is not None
+        machine._debugger = None
+        for points in self.target.points:
+            points.drop(stub.WHO)
+        try:
+            yield
+        finally:
+            machine._debugger = self
+            self._stub.place()
 
     def changed(self) -> None:
         """Registers or memory have changed: an end that was shown is none any more."""

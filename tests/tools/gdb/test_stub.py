@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pyx86emu import Exit, ExitReason, Machine, Vm
+from pyx86emu.errors import MachineError
 from pyx86emu.tools.gdb.packets import MOST
 from pyx86emu.tools.gdb.stub import Resume, Stub
 from pyx86emu.tools.gdb.target import MachineTarget, VmTarget
@@ -34,6 +36,9 @@ class Calls:
 
     def end(self, *, kill: bool) -> None:
         self.ends.append(kill)
+
+    def aside(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def changed(self) -> None:
         self.changes += 1
@@ -152,12 +157,16 @@ def test_a_machine_that_cannot_go_back_does_not_offer_it(stub: Stub) -> None:
 class Past:
     """A machine that was recorded: `step_back` and `run_back` as pc/timetravel.py has them."""
 
-    def __init__(self, exit: Exit | None = None) -> None:
+    def __init__(self, exit: Exit | None = None, instructions: int = 9) -> None:
         self.exit = exit
+        self.vcpu = SimpleNamespace(instructions=instructions)
         self.done: list[Any] = []
         self.recording: object = self
 
     def step_back(self) -> None:
+        if not self.vcpu.instructions:
+            raise MachineError("instruction -1 is before the recording, which begins at 0")
+        self.vcpu.instructions -= 1
         self.done.append("back")
 
     def run_back(self, until: Any = (), watch: Any = ()) -> Exit | None:
@@ -182,6 +191,12 @@ def test_one_instruction_back_is_a_stop(stub: Stub) -> None:
     reply = backwards(stub, past).handle(b"bs")
 
     assert reply is not None and reply.startswith(b"T05") and past.done == ["back"]
+
+
+def test_there_is_no_step_back_from_where_the_recording_begins(stub: Stub) -> None:
+    reply = backwards(stub, Past(instructions=0)).handle(b"bs")
+
+    assert reply is not None and reply.endswith(b";replaylog:begin;")
 
 
 def test_back_to_a_breakpoint(stub: Stub) -> None:
