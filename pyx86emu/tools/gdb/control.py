@@ -55,6 +55,8 @@ class Control:
         self._shown: object = None
         #: Is every vCPU between two instructions, with no read half done?
         self._settled = True
+        #: Has gdb changed the guest since the caller has set its deadlines?
+        self._moved = False
         self._kicked = [False] * len(target.vcpus)
         self.link = Link(at, self._wake)
 
@@ -157,10 +159,14 @@ class Control:
     # -- serving ---------------------------------------------------------------------------------
 
     def _hold(self, wall_deadline: int | None) -> bool:
-        """Serve gdb. False: it holds the guest still, and has said nothing for a moment."""
+        """Serve gdb. False: it holds the guest still, and has said nothing for a moment; or the
+        guest is elsewhere in time, so that the caller's deadlines are void."""
         while True:
             while (one := self.link.take()) is not None:
                 self._take(one)
+            if self._moved:
+                self._moved = False
+                return False
             if not self.stopped:
                 return True
             wait = PATIENCE
@@ -240,6 +246,7 @@ class Control:
     def changed(self) -> None:
         """Registers or memory have changed: an end that was shown is none any more."""
         self._end = self._shown = None
+        self._moved = True
 
     def end(self, *, kill: bool) -> None:
         """gdb has detached, or wants the run to end."""

@@ -268,3 +268,47 @@ def test_the_command_line_waits_for_gdb_and_ends_as_it_says(tmp_path: Path) -> N
     assert process.returncode == 130
     assert f"gdb -ex 'target remote {wire}' connects; the guest waits for it" in said
     assert "killed by gdb (at 07c0:" in said
+
+
+def test_a_recorded_guest_goes_back(tmp_path: Path) -> None:
+    if not hasattr(Machine, "record"):
+        pytest.skip("this machine keeps no recording")
+    image, symbols = with_symbols(BOOT, tmp_path)
+    with (
+        Machine(image) as m,
+        m.record(),
+        m.gdbserver("127.0.0.1:0", stopped=True) as server,
+    ):
+        run = Running(lambda: m.run(wall=60))
+
+        text = gdb(
+            server.address,
+            """
+            break hang
+            continue
+            reverse-stepi
+            x/i $pc
+            delete
+            watch *(unsigned short *) &count
+            reverse-continue
+            delete
+            break print
+            reverse-continue
+            stepi
+            x/i $pc
+            delete
+            reverse-continue
+            tbreak hang
+            continue
+            p *(unsigned short *) &count
+            kill
+            """,
+            symbols,
+        )
+
+        run.result()
+    assert re.search(r"=> 0x7c\w\w <main.again\+9>:\tmov    0x\w\w,%ax", text)
+    assert "Old value = 3\nNew value = 2" in text
+    assert re.search(r"=> 0x7c\w\w <print\+1>:\tmov    \$0xe41,%ax", text)
+    assert "No more reverse-execution history" in text and "0x000ffff0 in ?? ()" in text
+    assert "= 3\n" in text  # the same again, forwards
