@@ -67,7 +67,8 @@ def main(wanted: str, program: list[str]) -> int:
         (resource.RLIMIT_FSIZE, rules["output"]),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(limit, (most, most))
+        # At the lower limit of time it gets SIGXCPU, which has a name of its own.
+        resource.setrlimit(limit, (most, most + (limit == resource.RLIMIT_CPU)))
     if rules["landlock"]:
         try:
             confine(rules["read"], rules["write"])

@@ -139,6 +139,8 @@ def _dots(data: bytes, path: Path) -> tuple[int, int, bytes]:
                 palette = body
             elif kind == b"IDAT":
                 parts.append(body)
+        if not width:
+            raise ValueError("it has no dots")
         wide = {2: 3, 3: 1, 6: 4}.get(colour, 0)
         stride = width * wide
         raw = zlib.decompressobj().decompress(b"".join(parts), height * (stride + 1))

@@ -11,7 +11,7 @@ from ..tools.coverage import Coverage
 from . import mnemonics
 from .listing import Line, Program
 from .problems import GuestFailed
-from .running import BASE, MEMORY, MOST_CODE, Ended, Run, Start, Step, repeats
+from .running import BASE, MEMORY, MOST_CODE, RETURN, Ended, Run, Start, Step, repeats
 
 LIMIT = 1_000_000
 MOST_LIMIT = 1 << 40
@@ -157,7 +157,7 @@ class Result:
         try:
             with Coverage(run.vcpu) as covered:
                 run.go(self.instructions + (not self._ended.limit))
-                return {at - BASE for at in covered.addresses}
+                return {at - BASE for at in covered.addresses} - {RETURN, run.end}
         finally:
             run.close()
 

@@ -240,7 +240,9 @@ def random_guest(seed: int) -> bytes:
         lambda: bytes([r.choice(b"\xc3\xcb\x0f"), r.randrange(256)]),
         lambda: bytes([0xE2, r.choice((0xFC, 0xF8, 2))]),
     ]
-    code = b"".join(r.choices(parts, weights=[8, 6, 5, 5, 3, 1, 2, 1, 1, 1, 1, 2])[0]() for _ in range(90))
+    code = b"".join(
+        r.choices(parts, weights=[8, 6, 5, 5, 3, 1, 2, 1, 1, 1, 1, 2])[0]() for _ in range(90)
+    )
     return code[:250] + b"\xe9\x03\xff"
 
 
