@@ -1,4 +1,4 @@
-"""The plugin in real runs of pytest: fixtures, marks, reports, coverage, xdist, and what it costs."""
+"""The plugin in real runs of pytest: fixtures, marks, reports, coverage, xdist, its cost."""
 
 from __future__ import annotations
 

@@ -49,7 +49,8 @@ def table(lines: Lines, base: Path) -> list[str]:
 
 
 def ranges(numbers: Iterable[int]) -> list[str]:
-    """
+    """Numbers with their neighbours.
+
     >>> ranges([1, 2, 3, 7])
     ['1-3', '7']
     """
