@@ -1,7 +1,7 @@
 """pyx86emu: a real-mode x86 machine to pip install, with KVM's way of doing I/O.
 
-`Vm` and what it makes are imported with the package. `Machine`, `Disk`, `Screen`, `State`,
-`EventFd` and `IrqFd` are imported on their first use.
+`Vm` and what it makes are imported with the package. `Machine`, `Dos`, `Disk`, `Screen`,
+`State`, `EventFd` and `IrqFd` are imported on their first use.
 """
 
 from typing import TYPE_CHECKING
@@ -40,6 +40,7 @@ from .vm import Vm
 
 if TYPE_CHECKING:
     from .address import Address
+    from .dos.machine import Dos, DosResult
     from .events import EventFd
     from .irqfd import IrqFd
     from .pc.disks.image import Disk
@@ -52,6 +53,8 @@ __version__ = "0.1.0"
 _LATER = {
     "Address": "address",
     "Disk": "pc.disks.image",
+    "Dos": "dos.machine",
+    "DosResult": "dos.machine",
     "EventFd": "events",
     "IrqFd": "irqfd",
     "Machine": "pc.machine",
@@ -74,6 +77,8 @@ __all__ = [
     "DiskError",
     "DiskWarning",
     "Doorbell",
+    "Dos",
+    "DosResult",
     "Dtable",
     "EventFd",
     "Exit",
