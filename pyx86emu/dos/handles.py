@@ -6,6 +6,7 @@ number of an open file here, FFh if none. The guest can write it, so each number
 
 from dataclasses import dataclass
 
+from ..errors import StateError
 from ..state import Values, take, take_whole
 from .codes import INVALID_HANDLE, TOO_MANY_OPEN, DosError
 from .files import LARGEST, File, Path, Root
@@ -191,7 +192,7 @@ def _again(root: Root, each: Open) -> File:
         return root.open(each.path, write=each.access & 7 != READ)
     except DosError as error:
         name = "\\".join(each.path)
-        raise ValueError(
+        raise StateError(
             f"C:\\{name} was open and cannot be opened again (DOS error {error.code}): "
             "restore with the same root"
         ) from None

@@ -95,8 +95,7 @@ def open_file(k: "Kernel") -> None:
 
 @call(0x6C)
 def extended_open(k: "Kernel") -> None:
-    """Open or create the file at DS:SI: DL says what to do if it is there (bits 0-3: fail, open,
-    empty it) and if not (bit 4: create). CX says what was done."""
+    """Open the file at DS:SI, or create it: DL says when, and CX what was done."""
     regs = k.regs
     if regs.al != 0:
         raise DosError(INVALID_FUNCTION)

@@ -81,8 +81,7 @@ def child_psp(k: "Kernel") -> None:
 
 @call(0x4B)
 def execute(k: "Kernel") -> None:
-    """Load the program at DS:DX with the parameters at ES:BX: start it (AL=0), do not start it (1),
-    or put it where the caller says (3)."""
+    """Load the program at DS:DX with the parameters at ES:BX; AL=0: start it, 3: an overlay."""
     regs, ram = k.regs, k.ram
     kind = regs.al
     if kind not in (0, 1, 3):
