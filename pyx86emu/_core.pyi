@@ -13,6 +13,7 @@ from .address import Address
 from .backend import VmBackend
 from .capabilities import Capabilities
 from .coalesced import CoalescedWrite
+from .executed import Executed
 from .exits import ExitReason
 from .irqfd import IrqFd
 from .structs import IrqChip, MpState, PitState, Sregs, VcpuEvents
@@ -249,6 +250,8 @@ class _VmMethods:  # what a Vm and its back end both have
     @time.setter
     def time(self, value: int) -> None: ...
     def set_timer(self, deadline: int | None, callback: Callable[[], object] | None) -> None: ...
+    @property
+    def started(self) -> bool: ...
     def close(self) -> None: ...
 
 class SpeakerTap:
@@ -280,6 +283,9 @@ class Vm(VmTables, _VmMethods):
     def restore_snapshot(self, snapshot: Snapshot) -> None: ...
     def populate(self, snapshot: Snapshot, source: Any) -> None: ...
     def _irqfd_remove(self, entry: IrqFd) -> None: ...
+    def _irqfds_hold(self, on: bool) -> None: ...
+    def _irqfds_held(self) -> int: ...
+    def _irqfds_release(self, lines: int) -> None: ...
 
 class VmFront(_VmMethods):
     @property
@@ -341,13 +347,22 @@ class Exit:
     @property
     def pc(self) -> int: ...
     @property
+    def fault(self) -> str | None: ...
+    @property
+    def stop(self) -> str | None: ...
+    @property
+    def jumped_from(self) -> tuple[int, int] | None: ...
+    @property
     def watch(self) -> Watchpoint | None: ...
     @property
     def watch_addr(self) -> int | None: ...
+    @property
+    def observer(self) -> Any: ...
     def reply(self, value: int | Buffer) -> None: ...
     def reply_one(self, value: int | Buffer) -> None: ...
     def because(self, reason: ExitReason) -> Exit: ...
 
+def stop_exit(name: str, cs: int, ip: int, message: str) -> Exit: ...
 def access_exit(
     reason: ExitReason,
     addr: int,
@@ -413,11 +428,93 @@ class RangeTable:
     def push_write(self, addr: int, size: int, value: int) -> bool: ...
 
 class Registers:
-    def __getattr__(self, name: str, /) -> int: ...
-    def __setattr__(self, name: str, value: int, /) -> None: ...
+    al: int
+    ah: int
+    ax: int
+    eax: int
+    bl: int
+    bh: int
+    bx: int
+    ebx: int
+    cl: int
+    ch: int
+    cx: int
+    ecx: int
+    dl: int
+    dh: int
+    dx: int
+    edx: int
+    si: int
+    esi: int
+    di: int
+    edi: int
+    bp: int
+    ebp: int
+    sp: int
+    esp: int
+    cs: int
+    ds: int
+    es: int
+    fs: int
+    gs: int
+    ss: int
+    ip: int
+    eip: int
+    flags: int
+    eflags: int
+    cr0: int
+    cr2: int
+    cr3: int
+    cr4: int
+    dr0: int
+    dr1: int
+    dr2: int
+    dr3: int
+    dr4: int
+    dr5: int
+    dr6: int
+    dr7: int
+    cf: int
+    pf: int
+    af: int
+    zf: int
+    sf: int
+    tf: int
+    if_: int
+    df: int
+    of: int
     def __dir__(self) -> list[str]: ...
 
+@final
+class Sight:
+    @property
+    def count(self) -> int: ...
+    @property
+    def on(self) -> bool: ...
+    @property
+    def owner(self) -> Any: ...
+    def seen(self) -> bytes: ...
+    def clear(self) -> None: ...
+    def remove(self) -> None: ...
+
 class Vcpu:
+    @property
+    def record_history(self) -> bool: ...
+    @record_history.setter
+    def record_history(self, value: bool) -> None: ...
+    def history(self, n: int = 16) -> list[Executed]: ...
+    def _look(
+        self,
+        kind: int,
+        first: int,
+        last: int,
+        action: int,
+        conditions: list[tuple[int, int, int, int]],
+        capacity: int,
+        call: Callable[[bytes], object],
+        owner: object,
+    ) -> Sight: ...
+    def _cover(self, map: Buffer | None, edges: Buffer | None) -> None: ...
     @property
     def vm(self) -> _vm.Vm: ...
     @property
@@ -469,6 +566,16 @@ class Vcpu:
         breakpoints: Iterable[Address] = (),
         watch: Iterable[AddressWatch] = (),
     ) -> None: ...
+    @property
+    def stop_on(self) -> frozenset[str]: ...
+    @stop_on.setter
+    def stop_on(self, value: Iterable[str]) -> None: ...
+    @property
+    def faults(self) -> tuple[tuple[int, int, int, int, int], ...]: ...
+    @property
+    def arrivals(
+        self,
+    ) -> tuple[tuple[str, int, int, tuple[int, int] | None, str, int], ...]: ...
     def reset(self) -> None: ...
 
 class IoEventFd:

@@ -27,6 +27,7 @@ from itertools import islice
 from operator import attrgetter
 
 from .errors import BusError, StateError
+from .executed import Executed
 from .exits import ExitReason
 from .irqfd import IrqFd, ON_KVM as _irqfds_on_kvm
 from .models import canonical, fields
@@ -157,7 +158,9 @@ include "core/chips/chips.pxi"
 include "core/chips/speaker.pxi"
 
 # The state of a vCPU and of a VM, and what any other file may do to it.
+include "core/base/looks.pxi"
 include "core/base/images.pxi"
+include "core/base/why.pxi"
 include "core/base/cpu.pxi"
 include "core/base/vmstate.pxi"
 include "core/base/flags.pxi"
@@ -175,6 +178,8 @@ include "core/io/reads.pxi"
 include "core/io/blockport.pxi"
 include "core/io/pydevice.pxi"
 include "core/io/bus.pxi"
+include "core/cpu/arrivals.pxi"
+include "core/cpu/history.pxi"
 include "core/cpu/memory.pxi"
 include "core/cpu/interrupts.pxi"
 include "core/cpu/blocks.pxi"
@@ -190,6 +195,7 @@ include "core/cpu/ops_system.pxi"
 include "core/cpu/predicate.pxi"
 include "core/cpu/ops_grid.pxi"
 include "core/cpu/peephole.pxi"
+include "core/cpu/probes.pxi"
 include "core/cpu/decode.pxi"
 include "core/cpu/forms.pxi"
 include "core/cpu/opcodes.pxi"
@@ -210,10 +216,14 @@ include "core/face/registers.pxi"
 include "core/face/vcpu_state.pxi"
 include "core/face/chip_state.pxi"
 include "core/face/watchpoints.pxi"
+include "core/face/sights.pxi"
+include "core/face/history_api.pxi"
 include "core/face/exits.pxi"
 include "core/face/ranges.pxi"
 include "core/face/coalesced_api.pxi"
+include "core/face/why.pxi"
 include "core/face/vcpu.pxi"
+include "core/face/looks_api.pxi"
 include "core/face/capabilities.pxi"
 include "core/face/vga_api.pxi"
 include "core/face/snapshot_memory.pxi"

@@ -44,6 +44,11 @@ class BusBackend(Protocol):
         EINVAL: there is no such line; EBADF: the Vm is closed."""
         ...
 
+    @property
+    def started(self) -> bool:
+        """Has a vCPU run? What is attached from then on is not reset."""
+        ...
+
     def irq_line(self, gsi: int, level: bool, /) -> None:
         """Raise or lower an interrupt line."""
         ...
@@ -106,6 +111,26 @@ class VcpuBackend(Protocol):
     def regs(self) -> "_core.Registers":
         """The registers. Setting one while another thread runs the vCPU: RuntimeError."""
         ...
+
+    @property
+    def faults(self) -> tuple[tuple[int, int, int, int, int], ...]:
+        """The last faults: (vector, cs, ip, times, instructions) each; () if it keeps none."""
+        ...
+
+    @property
+    def arrivals(
+        self,
+    ) -> tuple[tuple[str, int, int, tuple[int, int] | None, str, int], ...]:
+        """How it came to places where no program should be; () if it does not note that."""
+        ...
+
+    @property
+    def stop_on(self) -> frozenset[str]:
+        """Names of such places at which `run()` stops."""
+        ...
+
+    @stop_on.setter
+    def stop_on(self, value: Iterable[str], /) -> None: ...
 
     def step(self) -> "_core.Exit":
         """Run one instruction: Exit(DEBUG), or the exit it made."""

@@ -13,6 +13,12 @@ def runs(world: World) -> Callable[..., object]:
     return lambda **arguments: list(batch.run((), **arguments))
 
 
+def inputs(world: World) -> Callable[..., object]:
+    """`map_inputs` without inputs."""
+    case = batch.Case(batch.BareVm(), b"state", at=0)  # type: ignore[arg-type]
+    return lambda **arguments: list(batch.map_inputs(case, (), **arguments))
+
+
 def processes(world: World) -> Callable[..., object]:
     """An executor, which is shut down at the end."""
     return lambda workers: world.enter_context(batch.Processes(workers))
@@ -20,6 +26,7 @@ def processes(world: World) -> Callable[..., object]:
 
 PLACES: dict[str, Place] = {
     "runs.run": place(runs, workers=1, chunk=1, retries=0, losses=1),
+    "inputs.map_inputs": place(inputs, workers=1, chunk=1, losses=1),
     "Processes.__init__": place(processes, workers=1),
 }
 
@@ -27,5 +34,9 @@ EXEMPT: dict[str, str] = {
     **dict.fromkeys(
         ("Cache.__init__", "Schedule.__init__", "guest.run_job", "worker.execute", "child.main"),
         "called by the batch only, with numbers that it has looked at",
+    ),
+    **dict.fromkeys(
+        ("reports.as_json", "reports.junit", "reports.sentence"),
+        "called by the command line, with the seconds that it has measured",
     ),
 }

@@ -13,6 +13,7 @@ from pyx86emu.examples import (
     doorbell_process,
     doorbell_selectors,
     doorbell_thread,
+    fuzz,
 )
 from tests import on_kvm
 from tests.harness import ROOT, python
@@ -68,6 +69,24 @@ def test_dice_are_thrown(accel: str) -> None:
     assert len(throws) == 6
     assert set(throws) <= set("123456")
     assert throws == device.main(accel), "seeded: two runs are equal"
+
+
+@pytest.mark.release
+def test_the_fuzzer_finds_the_bug() -> None:
+    data, how = fuzz.fuzz(target := fuzz.Target())
+
+    assert data.startswith(b"CFG\x01")
+    assert how == fuzz.Target().run(data)[1] != ""
+    assert target.runs < 2_000_000, "a minute has more"
+
+
+@pytest.mark.slow
+@pytest.mark.release
+def test_without_edges_the_fuzzer_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = fuzz.Target.run
+    monkeypatch.setattr(fuzz.Target, "run", lambda self, data: (False, run(self, data)[1]))
+
+    assert fuzz.fuzz(fuzz.Target(), 2_000) == (b"", "")
 
 
 def test_the_program_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from ..measure import boot, charts, cpu, guests, io, latency, verdicts
+from ..measure import boot, charts, cpu, guests, io, latency, tools, verdicts
 from ..measure.doorbell import all_rows
 from ..measure.verdicts import Verdict
 from . import bench_doorbell, output
@@ -14,7 +14,7 @@ from .status import NOT_MET, OK, HostError, UsageError, reason
 from .values import factor, whole
 
 Say = Callable[[str], object]
-R = TypeVar("R", cpu.Row, boot.Row, latency.Row)
+R = TypeVar("R", cpu.Row, boot.Row, latency.Row, tools.Row)
 Part = tuple[dict[str, Any], list[Verdict]]
 """The result of a part: its JSON, and its verdicts."""
 
@@ -23,8 +23,9 @@ def main(args: list[str]) -> int:
     """`pyx86emu bench`."""
     parser = Parser(
         "bench",
-        "Measure this machine: kernels, ways of doing I/O, start-up and latency, beside the other "
-        "emulators that are installed (Unicorn, /dev/kvm). Then compare values with their limits.",
+        "Measure this machine: kernels, ways of doing I/O, start-up, latency and tools, beside the "
+        "other emulators that are installed (Unicorn, /dev/kvm). Then compare values with their "
+        "limits.",
         "Exit statuses: 0 every value with a limit meets it; 8 one does not; 70 rings were lost; "
         "74 standard output or a chart cannot be written; 130 Ctrl-C.",
     )
@@ -112,7 +113,12 @@ def _latency(repeats: int, scale: float, say: Say) -> Part:
     return {"rows": [row.as_dict() for row in rows]}, list(latency.verdicts(rows))
 
 
-PARTS = {"cpu": _cpu, "io": _io, "boot": _boot, "latency": _latency}
+def _tools(repeats: int, scale: float, say: Say) -> Part:
+    rows = _shown(tools.HEAD, tools.rows(repeats, scale), say)
+    return {"rows": [row.as_dict() for row in rows]}, list(tools.verdicts(rows))
+
+
+PARTS = {"cpu": _cpu, "io": _io, "boot": _boot, "latency": _latency, "tools": _tools}
 
 
 def _check_plot(what: str, path: str) -> None:

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
 from ..pc.machine import Machine
+from . import opt_record, opt_state, opt_stop_on
 from .parser import Parser
 
 
@@ -31,7 +32,11 @@ class Extra(Protocol):
 
 
 #: The tools, in the order in which they are entered.
-EXTRAS: tuple[Extra, ...] = ()
+EXTRAS: tuple[Extra, ...] = (
+    opt_record,
+    opt_state,
+    opt_stop_on,
+)
 
 
 def add(parser: Parser) -> None:

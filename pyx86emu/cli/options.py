@@ -27,9 +27,9 @@ PICTURES = (".png", ".txt", ".ansi", ".html")
 EPILOG = """\
 exit statuses: 0 halted for good, or --expect met; odd: the guest's own, by isa-debug-exit; 2 usage;
 4 triple fault, or reset with -no-reboot; 6 unsupported (protected mode); 8 --expect not met;
-70 a bug of pyx86emu; 74 the host failed: standard output, a file or memory (without a message if
-the reader of a pipe has gone); 124 timeout or --max-instructions; 130 the user or a signal ended
-it.
+10 --stop-on; 70 a bug of pyx86emu; 74 the host failed: standard output, a file or memory (without a
+message if the reader of a pipe has gone); 124 timeout or --max-instructions; 130 the user or a
+signal ended it.
 
 On a terminal the guest's screen is drawn and keys go to the guest; Ctrl-] is ours. In a pipe, or
 with -nographic, standard output is what the guest sends over COM1 and port E9h. --screenshot,

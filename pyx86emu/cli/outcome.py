@@ -17,6 +17,7 @@ from .status import (
     NOT_MET,
     OK,
     SHUTDOWN,
+    STOPPED,
     TIMEOUT,
     UNSUPPORTED,
     reason,
@@ -60,6 +61,8 @@ def exit_status(m: Machine, exit: "Exit", expecting: bool) -> int:
         return UNSUPPORTED
     if exit.reason is ExitReason.SHUTDOWN:
         return SHUTDOWN
+    if exit.stop is not None:
+        return STOPPED
     if expecting:
         return NOT_MET
     return OK if exit.reason is ExitReason.HLT else TIMEOUT
@@ -77,6 +80,8 @@ def explain(m: Machine, end: Outcome, script: Script) -> None:
         text = f"{what} ({m.time:.3f} guest seconds)"
     elif status == SHUTDOWN:
         text = f"the machine shut down ({where}): {what}"
+    elif status == STOPPED:
+        text = f"stopped by --stop-on ({m.time:.3f} guest seconds): {what}"
     elif status == TIMEOUT and end.ending is not None and end.ending.kind == "no boot":
         text = what
     elif status == TIMEOUT:

@@ -102,7 +102,10 @@ cdef void step_one(CPU* c) noexcept nogil:
         d.rep = c.events.carry_rep
         c.events.carry = 0
     decode_one(&d)
+    if RARELY(c.observe.mask & LOOK_HISTORY):
+        history_step(c, d.ram, d.start, d.ip)
     free(kept)
+    came_from(c, c.arch.sb[CS] >> 4, c.arch.ip, d.ip, CAME_HOW, c.run.retired + 1)
     for i in range(d.used):
         first[i].k = <uint8_t>i
         first[i].n = 0
@@ -110,14 +113,19 @@ cdef void step_one(CPU* c) noexcept nogil:
     o = emit(&d, step_end)
     o.k = <uint8_t>(d.used - 1)
     o.fip = <uint16_t>d.ip
+    if RARELY(c.observe.mask):
+        observed_ports(first, d.used if c.observe.mask & LOOK_IO else 0)
+        observe_step(c)
     begin(c, 1)
     c.run.left = 0
     c.run.stepping = 1
-    c.debug.hit = 0
+    c.debug.hit = c.observe.touches = 0
     at_put_floor(&c.run.floor, 0x7FFFFFFFFFFFFFFF)
     trampoline(c, first)
     c.run.stepping = 0
     finish_slice(c)
+    if RARELY(c.observe.mask & LOOK_HISTORY):
+        history_mark(c, c.run.retired)
     if carried and c.events.rep_left == c.run.retired:
         c.events.carry = 1                              # the next iteration needs the same prefixes
     if d.ip == 0x10000 and c.arch.ip == 0 and not d.jumps and not c.m.wraps and not c.events.no_trap:
@@ -285,7 +293,10 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             stepped = c.run.retired
             if c.debug.singlestep:
                 debug_stop(c)
+        stack_stop(c)
         watch_stop(c)
+        if RARELY(observe_due(c)):
+            observe_serve(c)
         if c.run.why != EXIT_NONE or c.exits.pos < c.exits.count:
             break
         rings_new_slice(&c.rings)
@@ -394,11 +405,13 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             if c.run.why == EXIT_NONE and (jumps > most or waited >= room):
                 c.run.why = EXIT_BUDGET
             continue
+        if RARELY(c.observe.leaves) and observe_here(c):
+            continue
         if (c.debug.singlestep or c.debug.breaks or c.arch.rest & F_TF or c.events.carry or c.arch.ip > 0xFFFF
                 or breakpoints_on(c)
                 or not interruptible and (lines or c.events.inject >= 0 or c.events.nmi or c.events.intr_window
                                           or c.events.trap_due)):
-            if not (code_breakpoint(c) or at_breakpoint(c)):
+            if not (code_breakpoint(c) or at_breakpoint(c) or stop_here(c)):
                 trap_step(c)
             continue
         span = limit - c.run.retired
@@ -410,14 +423,20 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             span = next_
         if span > SLICE:
             span = SLICE
+        c.why.op = NULL
         o = find(c)
         if o == NULL or o.n > span:
-            trap_step(c)
+            if not stop_here(c):
+                trap_step(c)
             continue
+        if RARELY(c.observe.mask & LOOK_HISTORY):
+            history_mark(c, c.run.retired)
         begin(c, <int64_t>span)
         c.run.left -= o.n
         trampoline(c, o)
         finish_slice(c)
+        if RARELY(c.observe.mask & LOOK_HISTORY):
+            history_mark(c, c.run.retired)
         apply_moved(c)
     rings_new_slice(&c.rings)
     go_outside(c)

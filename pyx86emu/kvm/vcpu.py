@@ -82,6 +82,44 @@ class Vcpu(Runner):
         """None: KVM does not count instructions."""
         return None
 
+    @property
+    def faults(self) -> tuple[()]:
+        """(): KVM does not say which faults it delivers."""
+        return ()
+
+    @property
+    def arrivals(self) -> tuple[()]:
+        """(): KVM does not say how the guest came to a place."""
+        return ()
+
+    @property
+    def stop_on(self) -> frozenset[str]:
+        """Empty: KVM cannot stop at such places. OSError EOPNOTSUPP: it is set to another set."""
+        return frozenset()
+
+    @stop_on.setter
+    def stop_on(self, value: Iterable[str]) -> None:
+        if names := frozenset(value):
+            raise refused(
+                f"KVM cannot stop on {', '.join(sorted(names))}",
+                "use accel='interp', or leave it out",
+            )
+
+    @property
+    def record_history(self) -> bool:
+        """False: KVM does not say what it executes. OSError EOPNOTSUPP: it is set to True."""
+        return False
+
+    @record_history.setter
+    def record_history(self, value: bool) -> None:
+        if truth(value, "record_history"):
+            raise refused("KVM keeps no history of instructions", "use accel='interp'")
+
+    def history(self, n: int = 16) -> NoReturn:
+        """OSError EOPNOTSUPP."""
+        whole(n, "n", 0, 4096)
+        raise refused("KVM keeps no history of instructions", "use accel='interp'")
+
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError("Vcpu objects cannot be copied or pickled, since each owns its registers")
 
@@ -145,6 +183,11 @@ class Vcpu(Runner):
             "KVM does not count instructions, so there is no max_instructions",
             "leave it out and end the run with deadline= or kick(), or use accel='interp'",
         )
+
+    @property
+    def pending(self) -> None:
+        """None: a Vm of KVM cannot be saved, so the Exit to answer is that of run()."""
+        return None
 
     # -- what other threads ask -------------------------------------------------------------------
 

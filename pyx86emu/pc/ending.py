@@ -1,7 +1,7 @@
 """Endings: say what the state of a machine shows at the end of a run. Read it, change nothing.
 
-Only what the registers, the memory and the resets show is said: which instruction came before is
-not kept.
+What is said comes from the registers, the memory and the resets; from the last faults, and from how
+the vCPU came to places where no program should be (`Vcpu.arrivals`).
 """
 
 import struct
@@ -12,6 +12,7 @@ from ..memory import load
 from ..models import MODELS
 from ..vm import Vm
 from .firmware import rom, symbol
+from .stops import HINT
 
 if TYPE_CHECKING:
     from .. import _core
@@ -34,13 +35,33 @@ KEY_WAIT = "(kbd_wait of"
 IRET = b"\xcf"
 #: Faults of real mode, whose handler returns to the instruction that raised them.
 FAULTS = {
-    6: "#UD, invalid opcode,",
-    0: "#DE, divide error,",
-    5: "#BR, bound range exceeded,",
-    7: "#NM, no coprocessor,",
-    12: "#SS, stack fault,",
-    13: "#GP, general protection,",
+    6: "#UD, invalid opcode",
+    0: "#DE, divide error",
+    5: "#BR, bound range exceeded",
+    7: "#NM, no coprocessor",
+    12: "#SS, stack fault",
+    13: "#GP, general protection",
 }
+#: Kinds of endings of `Exit.stop`.
+STOPPED = {
+    "zeros": "zeros",
+    "signature": "past the boot sector",
+    "loop": "loop",
+    "null-vector": "null vector",
+    "stack": "stack",
+    "port": "port",
+}
+#: Kinds of endings where the guest has lost its way.
+STRAYED = ("zeros", "empty", "past the boot sector", "vectors", "fault")
+#: What `Vcpu.arrivals` means, before the address.
+ARRIVED = {
+    "zeros": "came to zeros at",
+    "signature": "executed the boot signature at",
+    "null-vector": "executed the vector table at",
+    "stack": "pushed over code at",
+}
+#: A loop is no longer than this, in bytes.
+NEAR = 64
 HANDLERS = 0xFACE
 #: What a step in real mode can touch.
 COPIED = 0x110000
@@ -60,7 +81,7 @@ class Reset(NamedTuple):
     time: float
     """Guest seconds since power-on."""
     detail: str | None = None
-    """Of a triple fault: which faults led to it. None on KVM, which does not say it."""
+    """Of a triple fault: the chain of faults, `Exit.fault`. None on KVM, which does not say it."""
 
     def __str__(self) -> str:
         detail = f" ({self.detail})" if self.detail else ""
@@ -95,7 +116,8 @@ def ending(m: "Machine", exit: "_core.Exit") -> Ending:
     calls it.
 
     Kinds: "exit" (isa-debug-exit), "no boot", "halted", "reset", "unsupported", "loop", "zeros",
-    "empty", "past the boot sector", "vectors", "fault", "running".
+    "empty", "past the boot sector", "vectors", "fault", "null vector", "stack", "port", "stopped",
+    "running".
 
     >>> from pyx86emu import Machine
     >>> with Machine(bytes.fromhex("fa ebfe")) as m:             # cli; jmp $
@@ -107,16 +129,24 @@ def ending(m: "Machine", exit: "_core.Exit") -> Ending:
     if m.exit_status is not None:
         return Ending("exit", f"the guest ended the run with status {m.exit_status & 0xFF}")
     if reason is ExitReason.INTERNAL_ERROR:
-        return Ending("unsupported", f"{exit.message or 'unsupported'}{_stack(m)}")
+        text = f"{exit.message or 'unsupported'}{_stack(m)}{_before(m)}"
+        return Ending("unsupported", text)
+    if reason is ExitReason.DEBUG and exit.message is not None:
+        return Ending(STOPPED.get(exit.stop or "", "stopped"), exit.message)
     last = m.resets.last
     if reason is ExitReason.SHUTDOWN and last is not None:
-        return Ending("reset", f"the guest reset the machine: {last}")
+        return Ending("reset", f"the guest reset the machine: {last}{_before(m)}")
     if m.boot_tried and cs == BIOS:
         return Ending("no boot", f"nothing boots: {m.boot_tried}")
     interrupts, back = _interrupts(m), None
     if reason is ExitReason.HLT:
-        return Ending("halted", f"HLT at {cs:04x}:{ip - 1 & 0xFFFF:04x} with {interrupts}")
+        where = f"HLT at {cs:04x}:{ip - 1 & 0xFFFF:04x}"
+        return Ending("halted", f"{where} with {interrupts}{_last_fault(m)}")
     found = _code(m, cs, ip) or _fault(m)
+    if found is None and exit.fault is not None:
+        found = Ending("fault", f"a fault is raised again and again: {exit.fault}")
+    if found is None:
+        found = _port(m, cs, ip)
     if found is None and cs == BIOS and (back := _returning(m)):  # look at whom it served
         found = _code(m, *back[:2])
     if found is None:
@@ -124,6 +154,10 @@ def ending(m: "Machine", exit: "_core.Exit") -> Ending:
         what = "waits for a key" if KEY_WAIT in where else "runs"
         to = f", which returns to {back[0]:04x}:{back[1]:04x}," if cs == BIOS and back else ""
         found = Ending("running", f"it {what} at {where}{to} with {interrupts}")
+    if found.kind in STRAYED:
+        found = found._replace(text=found.text + _before(m))
+    elif found.kind == "loop":
+        found = found._replace(text=found.text + _last_fault(m))
     if m.resets.count:
         times = "once" if m.resets.count == 1 else f"{m.resets.count} times"
         text = f"{found.text}; the guest has reset the machine {times}, the last time: {last}"
@@ -138,6 +172,40 @@ def place(m: "Machine", cs: int, ip: int) -> str:
         name = symbol(ip)
         return f"{where} ({name} of the BIOS)" if name else where
     return where
+
+
+def _since_boot(m: "Machine", instructions: int) -> bool:
+    """Did it happen in the guest's own time, not in the BIOS before it?"""
+    return m.booted and instructions >= m._boot_instructions
+
+
+def _before(m: "Machine") -> str:
+    """How the guest came to places where no program should be."""
+    notes = []
+    for name, cs, ip, _, cause, instructions in m.vcpu.arrivals:
+        if name == "loop" or not _since_boot(m, instructions):
+            continue
+        notes.append(f"it {ARRIVED[name]} {cs:04x}:{ip:04x}{cause}")
+    return f"; before that {'; '.join(notes)}" if notes else ""
+
+
+def _last_fault(m: "Machine") -> str:
+    """The last fault that the guest has raised."""
+    for vector, cs, ip, times, instructions in reversed(m.vcpu.faults):
+        if _since_boot(m, instructions) and vector in FAULTS:
+            often = f", {times:,} times" if times > 1 else ""
+            return f"; the last fault was {FAULTS[vector]} at {cs:04x}:{ip:04x}{often}"
+    return ""
+
+
+def _port(m: "Machine", cs: int, ip: int) -> Ending | None:
+    """A port that nobody answers, read in a loop near CS:IP."""
+    ports = m._places.ports
+    if ports.times < HINT or ports.cs != cs or abs(ports.ip - ip) > NEAR:
+        return None
+    if not m.pio.unclaimed(ports.port, 1):
+        return None
+    return Ending("port", f"{ports.message}; it reads FFh")
 
 
 def _interrupts(m: "Machine") -> str:
@@ -183,7 +251,7 @@ def _fault(m: "Machine") -> Ending | None:
     code = load(m.vm, (cs << 4) + ip, 4).hex(" ")
     return Ending(
         "fault",
-        f"the instruction at {cs:04x}:{ip:04x} ({code}) raises {FAULTS[vector]} again and again: "
+        f"the instruction at {cs:04x}:{ip:04x} ({code}) raises {FAULTS[vector]}, again and again: "
         f"the handler of vector {vector:02x}h, {place(m, *handler)}, returns to it",
     )
 

@@ -8,7 +8,7 @@ from ..errors import MachineError
 from ..log import Log
 from ..state import Values, take, take_whole
 from .ending import ending
-from .limits import TAIL, Watch
+from .limits import TAIL, Limits, Watch
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -192,6 +192,8 @@ class Expectations:
             ("serial", Stream(serial)),
             ("debug", Stream(debug)),
         )
+        #: How often it was searched or loaded: while it is the same, so is the state.
+        self.searches = 0
 
     def state(self) -> Values:
         """What of each text was consumed; see `Stateful`."""
@@ -201,9 +203,11 @@ class Expectations:
         """Restore what `state()` returned. ValueError: it is no such state."""
         for where, source in self._sources:
             source.load(take(values, where, dict))
+        self.searches += 1
 
     def find(self, pattern: re.Pattern[str]) -> Seen | None:
         """The first match in new text: on the screen, else from COM1, else from the debug port."""
+        self.searches += 1
         for where, source in self._sources:
             match = source.find(pattern)
             if match is not None:
@@ -226,16 +230,8 @@ class Expected(Watch):
         return self.found is not None
 
 
-def wait(
-    m: "Machine",
-    texts: Expectations,
-    pattern: str | re.Pattern[str],
-    timeout: float | None,
-    wall: float | None,
-    max_instructions: int | None,
-) -> Seen:
-    """`Machine.expect`: run until the pattern is in new text."""
-    limits = m.limits(pattern, timeout, wall=wall, max_instructions=max_instructions)
+def wait(m: "Machine", texts: Expectations, pattern: object, limits: Limits) -> Seen:
+    """`Machine.expect`: run until the pattern of `limits` is in new text."""
     asked = limits.watch.pattern
     if asked is None:
         raise TypeError("expect() needs a regular expression, as str or compiled from one")

@@ -90,13 +90,12 @@ class Idle:
     def _look(self, limits: Limits) -> "tuple[bool, _core.Exit | None]":
         """(True if the guest is idle, the exit if its run has ended)."""
         m = self._machine
-        debug = m.vcpu.debug
         vectors = self._vectors()
-        debug(breakpoints=list(set(vectors.values())))
+        m._points.ask("idle", set(vectors.values()))
         try:
             return self._requests(limits, vectors)
         finally:
-            debug()
+            m._points.drop("idle")
 
     def _requests(
         self, limits: Limits, vectors: dict[int, int]
@@ -114,7 +113,7 @@ class Idle:
             else:
                 exit = limits.run(max(0.0, until - m.time))
                 over = exit.reason is ExitReason.DEADLINE and not limits.over
-            if exit.reason is not ExitReason.DEBUG:
+            if exit.reason is not ExitReason.DEBUG or exit.stop is not None:
                 self._known, self._little = None, False
                 return False, None if over else exit
             at = self._request(vectors)

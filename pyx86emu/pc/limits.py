@@ -2,7 +2,7 @@
 
 import errno
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
@@ -42,14 +42,18 @@ class Limits:
         *,
         wall: float | None = None,
         max_instructions: int | None = None,
+        stop_on: Iterable[str] | None = None,
     ) -> None:
         self._machine = machine
+        self.stop_on = None if stop_on is None else machine._places.checked(stop_on)
         self._now = now = machine.vm.clock.now
         self.watch = Watch(until, machine.screen, (machine.serial_log, machine.debug.log))
         #: The ends: instructions spent, guest time in ns, host time in ns; None: no limit.
         self.budget: int | None = self._budget(max_instructions, "max_instructions")
         self.deadline = moment("timeout", timeout, now)
         self.wall_deadline = moment("wall", wall, monotonic_ns)
+        #: Is this run a slice, after which the caller does something else?
+        self.sliced = False
 
     def run(self, seconds: float | None = None, *, instructions: int | None = None) -> "_core.Exit":
         """Run as `Machine.run` does, within the limits and for at most `seconds` of guest time and
@@ -61,6 +65,7 @@ class Limits:
         deadline = moment("seconds", seconds, self._now)
         if deadline is None or (self.deadline is not None and self.deadline < deadline):
             deadline = self.deadline
+        self.sliced = seconds is not None or instructions is not None
         before, own = self.budget, self._budget(instructions, "instructions")
         if own is not None:
             self.budget = own if before is None else min(own, before)

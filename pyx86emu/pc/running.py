@@ -2,6 +2,8 @@
 
 import re
 from collections import deque
+from collections.abc import Iterable
+from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,8 @@ from .expect import Expectations, Seen, wait
 from .handover import BOOT_SECTOR, POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
 from .parts import Parts
+from .points import Debugger, Points
+from .stops import Stops
 
 if TYPE_CHECKING:
     from .. import _core
@@ -32,10 +36,17 @@ class Running(Parts):
     _own_stops: tuple[ExitReason, ...] = ()
     _stopping: RLock
     _texts: Expectations
+    _places: Stops
     _reboot = _started = _stop_at_boot = _handing_over = False
     _boot_instructions = 0
     _other_bios: bool
+    _debugger: Debugger | None = None
     no_reboot: bool
+
+    @cached_property
+    def _points(self) -> Points:
+        """Breakpoints of the machine itself, and those of a debugger."""
+        return Points(self.vcpu)
 
     def run(
         self,
@@ -44,6 +55,7 @@ class Running(Parts):
         *,
         wall: float | None = None,
         max_instructions: int | None = None,
+        stop_on: Iterable[str] | None = None,
     ) -> "_core.Exit":
         """Run the guest; the result says why it ended.
 
@@ -57,13 +69,19 @@ class Running(Parts):
           `exit_status`.
         - INTERNAL_ERROR: the guest did what this machine does not support.
         - INTR: `stop()` was called, or the vCPU was kicked.
+        - DEBUG: a breakpoint, a watchpoint or an observer; or a place of `stop_on`, a set of names
+          for this run (the attribute `stop_on` has the default). `exit.stop` is the name then,
+          `exit.message` says what happened, `exit.jumped_from` where the guest came from.
 
         Limits count from the call. `wall` is exact within 20 ms plus the device calls of the
         instruction in progress, whatever the guest does. ValueError: a limit is negative or NaN, or
-        a time is 292 years or more. TypeError: a time is not a number, or `max_instructions` not an
-        integer.
+        a time is 292 years or more, or a name in `stop_on` is unknown. TypeError: a time is not a
+        number, `max_instructions` not an integer, or `stop_on` no set of names. OSError EOPNOTSUPP:
+        KVM cannot stop there.
         """
-        limits = Limits(self._whole, until, timeout, wall=wall, max_instructions=max_instructions)
+        limits = self.limits(
+            until, timeout, wall=wall, max_instructions=max_instructions, stop_on=stop_on
+        )
         return self._run_within(limits, limits.deadline)
 
     def expect(
@@ -73,6 +91,7 @@ class Running(Parts):
         *,
         wall: float | None = None,
         max_instructions: int | None = None,
+        stop_on: Iterable[str] | None = None,
     ) -> Seen:
         """Run until the regular expression is in text that is new since the last match, on the
         screen, from COM1 or from the debug port. Returns the match and where it was seen.
@@ -89,7 +108,10 @@ class Running(Parts):
         ...     m.expect("O").where, m.expect("[A-Z]").match.group()
         ('debug', 'K')
         """
-        return wait(self._whole, self._texts, pattern, timeout, wall, max_instructions)
+        limits = self.limits(
+            pattern, timeout, wall=wall, max_instructions=max_instructions, stop_on=stop_on
+        )
+        return wait(self._whole, self._texts, pattern, limits)
 
     def limits(
         self,
@@ -98,14 +120,43 @@ class Running(Parts):
         *,
         wall: float | None = None,
         max_instructions: int | None = None,
+        stop_on: Iterable[str] | None = None,
     ) -> Limits:
         """Common limits of several runs, counted from now on. `m.limits(timeout=60).run(0.03)` runs
         for 0.03 of those 60 guest seconds. Errors as for `run`."""
-        return Limits(self._whole, until, timeout, wall=wall, max_instructions=max_instructions)
+        return Limits(
+            self._whole,
+            until,
+            timeout,
+            wall=wall,
+            max_instructions=max_instructions,
+            stop_on=stop_on,
+        )
+
+    @property
+    def stop_on(self) -> frozenset[str]:
+        """Where a run stops if it is not said otherwise: names of places where no program should
+        be, by default none. It can be set between two runs.
+
+        "zeros": zeros are executed. "signature": the boot signature is. "loop": a jmp $ that no
+        interrupt of the guest ends (HLT with IF=0 ends each run, as HLT). "null-vector": an
+        interrupt whose vector is 0000:0000. "stack": a push over code. "port": a port that no
+        device has is read 100,000 times in a row by one instruction.
+
+        ValueError: an unknown name; TypeError: no set of names; OSError EOPNOTSUPP: on KVM, another
+        one than "port"; RuntimeError: another thread runs the guest."""
+        return self._places.default
+
+    @stop_on.setter
+    def stop_on(self, names: Iterable[str]) -> None:
+        found = self._places.checked(names)
+        self._places.set(found)
+        self._places.default = found
 
     def _run_within(self, limits: Limits, deadline: int | None) -> "_core.Exit":
         """Run until `deadline` or one of the limits."""
         watch, now = limits.watch, self.vm.clock.now
+        self._places.set(self._places.default if limits.stop_on is None else limits.stop_on)
         while True:
             sounds = self.speaker.recording
             look = None if watch.pattern is None and not sounds else now() + LOOK
@@ -120,6 +171,8 @@ class Running(Parts):
             if reason is not None:
                 return exit.because(reason)
             if exit.reason is not ExitReason.DEADLINE or limits.over or passed(deadline, now):
+                return exit
+            if limits.sliced and self._debugger is not None and self._debugger.stopped:
                 return exit
 
     def boot(self, timeout: float | None = 10.0) -> "_core.Exit":
@@ -145,13 +198,13 @@ class Running(Parts):
     def _watch_boot(self) -> None:
         """With a BIOS of others, a breakpoint shows the boot sector: its POST codes are its own."""
         if self._other_bios and not self.booted:
-            self.vcpu.debug(breakpoints=[BOOT_SECTOR])
+            self._points.ask("boot", [BOOT_SECTOR])
 
     def _other_boots(self, exit: "_core.Exit") -> bool:
         """Is this exit the boot sector's first instruction, with a BIOS of others?"""
         if not self._other_bios or self.booted or (exit.cs << 4) + exit.ip != BOOT_SECTOR:
             return False
-        self.vcpu.debug()
+        self._points.drop("boot")
         self._starts(0)
         return True
 
@@ -169,7 +222,8 @@ class Running(Parts):
         wall_deadline: int | None,
     ) -> "_core.Exit":
         """Run until an exit that is not a device access or a reset. All limits are absolute."""
-        vcpu, run, stats = self.vcpu, self.vcpu.run_until, self.stats
+        vcpu, stats = self.vcpu, self.stats
+        run = vcpu.run_until if self._debugger is None else self._debugger.run
         self._watch_boot()
         while True:
             left = None if budget is None else max(0, budget - vcpu.spent)
@@ -178,6 +232,8 @@ class Running(Parts):
             if reason is ExitReason.IO:
                 stats.pio_exits += 1
                 self._serve(self.pio, exit)
+                if self._places.ports.due:
+                    return self._places.ports.take()
             elif reason is ExitReason.MMIO:
                 stats.mmio_exits += 1
                 self._serve(self.mmio, exit)
@@ -226,7 +282,10 @@ class Running(Parts):
         if exit.write:
             bus.write(addr, size, exit.value)
         else:
-            exit.reply_one(bus.read(addr, size))
+            value = bus.read(addr, size)
+            exit.reply_one(value)
+            if exit.reason is ExitReason.IO and value == (1 << 8 * size) - 1:
+                self._places.ports.read(exit, bus)
 
     def stop(self, reason: ExitReason = ExitReason.INTR) -> None:
         """End the current run soon, or if there is none, the next run at once. One call ends one
@@ -250,6 +309,7 @@ class Running(Parts):
         self.vcpu.reset()
         self.booted = self._started = False
         self.boot_tried = ""
+        self._places.ports.forget()
 
     def _set_a20(self, is_open: bool) -> None:
         self.vm.a20 = is_open

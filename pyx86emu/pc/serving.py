@@ -1,12 +1,13 @@
-"""Showing a machine elsewhere: on a web page, as a film. Knows no display itself."""
+"""Serving a machine to others: a web page, a film, gdb. Knows no display itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING
 
 from .parts import Parts
 
 if TYPE_CHECKING:
+    from ..tools.gdb import GdbServer
     from .screen.film import Film
     from .web.display import WebDisplay
 
@@ -31,3 +32,17 @@ class Serving(Parts):
         from .screen.film import Film
 
         return Film(self.screen, self.vm.clock, path, fps)
+
+    def gdbserver(
+        self,
+        address: str = "127.0.0.1:1234",
+        *,
+        stopped: bool = False,
+        killed: Callable[[], object] | None = None,
+    ) -> "GdbServer":
+        """Let gdb control the guest: `gdb -ex 'target remote 127.0.0.1:1234'`, while `run()` runs
+        it. `with m.gdbserver(stopped=True): m.run()` waits for gdb before the first instruction.
+        docs/DEBUGGING.md is the guide; arguments and errors as for `GdbServer`."""
+        from ..tools.gdb import GdbServer
+
+        return GdbServer(self._whole, address, stopped=stopped, killed=killed)

@@ -37,6 +37,7 @@ REAL: dict[type, Callable[[], Any]] = {
     Exit: lambda: vm().create_vcpu().run(1),
     IoEventFd: lambda: vm().ioeventfd(0x80, 1),
     MemorySlot: lambda: vm().slots[0],
+    _core.Sight: lambda: vm().create_vcpu()._look(1, 0, 0, 0, [], 4, print, None),
     _core.SpeakerTap: lambda: _core.SpeakerTap(vm()),
     _core.Snapshot: lambda: vm().save().core,
     _core.SlotBuffer: lambda: vm().slots[0].writing(),

@@ -46,6 +46,7 @@ class Rig:
 
     def begin(self, cx: int, ds: int, es: int, ss: int) -> None:
         self.low[0x100 : 0x100 + len(GUEST)] = GUEST
+        self.cpu.reset()
         regs = self.cpu.regs
         regs.cs, regs.ip, regs.cx, regs.ds, regs.es, regs.ss = 0, 0x100, cx, ds, es, ss
         regs.sp = 0x800
@@ -112,6 +113,9 @@ class Rig:
                 vm.write(0xB8000 + at % 0x7F00, bytes([b]))
         elif what == "vga":
             self.vga.reset()
+        elif what == "draw":
+            self.begin(b, 0xB800, 0xB800 + a, 0x1800)
+            self.cpu.run(40)
 
     def save(self) -> None:
         self.saved.append((self.vm.save(), *self.bytes()))
@@ -125,7 +129,7 @@ class Rig:
 ACTS = (
     *("run", "run", "run", "begin", "write", "byte", "rom", "far", "buffer", "peer", "other vm"),
     *("view", "view again", "drop views", "array", "a20", "readonly", "move", "log", "mode"),
-    *("screen", "vga", "save", "restore", "restore", "restore", "again", "code"),
+    *("screen", "vga", "draw", "draw", "save", "restore", "restore", "restore", "again", "code"),
 )
 
 

@@ -260,6 +260,20 @@ def shared_memory(can: Capabilities, make: Callable[..., Vm]) -> None:
 
 
 @check
+def save(can: Capabilities, make: Callable[..., Vm]) -> None:
+    vm, other = make(), Vm()
+    state = other.save()
+    if can.save:
+        vm.restore(state)
+        vm.fork().close()
+    else:
+        for act in (vm.save, vm.fork, lambda: vm.restore(state)):
+            with pytest.raises(OSError, match="use accel='interp'"):
+                act()
+    other.close()
+
+
+@check
 def unreal_mode(can: Capabilities, make: Callable[..., Vm]) -> None:
     v = loop(make())
     for segment in (Segment(0, 0x100), Segment(0, 0, 0xFFFFFFFF)):

@@ -25,14 +25,12 @@ def end_of(code: str, *, no_reboot: bool = True, timeout: float = 1, **more: str
     [
         (
             f"{LIMIT} cc",
-            "triple fault at 0000:7c05 (vector 03h is beyond the limit of the interrupt table "
-            "(0h), and so is #DF, the double fault)",
+            "triple fault at 0000:7c05 (INT 03h at 0000:7c05, then #GP: IDT limit 0)",
         ),
-        (f"{LIMIT} 0fff", "triple fault at 0000:7c05 (vector 06h is beyond the limit"),
+        (f"{LIMIT} 0fff", "triple fault at 0000:7c05 (#UD at 0000:7c05, then #GP: IDT limit 0)"),
         (
             "bc0300 cd10",  # mov sp,3; int 10h
-            "triple fault at 0000:7c03 (the frame of vector 10h does not fit on the stack "
-            "(SP=0003h), and neither do those of #SS and #DF)",
+            "triple fault at 0000:7c03 (INT 10h at 0000:7c03, then #SS: SP 3, no room for a frame)",
         ),
         ("b0fe e664 ebfe", "8042 reset pulse at 0000:7c02"),
         ("b0d1 e664 b0fe e660 ebfe", "8042 reset pulse at 0000:7c06"),

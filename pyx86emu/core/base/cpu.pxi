@@ -125,10 +125,10 @@ cdef enum:                       # c.run.error: the cause of EXIT_INTERNAL_ERROR
     ERR_PE = 1
     ERR_FETCH = 2
 
-# The state of a vCPU, by sections. A saved state is `arch`, `system`, `events` and, in the middle of an instruction,
-# `locked`, `reads` and `exits`. `run`, `blocks`, `threads` and `python` are built again from nothing; `debug` belongs
-# to the host. `arch` and the first fields of `run` are within 128 bytes of the start of CPU, where the host's
-# instructions need only one byte for the offset.
+# The state of a vCPU, by sections. A saved state (face/snapshot_vcpu.pxi) is `arch`, `system`, `events`, `debug` and, in
+# the middle of an instruction, `locked`, `reads` and `exits`; of `run` what is retired, of `threads` a kick, of `python`
+# where a device has moved the vCPU. The rest is built again from nothing. `arch` and the first fields of `run` are
+# within 128 bytes of the start of CPU, where the host's instructions need only one byte for the offset.
 
 cdef struct ArchState:           # what every instruction may use. Operands are byte offsets into CPU: r must stay first
     uint32_t r[8]                # EAX ECX EDX EBX ESP EBP ESI EDI
@@ -254,6 +254,7 @@ cdef struct Watch:               # a watchpoint of the host: the guest-physical 
 cdef enum:                       # c.debug.data: who looks at accesses of data
     LOOK_GUEST = 1               # DR0 to DR3
     LOOK_HOST = 2                # the watchpoints of debug()
+    LOOK_OBSERVER = 4            # observers (base/looks.pxi)
 
 cdef struct DebugState:          # what the host asked for with debug() and step()
     uint32_t singlestep          # STEP_ALWAYS: debug() asked for it; STEP_ONCE: step() runs
@@ -309,6 +310,8 @@ cdef struct CPU:
     DebugState debug
     ThreadState threads
     PythonState python
+    ObserveState observe
+    WhyState why
     Rings rings                  # rings that are counted but not yet written to their eventfds
     VM* vm
     Chips* chips                 # the Vm's

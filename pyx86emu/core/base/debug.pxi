@@ -76,13 +76,13 @@ cdef inline bint watch_load(CPU* c, Op* o, uint32_t at, uint32_t size) noexcept 
 
 
 cdef bint watch_load_slow(CPU* c, Op* o, uint32_t at, uint32_t size) noexcept nogil:
-    cdef int seen = c.debug.hit
+    cdef int seen = c.debug.hit, touches = c.observe.touches
     if c.debug.data & LOOK_GUEST:
         c.events.trap_due |= breakpoints_hit(c, at, size, 0b1000)
     look_at(c, o, at, size, 0)
-    if c.debug.hit == seen or c.run.stepping:
+    if c.debug.hit == seen and c.observe.touches == touches or c.run.stepping:
         return 1
-    c.debug.hit = 0                              # it has not happened yet
+    c.debug.hit = c.observe.touches = 0          # it has not happened yet
     c.reads.finish = 1
     c.reads.log_pos = 0
     c.run.go = leave_at(c, o)
@@ -94,6 +94,10 @@ cdef void look_at(CPU* c, Op* o, uint32_t at, uint32_t size, bint store) noexcep
     cdef uint32_t n = size
     if not c.vm.a20 and at < 0x100000 and at + size > 0x100000:
         n = 0x100000 - at                        # the rest is at 0
+    if RARELY(c.debug.data & LOOK_OBSERVER):
+        touch(c, o, bus_mask(c.vm, at), n, store)
+        if n < size:
+            touch(c, o, bus_mask(c.vm, at + n), size - n, store)
     if c.debug.hit == 0:
         look_at_bytes(c, bus_mask(c.vm, at), n, store)
     if c.debug.hit == 0 and n < size:
@@ -102,6 +106,51 @@ cdef void look_at(CPU* c, Op* o, uint32_t at, uint32_t size, bint store) noexcep
         c.debug.hit_at = retired_at(c, o)
         if store:
             c.run.attn |= ATTN_WATCH
+
+
+cdef void touch(CPU* c, Op* o, uint64_t first, uint32_t size, bint store) noexcept nogil:
+    """Note who observes one of these bytes, and what is there before the access."""
+    cdef int i
+    cdef Look* k
+    cdef Touch* t
+    for i in range(c.observe.looks - c.observe.execs):
+        k = c.observe.look[i]
+        if k.kind != (LOOK_WRITE if store else LOOK_READ) or k.first >= first + size or first > k.last:
+            continue
+        if c.observe.touches == TOUCHES or c.observe.touches and known_touch(c, k, max(first, k.first)):
+            continue
+        t = &c.observe.touch[c.observe.touches]
+        c.observe.touches += 1
+        t.look = k
+        t.write = store
+        t.addr = max(first, k.first)
+        t.size = <uint32_t>(min(first + size - 1, k.last) - t.addr + 1)
+        t.old = memory_bytes(c, t.addr, t.size)
+        t.cs, t.ip = c.arch.sb[CS] >> 4, o.ip
+        t.time = now_ns(c, o)
+        c.observe.touched_at = retired_at(c, o)
+        if store:
+            c.run.attn |= ATTN_WATCH
+
+
+cdef bint known_touch(CPU* c, Look* k, uint64_t addr) noexcept nogil:
+    """Has the instruction accessed these bytes already, in a try before this one?"""
+    cdef int i
+    for i in range(c.observe.touches):
+        if c.observe.touch[i].look == k and c.observe.touch[i].addr == addr:
+            return 1
+    return 0
+
+
+cdef uint64_t memory_bytes(CPU* c, uint64_t addr, uint32_t size) noexcept nogil:
+    """Up to 8 bytes of guest-physical memory; FFh where there is none."""
+    cdef uint64_t v = 0
+    cdef uint32_t i
+    cdef uintptr_t host
+    for i in range(size):
+        host = c.vm.mem.ram[(addr + i) >> 8] if (addr + i) >> 8 < GRANULES else 0
+        v |= <uint64_t>((<uint8_t*>(host + addr + i))[0] if host else 0xFF) << 8 * i
+    return v
 
 
 cdef void look_at_bytes(CPU* c, uint64_t first, uint32_t size, bint store) noexcept nogil:

@@ -100,7 +100,12 @@ cdef void close_watched(VM* vm) noexcept nogil:
     for i in range(vm.ncpus):
         if vm.cpu[i] != NULL:
             for k in range(vm.cpu[i].debug.watches):
-                mark_watched(vm, &vm.cpu[i].debug.watch[k])
+                mark_watched(vm, vm.cpu[i].debug.watch[k].first, vm.cpu[i].debug.watch[k].last,
+                             vm.cpu[i].debug.watch[k].loads)
+            for k in range(vm.cpu[i].observe.looks):
+                if vm.cpu[i].observe.look[k].kind & (LOOK_WRITE | LOOK_READ):
+                    mark_watched(vm, vm.cpu[i].observe.look[k].first, vm.cpu[i].observe.look[k].last,
+                                 vm.cpu[i].observe.look[k].kind == LOOK_READ)
     for g in range(GRANULES):
         mem.rd[g] = 0 if mem.attr[g] & ATTR_LOADS else mem.ram[g]
         mem.holes[g] = mem.ram[g] if not mem.attr[g] & ATTR_STORES else WATCHED
@@ -111,11 +116,11 @@ cdef void close_watched(VM* vm) noexcept nogil:
             reopen(vm, g)
 
 
-cdef void mark_watched(VM* vm, Watch* w) noexcept nogil:
-    """Mark the granules through which the guest reaches the bytes of a watchpoint."""
-    cdef uint8_t kinds = ATTR_STORES | ATTR_LOADS if w.loads else ATTR_STORES
-    cdef uint64_t g = w.first >> 8
-    while g < GRANULES and g <= w.last >> 8:
+cdef void mark_watched(VM* vm, uint64_t first, uint64_t last, bint loads) noexcept nogil:
+    """Mark the granules through which the guest reaches these bytes, which somebody watches."""
+    cdef uint8_t kinds = ATTR_STORES | ATTR_LOADS if loads else ATTR_STORES
+    cdef uint64_t g = first >> 8
+    while g < GRANULES and g <= last >> 8:
         if granule_address(vm, <uint32_t>g) == g << 8:
             vm.mem.attr[g] |= kinds
             if not vm.a20 and g + WRAP < GRANULES:

@@ -80,6 +80,8 @@ cdef void free_cpu(CPU* c) noexcept:
     free(c.blocks.length)
     free(c.blocks.dirty_code)
     free(c.debug.watch)
+    free(c.observe.look)
+    free(c.observe.history)
     free(c)
 
 
@@ -115,6 +117,11 @@ cdef void reset_cpu(CPU* c) noexcept nogil:
     c.events.trap_due = 0
     c.debug.due = 0
     c.debug.hit = 0
+    c.why.stopped = 0
+    c.why.faults = 0
+    memset(c.why.arrival, 0, sizeof(c.why.arrival))
+    memset(&c.why.stack, 0, sizeof(c.why.stack))
+    c.why.came.at = FOREVER
     c.events.carry = 0
     c.exits.count = 0
     c.exits.pos = 0

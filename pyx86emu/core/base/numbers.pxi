@@ -21,8 +21,8 @@ cpdef object exact(object value, str what):
 
 
 cdef object address(object value, str what):
-    """`value` as an address: an integer, or text or a pair, which pyx86emu.address reads. Raises as exact() and linear()
-    do. The caller tests the range."""
+    """`value` as an address: an integer, or text or a pair, which pyx86emu.address reads. Raises as exact() and
+    linear() do. The caller tests the range."""
     if isinstance(value, (str, tuple)):
         from pyx86emu.address import linear      # most programs give integers only
 

@@ -34,14 +34,16 @@ cdef inline Op* jump(CPU* c) noexcept nogil:
 
 
 cdef Op* jump_slow(CPU* c) noexcept nogil:
-    return look_up(c, NULL)
+    return look_up(c, NULL, NULL)
 
 
-cdef inline Op* look_up(CPU* c, Op** kept) noexcept nogil:
-    """Find the block at CS:IP and go on there. If `kept` is not NULL, it is t0 or t1 of an op, and is set to the
-    block."""
+cdef inline Op* look_up(CPU* c, Op* from_, Op** kept) noexcept nogil:
+    """Find the block at CS:IP and go on there, after the op `from_`; NULL: it is not known. If `kept` is not NULL, it
+    is t0 or t1 of an op, and is set to the block."""
     cdef uint32_t was = c.blocks.generation
-    cdef Op* nx = find(c)
+    cdef Op* nx
+    c.why.op = from_
+    nx = find(c)
     if nx == NULL:
         return NULL
     if kept != NULL and was == c.blocks.generation:     # else all blocks were dropped, and the op with them
@@ -52,7 +54,7 @@ cdef inline Op* look_up(CPU* c, Op** kept) noexcept nogil:
 cdef Op* link(CPU* c, Op* o, int taken) noexcept nogil:
     """The end of a block whose link is not set yet: find the next block and set the link."""
     c.arch.ip = o.tip if taken else o.fip
-    return look_up(c, &o.t1 if taken else &o.t0)
+    return look_up(c, o, &o.t1 if taken else &o.t0)
 
 
 cdef inline Op* follow(CPU* c, Op* o) noexcept nogil:
@@ -84,7 +86,7 @@ cdef inline Op* take_guess(CPU* c, Op* o, uint32_t ip) noexcept nogil:
 
 cdef Op* take_slow(CPU* c, Op* o, uint32_t ip) noexcept nogil:
     c.arch.ip = ip
-    return look_up(c, &o.t1)
+    return look_up(c, o, &o.t1)
 
 
 # Prediction of returns. A CALL stores its op in c.blocks.calls. The first RET to the instruction after the CALL sets t0
@@ -101,22 +103,22 @@ cdef inline void called(CPU* c, Op* o) noexcept nogil:
     c.blocks.depth = (c.blocks.depth + 1) % CALLS
 
 
-cdef inline Op* return_to(CPU* c, uint32_t ip) noexcept nogil:
-    """Go on at CS:ip, which were popped."""
+cdef inline Op* return_to(CPU* c, Op* o, uint32_t ip) noexcept nogil:
+    """Go on at CS:ip, which `o` has popped."""
     cdef uint32_t depth = (c.blocks.depth - 1) % CALLS
     cdef Op* call = c.blocks.calls[depth]
     cdef Op* nx = call.t0
     c.blocks.depth = depth
     if RARELY(nx == NULL or header(nx).key != (c.arch.sb[CS] << 12 | ip)):
-        return return_slow(c, call, ip)
+        return return_slow(c, o, call, ip)
     return enter(c, nx)
 
 
-cdef Op* return_slow(CPU* c, Op* call, uint32_t ip) noexcept nogil:
+cdef Op* return_slow(CPU* c, Op* o, Op* call, uint32_t ip) noexcept nogil:
     c.arch.ip = ip
     if call == &NO_CALL or call.fip != ip or header(first_of(call)).key >> 16 != c.arch.sb[CS] >> 4:
-        return look_up(c, NULL)
-    return look_up(c, &call.t0)
+        return look_up(c, o, NULL)
+    return look_up(c, o, &call.t0)
 
 
 cdef Op* end_block(CPU* c, Op* o) noexcept nogil:
@@ -174,6 +176,7 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     cdef Op* first
     cdef Block* b
     cdef int used
+    came(c)
     if c.blocks.pools == 0 or c.blocks.pool_used + BLOCK_OPS + 6 > CHUNK:
         if c.blocks.pools == MAX_CHUNKS:
             drop_blocks(c)
@@ -195,7 +198,7 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     used = decode_block(c, b, first)
     if used == 0:
         return NULL
-    b.cap = used if used > 7 else 7              # a stale block must have room for another long instruction
+    b.cap = max(used, 12 if c.observe.mask else 7)   # a stale block must have room for another long instruction
     c.blocks.pool_used += 1 + b.cap
     slot_of(c, key)[0] = first
     return first
@@ -238,6 +241,8 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
     else:
         b.gran[1] = -1
         b.next[1] = NULL
+    if RARELY(first.fn == probe_history):
+        history_block(c, b, first, used)
     return used
 
 
@@ -410,6 +415,7 @@ cdef void code_written(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
         if c.blocks.list[n] == NULL:
             unclaim(c, g)                        # its last block was not decoded again: open it
         elif touches(c, n, lo, hi):
+            look_at_push(c, o, g << 8 | lo)
             drop_overlap(c, o, g, lo, hi)
     if who & ~(1ULL << c.no):
         for i in range(c.vm.ncpus):
@@ -498,3 +504,4 @@ cdef void drop_blocks(CPU* c) noexcept nogil:
     c.blocks.pools = 1 if c.blocks.pools else 0
     c.blocks.pool_used = 0
     c.blocks.generation += 1
+    history_dropped(c)

@@ -6,8 +6,13 @@
 
 cdef Op* fault(CPU* c, Op* o, int vector) noexcept nogil:
     """The instruction of `o` faults. It must not have changed anything before. The fault counts as one instruction."""
+    cdef uint32_t cs = c.arch.sb[CS] >> 4
+    cdef uint64_t at = retired_at(c, o)
     c.events.no_trap = 1
-    deliver(c, o, vector, o.fip if vector == 0 and c.m.de_next else o.ip, &NO_CALL)
+    if deliver(c, o, vector, o.fip if vector == 0 and c.m.de_next else o.ip, &NO_CALL):
+        note_fault(c, vector, cs, o.ip, at)
+        if RARELY(c.observe.mask) and not c.events.dead:
+            see_delivered(c, vector, HOW_FAULT, o.ip)
     return NULL
 
 
@@ -16,9 +21,11 @@ cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back, Op* call) noexcept n
     is kept to predict the IRET. 0: a read of the table has made an exit, and `o` will be executed again."""
     cdef uint64_t ip, cs
     cdef uint32_t sp = c.arch.r[SP] & 0xFFFF
+    cdef int first = vector if call == &NO_CALL and o.fn != NULL else vector + (
+        CAME_HOW if call != &NO_CALL else 2 * CAME_HOW)
     while <uint32_t>vector * 4 + 3 > c.system.idt_limit:
         if vector == 8 or 8 * 4 + 3 > c.system.idt_limit:
-            return shutdown(c, o, vector)
+            return shutdown(c, o, vector, first, 0)
         vector = 8 if vector == 13 else 13
         back = o.ip
     # Reads first: they may exit, and until then nothing may have changed.
@@ -29,10 +36,12 @@ cdef bint deliver(CPU* c, Op* o, int vector, uint32_t back, Op* call) noexcept n
     if cs == LOAD_FAILED:
         return 0
     if not c.m.wraps and sp & 1 and sp < 6:
-        return shutdown(c, o, vector)            # the frame does not fit, and those of #SS and #DF would not fit either
-    if c.debug.data & LOOK_HOST:
+        return shutdown(c, o, vector, first, 1)  # the frame does not fit, and those of #SS and #DF would not fit either
+    if c.debug.data & (LOOK_HOST | LOOK_OBSERVER):
         look_at(c, o, (c.system.idt_base + <uint32_t>vector * 4) & 0xFFFFF, 4, 0)
         c.run.attn |= ATTN_WATCH if c.debug.hit else 0
+    if call == &NO_CALL:                         # INT is looked up as a jump
+        came_from(c, c.arch.sb[CS] >> 4, o.ip, o.fip, vector, retired_at(c, o) + 1)
     push_frame(c, o, fl_all(c), c.arch.sb[CS] >> 4, back)
     leave_after(c, o)
     c.arch.rest &= ~<uint32_t>(F_IF | F_TF | F_RF)
@@ -50,9 +59,12 @@ cdef void push_frame(CPU* c, Op* o, uint32_t flags, uint32_t cs, uint32_t ip) no
     P16(c, 4 * SP)[0] = <uint16_t>(sp - 6)
 
 
-cdef bint shutdown(CPU* c, Op* o, int vector) noexcept nogil:
-    """Neither `vector` nor #DF can be delivered: the processor stops until it is reset."""
+cdef bint shutdown(CPU* c, Op* o, int vector, int first, bint frame) noexcept nogil:
+    """Neither `vector` nor #DF can be delivered: the processor stops until it is reset. `first` and `frame`: see
+    WhyState."""
     c.events.undelivered = vector
+    c.why.first = first
+    c.why.frame = frame
     leave_after(c, o)
     c.arch.ip = o.ip
     c.events.dead = 1
@@ -94,12 +106,14 @@ cdef bint take_interrupt(CPU* c, int vector) noexcept nogil:
     begin(c, 1)
     c.run.left = 0
     c.run.stepping = 1
-    c.debug.hit = 0
+    c.debug.hit = c.observe.touches = 0
     c.events.halted = 0
     c.events.vector = vector
     if c.m.rep_forgets and c.events.rep_left == c.run.retired:
         back = c.events.rep_last
     c.events.delivering = not deliver(c, o, vector, back, &NO_CALL)
+    if RARELY(c.observe.mask) and not c.events.delivering and not c.events.dead:
+        see_delivered(c, vector, HOW_HARDWARE, back)
     c.run.stepping = 0
     finish_slice(c)
     apply_moved(c)

@@ -159,7 +159,7 @@ cdef Op* ret(CPU* c, Op* o, int size) noexcept nogil:
     if ip > 0xFFFF:
         return fault(c, o, 13)
     P16(c, 4 * SP)[0] += <uint16_t>(size + o.imm)
-    return return_to(c, <uint32_t>ip)
+    return return_to(c, o, <uint32_t>ip)
 
 
 cdef Op* ret16(CPU* c, Op* o) noexcept nogil:
@@ -167,7 +167,7 @@ cdef Op* ret16(CPU* c, Op* o) noexcept nogil:
     if RARELY(p == 0):
         return ret(c, o, 2)
     P16(c, 4 * SP)[0] += <uint16_t>(2 + o.imm)
-    return return_to(c, get16(p))
+    return return_to(c, o, get16(p))
 
 cdef Op* ret32(CPU* c, Op* o) noexcept nogil:
     return ret(c, o, 4)
@@ -184,7 +184,7 @@ cdef inline Op* retf(CPU* c, Op* o, int size) noexcept nogil:
         return fault(c, o, 13)
     P16(c, 4 * SP)[0] += <uint16_t>(2 * size + o.imm)
     c.arch.sb[CS] = <uint32_t>cs << 4
-    return return_to(c, <uint32_t>ip)
+    return return_to(c, o, <uint32_t>ip)
 
 
 cdef Op* retf16(CPU* c, Op* o) noexcept nogil:
@@ -216,7 +216,7 @@ cdef inline Op* iret(CPU* c, Op* o, int size) noexcept nogil:
         leave_after(c, o)
         c.arch.ip = <uint32_t>ip
         return NULL
-    return return_to(c, <uint32_t>ip)
+    return return_to(c, o, <uint32_t>ip)
 
 
 cdef Op* iret16(CPU* c, Op* o) noexcept nogil:

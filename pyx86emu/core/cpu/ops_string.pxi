@@ -117,6 +117,8 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
             bus_write_wrapped(c, o, a)
         else:
             bus_write(c, o, BUS_PIO, P16(c, 4 * DX)[0], size, a)
+        if RARELY(c.observe.mask & LOOK_IO):
+            see_port(c, o, P16(c, 4 * DX)[0], size, a, 1)
     else:
         if half and di == 0xFFFF:
             return fault_half_done(c, o, 0, by, 2)
@@ -124,7 +126,11 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
             c.run.go = fault(c, o, 13)
             return 0
         a = ins_value(c, o, size)
-        if a == LOAD_FAILED or not string_store(c, o, di, <uint32_t>a, size):
+        if a == LOAD_FAILED:
+            return 0
+        if RARELY(c.observe.mask & LOOK_IO):
+            see_port(c, o, P16(c, 4 * DX)[0], size, a, 0)
+        if not string_store(c, o, di, <uint32_t>a, size):
             return 0
         step_reg(c, o, DI, by)
     return 1

@@ -25,6 +25,9 @@ cdef class Exit:
     `message` for INTERNAL_ERROR, and for SHUTDOWN the faults that led to it (on KVM None); `dr6` and `pc` (linear) for
     DEBUG. A HYPERCALL has its number in `addr`, EBX in `value`. (struct kvm_run.)
 
+    `fault`: the faults that led to this end, as text. A DEBUG of `Vcpu.stop_on` has `stop`, its name, and
+    `jumped_from`, where the vCPU came from.
+
     A DEBUG of a watchpoint has `watch`, the (addr, length, kind) that was hit first, and `watch_addr`, the first of its
     bytes that was accessed. In other exits both are None.
 
@@ -50,8 +53,8 @@ cdef class Exit:
     cdef readonly uint32_t dr6
     cdef readonly uint32_t pc
     cdef uint64_t hit_addr                       # `watch_addr`, if there is a `watch`
-    # What takes the answer (a function, or the Vcpu of `cpu`); or the tuple `watch`; or None. A field more would cost
-    # every exit.
+    # What takes the answer (a function, or the Vcpu of `cpu`); or the tuple `watch`; or a dict with "fault", "stop" and
+    # "from"; or None. A field more would cost every exit.
     cdef object held
     cdef CPU* cpu                                # the vCPU of the core that takes it, or NULL
     cdef uint64_t serial                         # of `cpu` at this exit: the next run has another one
@@ -65,6 +68,29 @@ cdef class Exit:
     def watch_addr(self):
         """The first byte of `watch` that was accessed; None: no watchpoint was hit."""
         return self.hit_addr if type(self.held) is tuple else None
+
+    @property
+    def observer(self):
+        """The observer that has stopped the vCPU; None: there was none."""
+        return (<Sight>self.held).owner if type(self.held) is Sight else None
+
+    @property
+    def fault(self):
+        """The chain of faults that led to this end, such as "#UD at 0000:8034, then #GP: IDT limit 0"; None: no fault
+        did. Of a SHUTDOWN it is the whole story; of a limit or a kick it names a fault that was raised again and again
+        up to here. None on KVM."""
+        return self.held.get("fault") if type(self.held) is dict else None
+
+    @property
+    def stop(self):
+        """The name of the `stop_on` that made this DEBUG; None: none did."""
+        return self.held.get("stop") if type(self.held) is dict else None
+
+    @property
+    def jumped_from(self):
+        """(cs, ip) of the instruction before the place of `stop`, from which the vCPU came there; None: it is not
+        known."""
+        return self.held.get("from") if type(self.held) is dict else None
 
     @property
     def port(self):
@@ -87,7 +113,8 @@ cdef class Exit:
         else:
             raw = (exact(value, "the answer") & ((1 << 8 * most) - 1)).to_bytes(most, "little")
         if not self.waits():                     # asked last: a value may have called Python
-            raise RuntimeError(f"{self!r} waits for no answer: reply to a read, before the next run() or reset()")
+            raise RuntimeError(f"{self!r} waits for no answer: reply to a read, before the next run(), reset() or "
+                               "restore()")
         if self.cpu != NULL:
             self.answer_core(raw)
         else:
@@ -124,15 +151,22 @@ cdef class Exit:
         if self.cpu != NULL and self.cpu.reads.ins_count > 1:
             self.cpu.reads.ins_count = 1
 
+    cdef object kept(self):
+        """What a copy keeps of `held`."""
+        return self.held if type(self.held) is tuple or type(self.held) is dict else None
+
     def because(self, reason):
         """This exit with another reason: what a machine around the vCPU makes of it. It waits for no answer."""
-        return _exit_again(reason, self.addr, self.size, self.count, self.write, self.value, self.cs, self.ip,
-                           self.message, self.dr6, self.pc, self.watch, self.hit_addr)
+        cdef Exit e = _exit_again(reason, self.addr, self.size, self.count, self.write, self.value, self.cs, self.ip,
+                                  self.message, self.dr6, self.pc, self.kept(), self.hit_addr)
+        if type(self.held) is Sight:
+            e.held = self.held
+        return e
 
     def __reduce__(self):
         """A copy waits for no answer."""
         return _exit_again, (self.reason, self.addr, self.size, self.count, self.write, self.value, self.cs, self.ip,
-                             self.message, self.dr6, self.pc, self.watch, self.hit_addr)
+                             self.message, self.dr6, self.pc, self.kept(), self.hit_addr)
 
     def __repr__(self):
         name = self.reason.name
@@ -150,14 +184,19 @@ cdef class Exit:
 
 
 cpdef Exit _exit_again(object reason, uint64_t addr, int size, int count, bint write, uint64_t value, uint32_t cs,
-                       uint32_t ip, object message, uint32_t dr6, uint32_t pc, tuple watch, uint64_t hit_addr):
+                       uint32_t ip, object message, uint32_t dr6, uint32_t pc, object kept, uint64_t hit_addr):
     """An Exit with these fields, for because(), copies and pickles."""
     cdef Exit e = Exit.__new__(Exit)
     e.reason = ExitReason(reason)
     e.addr, e.size, e.count, e.write, e.value = addr, size, count, write, value
     e.cs, e.ip, e.message, e.dr6, e.pc = cs, ip, message, dr6, pc
-    e.held, e.hit_addr = watch, hit_addr
+    e.held, e.hit_addr = kept if type(kept) is tuple or type(kept) is dict else None, hit_addr
     return e
+
+
+def stop_exit(str name, uint32_t cs, uint32_t ip, str message):
+    """A DEBUG of a stop that the host found itself: `stop` is its name."""
+    return _exit_again(DEBUG_REASON, 0, 0, 1, False, 0, cs, ip, message, 0, (cs << 4) + ip, {"stop": name}, 0)
 
 
 def access_exit(object reason, uint64_t addr, int size, int count, bytes data, object answer, uint32_t cs, uint32_t ip):

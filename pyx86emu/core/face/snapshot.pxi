@@ -215,8 +215,7 @@ cdef void follow_image(VmTables vm, Image* image, list slots, bint fresh) noexce
         slot = <MemorySlot>slots[i]
         at = slot_of_face(vm.vm, <PyObject*>slot, slot.addr)
         track_part(vm.vm, at, i)
-    track_vga(vm, image)
-    if fresh:
+    if track_vga(vm, image) or fresh:
         arm_tracks(vm.vm)
 
 
@@ -286,7 +285,8 @@ cdef int snapshot_put(VmTables vm, Snapshot s) except -1:
         restore_vcpu(c, &s.cpu[c.no])
         if vcpu.watches is not s.watches[c.no]:
             watched = put_watches(vcpu, s.watches[c.no], tables[c.no]) or watched
-        c.debug.data = LOOK_HOST if c.debug.watches else 0
+        c.debug.data |= LOOK_HOST if c.debug.watches else 0
+        vcpu.stopped = vcpu.stopped_by = None
         look_for_guest(c)
     if watched:
         close_watched(vm.vm)
@@ -297,8 +297,7 @@ cdef int snapshot_put(VmTables vm, Snapshot s) except -1:
         s.image.refs += 1
         use_base(vm.vm, s.image)
     vm.vm.unseen = 0
-    track_vga(vm, s.image)
-    if fresh:
+    if track_vga(vm, s.image) or fresh:
         arm_tracks(vm.vm)
     vm.chip_changed()
     if vm.vm.chips.vga.turn and vm.vm.cpu[0] != NULL:

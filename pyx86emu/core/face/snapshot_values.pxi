@@ -137,7 +137,8 @@ cdef dict vcpu_values(SavedCpu* s, str model, list watches):
         "cr": [s.system.cr[i] for i in range(5)], "dr": [s.system.dr[i] for i in range(8)],
         "tr": [s.system.tr[i] for i in range(8)],
         "retired": s.run.retired, "idle": s.run.idle, "waited": s.waited, "kicked": bool(s.kicked),
-        "moved": [s.moved, s.moved_cs, s.moved_ip], "events": event_values(&s.events), "reads": read_values(&s.reads),
+        "moved": [s.moved, s.moved_cs, s.moved_ip],
+        "events": event_values(&s.events, s.run.retired), "reads": read_values(&s.reads),
         "exits": [(s.exits.item[i].reason, s.exits.item[i].addr, s.exits.item[i].size, s.exits.item[i].count,
                    s.exits.item[i].write, s.exits.item[i].value, s.exits.item[i].cs, s.exits.item[i].ip)
                   for i in range(s.exits.count)],
@@ -145,14 +146,16 @@ cdef dict vcpu_values(SavedCpu* s, str model, list watches):
     }
 
 
-cdef dict event_values(EventState* e):
+cdef dict event_values(EventState* e, uint64_t now):
+    """A REP that was left earlier counts no longer, and depends on how runs were cut: it is left out."""
+    cdef bint left = e.rep_left == now
     return {
         "inject": e.inject, "exception": e.exception, "nmi": bool(e.nmi), "nmi_masked": bool(e.nmi_masked),
         "halted": bool(e.halted), "dead": bool(e.dead), "undelivered": e.undelivered,
         "intr_window": bool(e.intr_window), "delivering": bool(e.delivering), "vector": e.vector,
         "shadow": later(e.shadow), "trap_shadow": later(e.trap_shadow), "trap_due": e.trap_due,
-        "rep_left": later(e.rep_left), "rep_last": e.rep_last, "carry": bool(e.carry), "carry_seg": e.carry_seg,
-        "carry_rep": e.carry_rep,
+        "rep_left": later(now if left else FOREVER), "rep_last": e.rep_last if left else 0,
+        "carry": bool(e.carry), "carry_seg": e.carry_seg, "carry_rep": e.carry_rep,
     }
 
 
@@ -219,11 +222,12 @@ cdef tuple read_vcpu(SavedCpu* s, object values, str what, int shift):
     s.run.retired, s.run.idle = v.number("retired", 0, LAST_TIME >> shift), v.number("idle", 0, LAST_TIME >> shift)
     if s.run.retired + s.run.idle > LAST_TIME >> shift:
         raise StateError(f"a state that is damaged: {what} is beyond the end of time")
+    s.why.came.at = FOREVER
     s.waited, s.kicked = v.number("waited", 0, LAST_TIME), v.flag("kicked")
     s.moved, s.moved_cs, s.moved_ip = v.numbers("moved", 3, 0xFFFF0)
     if s.moved > (MOVED_CS | MOVED_IP) or s.moved_cs & 15 or s.moved_ip > 0x10000:
         raise StateError(f"a state that is damaged: {what}.moved")
-    read_events(&s.events, Checked(v.values["events"], f"{what}.events", *event_values(&s.events)))
+    read_events(&s.events, Checked(v.values["events"], f"{what}.events", *event_values(&s.events, s.run.retired)))
     read_reads(&s.reads, Checked(v.values["reads"], f"{what}.reads", *read_values(&s.reads)))
     exits = v.items("exits", EXITS)
     for i, each in enumerate(exits):

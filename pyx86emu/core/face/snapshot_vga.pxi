@@ -45,8 +45,9 @@ cdef bint save_vga(VmTables tables, Image* image, Vga* to) noexcept:
     return save_part(vm, &copy, cells + 1)
 
 
-cdef int track_vga(VmTables tables, Image* image) except -1:
-    """After a save or a restore: the window, if it is memory, is as in the image, which becomes VM.base."""
+cdef bint track_vga(VmTables tables, Image* image) noexcept:
+    """After a save or a restore: the window, if it is memory, is as in the image, which is VM.base. 1: it has a track
+    since now, and is to be armed."""
     cdef VM* vm = tables.vm
     cdef Slot* slot = vga_slot(tables)
     vm.chips.vga.changed &= ~<uint32_t>(VGA_CELLS_NEW | VGA_LINEAR_NEW)

@@ -6,16 +6,10 @@ cdef dict MESSAGES = {
 }
 
 
-cdef object undelivered(CPU* c):
-    """The faults that led to a shutdown, as text; None: the host has set it."""
-    cdef int vector = c.events.undelivered
-    if vector < 0:
-        return None
-    if <uint32_t>vector * 4 + 3 > c.system.idt_limit:
-        return (f"vector {vector:02x}h is beyond the limit of the interrupt table ({c.system.idt_limit:x}h), "
-                "and so is #DF, the double fault")
-    return (f"the frame of vector {vector:02x}h does not fit on the stack (SP={c.arch.r[SP] & 0xFFFF:04x}h), "
-            "and neither do those of #SS and #DF")
+# What observers of a vCPU need of it is in looks_api.pxi, which knows this file.
+cdef object (*LOOK_FOR)(Vcpu, tuple)
+cdef int (*INSTALL)(Vcpu, list) except -1
+cdef int (*COVER)(Vcpu, object, object) except -1
 
 
 cdef class Vcpu:
@@ -33,12 +27,18 @@ cdef class Vcpu:
     cdef readonly Registers regs
     cdef int waiters
     cdef list watches                        # the watchpoints of debug(), as Exit.watch gives them
+    cdef list sights                         # the observers, in the order of c.observe.look
+    cdef int look_number
+    cdef Sight stopped                       # the observer whose Exit(DEBUG) is due,
+    cdef object stopped_by                   # and what it has seen
+    cdef object maps                         # of coverage: c.observe has their addresses
 
     def __cinit__(self, VmTables vm not None, str model not None):
         cdef CPU* other
         cdef int lines = fields(model)["address_bits"], i
         cdef bint full, closed, differs = 0
         self.tables = vm
+        self.sights = []
         self.model = model
         self.c = new_cpu(vm.vm, model)
         self.regs = Registers.__new__(Registers)
@@ -244,13 +244,22 @@ cdef class Vcpu:
         if c.run.why == EXIT_INTERNAL_ERROR:
             e.message = f"{MESSAGES[c.run.error]} at {e.cs:04x}:{e.ip:04x}"
         elif c.run.why == EXIT_SHUTDOWN:
-            e.message = undelivered(c)
+            e.message = shutdown_text(c)
+            e.held = {"fault": e.message}
         elif c.run.why == EXIT_DEBUG:
             e.dr6 = c.debug.dr6
             e.pc = c.arch.sb[CS] + c.arch.ip
-            if c.debug.stop:
+            if self.stopped is not None:
+                e.held, e.message, self.stopped = self.stopped, self.stopped.words(self.stopped_by), None
+            elif c.why.stopped:
+                e.held = stop_of(c, e)
+            elif c.debug.stop:
                 e.held = self.watches[c.debug.stop - 1]
                 e.hit_addr = c.debug.stop_addr
+        if c.why.faults and c.run.why != EXIT_SHUTDOWN and e.held is self:
+            fault = fault_loop(c)
+            if fault is not None:
+                e.held = {"fault": fault}
         c.run.why = EXIT_NONE
         return e
 
@@ -383,17 +392,98 @@ cdef class Vcpu:
         n, c.debug.watches = c.debug.watches, n
         if n or c.debug.watches:
             close_watched(c.vm)
-        c.debug.data = c.debug.data & LOOK_GUEST | (LOOK_HOST if c.debug.watches else 0)
+        c.debug.data = c.debug.data & (LOOK_GUEST | LOOK_OBSERVER) | (LOOK_HOST if c.debug.watches else 0)
         memcpy(c.debug.breakpoint, at, sizeof(at))
         c.debug.breaks = breaks
         c.debug.singlestep = (c.debug.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
         c.debug.due = 0
         c.debug.hit = 0
         c.debug.stop = 0
+        c.why.stopped = 0
         c.python.touched = c.python.in_device
         self.tables.resume(False)
         free(table)
         self.watches = watches
+
+    @property
+    def record_history(self):
+        """Are the last instructions kept for `history()`? Off at first. The guest sees no difference, apart from speed.
+        Any thread reads. Writing: RuntimeError while another thread runs the vCPU; ValueError: a value without truth;
+        MemoryError. To switch it off forgets the history."""
+        return self.c.observe.history != NULL
+
+    @record_history.setter
+    def record_history(self, value):
+        switch_history(self, truth(value, "record_history"))
+
+    @record_history.deleter
+    def record_history(self):
+        raise AttributeError("record_history cannot be deleted: set it to False")
+
+    def history(self, n=16):
+        """The last `n` instructions, at most 4096, as a list of `Executed`, the oldest first; fewer if fewer were
+        executed since `record_history` is on. A REP is one instruction, whatever it was interrupted by between two
+        iterations. One that faulted is among them, one that waits for the answer of a device is not.
+
+        RuntimeError: record_history is off, or another thread runs the vCPU; TypeError: `n` is no integer; ValueError:
+        it is not in 0 to 4096.
+        """
+        return history_of(self, whole(n, "n", 0, HISTORY_MOST))
+
+    def _look(self, kind, first, last, action, conditions, capacity, call, owner):
+        """Observe: for observe.py, which checks the values."""
+        return LOOK_FOR(self, (kind, first, last, action, conditions, capacity, call, owner))
+
+    def _unlook(self, sight):
+        """No longer observe. RuntimeError: another thread runs the vCPU."""
+        mine(self.c, "remove an observer")
+        INSTALL(self, [each for each in self.sights if each is not sight])
+
+    def _cover(self, map, edges):
+        """Keep coverage in these buffers; None: not."""
+        COVER(self, map, edges)
+
+    @property
+    def stop_on(self):
+        """Places where no program should be: run() stops before the instruction there with Exit(DEBUG), whose `message`
+        says how the vCPU came there. A frozenset of names; setting it drops the decoded blocks.
+
+        "zeros": 00 00 00 00, executed. "signature": the boot signature at 7DFEh or 7FEh. "loop": JMP to itself, with
+        IF=0, or while no vector of hardware leads to RAM. "null-vector": 0000:0000, where a vector of 0 leads.
+        "stack": after a push over bytes that were decoded as code. The next run() goes on. Nothing else changes for the
+        guest, and while the set is empty it costs nothing.
+
+        ValueError: an unknown name; TypeError: no set of names; RuntimeError: another thread runs the vCPU."""
+        return frozenset([name for name, bit in STOPS.items() if self.c.why.stops & <uint32_t>bit])
+
+    @stop_on.deleter
+    def stop_on(self):
+        raise AttributeError("stop_on cannot be deleted: set it to an empty set")
+
+    @stop_on.setter
+    def stop_on(self, value):
+        cdef uint32_t bits = stops_of(value)
+        mine(self.c, "change its stop_on")
+        if bits == self.c.why.stops:
+            return
+        self.c.why.stops = bits
+        self.c.why.stopped = 0
+        self.c.python.touched = self.c.python.in_device
+        want(self.c, REQ_DROP)
+
+    @property
+    def faults(self):
+        """The last faults since RESET, at most 16, oldest first, each as (vector, cs, ip, times, instructions). Equal
+        ones in a row are one with `times`; `instructions` were retired before the last one. Any thread may read it."""
+        return faults_of(self.c)
+
+    @property
+    def arrivals(self):
+        """How the vCPU last came to places where no program should be, since RESET: (name, cs, ip, came_from, cause,
+        instructions) each, with the names of `stop_on`. They are noted when code is decoded there, whether or not
+        stop_on is set. `came_from` is the (cs, ip) of the instruction before, or None if that is not known; `cause` is
+        the same in words. Of "stack", cs and ip are those of the push. Any thread may read it."""
+        return arrivals_of(self.c)
 
     def reset(self):
         """The state after RESET: F000:FFF0, pending exits and interrupts dropped. While it runs it

@@ -6,7 +6,6 @@ import socket
 import traceback
 from dataclasses import replace
 from datetime import datetime
-from importlib import import_module
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -16,8 +15,10 @@ from ...pc.ending import ending
 from ...pc.expect import Expectations, Expected
 from ...pc.limits import Limits, Watch
 from ...pc.machine import Machine
+from ...pc.stops import stopped
+from ...saved.state import State
 from .contents import Content
-from .jobs import Golden, Job, Result, Send, Type, Wait, pattern
+from .jobs import DEFAULT_STOPS, Golden, Job, Result, Send, Type, Wait, pattern
 
 if TYPE_CHECKING:
     from ..._core import Exit
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 #: number it is taken as it is.
 QUIET, AT_LAST = 0.5, 10.0
 SLICE = 0.05
+#: A failure brings so many instructions.
+LAST = 16
 GOOD_ENDS = ("halt", "time", "instructions")
 WORDS = {
     ExitReason.HLT: "halt",
@@ -51,7 +54,7 @@ def run_job(job: Job, index: int = 0, keep: bool = False) -> Result:
     """
     start = perf_counter()
     try:
-        with _machine(job) as m:
+        with machine_of(job) as m:
             result = _Run(job, m, keep).result(index)
     except (Pyx86Error, OSError, MemoryError, TypeError, ValueError) as error:
         text = f"{type(error).__name__}: {error}"
@@ -63,8 +66,8 @@ def run_job(job: Job, index: int = 0, keep: bool = False) -> Result:
     return replace(result, wall_seconds=wall, worker=here())
 
 
-def _machine(job: Job) -> Machine:
-    """The machine of a job, with its state restored."""
+def machine_of(job: Job) -> Machine:
+    """The machine of a job, with its state restored. Errors as those of Machine."""
 
     def disk(content: Content | None) -> bytes | str | None:
         return None if content is None else content.image()
@@ -86,17 +89,11 @@ def _machine(job: Job) -> Machine:
     )
     if job.state is not None:
         try:
-            restore(m, job.state.read())
+            m.restore(State.from_bytes(job.state.read()))
         except BaseException:
             m.close()
             raise
     return m
-
-
-def restore(m: Any, data: bytes) -> None:
-    """Restore a state from the bytes of `State.to_bytes`. StateError: it does not fit."""
-    saved = import_module("pyx86emu.saved.state")
-    m.restore(saved.State.from_bytes(data))
 
 
 def golden_bytes(m: Machine, name: str) -> bytes | None:
@@ -136,8 +133,14 @@ class _Run:
         self.step = 0
         self.waited = job.state is not None
         self.exit: Exit | None = None
-        self.before: Any = None
+        self.before: State | None = None
         self.goldens: list[tuple[str, bytes]] = []
+        self.traced = m.vm.accel == "interp"
+        self.vcpu = cast(Any, m.vcpu)
+        if self.traced:
+            self.vcpu.record_history = True
+        stops = job.stop_on
+        m.stop_on = (DEFAULT_STOPS if self.traced else ()) if stops is None else stops
 
     def result(self, index: int) -> Result:
         message, end = "", ""
@@ -155,8 +158,8 @@ class _Run:
     # -- steps -------------------------------------------------------------------------
 
     def _save(self) -> None:
-        if self.keep and (save := getattr(self.m, "save", None)) is not None:
-            self.before = save()
+        if self.keep and self.m.vm.capabilities.save:
+            self.before = self.m.save()
 
     def _do(self, step: object) -> None:
         if isinstance(step, Wait):
@@ -226,8 +229,12 @@ class _Run:
         m = self.m
         return _Failed(
             f"{self._number}{what} ({exit.reason.name} at {exit.cs:04x}:{exit.ip:04x}, "
-            f"{m.time:.3f} guest seconds): {ending(m, exit).text}"
+            f"{m.time:.3f} guest seconds): {self._why(exit)}"
         )
+
+    def _why(self, exit: "Exit") -> str:
+        """How the run ended, in a sentence."""
+        return exit.message or "a stop" if stopped(exit) else ending(self.m, exit).text
 
     # -- the end -----------------------------------------------------------------------
 
@@ -236,10 +243,17 @@ class _Run:
         job, steps = self.job, self.job.steps
         if steps and isinstance(steps[-1], (Wait, Golden)) and not job.end and job.status is None:
             return "steps"
-        exit = self._run(self.nothing, None)
+        self._run(self.nothing, None)
+        return self._end()
+
+    def _end(self) -> str:
+        """How the last run ended, as a word of ENDS; "" if there was none."""
         if self.m.exit_status is not None:
             return "exit"
-        return WORDS.get(exit.reason, exit.reason.name.lower())
+        exit = self.exit
+        if exit is not None and stopped(exit):
+            return "stop"
+        return "" if exit is None else WORDS.get(exit.reason, exit.reason.name.lower())
 
     def _judge(self, end: str) -> None:
         job, m, exit = self.job, self.m, self.exit
@@ -250,7 +264,7 @@ class _Run:
                 more = "" if job.end or job.status is not None else self._advice(end)
                 raise _Failed(
                     f"the run ended with {end!r}, not {' or '.join(map(repr, good))}: "
-                    f"{ending(m, exit).text}{more}"
+                    f"{self._why(exit)}{more}"
                 )
             if not job.end and job.state is None and not m.booted:
                 raise _Failed(ending(m, exit).text)
@@ -284,7 +298,7 @@ class _Run:
             job.name,
             "failed" if message else "passed",
             message,
-            end or (WORDS.get(exit.reason, "") if exit is not None else ""),
+            end or self._end(),
             exit.reason.name if exit is not None else "",
             regs.cs,
             regs.ip,
@@ -296,6 +310,9 @@ class _Run:
             screen_mode=m.screen.mode_name,
             serial=newest(m.serial_text),
             debug=newest(m.debug_text),
+            last=tuple(str(each) for each in self.vcpu.history(LAST))
+            if message and self.traced
+            else (),
             goldens=tuple(self.goldens),
             kept=self._kept() if message and self.keep else (),
         )
@@ -303,8 +320,8 @@ class _Run:
     def _kept(self) -> tuple[tuple[str, bytes], ...]:
         """The screen, and the states before the step that failed and now."""
         kept = [("screen.png", self.m.screen.png())]
-        if (save := getattr(self.m, "save", None)) is not None:
+        if self.m.vm.capabilities.save:
             if self.before is not None:
                 kept.append((BEFORE, self.before.to_bytes()))
-            kept.append((AFTER, save().to_bytes()))
+            kept.append((AFTER, self.m.save().to_bytes()))
         return tuple(kept)

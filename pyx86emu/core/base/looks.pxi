@@ -1,0 +1,113 @@
+# What observers look for, and what they have seen (core/observe.pxi). Plain structs; they know no vCPU.
+
+cdef enum:                       # Look.kind; c.observe.mask has those that are on
+    LOOK_EXEC = 1                # an instruction at a linear address is reached
+    LOOK_INT = 2                 # an interrupt of a vector begins, or its handler returns
+    LOOK_IO = 4                  # IN or OUT of a port
+    LOOK_WRITE = 8               # bytes of memory are stored
+    LOOK_READ = 16               # bytes of memory are loaded
+    LOOK_BLOCK = 32              # the first instruction after a jump is reached
+    LOOK_COVER = 64              # which instructions were reached: a map
+    LOOK_EDGES = 128             # which jumps were made, how often: a map
+    LOOK_HISTORY = 256           # the last instructions: a ring of blocks
+
+cdef enum:
+    LOOK_PROBES = 0x1FF          # kinds that change how a block is decoded
+    LOOK_LEAVES = 1 | 2 | 32     # kinds that may stop before an instruction
+
+cdef enum:                       # Look.action
+    DO_LOG = 0
+    DO_STOP = 1
+    DO_CALL = 2
+
+cdef enum:                       # Seen.how, of an interrupt
+    HOW_SOFTWARE = 0             # INT n, INT3, INTO, INT1: before it is executed
+    HOW_HARDWARE = 1             # INTR, NMI, or injected by the host: delivered
+    HOW_FAULT = 2                # delivered
+    HOW_RETURN = 3               # IRET, or RETF 2, before it is executed
+
+cdef enum:
+    CONDITIONS = 8               # registers that a Look may compare
+    OPEN_FRAMES = 64             # interrupts whose end is still awaited
+    TOUCHES = 16                 # accesses of one instruction that are told
+    PENDING = 64                 # what is seen by one instruction and must be told outside
+
+cdef struct Seen:                # 160 bytes: `Seen` of observe.py is the same as a dtype
+    uint64_t instructions        # retired before the instruction
+    uint64_t time                # guest ns
+    uint64_t addr                # linear address, port, or guest-physical address
+    uint64_t value               # of the access
+    uint64_t old                 # memory before a store
+    uint32_t kind
+    uint32_t how
+    uint32_t size                # bytes of the access
+    uint32_t write
+    uint16_t cs
+    uint16_t ip
+    uint16_t vector
+    uint16_t depth               # interrupts that are open, this one included
+    uint32_t reg[8]              # EAX ECX EDX EBX ESP EBP ESI EDI
+    uint16_t seg[6]              # ES CS SS DS FS GS
+    uint32_t flags
+    uint32_t was[8]              # of a return: the registers when the interrupt began,
+    uint32_t was_flags           # and FLAGS
+
+cdef struct Look:
+    int kind
+    int action
+    uint64_t first               # addresses, ports or vectors
+    uint64_t last
+    int conditions
+    int at[CONDITIONS]           # register that is compared, 0 to 7,
+    uint32_t shift[CONDITIONS]   # by how many bits it is shifted,
+    uint32_t bits[CONDITIONS]    # which bits of it then count
+    uint32_t equal[CONDITIONS]
+    Seen* ring                   # the newest `capacity`; NULL: nothing is kept
+    uint64_t capacity
+    uint64_t count               # how many it has seen
+    int number                   # by which the host knows it
+
+cdef struct Frame:               # an interrupt that is open
+    uint32_t ss
+    uint32_t sp                  # after its frame was pushed
+    uint32_t vector
+    uint32_t reg[8]
+    uint32_t flags
+
+cdef struct Touch:               # an access of the running instruction to bytes that somebody looks at
+    Look* look
+    uint64_t addr
+    uint64_t old
+    uint64_t time
+    uint32_t size
+    uint32_t cs
+    uint32_t ip
+    bint write
+
+cdef struct History              # see cpu/history.pxi
+
+cdef struct ObserveState:        # what the host observes, see observe.pxi. It belongs to the host, and is in no state
+    uint32_t mask                # LOOK_*
+    int leaves                   # how many looks of LOOK_LEAVES stop or call
+    Look** look                  # all, those of LOOK_EXEC last, in the order of their addresses
+    int looks
+    int execs
+    uint64_t tag                 # `retired` + 1 and linear address of the instruction that was told last
+    uint32_t tag_at
+    int pending                  # what must be told outside
+    int pending_look[PENDING]
+    Seen pending_seen[PENDING]
+    int stop                     # number of the look whose Exit(DEBUG) is due, 0: none
+    Touch touch[TOUCHES]
+    int touches
+    uint64_t touched_at          # `retired` at that instruction
+    Frame frame[OPEN_FRAMES]
+    int frames
+    bint turned                  # the last instruction was a jump: a block begins
+    uint32_t from_               # linear address of the block before
+    uint32_t edge_from           # the same, as AFL's map has it
+    History* history             # LOOK_HISTORY
+    uint8_t* ring                # of it,
+    uint16_t ring_at             # and where the next number goes, in bytes
+    uint8_t* covered             # LOOK_COVER: a bit for each linear address
+    uint8_t* edges               # LOOK_EDGES: 64 KiB of counts

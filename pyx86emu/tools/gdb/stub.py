@@ -1,0 +1,446 @@
+"""The stub: answer gdb's packets about a stopped target. Know no socket and run nothing.
+
+What it cannot do gets the empty reply, as the protocol asks (GDB manual, appendix E.2, "Packets"):
+also every packet that would read or write files of the host (vFile).
+"""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from ...errors import Pyx86Error
+from . import registers
+from .breakpoints import WORDS, Breakpoints, Kind, Point
+from .description import memory_map, target
+from .monitor import Monitor
+from .packets import MOST, escaped
+from .registers import Refused
+from .target import Target, read, write
+
+if TYPE_CHECKING:
+    from ... import _core
+
+SIGINT, SIGILL, SIGTRAP, SIGSEGV = 2, 4, 5, 11
+HEX = re.compile(rb"[0-9a-fA-F]{1,16}")
+#: So much memory does one packet read.
+MOST_MEMORY = MOST // 2 - 16
+#: What a monitor command says in one packet.
+CHUNK = MOST // 2 - 16
+#: The memory map reaches the end of what real mode reaches, at least.
+REACHED = registers.LAST + 1
+WHO = "gdb"
+
+
+class Resume(NamedTuple):
+    """How the guest goes on. `step`: the vCPU that executes one instruction, or instructions while
+    it is in `within`; None: all run."""
+
+    step: int | None = None
+    within: tuple[int, int] = (0, 0)
+
+
+class Runner(Protocol):
+    """What the stub asks of who runs the target."""
+
+    def resume(self, how: Resume) -> None:
+        """Let the guest run."""
+        ...
+
+    def send(self, body: bytes) -> None:
+        """Send a packet before the reply."""
+        ...
+
+    def end(self, *, kill: bool) -> None:
+        """The session is over: gdb has detached, or wants the run to end."""
+        ...
+
+    def changed(self) -> None:
+        """Registers or memory are no longer what the last exit has left."""
+        ...
+
+
+class Stub:
+    """One session. `handle(packet)` returns the body of the reply; None: it comes later, or there
+    is none. Nothing that a packet contains makes it raise."""
+
+    def __init__(self, to: Target, runner: Runner) -> None:
+        self.target = to
+        self.runner = runner
+        self.breakpoints = Breakpoints()
+        self.monitor = Monitor(to, self._restored)
+        #: No "+" for each packet any more.
+        self.quiet = False
+        self.why: bytes = b"T%02x" % SIGTRAP
+        #: The vCPU that the last stop was of, and that `g` and `m` are about.
+        self.current = 0
+        self._tells_software = False
+
+    # -- packets ---------------------------------------------------------------------------------
+
+    def handle(self, packet: bytes) -> bytes | None:
+        """Answer a packet."""
+        try:
+            return self._answer(packet)
+        except Refused as error:
+            return self._refusal(str(error))
+        except (Pyx86Error, ValueError, RuntimeError, OSError, MemoryError) as error:
+            return self._refusal(f"{type(error).__name__}: {error}")
+
+    def _answer(self, packet: bytes) -> bytes | None:
+        if packet[:1] in (b"q", b"Q", b"v"):
+            name = re.match(rb"[qQv][A-Za-z?]*", packet)
+            word = name[0] if name else b""
+            do = LONG.get(word)
+            return b"" if do is None else do(self, packet[len(word) :])
+        do = SHORT.get(packet[:1])
+        return b"" if do is None else do(self, packet[1:])
+
+    @staticmethod
+    def _refusal(text: str) -> bytes:
+        """gdb shows the text of "E." after "Error:"."""
+        return b"E." + re.sub(r"[^ -~]|[#$}*]", "?", text)[:500].encode("ascii")
+
+    @property
+    def vcpu(self) -> "_core.Vcpu":
+        """The vCPU that packets are about."""
+        return self.target.vcpus[self.current]
+
+    # -- registers and memory --------------------------------------------------------------------
+
+    def _g(self, _: bytes) -> bytes:
+        return registers.read_all(self.vcpu.regs).hex().encode()
+
+    def _write_all(self, rest: bytes) -> bytes:
+        self.runner.changed()
+        registers.write_all(self.vcpu.regs, _bytes(rest))
+        return b"OK"
+
+    def _p(self, rest: bytes) -> bytes:
+        return registers.read(self.vcpu.regs, _number(rest)).hex().encode()
+
+    def _write_one(self, rest: bytes) -> bytes:
+        number, _, value = rest.partition(b"=")
+        self.runner.changed()
+        registers.write(self.vcpu.regs, _number(number), _bytes(value))
+        return b"OK"
+
+    def _m(self, rest: bytes) -> bytes:
+        address, size = _two(rest)
+        data = read(self.target.vm, address, min(size, MOST_MEMORY))
+        if size and not data:
+            raise Refused(f"there is no memory at {address:#x}")
+        return data.hex().encode()
+
+    def _write_hex(self, rest: bytes) -> bytes:
+        where, _, data = rest.partition(b":")
+        return self._store(where, _bytes(data))
+
+    def _write_binary(self, rest: bytes) -> bytes:
+        where, _, data = rest.partition(b":")
+        return self._store(where, data)
+
+    def _store(self, where: bytes, data: bytes) -> bytes:
+        address, size = _two(where)
+        if size != len(data):
+            raise Refused(f"{size} bytes are announced and {len(data)} are there")
+        self.runner.changed()
+        if not write(self.target.vm, address, data):
+            raise Refused(f"there is no memory at {address:#x}, or not after it")
+        return b"OK"
+
+    # -- breakpoints -----------------------------------------------------------------------------
+
+    def _insert(self, rest: bytes) -> bytes:
+        point = _point(rest)
+        self.breakpoints.add(*point)
+        try:
+            self.place()
+        except BaseException:
+            self.breakpoints.remove(*point)
+            raise
+        return b"OK"
+
+    def _remove(self, rest: bytes) -> bytes:
+        self.breakpoints.remove(*_point(rest))
+        self.place()
+        return b"OK"
+
+    def place(self, step: int | None = None) -> None:
+        """Give the vCPUs the breakpoints, and the one numbered `step` a single step."""
+        for number, points in enumerate(self.target.points):
+            points.ask(
+                WHO,
+                self.breakpoints.addresses,
+                self.breakpoints.watch,
+                singlestep=number == step,
+            )
+
+    # -- going on --------------------------------------------------------------------------------
+
+    def _continue(self, rest: bytes) -> None:
+        self._resume(Resume(), rest)
+
+    def _step(self, rest: bytes) -> None:
+        self._resume(Resume(self.current), rest)
+
+    def _continue_signal(self, rest: bytes) -> None:
+        self._continue(rest.partition(b";")[2])
+
+    def _step_signal(self, rest: bytes) -> None:
+        self._step(rest.partition(b";")[2])
+
+    def _resume(self, how: Resume, at: bytes = b"") -> None:
+        if at:
+            self.runner.changed()
+            registers.jump(self.vcpu.regs, _number(at))
+        self.runner.resume(how)
+
+    def _v_cont(self, rest: bytes) -> bytes | None:
+        if rest[:1] != b";":
+            return b""
+        how = Resume()
+        for action in reversed(rest[1:].split(b";")):  # the first one that fits a thread counts
+            what, _, thread = action.partition(b":")
+            if what[:1] in (b"s", b"S", b"r"):
+                number = self._thread(thread) if thread else None
+                how = Resume(self.current if number is None else number, _range(what))
+            elif what[:1] not in (b"c", b"C", b"t"):
+                raise Refused(f"vCont: unknown action {what[:10]!r}")
+        self.runner.resume(how)
+        return None
+
+    def _backward(self, rest: bytes) -> bytes:
+        """bs and bc: one instruction back, or back to a breakpoint."""
+        machine: Any = self.target.machine
+        if rest not in (b"s", b"c") or machine is None or not self.reverses:
+            return b""
+        self.runner.changed()
+        if rest == b"s":
+            machine.step_back()
+            return self.stopped()
+        exit = machine.run_back(until=self.breakpoints.addresses, watch=self.breakpoints.watch)
+        if exit is None:
+            return self.stopped(b"replaylog:begin;")
+        return self.stopped(self._hit(exit) or b"")
+
+    @property
+    def reverses(self) -> bool:
+        """Can the guest go back? It must be recorded."""
+        machine = self.target.machine
+        return hasattr(machine, "step_back") and getattr(machine, "recording", True) is not None
+
+    # -- stops -----------------------------------------------------------------------------------
+
+    def stopped(self, what: bytes = b"", signal: int = SIGTRAP) -> bytes:
+        """The stop reply. It has the registers that gdb looks at first."""
+        regs = self.vcpu.regs
+        some = b"".join(
+            b"%x:%s;" % (number, registers.read(regs, number).hex().encode())
+            for number in map(registers.number_of, ("ebp", "esp", "eip"))
+        )
+        self.why = b"T%02x%sthread:%x;%s" % (signal, some, self.current + 1, what)
+        return self.why
+
+    def stop_of(self, number: int, exit: "_core.Exit") -> bytes | None:
+        """The stop reply for an Exit(DEBUG) of a vCPU; None: it is none of gdb's."""
+        what = self._hit(exit)
+        if what is None:
+            return None
+        self.current = number
+        return self.stopped(what)
+
+    def _hit(self, exit: "_core.Exit") -> bytes | None:
+        """What a breakpoint or watchpoint of gdb's adds to the stop reply."""
+        if exit.watch is not None and exit.watch_addr is not None:
+            point = self.breakpoints.accessed(exit.watch, exit.watch_addr)
+            if point is not None:
+                return WORDS[point.kind].encode() + b"%x;" % exit.watch_addr
+        point = self.breakpoints.at(exit.pc)
+        if point is None:
+            return None
+        return self._word(point)
+
+    def _word(self, point: Point) -> bytes:
+        if point.kind is Kind.SOFTWARE and not self._tells_software:
+            return b""
+        return WORDS[point.kind].encode() + b";"
+
+    def _question(self, _: bytes) -> bytes:
+        return self.stopped()
+
+    # -- sessions --------------------------------------------------------------------------------
+
+    def _detach(self, _: bytes) -> bytes:
+        self.runner.end(kill=False)
+        return b"OK"
+
+    def _kill(self, _: bytes) -> None:
+        self.runner.end(kill=True)
+
+    def _v_kill(self, _: bytes) -> None:
+        self.runner.send(b"OK")  # before the connection ends
+        self.runner.end(kill=True)
+
+    def _restart(self, _: bytes) -> None:
+        self._restored()
+        self.target.reset()
+
+    def _restored(self) -> None:
+        self.runner.changed()
+
+    def _extended(self, _: bytes) -> bytes:
+        return b"OK"
+
+    # -- threads ---------------------------------------------------------------------------------
+
+    def _thread(self, text: bytes) -> int | None:
+        """The number of the vCPU; None: any or all. Refused: there is no such thread."""
+        if text in (b"0", b"-1", b""):
+            return None
+        number = _number(text) - 1
+        if not 0 <= number < len(self.target.vcpus):
+            raise Refused(f"there is no thread {number + 1}")
+        return number
+
+    def _choose(self, rest: bytes) -> bytes:
+        if rest[:1] not in (b"g", b"c"):
+            return b""
+        number = self._thread(rest[1:])
+        if rest[:1] == b"g" and number is not None:
+            self.current = number
+        return b"OK"
+
+    def _alive(self, rest: bytes) -> bytes:
+        self._thread(rest)
+        return b"OK"
+
+    def _threads(self, _: bytes) -> bytes:
+        return b"m" + b",".join(b"%x" % (n + 1) for n in range(len(self.target.vcpus)))
+
+    def _extra(self, rest: bytes) -> bytes:
+        number = self._thread(rest[1:])
+        return repr(self.target.vcpus[number or 0])[1:-1].encode().hex().encode()
+
+    # -- what is there ---------------------------------------------------------------------------
+
+    def _supported(self, rest: bytes) -> bytes:
+        self._tells_software = b"swbreak+" in rest
+        words = [f"PacketSize={MOST:x}", "QStartNoAckMode+", "qXfer:features:read+"]
+        words += ["qXfer:memory-map:read+", "swbreak+", "hwbreak+", "vContSupported+"]
+        if self.reverses:
+            words += ["ReverseStep+", "ReverseContinue+"]
+        return ";".join(words).encode()
+
+    def _xfer(self, rest: bytes) -> bytes:
+        match = re.fullmatch(rb":([a-z-]+):read:([a-z.-]*):([0-9a-f]{1,8}),([0-9a-f]{1,8})", rest)
+        if match is None:
+            return b""
+        if match[1] == b"features":
+            if match[2] != b"target.xml":
+                return b"E00"
+            text = target()
+        elif match[1] == b"memory-map":
+            slots = self.target.vm.slots
+            roms = [(slot.addr, slot.addr + slot.size) for slot in slots if slot.readonly]
+            end = max([REACHED, *(slot.addr + slot.size for slot in slots)])
+            text = memory_map(end, roms)
+        else:
+            return b""
+        start, size = int(match[3], 16), min(int(match[4], 16), MOST // 2)
+        part = text.encode()[start : start + size]
+        return (b"m" if start + size < len(text) else b"l") + escaped(part)
+
+    def _command(self, rest: bytes) -> bytes:
+        text = self.monitor.do(_bytes(rest.removeprefix(b",")).decode("utf-8", "replace"))
+        data = text.encode("utf-8", "replace")
+        for at in range(0, len(data), CHUNK):
+            self.runner.send(b"O" + data[at : at + CHUNK].hex().encode())
+        return b"OK"
+
+    def _no_ack(self, _: bytes) -> bytes:
+        """QStartNoAckMode: this packet still gets its "+"."""
+        self.quiet = True
+        return b"OK"
+
+
+_Answer = Callable[[Stub, bytes], bytes | None]
+SHORT: dict[bytes, _Answer] = {
+    b"!": Stub._extended,
+    b"?": Stub._question,
+    b"b": Stub._backward,
+    b"c": Stub._continue,
+    b"C": Stub._continue_signal,
+    b"D": Stub._detach,
+    b"g": Stub._g,
+    b"G": Stub._write_all,
+    b"H": Stub._choose,
+    b"k": Stub._kill,
+    b"m": Stub._m,
+    b"M": Stub._write_hex,
+    b"p": Stub._p,
+    b"P": Stub._write_one,
+    b"R": Stub._restart,
+    b"s": Stub._step,
+    b"S": Stub._step_signal,
+    b"T": Stub._alive,
+    b"X": Stub._write_binary,
+    b"z": Stub._remove,
+    b"Z": Stub._insert,
+}
+LONG: dict[bytes, _Answer] = {
+    b"QStartNoAckMode": Stub._no_ack,
+    b"qAttached": lambda stub, _: b"1",
+    b"qC": lambda stub, _: b"QC%x" % (stub.current + 1),
+    b"qRcmd": Stub._command,
+    b"qSupported": Stub._supported,
+    b"qSymbol": lambda stub, _: b"OK",
+    b"qThreadExtraInfo": Stub._extra,
+    b"qXfer": Stub._xfer,
+    b"qfThreadInfo": Stub._threads,
+    b"qsThreadInfo": lambda stub, _: b"l",
+    b"vCont": Stub._v_cont,
+    b"vCont?": lambda stub, _: b"vCont;c;C;s;S;t;r",
+    b"vKill": Stub._v_kill,
+}
+
+
+def close(stub: Stub) -> None:
+    """The session is over: its breakpoints go."""
+    stub.breakpoints.clear()
+    for points in stub.target.points:
+        with suppress(OSError, RuntimeError):
+            points.drop(WHO)
+
+
+def _number(text: bytes) -> int:
+    if not HEX.fullmatch(text):
+        raise Refused(f"{text[:20].decode('latin-1')!r} is no hexadecimal number")
+    return int(text, 16)
+
+
+def _two(text: bytes) -> tuple[int, int]:
+    """ADDR,LENGTH."""
+    first, _, second = text.partition(b",")
+    return _number(first), _number(second)
+
+
+def _bytes(text: bytes) -> bytes:
+    try:
+        return bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        raise Refused("the data is no hexadecimal text") from None
+
+
+def _point(rest: bytes) -> tuple[int, int, int]:
+    """TYPE,ADDR,KIND; conditions and commands after ";" were not offered and are not looked at."""
+    parts = rest.partition(b";")[0].split(b",")
+    if len(parts) != 3:
+        raise Refused("a Z packet has a type, an address and a kind")
+    kind, address, length = map(_number, parts)
+    return kind, address, length
+
+
+def _range(action: bytes) -> tuple[int, int]:
+    """Of "rSTART,END"; empty for "s" and "S"."""
+    return _two(action[1:]) if action[:1] == b"r" else (0, 0)
