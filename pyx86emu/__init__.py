@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .clock import Clock, Timer
     from .coalesced import COALESCED
     from .device import Device, MmioDevice, PioDevice
+    from .dos.machine import Dos, DosResult
     from .errors import BusError, DiskError, DiskWarning, MachineError, Pyx86Error, StateError
     from .events import EventFd
     from .exits import ExitReason
@@ -66,6 +67,8 @@ _LATER = {
     "DiskWarning": "errors",
     "Doorbell": "_core",
     "Dtable": "structs",
+    "Dos": "dos.machine",
+    "DosResult": "dos.machine",
     "EventFd": "events",
     "Exit": "_core",
     "ExitReason": "exits",
@@ -113,6 +116,8 @@ __all__ = [
     "DiskError",
     "DiskWarning",
     "Doorbell",
+    "Dos",
+    "DosResult",
     "Dtable",
     "EventFd",
     "Exit",
