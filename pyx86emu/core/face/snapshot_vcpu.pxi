@@ -64,6 +64,8 @@ cdef void restore_vcpu(CPU* c, SavedCpu* from_) noexcept nogil:
     drop_requests(c, REQ_KICK | REQ_RESET)
     c.python.moved, c.python.moved_cs, c.python.moved_ip = from_.moved, from_.moved_cs, from_.moved_ip
     c.python.touched = 0
+    c.observe.edge_from = 0                      # no jump leads from what ran before to what runs now
+    c.observe.turned = 1
     want(c, REQ_INTR)
 
 
