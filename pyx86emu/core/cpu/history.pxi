@@ -24,7 +24,8 @@ cdef enum:
     IN_PLACE = 0x0FFFFFFF
     IN_COUNT = 0x3FFFFFFF        # of a mark: the lowest bits of the count
     NO_RECORD = 1                  # the record of a block that is not known
-    FIRST_RECORD = 16            # bytes of an arena before the first record
+    NO_MORE = 2                  # in the ring: what is before it is of another state
+    FIRST_RECORD = 24            # bytes of an arena before the first record
     SKIPS = 5                    # bits 5, 6 in the length of a Jcc: how many instructions depend on it
     IS_FLUID = 0x80              # in the length of an instruction: an immediate of it is read when it is used
     LENGTH_BITS = 0x1F
@@ -58,8 +59,8 @@ cdef inline void history_put(CPU* c, uint32_t number) noexcept nogil:
 
 cdef Op* probe_history(CPU* c, Op* o) noexcept nogil:
     """The first op of a block. o.imm: its record."""
-    history_put(c, o.imm)
     o = o + 1
+    history_put(c, (o - 1).imm)
     return GO(c, o)
 
 

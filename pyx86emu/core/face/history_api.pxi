@@ -46,12 +46,16 @@ cdef void enter_history(CPU* c, Entered* e) noexcept nogil:
     """Copy the ring, oldest first, and say what was executed of each block. The last one is a mark: now."""
     cdef History* h = c.observe.history
     cdef uint64_t now = c.python.io_retired if c.python.in_device else c.run.retired, n
-    cdef int i, at = c.observe.ring_at >> 2
+    cdef int i, last = -1, at = c.observe.ring_at >> 2
     cdef bint known = 0, repeats
     cdef Entered* entered
     for i in range(HISTORY):
         e[i].number = h.ring[(at + i) % HISTORY]
         e[i].retired = 0
+        if e[i].number == NO_MORE:
+            last = i
+    for i in range(last + 1):
+        e[i].number = NO_RECORD
     e[HISTORY].number = IN_MARK | <uint32_t>(now & IN_COUNT)
     i = HISTORY
     while i >= 0:
