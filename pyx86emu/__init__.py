@@ -13,6 +13,7 @@ from ._core import (
     Exit,
     IoEventFd,
     MemorySlot,
+    Registers,
     Vcpu,
 )
 from .bus import Attachment, Bus
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from .pc.machine import Machine
     from .pc.screen.screen import Screen
     from .saved.state import State
+    from .symbols import Symbols
 
 __version__ = "0.1.0"
 
@@ -56,6 +58,7 @@ _LATER = {
     "IrqFd": "irqfd",
     "Machine": "pc.machine",
     "Screen": "pc.screen.screen",
+    "Symbols": "symbols",
     "State": "saved.state",
 }
 
@@ -93,12 +96,14 @@ __all__ = [
     "PitCounter",
     "PitState",
     "Pyx86Error",
+    "Registers",
     "Screen",
     "Segment",
     "Shadow",
     "Sregs",
     "State",
     "StateError",
+    "Symbols",
     "Timer",
     "Vcpu",
     "VcpuEvents",

@@ -12,9 +12,11 @@ from .status import BUG, HOST, INTERRUPTED, OK, USAGE, HostError, UsageError, re
 
 VERBS = {
     "run": "boot an image (also without the word: pyx86emu IMAGE)",
+    "replay": "run again what `run --record FILE` has recorded",
     "batch": "run many guests, report which did what they should",
     "demo": "boot a small guest, print the cost of each way to signal the host (also: no words)",
     "bench": "measure compute, I/O and start-up, together with other emulators",
+    "disasm": "print a file of 16-bit code as assembly",
     "conformance": "run CPU vectors of real chips",
     "doctor": "print what this installation has, and what its BIOS does",
 }
@@ -105,6 +107,14 @@ def _verb(args: list[str]) -> int:
         from . import conformance
 
         return conformance.main(rest)
+    if verb == "replay":
+        from . import replay
+
+        return replay.main(rest)
+    if verb == "disasm":
+        from . import disasm
+
+        return disasm.main(rest)
     if verb == "doctor":
         from . import doctor
 
