@@ -178,7 +178,7 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     cdef int used
     came(c)
     if c.blocks.pools == 0 or c.blocks.pool_used + BLOCK_OPS + 6 > CHUNK:
-        if c.blocks.pools == MAX_CHUNKS:
+        if c.blocks.pools >= (MOST_CHUNKS if c.observe.mask else MAX_CHUNKS):
             drop_blocks(c)
         else:
             room = <Op*>malloc(CHUNK * sizeof(Op))
@@ -198,10 +198,17 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     used = decode_block(c, b, first)
     if used == 0:
         return NULL
-    b.cap = max(used, 12 if c.observe.mask else 7)   # a stale block must have room for another long instruction
+    b.cap = max(used, least_room(c))   # a stale block must have room for another long instruction
     c.blocks.pool_used += 1 + b.cap
     slot_of(c, key)[0] = first
     return first
+
+
+cdef inline int least_room(CPU* c) noexcept nogil:
+    """How many ops a block must have room for, so that any instruction can be decoded into it, with its probes."""
+    if RARELY(c.observe.mask):
+        return 9 if c.observe.mask == LOOK_HISTORY else 12
+    return 7
 
 
 cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
