@@ -92,9 +92,8 @@ class Event:
     __slots__ = ("_values",)
 
     def __init__(self, data: bytes) -> None:
-        self._values: dict[str, int] = dict(
-            zip((name for name, _ in FIELDS), SEEN.unpack(data), strict=True)
-        )
+        names = (name for name, _ in FIELDS)
+        self._values: dict[str, int] = dict(zip(names, SEEN.unpack(data), strict=True))
 
     def __getattr__(self, name: str) -> int:
         values = self._values

@@ -4,67 +4,12 @@ import random
 
 import pytest
 
-from pyx86emu import ExitReason, Vm
-
-PREFIXES = b"\x26\x2e\x36\x3e\xf2\xf3\x64\x65\x66\x67"
-STRINGS = b"\xa4\xa5\xa6\xa7\xaa\xab\xac\xad\xae\xaf\x6c\x6d\x6e\x6f"
-
-
-def guest(code: bytes, model: str = "80486", at: int = 0x1000) -> Vm:
-    vm = Vm()
-    ram = vm.add_memory(0, 0x120000)
-    ram[at : at + len(code)] = code
-    vcpu = vm.create_vcpu(model)
-    vcpu.regs.cs = vcpu.regs.ds = vcpu.regs.es = vcpu.regs.ss = 0
-    vcpu.regs.ip, vcpu.regs.sp = at, 0x8000
-    return vm
-
-
-def repeated(code: bytes) -> bool:
-    """Is this a string instruction with REP?"""
-    rest = code.lstrip(PREFIXES)
-    return bool(rest) and rest[0] in STRINGS and any(b in b"\xf2\xf3" for b in code)
+from pyx86emu import ExitReason, PioDevice, Vm
+from tests.core.guests import Stepped, guest, prepared, run
 
 
 def places(vm: Vm, n: int = 4096) -> list[tuple[int, int, int]]:
     return [(e.cs, e.ip, e.instructions) for e in vm.vcpus[0].history(n)]
-
-
-class Stepped:
-    """The reference: single steps of another Vm with the same guest."""
-
-    def __init__(self, vm: Vm) -> None:
-        self.vm, self.vcpu = vm, vm.vcpus[0]
-        self.found: list[tuple[int, int, int]] = []
-        self.exits: list[str] = []
-
-    def run(self, instructions: int) -> None:
-        """As run(max_instructions) does, with all exits answered by 0."""
-        until = self.vcpu.instructions + instructions
-        while self.vcpu.instructions < until:
-            regs, before = self.vcpu.regs, self.vcpu.instructions
-            here = (regs.cs, regs.ip)
-            code = self.vm.read(here[0] * 16 + here[1], 16)
-            going_on = repeated(code[: len(code) - len(code.lstrip(PREFIXES)) + 1])
-            reason = self.vcpu.step().reason
-            if self.vcpu.instructions != before:
-                last = self.found[-1] if self.found else None
-                if not (going_on and last and last[:2] == here and self.rep_left == before):
-                    self.found.append((*here, before))
-                self.rep_left = self.vcpu.instructions if (regs.cs, regs.ip) == here else None
-            if reason in (ExitReason.HLT, ExitReason.SHUTDOWN, ExitReason.INTERNAL_ERROR):
-                break
-
-    rep_left: int | None = None
-
-
-def run(vm: Vm, instructions: int) -> None:
-    vcpu = vm.vcpus[0]
-    until = vcpu.instructions + instructions
-    while vcpu.instructions < until:
-        reason = vcpu.run(until - vcpu.instructions).reason
-        if reason in (ExitReason.HLT, ExitReason.SHUTDOWN, ExitReason.INTERNAL_ERROR):
-            break
 
 
 LOOP = bytes.fromhex("b90500 41 49 83f903 7401 90 e2f5 e8f0ff c3")
@@ -140,8 +85,6 @@ def test_a_device_sees_the_instructions_before_its_own():
     vcpu = vm.vcpus[0]
     vcpu.record_history = True
     seen = []
-
-    from pyx86emu import PioDevice
 
     class Device(PioDevice):
         length = 1
@@ -221,39 +164,6 @@ def test_wrong_numbers_are_refused():
         vcpu.history("16")
     with pytest.raises(AttributeError):
         del vcpu.record_history
-
-
-def random_guest(seed: int) -> bytes:
-    """Instructions of all kinds, with jumps, REPs, stores to code, ports, faults and interrupts."""
-    r = random.Random(seed)
-    parts = [
-        lambda: bytes([r.choice(b"\x40\x41\x4a\x4b\x90\xf8\xf9\x9c\x9d\x50\x58\x53\x5b")]),
-        lambda: bytes([r.choice(b"\x01\x29\x31\x39\x85"), 0xC0 | r.randrange(64) & ~0x24]),
-        lambda: bytes([0x70 | r.randrange(16), r.choice((1, 2, 3, 4, 0xFB, 0xF0))]),
-        lambda: bytes([0xB8 | r.choice((0, 1, 2, 3, 6, 7)), r.randrange(256), r.choice((0x10, 2))]),
-        lambda: bytes([0xB1, r.randrange(9), r.choice(b"\xf2\xf3"), r.choice(STRINGS[:10])]),
-        lambda: bytes([r.choice((0xE4, 0xE6)), r.randrange(64, 70)]),
-        lambda: b"\xc6\x06" + bytes([r.randrange(256), 0x10, r.choice(b"\x40\x90\x48\xf5")]),
-        lambda: bytes([0xCD, r.randrange(4, 8)]),
-        lambda: bytes([r.choice(b"\xfb\xfa\xcc\xf6"), 0xF1]),
-        lambda: b"\xe8" + bytes([r.randrange(64), 0]),
-        lambda: bytes([r.choice(b"\xc3\xcb\x0f"), r.randrange(256)]),
-        lambda: bytes([0xE2, r.choice((0xFC, 0xF8, 2))]),
-    ]
-    code = b"".join(
-        r.choices(parts, weights=[8, 6, 5, 5, 3, 1, 2, 1, 1, 1, 1, 2])[0]() for _ in range(90)
-    )
-    return code[:250] + b"\xe9\x03\xff"
-
-
-def prepared(seed: int, model: str) -> Vm:
-    vm = guest(random_guest(seed), model)
-    ram = vm.slots[0]
-    for vector in range(256):
-        ram[4 * vector : 4 * vector + 4] = bytes([0, 0x06, 0, 0])
-    ram[0x600:0x603] = b"\x40\x41\xcf"  # inc ax; inc cx; iret
-    vm.vcpus[0].regs.cx = 5
-    return vm
 
 
 @pytest.mark.parametrize("model", ["8086", "80186", "80286", "80386", "80486"])

@@ -2,7 +2,7 @@
 # of its last instructions.
 #
 #   ring    16,384 numbers. Each is a block that was entered (its record), an instruction that was executed by itself
-#           (its place in `steps`), or a mark: how many instructions were retired then
+#           (its place in `step`), the outcome of a predicate (c.run.skip), or a mark: how many instructions were retired
 #   record  what a block was decoded from: CS:IP, and the length and bytes of each instruction. It is made with the
 #           block, so it still has the bytes that were executed after the guest has rewritten them
 #
@@ -16,15 +16,18 @@
 
 cdef enum:
     HISTORY = 16384              # numbers in the ring: c.observe.ring_at, in bytes, has 16 bits
-    HISTORY_ARENA = 0x200000     # bytes of an arena
+    HISTORY_ARENA = 0x800000     # bytes of an arena; the host gives memory as it is used
     HISTORY_STEPS = 4096
-    IN_MARK = 0x40000000         # what a number of the ring is; with neither bit it is a record, in units of 8 bytes
+    IN_MARK = 0x40000000         # what a number of the ring is; with none of these bits it is a record, in units of 8
     IN_STEP = 0x20000000
     IN_ARENA = 0x10000000        # a record of the second arena
     IN_PLACE = 0x0FFFFFFF
     IN_COUNT = 0x3FFFFFFF        # of a mark: the lowest bits of the count
+    NO_RECORD = 1                  # the record of a block that is not known
+    FIRST_RECORD = 16            # bytes of an arena before the first record
+    SKIPS = 5                    # bits 5, 6 in the length of a Jcc: how many instructions depend on it
     IS_FLUID = 0x80              # in the length of an instruction: an immediate of it is read when it is used
-    LENGTH_BITS = 0x7F
+    LENGTH_BITS = 0x1F
     STEP_CODE = 24               # bytes of one instruction that are kept; a longer one has more prefixes
 
 cdef struct Record:              # after it: the length of each instruction, then the bytes
@@ -75,15 +78,27 @@ cdef Op* probe_mark(CPU* c, Op* o) noexcept nogil:
     return GO(c, o)
 
 
+cdef Op* probe_skip(CPU* c, Op* o) noexcept nogil:
+    """After a predicate: are the instructions that depend on it skipped?"""
+    history_put(c, c.run.skip)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline bint is_outcome(uint32_t number) noexcept nogil:
+    """Is this number of the ring that of a predicate?"""
+    return number + 1 < 2
+
+
 cdef void history_block(CPU* c, Block* b, Op* first, int used) noexcept nogil:
-    """Record what this new block was decoded from. Without room the record is 0, an unknown block."""
+    """Record what this new block was decoded from. Without room it is NO_RECORD."""
     cdef History* h = c.observe.history
     cdef uint32_t bytes_ = b.hi - b.lo, pa
     cdef uint32_t most = (sizeof(Record) + BLOCK_OPS + 6 + bytes_ + 7) & ~7U
     cdef uint8_t* to
     cdef int i, k, last = -1, size, at = 0
     cdef Record* r
-    first.imm = 0
+    first.imm = NO_RECORD
     if h.used + most > HISTORY_ARENA:
         return
     r = <Record*>(h.arena[h.now] + h.used)
@@ -92,6 +107,8 @@ cdef void history_block(CPU* c, Block* b, Op* first, int used) noexcept nogil:
     r.n = 0
     to = <uint8_t*>r + sizeof(Record)
     for i in range(used):
+        if first[i].fn == probe_skip:
+            to[r.n - 1] |= <uint8_t>(first[i - 1].src << SKIPS)
         if first[i].ip != last and first[i].fip != first[i].ip:
             last = first[i].ip
             size = <uint16_t>(first[i].fip - first[i].ip)
@@ -121,11 +138,11 @@ cdef void history_dropped(CPU* c) noexcept nogil:
         return
     h.full = 0
     h.now ^= 1
-    h.used = 8
+    h.used = FIRST_RECORD
     mine = IN_ARENA if h.now else 0
     for i in range(HISTORY):
-        if not h.ring[i] & (IN_MARK | IN_STEP) and (h.ring[i] & IN_ARENA) == mine:
-            h.ring[i] = 0
+        if not (is_outcome(h.ring[i]) or h.ring[i] & (IN_MARK | IN_STEP)) and (h.ring[i] & IN_ARENA) == mine:
+            h.ring[i] = NO_RECORD
 
 
 cdef void history_step(CPU* c, uintptr_t* ram, uint32_t ip, uint32_t end) noexcept nogil:

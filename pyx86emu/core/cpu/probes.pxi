@@ -331,6 +331,11 @@ cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noex
     cdef uint32_t mask = c.observe.mask, at = base + ip, vector, what = 0
     cdef bint turns
     cdef int n = 0
+    if mask == LOOK_HISTORY:
+        if first:
+            memset(to, 0, sizeof(Op))
+            to.fn = probe_history
+        return first
     what = kind_of_code(c, base, ip, &vector, &turns) & mask
     if mask & LOOK_EXEC and exec_at(c, at):
         what |= LOOK_EXEC

@@ -5,14 +5,15 @@ cdef enum:
 
 cdef struct Entered:             # a number of the ring
     uint32_t number
-    uint64_t retired             # of a mark: the whole count; else: before its first instruction
-    uint32_t executed            # instructions of it
-    uint64_t end                 # retired after it
+    uint32_t retired             # of a block: how many of its instructions were retired
+    uint64_t start               # retired before the first one
+    uint64_t end                 # and after the last one; of a mark: the whole count
 
 
 cdef int switch_history(Vcpu vcpu, bint on) except -1:
     cdef CPU* c = vcpu.c
     cdef History* h = NULL
+    cdef int i
     mine(c, "switch its history on or off")
     if on == (c.observe.history != NULL):
         return 0
@@ -22,7 +23,9 @@ cdef int switch_history(Vcpu vcpu, bint on) except -1:
             raise MemoryError("no memory for a history")
         h.arena[0] = <uint8_t*>h + sizeof(History)
         h.arena[1] = h.arena[0] + HISTORY_ARENA
-        h.used = 8                               # record 0 is none
+        h.used = FIRST_RECORD
+        for i in range(HISTORY):
+            h.ring[i] = NO_RECORD
     vcpu.tables.stop()                           # C only, up to resume()
     if on:
         c.observe.mask |= LOOK_HISTORY
@@ -45,52 +48,69 @@ cdef void enter_history(CPU* c, Entered* e) noexcept nogil:
     cdef uint64_t now = c.python.io_retired if c.python.in_device else c.run.retired, n
     cdef int i, at = c.observe.ring_at >> 2
     cdef bint known = 0, repeats
+    cdef Entered* entered
     for i in range(HISTORY):
         e[i].number = h.ring[(at + i) % HISTORY]
-        e[i].executed = 0
+        e[i].retired = 0
     e[HISTORY].number = IN_MARK | <uint32_t>(now & IN_COUNT)
     i = HISTORY
     while i >= 0:
-        if e[i].number & IN_MARK:
+        if is_mark(e[i].number):
             now -= now - e[i].number & IN_COUNT
-            e[i].retired = e[i].end = now
+            e[i].end = now
         i -= 1
-    for i in range(HISTORY):
-        if e[i].number & IN_MARK:
+    i = 0
+    while i < HISTORY:
+        if is_mark(e[i].number):
             known = 1
-            now = e[i].retired
+            now = e[i].end
+            i += 1
             continue
-        known = known and e[i].number != 0
+        known = known and not (is_outcome(e[i].number) or e[i].number == NO_RECORD)
         if not known:
+            i += 1
             continue
-        n = instructions_of(h, e[i].number, &repeats)
-        e[i].retired = now
-        e[i].executed = <uint32_t>n
-        if e[i + 1].number & IN_MARK:
-            now = e[i + 1].retired - now         # so many were retired since, an iteration counting as one
-            e[i].executed = <uint32_t>min(n, now)
-            now = e[i].retired + (now if repeats else e[i].executed)
+        entered = &e[i]
+        n = instructions_of(h, entered, &repeats, &i)
+        entered.start = now
+        entered.retired = <uint32_t>n
+        if is_mark(e[i].number):
+            now = e[i].end - now                 # so many were retired since, an iteration counting as one
+            entered.retired = <uint32_t>min(n, now)
+            now = entered.start + (now if repeats else entered.retired)
         else:
             now += n
-        e[i].end = now
+        entered.end = now
 
 
-cdef uint64_t instructions_of(History* h, uint32_t number, bint* repeats) noexcept nogil:
-    """How many instructions a block has; `repeats`: the last one is a REP."""
+cdef inline bint is_mark(uint32_t number) noexcept nogil:
+    return number & IN_MARK and not is_outcome(number)
+
+
+cdef uint64_t instructions_of(History* h, Entered* e, bint* repeats, int* next_) noexcept nogil:
+    """How many instructions a block retires if it is not left early; `repeats`: the last one is a REP. `next_` moves on
+    to the number after it and the outcomes of its predicates."""
     cdef uint8_t* length
     cdef uint8_t* code
     cdef Record* r
     cdef int i
-    if number & IN_STEP:
-        repeats[0] = is_repeated(h.step[number & IN_PLACE].code, h.step[number & IN_PLACE].length)
+    cdef uint64_t n
+    next_[0] += 1
+    if e.number & IN_STEP:
+        repeats[0] = is_repeated(h.step[e.number & IN_PLACE].code, h.step[e.number & IN_PLACE].length)
         return 1
-    r = block_record(h, number)
+    r = block_record(h, e.number)
     length = <uint8_t*>r + sizeof(Record)
     code = length + r.n
+    n = r.n
     for i in range(r.n - 1):
         code += length[i] & LENGTH_BITS
+        if length[i] >> SKIPS & 3 and is_outcome((e + 1).number):
+            e += 1
+            next_[0] += 1
+            n -= length[i] >> SKIPS & 3 & e.number
     repeats[0] = is_repeated(code, length[r.n - 1] & LENGTH_BITS)
-    return r.n
+    return n
 
 
 cdef inline Record* block_record(History* h, uint32_t number) noexcept nogil:
@@ -125,7 +145,7 @@ cdef list history_of(Vcpu vcpu, int most):
     enter_history(c, e)
     try:
         while i >= 0 and len(found) <= most:
-            if e[i].executed:
+            if e[i].retired:
                 add_executed(c, &e[i], found)
             i -= 1
     finally:
@@ -146,8 +166,10 @@ cdef bint code_differs(CPU* c, uint32_t base, uint32_t ip, bytes code):
 cdef int add_executed(CPU* c, Entered* e, list found) except -1:
     """Add the instructions of a block that were executed. A REP that goes on is one instruction."""
     cdef History* h = c.observe.history
-    cdef uint32_t cs, n = e.executed
-    cdef int i
+    cdef uint32_t n = e.retired, size = 0, ip
+    cdef int i = 0, skips
+    cdef uint64_t at = e.start
+    cdef Entered* outcome = e
     cdef uint8_t* length
     cdef uint8_t* code
     cdef Record* r
@@ -155,21 +177,30 @@ cdef int add_executed(CPU* c, Entered* e, list found) except -1:
     cdef list here = []
     if e.number & IN_STEP:
         s = &h.step[e.number & IN_PLACE]
-        here.append((s.cs, s.ip, e.retired, (<char*>s.code)[:s.length], False))
-        code, n = s.code, s.length
+        here.append((s.cs, s.ip, at, (<char*>s.code)[:s.length], False))
+        code, size = s.code, s.length
     else:
         r = block_record(h, e.number)
         length = <uint8_t*>r + sizeof(Record)
         code = length + r.n
         ip = r.ip
-        for i in range(n):
+        skips = 0
+        while True:
             size = length[i] & LENGTH_BITS
-            here.append((r.cs, ip, e.retired + i, (<char*>code)[:size], length[i] & IS_FLUID != 0))
+            if skips:
+                skips -= 1
+            else:
+                here.append((r.cs, ip, at, (<char*>code)[:size], length[i] & IS_FLUID != 0))
+                at += 1
+                if at == e.start + n:
+                    break
+                if length[i] >> SKIPS & 3:
+                    outcome += 1
+                    skips = length[i] >> SKIPS & 3 & outcome.number
             ip += size
             code += size
-        n = length[n - 1] & LENGTH_BITS
-        code -= n
-    if found and is_repeated(code, n):
+            i += 1
+    if found and is_repeated(code, size):
         last, this = found[len(found) - 1], here[len(here) - 1]
         if (last[0], last[1], last[2]) == (this[0], this[1], e.end):
             found.pop()                          # the newer part of the same REP
