@@ -120,6 +120,10 @@ def _verb(args: list[str]) -> int:
         from . import disasm
 
         return disasm.main(rest)
+    if verb == "replay":
+        from . import replay
+
+        return replay.main(rest)
     if verb == "doctor":
         from . import doctor
 
