@@ -16,6 +16,7 @@ VERBS = {
     "batch": "run many guests, report which did what they should",
     "demo": "boot a small guest, print the cost of each way to signal the host (also: no words)",
     "bench": "measure compute, I/O and start-up, together with other emulators",
+    "disasm": "print a file of 16-bit code as assembly",
     "conformance": "run CPU vectors of real chips",
     "doctor": "print what this installation has, and what its BIOS does",
 }
@@ -110,6 +111,10 @@ def _verb(args: list[str]) -> int:
         from . import replay
 
         return replay.main(rest)
+    if verb == "disasm":
+        from . import disasm
+
+        return disasm.main(rest)
     if verb == "doctor":
         from . import doctor
 

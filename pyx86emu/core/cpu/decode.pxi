@@ -361,7 +361,7 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
     while True:
         d.block.hi = d.ip
         fluid_before = d.block.fluid
-        if stops and refuses_block(c, base, d.ip):
+        if RARELY(stops) and refuses_block(c, base, d.ip):
             break
         if mask:
             if used + PROBES >= cap:

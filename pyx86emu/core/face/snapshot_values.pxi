@@ -222,6 +222,7 @@ cdef tuple read_vcpu(SavedCpu* s, object values, str what, int shift):
     s.run.retired, s.run.idle = v.number("retired", 0, LAST_TIME >> shift), v.number("idle", 0, LAST_TIME >> shift)
     if s.run.retired + s.run.idle > LAST_TIME >> shift:
         raise StateError(f"a state that is damaged: {what} is beyond the end of time")
+    s.why.came.at = FOREVER
     s.waited, s.kicked = v.number("waited", 0, LAST_TIME), v.flag("kicked")
     s.moved, s.moved_cs, s.moved_ip = v.numbers("moved", 3, 0xFFFF0)
     if s.moved > (MOVED_CS | MOVED_IP) or s.moved_cs & 15 or s.moved_ip > 0x10000:
