@@ -7,7 +7,7 @@ import traceback
 from dataclasses import replace
 from datetime import datetime
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from ...errors import Pyx86Error
 from ...exits import ExitReason
@@ -136,9 +136,8 @@ class _Run:
         self.before: State | None = None
         self.goldens: list[tuple[str, bytes]] = []
         self.traced = m.vm.accel == "interp"
-        self.vcpu = cast(Any, m.vcpu)
         if self.traced:
-            self.vcpu.record_history = True
+            m.vcpu.record_history = True
         stops = job.stop_on
         m.stop_on = (DEFAULT_STOPS if self.traced else ()) if stops is None else stops
 
@@ -310,7 +309,7 @@ class _Run:
             screen_mode=m.screen.mode_name,
             serial=newest(m.serial_text),
             debug=newest(m.debug_text),
-            last=tuple(str(each) for each in self.vcpu.history(LAST))
+            last=tuple(str(each) for each in m.vcpu.history(LAST))
             if message and self.traced
             else (),
             goldens=tuple(self.goldens),
