@@ -27,6 +27,7 @@ from itertools import islice
 from operator import attrgetter
 
 from .errors import BusError, StateError
+from .executed import Executed
 from .exits import ExitReason
 from .irqfd import IrqFd, ON_KVM as _irqfds_on_kvm
 from .models import canonical, fields
@@ -178,6 +179,7 @@ include "core/io/blockport.pxi"
 include "core/io/pydevice.pxi"
 include "core/io/bus.pxi"
 include "core/cpu/arrivals.pxi"
+include "core/cpu/history.pxi"
 include "core/cpu/memory.pxi"
 include "core/cpu/interrupts.pxi"
 include "core/cpu/blocks.pxi"
@@ -215,6 +217,7 @@ include "core/face/vcpu_state.pxi"
 include "core/face/chip_state.pxi"
 include "core/face/watchpoints.pxi"
 include "core/face/sights.pxi"
+include "core/face/history_api.pxi"
 include "core/face/exits.pxi"
 include "core/face/ranges.pxi"
 include "core/face/coalesced_api.pxi"

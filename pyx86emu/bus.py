@@ -29,7 +29,7 @@ _ABSENT = object()
 class Attachment:
     """A device at its place on a bus."""
 
-    __slots__ = ("base", "bus", "device", "length", "name", "ranges")
+    __slots__ = ("base", "bus", "device", "length", "name", "outside", "ranges")
 
     def __init__(
         self,
@@ -45,6 +45,8 @@ class Attachment:
         self.ranges = ranges
         self.length = max(end for _, end in ranges) - base
         self.name = name
+        #: Of a device that is not deterministic.
+        self.outside: Outside | None = None
 
     def detach(self) -> None:
         """Take the device off the bus; its addresses are free again. When it returns, no vCPU
@@ -55,6 +57,32 @@ class Attachment:
     def __repr__(self) -> str:
         where = ", ".join(_span(start, end) for start, end in self.ranges)
         return f"<{self.name} at {self.bus.kind} {where}>"
+
+
+class Outside:
+    """The accesses to a device that is not deterministic. A recorder may take its place between the
+    bus and the device: `instead` is called as the device's method is, with that method before the
+    arguments."""
+
+    def __init__(self, device: object, read: Read, write: Write) -> None:
+        self.device = device
+        self._read = read
+        self._write = write
+        self.instead: Callable[..., int | None] | None = None
+
+    def read(self, offset: int, size: int) -> int:
+        """A read of the guest."""
+        if self.instead is None:
+            return self._read(offset, size)
+        value = self.instead(self._read, offset, size)
+        return 0 if value is None else value
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        """A write of the guest."""
+        if self.instead is None:
+            self._write(offset, size, value)
+        else:
+            self.instead(self._write, offset, size, value)
 
 
 class Bus:
@@ -108,6 +136,10 @@ class Bus:
         device's `reset()`, leaves nothing attached.
         """
         read, write = self._methods(device)
+        outside = None
+        if not truth(getattr(device, "deterministic", True), "deterministic"):
+            outside = Outside(device, read, write)
+            read, write = outside.read, outside.write
         pull = truth(pull, "pull")
         name = str(_need(device, "name"))
         most = exact(_need(device, "max_size"), f"max_size of '{name}'")
@@ -115,6 +147,7 @@ class Bus:
         spans = self._spans(device, name, at, length)
         line = self._vm.device_line(gsi)
         attachment = Attachment(self, device, at, spans, name)
+        attachment.outside = outside
         block, block_addr = self._block_port(device, attachment.base)
         ranges = []
         for start, end in spans:

@@ -56,6 +56,9 @@ class Device:
     #: The widest access that the device takes, in bytes. The bus splits wider ones, lowest address
     #: first.
     max_size: int = 4
+    #: False: what it answers depends on something outside of the machine. A recording keeps the
+    #: answers, and a replay gives them without calling the device.
+    deterministic: bool = True
     #: A port that moves blocks of data in the core, as (offset, BlockPort), or None.
     block_port: "tuple[int, BlockPort] | None" = None
 

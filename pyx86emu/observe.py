@@ -92,13 +92,13 @@ class Event:
     __slots__ = ("_values",)
 
     def __init__(self, data: bytes) -> None:
-        self._values = dict(zip((name for name, _ in FIELDS), SEEN.unpack(data), strict=True))
+        names = (name for name, _ in FIELDS)
+        self._values: dict[str, int] = dict(zip(names, SEEN.unpack(data), strict=True))
 
     def __getattr__(self, name: str) -> int:
         values = self._values
         if name in values:
-            found: int = values[name]
-            return found
+            return values[name]
         if name in PARTS:
             number, shift, bits = PARTS[name]
             return values[REGISTERS[number]] >> shift & bits

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from pyx86emu import Vcpu
 from pyx86emu.observe import Observers
 from tests.numbers import Place, place
+
+
+def recorded(vcpu: Vcpu) -> Vcpu:
+    if vcpu.model != "host":  # KVM has none
+        vcpu.record_history = True
+    return vcpu
+
 
 PLACES: dict[str, Place] = {
     **{
@@ -23,6 +31,7 @@ PLACES: dict[str, Place] = {
     "Observing.on_read": place(lambda w: w.machine.on_read, addr=1, length=1, capacity=1),
     "Observers.block": place(lambda w: Observers(w.vcpu).block, capacity=1),
     "Observing.on_block": place(lambda w: w.machine.on_block, capacity=1),
+    "Vcpu.history": place(lambda w: recorded(w.vcpu).history, n=1),
     "Observing.on_mode": place(lambda w: w.machine.on_mode, capacity=1),
 }
 

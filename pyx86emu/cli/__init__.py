@@ -12,6 +12,7 @@ from .status import BUG, HOST, INTERRUPTED, OK, USAGE, HostError, UsageError, re
 
 VERBS = {
     "run": "boot an image (also without the word: pyx86emu IMAGE)",
+    "replay": "run again what `run --record FILE` has recorded",
     "batch": "run many guests, report which did what they should",
     "demo": "boot a small guest, print the cost of each way to signal the host (also: no words)",
     "bench": "measure compute, I/O and start-up, together with other emulators",
@@ -105,6 +106,10 @@ def _verb(args: list[str]) -> int:
         from . import conformance
 
         return conformance.main(rest)
+    if verb == "replay":
+        from . import replay
+
+        return replay.main(rest)
     if verb == "doctor":
         from . import doctor
 

@@ -11,6 +11,13 @@
 cdef void (*ON_SEEN)(CPU*) noexcept nogil
 
 
+cdef void observe_again(CPU* c) noexcept nogil:
+    """The vCPU was restored to another moment: what it will do was not told yet. Observers stay."""
+    c.observe.tag = 0
+    c.observe.frames = c.observe.touches = c.observe.pending = 0
+    c.observe.turned = 1
+
+
 cdef inline bint observe_due(CPU* c) noexcept nogil:
     """Is there something to tell? What was seen in the middle of an instruction waits for its end."""
     return c.observe.pending != 0 or c.observe.touches != 0 and c.observe.touched_at != c.run.retired

@@ -102,6 +102,8 @@ cdef void step_one(CPU* c) noexcept nogil:
         d.rep = c.events.carry_rep
         c.events.carry = 0
     decode_one(&d)
+    if RARELY(c.observe.mask & LOOK_HISTORY):
+        history_step(c, d.ram, d.start, d.ip)
     free(kept)
     came_from(c, c.arch.sb[CS] >> 4, c.arch.ip, d.ip, CAME_HOW, c.run.retired + 1)
     for i in range(d.used):
@@ -122,6 +124,8 @@ cdef void step_one(CPU* c) noexcept nogil:
     trampoline(c, first)
     c.run.stepping = 0
     finish_slice(c)
+    if RARELY(c.observe.mask & LOOK_HISTORY):
+        history_mark(c, c.run.retired)
     if carried and c.events.rep_left == c.run.retired:
         c.events.carry = 1                              # the next iteration needs the same prefixes
     if d.ip == 0x10000 and c.arch.ip == 0 and not d.jumps and not c.m.wraps and not c.events.no_trap:
@@ -424,10 +428,14 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             if not stop_here(c):
                 trap_step(c)
             continue
+        if RARELY(c.observe.mask & LOOK_HISTORY):
+            history_mark(c, c.run.retired)
         begin(c, <int64_t>span)
         c.run.left -= o.n
         trampoline(c, o)
         finish_slice(c)
+        if RARELY(c.observe.mask & LOOK_HISTORY):
+            history_mark(c, c.run.retired)
         apply_moved(c)
     rings_new_slice(&c.rings)
     go_outside(c)

@@ -105,6 +105,21 @@ class Vcpu(Runner):
                 "use accel='interp', or leave it out",
             )
 
+    @property
+    def record_history(self) -> bool:
+        """False: KVM does not say what it executes. OSError EOPNOTSUPP: it is set to True."""
+        return False
+
+    @record_history.setter
+    def record_history(self, value: bool) -> None:
+        if truth(value, "record_history"):
+            raise refused("KVM keeps no history of instructions", "use accel='interp'")
+
+    def history(self, n: int = 16) -> NoReturn:
+        """OSError EOPNOTSUPP."""
+        whole(n, "n", 0, 4096)
+        raise refused("KVM keeps no history of instructions", "use accel='interp'")
+
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError("Vcpu objects cannot be copied or pickled, since each owns its registers")
 

@@ -43,6 +43,7 @@ from .screen.screen import Screen
 from .serving import Serving
 from .stats import Stats
 from .stops import Stops
+from .timetravel import TimeTravel
 
 if TYPE_CHECKING:
     from ..address import Address
@@ -61,7 +62,7 @@ def _after_fork() -> None:
 register_at_fork(after_in_child=_after_fork)
 
 
-class Machine(Running, Saving, Observing, Serving):
+class Machine(Running, Saving, TimeTravel, Observing, Serving):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
     A floppy is in drive A, a hard disk is the first one. `fda`, `fdb`, `hda` and `hdb` put disks

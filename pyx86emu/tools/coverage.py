@@ -43,7 +43,7 @@ class Coverage:
     @property
     def addresses(self) -> set[int]:
         """The linear addresses of the instructions that were reached."""
-        found = set()
+        found: set[int] = set()
         for at, byte in enumerate(self._map):
             if byte:
                 found.update(8 * at + bit for bit in range(8) if byte >> bit & 1)

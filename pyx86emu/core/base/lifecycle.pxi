@@ -81,6 +81,7 @@ cdef void free_cpu(CPU* c) noexcept:
     free(c.blocks.dirty_code)
     free(c.debug.watch)
     free(c.observe.look)
+    free(c.observe.history)
     free(c)
 
 

@@ -84,6 +84,8 @@ cdef struct Touch:               # an access of the running instruction to bytes
     uint32_t ip
     bint write
 
+cdef struct History              # see cpu/history.pxi
+
 cdef struct ObserveState:        # what the host observes, see observe.pxi. It belongs to the host, and is in no state
     uint32_t mask                # LOOK_*
     int leaves                   # how many looks of LOOK_LEAVES stop or call
@@ -104,5 +106,8 @@ cdef struct ObserveState:        # what the host observes, see observe.pxi. It b
     bint turned                  # the last instruction was a jump: a block begins
     uint32_t from_               # linear address of the block before
     uint32_t edge_from           # the same, as AFL's map has it
+    History* history             # LOOK_HISTORY
+    uint8_t* ring                # of it,
+    uint16_t ring_at             # and where the next number goes, in bytes
     uint8_t* covered             # LOOK_COVER: a bit for each linear address
     uint8_t* edges               # LOOK_EDGES: 64 KiB of counts

@@ -65,7 +65,9 @@ cdef struct Chips:
     Chip chip[CHIPS]
     uint64_t due                 # the earliest `due` of the rows
     uint32_t rung                # lines that irqfds have raised and no user of the chips has seen: bits 0 to 15 as a
-    bint shared                  # pulse, bits 16 to 31 held high
+    uint32_t held                # pulse, bits 16 to 31 held high. While `hold` is set, a recorder keeps them in `held`
+    uint32_t hold
+    bint shared
     pthread_mutex_t lock
     PortFn in_[SHORT_PORTS]      # the short way of a byte, by port; NULL: go to the bus
     PortFn out[SHORT_PORTS]

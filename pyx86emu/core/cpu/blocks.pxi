@@ -250,6 +250,8 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
     else:
         b.gran[1] = -1
         b.next[1] = NULL
+    if RARELY(first.fn == probe_history):
+        history_block(c, b, first, used)
     return used
 
 
@@ -511,3 +513,4 @@ cdef void drop_blocks(CPU* c) noexcept nogil:
     c.blocks.pools = 1 if c.blocks.pools else 0
     c.blocks.pool_used = 0
     c.blocks.generation += 1
+    history_dropped(c)

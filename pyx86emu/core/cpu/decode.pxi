@@ -291,15 +291,31 @@ cdef inline void decode_next(Dec* d, Op* o, int room) noexcept nogil:
     decode_one(d)
 
 
-cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit) noexcept nogil:
+cdef int put_end(Op* first, int used, int count, uint32_t hi, Fn fn) noexcept nogil:
+    """An op after the last instruction of a block."""
+    cdef Op* o = first + used
+    memset(o, 0, sizeof(Op))
+    o.fn = fn
+    o.ip = <uint16_t>hi
+    o.fip = <uint16_t>hi
+    o.n = <uint8_t>count
+    o.k = <uint8_t>used
+    return 1
+
+
+cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) noexcept nogil:
     """The op before `next_` ends the block. If it is a Jcc that jumps over a few instructions which can be predicated,
-    replace it by a predicate (see predicate.pxi) and add them to the block. Returns how many they are, or 0."""
+    replace it by a predicate (see predicate.pxi) and add them to the block. Returns how many they are, or 0. `history`:
+    an op that records the outcome comes before them."""
     cdef Op* jcc = next_ - 1
     cdef Trait* t = trait_of(jcc.fn)
     cdef int condition = t.condition, n = 0, fluid_before = d.block.fluid
     cdef uint32_t target = jcc.tip
     if t.fn == NULL or condition == NO_CONDITION or not d.ip < target <= d.ip + 6 * MOST_PREDICATED:
         return 0
+    if history:
+        room -= put_end(first_of(jcc), jcc.k + 1, before(jcc) + 1, d.ip, probe_skip)
+        next_ += 1
     while d.ip < target:
         if n == MOST_PREDICATED or n + 2 > room:
             break
@@ -310,7 +326,7 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit) noexcept nogil:
             break
         d.o.fn = t.predicated
         n += 1
-        d.o.k = <uint8_t>(jcc.k + n)
+        d.o.k = <uint8_t>(jcc.k + n + history)
         d.o.n = <uint8_t>(before(jcc) + n)
     else:
         jcc.fn = PREDICATE[0][condition]
@@ -322,11 +338,20 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit) noexcept nogil:
 
 cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Decoded* out) noexcept nogil:
     """Decode a block at base:ip into `first`, at most `cap` ops. Returns how many; 0: no block can be kept here."""
+    if RARELY(c.observe.mask or c.why.stops):
+        return decode_as(c, first, cap, base, ip, out, c.observe.mask, c.why.stops != 0)
+    return decode_as(c, first, cap, base, ip, out, 0, 0)
+
+
+cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Decoded* out,
+                          uint32_t mask, bint stops) noexcept nogil:
+    """The same, for observers of these kinds; `stops`: where a run ends."""
     cdef Dec dec
     cdef Dec* d = &dec
     cdef int used = 0, count = 0, i, fluid_before, probes = 0
     cdef Op probe_ops[PROBES]
     cdef bint open_ = 1                          # the last instruction does not end the block
+    cdef bint history = mask & LOOK_HISTORY != 0
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
     d.c = c
     d.ram = c.run.ram
@@ -336,19 +361,20 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
     while True:
         d.block.hi = d.ip
         fluid_before = d.block.fluid
-        if RARELY(c.why.stops != 0) and refuses_block(c, base, d.ip):
+        if stops and refuses_block(c, base, d.ip):
             break
-        if RARELY(c.observe.mask):
+        if mask:
             if used + PROBES >= cap:
                 break
             probes = put_probes(c, probe_ops, base, d.ip, count == 0)
         decode_next(d, first + used + probes, cap - used - probes)
         if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
-                or used + probes + d.used + (0 if d.ends else 1) > cap or (used and patched(d, fluid_before))):
+                or used + probes + d.used + (0 if d.ends else 1 + history) > cap
+                or (used and patched(d, fluid_before))):
             d.block.fluid = fluid_before
             break                                # rewritten code begins a block, so that less is decoded again
-        if RARELY(c.observe.mask):
-            if c.observe.mask & LOOK_IO:
+        if mask:
+            if mask & LOOK_IO:
                 observed_ports(d.o, d.used)
             for i in range(probes):
                 first[used + i] = probe_ops[i]
@@ -361,13 +387,16 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
         count += 1
         d.block.hi = d.ip
         open_ = not d.ends
-        if not open_:
-            i = 0 if RARELY(c.observe.mask) else predicates(d, first + used, cap - used, limit)
+        if not open_ and mask & ~LOOK_HISTORY == 0:
+            i = predicates(d, first + used, cap - used, limit, history)
             if i:
-                used += i
+                used += i + history
                 count += i
                 d.block.hi = d.ip
                 open_ = 1
+        elif history and open_ and d.rep:
+            used += put_end(first, used, count, d.block.hi, probe_mark)
+            break
         if not open_ or used >= BLOCK_OPS:
             break
     if count == 0:
@@ -375,15 +404,9 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
     if open_:
         if used == cap:
             return 0
-        memset(first + used, 0, sizeof(Op))
-        first[used].fn = end_block
-        first[used].ip = <uint16_t>d.block.hi
-        first[used].fip = <uint16_t>d.block.hi
-        first[used].n = <uint8_t>count
-        first[used].k = <uint8_t>used
-        used += 1
+        used += put_end(first, used, count, d.block.hi, end_block)
     first.n = <uint8_t>count
-    if RARELY(c.observe.mask & LOOK_COVER) and first.fn == probe_entry:
+    if mask & LOOK_COVER and first.fn == probe_entry:
         first.dst = <uint16_t>uncovered_in(first, used)
     out[0] = d.block
     peephole(first, used)

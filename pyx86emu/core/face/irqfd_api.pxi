@@ -134,6 +134,34 @@ cdef void irqfd_lower(VmTables vm, int gsi) noexcept:
     vm.unlock_chips()
 
 
+cdef int irqfds_hold(VmTables vm, bint on) except -1:
+    """From now on keep what irqfds raise until irqfds_release(). Off: raise what was kept."""
+    vm.open()
+    vm.lock_chips()
+    at_put32(&vm.vm.chips.hold, on)
+    if not on:
+        at_or32(&vm.vm.chips.rung, at_swap32(&vm.vm.chips.held, 0))
+        chips_take_rung(vm.vm.chips)
+    vm.unlock_chips()
+    return 0
+
+
+cdef uint32_t irqfds_held(VmTables vm) noexcept:
+    """Take what irqfds have raised meanwhile: bits 0 to 15 as a pulse, 16 to 31 held high."""
+    return at_swap32(&vm.vm.chips.held, 0) if at_get32(&vm.vm.chips.held) else 0
+
+
+cdef int irqfds_release(VmTables vm, uint32_t lines) except -1:
+    """Raise these lines, as irqfds do. An EOI lowers those that are held high, also if there is no irqfd."""
+    vm.open()
+    vm.lock_chips()
+    vm.vm.resampled |= lines >> 16
+    at_or32(&vm.vm.chips.rung, lines)
+    chips_take_rung(vm.vm.chips)
+    vm.unlock_chips()
+    return 0
+
+
 cdef void irqfds_close(VmTables vm) noexcept:
     """Remove all irqfds of a Vm that closes, and end their thread."""
     cdef IrqFds *w

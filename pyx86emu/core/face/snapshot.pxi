@@ -286,6 +286,8 @@ cdef int snapshot_put(VmTables vm, Snapshot s) except -1:
         if vcpu.watches is not s.watches[c.no]:
             watched = put_watches(vcpu, s.watches[c.no], tables[c.no]) or watched
         c.debug.data = LOOK_HOST if c.debug.watches else 0
+        c.debug.data |= LOOK_OBSERVER if c.observe.mask & (LOOK_WRITE | LOOK_READ) else 0
+        observe_again(c)
         look_for_guest(c)
     if watched:
         close_watched(vm.vm)

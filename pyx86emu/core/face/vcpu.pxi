@@ -405,6 +405,31 @@ cdef class Vcpu:
         free(table)
         self.watches = watches
 
+    @property
+    def record_history(self):
+        """Are the last instructions kept for `history()`? Off at first. The guest sees no difference, apart from speed.
+        Any thread reads. Writing: RuntimeError while another thread runs the vCPU; ValueError: a value without truth;
+        MemoryError. To switch it off forgets the history."""
+        return self.c.observe.history != NULL
+
+    @record_history.setter
+    def record_history(self, value):
+        switch_history(self, truth(value, "record_history"))
+
+    @record_history.deleter
+    def record_history(self):
+        raise AttributeError("record_history cannot be deleted: set it to False")
+
+    def history(self, n=16):
+        """The last `n` instructions, at most 4096, as a list of `Executed`, the oldest first; fewer if fewer were
+        executed since `record_history` is on. A REP is one instruction, whatever it was interrupted by between two
+        iterations. One that faulted is among them, one that waits for the answer of a device is not.
+
+        RuntimeError: record_history is off, or another thread runs the vCPU; TypeError: `n` is no integer; ValueError:
+        it is not in 0 to 4096.
+        """
+        return history_of(self, whole(n, "n", 0, HISTORY_MOST))
+
     def _look(self, kind, first, last, action, conditions, capacity, call, owner):
         """Observe: for observe.py, which checks the values."""
         return LOOK_FOR(self, (kind, first, last, action, conditions, capacity, call, owner))

@@ -254,6 +254,18 @@ cdef class Vm(VmTables):
         """Remove an irqfd by its IrqFd, if it is still there."""
         irqfd_remove(self, entry.serial)
 
+    def _irqfds_hold(self, on):
+        """While on, what irqfds raise waits until `_irqfds_release()`: for a recorder."""
+        irqfds_hold(self, truth(on, "on"))
+
+    def _irqfds_held(self):
+        """Take the lines that irqfds have raised since then, as bits: 0 to 15 pulses, 16 to 31 held high."""
+        return irqfds_held(self)
+
+    def _irqfds_release(self, lines):
+        """Raise such lines, recorded ones too."""
+        irqfds_release(self, whole(lines, "lines", 0, 0xFFFFFFFF))
+
     # -- state ----------------------------------------------------------------------------------------------
 
     @property

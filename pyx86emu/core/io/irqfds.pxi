@@ -91,13 +91,21 @@ cdef IrqEntry **irq_place(IrqFds *w, uint64_t serial) noexcept nogil:
     return at
 
 
+cdef inline uint32_t irq_bit(IrqEntry *e) noexcept nogil:
+    """Its bit in Chips.rung."""
+    return 1U << (e.gsi + 16 if e.resample != NULL else e.gsi)
+
+
 cdef void irq_raise(VM *vm, IrqEntry *e) noexcept nogil:
     """Raise the line, from any thread: the next user of the chips does it, at the latest the first vCPU."""
     cdef Chips *chips = vm.chips
     pthread_mutex_lock(&chips.lock)              # the first vCPU does not go away meanwhile
-    at_or32(&chips.rung, 1U << (e.gsi + 16 if e.resample != NULL else e.gsi))
-    if vm.cpu[0] != NULL:
-        want(vm.cpu[0], REQ_INTR)
+    if at_get32(&chips.hold):
+        at_or32(&chips.held, irq_bit(e))
+    else:
+        at_or32(&chips.rung, irq_bit(e))
+        if vm.cpu[0] != NULL:
+            want(vm.cpu[0], REQ_INTR)
     pthread_mutex_unlock(&chips.lock)
 
 
@@ -363,7 +371,7 @@ cdef void irq_forked(VM *vm, IoTable *t) noexcept:
     cdef Sink *s
     cdef int i
     vm.irqfds = NULL
-    vm.waiters = vm.resampled = vm.chips.rung = 0
+    vm.waiters = vm.resampled = vm.chips.rung = vm.chips.held = 0
     if w == NULL:
         return
     for i in range(16):
@@ -392,14 +400,15 @@ cdef void irqfds_eoi(VM *vm, uint32_t lines) noexcept nogil:
     cdef IrqFds *w = vm.irqfds
     cdef IrqEntry *e
     cdef int i
-    if w == NULL:
-        return
-    pthread_mutex_lock(&w.lock)
+    if w != NULL:                                # NULL: a replay, which has raised them itself
+        pthread_mutex_lock(&w.lock)
     lock_chips(vm.chips)
     for i in range(16):
         if lines >> i & 1:
             irqchip_drive(&vm.chips.irqchip, LINE_IRQFD, i, 0)
     unlock_chips(vm.chips)
+    if w == NULL:
+        return
     for i in range(IRQ_CHAINS):
         e = w.entries[i]
         while e != NULL:

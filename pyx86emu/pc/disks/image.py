@@ -443,6 +443,12 @@ class Disk(Descriptor):
         """What differs after each change of the disk: to see cheaply that nothing has changed."""
         return self._overlay.version, bool(self.readonly)
 
+    def image(self) -> bytes:
+        """The bytes of the image, without what was written over it. Errors as for `read`."""
+        with self._lock:
+            self._need_open()
+            return self._image(0, -(-self.size // SECTOR))[: self.size]
+
     def fork(self) -> "Disk":
         """A disk with the same image and an overlay of its own, with the same sectors at first. It
         is never written back. StateError: this disk is to be written back, so its image may change

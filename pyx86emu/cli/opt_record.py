@@ -1,0 +1,36 @@
+"""Recording a run: --record keeps what comes from outside, for `pyx86emu replay`."""
+
+from argparse import Namespace
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from ..errors import MachineError
+from .output import check_file
+from .parser import Parser
+from .status import UsageError
+
+if TYPE_CHECKING:
+    from ..pc.machine import Machine
+
+
+def add(parser: Parser) -> None:
+    records = "record what comes from outside, for `pyx86emu replay FILE`; --clock virtual"
+    parser.add_argument("--record", metavar="FILE", help=records)
+
+
+def check(options: Namespace) -> None:
+    if options.record is None:
+        return
+    check_file("--record", options.record)
+    if options.clock == "host":
+        raise UsageError("--record with --clock host: a recording has virtual time, leave it out")
+    options.clock = "virtual"
+
+
+def around(m: "Machine", options: Namespace) -> AbstractContextManager[object] | None:
+    if options.record is None:
+        return None
+    try:
+        return m.record(options.record)
+    except MachineError as error:
+        raise UsageError(f"--record: {error}") from error

@@ -1,0 +1,101 @@
+"""`replay FILE`: run again what `run --record FILE` has recorded, and say where it ends."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..errors import DiskError, MachineError
+from . import output
+from .output import check_input
+from .parser import Parser
+from .status import OK, HostError, UsageError, reason
+from .values import whole
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from .. import Exit
+    from ..pc.machine import Machine
+
+DISKS = ("fda", "fdb", "hda", "hdb")
+EPILOG = """\
+The guest gets the same keys and bytes at the same instructions, so it does the same. Disks of up to
+4 MiB are in the recording; larger ones must be given again, with the same contents. If the guest
+does something else, the error says between which instructions. Exit status: 0 the recording was
+run to its end, or to --to; 2 it cannot be run, or the guest does something else.
+"""
+
+
+def parser() -> Parser:
+    """The options."""
+    p = Parser("replay", "Run a recording again.", EPILOG)
+    p.add_argument("file", metavar="FILE", help="made by `pyx86emu run --record FILE`")
+    for place in DISKS:
+        p.add_argument(f"-{place}", metavar="FILE", help="the disk that was there")
+    p.add_argument("--to", metavar="N", type=whole(), help="stop when N instructions are retired")
+    p.add_argument("--screen", action="store_true", help="print the last text screen at the end")
+    p.add_argument("--json", action="store_true", help="print what happened as JSON")
+    p.add_argument("--screenshot", metavar="FILE", help="the last screen: FILE.png, .txt, .html")
+    return p
+
+
+def main(args: list[str]) -> int:
+    """`pyx86emu replay FILE`."""
+    options = parser().parse(args)
+    check_input("replay", options.file)
+    with _machine(options) as m:
+        if not options.json:
+            m.uart.output = _both(m)
+            m.debug.output = output.send
+        try:
+            exit = _run(m, options.to)
+        except MachineError as error:
+            raise UsageError(f"{options.file}: {error}") from error
+        _report(m, options, exit)
+    return OK
+
+
+def _machine(options: "Namespace") -> "Machine":
+    from ..pc.machine import Machine
+
+    disks = {name: getattr(options, name) for name in DISKS if getattr(options, name)}
+    try:
+        return Machine.replay(options.file, **disks)
+    except OSError as error:
+        raise HostError(f"cannot read {error.filename or options.file}: {reason(error)}") from error
+    except (MachineError, DiskError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _both(m: "Machine") -> Callable[[bytes], None]:
+    record = m.uart.output
+
+    def serial(data: bytes) -> None:
+        if record is not None:
+            record(data)
+        output.send(data)
+
+    return serial
+
+
+def _run(m: "Machine", to: int | None) -> "Exit":
+    recording = m.recording
+    assert recording is not None
+    while True:
+        left = None if to is None else max(0, to - (m.vcpu.instructions or 0))
+        exit = m.run(max_instructions=left)
+        if recording.timeline.live or left is not None:
+            return exit
+
+
+def _report(m: "Machine", options: "Namespace", exit: "Exit") -> None:
+    where = f"{exit.cs:04x}:{exit.ip:04x}, {m.vcpu.instructions} instructions, {m.time:.3f} s"
+    if options.screenshot:
+        m.screen.save(options.screenshot)
+    if options.json:
+        import json
+
+        report = {"reason": exit.reason.name, "cs": exit.cs, "ip": exit.ip, **m.report()}
+        output.say(json.dumps(report, indent=2))
+    elif options.screen:
+        output.say(m.screen.text or f"({m.screen.mode_name})")
+    output.complain(f"pyx86emu: the replay ends with {exit.reason.name} at {where}")

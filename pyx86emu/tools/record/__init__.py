@@ -1,0 +1,1 @@
+"""Recording: what came from outside, when, and how to run it again, forwards and backwards."""

@@ -1,0 +1,143 @@
+"""A recording: a machine's timeline, the file it goes to, and the way back."""
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from ..._core import whole
+from ...errors import MachineError
+from ...pc.disks.image import Disk
+from ...saved.state import State
+from . import file
+from .inputs import LARGEST_DISK
+from .tape import Board, Tape
+from .timeline import EVERY, Timeline
+from .travel import Travel
+
+if TYPE_CHECKING:
+    from ...pc.machine import Machine
+
+MOST = (1 << 63) - 1
+
+
+class Recording:
+    """What `Machine.record()` has begun. `close()`, or the end of a `with`, ends it."""
+
+    def __init__(
+        self,
+        m: "Machine",
+        path: str | os.PathLike[str] | None = None,
+        *,
+        every: int = EVERY,
+        tape: Tape | None = None,
+    ) -> None:
+        every = whole(every, "every", 1000, MOST)
+        if m.recording is not None:
+            raise MachineError("this machine is recorded already: close() that recording first")
+        if m.host_clock:
+            raise MachineError(
+                "a machine on the host's clock cannot be recorded: make it with clock='virtual'"
+            )
+        self._m = m
+        self._file = None if path is None else file.Writer(path)
+        try:
+            if tape is None:
+                tape, fresh = Tape(_board(m)), True
+            else:
+                fresh = False
+            if self._file is not None:
+                self._file.board(tape.board)
+            self.timeline = Timeline(m, tape, fresh=fresh, every=every, to=self._file)
+        except BaseException:
+            self._close_file()
+            raise
+        self.travel = Travel(self.timeline)
+        m._recording = self
+
+    @property
+    def tape(self) -> Tape:
+        """What was recorded."""
+        return self.timeline.tape
+
+    @property
+    def first(self) -> int:
+        """The earliest instruction that can be gone to."""
+        return self.travel.first
+
+    def close(self) -> None:
+        """End the recording, and complete its file. Twice is harmless. OSError: the file cannot be
+        written."""
+        if self._m._recording is self:
+            self._m._recording = None
+            self.timeline.close()
+        self._close_file()
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def __enter__(self) -> "Recording":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        tape = self.tape
+        return (
+            f"<Recording of {len(tape.inputs)} inputs, {len(tape.checkpoints)} states from "
+            f"instruction {self.first}>"
+        )
+
+
+def _board(m: "Machine") -> Board:
+    """How the machine was made. Disks of more than LARGEST_DISK bytes are named by their states."""
+    disks = {
+        name: (disk.image(), disk.kind)
+        for name, disk in m.disks.items()
+        if isinstance(disk, Disk) and disk.size <= LARGEST_DISK
+    }
+    return Board(m.no_reboot, disks)
+
+
+def replay(path: str | os.PathLike[str], options: dict[str, Any]) -> "Machine":
+    """`Machine.replay`."""
+    from ...pc.machine import Machine
+
+    tape = file.read(path)
+    first = tape.checkpoints[0]
+    devices = options.pop("attach", ())
+    with ExitStack() as made:
+        m = Machine(**_options(tape, first.state, options, made))
+        made.callback(m.close)
+        for device, place in devices:
+            m.attach(device, **place)
+        recording = Recording(m, tape=tape)
+        recording.timeline.restore(first)
+        made.pop_all()
+    return m
+
+
+def _options(tape: Tape, state: State, given: dict[str, Any], made: ExitStack) -> dict[str, Any]:
+    """The arguments of the Machine, by default as the recorded one was made. MachineError: a state
+    of another sort."""
+    models, identity = state.core.models, state.machine.get("identity")
+    if len(models) != 1 or not isinstance(identity, dict):
+        raise MachineError("the recording has the state of a Vm: a machine has one vCPU and a PC")
+    disks = {name: image for name, (image, _) in tape.board.disks.items() if name in FORCED}
+    for name in ("hda", "hdb"):
+        if name in tape.board.disks:
+            image, _ = tape.board.disks[name]
+            disks[name] = made.enter_context(Disk(image, kind="hd"))
+    usual = {
+        "model": models[0],
+        "memory": identity.get("memory"),
+        "shift": state.core.shift,
+        "no_reboot": tape.board.no_reboot,
+        **disks,
+    }
+    return {**usual, **given}
+
+
+#: Floppies are made of their bytes; a hard disk says that it is one.
+FORCED = ("fda", "fdb")
