@@ -409,7 +409,7 @@ def test_a_recorded_guest_that_is_held_can_be_stopped() -> None:
 
 
 def test_a_state_of_a_machine_is_kept_and_gone_back_to() -> None:
-    with served(COUNT) as (m, address, _), Client(address) as client:
+    with served(COUNT) as (_, address, _), Client(address) as client:
         at_7c00(client)
         assert "is kept" in client.monitor("snapshot here")
         client.ask("s")
@@ -419,3 +419,14 @@ def test_a_state_of_a_machine_is_kept_and_gone_back_to() -> None:
 
         assert client.pc == 0x7C00
         assert b"T05" in client.ask("s") and client.pc == 0x7C01
+
+
+def test_the_history_has_what_was_executed_also_in_single_steps() -> None:
+    with served(COUNT) as (_, address, _), Client(address) as client:
+        at_7c00(client)
+        for _ in range(4):
+            client.ask("s")
+
+        lines = client.monitor("info history 4").splitlines()
+
+        assert [line.split()[0] for line in lines] == [f"0000:7c0{at}" for at in (0, 1, 2, 3)]
