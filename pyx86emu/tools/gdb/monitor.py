@@ -115,10 +115,7 @@ class Monitor:
         count = words[0] if words else str(HISTORY)
         if not count.isascii() or not count.isdigit() or not 1 <= int(count[:9]) <= MOST_HISTORY:
             raise ValueError(f"history N: N is a number from 1 to {MOST_HISTORY}")
-        vcpu: Any = self._target.vcpus[0]
-        if not hasattr(vcpu, "history"):
-            raise ValueError("this vCPU keeps no history")
-        for each in vcpu.history(int(count)):
+        for each in self._target.vcpus[0].history(int(count)):
             yield str(each)
 
     # -- states ----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The server: wait for gdb, and let it control a machine or a Vm."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ class GdbServer(Single):
     The thread that runs the guest serves gdb: `run()` here, or `Machine.run()` and all that uses
     it. A gdb that comes stops the guest, one that goes lets it run. Before the guest ends for good
     (HLT, SHUTDOWN, INTERNAL_ERROR) gdb gets a stop.
+
+    From then on the vCPUs keep their history (`Vcpu.record_history`).
 
     Whoever can connect can read and change all of the guest, and nothing of the host.
 
@@ -75,6 +78,9 @@ class GdbServer(Single):
             raise TypeError(f"gdb debugs a Machine or a Vm, not {type(target).__name__}")
         self._control = Control(self._target, at, truth(stopped, "stopped"), killed)
         self._next = 0
+        for vcpu in self._target.vcpus:  # for `monitor info history`
+            with suppress(OSError):  # KVM keeps none
+                vcpu.record_history = True
         if self._machine is not None:
             self._machine._debugger = self._control
 

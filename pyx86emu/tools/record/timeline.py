@@ -262,6 +262,8 @@ class Timeline:
             if exit.reason is ExitReason.DEADLINE and ours:
                 if self._over and self.live:
                     return exit.because(ExitReason.INTR)
+                if m._debugger is not None and m._debugger.stopped:
+                    return exit
                 if not self._limited(look, wall_deadline):
                     continue
             self._note_mark()

@@ -390,3 +390,43 @@ def test_an_access_that_no_device_of_a_vm_answers_is_returned() -> None:
             assert (exit.reason, exit.port) == (ExitReason.IO, 0x10)
 
             assert server.run(wall=60).reason is ExitReason.HLT
+
+
+def test_a_recorded_guest_that_is_held_can_be_stopped() -> None:
+    with (
+        Machine(SPIN) as m,
+        m.record(),
+        m.gdbserver("127.0.0.1:0", stopped=True) as server,
+    ):
+        assert m.limits(timeout=60).run(1.0).reason is ExitReason.DEADLINE
+        run = Running(lambda: m.run(wall=60))
+        with Client(server.address) as client:
+            client.ask("?")
+
+            m.stop()
+
+            assert run.result().reason is ExitReason.INTR
+
+
+def test_a_state_of_a_machine_is_kept_and_gone_back_to() -> None:
+    with served(COUNT) as (_, address, _), Client(address) as client:
+        at_7c00(client)
+        assert "is kept" in client.monitor("snapshot here")
+        client.ask("s")
+        client.ask("s")
+
+        assert "as in state 'here'" in client.monitor("restore here")
+
+        assert client.pc == 0x7C00
+        assert b"T05" in client.ask("s") and client.pc == 0x7C01
+
+
+def test_the_history_has_what_was_executed_also_in_single_steps() -> None:
+    with served(COUNT) as (_, address, _), Client(address) as client:
+        at_7c00(client)
+        for _ in range(4):
+            client.ask("s")
+
+        lines = client.monitor("info history 4").splitlines()
+
+        assert [line.split()[0] for line in lines] == [f"0000:7c0{at}" for at in (0, 1, 2, 3)]
