@@ -5,6 +5,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -179,7 +180,7 @@ class Bench:
         """The approved screen `golden/NAME.txt` or `golden/NAME.png` beside the test, to compare
         with a Screen, a Machine or text: `assert m.screen == golden("prompt")`. `--update-golden`
         writes it. ValueError: a name that is none."""
-        return Golden(name, self._folder, self._update, self._kept("").parent)
+        return Golden(name, self._folder, self._update, self._scratch / "failed")
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -192,12 +193,15 @@ class Bench:
 
     def _kept(self, end: str) -> Path:
         """A file for what is kept of this test."""
+        return self._scratch / "failed" / f"{safe(self._item.nodeid)}{end}"
+
+    @cached_property
+    def _scratch(self) -> Path:
+        """Where files of failures go: pytest's cache, or without one a directory of their own."""
         cache = getattr(self._item.config, "cache", None)
         if cache is not None:
-            base = Path(cache.mkdir("pyx86emu"))
-        else:
-            base = Path(tempfile.gettempdir()) / f"pyx86emu-{os.getuid()}"
-        return base / "failed" / f"{safe(self._item.nodeid)}{end}"
+            return Path(cache.mkdir("pyx86emu"))
+        return Path(tempfile.mkdtemp(prefix="pyx86emu-"))
 
     def _roots(self, source: object) -> list[Path]:
         roots = [self._folder]

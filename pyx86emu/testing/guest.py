@@ -144,6 +144,7 @@ class Result:
     def first(self, count: int) -> list[Step]:
         """The first `count` instructions."""
         steps: list[Step] = []
+        count = whole(count, "count", 0, MOST_STEPS)
         run = Run(self._start)
         try:
             run.steps(min(count, self.instructions + (not self._ended.limit)), steps.append)
