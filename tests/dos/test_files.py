@@ -150,6 +150,16 @@ def test_devices_are_in_every_directory(root: Path) -> None:
     assert sorted(each.name for each in root.iterdir()) == ["a.txt", "sub"]
 
 
+@pytest.mark.parametrize("name", [b"a*.txt", b"????????.???", b"*"])
+def test_a_pattern_is_no_name_of_a_new_file(root: Path, name: bytes) -> None:
+    with Caller(root=root, write=True) as c:
+        assert c.create(name) == NO_PATH
+        assert c.call(0x39, name) < 0
+        assert c.call(0x41, name) < 0
+
+    assert sorted(each.name for each in root.iterdir()) == ["a.txt", "sub"]
+
+
 def test_growth_is_limited(root: Path) -> None:
     with Caller(root=root, write=True, write_limit=8) as c:
         handle = c.create(b"big")

@@ -11,6 +11,7 @@ from ..codes import (
     INVALID_DRIVE,
     INVALID_FUNCTION,
     INVALID_HANDLE,
+    PATH_NOT_FOUND,
     TOO_MANY_OPEN,
     DosError,
 )
@@ -18,7 +19,7 @@ from ..console import CTRL_C
 from ..files import DIRECTORY, LABEL, LARGEST, READ_ONLY, Path
 from ..handles import BOTH, MOST_HANDLES, READ, TABLE_AT, TABLE_SIZE, UNUSED, WRITE, Open
 from ..names import device
-from ..paths import text
+from ..paths import text, wild
 from ..table import Break, NotYet, call
 from .characters import input_ready, write_to
 
@@ -49,6 +50,8 @@ def create_path(k: "Kernel", path: Path, attributes: int, *, new: bool) -> None:
     if path and (name := device(path[-1])):
         k.regs.ax = k.handles.add(k.psp, Open(name, BOTH))
         return
+    if path and wild(path[-1]):
+        raise DosError(PATH_NOT_FOUND)
     if attributes & (LABEL | DIRECTORY) or k.root.is_directory(path):
         raise DosError(ACCESS_DENIED)
     file = k.root.create(path, new=new)

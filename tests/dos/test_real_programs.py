@@ -1,0 +1,103 @@
+"""DOS programs that others wrote: those in the FreeDOS images of PYX86EMU_GUESTS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pyx86emu import Disk, Dos
+
+V86, TINYASM = "freedos-v86.img", "perf-tinyasm.img"
+Read = Callable[[str, str], bytes]
+
+
+@pytest.fixture
+def read(guests: Path) -> Read:
+    """A file of an image."""
+
+    def one(image: str, name: str) -> bytes:
+        if not (guests / image).exists():
+            pytest.skip(f"no {image} in PYX86EMU_GUESTS")
+        with Disk(str(guests / image)) as disk:
+            return disk.read_file(name)
+
+    return one
+
+
+def test_nasm_assembles_in_the_guest_what_is_on_its_disk(read: Read, tmp_path: Path) -> None:
+    source, wanted = read(V86, "HELLO.ASM"), read(V86, "HELLO.COM")
+    (tmp_path / "hello.asm").write_bytes(source)
+    words = ["-f", "bin", "-o", "out.com", "hello.asm"]
+
+    with Dos(read(V86, "NASM.EXE"), words, root=tmp_path, write=True) as dos:
+        assert dos.run(timeout=60).errorlevel == 0
+
+    assert (tmp_path / "OUT.COM").read_bytes() == wanted
+    with Dos(wanted) as dos:
+        assert dos.run(timeout=5).text == "Hello, World!"
+
+
+def test_debug_of_freedos_reads_its_commands_from_standard_input(read: Read) -> None:
+    commands = b"a 100\nmov ax,1234\nint 20\n\nr\nt\nq\n"
+    with Dos(read(V86, "DEBUG.COM"), stdin=commands) as dos:
+        result = dos.run(timeout=30)
+
+    assert (result.errorlevel, result.notes) == (0, ())
+    assert "AX=1234" in result.text
+
+
+def test_attrib_of_freedos_lists_the_directory(read: Read, tmp_path: Path) -> None:
+    for name in ("one.txt", "two.txt"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "two.txt").chmod(0o444)
+
+    with Dos(read(V86, "FDOS/ATTRIB.COM"), ["*.TXT"], root=tmp_path) as dos:
+        result = dos.run(timeout=10)
+
+    assert result.text.split() == ["[----A]", "ONE.TXT", "[---RA]", "TWO.TXT"]
+
+
+def test_command_com_of_freedos_runs_a_batch_file_and_a_program(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "command.com").write_bytes(read(V86, "COMMAND.COM"))
+    (tmp_path / "hello.com").write_bytes(read(V86, "HELLO.COM"))
+    (tmp_path / "go.bat").write_bytes(
+        b"@echo off\r\necho before\r\nhello\r\necho.\r\necho after\r\n"
+    )
+
+    with Dos(tmp_path / "command.com", ["/C", "go.bat"], root=tmp_path) as dos:
+        result = dos.run(timeout=30)
+
+    assert result.text.split() == ["before", "Hello,", "World!", "after"]
+
+
+def test_xcopy_of_freedos_copies_a_tree(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "from/sub").mkdir(parents=True)
+    (tmp_path / "from/a.txt").write_text("one")
+    (tmp_path / "from/sub/b.txt").write_text("two")
+    xcopy = read(V86, "FDOS/XCOPY.EXE")
+
+    with Dos(xcopy, ["FROM", "TO", "/S", "/I"], root=tmp_path, write=True) as dos:
+        assert dos.run(timeout=30).errorlevel == 0
+
+    assert (tmp_path / "TO/A.TXT").read_text() == "one"
+    assert (tmp_path / "TO/SUB/B.TXT").read_text() == "two"
+
+
+def test_tinyasm_assembles_itself_a_boot_sector(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "a.asm").write_bytes(b"\torg 0x7c00\n\tmov ax,0x0013\n\tint 0x10\n\tcli\n\thlt\n")
+    words = ["-f", "bin", "a.asm", "-o", "a.bin"]
+
+    with Dos(read(TINYASM, "TINYASM.EXE"), words, root=tmp_path, write=True) as dos:
+        result = dos.run(timeout=30)
+
+    assert result.errorlevel == 0, result.text
+    assert (tmp_path / "A.BIN").read_bytes() == bytes.fromhex("b81300 cd10 fa f4")
+
+
+def test_edit_of_freedos_draws_its_screen(read: Read) -> None:
+    with Dos(read(V86, "FDOS/EDIT.EXE"), stdin=None) as dos:
+        dos.run(timeout=5)
+
+        assert "File" in (dos.machine.screen.text or "")
