@@ -12,6 +12,7 @@ from .status import BUG, HOST, INTERRUPTED, OK, USAGE, HostError, UsageError, re
 
 VERBS = {
     "run": "boot an image (also without the word: pyx86emu IMAGE)",
+    "dos": "run a DOS program without DOS",
     "replay": "run again what `run --record FILE` has recorded",
     "batch": "run many guests, report which did what they should",
     "demo": "boot a small guest, print the cost of each way to signal the host (also: no words)",
@@ -99,6 +100,10 @@ def _verb(args: list[str]) -> int:
         from . import batch
 
         return batch.main(rest)
+    if verb == "dos":
+        from . import dos
+
+        return dos.main(rest)
     if verb == "bench":
         from . import bench
 

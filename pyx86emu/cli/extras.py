@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
 from ..pc.machine import Machine
-from . import opt_record, opt_state, opt_stop_on
+from . import opt_gdb, opt_record, opt_state, opt_stop_on
 from .parser import Parser
 
 
@@ -33,9 +33,10 @@ class Extra(Protocol):
 
 #: The tools, in the order in which they are entered.
 EXTRAS: tuple[Extra, ...] = (
-    opt_record,
     opt_state,
+    opt_record,
     opt_stop_on,
+    opt_gdb,
 )
 
 

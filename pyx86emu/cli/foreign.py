@@ -1,6 +1,6 @@
 """Foreign words: name the options of QEMU that this machine lacks, with what to use instead."""
 
-NO_GDB = "there is no gdb server; from Python, `Vcpu.debug` sets breakpoints and `Vcpu.step` steps"
+STEPS = "gdb executes single instructions: -s -S waits for it"
 MONITOR = "there is no monitor: on a terminal Ctrl-] has keys for it, --json shows the state"
 NETWORK = "there is no network card: leave it out"
 USB = "there is no USB: keyboard, mouse, disks and serial lines are the PC's own"
@@ -18,9 +18,6 @@ DEFAULTS = "there is no configuration file: give the options"
 
 #: Each option of QEMU that is not one of ours, and what to use instead.
 FOREIGN = {
-    "-gdb": NO_GDB,
-    "-s": NO_GDB,
-    "-S": NO_GDB,
     "-monitor": MONITOR,
     "-mon": MONITOR,
     "-qmp": MONITOR,
@@ -83,8 +80,8 @@ FOREIGN = {
     "-D": LOGS,
     "-dfilter": LOGS,
     "-trace": LOGS,
-    "-singlestep": NO_GDB,
-    "-one-insn-per-tb": NO_GDB,
+    "-singlestep": STEPS,
+    "-one-insn-per-tb": STEPS,
     "-plugin": LOGS,
     "-msg": LOGS,
     "-daemonize": PROCESS,

@@ -97,7 +97,7 @@ def parser() -> Parser:
     add("-icount", metavar="shift=N", type=_shift, help="an instruction takes 2^N ns (default 7)")
     clocks = "default: host on a terminal and on KVM, else virtual"
     add("--clock", choices=["virtual", "host"], help=clocks)
-    add("--timeout", metavar="S", type=seconds, help="guest seconds (60 when piped)")
+    add("--timeout", metavar="S", type=seconds, help="guest seconds (60 when piped, without gdb)")
     add("--wall", metavar="S", type=seconds, help="seconds of real time")
     add("--max-instructions", metavar="N", type=whole(), help="instructions, the BIOS's included")
     waits = "wait until the guest shows this; as the last step, end with 0"

@@ -84,7 +84,7 @@ def main(args: list[str]) -> int:
     watched = output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)
     shown = shown_by(options, watched)
     live = watched or shown == WEB
-    if options.timeout is None and not live:
+    if options.timeout is None and not (live or options.s or options.gdb):
         options.timeout = PIPED_TIMEOUT
     clock: Clock | None = options.clock or ("host" if live else None)
     start = monotonic()

@@ -278,6 +278,8 @@ class Saving(SavingDisks):
             if len(timers) > MOST_TIMERS:
                 raise ValueError(f"a state has {len(timers)} timers")
             for each in timers:
+                if type(each) is not tuple or type(each[0]) is not str:
+                    raise ValueError("a state has a timer without a name")
                 take_timer({"timer": each}, "timer", each[0])
             status = machine.get("exit_status")
             tried = take(machine, "boot_tried", str)

@@ -65,7 +65,7 @@ def test_each_sentence_names_only_options_that_there_are() -> None:
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["x.img", "-s", "-S"], "unknown option -s: there is no gdb server"),
+        (["x.img", "-singlestep"], "unknown option -singlestep: gdb executes single instructions"),
         (["x.img", "-monitor", "stdio"], "unknown option -monitor: there is no monitor"),
         (["x.img", "-disp", "none"], "unknown option -disp; options are not abbreviated"),
         (["x.img", "-cdrom", "c.iso"], "unknown option -cdrom: there is no CD-ROM drive"),

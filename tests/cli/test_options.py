@@ -111,8 +111,7 @@ def test_an_option_is_never_guessed(
     ("word", "instead"),
     [
         ("-cdrom", "there is no CD-ROM drive"),
-        ("-s", "there is no gdb server"),
-        ("-S", "there is no gdb server"),
+        ("-singlestep", "gdb executes single instructions"),
         ("-monitor", "there is no monitor"),
         ("--enable-kvm", "write -enable-kvm"),
         ("--accel", "write -accel"),

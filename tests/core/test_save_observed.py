@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyx86emu import ExitReason, Vm
+from pyx86emu import ExitReason, State, Vm
 from pyx86emu.observe import Observers
 from tests.core.test_state_moves import prepared
 from tests.harness import CODE, program
@@ -93,5 +93,6 @@ def test_the_chain_of_faults_is_that_of_then() -> None:
             dead = vm.save()
             vm.restore(state)
         assert ends[0] == ends[1] and ends[0][0] is ExitReason.SHUTDOWN
-        vm.restore(dead)
-        assert vcpu.run().message == ends[0][1]
+        for each in (dead, State.from_bytes(dead.to_bytes())):
+            vm.restore(each)
+            assert vcpu.run().message == ends[0][1]

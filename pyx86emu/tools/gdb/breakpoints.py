@@ -66,11 +66,15 @@ class Breakpoints:
             raise Refused("a breakpoint is at an address of 32 bits")
         if not code and not 0 < length <= LONGEST:
             raise Refused(f"a watchpoint has 1 to {LONGEST} bytes")
-        same = len(self.addresses) if code else len(self._points)
-        if point not in self._points and same >= (MOST_BREAKPOINTS if code else MOST_WATCHES):
-            what = "breakpoints" if code else "watchpoints"
-            raise Refused(f"no more than {same} {what} fit: delete one")
+        if code and address not in (known := self.addresses) and len(known) >= MOST_BREAKPOINTS:
+            raise Refused(f"no more than {MOST_BREAKPOINTS} breakpoints fit: delete one")
+        if not code and point not in self._points and self._watches >= MOST_WATCHES:
+            raise Refused(f"no more than {MOST_WATCHES} watchpoints fit: delete one")
         self._points[point] = None
+
+    @property
+    def _watches(self) -> int:
+        return sum(each.length > 0 for each in self._points)
 
     def remove(self, kind: int, address: int, length: int) -> None:
         """Refused: there is no such kind. Nothing happens if it is not there."""

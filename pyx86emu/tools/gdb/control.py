@@ -4,8 +4,8 @@ The link's thread kicks the vCPUs when something has come. So `run()` returns to
 serves gdb between two instructions, and then lets the guest go on or holds it.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: How long a held guest waits for gdb before `run()` returns, so that the caller can do its work.
 PATIENCE = 1 / 30
-#: Ends that gdb is shown before the run ends.
+#: Ends that gdb is shown before the run ends; so are those by `stop_on` and by an observer.
 ENDS = {
     ExitReason.HLT: (SIGTRAP, "the guest has halted for good"),
     ExitReason.SHUTDOWN: (SIGSEGV, "a fault while a double fault was delivered: a reset is next"),
@@ -55,6 +55,8 @@ class Control:
         self._shown: object = None
         #: Is every vCPU between two instructions, with no read half done?
         self._settled = True
+        #: Has gdb changed the guest since the caller has set its deadlines?
+        self._moved = False
         self._kicked = [False] * len(target.vcpus)
         self.link = Link(at, self._wake)
 
@@ -111,9 +113,10 @@ class Control:
         if reason is ExitReason.INTR:
             ours, self._kicked[number] = self._kicked[number], False
             return ours and not self.target.leaving
-        if reason is ExitReason.DEBUG:
+        elsewhere = exit.stop is not None or exit.observer is not None
+        if reason is ExitReason.DEBUG and not elsewhere:
             return self._debug(number, exit)
-        if reason in ENDS and self._stub is not None and not self.target.leaving:
+        if (elsewhere or reason in ENDS) and self._stub is not None and not self.target.leaving:
             end = number, reason, self.target.vcpus[number].instructions
             if self._shown != end:
                 self._shown = end
@@ -138,7 +141,7 @@ class Control:
     def _show_end(self, number: int, exit: "Exit") -> None:
         """Stop before the run ends, so that the user can look at it."""
         assert self._stub is not None
-        signal, text = ENDS[exit.reason]
+        signal, text = ENDS.get(exit.reason, (SIGTRAP, "an observer has stopped the run"))
         where = f"{exit.cs:04x}:{exit.ip:04x}"
         what = exit.message or text
         self._say(f"pyx86emu: {what} ({where}); `continue` goes on to that end\n")
@@ -156,10 +159,14 @@ class Control:
     # -- serving ---------------------------------------------------------------------------------
 
     def _hold(self, wall_deadline: int | None) -> bool:
-        """Serve gdb. False: it holds the guest still, and has said nothing for a moment."""
+        """Serve gdb. False: it holds the guest still, and has said nothing for a moment; or the
+        guest is elsewhere in time, so that the caller's deadlines are void."""
         while True:
             while (one := self.link.take()) is not None:
                 self._take(one)
+            if self._moved:
+                self._moved = False
+                return False
             if not self.stopped:
                 return True
             wait = PATIENCE
@@ -222,9 +229,24 @@ class Control:
         self._how = how
         self.stopped = False
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """In this context the machine runs as without gdb, to go back in its recording."""
+        machine = self.target.machine
+        assert machine is not None and self._stub is not None
+        machine._debugger = None
+        for points in self.target.points:
+            points.drop(stub.WHO)
+        try:
+            yield
+        finally:
+            machine._debugger = self
+            self._stub.place()
+
     def changed(self) -> None:
         """Registers or memory have changed: an end that was shown is none any more."""
         self._end = self._shown = None
+        self._moved = True
 
     def end(self, *, kill: bool) -> None:
         """gdb has detached, or wants the run to end."""

@@ -20,8 +20,9 @@ from typing import NamedTuple
 MOST_WAITING = 1 << 16
 #: Host seconds for gdb to take what is sent to it.
 PATIENCE = 10.0
-ADDRESS = re.compile(r"(?:tcp:)?(?:\[([0-9a-fA-F:.%a-z]+)\]|([^:\[\]]*)):([0-9]{1,5})")
+ADDRESS = re.compile(r"(?:tcp:)?(?:\[([0-9a-fA-F:.%a-z]+)\]|([\w.-]*)):([0-9]{1,5})")
 LOOPBACK = "127.0.0.1"
+GIVE = "give HOST:PORT such as 127.0.0.1:1234, port 0 to 65535, or unix:PATH"
 CONNECTED, LOST = object(), object()
 
 
@@ -39,17 +40,13 @@ def place(text: str) -> Place:
     >>> place("127.0.0.1:1234"), place("tcp::0").port, place("unix:/tmp/gdb").path
     (Place(host='127.0.0.1', port=1234, path=None), 0, '/tmp/gdb')
     """
-    if not isinstance(text, str):
-        raise TypeError(f"address={text!r:.60}: give text, such as '127.0.0.1:1234'")
     if text.startswith("unix:"):
         if not text[5:] or "\0" in text:
-            raise ValueError(f"{text!r}: name a socket, such as unix:/tmp/gdb")
+            raise ValueError("name a socket, such as unix:/tmp/gdb")
         return Place(path=text[5:])
     match = ADDRESS.fullmatch(text)
     if match is None or int(match[3]) > 65535:
-        raise ValueError(
-            f"{text[:80]!r}: give HOST:PORT such as 127.0.0.1:1234, port 0 to 65535, or unix:PATH"
-        )
+        raise ValueError(GIVE)
     return Place(match[1] or match[2] or LOOPBACK, int(match[3]))
 
 
@@ -187,6 +184,15 @@ class Link:
             return None
         return int(self._server.getsockname()[1])
 
+    @property
+    def public(self) -> bool:
+        """Can other computers connect?"""
+        if self._at.path is not None or self._server.fileno() < 0:
+            return False
+        from ipaddress import ip_address
+
+        return not ip_address(self._server.getsockname()[0].partition("%")[0]).is_loopback
+
     def close(self) -> None:
         """End the connection and listen no more. Twice is harmless."""
         with self._lock:
@@ -229,6 +235,9 @@ class Link:
                 self._put(data)
             self._peer = None
             self._put(LOST)
+        with self._lock:  # what the last one asked for must not be answered to the next one
+            while self._came and not self._closing:
+                self._lock.wait()
 
     def _read(self, peer: socket.socket) -> bytes:
         """The next bytes; none: the connection has ended, or close() was called."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from ...errors import Pyx86Error
 from .registers import linear
 from .target import Target
 
@@ -29,9 +30,11 @@ restore [NAME]     go back to it
 reset              the reset button; memory keeps its contents
 help               this text
 
-$eip and $esp are linear addresses, CS * 16 + IP and SS * 16 + SP; $ip and $sp are what the CPU has.
-`set $eip = ADDRESS` (and `jump`) changes IP and keeps CS if the address is in the segment at CS,
-and changes both if it is not. `break *0x7c00` and `x/8xb 0xb8000` take linear addresses.
+gdb knows one flat memory: $eip is CS * 16 + IP, $esp is SS * 16 + SP, and $ebp reads as 0.
+$ip, $sp and $bp are what the CPU has. Addresses are linear: break *0x7c00, x/8xb 0xb8000.
+`set $eip = ADDRESS` and `jump` keep CS if the address is in its segment; else both change.
+Load symbols with `gdb -s FILE.elf`: with `gdb FILE.elf` gdb disassembles 32-bit code, up to
+`set architecture i8086`.
 """
 
 
@@ -49,7 +52,10 @@ class Monitor:
         do: Callable[[list[str]], str] | None = self._commands.get(name)
         if do is None:
             return f"unknown command {_shown(name)}: `monitor help` lists the commands\n"
-        return do(words)
+        try:
+            return do(words)
+        except (Pyx86Error, OSError, ValueError, RuntimeError, MemoryError) as error:
+            return f"{name}: {error}\n"
 
     @property
     def _commands(self) -> dict[str, Callable[[list[str]], str]]:
@@ -78,10 +84,7 @@ class Monitor:
         topic = topics.get(words[0]) if words else None
         if topic is None:
             return f"info of what? {', '.join(topics)}\n"
-        try:
-            return "".join(f"{line}\n" for line in topic(words[1:])) or "none\n"
-        except (OSError, ValueError) as error:
-            return f"{error}\n"
+        return "".join(f"{line}\n" for line in topic(words[1:])) or "none\n"
 
     def _pic(self, _: list[str]) -> Iterator[str]:
         chips = self._target.vm.irqchip
@@ -111,7 +114,7 @@ class Monitor:
     def _history(self, words: list[str]) -> Iterator[str]:
         count = words[0] if words else str(HISTORY)
         if not count.isascii() or not count.isdigit() or not 1 <= int(count[:9]) <= MOST_HISTORY:
-            raise ValueError(f"info history N: N is a number from 1 to {MOST_HISTORY}")
+            raise ValueError(f"history N: N is a number from 1 to {MOST_HISTORY}")
         vcpu: Any = self._target.vcpus[0]
         if not hasattr(vcpu, "history"):
             raise ValueError("this vCPU keeps no history")

@@ -2,7 +2,8 @@
 
 gdb knows one flat memory. So `eip` is CS * 16 + IP and `esp` is SS * 16 + SP; `ip` and `sp` are
 what the CPU has. A write of a linear address changes IP (SP) and keeps CS (SS), or changes both if
-the address is out of the segment.
+the address is out of the segment. `ebp` reads as 0, which ends gdb's backtrace at the innermost
+frame: it would take BP for the pointer of a 32-bit frame. A write of `ebp` sets EBP.
 """
 
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Linear address -> the segment and the offset that make it.
 LINEAR = {"eip": ("cs", "ip"), "esp": ("ss", "sp")}
+#: What gdb follows from frame to frame.
+FRAME = "ebp"
 SEGMENT_SIZE = 0x10000
 #: The last byte that real mode reaches, FFFF:FFFF.
 LAST = 0x10FFEF
@@ -46,16 +49,17 @@ def write(regs: "_core.Registers", number: int, data: bytes) -> None:
 
 def write_all(regs: "_core.Registers", data: bytes) -> None:
     """Set the registers that differ from what they are. gdb sends all of them, also those that it
-    has not changed: so `ip` counts only if `eip` is as it was. Refused: as for `write`."""
+    has not changed: so `ip` counts only if `eip` is as it was, and so on. Refused: as for `write`.
+    """
     changed, at = {}, 0
     for number, register in enumerate(REGISTERS):
         one = data[at : at + register.size]
         at += register.size
         if len(one) == register.size and one != read(regs, number):
             changed[register.name] = int.from_bytes(one, "little")
-    for linear, (_, offset) in LINEAR.items():
-        if linear in changed:
-            changed.pop(offset, None)
+    for wide, narrow in (("eip", "ip"), ("esp", "sp"), (FRAME, "bp")):
+        if wide in changed:
+            changed.pop(narrow, None)
     for name in sorted(changed, key=lambda name: name in LINEAR):  # after the segments
         _set(regs, name, changed[name])
 
@@ -85,7 +89,7 @@ def _register(number: int) -> Register:
 def _value(regs: "_core.Registers", name: str) -> int:
     if name in LINEAR:
         return linear(regs, name)
-    return 0 if name in ABSENT else int(getattr(regs, name))
+    return 0 if name in ABSENT or name == FRAME else int(getattr(regs, name))
 
 
 def _set(regs: "_core.Registers", name: str, value: int) -> None:

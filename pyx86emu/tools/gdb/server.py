@@ -56,7 +56,12 @@ class GdbServer(Single):
         stopped: bool = False,
         killed: Callable[[], object] | None = None,
     ) -> None:
-        at = place(address)
+        if not isinstance(address, str):
+            raise TypeError(f"address is {type(address).__name__}: give text, '127.0.0.1:1234'")
+        try:
+            at = place(address)
+        except ValueError as error:
+            raise ValueError(f"address={address!r:.80}: {error}") from None
         self._machine = target if isinstance(target, Machine) else None
         if isinstance(target, Machine):
             if target._debugger is not None:
@@ -83,6 +88,11 @@ class GdbServer(Single):
     def port(self) -> int | None:
         """The port; None for a Unix socket."""
         return self._control.link.port
+
+    @property
+    def public(self) -> bool:
+        """Can other computers connect?"""
+        return self._control.link.public
 
     @property
     def connected(self) -> bool:

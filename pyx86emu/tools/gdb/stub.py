@@ -6,10 +6,10 @@ also every packet that would read or write files of the host (vFile).
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ...errors import Pyx86Error
+from ...errors import MachineError, Pyx86Error
 from . import registers
 from .breakpoints import WORDS, Breakpoints, Kind, Point
 from .description import memory_map, target
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 SIGINT, SIGILL, SIGTRAP, SIGSEGV = 2, 4, 5, 11
 HEX = re.compile(rb"[0-9a-fA-F]{1,16}")
+#: For these packets gdb takes an error only as a number.
+BY_NUMBER = frozenset((b"m", b"M", b"X", b"T", b"H"))
+EFAULT = b"E0e"
+#: The guest is where the recording begins: gdb says that there is no more history.
+AT_THE_BEGIN = b"replaylog:begin;"
 #: So much memory does one packet read.
 MOST_MEMORY = MOST // 2 - 16
 #: What a monitor command says in one packet.
@@ -55,6 +60,10 @@ class Runner(Protocol):
         """The session is over: gdb has detached, or wants the run to end."""
         ...
 
+    def aside(self) -> AbstractContextManager[object]:
+        """In this context the machine runs as without gdb, to go back in its recording."""
+        ...
+
     def changed(self) -> None:
         """Registers or memory are no longer what the last exit has left."""
         ...
@@ -82,10 +91,8 @@ class Stub:
         """Answer a packet."""
         try:
             return self._answer(packet)
-        except Refused as error:
-            return self._refusal(str(error))
-        except (Pyx86Error, ValueError, RuntimeError, OSError, MemoryError) as error:
-            return self._refusal(f"{type(error).__name__}: {error}")
+        except (Refused, Pyx86Error, ValueError, RuntimeError, OSError, MemoryError) as error:
+            return EFAULT if packet[:1] in BY_NUMBER else self._refusal(str(error))
 
     def _answer(self, packet: bytes) -> bytes | None:
         if packet[:1] in (b"q", b"Q", b"v"):
@@ -98,7 +105,7 @@ class Stub:
 
     @staticmethod
     def _refusal(text: str) -> bytes:
-        """gdb shows the text of "E." after "Error:"."""
+        """gdb shows this text."""
         return b"E." + re.sub(r"[^ -~]|[#$}*]", "?", text)[:500].encode("ascii")
 
     @property
@@ -216,13 +223,24 @@ class Stub:
         if rest not in (b"s", b"c") or machine is None or not self.reverses:
             return b""
         self.runner.changed()
-        if rest == b"s":
-            machine.step_back()
-            return self.stopped()
-        exit = machine.run_back(until=self.breakpoints.addresses, watch=self.breakpoints.watch)
+        with self.runner.aside():
+            if rest == b"s":
+                return self._one_back(machine)
+            points, watch = self.breakpoints.addresses, self.breakpoints.watch
+            exit = machine.run_back(until=points, watch=watch)
         if exit is None:
-            return self.stopped(b"replaylog:begin;")
+            return self.stopped(AT_THE_BEGIN)
         return self.stopped(self._hit(exit) or b"")
+
+    def _one_back(self, machine: Any) -> bytes:
+        before = machine.vcpu.instructions
+        try:
+            machine.step_back()
+        except MachineError:
+            if machine.vcpu.instructions != before:
+                raise
+            return self.stopped(AT_THE_BEGIN)
+        return self.stopped()
 
     @property
     def reverses(self) -> bool:

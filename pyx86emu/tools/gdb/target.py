@@ -60,7 +60,7 @@ class MachineTarget:
 
     @property
     def leaving(self) -> bool:
-        return bool(self._m._stops) or self._m._reboot
+        return bool(self._m._stops or self._m._own_stops) or self._m._reboot
 
     def reset(self) -> None:
         self._m.reset()

@@ -1,0 +1,314 @@
+"""Debian's gdb, without a script or a setting: it is right in real mode."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from pyx86emu import ExitReason, Machine
+from tests.harness import Running, wait_until
+from tests.on_gdb import gdb, need, with_symbols
+from tests.tools.gdb.client import served
+
+BOOT = """
+        bits 16
+        global _start, main, print, hang
+_start: cli
+        xor ax, ax
+        mov ss, ax
+        mov sp, 0x7c00
+        sti
+        jmp 0x7c0:(main - _start)       ; CS is not 0 from here on
+main:   mov ax, cs
+        mov ds, ax
+        mov bp, 0x1234
+        mov cx, 3
+.again: call print
+        inc word [count - _start]
+        loop .again
+        mov ax, [count - _start]
+hang:   jmp hang
+print:  push ax
+        mov ax, 0x0e41
+        int 0x10
+        pop ax
+        ret
+count:  dw 0
+        times 510 - ($ - _start) db 0
+        dw 0xaa55
+"""
+
+
+class Boot(NamedTuple):
+    """A machine under gdb."""
+
+    machine: Machine
+    run: Running[object]
+    port: str
+    symbols: Path
+
+    def gdb(self, script: str, symbols: bool = True) -> str:
+        """What gdb prints."""
+        return gdb(self.port, script, self.symbols if symbols else None)
+
+
+@pytest.fixture
+def boot(tmp_path: Path) -> Iterator[Boot]:
+    need("gdb")
+    image, symbols = with_symbols(BOOT, tmp_path)
+    with served(image) as (m, address, run):
+        yield Boot(m, run, address, symbols)  # type: ignore[arg-type]
+
+
+def shown(text: str, pattern: str) -> list[str]:
+    """All matches of the pattern."""
+    return re.findall(pattern, text, re.M)
+
+
+def test_it_starts_at_the_reset_vector_in_16_bit_code(boot: Boot) -> None:
+    text = boot.gdb("x/i $pc\np $ip\nbt", symbols=False)
+
+    assert "=> 0xffff0:\tljmp   $0xf000,$0x" in text
+    assert "= 65520" in text
+    assert shown(text, r"^#.*") == ["#0  0x000ffff0 in ?? ()"]
+
+
+def test_breakpoints_by_address_and_by_symbol_where_cs_is_not_0(boot: Boot) -> None:
+    text = boot.gdb(
+        """
+        break *0x7c00
+        continue
+        x/2i $pc
+        break print
+        continue
+        x/2i $pc
+        p/x $cs
+        p/x $ip
+        bt
+        info breakpoints
+        """
+    )
+
+    assert "Breakpoint 1, _start () at" in text and "Breakpoint 2, print () at" in text
+    assert "=> 0x7c00 <_start>:\tcli" in text and "0x7c01 <_start+1>:\txor    %ax,%ax" in text
+    assert re.search(r"=> 0x7c\w\w <print>:\tpush   %ax\n.*:\tmov    \$0xe41,%ax", text)
+    assert "= 0x7c0\n" in text and re.search(r"= 0x[0-9a-f]{2}\n", text)
+    assert len(shown(text, r"^#\d")) == 1  # BP is 1234h: no frame is made of it
+    assert text.count("breakpoint already hit 1 time") == 2
+
+
+def test_steps_go_over_ports_shadows_and_into_interrupts(boot: Boot) -> None:
+    text = boot.gdb(
+        """
+        break *0x7c03
+        continue
+        stepi
+        stepi
+        x/i $pc
+        break print
+        continue
+        stepi
+        stepi
+        x/i $pc
+        stepi
+        p/x $cs
+        x/2xh $esp
+        """
+    )
+
+    assert "=> 0x7c08 <_start+8>:\tsti" in text  # after MOV SS and MOV SP
+    assert re.search(r"=> 0x7c\w\w <print\+4>:\tint    \$0x10", text)
+    assert "= 0xf000\n" in text
+    assert re.search(r"0x7b\w\w:\t0x00\w\w\t0x07c0", text)  # IP and CS, at the linear address
+
+
+def test_lines_are_stepped_in_the_source(boot: Boot) -> None:
+    text = boot.gdb("break main\ncontinue\nstep\nstep\ninfo source\nlist main")
+
+    assert "main:   mov ax, cs" in text and re.search(r"^\d+\s+mov ds, ax$", text, re.M)
+
+
+def test_watchpoints_show_old_and_new_values(boot: Boot) -> None:
+    text = boot.gdb(
+        """
+        break main
+        continue
+        watch *(unsigned short *) &count
+        continue
+        continue
+        delete
+        rwatch *(unsigned short *) &count
+        continue
+        """
+    )
+
+    assert "Hardware watchpoint 2" in text
+    assert "Old value = 0\nNew value = 1" in text and "Old value = 1\nNew value = 2" in text
+    assert "Hardware read watchpoint 3" in text and "Value = 3" in text
+
+
+def test_registers_are_changed_and_the_guest_goes_on_with_them(boot: Boot) -> None:
+    text = boot.gdb(
+        """
+        break main
+        continue
+        set $cx = 1
+        p $ecx
+        set $bp = 0x4321
+        monitor info registers
+        tbreak *0x7c15
+        jump *0x7c13
+        p/x $pc
+        p $cx
+        """
+    )
+
+    assert "= 1\n" in text and "ebp=00004321" in text
+    assert "= 0x7c15\n" in text or "Temporary breakpoint" in text
+
+
+def test_memory_is_read_written_and_searched(boot: Boot) -> None:
+    text = boot.gdb(
+        """
+        break main
+        continue
+        set *(short *) 0x9000 = 0x1234
+        x/2xb 0x9000
+        find 0x7c00, 0x7dff, (short) 0xaa55
+        x/4xb 0xc0000
+        info mem
+        """
+    )
+
+    assert "0x9000:\t0x34\t0x12" in text
+    assert "0x7dfe\n" in text and "1 pattern found" in text
+    assert "Cannot access memory at address 0xc0000" in text
+    assert shown(text, r"0x000f0000 0x00100000 ro")
+
+
+def test_detached_it_goes_on_and_a_second_session_finds_it(boot: Boot) -> None:
+    first = boot.gdb("break print\ncontinue\ndetach")
+    wait_until(lambda: boot.machine.vm.read(0x7C00 + 0x30, 2) is not None)
+
+    second = boot.gdb("info threads\nbreak hang\ncontinue\nx/i $pc\ndetach")
+
+    assert "detached]" in first
+    assert "Thread 1 (Vcpu 80486 at " in second
+    assert re.search(r"=> 0x7c\w\w <hang>:\tjmp", second)
+    assert boot.run.going
+
+
+def test_kill_ends_the_run(boot: Boot) -> None:
+    text = boot.gdb("kill")
+
+    assert "killed]" in text
+    exit = boot.run.result()
+    assert getattr(exit, "reason", None) is ExitReason.INTR
+
+
+def test_the_monitor_answers(boot: Boot) -> None:
+    text = boot.gdb("monitor help\nmonitor info pic\nmonitor reset\nmonitor nonsense")
+
+    assert "snapshot [NAME]" in text and "master irr=" in text
+    assert "reset; type `maintenance flush register-cache`" in text
+    assert "unknown command 'nonsense'" in text
+
+
+def test_more_breakpoints_than_fit_are_an_error_of_gdb(boot: Boot) -> None:
+    script = "\n".join(f"hbreak *{0x9000 + n:#x}" for n in range(65))
+
+    text = boot.gdb(f"{script}\ncontinue")
+
+    assert "Cannot insert hardware breakpoint 65" in text
+
+
+def test_ctrl_c_stops_a_guest_that_runs(boot: Boot) -> None:
+    process = subprocess.Popen(
+        ["gdb", "-nx", "-q", "-ex", f"target remote {boot.port}", "-ex", "continue"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    with process:
+        wait_until(lambda: boot.machine.booted)
+        os.kill(process.pid, signal.SIGINT)
+        text, _ = process.communicate("x/i $pc\ndetach\n", timeout=60)
+
+    assert "received signal SIGINT" in text
+    assert "=> 0x" in text and "detached]" in text
+
+
+def test_the_command_line_waits_for_gdb_and_ends_as_it_says(tmp_path: Path) -> None:
+    """python -m pyx86emu boot.img -S -gdb unix:PATH"""
+    need("gdb")
+    image, symbols = with_symbols(BOOT, tmp_path)
+    (tmp_path / "boot.img").write_bytes(image)
+    wire = tmp_path / "wire"
+    command = [sys.executable, "-m", "pyx86emu", str(tmp_path / "boot.img"), "-S"]
+    with subprocess.Popen(
+        [*command, "-gdb", f"unix:{wire}"], stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until(wire.exists)
+
+        text = gdb(str(wire), "break hang\ncontinue\nkill", symbols)
+
+        _, said = process.communicate(timeout=60)
+    assert "Breakpoint 1, hang () at" in text
+    assert process.returncode == 130
+    assert f"gdb -ex 'target remote {wire}' connects; the guest waits for it" in said
+    assert "killed by gdb (at 07c0:" in said
+
+
+def test_a_recorded_guest_goes_back(tmp_path: Path) -> None:
+    if not hasattr(Machine, "record"):
+        pytest.skip("this machine keeps no recording")
+    image, symbols = with_symbols(BOOT, tmp_path)
+    with (
+        Machine(image) as m,
+        m.record(),
+        m.gdbserver("127.0.0.1:0", stopped=True) as server,
+    ):
+        run = Running(lambda: m.run(wall=60))
+
+        text = gdb(
+            server.address,
+            """
+            break hang
+            continue
+            reverse-stepi
+            x/i $pc
+            delete
+            watch *(unsigned short *) &count
+            reverse-continue
+            delete
+            break print
+            reverse-continue
+            stepi
+            x/i $pc
+            delete
+            reverse-continue
+            tbreak hang
+            continue
+            p *(unsigned short *) &count
+            kill
+            """,
+            symbols,
+        )
+
+        run.result()
+    assert re.search(r"=> 0x7c\w\w <main.again\+9>:\tmov    0x\w\w,%ax", text)
+    assert "Old value = 3\nNew value = 2" in text
+    assert re.search(r"=> 0x7c\w\w <print\+1>:\tmov    \$0xe41,%ax", text)
+    assert "No more reverse-execution history" in text and "0x000ffff0 in ?? ()" in text
+    assert "= 3\n" in text  # the same again, forwards
