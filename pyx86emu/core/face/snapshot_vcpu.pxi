@@ -64,8 +64,6 @@ cdef void restore_vcpu(CPU* c, SavedCpu* from_) noexcept nogil:
     drop_requests(c, REQ_KICK | REQ_RESET)
     c.python.moved, c.python.moved_cs, c.python.moved_ip = from_.moved, from_.moved_cs, from_.moved_ip
     c.python.touched = 0
-    c.observe.edge_from = 0                      # no jump leads from what ran before to what runs now
-    c.observe.turned = 1
     want(c, REQ_INTR)
 
 
@@ -78,6 +76,9 @@ cdef void restore_observers(CPU* c, SavedCpu* from_) noexcept nogil:
     c.observe.tag, c.observe.tag_at, c.observe.frames = from_.tag, from_.tag_at, from_.frames
     memcpy(c.observe.frame, from_.frame, from_.frames * sizeof(Frame))
     c.observe.turned, c.observe.from_, c.observe.edge_from = from_.turned, from_.from_, from_.edge_from
+    if c.observe.edges != NULL:                  # in the map no jump leads from what ran before to what runs now
+        c.observe.edge_from = 0
+        c.observe.turned = c.observe.turned or not c.observe.mask & LOOK_BLOCK
     c.observe.pending = c.observe.touches = c.observe.stop = 0
     if c.observe.history != NULL:
         memset(c.observe.history.ring, 0, sizeof(c.observe.history.ring))
