@@ -120,10 +120,6 @@ def _verb(args: list[str]) -> int:
         from . import disasm
 
         return disasm.main(rest)
-    if verb == "replay":
-        from . import replay
-
-        return replay.main(rest)
     if verb == "doctor":
         from . import doctor
 
