@@ -23,7 +23,7 @@ PLACES: dict[str, Place] = {
 EXEMPT: dict[str, str] = {
     **dict.fromkeys(
         (
-            *("Answers.access", "Answers.seek", "Recording.__init__", "Timeline.__init__"),
+            *("Answers.seek", "Recording.__init__", "Timeline.__init__"),
             *("Timeline.departed", "Travel.back", "Travel.back_to", "Travel.goto"),
             *("Tape.before", "Tape.cut", "Tape.inputs_from", "Tape.marks_after", "Tape.thin"),
             *("TimeTravel.run_back", "Outside.read", "Outside.write"),

@@ -179,7 +179,8 @@ def test_a_function_is_in_the_file_that_a_page_names(page: Path, sources: dict[s
 
 
 def test_every_field_of_the_cpu_that_a_page_names_exists() -> None:
-    source = (ROOT / "pyx86emu/core/base/cpu.pxi").read_text("utf-8")
+    base = sorted((ROOT / "pyx86emu/core/base").glob("*.pxi"))
+    source = "\n".join(path.read_text("utf-8") for path in base)
     structs = dict(re.findall(r"^cdef struct (\w+):[^\n]*\n(.*?)(?=^\S|\Z)", source, re.M | re.S))
     members = dict(re.findall(r"^    (\w+) (\w+)", structs["CPU"], re.M))
     sections = {name: structs[kind] for kind, name in members.items() if kind in structs}

@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
-#: Tools, which the Makefile calls by their names.
-TOOLS = {"ruff", "cython-lint", "mypy", "pytest"}
+#: Tools, which the Makefile or a command line calls by their names.
+TOOLS = {"ruff", "cython-lint", "mypy", "pytest", "pytest-xdist"}
 #: The name to import, where it is another one.
 MODULE = {"Pillow": "PIL"}
 
