@@ -1,62 +1,104 @@
 """pyx86emu: a real-mode x86 machine to pip install, with KVM's way of doing I/O.
 
-`Vm` and what it makes are imported with the package. `Machine`, `Disk`, `Screen`, `State`,
-`EventFd` and `IrqFd` are imported on their first use.
+Every name is imported on its first use. `import pyx86emu` itself loads nothing more: pytest does it
+in every project, for the plugin.
 """
 
 from typing import TYPE_CHECKING
 
-from ._core import (
-    CoalescedRing,
-    CoalescedZone,
-    Doorbell,
-    Exit,
-    IoEventFd,
-    MemorySlot,
-    Vcpu,
-)
-from .bus import Attachment, Bus
-from .capabilities import Capabilities
-from .clock import Clock, Timer
-from .coalesced import COALESCED
-from .device import Device, MmioDevice, PioDevice
-from .errors import BusError, DiskError, DiskWarning, MachineError, Pyx86Error, StateError
-from .exits import ExitReason
-from .structs import (
-    Dtable,
-    IrqChip,
-    MpState,
-    PicInputs,
-    PicState,
-    PitChannel,
-    PitCounter,
-    PitState,
-    Segment,
-    Shadow,
-    Sregs,
-    VcpuEvents,
-)
-from .vm import Vm
-
 if TYPE_CHECKING:
+    from ._core import (
+        CoalescedRing,
+        CoalescedZone,
+        Doorbell,
+        Exit,
+        IoEventFd,
+        MemorySlot,
+        Registers,
+        Vcpu,
+    )
     from .address import Address
+    from .bus import Attachment, Bus
+    from .capabilities import Capabilities
+    from .clock import Clock, Timer
+    from .coalesced import COALESCED
+    from .device import Device, MmioDevice, PioDevice
+    from .dos.machine import Dos, DosResult
+    from .errors import BusError, DiskError, DiskWarning, MachineError, Pyx86Error, StateError
     from .events import EventFd
+    from .exits import ExitReason
     from .irqfd import IrqFd
     from .pc.disks.image import Disk
     from .pc.machine import Machine
     from .pc.screen.screen import Screen
     from .saved.state import State
+    from .structs import (
+        Dtable,
+        IrqChip,
+        MpState,
+        PicInputs,
+        PicState,
+        PitChannel,
+        PitCounter,
+        PitState,
+        Segment,
+        Shadow,
+        Sregs,
+        VcpuEvents,
+    )
+    from .symbols import Symbols
+    from .vm import Vm
 
 __version__ = "0.1.0"
 
 _LATER = {
+    "COALESCED": "coalesced",
     "Address": "address",
+    "Attachment": "bus",
+    "Bus": "bus",
+    "BusError": "errors",
+    "Capabilities": "capabilities",
+    "Clock": "clock",
+    "CoalescedRing": "_core",
+    "CoalescedZone": "_core",
+    "Device": "device",
     "Disk": "pc.disks.image",
+    "DiskError": "errors",
+    "DiskWarning": "errors",
+    "Doorbell": "_core",
+    "Dtable": "structs",
+    "Dos": "dos.machine",
+    "DosResult": "dos.machine",
     "EventFd": "events",
+    "Exit": "_core",
+    "ExitReason": "exits",
+    "IoEventFd": "_core",
+    "IrqChip": "structs",
     "IrqFd": "irqfd",
     "Machine": "pc.machine",
+    "MachineError": "errors",
+    "MemorySlot": "_core",
+    "MmioDevice": "device",
+    "MpState": "structs",
+    "PicInputs": "structs",
+    "PicState": "structs",
+    "PioDevice": "device",
+    "PitChannel": "structs",
+    "PitCounter": "structs",
+    "PitState": "structs",
+    "Pyx86Error": "errors",
+    "Registers": "_core",
     "Screen": "pc.screen.screen",
+    "Segment": "structs",
+    "Shadow": "structs",
+    "Sregs": "structs",
     "State": "saved.state",
+    "StateError": "errors",
+    "Symbols": "symbols",
+    "Timer": "clock",
+    "Vcpu": "_core",
+    "VcpuEvents": "structs",
+    "Vm": "vm",
 }
 
 __all__ = [
@@ -74,6 +116,8 @@ __all__ = [
     "DiskError",
     "DiskWarning",
     "Doorbell",
+    "Dos",
+    "DosResult",
     "Dtable",
     "EventFd",
     "Exit",
@@ -93,12 +137,14 @@ __all__ = [
     "PitCounter",
     "PitState",
     "Pyx86Error",
+    "Registers",
     "Screen",
     "Segment",
     "Shadow",
     "Sregs",
     "State",
     "StateError",
+    "Symbols",
     "Timer",
     "Vcpu",
     "VcpuEvents",

@@ -250,6 +250,8 @@ class _VmMethods:  # what a Vm and its back end both have
     @time.setter
     def time(self, value: int) -> None: ...
     def set_timer(self, deadline: int | None, callback: Callable[[], object] | None) -> None: ...
+    @property
+    def started(self) -> bool: ...
     def close(self) -> None: ...
 
 class SpeakerTap:
@@ -426,8 +428,61 @@ class RangeTable:
     def push_write(self, addr: int, size: int, value: int) -> bool: ...
 
 class Registers:
-    def __getattr__(self, name: str, /) -> int: ...
-    def __setattr__(self, name: str, value: int, /) -> None: ...
+    al: int
+    ah: int
+    ax: int
+    eax: int
+    bl: int
+    bh: int
+    bx: int
+    ebx: int
+    cl: int
+    ch: int
+    cx: int
+    ecx: int
+    dl: int
+    dh: int
+    dx: int
+    edx: int
+    si: int
+    esi: int
+    di: int
+    edi: int
+    bp: int
+    ebp: int
+    sp: int
+    esp: int
+    cs: int
+    ds: int
+    es: int
+    fs: int
+    gs: int
+    ss: int
+    ip: int
+    eip: int
+    flags: int
+    eflags: int
+    cr0: int
+    cr2: int
+    cr3: int
+    cr4: int
+    dr0: int
+    dr1: int
+    dr2: int
+    dr3: int
+    dr4: int
+    dr5: int
+    dr6: int
+    dr7: int
+    cf: int
+    pf: int
+    af: int
+    zf: int
+    sf: int
+    tf: int
+    if_: int
+    df: int
+    of: int
     def __dir__(self) -> list[str]: ...
 
 @final

@@ -94,6 +94,7 @@ cdef extern from "core/host.h" nogil:
     int GUARD
     int CHUNK
     int MAX_CHUNKS
+    int MOST_CHUNKS
     Op* GO(CPU*, Op*)
     bint RARELY(bint)
     uintptr_t THERE(uintptr_t)

@@ -44,6 +44,11 @@ class BusBackend(Protocol):
         EINVAL: there is no such line; EBADF: the Vm is closed."""
         ...
 
+    @property
+    def started(self) -> bool:
+        """Has a vCPU run? What is attached from then on is not reset."""
+        ...
+
     def irq_line(self, gsi: int, level: bool, /) -> None:
         """Raise or lower an interrupt line."""
         ...

@@ -125,7 +125,10 @@ class Bus:
         gsi: int | None = None,
         pull: bool = False,
     ) -> Attachment:
-        """Put `device` at `base` and reset it; `gsi` is the line its `irq()` drives.
+        """Put `device` at `base`; `gsi` is the line its `irq()` drives, 0 to 15 but not 2.
+
+        Before a vCPU has run the device is reset: power comes on. Later it keeps its state, as one
+        that is plugged in: `__init__` must have made it, or call its `reset()` yourself.
 
         The core calls the device itself (push). With `pull=True` its accesses come out of
         `run()` as exits, and `dispatch(exit)` calls it.
@@ -160,7 +163,8 @@ class Bus:
             device.clock = self._clock
             if line is not None:
                 device.irq = partial(self._vm.irq_line, line)
-            device.reset()
+            if not self._vm.started:
+                device.reset()
             self._vm.device_line(gsi)  # it raises if the Vm was closed meanwhile
             for each in ranges:
                 each.open(pull)

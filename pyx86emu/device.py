@@ -34,9 +34,10 @@ class _NoClock(Clock):
 class Device:
     """A part of the machine: state, an interrupt line, a clock.
 
-    Attaching a device sets `clock` and, if the device has an interrupt line, `irq`, then calls
-    `reset()`. `irq(True)` raises the line, `irq(False)` lowers it. Keep it up until the guest has
-    answered: the 8259 drops a request whose line falls before the acknowledge.
+    Attaching a device sets `clock` and, if the device has an interrupt line, `irq`. Before the
+    guest has run it then calls `reset()`; later the device keeps the state it has. `irq(True)`
+    raises the line, `irq(False)` lowers it. Keep it up until the guest has answered: the 8259 drops
+    a request whose line falls before the acknowledge.
 
     The thread that runs the guest calls the methods and timers, one at a time. With several vCPUs,
     it is the thread of the vCPU that makes the access. Methods for the host, such as `type()` of

@@ -31,3 +31,11 @@ class ExitReason(IntEnum):
     """The guest's clock reached the deadline."""
     MATCH = 0x1002
     """The text that Machine.run(until=...) waited for appeared."""
+
+    def __str__(self) -> str:
+        """Its name, for print().
+
+        >>> print(ExitReason.HLT)
+        HLT
+        """
+        return self.name

@@ -171,11 +171,21 @@ class Vm(VmFront):
         (b'hi', b'ho')
         """
         state = self.save()
+        twin = self._empty_twin(state)
+        try:
+            twin.restore(state)
+        except BaseException:
+            twin.close()
+            raise
+        return twin
+
+    def _empty_twin(self, state: "State") -> "Vm":
+        """A Vm with the memory, the vCPUs and the VGA that this one had in `state`; it is still to
+        be restored."""
         core = state.core
         twin = Vm("interp", core.irqchip, shift=core.shift, clock=core.clock)
         try:
             twin._backend.populate(core, self._backend)
-            twin.restore(state)
         except BaseException:
             twin.close()
             raise

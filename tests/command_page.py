@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from pyx86emu.cli import VERBS, batch
+from pyx86emu.cli import VERBS, batch, dos
 from pyx86emu.cli.foreign import FOREIGN
 from pyx86emu.cli.options import parser
 
@@ -23,10 +23,12 @@ def tables() -> list[Table]:
     """The tables, each with its head."""
     actions = parser()._actions
     of_batch = batch.parser()._actions
+    of_dos = dos.parser()._actions
     return [
         [("verb", "what it does"), *((f"`{verb}`", what) for verb, what in VERBS.items())],
         [("option", "meaning"), *((_shape(each), each.help or "") for each in actions)],
         [("option of `batch`", "meaning"), *((_shape(a), a.help or "") for a in of_batch)],
+        [("option of `dos`", "meaning"), *((_shape(a), a.help or "") for a in of_dos)],
         [("word", "what to use"), *((f"`{word}`", FOREIGN[word]) for word in sorted(FOREIGN))],
     ]
 

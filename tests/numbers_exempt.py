@@ -6,7 +6,7 @@ EXEMPT: dict[str, str] = {
         ("Access.__init__", "Guest.mouse", "Server.__init__", "Serving.serve", "WebDisplay.wait"),
         "called by WebDisplay, or with numbers that a message was checked for; tests/pc/web",
     ),
-    **dict.fromkeys(("Running.expect", "expect.wait", "Idle.run"), "as Running.limits, which is"),
+    **dict.fromkeys(("Running.expect", "Idle.run"), "as Running.limits, which is"),
     **dict.fromkeys(("ending.place", "firmware.symbol"), "called with registers of the vCPU"),
     "Ps2Mouse.receive": "called by the 8042, with bytes of the guest",
     "Serving.film": "makes a file; tests/pc/test_film.py has its numbers",

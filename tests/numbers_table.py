@@ -158,9 +158,6 @@ PLACES: dict[str, Place] = {
         value=0,
         called={"value": "mp_state|MpState"},
     ),
-    "Registers.__setattr__": place(
-        lambda w: lambda value: setattr(w.vcpu.regs, "ax", value), value=1, called={"value": "ax"}
-    ),
     "Vcpu.run": place(lambda w: w.vcpu.run, max_instructions=1, deadline=1),
     "Vcpu.run_until": place(
         lambda w: w.vcpu.run_until, max_instructions=1, deadline=1, look=1, wall_deadline=1

@@ -306,6 +306,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     at = tmp_path_factory.mktemp("pages")
     (at / "dos.img").write_bytes(sector(DOS, b"A:\\>", b"\r\n 1,000 bytes free\r\nA:\\>"))
     (at / "boot.bin").write_bytes(bytes.fromhex("fa f4").ljust(510, b"\0") + b"\x55\xaa")
+    (at / "prog.com").write_bytes(bytes.fromhex("c3"))  # ret, to the INT 20h of the PSP
     # cli; hlt, then a partition table: one, from sector 63 to the end
     partition = bytes.fromhex("80010100 04033fff 3f000000 c11f0000")
     hard_disk = (

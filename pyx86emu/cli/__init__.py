@@ -12,10 +12,12 @@ from .status import BUG, HOST, INTERRUPTED, OK, USAGE, HostError, UsageError, re
 
 VERBS = {
     "run": "boot an image (also without the word: pyx86emu IMAGE)",
+    "dos": "run a DOS program without DOS",
     "replay": "run again what `run --record FILE` has recorded",
     "batch": "run many guests, report which did what they should",
     "demo": "boot a small guest, print the cost of each way to signal the host (also: no words)",
     "bench": "measure compute, I/O and start-up, together with other emulators",
+    "disasm": "print a file of 16-bit code as assembly",
     "conformance": "run CPU vectors of real chips",
     "doctor": "print what this installation has, and what its BIOS does",
 }
@@ -98,6 +100,10 @@ def _verb(args: list[str]) -> int:
         from . import batch
 
         return batch.main(rest)
+    if verb == "dos":
+        from . import dos
+
+        return dos.main(rest)
     if verb == "bench":
         from . import bench
 
@@ -106,6 +112,14 @@ def _verb(args: list[str]) -> int:
         from . import conformance
 
         return conformance.main(rest)
+    if verb == "replay":
+        from . import replay
+
+        return replay.main(rest)
+    if verb == "disasm":
+        from . import disasm
+
+        return disasm.main(rest)
     if verb == "replay":
         from . import replay
 

@@ -26,6 +26,7 @@ NO_BOOT = {"d": "there is no CD-ROM drive", "n": "there is no network card", "b"
 #: A path that begins so is a directory; QEMU has more words after it.
 FAT = "fat:"
 VVFAT = ("rw", "floppy", "12", "16", "32")
+PROGRAMS = (".com", ".exe")
 CONVERT = "convert it first, `qemu-img convert -O raw FILE FILE.img`"
 
 
@@ -209,6 +210,7 @@ def open_disk(each: Drive, delete: bool = False) -> Disk:
     kind: Literal["floppy", "hd"] | None = None
     if each.place in DRIVES:
         kind = "floppy" if each.place in INTERFACES["floppy"] else "hd"
+    _is_no_program(each.path)
     try:
         with _notes_kept():
             disk = _disk(each, kind, delete)
@@ -220,6 +222,22 @@ def open_disk(each: Drive, delete: bool = False) -> Disk:
     disk.readonly = each.readonly
     _say(disk.notes)
     return disk
+
+
+def _is_no_program(path: str) -> None:
+    """UsageError: by its name a DOS program, and no boot sector is in it."""
+    if not path.lower().endswith(PROGRAMS) or path.startswith(FAT):
+        return
+    try:
+        with open(path, "rb") as file:
+            head = file.read(512)
+    except (OSError, ValueError):
+        return  # who opens it as a disk says why
+    if head[510:] != b"\x55\xaa":
+        raise UsageError(
+            f"{path} is a DOS program, not a disk image: `pyx86emu dos {path}` runs it; or put it "
+            "on a disk with a system that runs it, such as -fdb fat:DIR with FreeDOS in drive A"
+        )
 
 
 def _disk(each: Drive, kind: Literal["floppy", "hd"] | None, delete: bool) -> Disk:

@@ -33,8 +33,8 @@ class Extra(Protocol):
 
 #: The tools, in the order in which they are entered.
 EXTRAS: tuple[Extra, ...] = (
-    opt_record,
     opt_state,
+    opt_record,
     opt_stop_on,
     opt_gdb,
 )

@@ -38,6 +38,9 @@
 #define CHUNK 2048
 #define MAX_CHUNKS 256
 #endif
+/* The same while blocks have probes. A granule still has less than 65,536 blocks, as each has at least
+   10 slots then. */
+#define MOST_CHUNKS (MAX_CHUNKS * 6 / 5)
 
 /* Says that x is most often false. The compiler then moves the slow path to the end of the handler,
    and saves registers only there. */

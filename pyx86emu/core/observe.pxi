@@ -11,13 +11,6 @@
 cdef void (*ON_SEEN)(CPU*) noexcept nogil
 
 
-cdef void observe_again(CPU* c) noexcept nogil:
-    """The vCPU was restored to another moment: what it will do was not told yet. Observers stay."""
-    c.observe.tag = 0
-    c.observe.frames = c.observe.touches = c.observe.pending = 0
-    c.observe.turned = 1
-
-
 cdef inline bint observe_due(CPU* c) noexcept nogil:
     """Is there something to tell? What was seen in the middle of an instruction waits for its end."""
     return c.observe.pending != 0 or c.observe.touches != 0 and c.observe.touched_at != c.run.retired
@@ -87,3 +80,16 @@ cdef void observe_step(CPU* c) noexcept nogil:
         see_instruction(c, c.run.retired, clock_now(c), c.arch.ip, what, vector)
     if turns:
         c.observe.turned = 1
+
+
+cdef void observe_restored(CPU* c) noexcept nogil:
+    """The vCPU has another state: what was seen of the instruction that it was at does not count."""
+    if c.observe.mask == 0:
+        return
+    c.observe.tag = 0
+    c.observe.frames = 0
+    c.observe.touches = 0
+    c.observe.pending = 0
+    c.observe.turned = 1
+    if c.observe.history != NULL:
+        history_put(c, NO_MORE)

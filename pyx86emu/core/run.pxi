@@ -423,6 +423,7 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             span = next_
         if span > SLICE:
             span = SLICE
+        c.why.op = NULL
         o = find(c)
         if o == NULL or o.n > span:
             if not stop_here(c):

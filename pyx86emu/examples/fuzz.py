@@ -65,15 +65,17 @@ def fuzz(target: Target, examples: int = 20_000) -> tuple[bytes, str]:
     @settings(quiet, max_examples=examples, derandomize=True)
     @given(st.integers(0, 99), st.integers(0, 9), st.binary(max_size=8))
     def change(parent: int, at: int, tail: bytes) -> None:
-        start = corpus[-1 - parent % len(corpus)]  # often the newest
+        start, found = corpus[-1 - parent % len(corpus)], []  # often the newest
         for value in range(256):  # each value of one byte: a run takes microseconds
             data = start[:at].ljust(at, b"\0") + bytes([value]) + start[at + 1 :] + tail
             new, how = target.run(data[:256])
             if how:
                 broken.append((data, how))
                 raise AssertionError(how)  # hypothesis makes it smaller
-            if new and len(broken) == 1:  # later it stays, so that each try can be repeated
-                corpus.append(data)
+            if new:
+                found.append(data)
+        if len(broken) == 1:  # else the corpus stays, so that hypothesis can repeat each try
+            corpus.extend(found)
 
     with suppress(AssertionError):
         change()

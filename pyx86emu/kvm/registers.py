@@ -17,6 +17,18 @@ RIP_AT = abi.SYNC_REGS_AT + 128
 RFLAGS_AT = abi.SYNC_REGS_AT + 136
 CS_AT = abi.SYNC_SREGS_AT + 12  # the selector of the first segment
 FLAG_IF = 0x200
+#: Flags with a name of their own; `if` is a word of Python.
+FLAGS = {
+    "cf": 1,
+    "pf": 4,
+    "af": 0x10,
+    "zf": 0x40,
+    "sf": 0x80,
+    "tf": 0x100,
+    "if_": FLAG_IF,
+    "df": 0x400,
+    "of": 0x800,
+}
 #: Bits of EFLAGS that a program in real mode can change; bit 1 is always 1.
 EFLAGS = 0x257FD5
 
@@ -40,6 +52,8 @@ def _table() -> dict[str, tuple[str, int, int]]:
         table[f"cr{number}"] = ("control", abi.SYNC_SREGS_AT + at, 4)
     for number in range(8):
         table[f"dr{number}"] = ("debug", number, 4)
+    for name, bit in FLAGS.items():
+        table[name] = ("flag", RFLAGS_AT, bit)
     return table
 
 
@@ -52,7 +66,7 @@ SHOWN = (
 
 class Registers:
     """The registers of a vCPU as attributes: al ah ax eax ... cs ds es fs gs ss ip eip flags eflags
-    cr0 dr0.
+    cr0 dr0, and the flags cf pf af zf sf tf if_ df of, 0 or 1.
 
     After an exit they are those of the place where the vCPU stands. While a device in Python is
     called for a write they may be those after the instruction: KVM does not say where it began.
@@ -94,6 +108,8 @@ class Registers:
         if kind == "debug":
             vcpu._debug_registers()
             return vcpu._debug.register(at)
+        if kind == "flag":
+            return int(int.from_bytes(vcpu._page[at : at + 4], "little") & size != 0)
         if kind == "segment":
             at += 12
         return int.from_bytes(vcpu._page[at : at + size], "little")
@@ -101,7 +117,7 @@ class Registers:
     def __setattr__(self, name: str, value: int) -> None:
         kind, _, size = _known(name)
         wide = 2 if kind == "ip" else size
-        value = whole(value, name, 0, (1 << 8 * wide) - 1)
+        value = whole(value, name, 0, 1 if kind == "flag" else (1 << 8 * wide) - 1)
         if name == "cr0" and value & 1:
             raise ValueError("cr0 with PE=1 is protected mode, which this machine does not run")
         vcpu = self._vcpu
@@ -124,6 +140,10 @@ def put(vcpu: "Runner", name: str, value: int) -> None:
     """Store a register whose value has been checked."""
     kind, at, size = TABLE[name]
     page = vcpu._page
+    if kind == "flag":
+        now = int.from_bytes(page[at : at + 4], "little")
+        name, value = "eflags", now | size if value else now & ~size
+        kind, at, size = TABLE[name]
     if kind == "debug":
         vcpu._debug.set_register(at, value)
     elif kind == "control":

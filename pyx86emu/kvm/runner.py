@@ -93,6 +93,7 @@ class Runner(State):
                 if not owner.acquire(blocking=False) and not self._wait_for(owner, wall):
                     return self._exit(ExitReason.DEADLINE)
                 self._runner = me
+                self._back._has_run = True
                 exit = self._run_mine(until, look, wall, once)
                 self._queued, self._kept, self._accesses.delivered = False, None, True
                 return exit

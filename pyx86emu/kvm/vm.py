@@ -97,6 +97,7 @@ class Vm(_core.Vm):
             self._fd = fd
             self._closed = self._closing = self._forked = False
             self._irqchip = irqchip
+            self._has_run = False
             self._began = monotonic_ns()
             #: The timer, under 0: each change is one operation on the dict.
             self._timers: dict[int, tuple[int, Callable[[], object] | None]] = {}
@@ -349,6 +350,11 @@ class Vm(_core.Vm):
         up = truth(level, "level")
         if self._fd >= 0:
             ioctl(self._fd, abi.KVM_IRQ_LINE, abi.IRQ_LEVEL.pack(line, up))
+
+    @property
+    def started(self) -> bool:
+        """Has a vCPU been in run()?"""
+        return self._has_run
 
     def irq_pulse(self, gsi: int) -> None:
         """A line up and down. KVM latches it."""

@@ -184,8 +184,12 @@ CHILD = "from pyx86emu.measure.tools_state import child; child()"
 
 
 def child() -> None:
-    """In a process of its own: do what each line asks for, and print the seconds that it took."""
-    _, once = fuzzer()
+    """In a process of its own: the loop."""
+    serve_child(fuzzer()[1])
+
+
+def serve_child(once: Callable[[], object]) -> None:
+    """Do what each line asks for, `once` or additions in C so often; print how long it took."""
     for line in sys.stdin:
         what, count = line.split()
         start = perf_counter()
@@ -209,12 +213,15 @@ def gain(children: list[Any], line: str) -> float:
     return 2 * seconds(children[:1]) / seconds(children)
 
 
-def processes(rounds: int, seconds: float, rate: float) -> float:
-    """What two processes with the fuzz loop gain, compared with two of plain C."""
+def processes(rounds: int, seconds: float, rate: float, source: str = CHILD) -> float:
+    """What two processes with a loop gain, compared with two of plain C. `source` is run by
+    both."""
     env = {**os.environ, "PYTHONPATH": PACKAGE}
     pipe = subprocess.PIPE
     children = [
-        subprocess.Popen([sys.executable, "-c", CHILD], env=env, stdin=pipe, stdout=pipe, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", source], env=env, stdin=pipe, stdout=pipe, text=True
+        )
         for _ in range(2)
     ]
     loops, additions = f"fuzz {max(int(rate * seconds), 1)}\n", f"c {int(seconds * 3e9) + 1}\n"

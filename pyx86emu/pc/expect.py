@@ -192,6 +192,8 @@ class Expectations:
             ("serial", Stream(serial)),
             ("debug", Stream(debug)),
         )
+        #: How often it was searched or loaded: while it is the same, so is the state.
+        self.searches = 0
 
     def state(self) -> Values:
         """What of each text was consumed; see `Stateful`."""
@@ -201,9 +203,11 @@ class Expectations:
         """Restore what `state()` returned. ValueError: it is no such state."""
         for where, source in self._sources:
             source.load(take(values, where, dict))
+        self.searches += 1
 
     def find(self, pattern: re.Pattern[str]) -> Seen | None:
         """The first match in new text: on the screen, else from COM1, else from the debug port."""
+        self.searches += 1
         for where, source in self._sources:
             match = source.find(pattern)
             if match is not None:

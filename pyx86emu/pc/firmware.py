@@ -35,6 +35,18 @@ def symbol(offset: int) -> str | None:
     return found
 
 
+@cache
+def labels() -> dict[str, int]:
+    """The linear addresses of the routines of our BIOS.
+
+    >>> hex(labels()["post"])
+    '0xf000e'
+    """
+    with open(os.path.join(_ROMS, "bios.sym"), encoding="ascii") as file:
+        rows = [line.split() for line in file]
+    return {name: 0xF0000 + int(address[5:], 16) for address, name in rows}
+
+
 class Service(NamedTuple):
     """One thing that the BIOS does, as the contract in its source has it."""
 

@@ -83,16 +83,8 @@ class Kept:
     """How the devices were when `state` was saved or restored last."""
 
     __slots__ = (
-        "buses",
-        "disks",
-        "found",
-        "logs",
-        "looks",
-        "mark",
-        "order",
-        "places",
-        "state",
-        "waiting",
+        *("buses", "disks", "found", "logs", "looks", "mark"),
+        *("order", "places", "searches", "state", "waiting"),
     )
 
     def __init__(self, state: "State", buses: tuple[object, object], here: list[Place]) -> None:
@@ -109,6 +101,8 @@ class Kept:
         """The machine's own fields."""
         self.mark = (0, 0, 0)
         """Of the log of COM1."""
+        self.searches = 0
+        """Of the texts, by `expect()`."""
 
     def look(self, place: Place) -> None:
         """Note how a device is now."""

@@ -35,6 +35,7 @@ from .disks.image import Disk
 from .drives import Boot, Drives
 from .ending import PORT_92, Resets
 from .expect import Expectations
+from .inspecting import Inspecting
 from .observing import Observing
 from .optionroms import OptionRom, RomSource, place
 from .running import Running
@@ -62,7 +63,7 @@ def _after_fork() -> None:
 register_at_fork(after_in_child=_after_fork)
 
 
-class Machine(Running, Saving, TimeTravel, Observing, Serving):
+class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
     A floppy is in drive A, a hard disk is the first one. `fda`, `fdb`, `hda` and `hdb` put disks
@@ -79,6 +80,34 @@ class Machine(Running, Saving, TimeTravel, Observing, Serving):
     text and of debug text are kept, by default 16 MiB each.
 
     Any thread may call `stop()` and read the screen and the texts.
+
+    Its attributes, besides methods and properties:
+
+        vm           the Vm, with memory, buses and clock
+        vcpu         its vCPU: registers, steps, breakpoints
+        screen       what the guest shows, as text and pictures
+        serial_log   the bytes that the guest sent over COM1
+        exit_status  what the guest wrote to isa-debug-exit, (value << 1) | 1; None before
+        booted       True after the BIOS has started a boot sector since the last reset
+        boot_tried   what the BIOS has tried to boot, if it has found nothing
+        no_reboot    True: a reset by the guest ends the run
+        host_clock   True: timers follow the host's clock
+        resets       how often the guest has reset the machine, and how it did so last
+        stats        exits and writes, counted from the boot sector on
+        drives       which disk was in which drive at the start
+        keyboard     the 8042 and its keyboard: type(), press()
+        mouse        the PS/2 mouse
+        floppy       the floppy controller: insert(), eject()
+        ata          the ATA channel with the hard disks
+        uart         COM1
+        com2         COM2
+        printer      LPT1
+        rtc          the MC146818 clock and its CMOS
+        speaker      the PC's speaker
+        vga          the VGA
+        dma          the 8237
+        post         port 80h: the codes of the BIOS
+        debug        port E9h: debug text
 
     >>> hello = bytes.fromhex("b0 48 e6 e9 f4")             # mov al,'H'; out 0E9h,al; hlt
     >>> with Machine(bytes.fromhex("fa") + hello) as m:     # cli: nothing ends this HLT
@@ -180,6 +209,9 @@ class Machine(Running, Saving, TimeTravel, Observing, Serving):
             log_limit=log_limit,
         )
         board.build(self.attach, self._wires)
+        if self.vm.started:  # a fork: power comes on for the new board
+            for bus in (self.pio, self.mmio):
+                bus.reset()
         self.dma = self.part(Dma8237)
         self.keyboard = self.part(Keyboard8042)
         self.mouse = self.keyboard.mouse
@@ -210,7 +242,8 @@ class Machine(Running, Saving, TimeTravel, Observing, Serving):
         gsi: int | None = None,
         pull: bool = False,
     ) -> Attachment:
-        """Attach a device at a port or a physical address; `gsi` is its interrupt line, 0-15.
+        """Attach a device at a port or a physical address; `gsi` is its interrupt line, 0 to 15 but
+        not 2. A device that is attached after the guest has run is not reset.
 
         MachineError: both or none of `port` and `addr`. Other errors as for `Bus.attach`.
         """

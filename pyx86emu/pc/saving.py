@@ -7,31 +7,32 @@ import errno
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from .._core import VgaCore
 from ..clock import LAST
 from ..errors import StateError
 from ..exits import ExitReason
 from ..state import Values, take, take_timer, take_whole
-from .disks.image import Disk
-from .disks.saved import SavedDisk, from_values
-from .drives import Drives
 from .ending import Reset
 from .expect import Expectations
 from .kept import Kept, Place, places, ties
-from .parts import Parts
+from .saving_disks import SavingDisks
 
 if TYPE_CHECKING:
     from ..saved.state import State
     from ..vm import Vm
     from .machine import Machine
 
+#: The attributes of a machine that are state.
+FIELDS = (
+    *("booted", "boot_tried", "exit_status"),
+    *("_boot_instructions", "_started", "_reboot", "_own_stops"),
+)
 #: Timers in a state, at most.
 MOST_TIMERS = 4096
 
 
-class Saving(Parts):
+class Saving(SavingDisks):
     """The methods of a Machine that save it, restore it and fork it."""
 
     # Of `Running`.
@@ -50,8 +51,6 @@ class Saving(Parts):
     #: What a machine must have to take a state of this one; made by the first save, and the same
     #: object in the forks of a machine.
     _identity: Values | None = None
-    #: The disks that were in a drive when it was saved or restored.
-    _known_disks: "WeakSet[Disk]"
 
     def save(self) -> "State":
         """The whole machine as it is now, a `State`: the Vm (`Vm.save`), the devices, the keys that
@@ -148,8 +147,10 @@ class Saving(Parts):
         from .machine import Machine
 
         self._can_be_saved()
-        for place in places(self.pio, self.mmio):
-            if not any(place.device is part for part in self._wires.parts):
+        here = places(self.pio, self.mmio)
+        parts = {id(part) for part in self._wires.parts}
+        for place in here:
+            if id(place.device) not in parts:
                 raise StateError(
                     f"'{place.name}' is no device of a PC, a fork would lack it: detach it, or "
                     "attach one to another Machine and restore a saved state there"
@@ -157,20 +158,21 @@ class Saving(Parts):
         drives, twins = self._fork_disks()
         twin = Machine.__new__(Machine)
         try:
-            state = self.save()
-            vm = self.vm.fork()
+            state = self.vm.save()
+            vm = self.vm._empty_twin(state)
         except BaseException:
             drives.close()
             raise
         twin._begin(vm, self.host_clock, self.no_reboot, self._other_bios)
         twin.drives = drives
         try:
-            twin._roms, twin._identity = self._roms, self._identity
+            twin._roms, twin._identity = self._roms, self._own_identity()
             twin.vcpu = vm.vcpus[0]
             twin._build(_vga_of(vm), self._wires.ram, None, self.serial_log.limit)
             for unit, drive in enumerate(self.floppy.drives):
                 twin.floppy.drives[unit].disk = twins.get(id(drive.disk))
-            twin._restore(state)
+            vm.restore(state)  # now: attaching the devices has reset them, and their lines
+            twin._become(self._whole, here)
         except BaseException:
             twin.close()
             raise
@@ -184,6 +186,27 @@ class Saving(Parts):
                 f"a Machine of accel={self.vm.accel!r} cannot be saved, restored or forked: "
                 "use accel='interp'",
             )
+
+    def _become(self, other: "Machine", there: list[Place]) -> None:
+        """Take over the devices and fields of `other`. The Vm and the disks are copies already."""
+        clock = self.vm.clock
+        with clock.in_order(other.vm.clock.timers):
+            for mine, its in zip(places(self.pio, self.mmio), there, strict=True):
+                if not mine.known:
+                    mine.device.load(its.state())
+                    continue
+                for (part, fields), (to, _) in zip(
+                    its.device.parts, mine.device.parts, strict=True
+                ):
+                    fields.copy(part, to, clock)
+                for log, copy in zip(its.device.logs, mine.device.logs, strict=True):
+                    copy.load(log.state())
+        self.serial_log.load(other.serial_log.state())
+        for name in FIELDS:
+            setattr(self, name, getattr(other, name))
+        self.resets.count, self.resets.last = other.resets.count, other.resets.last
+        self.stats.load(other.stats.state())
+        self._texts.load(other._texts.state())
 
     # -- what a state must agree with --------------------------------------------------------------
 
@@ -255,6 +278,8 @@ class Saving(Parts):
             if len(timers) > MOST_TIMERS:
                 raise ValueError(f"a state has {len(timers)} timers")
             for each in timers:
+                if type(each) is not tuple or type(each[0]) is not str:
+                    raise ValueError("a state has a timer without a name")
                 take_timer({"timer": each}, "timer", each[0])
             status = machine.get("exit_status")
             tried = take(machine, "boot_tried", str)
@@ -278,16 +303,14 @@ class Saving(Parts):
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise StateError(f"a state of a machine that is damaged: {error}") from None
 
-    def _put(self, found: dict[str, Any], machine: Values) -> None:
-        """Set what `_parse` returned."""
-        for name in (
-            *("booted", "boot_tried", "exit_status"),
-            *("_boot_instructions", "_started", "_reboot", "_own_stops"),
-        ):
+    def _put(self, found: dict[str, Any], machine: Values, texts: bool) -> None:
+        """Set what `_parse` returned, and what of the `texts` was searched."""
+        for name in FIELDS:
             setattr(self, name, found[name])
         self.resets.count, self.resets.last = found["resets"]
         self.stats.load(take(machine, "stats", tuple))
-        self._texts.load(take(machine, "texts", dict))
+        if texts:
+            self._texts.load(take(machine, "texts", dict))
         if self._stops:
             self.vcpu.kick()  # of the host: a run is still to take them
 
@@ -320,7 +343,7 @@ class Saving(Parts):
                 place.device.load(values)
         self._insert(disks)
         self.serial_log.load(take(state.machine, "serial", dict))
-        self._put(found, state.machine)
+        self._put(found, state.machine, True)
         self._keep(state, here, None, found)
 
     def _restore_again(self, state: "State", kept: Kept) -> None:
@@ -353,7 +376,8 @@ class Saving(Parts):
         if self.serial_log.mark() != kept.mark and not self.serial_log.rewind(kept.mark):
             self.serial_log.load(take(state.machine, "serial", dict))
             kept.mark = self.serial_log.mark()
-        self._put(kept.found, state.machine)
+        self._put(kept.found, state.machine, kept.searches != self._texts.searches)
+        kept.searches = self._texts.searches
 
     def _keep(
         self,
@@ -378,114 +402,9 @@ class Saving(Parts):
         kept.order = kept.found["timers"]
         kept.note_timers(self.vm.clock)
         kept.mark = self.serial_log.mark()
+        kept.searches = self._texts.searches
         kept.disks = self._look_at_disks()
         self._kept = kept
-
-    # -- disks -------------------------------------------------------------------------------------
-
-    def _disk_in(self, name: str) -> Any:
-        """The disk that is in a drive now."""
-        unit = ord(name[2]) - ord("a")
-        if name[0] == "f":
-            return self.floppy.drives[unit].disk
-        drive = self.ata.drives[unit]
-        return None if drive is None else drive.disk
-
-    def _now_in_drives(self) -> dict[str, Any]:
-        return {name: disk for name in NAMES if (disk := self._disk_in(name)) is not None}
-
-    def _disk_count(self) -> int:
-        floppies, drives = self.floppy.drives, self.ata.present
-        return sum(drive.disk is not None for drive in floppies) + len(drives)
-
-    def _look_at_disks(self) -> list[tuple[str, Disk, tuple[int, bool]]]:
-        return [(name, disk, disk.version) for name, disk in self._now_in_drives().items()]
-
-    def _save_disks(self) -> dict[str, SavedDisk]:
-        found: dict[str, SavedDisk] = {}
-        for name, disk in self._now_in_drives().items():
-            if not isinstance(disk, Disk):
-                raise StateError(
-                    f"the disk in {name} cannot be saved, it is a {type(disk).__name__}: "
-                    "put in a Disk"
-                )
-            found[name] = disk.save()
-            self._known_disks.add(disk)
-        return found
-
-    def _find_disks(self, state: "State") -> dict[str, tuple[Disk, SavedDisk]]:
-        """By drive, the disk that is to be in it, and what it is to have. StateError: there is
-        none with that image."""
-        found: dict[str, tuple[Disk, SavedDisk]] = {}
-        taken: list[Disk] = []
-        now = self._now_in_drives()
-        for name in state.disks:
-            if name not in NAMES:
-                raise StateError(
-                    f"a state of a machine that is damaged: it has a drive {name!r:.40}"
-                )
-        for name in ("hda", "hdb"):
-            if (name in state.disks) != (name in now):
-                has = "a disk" if name in now else "none"
-                raise StateError(
-                    f"the state is of a machine with other hard disks: {name} has {has} here; "
-                    "make the Machine with the same disks"
-                )
-        for name, saved in state.disks.items():
-            first = saved.disk if isinstance(saved, SavedDisk) else None
-            choice = [now.get(name)]
-            if name[0] == "f":
-                choice += [now.get("fda"), now.get("fdb"), *self.drives.floppies]
-                if first in self._known_disks:
-                    choice.insert(0, first)
-            why = f"{name} is empty: insert the disk that the state was saved with"
-            refused: str | None = None
-            for disk in choice:
-                if not isinstance(disk, Disk) or any(disk is each for each in taken):
-                    continue
-                wanted = saved if isinstance(saved, SavedDisk) else from_values(saved, disk.count)
-                no = disk.refusal(wanted)
-                if no is None:
-                    found[name] = disk, wanted
-                    taken.append(disk)
-                    break
-                refused = refused or f"{name}: {no}"
-            else:
-                raise StateError(refused or why)
-        return found
-
-    def _insert(self, disks: dict[str, tuple[Disk, SavedDisk]]) -> None:
-        """Put these disks into the drives, and no others."""
-        for unit, name in enumerate(("fda", "fdb")):
-            self.floppy.drives[unit].disk = disks[name][0] if name in disks else None
-        for disk, saved in disks.values():
-            disk.restore(saved)
-            self._known_disks.add(disk)
-
-    def _fork_disks(self) -> tuple[Drives, dict[int, Disk]]:
-        """Forks of the disks, and by the id of each disk its fork."""
-        drives, twins = Drives(), dict[int, Disk]()
-        drives.order = self.drives.order
-        drives._owned = owned = []
-        try:
-            for name, disk in (*self._now_in_drives().items(), *self.drives.disks.items()):
-                if disk is None:
-                    continue
-                if not isinstance(disk, Disk):
-                    raise StateError(f"the disk in {name} is no Disk: a fork cannot share it")
-                if id(disk) not in twins:
-                    twins[id(disk)] = disk.fork()
-                    owned.append(twins[id(disk)])
-        except BaseException:
-            drives.close()
-            raise
-        for name, disk in self.drives.disks.items():
-            drives.disks[name] = None if disk is None else twins[id(disk)]
-        return drives, twins
-
-
-#: The drives of a machine.
-NAMES = ("fda", "fdb", "hda", "hdb")
 
 
 def _vga_of(vm: "Vm") -> VgaCore:

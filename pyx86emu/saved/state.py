@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .._core import snapshot_of, snapshot_values, whole
 from ..errors import StateError
@@ -73,6 +73,10 @@ class State:
     def __repr__(self) -> str:
         more = f", {len(self.devices)} devices" if self.devices else ""
         return f"<State: {self.core!r}{more}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or a pickle for another process, is made of the bytes."""
+        return State.from_bytes, (self.to_bytes(compression="none"),)
 
     def to_bytes(self, *, compression: Compression = "zlib") -> bytes:
         """This state as bytes, which docs/STATE.md describes. `compression`: "zlib"; "zstd", which

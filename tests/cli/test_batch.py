@@ -17,7 +17,7 @@ from pyx86emu import cli
 from pyx86emu.cli import batch_progress, output
 from tests import on_dask
 from tests.harness import ROOT, wait_until
-from tests.tools.batch.guests import ECHO, FAULT, LOOP, PRINT, sector
+from tests.tools.batch.guests import ECHO, EXIT, FAULT, LOOP, PRINT, sector
 
 PLAN = """
 [[job]]
@@ -101,6 +101,25 @@ def test_a_failure_is_kept_with_the_command_that_repeats_it(
     assert json.loads((directory / "result.json").read_text())["name"] == "fails"
     assert again == 8
     assert "1 job: 0 passed, 1 failed" in capsys.readouterr().out
+
+
+def test_a_failure_goes_on_from_the_state_before_its_last_step(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan, kept = place / "state.toml", place / "kept"
+    (place / "exit.img").write_bytes(sector(EXIT))
+    plan.write_text(
+        '[[job]]\nimage = "exit.img"\nmodel = "80286"\nmemory = "640K"\nrtc = 2001-02-03\n'
+        'shift = 5\nsteps = [{ wait = 0.001 }, { wait = "never" }]\n'
+    )
+    run(plan, "--keep", kept)
+
+    (directory,) = kept.iterdir()
+    line = (directory / "repeat.txt").read_text().splitlines()[-1]
+    status = cli.main(shlex.split(line)[1:])
+
+    assert "--load-state" in line
+    assert status == 7, capsys.readouterr().err
 
 
 def test_golden_screens_are_written_and_then_compared(place: Path) -> None:

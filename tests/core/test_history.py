@@ -184,3 +184,18 @@ def test_it_is_what_single_steps_find(seed: int, model: str):
     assert vm.vcpus[0].instructions == plain.vcpus[0].instructions
     assert repr(vm.vcpus[0].regs) == repr(plain.vcpus[0].regs)
     assert vm.read(0, 0x120000) == plain.read(0, 0x120000)
+
+
+def test_after_a_restore_it_begins_again():
+    vm = guest(bytes.fromhex("40 41 42 ebfb"))
+    vcpu = vm.vcpus[0]
+    vcpu.record_history = True
+    vcpu.run(10)
+    state = vm.save()
+    vcpu.run(10)
+
+    vm.restore(state)
+
+    assert vcpu.history() == []
+    vcpu.run(2)
+    assert [e.instructions for e in vcpu.history()] == [10, 11]

@@ -295,3 +295,16 @@ def test_observers_find_what_single_steps_find(seed: int, model: str):
     software = [(e.cs, e.ip, e.instructions) for e in ints if e.how is How.SOFTWARE]
     assert software == reference.ints
     assert sorted(set(places(writes))) == sorted(set(reference.watched))
+
+
+def test_observers_stay_after_a_restore():
+    vm = guest(bytes.fromhex("40 a30020 ebfa"))
+    log = observers(vm).write(0x2000, do="log")
+    here = observers(vm).exec(0x1000, do="log")
+    state = vm.save()
+    for _ in range(3):
+        vm.vcpus[0].run(3)
+        vm.restore(state)
+
+    assert log.count == 3
+    assert here.count == 3

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pyx86emu import Exit, ExitReason, State, StateError, Vm
 from pyx86emu.models import MODELS
-from tests.core.test_state_moves import MENU, REGISTERS, RandomGuest, prepared, shown
+from tests.core.test_state_moves import MENU, REGISTERS, RandomGuest, prepared
+from tests.core.test_state_moves import shown as fields_of
 from tests.harness import CODE, program
 
 READS = (ExitReason.IO, ExitReason.MMIO)
@@ -58,6 +59,10 @@ def made(guest: RandomGuest) -> Vm:
     vm.add_memory(0xA000, 0x1000, readonly=True)[0xA000:0xA004] = b"\x90\x90\xf4\xf4"
     vm.coalesce(0x99, 2, bus="pio")
     return vm
+
+
+def shown(exit: Exit) -> tuple[Any, ...]:
+    return (*fields_of(exit), exit.message)
 
 
 def answer(exit: Exit | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyx86emu import State, Vm
-from tests.harness import program
+from tests.harness import CODE, program
 
 #: Stores everywhere: MOV, PUSH, STOSB, XCHG, and into its own code.
 GUEST = program(
@@ -281,3 +282,27 @@ def test_forks_of_forks_share_and_stay_apart() -> None:
         finally:
             for each in line[1:]:
                 each.close()
+
+
+def test_two_vcpus_in_two_threads_note_their_stores() -> None:
+    """Both store to every granule of the same memory, while a third thread stores for the host."""
+    fill = program("8ec3 31ff b90080 f3ab 43 ebf6  ; es=bx; rep stosw; inc bx; again")
+    with Vm() as vm:
+        ram = vm.add_memory(0, 0x80000)
+        ram[CODE : CODE + len(fill)] = fill
+        for n in range(2):
+            regs = vm.create_vcpu().regs
+            regs.cs, regs.ip, regs.bx, regs.ax = 0, CODE, 0x1000 + n, 0x5555 + n
+        before = ram[:]
+        state = vm.save()
+        for _ in range(5):
+            threads = [Thread(target=vcpu.run, args=(150_000,)) for vcpu in vm.vcpus]
+            for thread in threads:
+                thread.start()
+            for n in range(500):
+                vm.write(0x30000 + 97 * n, b"host")
+            for thread in threads:
+                thread.join()
+            assert ram[:] != before
+            vm.restore(state)
+            assert ram[:] == before

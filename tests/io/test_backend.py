@@ -205,6 +205,8 @@ class Scripted:
     def ranges(self, bus: str, /) -> _core.RangeTable:
         return self._tables[bus]
 
+    started = False
+
     def device_line(self, gsi: int | None, /) -> int | None:
         self.check_open()
         return gsi

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyx86emu.measure import tools, tools_state
+from pyx86emu.measure import tools, tools_batch, tools_machine, tools_state
 from pyx86emu.measure.tools import Row
 
 
@@ -18,6 +18,34 @@ def test_every_row_of_states_is_measured() -> None:
     assert all(row.value > 0 for row in rows)
     assert all(row.line().startswith(row.name) and row.as_dict()["unit"] for row in rows)
     assert [row.name for row in rows if row.limit is None] == ["save-first"]
+
+
+def test_every_row_of_machines_is_measured() -> None:
+    rows = list(tools_machine.rows(1, 0.02))
+
+    assert [row.name for row in rows] == [
+        *("machine-restore", "machine-save", "machine-fork", "machine-fuzz-loop"),
+        "machine-2-processes",
+    ]
+    assert all(row.value > 0 for row in rows)
+    assert [row.name for row in rows if row.limit is None] == ["machine-save"]
+
+
+def test_the_guest_of_the_machine_does_what_it_says() -> None:
+    m, once = tools_machine.fuzzer()
+    with m:
+        assert once() == once() != 0
+
+
+def test_every_row_of_the_batch_is_measured() -> None:
+    rows = list(tools_batch.rows(1, 0.01))
+
+    assert [row.name for row in rows] == [
+        *("batch-job", "batch-result", "batch-guest", "batch-guests", "batch-first"),
+        *("batch-worker", "batch-inputs"),
+    ]
+    assert all(row.value > 0 for row in rows)
+    assert all(row.value <= 1024 for row in rows if row.unit == "bytes")
 
 
 def test_a_row_without_a_limit_has_no_verdict() -> None:

@@ -451,6 +451,7 @@ DAMAGE: list[Callable[[State], object]] = [
     lambda s: s.machine.update(places=5),
     lambda s: s.machine.update(timers=(("x", -1),)),
     lambda s: s.machine.update(timers=5),
+    lambda s: s.machine.update(timers=(({}, 5),)),
     lambda s: s.machine.update(resets=()),
     lambda s: s.machine.update(resets=(1, (5, 0, 0, 0.0, None))),
     lambda s: s.machine.update(stops=("NOTHING",)),

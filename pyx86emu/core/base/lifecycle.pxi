@@ -48,7 +48,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     c.blocks.list = <Block**>calloc(GRANULES, sizeof(Block*))
     c.blocks.length = <uint16_t*>calloc(GRANULES, 2)
     c.blocks.dirty_code = <uint64_t*>calloc(GRANULES // 64, 8)
-    c.blocks.pool = <Op**>calloc(MAX_CHUNKS, sizeof(Op*))
+    c.blocks.pool = <Op**>calloc(MOST_CHUNKS, sizeof(Op*))
     if (c.blocks.hash == NULL or c.blocks.codemap == NULL or c.blocks.list == NULL or c.blocks.length == NULL
             or c.blocks.dirty_code == NULL or c.blocks.pool == NULL):
         free_cpu(c)

@@ -84,7 +84,44 @@ cdef struct Touch:               # an access of the running instruction to bytes
     uint32_t ip
     bint write
 
-cdef struct History              # see cpu/history.pxi
+# What cpu/history.pxi keeps.
+
+cdef enum:
+    HISTORY = 16384              # numbers in the ring: c.observe.ring_at, in bytes, has 16 bits
+    HISTORY_ARENA = 0x800000     # bytes of an arena; the host gives memory as it is used
+    HISTORY_STEPS = 4096
+    IN_MARK = 0x40000000         # what a number of the ring is; with none of these bits it is a record, in units of 8
+    IN_STEP = 0x20000000
+    IN_ARENA = 0x10000000        # a record of the second arena
+    IN_PLACE = 0x0FFFFFFF
+    IN_COUNT = 0x3FFFFFFF        # of a mark: the lowest bits of the count
+    NO_RECORD = 1                  # the record of a block that is not known
+    NO_MORE = 2                  # in the ring: what is before it is of another state
+    FIRST_RECORD = 24            # bytes of an arena before the first record
+    SKIPS = 5                    # bits 5, 6 in the length of a Jcc: how many instructions depend on it
+    IS_FLUID = 0x80              # in the length of an instruction: an immediate of it is read when it is used
+    LENGTH_BITS = 0x1F
+    STEP_CODE = 24               # bytes of one instruction that are kept; a longer one has more prefixes
+
+cdef struct Record:              # after it: the length of each instruction, then the bytes
+    uint32_t cs
+    uint16_t ip
+    uint16_t n                   # instructions
+
+cdef struct Step:
+    uint32_t cs
+    uint16_t ip
+    uint8_t length
+    uint8_t code[STEP_CODE]
+
+cdef struct History:
+    uint8_t* arena[2]
+    int now                      # the arena that records go to
+    uint32_t used                # bytes of it
+    bint full                    # blocks are to be dropped soon
+    uint32_t stepped             # how many steps there were
+    Step step[HISTORY_STEPS]
+    uint32_t ring[HISTORY]
 
 cdef struct ObserveState:        # what the host observes, see observe.pxi. It belongs to the host, and is in no state
     uint32_t mask                # LOOK_*

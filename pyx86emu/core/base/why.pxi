@@ -41,7 +41,8 @@ cdef struct WhyState:
     uint64_t faults
     int first                    # what could not be delivered: its vector, and CAME_HOW * (0 fault, 1 INT, 2 interrupt)
     bint frame                   # its frame did not fit on the stack
-    Came came                    # the last change of block that was looked up
+    Op* op                       # the op that looks up a block now, NULL: none, or it is not known
+    Came came                    # what came before the block that was made last, or before the last single step
     Arrival arrival[ARRIVALS]    # the last one for each bit of AT_* but AT_STACK
     Arrival stack                # the last push over code: where, and `came`: by which instruction
     uint32_t stack_addr          # linear

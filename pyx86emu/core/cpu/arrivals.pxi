@@ -1,13 +1,30 @@
 # Arrivals live here: how the vCPU came to a place where no program should be. No hot path pays for it.
 #
-# Such a place is known when code is decoded. Each block that is looked up notes where the vCPU came from (came), since
-# that is slow in any case; a block that is linked notes nothing. While the host wants to stop at a place (c.why.stops)
-# no block is made there: so the vCPU comes to the run loop each time (stop_here).
+# Such a place is known when code is decoded. When a block is made, it is noted where the vCPU came from (came), since
+# that is slow in any case; a block that is there already notes nothing. While the host wants to stop at a place
+# (c.why.stops) no block is made there: so the vCPU comes to the run loop each time (stop_here).
 
-cdef inline void came(CPU* c, Op* o) noexcept nogil:
-    """The block of `o` ends, and the next one is looked up."""
-    if not c.run.stepping:                       # step_one() has noted it
-        came_from(c, <uint32_t>((<Block*>(first_of(o) - 1)).key >> 16), o.ip, o.fip, CAME_HOW, retired_at(c, o) + 1)
+cdef inline void came(CPU* c) noexcept nogil:
+    """A block is to be made at CS:IP, which is in memory, after the op c.why.op. Most places are not odd."""
+    cdef uint32_t pa = c.arch.sb[CS] + c.arch.ip
+    cdef uint8_t first = (<uint8_t*>(c.run.ram[pa >> 8] + pa))[0]
+    if first == 0 or first == 0x55 or first == 0xEB or first == 0xE9 or c.why.stops or pa == 0:
+        came_to(c)
+
+
+cdef void came_to(CPU* c) noexcept nogil:
+    """Note where the vCPU came from, and the place if it is odd."""
+    cdef Op* o = c.why.op
+    cdef Op* last
+    cdef uint64_t now = c.run.slice_end - <uint64_t>c.run.left
+    cdef uint32_t what
+    if o != NULL and not c.run.stepping:         # step_one() has noted it
+        last = o - 1 if o.ip == o.fip else o      # the op at the end of a block is no instruction
+        came_from(c, (<Block*>(first_of(o) - 1)).key >> 16, last.ip, last.fip, CAME_HOW, now)
+    c.why.op = NULL
+    what = odd_place(c, c.arch.sb[CS], c.arch.ip)
+    if RARELY(what != 0):
+        arrive(c, what, now, 0)
 
 
 cdef inline void came_from(CPU* c, uint32_t cs, uint32_t ip, uint32_t next_ip, int how, uint64_t at) noexcept nogil:
@@ -89,13 +106,6 @@ cdef bint refuses_block(CPU* c, uint32_t base, uint32_t ip) noexcept nogil:
     return odd_place(c, base, ip) & c.why.stops != 0
 
 
-cdef inline void look_at_place(CPU* c) noexcept nogil:
-    """A block is made at CS:IP. Note it if that is odd."""
-    cdef uint32_t what = odd_place(c, c.arch.sb[CS], c.arch.ip)
-    if RARELY(what != 0):
-        arrive(c, what, c.run.slice_end - <uint64_t>c.run.left, 0)
-
-
 cdef bint stop_at(CPU* c) noexcept nogil:
     """Does the host want to stop before the instruction at CS:IP? It stops once; the next run() executes it."""
     cdef uint32_t what = odd_place(c, c.arch.sb[CS], c.arch.ip) if c.arch.ip <= 0xFFFF else 0
@@ -123,11 +133,13 @@ cdef inline bint stop_here(CPU* c) noexcept nogil:
     return RARELY(c.why.stops != 0) and stop_at(c)
 
 
+cdef inline void look_at_push(CPU* c, Op* o, uint32_t at) noexcept nogil:
+    """The instruction of `o` has stored to bytes that were decoded as code. Is it a push, just below SS:SP?"""
+    if RARELY(c.arch.sb[SS] + (c.arch.r[SP] & 0xFFFF) - at - 1 < 32) and o != NULL:
+        note_push(c, o, at)
+
+
 cdef void note_push(CPU* c, Op* o, uint32_t at) noexcept nogil:
-    """The instruction of `o` has stored to bytes that were decoded as code. Is it a push?"""
-    cdef uint32_t below = c.arch.sb[SS] + (c.arch.r[SP] & 0xFFFF) - at
-    if not 0 < below <= 32 or o == NULL:
-        return
     c.why.stack.cs = <uint16_t>(c.arch.sb[CS] >> 4)
     c.why.stack.ip = o.ip
     c.why.stack.at = retired_at(c, o) + 1

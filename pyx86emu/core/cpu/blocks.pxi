@@ -34,14 +34,16 @@ cdef inline Op* jump(CPU* c) noexcept nogil:
 
 
 cdef Op* jump_slow(CPU* c) noexcept nogil:
-    return look_up(c, NULL)
+    return look_up(c, NULL, NULL)
 
 
-cdef inline Op* look_up(CPU* c, Op** kept) noexcept nogil:
-    """Find the block at CS:IP and go on there. If `kept` is not NULL, it is t0 or t1 of an op, and is set to the
-    block."""
+cdef inline Op* look_up(CPU* c, Op* from_, Op** kept) noexcept nogil:
+    """Find the block at CS:IP and go on there, after the op `from_`; NULL: it is not known. If `kept` is not NULL, it
+    is t0 or t1 of an op, and is set to the block."""
     cdef uint32_t was = c.blocks.generation
-    cdef Op* nx = find(c)
+    cdef Op* nx
+    c.why.op = from_
+    nx = find(c)
     if nx == NULL:
         return NULL
     if kept != NULL and was == c.blocks.generation:     # else all blocks were dropped, and the op with them
@@ -52,8 +54,7 @@ cdef inline Op* look_up(CPU* c, Op** kept) noexcept nogil:
 cdef Op* link(CPU* c, Op* o, int taken) noexcept nogil:
     """The end of a block whose link is not set yet: find the next block and set the link."""
     c.arch.ip = o.tip if taken else o.fip
-    came(c, o)
-    return look_up(c, &o.t1 if taken else &o.t0)
+    return look_up(c, o, &o.t1 if taken else &o.t0)
 
 
 cdef inline Op* follow(CPU* c, Op* o) noexcept nogil:
@@ -85,8 +86,7 @@ cdef inline Op* take_guess(CPU* c, Op* o, uint32_t ip) noexcept nogil:
 
 cdef Op* take_slow(CPU* c, Op* o, uint32_t ip) noexcept nogil:
     c.arch.ip = ip
-    came(c, o)
-    return look_up(c, &o.t1)
+    return look_up(c, o, &o.t1)
 
 
 # Prediction of returns. A CALL stores its op in c.blocks.calls. The first RET to the instruction after the CALL sets t0
@@ -116,10 +116,9 @@ cdef inline Op* return_to(CPU* c, Op* o, uint32_t ip) noexcept nogil:
 
 cdef Op* return_slow(CPU* c, Op* o, Op* call, uint32_t ip) noexcept nogil:
     c.arch.ip = ip
-    came(c, o)
     if call == &NO_CALL or call.fip != ip or header(first_of(call)).key >> 16 != c.arch.sb[CS] >> 4:
-        return look_up(c, NULL)
-    return look_up(c, &call.t0)
+        return look_up(c, o, NULL)
+    return look_up(c, o, &call.t0)
 
 
 cdef Op* end_block(CPU* c, Op* o) noexcept nogil:
@@ -128,15 +127,7 @@ cdef Op* end_block(CPU* c, Op* o) noexcept nogil:
     cdef Op* nx = o.t0
     if nx != NULL:
         return enter(c, nx)
-    return ran_on(c, o)
-
-
-cdef Op* ran_on(CPU* c, Op* o) noexcept nogil:
-    """end_block, whose link is not set yet."""
-    cdef Op* last = o - 1
-    came_from(c, header(first_of(o)).key >> 16, last.ip, last.fip, CAME_HOW, c.run.slice_end - <uint64_t>c.run.left)
-    c.arch.ip = o.fip
-    return look_up(c, &o.t0)
+    return link(c, o, 0)
 
 
 cdef Op* find(CPU* c) noexcept nogil:
@@ -185,8 +176,9 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     cdef Op* first
     cdef Block* b
     cdef int used
+    came(c)
     if c.blocks.pools == 0 or c.blocks.pool_used + BLOCK_OPS + 6 > CHUNK:
-        if c.blocks.pools == MAX_CHUNKS:
+        if c.blocks.pools >= (MOST_CHUNKS if c.observe.mask else MAX_CHUNKS):
             drop_blocks(c)
         else:
             room = <Op*>malloc(CHUNK * sizeof(Op))
@@ -199,7 +191,6 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
                 c.blocks.pools += 1
         c.blocks.pool_used = 0
     room = c.blocks.pool[c.blocks.pools - 1] + c.blocks.pool_used
-    look_at_place(c)
     b = <Block*>room
     first = room + 1
     b.key = key
@@ -207,10 +198,17 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     used = decode_block(c, b, first)
     if used == 0:
         return NULL
-    b.cap = max(used, 12 if c.observe.mask else 7)   # a stale block must have room for another long instruction
+    b.cap = max(used, least_room(c))   # a stale block must have room for another long instruction
     c.blocks.pool_used += 1 + b.cap
     slot_of(c, key)[0] = first
     return first
+
+
+cdef inline int least_room(CPU* c) noexcept nogil:
+    """How many ops a block must have room for, so that any instruction can be decoded into it, with its probes."""
+    if RARELY(c.observe.mask):
+        return 9 if c.observe.mask == LOOK_HISTORY else 12
+    return 7
 
 
 cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
@@ -424,7 +422,7 @@ cdef void code_written(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
         if c.blocks.list[n] == NULL:
             unclaim(c, g)                        # its last block was not decoded again: open it
         elif touches(c, n, lo, hi):
-            note_push(c, o, g << 8 | lo)
+            look_at_push(c, o, g << 8 | lo)
             drop_overlap(c, o, g, lo, hi)
     if who & ~(1ULL << c.no):
         for i in range(c.vm.ncpus):

@@ -361,10 +361,10 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
     while True:
         d.block.hi = d.ip
         fluid_before = d.block.fluid
-        if stops and refuses_block(c, base, d.ip):
+        if RARELY(stops) and refuses_block(c, base, d.ip):
             break
         if mask:
-            if used + PROBES >= cap:
+            if used + PROBES >= cap and mask != LOOK_HISTORY:
                 break
             probes = put_probes(c, probe_ops, base, d.ip, count == 0)
         decode_next(d, first + used + probes, cap - used - probes)

@@ -14,43 +14,6 @@
 # Records lie in two arenas. When one is full, all blocks are dropped, and new records go to the other one. What it had
 # before is no longer needed: the ring has gone on by more than 4096 instructions.
 
-cdef enum:
-    HISTORY = 16384              # numbers in the ring: c.observe.ring_at, in bytes, has 16 bits
-    HISTORY_ARENA = 0x800000     # bytes of an arena; the host gives memory as it is used
-    HISTORY_STEPS = 4096
-    IN_MARK = 0x40000000         # what a number of the ring is; with none of these bits it is a record, in units of 8
-    IN_STEP = 0x20000000
-    IN_ARENA = 0x10000000        # a record of the second arena
-    IN_PLACE = 0x0FFFFFFF
-    IN_COUNT = 0x3FFFFFFF        # of a mark: the lowest bits of the count
-    NO_RECORD = 1                  # the record of a block that is not known
-    FIRST_RECORD = 16            # bytes of an arena before the first record
-    SKIPS = 5                    # bits 5, 6 in the length of a Jcc: how many instructions depend on it
-    IS_FLUID = 0x80              # in the length of an instruction: an immediate of it is read when it is used
-    LENGTH_BITS = 0x1F
-    STEP_CODE = 24               # bytes of one instruction that are kept; a longer one has more prefixes
-
-cdef struct Record:              # after it: the length of each instruction, then the bytes
-    uint32_t cs
-    uint16_t ip
-    uint16_t n                   # instructions
-
-cdef struct Step:
-    uint32_t cs
-    uint16_t ip
-    uint8_t length
-    uint8_t code[STEP_CODE]
-
-cdef struct History:
-    uint8_t* arena[2]
-    int now                      # the arena that records go to
-    uint32_t used                # bytes of it
-    bint full                    # blocks are to be dropped soon
-    uint32_t stepped             # how many steps there were
-    Step step[HISTORY_STEPS]
-    uint32_t ring[HISTORY]
-
-
 cdef inline void history_put(CPU* c, uint32_t number) noexcept nogil:
     (<uint32_t*>(c.observe.ring + c.observe.ring_at))[0] = number
     c.observe.ring_at += 4
@@ -58,8 +21,8 @@ cdef inline void history_put(CPU* c, uint32_t number) noexcept nogil:
 
 cdef Op* probe_history(CPU* c, Op* o) noexcept nogil:
     """The first op of a block. o.imm: its record."""
-    history_put(c, o.imm)
     o = o + 1
+    history_put(c, (o - 1).imm)
     return GO(c, o)
 
 

@@ -249,6 +249,11 @@ cdef class VmFront:
     def pit(self, value):
         self.back().pit = value
 
+    @property
+    def started(self):
+        """Has a vCPU run? A device that is attached later keeps its state."""
+        return self.back().started
+
     # -- time, the end --------------------------------------------------------------------------------------
 
     @property

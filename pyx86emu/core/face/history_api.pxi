@@ -10,8 +10,7 @@ cdef struct Entered:             # a number of the ring
     uint64_t end                 # and after the last one; of a mark: the whole count
 
 
-cdef int switch_history(Vcpu vcpu, bint on) except -1:
-    cdef CPU* c = vcpu.c
+cdef int switch_history(CPU* c, VmTables tables, bint on) except -1:
     cdef History* h = NULL
     cdef int i
     mine(c, "switch its history on or off")
@@ -26,7 +25,7 @@ cdef int switch_history(Vcpu vcpu, bint on) except -1:
         h.used = FIRST_RECORD
         for i in range(HISTORY):
             h.ring[i] = NO_RECORD
-    vcpu.tables.stop()                           # C only, up to resume()
+    tables.stop()                           # C only, up to resume()
     if on:
         c.observe.mask |= LOOK_HISTORY
         c.observe.ring = <uint8_t*>h.ring
@@ -36,7 +35,7 @@ cdef int switch_history(Vcpu vcpu, bint on) except -1:
         c.observe.mask &= ~<uint32_t>LOOK_HISTORY
         h, c.observe.history = c.observe.history, NULL
     c.python.touched = c.python.in_device
-    vcpu.tables.resume(False)
+    tables.resume(False)
     want(c, REQ_DROP)                            # before any block is entered: those there are use it
     free(h)
     return 0
@@ -46,12 +45,16 @@ cdef void enter_history(CPU* c, Entered* e) noexcept nogil:
     """Copy the ring, oldest first, and say what was executed of each block. The last one is a mark: now."""
     cdef History* h = c.observe.history
     cdef uint64_t now = c.python.io_retired if c.python.in_device else c.run.retired, n
-    cdef int i, at = c.observe.ring_at >> 2
+    cdef int i, last = -1, at = c.observe.ring_at >> 2
     cdef bint known = 0, repeats
     cdef Entered* entered
     for i in range(HISTORY):
         e[i].number = h.ring[(at + i) % HISTORY]
         e[i].retired = 0
+        if e[i].number == NO_MORE:
+            last = i
+    for i in range(last + 1):
+        e[i].number = NO_RECORD
     e[HISTORY].number = IN_MARK | <uint32_t>(now & IN_COUNT)
     i = HISTORY
     while i >= 0:
@@ -131,8 +134,7 @@ cdef bint is_repeated(const uint8_t* code, int length) noexcept nogil:
     return 0
 
 
-cdef list history_of(Vcpu vcpu, int most):
-    cdef CPU* c = vcpu.c
+cdef list history_of(CPU* c, int most):
     cdef Entered* e
     cdef int i = HISTORY - 1
     cdef list found = []                         # newest first: [cs, ip, instructions, code, fluid]
@@ -155,7 +157,7 @@ cdef list history_of(Vcpu vcpu, int most):
             for cs, ip, at, code, fluid in reversed(found)]
 
 
-cdef bint code_differs(CPU* c, uint32_t base, uint32_t ip, bytes code):
+cdef object code_differs(CPU* c, uint32_t base, uint32_t ip, bytes code):
     cdef int i
     for i in range(len(code)):
         if code_byte(c, base + (ip + i & 0xFFFF)) != <uint8_t>code[i]:

@@ -8,6 +8,8 @@ cdef dict REGISTERS = {                          # name: (kind, place, size)
     "ip": (2, 0, 2), "eip": (2, 0, 4), "flags": (3, 0, 2), "eflags": (3, 0, 4),
     **{f"cr{i}": (4, i, 4) for i in (0, 2, 3, 4)},
     **{f"dr{i}": (5, i, 4) for i in range(8)},
+    "cf": (6, F_CF, 1), "pf": (6, F_PF, 1), "af": (6, F_AF, 1), "zf": (6, F_ZF, 1), "sf": (6, F_SF, 1),
+    "tf": (6, F_TF, 1), "if_": (6, F_IF, 1), "df": (6, F_DF, 1), "of": (6, F_OF, 1),
 }
 
 
@@ -61,7 +63,8 @@ cdef inline uint32_t segment_base(CPU* c, int which) noexcept nogil:
 
 
 cdef class Registers:
-    """The registers of a vCPU as attributes: al ah ax eax ... cs ds es fs gs ss ip eip flags eflags cr0 dr0.
+    """The registers of a vCPU as attributes: al ah ax eax ... cs ds es fs gs ss ip eip flags eflags cr0 dr0, and the
+    flags cf pf af zf sf tf if_ df of, 0 or 1 (`if` is a word of Python).
 
     A device, timer or signal handler that is called while the guest runs sees the values at the start of the
     instruction. It may write them: the instruction ends with the new values, and the guest goes on at the CS and IP
@@ -106,6 +109,8 @@ cdef class Registers:
             return c.arch.ip & 0xFFFF if size == 2 else c.arch.ip
         if kind == 3:
             return fl_all(c) & 0xFFFF if size == 2 else fl_all(c)
+        if kind == 6:
+            return int(fl_all(c) & <uint32_t>at != 0)
         return c.system.cr[<int>at] if kind == 4 else c.system.dr[<int>at]
 
     def __setattr__(self, name, value):
@@ -115,7 +120,8 @@ cdef class Registers:
             raise AttributeError(f"no register {name!r}: choose from {' '.join(sorted(REGISTERS))}")
         kind, at, size = REGISTERS[name]
         # After an instruction that ends at offset FFFFh EIP is 10000h, and the next fetch faults.
-        v = whole(value, name, 0, (0x10000 if size == 4 else 0xFFFF) if kind == 2 else (1 << 8 * size) - 1)
+        v = whole(value, name, 0, 1 if kind == 6 else (
+            (0x10000 if size == 4 else 0xFFFF) if kind == 2 else (1 << 8 * size) - 1))
         may_write(c, "write its registers")
         if c.python.in_device:
             c.python.touched = 1
@@ -133,6 +139,9 @@ cdef class Registers:
         elif kind == 3:
             fl_load(c, v if size == 4 else (fl_all(c) & 0xFFFF0000U) | (v & 0xFFFF),
                     c.m.flags_writable | c.m.eflags_writable | (F_RF if c.m.level >= 3 else 0))
+        elif kind == 6:
+            v = fl_all(c) & ~<uint32_t>at | (<uint32_t>at if v else 0)
+            fl_load(c, v, c.m.flags_writable | c.m.eflags_writable | (F_RF if c.m.level >= 3 else 0))
         elif kind == 4:
             if at == 0:
                 no_protected_mode(v, name)

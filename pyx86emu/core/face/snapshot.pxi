@@ -285,9 +285,9 @@ cdef int snapshot_put(VmTables vm, Snapshot s) except -1:
         restore_vcpu(c, &s.cpu[c.no])
         if vcpu.watches is not s.watches[c.no]:
             watched = put_watches(vcpu, s.watches[c.no], tables[c.no]) or watched
-        c.debug.data = LOOK_HOST if c.debug.watches else 0
-        c.debug.data |= LOOK_OBSERVER if c.observe.mask & (LOOK_WRITE | LOOK_READ) else 0
-        observe_again(c)
+        c.debug.data = (LOOK_HOST if c.debug.watches else 0) | c.debug.data & LOOK_OBSERVER
+        observe_restored(c)
+        vcpu.stopped = vcpu.stopped_by = None
         look_for_guest(c)
     if watched:
         close_watched(vm.vm)

@@ -142,7 +142,17 @@ cdef dict vcpu_values(SavedCpu* s, str model, list watches):
         "exits": [(s.exits.item[i].reason, s.exits.item[i].addr, s.exits.item[i].size, s.exits.item[i].count,
                    s.exits.item[i].write, s.exits.item[i].value, s.exits.item[i].cs, s.exits.item[i].ip)
                   for i in range(s.exits.count)],
-        "returned": s.exits.pos, "debug": debug_values(&s.debug, watches),
+        "returned": s.exits.pos, "debug": debug_values(&s.debug, watches), "why": why_values(&s.why),
+    }
+
+
+cdef dict why_values(WhyState* w):
+    """The newest faults, oldest first, and what could not be delivered."""
+    cdef uint64_t i, n = min(w.faults, <uint64_t>FAULTS), first = w.faults - n
+    return {
+        "first": w.first, "frame": bool(w.frame),
+        "faults": [(w.fault[i % FAULTS].vector, w.fault[i % FAULTS].cs, w.fault[i % FAULTS].ip,
+                    w.fault[i % FAULTS].times, w.fault[i % FAULTS].at) for i in range(first, first + n)],
     }
 
 
@@ -183,7 +193,7 @@ cdef tuple read_vcpu(SavedCpu* s, object values, str what, int shift):
     """Fill in a vCPU; returns its model and its watchpoints."""
     cdef Checked v = Checked(values, what, "model", "registers", "ip", "flags", "segments", "tables", "cr", "dr", "tr",
                              "retired", "idle", "waited", "kicked", "moved", "events", "reads", "exits", "returned",
-                             "debug")
+                             "debug", "why")
     cdef CPU* c
     cdef ExitRec* e
     cdef int i
@@ -222,6 +232,7 @@ cdef tuple read_vcpu(SavedCpu* s, object values, str what, int shift):
     s.run.retired, s.run.idle = v.number("retired", 0, LAST_TIME >> shift), v.number("idle", 0, LAST_TIME >> shift)
     if s.run.retired + s.run.idle > LAST_TIME >> shift:
         raise StateError(f"a state that is damaged: {what} is beyond the end of time")
+    read_why(&s.why, Checked(v.values["why"], f"{what}.why", *why_values(&s.why)))
     s.waited, s.kicked = v.number("waited", 0, LAST_TIME), v.flag("kicked")
     s.moved, s.moved_cs, s.moved_ip = v.numbers("moved", 3, 0xFFFF0)
     if s.moved > (MOVED_CS | MOVED_IP) or s.moved_cs & 15 or s.moved_ip > 0x10000:
@@ -234,6 +245,19 @@ cdef tuple read_vcpu(SavedCpu* s, object values, str what, int shift):
     s.exits.count = <int>len(exits)
     s.exits.pos = v.number("returned", 0, len(exits))
     return model, read_debug(&s.debug, Checked(v.values["debug"], f"{what}.debug", *debug_values(&s.debug, [])))
+
+
+cdef int read_why(WhyState* w, Checked v) except -1:
+    cdef Fault* f
+    w.first, w.frame = v.number("first", 0, 2 * CAME_HOW + 255), v.flag("frame")
+    w.came.at = FOREVER
+    for vector, cs, ip, times, at in v.items("faults", FAULTS):
+        f = &w.fault[w.faults]
+        f.vector, f.cs = checked_number(vector, "a fault", 0, 255), checked_number(cs, "a fault", 0, 0xFFFF)
+        f.ip, f.times = checked_number(ip, "a fault", 0, 0x10000), checked_number(times, "a fault", 1, LAST_TIME)
+        f.at = checked_number(at, "a fault", 0, LAST_TIME)
+        w.faults += 1
+    return 0
 
 
 cdef int read_events(EventState* e, Checked v) except -1:

@@ -14,6 +14,16 @@ cdef struct SavedCpu:
     uint32_t moved_cs
     uint32_t moved_ip
     bint kicked
+    WhyState why                 # but for `stops`, which run() sets
+    # What observers remember of the guest, so that they are told the same again: the last instruction that was told,
+    # the interrupts that are open, and the last jump.
+    uint64_t tag
+    uint32_t tag_at
+    int frames
+    Frame frame[64]              # OPEN_FRAMES
+    bint turned
+    uint32_t from_
+    uint32_t edge_from
 
 
 cdef void save_vcpu(CPU* c, SavedCpu* to) noexcept nogil:
@@ -26,12 +36,17 @@ cdef void save_vcpu(CPU* c, SavedCpu* to) noexcept nogil:
     to.waited = c.threads.waited
     to.moved, to.moved_cs, to.moved_ip = c.python.moved, c.python.moved_cs, c.python.moved_ip
     to.kicked = c.threads.kicked or at_get32(&c.threads.request) & REQ_KICK != 0
+    to.why = c.why
+    to.tag, to.tag_at, to.frames = c.observe.tag, c.observe.tag_at, c.observe.frames
+    memcpy(to.frame, c.observe.frame, c.observe.frames * sizeof(Frame))
+    to.turned, to.from_, to.edge_from = c.observe.turned, c.observe.from_, c.observe.edge_from
 
 
 cdef void restore_vcpu(CPU* c, SavedCpu* from_) noexcept nogil:
     """Afterwards its table of watchpoints, and whether it has any, are still to be set."""
     cdef Watch* watch = c.debug.watch
     cdef int watches = c.debug.watches
+    cdef uint32_t looks = c.debug.data & LOOK_OBSERVER
     c.arch, c.system, c.events, c.locked, c.reads = from_.arch, from_.system, from_.events, from_.locked, from_.reads
     c.run.ea, c.run.tmp, c.run.tmp2, c.run.skip = from_.run.ea, from_.run.tmp, from_.run.tmp2, from_.run.skip
     c.run.retired, c.run.idle = from_.run.retired, from_.run.idle
@@ -42,12 +57,30 @@ cdef void restore_vcpu(CPU* c, SavedCpu* from_) noexcept nogil:
     c.exits.serial += 1                          # an Exit from before waits for no answer
     c.debug = from_.debug
     c.debug.watch, c.debug.watches = watch, watches
+    c.debug.data = looks                         # the rest follows from the watchpoints and DR7
+    restore_observers(c, from_)
     c.threads.waited = from_.waited
     c.threads.kicked = from_.kicked
     drop_requests(c, REQ_KICK | REQ_RESET)
     c.python.moved, c.python.moved_cs, c.python.moved_ip = from_.moved, from_.moved_cs, from_.moved_ip
     c.python.touched = 0
+    c.observe.edge_from = 0                      # no jump leads from what ran before to what runs now
+    c.observe.turned = 1
     want(c, REQ_INTR)
+
+
+cdef void restore_observers(CPU* c, SavedCpu* from_) noexcept nogil:
+    """What explains the end of a run, and what observers remember, are those of then. The observers, their rings and
+    maps are the host's and stay. What was executed before the restore is not known."""
+    cdef uint32_t stops = c.why.stops
+    c.why = from_.why
+    c.why.stops = stops
+    c.observe.tag, c.observe.tag_at, c.observe.frames = from_.tag, from_.tag_at, from_.frames
+    memcpy(c.observe.frame, from_.frame, from_.frames * sizeof(Frame))
+    c.observe.turned, c.observe.from_, c.observe.edge_from = from_.turned, from_.from_, from_.edge_from
+    c.observe.pending = c.observe.touches = c.observe.stop = 0
+    if c.observe.history != NULL:
+        memset(c.observe.history.ring, 0, sizeof(c.observe.history.ring))
 
 
 cdef inline void drop_requests(CPU* c, uint32_t which) noexcept nogil:

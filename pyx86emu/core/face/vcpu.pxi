@@ -414,7 +414,7 @@ cdef class Vcpu:
 
     @record_history.setter
     def record_history(self, value):
-        switch_history(self, truth(value, "record_history"))
+        switch_history(self.c, self.tables, truth(value, "record_history"))
 
     @record_history.deleter
     def record_history(self):
@@ -428,7 +428,7 @@ cdef class Vcpu:
         RuntimeError: record_history is off, or another thread runs the vCPU; TypeError: `n` is no integer; ValueError:
         it is not in 0 to 4096.
         """
-        return history_of(self, whole(n, "n", 0, HISTORY_MOST))
+        return history_of(self.c, whole(n, "n", 0, HISTORY_MOST))
 
     def _look(self, kind, first, last, action, conditions, capacity, call, owner):
         """Observe: for observe.py, which checks the values."""

@@ -168,10 +168,24 @@ cdef class Vm(VmTables):
     # -- devices ----------------------------------------------------------------------------------------------
 
     def device_line(self, gsi):
-        """The interrupt line of a device that is to be attached; None: it has none. OSError as for irq_line; EBADF:
-        the Vm is closed."""
+        """The interrupt line of a device that is to be attached; None: it has none. OSError as for irq_line, and
+        EINVAL for line 2, to which the slave 8259 is wired; EBADF: the Vm is closed."""
         self.open()
-        return None if gsi is None else irq_gsi(self, gsi)
+        if gsi is None:
+            return None
+        line = irq_gsi(self, gsi)
+        if line == 2:
+            raise os_error(errno.EINVAL, "interrupt line 2 is the slave 8259's: no device has it, give gsi=9")
+        return line
+
+    @property
+    def started(self):
+        """Has a vCPU executed an instruction?"""
+        cdef int i
+        for i in range(self.vm.ncpus):
+            if self.vm.cpu[i] != NULL and self.vm.cpu[i].run.retired:
+                return True
+        return False
 
     def ranges(self, bus):
         """The table of the ranges of a bus, "pio" or "mmio". ValueError: another bus."""

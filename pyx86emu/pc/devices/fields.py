@@ -183,7 +183,10 @@ class Fields:
         self.timers = tuple(timers)
         self._names = {each: each.lstrip("_") for each in self.kinds}
         self._timer_names = tuple(each[0].lstrip("_") for each in self.timers)
-        self.all = attrgetter(*self.kinds, *(each[0] for each in self.timers))
+        #: The attributes of a part as a tuple, in the order of `kinds`, then timers.
+        self.all: Callable[[Any], tuple[Any, ...]] = _getter(
+            *self.kinds, *(each[0] for each in self.timers)
+        )
 
     # -- plain values ------------------------------------------------------------------------------
 
@@ -243,16 +246,26 @@ class Fields:
                 if drive is not None:
                     drive(level)
 
+    def copy(self, part: Any, to: Any, clock: Clock | None) -> None:
+        """Make another part equal to this one, without looking at the values. The interrupt lines
+        have their levels already. Timers are made on `clock`."""
+        for attribute, value, old in zip(self._names, self.all(part), self.all(to), strict=False):
+            if value != old:
+                replace(to, attribute, value.copy() if type(value) in _MUTABLE else value)
+        for attribute, methods in self.timers:
+            timer: Timer | None = getattr(part, attribute)
+            if timer is not None and timer.pending and clock is not None:
+                _, method = _timer(part, (timer.name,), methods)
+                new = clock.call_at(timer.deadline, getattr(to, method), timer.name)
+                setattr(to, attribute, new)
+
     # -- is it as it was? --------------------------------------------------------------------------
 
     def look(self, part: Any) -> "Look":
         """How the part is now."""
-        found: Any = self.all(part)
-        if type(found) is tuple:
-            found = tuple([each.copy() if type(each) in _MUTABLE else each for each in found])
-        elif type(found) in _MUTABLE:
-            found = found.copy()
-        return Look(part, self, self.all, found, self.waiting(part))
+        found = self.all(part)
+        seen = tuple([each.copy() if type(each) in _MUTABLE else each for each in found])
+        return Look(part, self, self.all, seen, self.waiting(part))
 
     def waiting(self, part: Any) -> tuple[bool, ...]:
         """Which timers of the part wait."""
@@ -260,18 +273,27 @@ class Fields:
         return tuple([each is not None and each.pending for each in found])
 
 
+def _getter(*names: str) -> Callable[[Any], tuple[Any, ...]]:
+    """A function that returns these attributes as a tuple."""
+    if len(names) == 1:
+        (name,) = names
+        return lambda part: (getattr(part, name),)
+    get: Callable[[Any], tuple[Any, ...]] = attrgetter(*names)
+    return get
+
+
 class Look(NamedTuple):
     """How a part was: its attributes, copies of those that change in place, and its timers."""
 
     part: Any
     fields: Fields
-    all: Callable[[Any], Any]
-    seen: Any
+    all: Callable[[Any], tuple[Any, ...]]
+    seen: tuple[Any, ...]
     waiting: tuple[bool, ...]
 
     def same(self, timers: bool) -> bool:
         """Is the part still so? `timers`: no timer of the machine has changed since."""
-        return bool(self.all(self.part) == self.seen) and (
+        return self.all(self.part) == self.seen and (
             timers or self.fields.waiting(self.part) == self.waiting
         )
 

@@ -9,6 +9,7 @@ Contents of up to `SMALL` bytes go with each task. Of the others:
   sent again with it. Other tasks that lack the same wait meanwhile.
 """
 
+import pickle
 import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 
 from .contents import Content, File
 from .processes import Processes
+from .worker import Task
 
 #: So many bytes go with each task.
 SMALL = 4096
@@ -25,7 +27,10 @@ MOST_HELD = 256
 
 
 class Carrier(Protocol):
-    """What `schedule` uses to send contents."""
+    """What `schedule` uses to send tasks and contents."""
+
+    def pack(self, task: Task) -> Task | bytes:
+        """The first argument of `execute`."""
 
     def attach(self, contents: tuple[Content, ...]) -> tuple[Any, ...]:
         """The last arguments of `execute`, for the first time that a task is sent."""
@@ -45,6 +50,9 @@ class WhenMissing:
     def __init__(self, *, files: bool) -> None:
         self._files = files
 
+    def pack(self, task: Task) -> Task:
+        return task
+
     def attach(self, contents: tuple[Content, ...]) -> tuple[Mapping[str, bytes | File], ...]:
         known: dict[str, bytes | File] = {}
         for each in contents:
@@ -62,6 +70,11 @@ class Held:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._held: OrderedDict[str, Any] = OrderedDict()
+
+    def pack(self, task: Task) -> bytes:
+        """As bytes: dask would look through all of a task for futures, and hash each of its
+        values."""
+        return pickle.dumps(task, pickle.HIGHEST_PROTOCOL)
 
     def attach(self, contents: tuple[Content, ...]) -> tuple[Any, ...]:
         small = {each.sha256: each.read() for each in contents if each.size <= SMALL}

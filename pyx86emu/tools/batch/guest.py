@@ -15,9 +15,10 @@ from ...pc.ending import ending
 from ...pc.expect import Expectations, Expected
 from ...pc.limits import Limits, Watch
 from ...pc.machine import Machine
+from ...pc.stops import stopped
 from ...saved.state import State
 from .contents import Content
-from .jobs import Golden, Job, Result, Send, Type, Wait, pattern
+from .jobs import DEFAULT_STOPS, Golden, Job, Result, Send, Type, Wait, pattern
 
 if TYPE_CHECKING:
     from ..._core import Exit
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 #: number it is taken as it is.
 QUIET, AT_LAST = 0.5, 10.0
 SLICE = 0.05
+#: A failure brings so many instructions.
+LAST = 16
 GOOD_ENDS = ("halt", "time", "instructions")
 WORDS = {
     ExitReason.HLT: "halt",
@@ -132,6 +135,11 @@ class _Run:
         self.exit: Exit | None = None
         self.before: State | None = None
         self.goldens: list[tuple[str, bytes]] = []
+        self.traced = m.vm.accel == "interp"
+        if self.traced:
+            m.vcpu.record_history = True
+        stops = job.stop_on
+        m.stop_on = (DEFAULT_STOPS if self.traced else ()) if stops is None else stops
 
     def result(self, index: int) -> Result:
         message, end = "", ""
@@ -220,8 +228,12 @@ class _Run:
         m = self.m
         return _Failed(
             f"{self._number}{what} ({exit.reason.name} at {exit.cs:04x}:{exit.ip:04x}, "
-            f"{m.time:.3f} guest seconds): {ending(m, exit).text}"
+            f"{m.time:.3f} guest seconds): {self._why(exit)}"
         )
+
+    def _why(self, exit: "Exit") -> str:
+        """How the run ended, in a sentence."""
+        return exit.message or "a stop" if stopped(exit) else ending(self.m, exit).text
 
     # -- the end -----------------------------------------------------------------------
 
@@ -230,10 +242,17 @@ class _Run:
         job, steps = self.job, self.job.steps
         if steps and isinstance(steps[-1], (Wait, Golden)) and not job.end and job.status is None:
             return "steps"
-        exit = self._run(self.nothing, None)
+        self._run(self.nothing, None)
+        return self._end()
+
+    def _end(self) -> str:
+        """How the last run ended, as a word of ENDS; "" if there was none."""
         if self.m.exit_status is not None:
             return "exit"
-        return WORDS.get(exit.reason, exit.reason.name.lower())
+        exit = self.exit
+        if exit is not None and stopped(exit):
+            return "stop"
+        return "" if exit is None else WORDS.get(exit.reason, exit.reason.name.lower())
 
     def _judge(self, end: str) -> None:
         job, m, exit = self.job, self.m, self.exit
@@ -244,7 +263,7 @@ class _Run:
                 more = "" if job.end or job.status is not None else self._advice(end)
                 raise _Failed(
                     f"the run ended with {end!r}, not {' or '.join(map(repr, good))}: "
-                    f"{ending(m, exit).text}{more}"
+                    f"{self._why(exit)}{more}"
                 )
             if not job.end and job.state is None and not m.booted:
                 raise _Failed(ending(m, exit).text)
@@ -278,7 +297,7 @@ class _Run:
             job.name,
             "failed" if message else "passed",
             message,
-            end or (WORDS.get(exit.reason, "") if exit is not None else ""),
+            end or self._end(),
             exit.reason.name if exit is not None else "",
             regs.cs,
             regs.ip,
@@ -290,6 +309,9 @@ class _Run:
             screen_mode=m.screen.mode_name,
             serial=newest(m.serial_text),
             debug=newest(m.debug_text),
+            last=tuple(str(each) for each in m.vcpu.history(LAST))
+            if message and self.traced
+            else (),
             goldens=tuple(self.goldens),
             kept=self._kept() if message and self.keep else (),
         )

@@ -17,6 +17,7 @@ from ...models import canonical
 from ...pc.board import memory_size
 from ...pc.devices.keyboard.keys import keystrokes
 from ...pc.drives import checked_order
+from ...pc.stops import NAMES as STOPS
 from .contents import Content
 
 #: The drives of a job, and `image`: its contents say which drive.
@@ -29,7 +30,10 @@ ENDS = {
     "time": "timeout or wall has passed",
     "instructions": "max_instructions are spent",
     "unsupported": "the guest did what this machine does not support",
+    "stop": "a place of stop_on, where no program should be",
 }
+#: Where a job stops if it does not say otherwise, but on KVM, which cannot.
+DEFAULT_STOPS = ("zeros", "signature", "null-vector")
 #: The largest -icount shift.
 LARGEST_SHIFT = 10
 #: Names of results, and whether the job is right.
@@ -173,6 +177,9 @@ class Job:
     end: tuple[str, ...] = ()
     """How the run may end, in words of `ENDS`. Empty: the guest boots, and then "halt", "time" or
     "instructions"; "exit" too if there is a `status`."""
+    stop_on: tuple[str, ...] | None = None
+    """The run ends at these places where no program should be (`Machine.stop_on`). None:
+    `DEFAULT_STOPS`, on KVM none."""
     status: int | None = None
     """The exit status that the guest must give to isa-debug-exit: (value << 1) | 1."""
     timeout: float | None = 60.0
@@ -233,6 +240,8 @@ def _checked(key: str, value: Any) -> Any:
         return whole(value, key, 0, 1 << 24)
     if value is None:
         return None
+    if key == "stop_on":
+        return tuple(_one_of(each, tuple(STOPS)) for each in _texts(value))
     if key == "order":
         return checked_order(value)
     if key == "model":
@@ -320,6 +329,9 @@ class Result:
     screen_mode: str = ""
     serial: str = ""
     debug: str = ""
+    last: tuple[str, ...] = ()
+    """Of a job that failed, the last 16 instructions: CS:IP and bytes, the oldest first. Empty on
+    KVM."""
     attempts: int = 1
     worker: str = ""
     """The host and the process that ran it."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from .guest import BEFORE
-from .jobs import DRIVES, Job, Result
+from .jobs import DEFAULT_STOPS, DRIVES, Job, Result
 from .reports import printable
 
 #: The file with the commands.
@@ -33,7 +33,10 @@ def keep(directory: str, job: Job, result: Result, plan: str) -> Path:
             (place / f"{name}.txt").write_bytes(text.encode("utf-8", "surrogateescape"))
     for name, data in result.kept:
         (place / name).write_bytes(data)
-    lines = [printable(result.message), "", "To repeat it:", repeat(plan, job.name)]
+    lines = [printable(result.message)]
+    if result.last:
+        lines += ["", "The last instructions:", *result.last]
+    lines += ["", "To repeat it:", repeat(plan, job.name)]
     if BEFORE in dict(result.kept):
         lines += ["", "To run on from the state before its last step:"]
         lines += [run_on(job, place / BEFORE)]
@@ -82,4 +85,7 @@ def run_on(job: Job, state: Path) -> str:
         words += ["-rtc", f"base={base.isoformat()}"]
     if job.no_reboot:
         words += ["-no-reboot"]
+    stops = DEFAULT_STOPS if job.stop_on is None and job.accel == "interp" else job.stop_on
+    if stops:
+        words += ["--stop-on", ",".join(stops)]
     return shlex.join([*words, "--load-state", os.fspath(state)])

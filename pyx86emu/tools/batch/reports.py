@@ -128,7 +128,10 @@ def junit(name: str, results: Sequence[Result], seconds: float) -> str:
 def _details(result: Result) -> str:
     where = f"{result.reason} at {result.cs:04x}:{result.ip:04x}, " if result.reason else ""
     tries = f", {result.attempts} tries" if result.attempts > 1 else ""
-    return f"{result.message}\n{where}{result.guest_seconds:.3f} guest seconds{tries}"
+    lines = [result.message, f"{where}{result.guest_seconds:.3f} guest seconds{tries}"]
+    if result.last:
+        lines += ["the last instructions:", *result.last]
+    return "\n".join(lines)
 
 
 def _printed(result: Result) -> str:

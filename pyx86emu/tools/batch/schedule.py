@@ -169,11 +169,12 @@ class Schedule:
             self._answer(unit, unit.task.broken(f"{type(error).__name__}: {error}"))
             return False
         self._serial += 1
+        task = self._carrier.pack(unit.task)
         try:
-            future = self._executor.submit(execute, unit.task, self._serial, *carried)
+            future = self._executor.submit(execute, task, self._serial, *carried)
         except BrokenExecutor:
             self._renew()
-            future = self._executor.submit(execute, unit.task, self._serial, *carried)
+            future = self._executor.submit(execute, task, self._serial, *carried)
         unit.sent += 1
         self._flying[future] = unit
         future.add_done_callback(self._done.put)

@@ -4,6 +4,7 @@
 can send them to any process that has pyx86emu.
 """
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -73,12 +74,13 @@ class Missing:
     names: tuple[str, ...]
 
 
-def execute(task: Task, serial: int, *carried: Carried) -> "tuple[Any, ...] | Missing":
-    """Run a task in this process. `serial` makes it another task than any before it. `carried`:
-    contents by SHA-256, which are kept for later tasks.
+def execute(packed: Task | bytes, serial: int, *carried: Carried) -> "tuple[Any, ...] | Missing":
+    """Run a task, which may be pickled, in this process. `serial` makes it another task than any
+    before it. `carried`: contents by SHA-256, which are kept for later tasks.
 
     Missing: some contents are not here, nothing was run."""
     for each in carried:
         CACHE.take(each)
+    task: Task = pickle.loads(packed) if isinstance(packed, bytes) else packed
     missing = CACHE.missing(task.contents)
     return Missing(missing) if missing else task.run()

@@ -92,7 +92,7 @@ class Recording:
 
 def _board(m: "Machine") -> Board:
     """How the machine was made. Disks of more than LARGEST_DISK bytes are named by their states."""
-    disks = {
+    disks: dict[str, tuple[bytes, str]] = {
         name: (disk.image(), disk.kind)
         for name, disk in m.disks.items()
         if isinstance(disk, Disk) and disk.size <= LARGEST_DISK
@@ -124,7 +124,7 @@ def _options(tape: Tape, state: State, given: dict[str, Any], made: ExitStack) -
     models, identity = state.core.models, state.machine.get("identity")
     if len(models) != 1 or not isinstance(identity, dict):
         raise MachineError("the recording has the state of a Vm: a machine has one vCPU and a PC")
-    disks = {name: image for name, (image, _) in tape.board.disks.items() if name in FORCED}
+    disks: dict[str, Any] = {name: image for name, (image, _) in tape.board.disks.items() if name in FORCED}
     for name in ("hda", "hdb"):
         if name in tape.board.disks:
             image, _ = tape.board.disks[name]

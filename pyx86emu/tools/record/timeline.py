@@ -104,9 +104,10 @@ class Timeline:
 
         for bus in (m.pio, m.mmio):
             for attachment in bus._attached:
-                if getattr(attachment, "outside", None) is not None:  # the VGA is in the core
+                outside = getattr(attachment, "outside", None)  # the VGA, in the core, has none
+                if outside is not None:
                     name = f"{bus.kind} {attachment.base:#x} {attachment.name}"
-                    self._answers[name] = answers = Answers(self, attachment.outside, name)
+                    self._answers[name] = answers = Answers(self, outside, name)
                     answers.connect()
                     self._undo.append(answers.disconnect)
 
@@ -312,7 +313,8 @@ class Timeline:
     def _method(self, call: str) -> Callable[..., Any]:
         """What an input of the tape calls."""
         if call == IRQFDS:
-            return self._release
+            release: Callable[..., Any] = self._release
+            return release
         if call == LINE:
             return self._drive
         found: Callable[..., Any] = inputs.find(self._m, call)

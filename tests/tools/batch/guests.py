@@ -22,6 +22,8 @@ FAULT = program("fa 31c0 8ed8 0f011ef07d cc")
 #: Write AL=3 to isa-debug-exit: status 7.
 EXIT = program("fa b003 e6f4 f4")
 LOOP = FOREVER
+#: jmp 1000:0000, where nothing is.
+ZEROS = program("ea 0000 0010")
 #: Print what comes over COM1 to port E9h.
 ECHO = program("bafd03 ec a801 74fb b2f8 ec e6e9 ebf1")
 

@@ -9,7 +9,7 @@ import pytest
 
 from pyx86emu.tools import batch
 from pyx86emu.tools.batch.guest import golden_text, run_job
-from tests.tools.batch.guests import ECHO, EXIT, FAULT, LOOP, PRINT, sector
+from tests.tools.batch.guests import ECHO, EXIT, FAULT, LOOP, PRINT, ZEROS, sector
 
 # code, what else the job says, outcome, a word of the message
 ENDINGS: list[tuple[bytes, dict[str, Any], str, str]] = [
@@ -27,6 +27,10 @@ ENDINGS: list[tuple[bytes, dict[str, Any], str, str]] = [
     (LOOP, {"steps": (batch.Wait("x", timeout=0.25),)}, "failed", "0.25"),
     (FAULT, {}, "failed", 'if that is right, write end = "shutdown"'),
     (FAULT, {"end": "shutdown"}, "passed", ""),
+    (ZEROS, {}, "failed", 'if that is right, write end = "stop"'),
+    (ZEROS, {"end": "stop"}, "passed", ""),
+    (ZEROS, {"stop_on": (), "timeout": 0.1}, "passed", ""),
+    (LOOP, {"stop_on": ("loop",), "timeout": 1}, "failed", "'stop', not 'halt'"),
     (EXIT, {}, "failed", "write status = 7"),
     (EXIT, {"status": 7}, "passed", ""),
     (EXIT, {"status": 1}, "failed", "ended with status 7, the job says 1"),
@@ -46,6 +50,20 @@ def test_a_job_ends_as_it_should(
 
     assert (result.outcome, result.index, result.name) == (outcome, 5, "one"), result
     assert says in result.message
+
+
+def test_a_step_that_the_guest_does_not_meet_says_how_it_ended() -> None:
+    result = run_job(batch.Job("one", sector(EXIT), steps=(batch.Wait("never"),)))
+
+    assert (result.outcome, result.end, result.status) == ("failed", "exit", 7)
+
+
+def test_a_failure_has_the_last_instructions() -> None:
+    failed = run_job(batch.Job("one", sector(PRINT, "abcd"), expect="never"))
+
+    assert len(failed.last) == 16
+    assert failed.last[-2:] == ("0000:7c0e  e2fb", "0000:7c10  f4")
+    assert run_job(batch.Job("one", sector(PRINT))).last == ()
 
 
 def test_two_runs_of_a_job_are_equal() -> None:

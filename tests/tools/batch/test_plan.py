@@ -29,7 +29,7 @@ MISTAKES = [
     (JOB + 'model = "z80"', "job 'a.img', model: unknown CPU model"),
     (JOB + 'memory = "12Q"', "job 'a.img', memory: '12Q': give bytes, or a text such as '640K'"),
     (JOB + 'timeout = "1"', "job 'a.img', timeout: give a number of seconds"),
-    (JOB + 'end = "stop"', "job 'a.img', end: 'stop': give one of halt"),
+    (JOB + 'end = "stopped"', "job 'a.img', end: 'stopped': give one of halt"),
     (JOB + 'steps = "x"', "job 'a.img', steps: write a list of steps"),
     (JOB + 'steps = [{wiat = "x"}]', "job 'a.img', steps: step 1: write one of { wait ="),
     (JOB + 'steps = [{wait = 1}, {wait = "("}]', "job 'a.img', steps: step 2: wait: '(' is no"),

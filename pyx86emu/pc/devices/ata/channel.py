@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...._core import BlockPort
+from ....clock import Clock
 from ....state import Values, take
 from ..fields import BYTE, FieldDevice, Fields, Flag, Raw, Whole
 from .drive import DEVICE_ONES, MOST_BLOCK, PASSED, STATUS_BSY, AtaDisk, AtaDrive
@@ -44,8 +45,17 @@ EXECUTE_DIAGNOSTIC = 0x90
 FLOATING = 0xFF
 
 
-#: The block that the data port has.
-BLOCK = Fields({"data": Raw(most=MOST_BLOCK), "at": Whole(MOST_BLOCK), "writing": Flag()})
+class Block(Fields):
+    """The block of a data port: it is set as a whole."""
+
+    def copy(self, part: Any, to: Any, clock: Clock | None) -> None:
+        if part.left:
+            (to.want if part.writing else to.load)(part.data, part.at)
+        else:
+            to.clear()
+
+
+BLOCK = Block({"data": Raw(most=MOST_BLOCK), "at": Whole(MOST_BLOCK), "writing": Flag()})
 
 
 class AtaChannel(FieldDevice):

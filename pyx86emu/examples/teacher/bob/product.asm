@@ -1,0 +1,4 @@
+        org 100h
+        xor cx, cx
+.more:  add cx, ax
+        jmp .more               ; never ends

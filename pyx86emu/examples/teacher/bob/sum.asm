@@ -1,0 +1,4 @@
+        org 100h
+        mov cx, ax
+        sub cx, bx              ; wrong
+        ret
