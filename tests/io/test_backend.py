@@ -28,7 +28,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "pyx86emu"
 USERS = (
     ("clock.py", "vm _vm", "TimeSource", ""),
     ("bus.py", "vm _vm", "BusBackend", ""),
-    ("pc/**/*.py", "vm _vm", "VmBackend", "clock pio mmio"),
+    ("pc/**/*.py", "vm _vm", "VmBackend", "clock pio mmio save restore vcpus _empty_twin"),
     ("pc/**/*.py", "vcpu", "VcpuBackend", ""),
 )
 #: Who else a name may be for.

@@ -124,7 +124,8 @@ def _options(tape: Tape, state: State, given: dict[str, Any], made: ExitStack) -
     models, identity = state.core.models, state.machine.get("identity")
     if len(models) != 1 or not isinstance(identity, dict):
         raise MachineError("the recording has the state of a Vm: a machine has one vCPU and a PC")
-    disks: dict[str, Any] = {name: image for name, (image, _) in tape.board.disks.items() if name in FORCED}
+    kept = tape.board.disks.items()
+    disks: dict[str, Any] = {name: image for name, (image, _) in kept if name in FORCED}
     for name in ("hda", "hdb"):
         if name in tape.board.disks:
             image, _ = tape.board.disks[name]
