@@ -125,10 +125,10 @@ cdef enum:                       # c.run.error: the cause of EXIT_INTERNAL_ERROR
     ERR_PE = 1
     ERR_FETCH = 2
 
-# The state of a vCPU, by sections. A saved state (face/snapshot_vcpu.pxi) is `arch`, `system`, `events`, `debug` and, in
-# the middle of an instruction, `locked`, `reads` and `exits`; of `run` what is retired, of `threads` a kick, of `python`
-# where a device has moved the vCPU. The rest is built again from nothing. `arch` and the first fields of `run` are
-# within 128 bytes of the start of CPU, where the host's instructions need only one byte for the offset.
+# The state of a vCPU, by sections. A saved state (face/snapshot_vcpu.pxi) is `arch`, `system`, `events`, `debug` and,
+# in the middle of an instruction, `locked`, `reads` and `exits`; of `run` what is retired, of `threads` a kick, of
+# `python` where a device has moved the vCPU. The rest is built again from nothing. `arch` and the first fields of `run`
+# are within 128 bytes of the start of CPU, where the host's instructions need only one byte for the offset.
 
 cdef struct ArchState:           # what every instruction may use. Operands are byte offsets into CPU: r must stay first
     uint32_t r[8]                # EAX ECX EDX EBX ESP EBP ESI EDI

@@ -2,7 +2,7 @@
 # of its last instructions.
 #
 #   ring    16,384 numbers. Each is a block that was entered (its record), an instruction that was executed by itself
-#           (its place in `step`), the outcome of a predicate (c.run.skip), or a mark: how many instructions were retired
+#           (its place in `step`), the outcome of a predicate (c.run.skip), or a mark: how many instructions are retired
 #   record  what a block was decoded from: CS:IP, and the length and bytes of each instruction. It is made with the
 #           block, so it still has the bytes that were executed after the guest has rewritten them
 #

@@ -1,9 +1,9 @@
 # Probes live here: ops that see what the guest does. They exist only in blocks that were decoded while somebody
 # observes; core/observe.pxi says for whom, and tells it outside.
 #
-# A probe is the first op of an instruction. If somebody must be called or the vCPU must stop, the probe leaves the block
-# before the instruction: the run loop tells it (observe_here) and goes on. c.observe.tag then keeps the probe from
-# doing it again.
+# A probe is the first op of an instruction. If somebody must be called or the vCPU must stop, the probe leaves the
+# block before the instruction: the run loop tells it (observe_here) and goes on. c.observe.tag then keeps the probe
+# from doing it again.
 #
 # Blocks with probes have no predicates, so an instruction that is jumped over is not reached. The peephole fuses no ops
 # across a probe, and computes all flags before it.
@@ -87,7 +87,8 @@ cdef bint leaves_at(CPU* c, uint32_t at, uint32_t what, uint32_t vector) noexcep
     return 0
 
 
-cdef void see_instruction(CPU* c, uint64_t now, uint64_t time, uint32_t ip, uint32_t what, uint32_t vector) noexcept nogil:
+cdef void see_instruction(CPU* c, uint64_t now, uint64_t time, uint32_t ip, uint32_t what,
+                          uint32_t vector) noexcept nogil:
     """The instruction at CS:ip is reached. `what`: LOOK_EXEC, LOOK_INT and LOOK_BLOCK, if it may be one of these;
     `vector` of an INT, or RETURNS."""
     cdef Seen s

@@ -3,8 +3,8 @@
 cdef class Sight:
     """What one observer of a vCPU looks for and has seen. Made by `Vcpu._look`; observe.py has the words.
 
-    `count`: how often it was seen. `seen()`: the newest of that as bytes, 152 each, the oldest first. `call` is called with
-    the bytes of one, between two instructions. `owner`: what Exit.observer returns.
+    `count`: how often it was seen. `seen()`: the newest of that as bytes, 152 each, the oldest first. `call` is called
+    with the bytes of one, between two instructions. `owner`: what Exit.observer returns.
     """
 
     cdef Look* look
