@@ -80,16 +80,3 @@ cdef void observe_step(CPU* c) noexcept nogil:
         see_instruction(c, c.run.retired, clock_now(c), c.arch.ip, what, vector)
     if turns:
         c.observe.turned = 1
-
-
-cdef void observe_restored(CPU* c) noexcept nogil:
-    """The vCPU has another state: what was seen of the instruction that it was at does not count."""
-    if c.observe.mask == 0:
-        return
-    c.observe.tag = 0
-    c.observe.frames = 0
-    c.observe.touches = 0
-    c.observe.pending = 0
-    c.observe.turned = 1
-    if c.observe.history != NULL:
-        history_put(c, NO_MORE)

@@ -25,6 +25,8 @@ class Coverage:
     guest makes and closes it; any thread reads. There is one at a time for a vCPU.
     """
 
+    _fd = -1  # before __init__ has run
+
     def __init__(self, vcpu: Vcpu, *, edges: bool = False) -> None:
         self._vcpu: Vcpu | None = of_core(vcpu, "coverage")
         self._map = bytearray(MAP)

@@ -40,7 +40,7 @@ KEPT = 24
 #: What a hostile object calls from inside a call.
 AGAIN = ("close", "reset", "deassign", "delete", "kick", "stop", "run", "drain", "remove")
 EXPECTED = (
-    TypeError, ValueError, OSError, RuntimeError, IndexError, AttributeError, MemoryError,
+    TypeError, ValueError, OSError, RuntimeError, LookupError, AttributeError, MemoryError,
     BufferError, Boom,
 )  # fmt: skip
 #: Subclasses of them that say that something went wrong inside.

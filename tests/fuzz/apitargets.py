@@ -16,7 +16,20 @@ from pyx86emu.pc.devices.dma import Dma8237
 from pyx86emu.pc.devices.floppy import FloppyController
 
 #: Programs, not parts: they run for long, or end the process.
-NOT_PARTS = ("cli", "measure", "examples", "conformance", "__main__", "models", "kvm", "web")
+NOT_PARTS = (
+    "cli",
+    "measure",
+    "examples",
+    "conformance",
+    "__main__",
+    "models",
+    "kvm",
+    "web",
+    "batch",
+    "dos",
+    "testing",
+    "pytest_plugin",
+)
 #: It leaves a server with threads until somebody closes that; tests/pc/web looks at it.
 SERVES = "serve"
 #: Measurements that take as long as one asks for, on descriptors of the caller; how arguments are

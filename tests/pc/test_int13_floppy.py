@@ -131,9 +131,9 @@ def test_an_interrupt_before_any_instruction_changes_nothing(
         m.pio.write(0x43, 1, 0x30)  # 8254: mode 0 lowers the line ...
         m.pio.write(0x43, 1, 0x34)  # ... mode 2 raises it
         m.vcpu.step()
-        if regs.cs == 0 and regs.ip == 0x601:  # a step delivers, then executes
+        if regs.cs == 0 and regs.ip == 0x600:  # the step was the delivery
             interrupted += 1
-            for _ in range(21):  # the handler, then one instruction of INT 13h
+            for _ in range(22):  # the handler, then one instruction of INT 13h
                 m.vcpu.step()
             assert regs.cs == 0xF000 or regs.ip == 0x7C02, "INT 13h has lost its way"
 

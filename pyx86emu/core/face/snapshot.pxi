@@ -286,7 +286,6 @@ cdef int snapshot_put(VmTables vm, Snapshot s) except -1:
         if vcpu.watches is not s.watches[c.no]:
             watched = put_watches(vcpu, s.watches[c.no], tables[c.no]) or watched
         c.debug.data = (LOOK_HOST if c.debug.watches else 0) | c.debug.data & LOOK_OBSERVER
-        observe_restored(c)
         vcpu.stopped = vcpu.stopped_by = None
         look_for_guest(c)
     if watched:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from operator import index
 from typing import NamedTuple
 
@@ -39,8 +40,9 @@ class Spill:
         return self.fd
 
     def __del__(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
+        with suppress(AttributeError, OSError):  # __init__ may not have run
+            if self.fd >= 0:
+                os.close(self.fd)
 
 
 class Layer:
