@@ -96,6 +96,8 @@ class Event:
         self._values: dict[str, int] = dict(zip(names, SEEN.unpack(data), strict=True))
 
     def __getattr__(self, name: str) -> int:
+        if name.startswith("_"):  # a copy that has no values yet
+            raise AttributeError(f"an event has no {name!r}")
         values = self._values
         if name in values:
             return values[name]

@@ -9,6 +9,7 @@ from ..errors import StateError
 from ..state import Plain
 from . import codec
 from .codec import LIMIT, Compression
+from .files import check_regular
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -112,6 +113,7 @@ class State:
 
     def save(self, path: str | os.PathLike[str], *, compression: Compression = "zlib") -> None:
         """Write `to_bytes` to a file. OSError: it cannot be written."""
+        check_regular(path)
         Path(path).write_bytes(self.to_bytes(compression=compression))
 
     @classmethod
@@ -119,6 +121,7 @@ class State:
         """Read a file that `save` wrote. OSError: it cannot be read; StateError, ValueError as
         `from_bytes`."""
         most = whole(limit, "limit", 0, codec.MOST_LIMIT)
+        check_regular(path)
         with open(path, "rb") as file:
             data = file.read(most + most // 100 + 4096)
         return cls.from_bytes(data, limit=most)

@@ -17,19 +17,11 @@ from pyx86emu.pc.devices.floppy import FloppyController
 
 #: Programs, not parts: they run for long, or end the process.
 NOT_PARTS = (
-    "cli",
-    "measure",
-    "examples",
-    "conformance",
-    "__main__",
-    "models",
-    "kvm",
-    "web",
-    "batch",
-    "dos",
-    "testing",
-    "pytest_plugin",
-)
+    "cli", "measure", "examples", "conformance", "__main__", "models", "kvm", "web", "batch", "dos",
+    "testing", "pytest_plugin", "gdb",
+)  # fmt: skip
+#: Inside of an overlay: it owns the descriptor that its attribute has.
+INSIDE = ("Spill", "Layer", "Written", "Overlay")
 #: It leaves a server with threads until somebody closes that; tests/pc/web looks at it.
 SERVES = "serve"
 #: Measurements that take as long as one asks for, on descriptors of the caller; how arguments are
@@ -49,13 +41,13 @@ AMONG_PARTS = (
     "pio_read", "pio_write", "mmio_read", "mmio_write", "execute", "data_moved", "parameters_of",
     "lba", "step_to", "transfer_to_memory", "transfer_from_memory", "sectors_on_track", "Drive",
     "eoi", "to_set1", "cmos", "bpb", "scrolled", "tried", "typed_by", "write_all", "add_memory",
-    "build", "access_exit",
+    "stop_exit", "write_at", "read_at", "dump", "build", "access_exit",
     "__setstate__",
 )  # fmt: skip
 
 
 #: Made by a part, with what it has checked: their `__init__` is not for callers.
-MADE_BY_PARTS = ("Attachment", "Timer")
+MADE_BY_PARTS = ("Attachment", "Timer", "Event")
 
 
 class Target(NamedTuple):
@@ -95,6 +87,8 @@ def targets() -> tuple[Target, ...]:
             if name.startswith("_") or name in BURNERS:
                 continue
             if not str(getattr(thing, "__module__", "")).startswith("pyx86emu"):
+                continue
+            if name in INSIDE:
                 continue
             if inspect.isclass(thing):
                 for target in members(thing):

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from ...errors import MachineError, StateError
 from ...saved import codec
+from ...saved.files import check_regular
 from ...saved.state import State
 from ...state import Plain
 from .tape import Answer, Board, Checkpoint, Input, Mark, Tape
@@ -30,6 +31,7 @@ class Writer:
     """Writes a recording. OSError: the file cannot be written."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        check_regular(path)
         self._file: BinaryIO = open(path, "wb")  # noqa: SIM115 - close() closes it
         self._marks: list[Mark] = []
         self._answers: list[tuple[str, Answer]] = []
@@ -88,6 +90,7 @@ def read(path: str | os.PathLike[str]) -> Tape:
     damaged before its end."""
     tape = Tape()
     name = os.fsdecode(path)
+    check_regular(path)
     with open(path, "rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
             raise MachineError(f"{name} is no recording of pyx86emu: `run --record FILE` makes one")

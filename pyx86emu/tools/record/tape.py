@@ -92,7 +92,7 @@ class Tape:
         """The last checkpoint with at most so many instructions. LookupError: there is none."""
         at = bisect_right(self.checkpoints, instructions, key=_instructions)
         if not at:
-            raise LookupError(instructions)
+            raise LookupError("there is no state so early")
         return self.checkpoints[at - 1]
 
     def cut(self, time: int, used: int) -> None:

@@ -1,0 +1,15 @@
+"""Files: see that a path is a regular file, before it is opened. Opening a FIFO would wait."""
+
+import errno
+import os
+import stat
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """OSError EINVAL: there is something else under this name. Nothing there is no error."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "that is no regular file", os.fspath(path))
