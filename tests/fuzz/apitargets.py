@@ -41,7 +41,7 @@ AMONG_PARTS = (
     "pio_read", "pio_write", "mmio_read", "mmio_write", "execute", "data_moved", "parameters_of",
     "lba", "step_to", "transfer_to_memory", "transfer_from_memory", "sectors_on_track", "Drive",
     "eoi", "to_set1", "cmos", "bpb", "scrolled", "tried", "typed_by", "write_all", "add_memory",
-    "stop_exit", "write_at", "read_at", "dump", "build", "access_exit",
+    "stop_exit", "write_at", "read_at", "dump", "html", "ansi", "build", "access_exit",
     "__setstate__",
 )  # fmt: skip
 
