@@ -7,6 +7,7 @@ import os
 import select
 import stat
 import sys
+from collections.abc import Callable
 from typing import Protocol, TextIO
 
 from .status import HostError, UsageError, reason
@@ -60,6 +61,16 @@ def complain(text: str) -> None:
             _put(stream, _encoded(stream, text + "\n"))
     except OSError:
         pass
+
+
+def copied(record: Callable[[bytes], object]) -> Callable[[bytes], None]:
+    """What takes the bytes of a line: `record` keeps them, and they go to standard output."""
+
+    def take(data: bytes) -> None:
+        record(data)
+        send(data)
+
+    return take
 
 
 def is_terminal(stream: TextIO | None) -> bool:

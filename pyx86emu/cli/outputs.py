@@ -57,13 +57,8 @@ class Outputs:
         cannot be recorded."""
         record = m.uart.output
         assert record is not None
-
-        def serial(data: bytes) -> None:
-            record(data)
-            output.send(data)
-
         if self.serial_to_stdout:
-            m.uart.output = serial
+            m.uart.output = output.copied(record)
         if self.to_stdout:
             m.debug.output = output.send
         for port, line in self._ports:

@@ -1,6 +1,5 @@
 """`replay FILE`: run again what `run --record FILE` has recorded, and say where it ends."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import DiskError, MachineError
@@ -44,7 +43,9 @@ def main(args: list[str]) -> int:
     check_input("replay", options.file)
     with _machine(options) as m:
         if not options.json:
-            m.uart.output = _both(m)
+            record = m.uart.output
+            assert record is not None
+            m.uart.output = output.copied(record)
             m.debug.output = output.send
         try:
             exit = _run(m, options.to)
@@ -66,24 +67,15 @@ def _machine(options: "Namespace") -> "Machine":
         raise UsageError(str(error)) from error
 
 
-def _both(m: "Machine") -> Callable[[bytes], None]:
-    record = m.uart.output
-
-    def serial(data: bytes) -> None:
-        if record is not None:
-            record(data)
-        output.send(data)
-
-    return serial
-
-
 def _run(m: "Machine", to: int | None) -> "Exit":
     recording = m.recording
     assert recording is not None
     while True:
         left = None if to is None else max(0, to - (m.vcpu.instructions or 0))
+        before = m.vcpu.instructions, m.vm.time
         exit = m.run(max_instructions=left)
-        if recording.timeline.live or left is not None:
+        stands = before == (m.vcpu.instructions, m.vm.time)  # it has ended before its recording
+        if recording.timeline.live or left is not None or stands:
             return exit
 
 
