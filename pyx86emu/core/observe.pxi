@@ -5,18 +5,14 @@
 #   core/base/debug.pxi    accesses to watched memory: their granules take the slow path, as for the host's watchpoints
 #   core/face/looks_api    where Python makes them
 #
-# While c.observe.mask is 0, blocks have no probes, and the run loop compares two numbers for each slice.
+# While c.observe.mask is 0, blocks have no probes, and the run loop looks at nothing of this (c.run.watched).
 
 # Tells Python what is pending, with the GIL (face/looks_api.pxi).
 cdef void (*ON_SEEN)(CPU*) noexcept nogil
 
 
-cdef inline bint observe_due(CPU* c) noexcept nogil:
-    """Is there something to tell? What was seen in the middle of an instruction waits for its end."""
-    return c.observe.pending != 0 or c.observe.touches != 0 and c.observe.touched_at != c.run.retired
-
-
 cdef void observe_serve(CPU* c) noexcept nogil:
+    """Tell what was seen. What was seen in the middle of an instruction waits for its end."""
     if c.observe.touches and c.observe.touched_at != c.run.retired:
         see_touches(c)
     if c.observe.pending:

@@ -285,18 +285,13 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     cdef Op* o
     cdef bint interruptible, lines, served = 0, stirred = 0, completed = 0, refetch
     cdef int vector
-    cdef uint64_t alone = FOREVER, stepped = began
+    cdef uint64_t alone = FOREVER
+    c.debug.stepped = began
     come_inside(c)
     while True:
         requests(c)
-        if c.run.retired != stepped:
-            stepped = c.run.retired
-            if c.debug.singlestep:
-                debug_stop(c)
-        stack_stop(c)
-        watch_stop(c)
-        if RARELY(observe_due(c)):
-            observe_serve(c)
+        if RARELY(c.run.watched):
+            watch_closely(c)
         if c.run.why != EXIT_NONE or c.exits.pos < c.exits.count:
             break
         rings_new_slice(&c.rings)
@@ -405,10 +400,10 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             if c.run.why == EXIT_NONE and (jumps > most or waited >= room):
                 c.run.why = EXIT_BUDGET
             continue
-        if RARELY(c.observe.leaves) and observe_here(c):
+        if RARELY(c.run.watched) and c.observe.leaves and observe_here(c):
             continue
-        if (c.debug.singlestep or c.debug.breaks or c.arch.rest & F_TF or c.events.carry or c.arch.ip > 0xFFFF
-                or breakpoints_on(c)
+        if (RARELY(c.run.watched) and (c.debug.singlestep or c.debug.breaks) or c.arch.rest & F_TF
+                or c.events.carry or c.arch.ip > 0xFFFF or breakpoints_on(c)
                 or not interruptible and (lines or c.events.inject >= 0 or c.events.nmi or c.events.intr_window
                                           or c.events.trap_due)):
             if not (code_breakpoint(c) or at_breakpoint(c) or stop_here(c)):
@@ -429,8 +424,6 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             if not stop_here(c):
                 trap_step(c)
             continue
-        if RARELY(c.observe.mask & LOOK_HISTORY):
-            history_mark(c, c.run.retired)
         begin(c, <int64_t>span)
         c.run.left -= o.n
         trampoline(c, o)
@@ -456,6 +449,19 @@ cdef void trap_step(CPU* c) noexcept nogil:
     if (trap and c.run.retired != was and not c.events.no_trap and c.run.why == EXIT_NONE and not c.reads.finish
             and c.events.trap_shadow != c.run.retired):
         c.events.trap_due |= DR6_BS
+
+
+cdef void watch_closely(CPU* c) noexcept nogil:
+    """Between two instructions, while the host watches: must the vCPU stop, or is there something to tell?"""
+    if c.run.retired != c.debug.stepped:
+        c.debug.stepped = c.run.retired
+        if c.debug.singlestep:
+            debug_stop(c)
+    stack_stop(c)
+    watch_stop(c)
+    observe_serve(c)
+    if c.observe.mask & LOOK_HISTORY:
+        history_mark(c, c.run.retired)
 
 
 cdef void debug_stop(CPU* c) noexcept nogil:

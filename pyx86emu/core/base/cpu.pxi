@@ -164,6 +164,7 @@ cdef struct RunState:            # limits of the run, memory tables, and scratch
     int why                      # EXIT_*: why the run ends
     int error
     bint stepping                # one instruction is executed by itself
+    uint32_t watched             # not 0: steps, breakpoints, watchpoints, observers or stops are on
 
 cdef struct SystemState:         # registers that only system instructions use
     uint32_t idt_base
@@ -258,6 +259,7 @@ cdef enum:                       # c.debug.data: who looks at accesses of data
 
 cdef struct DebugState:          # what the host asked for with debug() and step()
     uint32_t singlestep          # STEP_ALWAYS: debug() asked for it; STEP_ONCE: step() runs
+    uint64_t stepped             # `retired` when the last step began
     bint due                     # Exit(DEBUG) is to be returned
     uint32_t dr6                 # with this value of DR6
     int breaks

@@ -396,6 +396,7 @@ cdef class Vcpu:
         memcpy(c.debug.breakpoint, at, sizeof(at))
         c.debug.breaks = breaks
         c.debug.singlestep = (c.debug.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
+        c.debug.stepped = c.run.retired
         c.debug.due = 0
         c.debug.hit = 0
         c.debug.stop = 0
