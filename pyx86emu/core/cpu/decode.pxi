@@ -306,16 +306,14 @@ cdef int put_end(Op* first, int used, int count, uint32_t hi, Fn fn) noexcept no
 cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) noexcept nogil:
     """The op before `next_` ends the block. If it is a Jcc that jumps over a few instructions which can be predicated,
     replace it by a predicate (see predicate.pxi) and add them to the block. Returns how many they are, or 0. `history`:
-    an op that records the outcome comes before them."""
+    an op that stores the outcome comes before them, unless they become one op with the predicate."""
     cdef Op* jcc = next_ - 1
     cdef Trait* t = trait_of(jcc.fn)
     cdef int condition = t.condition, n = 0, fluid_before = d.block.fluid
     cdef uint32_t target = jcc.tip
     if t.fn == NULL or condition == NO_CONDITION or not d.ip < target <= d.ip + 6 * MOST_PREDICATED:
         return 0
-    if history:
-        room -= put_end(first_of(jcc), jcc.k + 1, before(jcc) + 1, d.ip, probe_skip)
-        next_ += 1
+    room -= history
     while d.ip < target:
         if n == MOST_PREDICATED or n + 2 > room:
             break
@@ -326,11 +324,13 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) n
             break
         d.o.fn = t.predicated
         n += 1
-        d.o.k = <uint8_t>(jcc.k + n + history)
+        d.o.k = <uint8_t>(jcc.k + n)
         d.o.n = <uint8_t>(before(jcc) + n)
     else:
         jcc.fn = PREDICATE[0][condition]
         jcc.src = <uint16_t>n
+        if history:
+            store_outcome(jcc, condition)
         return n
     d.block.fluid = fluid_before
     return 0
@@ -376,6 +376,8 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
         if mask:
             if mask & LOOK_IO:
                 observed_ports(d.o, d.used)
+            if history and d.rep and not d.ends:
+                mark_rep(d.o)
             for i in range(probes):
                 first[used + i] = probe_ops[i]
                 first[used + i].ip = <uint16_t>d.start
@@ -390,7 +392,7 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
         if not open_ and mask & ~LOOK_HISTORY == 0:
             i = predicates(d, first + used, cap - used, limit, history)
             if i:
-                used += i + history
+                used += i + (first[used].fn == probe_skip)
                 count += i
                 d.block.hi = d.ip
                 open_ = 1
@@ -408,6 +410,10 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
     first.n = <uint8_t>count
     if mask & LOOK_COVER and first.fn == probe_entry:
         first.dst = <uint16_t>uncovered_in(first, used)
+    if history:
+        see_end(first + used - 1, base, &d.block)
     out[0] = d.block
     peephole(first, used)
+    if history:
+        see_predicates(first, used, count)
     return used
