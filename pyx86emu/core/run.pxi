@@ -125,7 +125,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     c.run.stepping = 0
     finish_slice(c)
     if RARELY(c.observe.mask & LOOK_HISTORY):
-        history_mark(c, c.run.retired)
+        history_close(c, c.run.retired)
     if carried and c.events.rep_left == c.run.retired:
         c.events.carry = 1                              # the next iteration needs the same prefixes
     if d.ip == 0x10000 and c.arch.ip == 0 and not d.jumps and not c.m.wraps and not c.events.no_trap:
@@ -424,12 +424,14 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             if not stop_here(c):
                 trap_step(c)
             continue
+        if RARELY(c.observe.mask & LOOK_HISTORY):
+            history_begin(c, <int64_t>span)
         begin(c, <int64_t>span)
         c.run.left -= o.n
         trampoline(c, o)
         finish_slice(c)
         if RARELY(c.observe.mask & LOOK_HISTORY):
-            history_mark(c, c.run.retired)
+            history_end(c)
         apply_moved(c)
     rings_new_slice(&c.rings)
     go_outside(c)

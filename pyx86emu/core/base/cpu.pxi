@@ -53,6 +53,9 @@ cdef struct Decoded:             # what the decoder returns about a block
     int fluid                    # how many immediates are read from memory when they are used
     uint32_t fluid_at[4]
     uint32_t fluid_size[4]
+    int way                      # for the history: see Record
+    uint32_t target
+    bint jumps
 
 cdef enum:
     HASH = 4096                  # places in the hash table of blocks
@@ -430,6 +433,8 @@ cdef void end_soon(CPU* c) noexcept nogil:
     if beyond > 0:
         c.run.left -= beyond
         c.run.slice_end -= <uint64_t>beyond
+        c.observe.flags += <uintptr_t>beyond     # cells of the history stay where they are
+        c.observe.places += 4 * <uintptr_t>beyond
 
 
 cdef inline void finish_slice(CPU* c) noexcept nogil:

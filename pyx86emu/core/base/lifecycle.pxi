@@ -82,6 +82,7 @@ cdef void free_cpu(CPU* c) noexcept:
     free(c.debug.watch)
     free(c.observe.look)
     free(c.observe.history)
+    free(c.observe.ended)
     free(c)
 
 

@@ -333,19 +333,13 @@ cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noex
     cdef bint turns
     cdef int n = 0
     if mask == LOOK_HISTORY:
-        if first:
-            memset(to, 0, sizeof(Op))
-            to.fn = probe_history
-        return first
+        return 0
     what = kind_of_code(c, base, ip, &vector, &turns) & mask
     if mask & LOOK_EXEC and exec_at(c, at):
         what |= LOOK_EXEC
     if first and mask & LOOK_BLOCK:
         what |= LOOK_BLOCK
     memset(to, 0, PROBES * sizeof(Op))
-    if first and mask & LOOK_HISTORY:
-        to[n].fn = probe_history
-        n += 1
     if first and mask & (LOOK_COVER | LOOK_EDGES):
         to[n].fn = probe_entry
         n += 1
@@ -364,7 +358,7 @@ cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noex
 
 
 cdef enum:
-    PROBES = 5                   # of one instruction at most
+    PROBES = 4                   # of one instruction at most
 
 
 cdef void observed_ports(Op* o, int n) noexcept nogil:

@@ -81,7 +81,7 @@ cdef void restore_observers(CPU* c, SavedCpu* from_) noexcept nogil:
         c.observe.turned = c.observe.turned or not c.observe.mask & LOOK_BLOCK
     c.observe.pending = c.observe.touches = c.observe.stop = 0
     if c.observe.history != NULL:
-        history_put(c, NO_MORE)
+        c.observe.history.oldest = c.observe.history.marks
 
 
 cdef inline void drop_requests(CPU* c, uint32_t which) noexcept nogil:
