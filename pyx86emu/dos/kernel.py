@@ -9,6 +9,7 @@ from . import guest, paths
 from .blocks import Arena
 from .codes import FILE_NOT_FOUND, INVALID_FUNCTION, DosError
 from .console import CTRL_C, Console
+from .fcbs import FcbFiles
 from .files import Path, Root
 from .guest import Ram, far
 from .handles import BOTH, Handles, Open
@@ -23,6 +24,7 @@ from .loading import (
     make_psp,
     put_environment,
 )
+from .searches import Searches
 from .table import TABLE, Break, NotYet
 
 if TYPE_CHECKING:
@@ -78,10 +80,8 @@ class Kernel(PioDevice):
         self.verify = self.break_check = False
         self.return_code = self.last_error = 0
         self.ended: Ended | None = None
-        #: Directories that AH=4Eh searches, by the number in the DTA; the newest is last.
-        self.searches: dict[int, Path] = {}
-        #: The names of the directory that is searched, by its number; read again after a restore.
-        self.listing: tuple[int, list[str]] | None = None
+        self.searches = Searches(root)
+        self.fcbs = FcbFiles(root)
         #: Registers of a program that waits for another one, by the PSP of that.
         self.saved: dict[int, tuple[int, ...]] = {}
         self.flushed = False
@@ -305,6 +305,7 @@ class Kernel(PioDevice):
     def terminate(self, code: int, how: int) -> None:
         """End the program; its files are closed and its memory is free."""
         self.handles.close_all(self.psp)
+        self.fcbs.close()
         try:
             self.arena.free_all(self.psp)
         except DosError:
@@ -350,6 +351,11 @@ class Kernel(PioDevice):
             raise Break
         return char
 
+    def close_files(self) -> None:
+        """Close what is open on the host."""
+        self.handles.close_files()
+        self.fcbs.close()
+
     # -- state -------------------------------------------------------------------------------------
 
     def state(self) -> Values:
@@ -363,7 +369,7 @@ class Kernel(PioDevice):
             "numbers": [self.return_code, self.last_error, self._after, self._break_sp],
             "strategy": self.arena.strategy,
             "ended": None if self.ended is None else list(self.ended),
-            "searches": [[number, *path] for number, path in self.searches.items()],
+            "searches": list(self.searches.state()),
             "saved": [[psp, *values] for psp, values in self.saved.items()],
             "notes": list(self.notes),
             "called": self._called,
@@ -389,10 +395,7 @@ class Kernel(PioDevice):
             if type(level) is not int or not 0 <= level <= 255 or how not in HOW.values():
                 raise ValueError("a state has no such end of a program")
             ended = Ended(level, str(how))
-        searches: dict[int, Path] = {}
-        for row in take(values, "searches", list):
-            number, *path = row if isinstance(row, list) and row else [-1]
-            searches[_word(number)] = tuple(_texts(path))
+        searches = Searches.read(take(values, "searches", list))
         saved: dict[int, tuple[int, ...]] = {}
         for row in take(values, "saved", list):
             psp_, *words = row if isinstance(row, list) and row else [-1]
@@ -401,7 +404,7 @@ class Kernel(PioDevice):
         console: Values = take(values, "console", dict)
         self.console.check(console)
         opened = Handles.read(take(values, "open", dict), self.root)
-        self.handles.close_files()
+        self.close_files()
         self.handles.open = opened
         self.console.load(console)
         self.psp, self.shell, self.dta, self.cwd = psp, shell, (dta[0], dta[1]), cwd
@@ -409,8 +412,8 @@ class Kernel(PioDevice):
         self._called = called
         self.return_code, self.last_error, self._after, self._break_sp = numbers
         self.arena.strategy, self.ended = strategy, ended
-        self.listing = None
-        self.searches, self.saved, self.notes = searches, saved, notes
+        self.searches.load(searches)
+        self.saved, self.notes = saved, notes
         self.root.room, self.root.created = room
 
     def __repr__(self) -> str:

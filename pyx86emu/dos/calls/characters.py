@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ..codes import DosError
-from ..console import CR, CTRL_Z
+from ..console import CR, CTRL_C, CTRL_Z
 from ..handles import Open
 from ..table import TABLE, Break, NotYet, call
 
@@ -44,6 +44,17 @@ def write_to(k: "Kernel", opened: Open | None, data: bytes) -> int:
     elif opened.device in ("PRN", "LPT1"):
         k.machine.printer.log.write(data)
     return len(data)
+
+
+def read_con(k: "Kernel", size: int, *, raw: bool = False) -> bytes:
+    """At most `size` bytes of the console, of one line unless `raw`; b"" at the end. NotYet: there
+    is none. Break: Ctrl-C."""
+    data = k.console.read(size, raw) if size else b""
+    if data is None:
+        raise NotYet
+    if not raw and data == bytes([CTRL_C]):
+        raise Break
+    return data
 
 
 def read_char(k: "Kernel", *, echo: bool, breaks: bool) -> int:

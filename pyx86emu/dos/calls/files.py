@@ -15,13 +15,12 @@ from ..codes import (
     TOO_MANY_OPEN,
     DosError,
 )
-from ..console import CTRL_C
 from ..files import DIRECTORY, LABEL, LARGEST, READ_ONLY, Path
 from ..handles import BOTH, MOST_HANDLES, READ, TABLE_AT, TABLE_SIZE, UNUSED, WRITE, Open
 from ..names import device
 from ..paths import text, wild
-from ..table import Break, NotYet, call
-from .characters import input_ready, write_to
+from ..table import call
+from .characters import input_ready, read_con, write_to
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
@@ -139,13 +138,8 @@ def read(k: "Kernel") -> None:
             raise DosError(ACCESS_DENIED)
         data = opened.file.read(opened.position, regs.cx)
         opened.position += len(data)
-    elif opened.device == "CON" and regs.cx:
-        found = k.console.read(regs.cx, opened.raw)
-        if found is None:
-            raise NotYet
-        if not opened.raw and found == bytes([CTRL_C]):
-            raise Break
-        data = found
+    elif opened.device == "CON":
+        data = read_con(k, regs.cx, raw=opened.raw)
     k.ram.write((regs.ds << 4) + regs.dx, data)
     regs.ax = len(data)
 

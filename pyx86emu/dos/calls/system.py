@@ -74,8 +74,7 @@ def parse_name(k: "Kernel") -> None:
     """The word at DS:SI as an FCB at ES:DI; SI is after it, AL = 1: it has ? or *."""
     regs = k.regs
     raw = k.ram.read((regs.ds << 4) + regs.si, 128)
-    leading = len(raw) - len(raw.lstrip(b" \t" if not regs.al & 1 else b" \t:;,=+"))
-    fcb, rest, al = parse_fcb(raw[leading:])
+    fcb, rest, al = parse_fcb(raw, skip=bool(regs.al & 1))
     at = (regs.es << 4) + regs.di
     old, options = k.ram.read(at, 12), regs.al
     drive = old[:1] if options & 2 and not fcb[0] else fcb[:1]
