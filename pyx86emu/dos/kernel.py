@@ -36,6 +36,10 @@ NORMAL, CTRL_BREAK, CRITICAL, RESIDENT = 0, 1, 2, 3
 HOW = {NORMAL: "exit", CTRL_BREAK: "ctrl-c", CRITICAL: "error", RESIDENT: "resident"}
 #: ERRORLEVEL of a program that a divide error ends.
 DIVIDE_ERROR = 255
+#: Functions that look for no Ctrl-C: input and output of their own, and what INT 23h calls.
+UNBROKEN = frozenset((0x06, 0x07, 0x33, 0x50, 0x51, 0x59, 0x62, 0x64))
+#: The last function of DOS.
+LAST = 0x6C
 #: So many notes are kept.
 MOST_NOTES = 64
 SAVED = ("bx", "cx", "dx", "si", "di", "bp", "ds", "es")
@@ -86,7 +90,7 @@ class Kernel(PioDevice):
         self.saved: dict[int, tuple[int, ...]] = {}
         self.flushed = False
         """AH=0Ch has emptied the buffer and waits for input."""
-        self._switched = False
+        self._switched = self._failed = False
         self._called = 0
         self._after = 0
         self._break_sp = 0
@@ -156,13 +160,15 @@ class Kernel(PioDevice):
         regs = self.regs
         function = TABLE.get(regs.ah)
         frame = self._frame()
-        self._switched = False
+        self._switched = self._failed = False
         try:
+            if self.break_check and self._called not in UNBROKEN and self.console.break_waits():
+                raise Break
             if function is None:
                 self.unknown()
             else:
                 function(self)
-            failed = False
+            failed = self._failed
         except DosError as error:
             regs.ax = self.last_error = error.code
             failed = True
@@ -188,20 +194,27 @@ class Kernel(PioDevice):
         self._put_flag((self.regs.ss << 4) + self.regs.sp, ZF, on)
 
     def unknown(self, what: str = "") -> None:
-        """A function that is not served: a note, and DOS error 1. Functions before 2Fh return
-        AL = 0, as DOS does."""
+        """A function that is not served: a note. It returns as in DOS: AL = 0 before 2Fh, DOS error
+        1 up to 6Ch, and AL = 0 with CF set after that."""
         number, al = self._called, self.regs.al
         frame = (self.regs.ss << 4) + self.regs.sp
         ip, cs = self.ram.u16(frame), self.ram.u16(frame + 2)
+        at = (ip - 2) & 0xFFFF
+        called = self.ram.read((cs << 4) + at, 2) == b"\xcd\x21"  # else it came by CALL
         self.note(
-            f"INT 21h AH={number:02X}h{what or f' AL={al:02X}h'}, called from "
-            f"{cs:04x}:{(ip - 2) & 0xFFFF:04x}, is not served: it returned "
-            f"{'AL=0' if number < 0x2F else 'CF=1, AX=1'}"
+            f"INT 21h AH={number:02X}h{what or f' AL={al:02X}h'}, "
+            + (
+                f"called from {cs:04x}:{at:04x}"
+                if called
+                else f"which returns to {cs:04x}:{ip:04x}"
+            )
+            + f", is not served: it returned {'CF=1, ' * (number > 0x2E)}"
+            + ("AX=1" if 0x2E < number <= LAST else "AL=0")
         )
-        if number < 0x2F:
-            self.regs.al = 0
-            return
-        raise DosError(INVALID_FUNCTION)
+        if 0x2E < number <= LAST:
+            raise DosError(INVALID_FUNCTION)
+        self.regs.al = 0
+        self._failed = number > LAST
 
     def note(self, text: str) -> None:
         """Keep a sentence for the user, once."""

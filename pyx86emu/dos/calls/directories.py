@@ -16,6 +16,7 @@ from ..codes import (
     DosError,
 )
 from ..files import DIRECTORY, HIDDEN, LABEL, SYSTEM, Entry, Path
+from ..guest import LAST_DRIVE
 from ..names import device, dotted, fields
 from ..searches import OVER
 from ..table import call
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ..kernel import Kernel
 
 DRIVE_C = 2
+#: The path of a directory, with drive and backslash.
+LONGEST_DIRECTORY = 66
 #: Bytes of a cluster, and how many of them AH=36h says at most.
 SECTORS, SECTOR, MOST_CLUSTERS = 64, 512, 0xFFFE
 
@@ -35,8 +38,8 @@ def reset_disk(k: "Kernel") -> None:
 
 @call(0x0E)
 def select_drive(k: "Kernel") -> None:
-    """Drive C is the only one and stays selected; AL is LASTDRIVE."""
-    k.regs.al = DRIVE_C + 1
+    """Drive C is the only one and stays selected; AL is LASTDRIVE, 5."""
+    k.regs.al = LAST_DRIVE
 
 
 @call(0x19)
@@ -91,6 +94,7 @@ def make_directory(k: "Kernel") -> None:
     """Make the directory at DS:DX."""
     path = k.path(k.regs.ds, k.regs.dx)
     _not_a_device(path)
+    _not_too_long(path)
     k.root.make_directory(path)
 
 
@@ -98,7 +102,7 @@ def make_directory(k: "Kernel") -> None:
 def remove_directory(k: "Kernel") -> None:
     """Remove the directory at DS:DX."""
     path = k.path(k.regs.ds, k.regs.dx)
-    if path == k.cwd[: len(path)]:
+    if path == k.cwd:
         raise DosError(CURRENT_DIRECTORY)
     k.root.remove_directory(path)
 
@@ -107,6 +111,7 @@ def remove_directory(k: "Kernel") -> None:
 def change_directory(k: "Kernel") -> None:
     """The directory at DS:DX is the current one."""
     path = k.path(k.regs.ds, k.regs.dx)
+    _not_too_long(path)
     if not k.root.is_directory(path):
         raise DosError(PATH_NOT_FOUND)
     k.cwd = path
@@ -117,7 +122,7 @@ def current_directory(k: "Kernel") -> None:
     """The current directory of drive DL, to DS:SI, without drive and first backslash."""
     if k.regs.dl not in (0, DRIVE_C + 1):
         raise DosError(INVALID_DRIVE)
-    name = "\\".join(k.cwd).encode("cp437")
+    name = "\\".join(k.cwd).encode("cp437", "replace")
     k.ram.write((k.regs.ds << 4) + k.regs.si, name[:63] + b"\0")
     k.regs.ax = 0x0100
 
@@ -157,7 +162,12 @@ def rename(k: "Kernel") -> None:
 
 def _not_a_device(path: Path) -> None:
     if path and (device(path[-1]) or paths.wild(path[-1])):
-        raise DosError(ACCESS_DENIED if device(path[-1]) else FILE_NOT_FOUND)
+        raise DosError(ACCESS_DENIED if device(path[-1]) else PATH_NOT_FOUND)
+
+
+def _not_too_long(path: Path) -> None:
+    if len(paths.text(path)) > LONGEST_DIRECTORY:
+        raise DosError(PATH_NOT_FOUND)
 
 
 @call(0x54)

@@ -55,14 +55,15 @@ def time(k: "Kernel") -> None:
 def set_time(k: "Kernel") -> None:
     """Set it; AL = FFh: there is no such time."""
     t, regs = k.machine.rtc.time, k.regs
-    _set(k, t.year, t.month, t.day, regs.ch, regs.cl, regs.dh)
+    hundredths = regs.dl if regs.dl < 100 else -1
+    _set(k, t.year, t.month, t.day, regs.ch, regs.cl, regs.dh, hundredths * 10_000)
 
 
 def _set(k: "Kernel", *when: int) -> None:
     try:
         if when[0] not in YEARS:
             raise ValueError
-        k.machine.rtc.time = datetime(*when)  # type: ignore[arg-type]
+        k.machine.rtc.time = datetime(*when).replace(microsecond=0)  # type: ignore[arg-type]
     except ValueError:
         k.regs.al = 0xFF
     else:
