@@ -173,7 +173,7 @@ class Dos(Single):
         """Close the files and the machine. A second call does nothing."""
         kernel: Kernel | None = getattr(self, "kernel", None)
         if kernel is not None:
-            kernel.handles.close_files()
+            kernel.close_files()
         self._root.close()
         self.machine.close()
 
