@@ -69,6 +69,8 @@ class Line:
     """The bytes, at most 256."""
     known: bytes = b""
     """FFh for each of these that the listing has, 0 for one that depends on an address."""
+    row: int = 0
+    """Where it begins in the listing, from 1."""
 
     def differs(self, memory: bytes) -> int | None:
         """At which byte is something else in memory? None: nowhere, as far as it is known."""
@@ -158,7 +160,7 @@ def read(text: str, the_map: str | None = None, name: str = "") -> Listing | Non
     """
     reader = _Reader(name)
     coded = False
-    for row in text.split("\n"):
+    for at, row in enumerate(text.split("\n"), 1):
         row = row.rstrip("\r")
         match = _ROW.match(row)
         if match is None:
@@ -166,6 +168,7 @@ def read(text: str, the_map: str | None = None, name: str = "") -> Listing | Non
                 return None
             continue
         coded = coded or match[2] is not None
+        reader.at = at
         reader.row(row[max(len(match[1]) - 6, 0) :], int(match[1]), match[2])
         if len(reader.parts) > MOST or len(reader.labels) > MOST:
             raise ValueError(f"it has more than {MOST} lines or names")
@@ -190,6 +193,7 @@ class _Part(NamedTuple):
     code: bool
     data: bytes
     known: bytes
+    row: int
 
 
 #: Where the columns are.
@@ -203,7 +207,7 @@ class _Reader:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.origin = 0
+        self.origin = self.at = 0
         self.constants: dict[str, int] = {}
         self.section = self.before = ".text"
         self.sizes = {".text": 0, ".data": 0}
@@ -237,7 +241,8 @@ class _Reader:
         self.sizes[self.section] = here + length
         if length:
             code = not _DATA.match(source.text)
-            self.parts.append(_Part(source, self.section, here, length, code, data, known))
+            part = _Part(source, self.section, here, length, code, data, known, self.at)
+            self.parts.append(part)
 
     def _source(self, shown: str, number: int, text: str) -> _Source:
         """The line that a row counts for."""
@@ -379,8 +384,8 @@ def _joined(source: _Source, parts: list[tuple[int, _Part]]) -> list[Line]:
     for at, part in sorted(parts, key=lambda each: each[0]):
         before = joined[-1] if joined else None
         if before is None or before.address + before.length != at or before.code != part.code:
-            line = Line(at, part.length, file, number, text, part.code, part.data, part.known)
-            joined.append(line)
+            rest = (part.code, part.data, part.known, part.row)
+            joined.append(Line(at, part.length, file, number, text, *rest))
             continue
         data, known = before.data, before.known
         if len(data) == before.length:

@@ -115,19 +115,25 @@ class Symbols(Mapping[str, int]):
                 raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
             found = read(data, str(shown))
             if isinstance(found, Listing):
-                found = replace(found.moved(base), path=str(shown))
-                lines = {
-                    line.address: Source(line.number, line.text.strip())
-                    for line in found.lines
-                    if line.file == found.name
-                }
-                return cls(found.names, lines=lines, name=str(shown), listings=[found])
+                return cls.of(replace(found.moved(base), path=str(shown)))
             moved = {name: place + base for name, place in found.items()}
             if any(not 0 <= place <= LAST for place in moved.values()):
                 raise ValueError("an address is out of range")
             return cls(moved, name=str(shown))
         except ValueError as error:
             raise ValueError(f"symbols of {shown!r}: {error}") from None
+
+    @classmethod
+    def of(cls, listing: Listing) -> "Symbols":
+        """The names and lines of a listing. ValueError: an address is out of range."""
+        if not isinstance(listing, Listing):
+            raise TypeError(f"give a Listing, not {type(listing).__name__}")
+        lines = {
+            line.address: Source(line.number, line.text.strip())
+            for line in listing.lines
+            if line.file == listing.name
+        }
+        return cls(listing.names, lines=lines, name=listing.name, listings=[listing])
 
     def __getitem__(self, name: str) -> int:
         return self._names[name]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..tools.lcov import of_lines
 from .program import Program
 
 #: By file and line, how many runs have executed it.
@@ -65,10 +66,4 @@ def ranges(numbers: Iterable[int]) -> list[str]:
 
 def lcov(lines: Lines) -> str:
     """The same as genhtml reads it."""
-    parts = []
-    for file, counts in sorted(lines.items()):
-        parts += ["TN:", f"SF:{file}"]
-        parts += [f"DA:{line},{hits}" for line, hits in sorted(counts.items())]
-        parts += [f"LF:{len(counts)}", f"LH:{sum(hits > 0 for hits in counts.values())}"]
-        parts += ["end_of_record"]
-    return "\n".join([*parts, ""])
+    return str(of_lines(lines))
