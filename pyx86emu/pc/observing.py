@@ -1,6 +1,6 @@
 """Observing a machine: stop, call or keep what its guest does. The words are in observe.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ..address import Address
@@ -9,6 +9,7 @@ from .parts import Parts
 if TYPE_CHECKING:
     from ..observe import Do, Event, Observer, Observers
     from ..tools.coverage import Coverage
+    from ..tools.reached import Given
 
 #: The BIOS keeps the video mode here.
 VIDEO_MODE = 0x449
@@ -108,9 +109,10 @@ class Observing(Parts):
         program that programs the VGA by itself is seen by `on_io(0x3C0, 32)`."""
         return self._observers.write(VIDEO_MODE, 1, call, do=do, capacity=capacity)
 
-    def coverage(self, *, edges: bool = False) -> "Coverage":
+    def coverage(self, *, edges: bool = False, listings: "Iterable[Given]" = ()) -> "Coverage":
         """From now on keep which instructions are reached, and with `edges` count jumps as AFL
-        does. `close()` of the result ends it, or the end of a `with`."""
+        does. `listings` are for `lcov()` of the result: their lines are compared with memory when
+        the guest comes to them. `close()` ends it, or the end of a `with`."""
         from ..tools.coverage import Coverage
 
-        return Coverage(self.vcpu, edges=edges)
+        return Coverage(self.vcpu, edges=edges, listings=listings)
