@@ -63,7 +63,7 @@ def trail(
     calls it.
 
     >>> from pyx86emu import Machine
-    >>> with Machine(bytes.fromhex("fa b90300 49 75fd f4")) as m:   # cli; mov cx,3; dec cx; jnz; hlt
+    >>> with Machine(bytes.fromhex("fa b90300 49 75fd f4")) as m:  # cli; mov cx,3; dec; jnz; hlt
     ...     _, m.vcpu.record_history = m.boot(), True
     ...     _ = m.run(timeout=1)
     ...     print("\\n".join(trail(m)))
