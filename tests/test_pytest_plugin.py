@@ -153,7 +153,9 @@ def test_a_machine_that_fails_is_reported_and_can_be_repeated(
         [
             "DEADLINE: an endless loop, jmp $ at 0000:7c10 *",
             "*cs=0000 ds=0000*",
-            "*boot.asm:10: .end:   jmp $*",
+            "the last instructions:",
+            "*0000:7c10  ebfe * jmp 0x7c10 * ; boot.asm:10: .end:   jmp $",
+            "*(this instruction at least *",
             "screen:",
             "  | hello",
             "debug, the last lines:",
