@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from pyx86emu import ExitReason, Machine
+from pyx86emu.tools.gdb import breakpoints
 from tests.harness import Running, wait_until
 from tests.on_gdb import gdb, need, with_symbols
 from tests.tools.gdb.client import served
@@ -363,12 +364,22 @@ def test_the_monitor_answers(boot: Boot) -> None:
     assert "unknown command 'nonsense'" in text
 
 
-def test_more_breakpoints_than_fit_are_an_error_of_gdb(boot: Boot) -> None:
-    script = "\n".join(f"hbreak *{0x9000 + n:#x}" for n in range(65))
+def test_hundreds_of_breakpoints_are_set_at_every_stop(boot: Boot) -> None:
+    script = "\n".join(f"hbreak *{0x9000 + n:#x}" for n in range(400))
 
-    text = boot.gdb(f"{script}\ncontinue")
+    text = boot.gdb(f"{script}\nbreak print\ncontinue\ncontinue\np $cx")
 
-    assert "Cannot insert hardware breakpoint 65" in text
+    assert "Breakpoint 401, print ()" in text and "= 2\n" in text
+
+
+def test_more_breakpoints_than_fit_are_an_error_of_gdb(
+    boot: Boot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breakpoints, "MOST_BREAKPOINTS", 3)
+
+    text = boot.gdb("\n".join(f"hbreak *{0x9000 + n:#x}" for n in range(4)) + "\ncontinue")
+
+    assert "Cannot insert hardware breakpoint 4" in text
 
 
 def test_ctrl_c_stops_a_guest_that_runs(boot: Boot) -> None:
