@@ -479,14 +479,19 @@ cdef void debug_stop(CPU* c) noexcept nogil:
 cdef bint at_breakpoint(CPU* c) noexcept nogil:
     """Does a breakpoint of the host stop the vCPU here? It stops once; the next run() executes the instruction."""
     cdef uint32_t at = c.arch.sb[CS] + c.arch.ip
-    cdef int i
+    cdef int low = 0, high = c.debug.breaks, middle
     if c.debug.resume == c.run.retired + 1:
         return 0
-    for i in range(c.debug.breaks):
-        if c.debug.breakpoint[i] == at:
-            c.debug.resume = c.run.retired + 1
-            c.debug.dr6 = DR6_FIXED | 1U << (i & 3)
-            c.debug.stop = 0
-            c.debug.due = 1
-            return 1
-    return 0
+    while low < high:
+        middle = (low + high) >> 1
+        if c.debug.breakpoint[middle].at < at:
+            low = middle + 1
+        else:
+            high = middle
+    if low == c.debug.breaks or c.debug.breakpoint[low].at != at:
+        return 0
+    c.debug.resume = c.run.retired + 1
+    c.debug.dr6 = DR6_FIXED | 1U << (c.debug.breakpoint[low].place & 3)
+    c.debug.stop = 0
+    c.debug.due = 1
+    return 1
