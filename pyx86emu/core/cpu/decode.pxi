@@ -376,6 +376,8 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
         if mask:
             if mask & LOOK_IO:
                 observed_ports(d.o, d.used)
+            if RARELY(mask & LOOK_DECODE):
+                see_decoded(c, base, d.start, d.ip, count == 0)
             for i in range(probes):
                 first[used + i] = probe_ops[i]
                 first[used + i].ip = <uint16_t>d.start
