@@ -115,7 +115,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     o.fip = <uint16_t>d.ip
     if RARELY(c.observe.mask):
         observed_ports(first, d.used if c.observe.mask & LOOK_IO else 0)
-        observe_step(c)
+        observe_step(c, d.ip)
     begin(c, 1)
     c.run.left = 0
     c.run.stepping = 1
@@ -159,7 +159,7 @@ cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
 
 
 cdef int acknowledge(CPU* c) noexcept nogil:
-    cdef int vector = chips_acknowledge(c.chips)
+    cdef int vector = chips_acknowledge(c.chips, clock_now(c))
     if c.vm.resampled:
         look_for_eoi(c)
     return vector

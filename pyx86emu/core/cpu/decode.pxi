@@ -397,6 +397,8 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
             d.block.fluid = fluid_before
             used -= probes
             break                                # rewritten code begins a block, so that less is decoded again
+        if RARELY(watched) and c.observe.mask & LOOK_DECODE:
+            see_decoded(c, base, d.start, d.ip, count == 0)
         if RARELY(history) and d.rep and not d.ends:
             mark_rep(d.o)
         for i in range(d.used):

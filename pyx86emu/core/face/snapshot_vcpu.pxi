@@ -72,6 +72,7 @@ cdef void restore_observers(CPU* c, SavedCpu* from_) noexcept nogil:
     """What explains the end of a run, and what observers remember, are those of then. The observers, their rings and
     maps are the host's and stay. What was executed before the restore is not known."""
     cdef uint32_t stops = c.why.stops
+    cdef int i
     c.why = from_.why
     c.why.stops = stops
     c.observe.tag, c.observe.tag_at, c.observe.frames = from_.tag, from_.tag_at, from_.frames
@@ -81,6 +82,8 @@ cdef void restore_observers(CPU* c, SavedCpu* from_) noexcept nogil:
         c.observe.edge_from = 0
         c.observe.turned = c.observe.turned or not c.observe.mask & LOOK_BLOCK
     c.observe.pending = c.observe.touches = c.observe.stop = 0
+    for i in range(c.observe.looks):
+        c.observe.look[i].asked = 0              # it asks again
     if c.observe.history != NULL:
         c.observe.history.oldest = c.observe.history.marks
 

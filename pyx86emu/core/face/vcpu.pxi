@@ -9,6 +9,7 @@ cdef dict MESSAGES = {
 # What observers of a vCPU need of it is in looks_api.pxi, which knows this file.
 cdef object (*LOOK_FOR)(Vcpu, tuple)
 cdef int (*INSTALL)(Vcpu, list) except -1
+cdef object (*LINE_NOTES_OF)(Vcpu)
 cdef int (*COVER)(Vcpu, object, object) except -1
 
 
@@ -438,6 +439,10 @@ cdef class Vcpu:
         """No longer observe. RuntimeError: another thread runs the vCPU."""
         mine(self.c, "remove an observer")
         INSTALL(self, [each for each in self.sights if each is not sight])
+
+    def _line_notes(self):
+        """What the log of the lines has noted, for tools/trace: (bytes, lost)."""
+        return LINE_NOTES_OF(self)
 
     def _cover(self, map, edges):
         """Keep coverage in these buffers; None: not."""
