@@ -16,6 +16,7 @@ from .stops import HINT
 
 if TYPE_CHECKING:
     from .. import _core
+    from ..backend import VcpuBackend
     from .machine import Machine
 
 #: The ways in which a guest resets its PC.
@@ -183,10 +184,15 @@ def _before(m: "Machine") -> str:
     """How the guest came to places where no program should be."""
     notes = []
     for name, cs, ip, _, cause, instructions in m.vcpu.arrivals:
-        if name == "loop" or not _since_boot(m, instructions):
+        if name not in ARRIVED or not _since_boot(m, instructions):
             continue
         notes.append(f"it {ARRIVED[name]} {cs:04x}:{ip:04x}{cause}")
     return f"; before that {'; '.join(notes)}" if notes else ""
+
+
+def jump_to_reset(vcpu: "VcpuBackend") -> tuple[int, int] | None:
+    """The CS:IP of the last jump to where a PC restarts; None: it is not known."""
+    return next((came for name, _, _, came, _, _ in vcpu.arrivals if name == "reset"), None)
 
 
 def _last_fault(m: "Machine") -> str:
