@@ -116,7 +116,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     o.fip = <uint16_t>d.ip
     if RARELY(c.observe.mask):
         observed_ports(first, d.used if c.observe.mask & LOOK_IO else 0)
-        observe_step(c)
+        observe_step(c, d.ip)
     begin(c, 1)
     c.run.left = 0
     c.run.stepping = 1
@@ -126,7 +126,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     c.run.stepping = 0
     finish_slice(c)
     if RARELY(c.observe.mask & LOOK_HISTORY):
-        history_mark(c, c.run.retired)
+        history_close(c, c.run.retired)
     if carried and c.events.rep_left == c.run.retired:
         c.events.carry = 1                              # the next iteration needs the same prefixes
     if d.ip == 0x10000 and c.arch.ip == 0 and not d.jumps and not c.m.wraps and not c.events.no_trap:
@@ -160,7 +160,7 @@ cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
 
 
 cdef int acknowledge(CPU* c) noexcept nogil:
-    cdef int vector = chips_acknowledge(c.chips)
+    cdef int vector = chips_acknowledge(c.chips, clock_now(c))
     if c.vm.resampled:
         look_for_eoi(c)
     return vector
@@ -425,12 +425,14 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             if not stop_here(c):
                 trap_step(c)
             continue
+        if RARELY(c.observe.mask & LOOK_HISTORY):
+            history_begin(c, <int64_t>span)
         begin(c, <int64_t>span)
         c.run.left -= o.n
         trampoline(c, o)
         finish_slice(c)
         if RARELY(c.observe.mask & LOOK_HISTORY):
-            history_mark(c, c.run.retired)
+            history_end(c)
         apply_moved(c)
     rings_new_slice(&c.rings)
     go_outside(c)
@@ -478,14 +480,19 @@ cdef void debug_stop(CPU* c) noexcept nogil:
 cdef bint at_breakpoint(CPU* c) noexcept nogil:
     """Does a breakpoint of the host stop the vCPU here? It stops once; the next run() executes the instruction."""
     cdef uint32_t at = c.arch.sb[CS] + c.arch.ip
-    cdef int i
+    cdef int low = 0, high = c.debug.breaks, middle
     if c.debug.resume == c.run.retired + 1:
         return 0
-    for i in range(c.debug.breaks):
-        if c.debug.breakpoint[i] == at:
-            c.debug.resume = c.run.retired + 1
-            c.debug.dr6 = DR6_FIXED | 1U << (i & 3)
-            c.debug.stop = 0
-            c.debug.due = 1
-            return 1
-    return 0
+    while low < high:
+        middle = (low + high) >> 1
+        if c.debug.breakpoint[middle].at < at:
+            low = middle + 1
+        else:
+            high = middle
+    if low == c.debug.breaks or c.debug.breakpoint[low].at != at:
+        return 0
+    c.debug.resume = c.run.retired + 1
+    c.debug.dr6 = DR6_FIXED | 1U << (c.debug.breakpoint[low].place & 3)
+    c.debug.stop = 0
+    c.debug.due = 1
+    return 1

@@ -306,16 +306,14 @@ cdef inline int put_end(Op* first, int used, int count, uint32_t hi, Fn fn) noex
 cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) noexcept nogil:
     """The op before `next_` ends the block. If it is a Jcc that jumps over a few instructions which can be predicated,
     replace it by a predicate (see predicate.pxi) and add them to the block. Returns how many they are, or 0. `history`:
-    an op that records the outcome comes before them."""
+    an op that stores the outcome comes before them, unless they become one op with the predicate."""
     cdef Op* jcc = next_ - 1
     cdef Trait* t = trait_of(jcc.fn)
     cdef int condition = t.condition, n = 0, fluid_before = d.block.fluid
     cdef uint32_t target = jcc.tip
     if t.fn == NULL or condition == NO_CONDITION or not d.ip < target <= d.ip + 6 * MOST_PREDICATED:
         return 0
-    if history:
-        room -= put_end(first_of(jcc), jcc.k + 1, before(jcc) + 1, d.ip, probe_skip)
-        next_ += 1
+    room -= history
     while d.ip < target:
         if n == MOST_PREDICATED or n + 2 > room:
             break
@@ -326,11 +324,13 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) n
             break
         d.o.fn = t.predicated
         n += 1
-        d.o.k = <uint8_t>(jcc.k + n + history)
+        d.o.k = <uint8_t>(jcc.k + n)
         d.o.n = <uint8_t>(before(jcc) + n)
     else:
         jcc.fn = PREDICATE[0][condition]
         jcc.src = <uint16_t>n
+        if history:
+            store_outcome(jcc, condition)
         return n
     d.block.fluid = fluid_before
     return 0
@@ -397,6 +397,10 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
             d.block.fluid = fluid_before
             used -= probes
             break                                # rewritten code begins a block, so that less is decoded again
+        if RARELY(watched) and c.observe.mask & LOOK_DECODE:
+            see_decoded(c, base, d.start, d.ip, count == 0)
+        if RARELY(history) and d.rep and not d.ends:
+            mark_rep(d.o)
         for i in range(d.used):
             first[used].n = <uint8_t>count
             first[used].k = <uint8_t>used
@@ -407,7 +411,7 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
         if not open_ and c.observe.mask & ~<uint32_t>LOOK_HISTORY == 0:
             i = predicates(d, first + used, cap - used, limit, history)
             if i:
-                used += i + history
+                used += i + (first[used].fn == probe_skip)
                 count += i
                 d.block.hi = d.ip
                 open_ = 1
@@ -423,6 +427,10 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
     first.n = <uint8_t>count
     if RARELY(watched):
         watch_block(c, first, used)
+    if RARELY(history):
+        see_end(first + used - 1, base, &d.block)
     out[0] = d.block
     peephole(first, used)
+    if RARELY(history):
+        see_predicates(first, used, count)
     return used
