@@ -463,8 +463,6 @@ cdef void watch_closely(CPU* c) noexcept nogil:
     stack_stop(c)
     watch_stop(c)
     observe_serve(c)
-    if c.observe.mask & LOOK_HISTORY:
-        history_mark(c, c.run.retired)
 
 
 cdef void debug_stop(CPU* c) noexcept nogil:
