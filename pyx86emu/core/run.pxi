@@ -105,6 +105,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     if RARELY(c.observe.mask & LOOK_HISTORY):
         history_step(c, d.ram, d.start, d.ip)
     free(kept)
+    restart_step(c)
     came_from(c, c.arch.sb[CS] >> 4, c.arch.ip, d.ip, CAME_HOW, c.run.retired + 1)
     for i in range(d.used):
         first[i].k = <uint8_t>i

@@ -356,8 +356,9 @@ cdef int watch_next(Dec* d, Op* to, int used, int room, int count) noexcept nogi
     return n
 
 
-cdef void watch_block(CPU* c, Op* first, int used) noexcept nogil:
-    """A block with probes was decoded."""
+cdef void watch_block(Dec* d, Op* first, int used) noexcept nogil:
+    """A block was decoded while somebody watches."""
+    cdef CPU* c = d.c
     cdef int i
     if c.observe.mask & LOOK_IO:
         observed_ports(first, used)
@@ -366,6 +367,12 @@ cdef void watch_block(CPU* c, Op* first, int used) noexcept nogil:
             first[i].fip = first[i + 1].fip      # that of its instruction
     if c.observe.mask & LOOK_COVER and first.fn == probe_entry:
         first.dst = <uint16_t>uncovered_in(first, used)
+    if c.observe.mask & LOOK_DECODE:
+        for i in range(used):
+            if first[i].fip != first[i].ip and (i == 0 or first[i].ip != first[i - 1].ip):
+                see_decoded(c, d.base, first[i].ip, first[i].ip + <uint16_t>(first[i].fip - first[i].ip), i == 0)
+    if c.observe.mask & LOOK_HISTORY:
+        see_end(first + used - 1, d.base, &d.block)
 
 
 cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Decoded* out) noexcept nogil:
@@ -397,10 +404,6 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
             d.block.fluid = fluid_before
             used -= probes
             break                                # rewritten code begins a block, so that less is decoded again
-        if RARELY(watched) and c.observe.mask & LOOK_DECODE:
-            see_decoded(c, base, d.start, d.ip, count == 0)
-        if RARELY(history) and d.rep and not d.ends:
-            mark_rep(d.o)
         for i in range(d.used):
             first[used].n = <uint8_t>count
             first[used].k = <uint8_t>used
@@ -416,6 +419,7 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
                 d.block.hi = d.ip
                 open_ = 1
         elif RARELY(history) and open_ and d.rep:
+            mark_rep(d.o)
             used += put_end(first, used, count, d.block.hi, probe_mark)
             break
         if not open_ or used >= BLOCK_OPS:
@@ -426,9 +430,7 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
         used += put_end(first, used, count, d.block.hi, end_block)
     first.n = <uint8_t>count
     if RARELY(watched):
-        watch_block(c, first, used)
-    if RARELY(history):
-        see_end(first + used - 1, base, &d.block)
+        watch_block(d, first, used)
     out[0] = d.block
     peephole(first, used)
     if RARELY(history):

@@ -487,7 +487,8 @@ cdef class Vcpu:
         """How the vCPU last came to places where no program should be, since RESET: (name, cs, ip, came_from, cause,
         instructions) each, with the names of `stop_on`. They are noted when code is decoded there, whether or not
         stop_on is set. `came_from` is the (cs, ip) of the instruction before, or None if that is not known; `cause` is
-        the same in words. Of "stack", cs and ip are those of the push. Any thread may read it."""
+        the same in words. Of "stack", cs and ip are those of the push. One more name, "reset", is a jump to where a PC
+        restarts, in ROM: FFFF0h, or POST at FE05Bh. Any thread may read it."""
         return arrivals_of(self.c)
 
     def reset(self):
