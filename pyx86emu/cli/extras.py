@@ -15,7 +15,15 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
 from ..pc.machine import Machine
-from . import opt_cov, opt_gdb, opt_record, opt_state, opt_stop_on, opt_symbols
+from . import (
+    opt_cov,
+    opt_gdb,
+    opt_profile,
+    opt_record,
+    opt_state,
+    opt_stop_on,
+    opt_symbols,
+)
 from .parser import Parser
 
 
@@ -38,10 +46,11 @@ EXTRAS: tuple[Extra, ...] = (
     opt_stop_on,
     opt_symbols,
     opt_cov,
+    opt_profile,
     opt_gdb,
 )
 #: Those of `dos`.
-OF_DOS: tuple[Extra, ...] = (opt_symbols, opt_cov)
+OF_DOS: tuple[Extra, ...] = (opt_symbols, opt_cov, opt_profile)
 
 
 def add(parser: Parser, which: tuple[Extra, ...] = EXTRAS) -> None:

@@ -227,6 +227,8 @@ class Running(Parts):
         """Run until an exit that is not a device access or a reset. All limits are absolute."""
         vcpu, stats = self.vcpu, self.stats
         run = vcpu.run_until if self._debugger is None else self._debugger.run
+        if self._profile is not None:
+            run = self._profile.running(run)
         self._watch_boot()
         while True:
             left = None if budget is None else max(0, budget - vcpu.spent)

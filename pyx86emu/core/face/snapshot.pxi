@@ -285,7 +285,8 @@ cdef int snapshot_put(VmTables vm, Snapshot s) except -1:
         vcpu = <Vcpu>each
         c = vcpu.c
         restore_vcpu(c, &s.cpu[c.no])
-        put_breaks(vcpu, s.points[c.no])
+        vcpu.points = s.points[c.no]
+        put_breaks(c, vcpu.points)
         if vcpu.watches is not s.watches[c.no]:
             watched = put_watches(vcpu, s.watches[c.no], tables[c.no]) or watched
         c.debug.data = (LOOK_HOST if c.debug.watches else 0) | c.debug.data & LOOK_OBSERVER

@@ -394,7 +394,8 @@ cdef class Vcpu:
         if n or c.debug.watches:
             close_watched(c.vm)
         c.debug.data = c.debug.data & (LOOK_GUEST | LOOK_OBSERVER) | (LOOK_HOST if c.debug.watches else 0)
-        points = put_breaks(self, points)        # to be freed after resume()
+        points, self.points = self.points, points     # to be freed after resume()
+        put_breaks(c, self.points)
         c.debug.singlestep = (c.debug.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
         c.debug.stepped = c.run.retired
         c.debug.due = 0
@@ -593,12 +594,3 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
         self.c.threads.runner = 0
         if self.waiters:
             wake(c)
-
-
-cdef bytes put_breaks(Vcpu vcpu, bytes table):
-    """Give a vCPU these breakpoints; returns what it had."""
-    cdef CPU* c = vcpu.c
-    table, vcpu.points = vcpu.points, table
-    c.debug.breakpoint = <const Break*><char*>vcpu.points
-    c.debug.breaks = <int>(len(vcpu.points) // <Py_ssize_t>sizeof(Break))
-    return table

@@ -38,6 +38,12 @@ cdef list break_list(bytes table):
     return points
 
 
+cdef void put_breaks(CPU* c, bytes table) noexcept:
+    """Breakpoints for the core. The caller keeps `table`."""
+    c.debug.breakpoint = <const Break*><char*>table
+    c.debug.breaks = <int>(len(table) // <Py_ssize_t>sizeof(Break))
+
+
 cdef Watch* watch_table(list watches) except? NULL:
     """The table of the core for these watchpoints; NULL: none."""
     cdef Py_ssize_t n = len(watches), i
