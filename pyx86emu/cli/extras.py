@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
 from ..pc.machine import Machine
-from . import opt_gdb, opt_record, opt_state, opt_stop_on
+from . import opt_gdb, opt_record, opt_state, opt_stop_on, opt_trace
 from .parser import Parser
 
 
@@ -37,6 +37,7 @@ EXTRAS: tuple[Extra, ...] = (
     opt_record,
     opt_stop_on,
     opt_gdb,
+    opt_trace,
 )
 
 
