@@ -23,6 +23,7 @@ from . import (
     opt_state,
     opt_stop_on,
     opt_symbols,
+    opt_trace,
 )
 from .parser import Parser
 
@@ -48,6 +49,7 @@ EXTRAS: tuple[Extra, ...] = (
     opt_cov,
     opt_profile,
     opt_gdb,
+    opt_trace,
 )
 #: Those of `dos`.
 OF_DOS: tuple[Extra, ...] = (opt_symbols, opt_cov, opt_profile)
