@@ -104,6 +104,8 @@ class Control:
                 if self._end is not None and self._end[0] == number:
                     exit, self._end = self._end[1], None
                     return exit
+                if self.target.machine is None and self.target.leaving:
+                    return _core.Exit(ExitReason.INTR, cs=vcpu.regs.cs, ip=vcpu.regs.ip)
             elif self.link.waiting:
                 vcpu.kick()  # this run() only ends the instruction that is half done
                 self._kicked[number] = True

@@ -122,6 +122,22 @@ def test_a_killed_guest_ends_its_run() -> None:
         assert client.ended()
 
 
+def test_a_kill_counts_also_if_its_gdb_has_gone_and_no_kick_is_left() -> None:
+    with Vm() as vm:
+        vm.add_memory(0, 0x10000)[0x1000:0x1002] = SPIN
+        vcpu = vm.create_vcpu()
+        vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
+        with GdbServer(vm, "127.0.0.1:0") as server:
+            with Client(server.address) as client:
+                client.send("k")
+            came = server._control.link._came
+            wait_until(lambda: len(came) == 3)  # it has connected, asked, and gone
+            assert vcpu.run(10).reason is ExitReason.INTR
+
+            assert server.run(wall=20).reason is ExitReason.INTR
+            assert vcpu.instructions <= 10
+
+
 def test_who_serves_may_say_what_a_kill_does() -> None:
     class Killed(Exception):
         pass
