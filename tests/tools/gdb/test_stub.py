@@ -147,11 +147,38 @@ def test_going_on_elsewhere(stub: Stub) -> None:
         *(b"vFile:open:2f6574632f706173737764,0,0", b"vFile:setfs:0", b"vFile:unlink:2f"),
         *(b"vRun;2f62696e2f7368", b"vAttach;1", b"qXfer:auxv:read::0,100", b"qHostInfo"),
         *(b"qXfer:exec-file:read::0,100", b"qProcessInfo", b"jThreadsInfo", b"QThreadSuffix"),
+        *(b"qOffsets", b"QProgramSignals:0", b"QNonStop:1", b"QCatchSyscalls:1", b"x0,0"),
+        *(b"qXfer:libraries-svr4:read::0,10", b"qXfer:threads:read::0,10", b"vCtrlC", b"vStopped"),
+        *(b"qXfer:features:write:target.xml:0:61", b"qMemoryRegionInfo:0", b"QEnableErrorStrings"),
         *(b"qTStatus", b"QPassSignals:e", b"vMustReplyEmpty", b"_M10,7", b"i", b"", b"bx", b"zz"),
     ],
 )
 def test_what_is_not_there_gets_the_empty_reply(stub: Stub, packet: bytes) -> None:
     assert stub.handle(packet) == b"" or packet == b"zz"
+
+
+@pytest.mark.parametrize(
+    ("packet", "reply"),
+    [
+        (b"qXfer:features:read:other.xml:0,10", b"E00"),  # there is no such annex
+        (b"qXfer:features:read:target.xml:100000,10", b"l"),  # it ends before
+        (b"qXfer:memory-map:read::100000,10", b"l"),
+        (b"qAttached", b"1"),
+        (b"!", b"OK"),
+    ],
+)
+def test_what_other_debuggers_ask_for_gets_what_the_manual_says(
+    stub: Stub, packet: bytes, reply: bytes
+) -> None:
+    assert stub.handle(packet) == reply
+
+
+def test_symbols_are_asked_for_one_by_one(stub: Stub) -> None:
+    """gdb has none of _start, and _end at 8000h."""
+    assert stub.handle(b"qSymbol::") == b"qSymbol:" + b"_start".hex().encode()
+    assert stub.handle(b"qSymbol::5f7374617274") == b"qSymbol:" + b"_end".hex().encode()
+    assert stub.handle(b"qSymbol:8000:5f656e64") == b"OK"
+    assert (stub.handle(b"qSymbol:8000:5f") or b"").startswith(b"E.")
 
 
 def test_a_machine_that_cannot_go_back_does_not_offer_it(stub: Stub) -> None:
