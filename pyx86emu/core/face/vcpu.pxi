@@ -586,3 +586,12 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
         self.c.threads.runner = 0
         if self.waiters:
             wake(c)
+
+
+cdef bytes put_breaks(Vcpu vcpu, bytes table):
+    """Give a vCPU these breakpoints; returns what it had."""
+    cdef CPU* c = vcpu.c
+    table, vcpu.points = vcpu.points, table
+    c.debug.breakpoint = <const Break*><char*>vcpu.points
+    c.debug.breaks = <int>(len(vcpu.points) // <Py_ssize_t>sizeof(Break))
+    return table

@@ -38,15 +38,6 @@ cdef list break_list(bytes table):
     return points
 
 
-cdef bytes put_breaks(Vcpu vcpu, bytes table):
-    """Give a vCPU these breakpoints; returns what it had."""
-    cdef CPU* c = vcpu.c
-    table, vcpu.points = vcpu.points, table
-    c.debug.breakpoint = <const Break*><char*>vcpu.points
-    c.debug.breaks = <int>(len(vcpu.points) // <Py_ssize_t>sizeof(Break))
-    return table
-
-
 cdef Watch* watch_table(list watches) except? NULL:
     """The table of the core for these watchpoints; NULL: none."""
     cdef Py_ssize_t n = len(watches), i
