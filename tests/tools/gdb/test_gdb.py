@@ -462,6 +462,43 @@ def test_the_command_line_waits_for_gdb_and_ends_as_it_says(tmp_path: Path) -> N
     assert "killed by gdb (at 07c0:" in said
 
 
+def test_a_recorded_guest_goes_back_over_calls_and_to_callers(tmp_path: Path) -> None:
+    need("gdb")
+    image, symbols = with_symbols(NESTED, tmp_path)
+    with Machine(image) as m, m.record(), m.gdbserver("127.0.0.1:0", stopped=True) as server:
+        run = Running(lambda: m.run(wall=60))
+
+        text = gdb(
+            server.address,
+            """
+            break deep
+            continue
+            delete
+            reverse-finish
+            bt
+            reverse-finish
+            bt
+            finish
+            next
+            next
+            reverse-next
+            bt
+            kill
+            """,
+            symbols,
+        )
+
+        run.result()
+    assert frames(text) == [*CALLERS[1:], *CALLERS[2:], *CALLERS[3:]]
+
+
+def test_a_guest_that_is_not_recorded_goes_back_nowhere(nested: Boot) -> None:
+    text = nested.gdb("break deep\ncontinue\nreverse-stepi\nreverse-continue\nbt")
+
+    assert text.count("Target remote does not support this command") == 2
+    assert frames(text) == CALLERS
+
+
 def test_a_recorded_guest_goes_back(tmp_path: Path) -> None:
     if not hasattr(Machine, "record"):
         pytest.skip("this machine keeps no recording")
