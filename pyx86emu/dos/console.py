@@ -102,12 +102,10 @@ class Console:
                 self._column += 1
 
     def echo(self, char: int) -> None:
-        """Show a character that was typed: not for a stream, whose text is no output."""
+        """Write a character that was typed: not for a stream, whose text is no output."""
         if self.stream is None:
-            if char < 0x20 and char not in (CR, LF, TAB, BACKSPACE):
-                self._show(bytes([0x5E, char + 0x40]))
-            else:
-                self._show(bytes([char]))
+            shown = char < 0x20 and char not in (CR, LF, TAB, BACKSPACE)
+            self.write(bytes([0x5E, char + 0x40] if shown else [char]))
 
     # -- characters --------------------------------------------------------------------------------
 
@@ -191,6 +189,14 @@ class Console:
         self.ram.write(0x400 + tail, bytes([char, SCAN.get(char, 0)]))
         self.ram.put(TAIL, first if tail + 2 >= end else tail + 2)
 
+    def interrupt(self) -> None:
+        """Ctrl-Break: the next key is Ctrl-C, and no other one is waiting."""
+        first = self.ram.u16(FIRST)
+        self._second = -1
+        self.ram.write(0x400 + first, bytes([CTRL_C, SCAN[ord("c")]]))
+        self.ram.put(HEAD, first)
+        self.ram.put(TAIL, first + 2)
+
     def flush(self) -> None:
         """Forget the keys that were typed ahead; a stream stays as it is."""
         self._second = -1
@@ -205,7 +211,8 @@ class Console:
         while (char := self.char()) is not None:
             at_end = self._ended and not self._ahead and char == CTRL_Z
             if char in (CR, CTRL_C) or at_end:
-                self.echo(CTRL_C if char == CTRL_C else CR)
+                if char != CTRL_C:
+                    self.echo(CR)
                 line = bytes(self._line) + bytes([CR if at_end else char])
                 self._line.clear()
                 return line

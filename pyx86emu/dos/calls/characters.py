@@ -36,8 +36,6 @@ def write_to(k: "Kernel", opened: Open | None, data: bytes, *, breaks: bool = Tr
     if opened.device == "CON":
         if breaks and k.console.break_waits():
             raise Break
-        if not opened.raw and (end := data.find(CTRL_Z)) >= 0:
-            data = data[:end]
         k.console.write(data)
         return len(data)
     if opened.device in ("AUX", "COM1"):
