@@ -15,7 +15,7 @@ from ..codes import (
     TOO_MANY_OPEN,
     DosError,
 )
-from ..console import CTRL_Z
+from ..editing import CTRL_Z
 from ..files import DIRECTORY, LABEL, LARGEST, READ_ONLY, Path
 from ..handles import BOTH, MOST_HANDLES, READ, TABLE_AT, TABLE_SIZE, UNUSED, WRITE, Open
 from ..names import device
