@@ -27,6 +27,13 @@ PIPED_TIMEOUT = 60.0
 #: Real seconds from one look at the limit of --wall to the next, while input is waited for.
 WAIT = 0.1
 
+#: What code page 437 has in the place of control characters, but BEL, BS, HT, LF and CR.
+GLYPHS = {
+    code: glyph
+    for code, glyph in enumerate("\0☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼")
+    if code not in (0x07, 0x08, 0x09, 0x0A, 0x0D)
+} | {0x00: " ", 0x7F: "⌂"}
+
 EPILOG = """\
 What follows PROGRAM is its command line. An .asm file is assembled with nasm first. Drive C is the
 directory of --root; without it there are no files but the program itself.
@@ -90,10 +97,11 @@ def main(args: list[str]) -> int:
     if options.timeout is None and not terminal:
         options.timeout = PIPED_TIMEOUT
     extras.check(options, extras.OF_DOS)
+    options.typed = terminal and not options.json
     with Ending() as ending:
-        writer = Writer(options.binary)
+        writer = Writer(options.binary, glyphs=terminal and not options.binary)
         source = Stdin(options.binary, options.wall)
-        with _make(options, source, writer, terminal) as dos:
+        with _make(options, source, writer) as dos:
             options.base = dos.kernel.psp << 4
             with extras.around(dos.machine, options, extras.OF_DOS):
                 status = _run(dos, options, writer)
@@ -101,7 +109,7 @@ def main(args: list[str]) -> int:
     return status
 
 
-def _make(options: Namespace, source: "Stdin", writer: "Writer", terminal: bool) -> "Dos":
+def _make(options: Namespace, source: "Stdin", writer: "Writer") -> "Dos":
     """The machine with the program. UsageError: it cannot be."""
     from ..dos.machine import Dos
 
@@ -117,13 +125,13 @@ def _make(options: Namespace, source: "Stdin", writer: "Writer", terminal: bool)
                 root=options.root,
                 write=options.write,
                 env=env,
-                stdin=None if drawn else source,
+                stdin=None if options.typed else source,
                 binary=options.binary,
                 on_output=None if drawn or options.json else writer.write,
                 on_note=None if options.json else lambda text: output.complain(f"pyx86emu: {text}"),
                 model=options.cpu,
                 accel=options.accel,
-                clock="host" if drawn else None,
+                clock="host" if options.typed else None,
             )
     except (MachineError, DiskError) as error:
         raise UsageError(str(error)) from error
@@ -154,6 +162,10 @@ def _run(dos: "Dos", options: Namespace, writer: "Writer") -> int:
             from .terminal import ScreenTerminal
 
             exit = ScreenTerminal(m).run(limits)
+        elif options.typed:
+            from .dos_terminal import KeyTerminal
+
+            exit = KeyTerminal(m).run(limits)
         else:
             exit = limits.run()
     except KeyboardInterrupt as error:
@@ -213,10 +225,12 @@ def _json(dos: "Dos", result: "DosResult", status: int) -> str:
 
 
 class Writer:
-    """Standard output: code page 437 becomes text, and CR LF a line end; or bytes, if `binary`."""
+    """Standard output: code page 437 becomes text, and CR LF a line end; or bytes, if `binary`.
+    `glyphs`: control characters are shown as DOS shows them, and do nothing to the terminal."""
 
-    def __init__(self, binary: bool) -> None:
+    def __init__(self, binary: bool, *, glyphs: bool = False) -> None:
         self._binary = binary
+        self._glyphs = GLYPHS if glyphs else {}
         self._cr = False
 
     def write(self, data: bytes) -> None:
@@ -226,7 +240,7 @@ class Writer:
                 data = b"\r" + data
             self._cr = data.endswith(b"\r")
             text = data[: len(data) - self._cr].decode("cp437")
-            data = output.printable(text.replace("\r\n", "\n"))
+            data = output.printable(text.replace("\r\n", "\n").translate(self._glyphs))
         if data:
             output.send(data)
 

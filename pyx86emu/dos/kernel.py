@@ -111,8 +111,10 @@ class Kernel(PioDevice):
         elif offset == guest.INT29:
             self.console.write(bytes([self.regs.al]))
         elif offset == guest.INT23:
-            self.console.write(b"^C\r\n")
             self.terminate(0, CTRL_BREAK)
+        elif offset == guest.INT1B:
+            self.console.interrupt()
+            return
         elif offset == guest.INT0:
             self.console.write(b"\r\nDivide error\r\n")
             self.terminate(DIVIDE_ERROR, CRITICAL)
@@ -175,6 +177,7 @@ class Kernel(PioDevice):
         except NotYet:
             return guest.WAIT
         except Break:
+            self.console.write(b"^C\r\n")
             return guest.BREAK
         if not self._switched and (failed or (function is not None and self._called >= 0x2F)):
             self._put_flag(frame, CF, failed)

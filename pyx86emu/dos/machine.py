@@ -338,9 +338,11 @@ def assemble(path: str) -> tuple[bytes, str]:
 
 
 def file_name(file: str, data: bytes) -> str:
-    """The 8.3 name that a program has on drive C."""
-    stem = shorten(file).partition(".")[0]
-    kind = "EXE" if data[:2] in (b"MZ", b"ZM") else "COM"
+    """The 8.3 name that a program has on drive C: that of its file, if this is a COM or EXE. What a
+    program is, its first bytes say."""
+    stem, _, kind = shorten(file).partition(".")
+    if kind not in ("COM", "EXE"):
+        kind = "EXE" if data[:2] in (b"MZ", b"ZM") else "COM"
     if not stem or device(stem):
         stem = "PROGRAM"
     plain = f"{stem}.{kind}"
