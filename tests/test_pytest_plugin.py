@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.harness import ROOT
+from tests.on_gdb import need
 
 pytest_plugins = "pytester"
 
@@ -236,8 +237,7 @@ def test_coverage_by_line(run: Run, pytester: pytest.Pytester, workers: list[str
 
 
 def test_genhtml_shows_the_coverage(run: Run, pytester: pytest.Pytester) -> None:
-    if shutil.which("genhtml") is None:
-        pytest.skip("genhtml is missing: apt-get install lcov")
+    need("genhtml")
     run('def test(guest): guest("a.asm")\n', "--x86-cov-file=cov.info", files={"a.asm": SUM})
 
     done = pytester.run("genhtml", "cov.info", "-o", "html")

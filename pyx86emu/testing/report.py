@@ -9,8 +9,8 @@ from ..tools.batch.reports import printable
 from ..tools.trail import trail, trail_of
 from . import mnemonics
 from .guest import FLAGS, HISTORY, MOST_STEPS, Result
-from .listing import Program
 from .machine import TestMachine
+from .program import Program
 from .running import Step
 
 BOOT = 0x7C00
@@ -59,7 +59,7 @@ def loop(result: Result) -> list[str]:
 def shown(result: Result, step: Step) -> str:
     """One instruction: where, what, and what it changed."""
     line = result.line(step.cs, step.ip)
-    place = printable(f"{line.file}:{line.line}") if line else ""
+    place = printable(f"{line.file}:{line.number}") if line else ""
     # The source says more than a disassembly; without one, capstone if it is there.
     if line is not None:
         text = printable(line.text.strip())
