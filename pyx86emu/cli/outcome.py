@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import MachineError
@@ -112,8 +113,13 @@ def explain(m: Machine, end: Outcome, script: Script) -> None:
         return
     if text:
         output.complain(f"pyx86emu: {text}")
-    if end.last:
-        output.complain("\n".join(["the last instructions:", *(f"  {each}" for each in end.last)]))
+    show_last(end.last)
+
+
+def show_last(lines: Sequence[str]) -> None:
+    """Write the last instructions to standard error, if there are any."""
+    if lines:
+        output.complain("\n".join(["the last instructions:", *(f"  {each}" for each in lines)]))
 
 
 def _advice(m: Machine, end: Outcome) -> str:
