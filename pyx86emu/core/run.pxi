@@ -424,13 +424,13 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             if not stop_here(c):
                 trap_step(c)
             continue
-        if RARELY(c.observe.mask & LOOK_HISTORY):
+        if RARELY(c.run.watched) and c.observe.mask & LOOK_HISTORY:
             history_begin(c, <int64_t>span)
         begin(c, <int64_t>span)
         c.run.left -= o.n
         trampoline(c, o)
         finish_slice(c)
-        if RARELY(c.observe.mask & LOOK_HISTORY):
+        if RARELY(c.run.watched) and c.observe.mask & LOOK_HISTORY:
             history_end(c)
         apply_moved(c)
     rings_new_slice(&c.rings)
@@ -462,8 +462,6 @@ cdef void watch_closely(CPU* c) noexcept nogil:
     stack_stop(c)
     watch_stop(c)
     observe_serve(c)
-    if c.observe.mask & LOOK_HISTORY:
-        history_mark(c, c.run.retired)
 
 
 cdef void debug_stop(CPU* c) noexcept nogil:

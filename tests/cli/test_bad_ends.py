@@ -197,7 +197,7 @@ def test_symbols_name_the_places(tmp_path: Path, image: Image, capsys: Any) -> N
 
 @pytest.mark.parametrize(
     ("content", "status", "text"),
-    [(b"\x7fELF", 2, "symbols of "), (None, 2, "--symbols ")],
+    [(b"\x7fELF", 2, "symbols of "), (None, 2, "No such file")],
 )
 def test_symbols_that_cannot_be_read_are_refused(
     content: bytes | None, status: int, text: str, tmp_path: Path, image: Image, capsys: Any
