@@ -151,6 +151,8 @@ def _variable(text: str) -> tuple[str, str]:
 def _run(dos: "Dos", options: Namespace, writer: "Writer") -> int:
     """Run the program and report; the exit status."""
     m = dos.machine
+    if m.vm.accel == "interp":
+        m.vcpu.record_history = True  # for the report of a bad end
     try:
         limits = m.limits(
             timeout=options.timeout, wall=options.wall, max_instructions=options.max_instructions
@@ -184,6 +186,10 @@ def _run(dos: "Dos", options: Namespace, writer: "Writer") -> int:
         regs = m.vcpu.regs
         where = f"at {regs.cs:04x}:{regs.ip:04x}, {m.time:.3f} guest seconds"
         output.complain(f"pyx86emu: the program has not ended ({where}): {_why(result)}")
+        from ..tools.trail import trail_of
+        from .outcome import show_last
+
+        show_last(trail_of(m, exit))
     return status
 
 

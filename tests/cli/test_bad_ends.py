@@ -178,6 +178,14 @@ def test_json_has_the_last_instructions_of_a_bad_end(image: Image, capsys: Any) 
     assert good["last"] == []
 
 
+def test_json_has_the_faults_and_where_the_guest_came_from(image: Image, capsys: Any) -> None:
+    idt = json.loads(run(capsys, image("0f011e207c 0f0b"), "-no-reboot", "--json")[1])
+    lost = json.loads(run(capsys, image("ea10000030"), "--stop-on", "zeros", "--json")[1])
+
+    assert idt["fault"] == "#UD at 0000:7c05, then #GP: IDT limit 0"
+    assert (lost["fault"], lost["jumped_from"]) == (None, "0000:7c00")
+
+
 def test_symbols_name_the_places(tmp_path: Path, image: Image, capsys: Any) -> None:
     (listing := tmp_path / "boot.lst").write_text(LISTING)
 
