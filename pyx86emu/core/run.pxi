@@ -443,6 +443,9 @@ cdef void trap_step(CPU* c) noexcept nogil:
     cdef bint trap = c.arch.rest & F_TF != 0, breakpoints = breakpoints_on(c)
     cdef uint64_t was = c.run.retired
     c.events.no_trap = 0
+    if RARELY(c.why.stops & AT_STACK):
+        c.why.op = NULL
+        find(c)                                       # a block marks the code, in single steps too
     if breakpoints:
         c.arch.rest &= ~<uint32_t>F_RF                # RF holds off a breakpoint for one instruction only
     step_one(c)

@@ -123,9 +123,6 @@ cdef bint refuses_block(CPU* c, uint32_t base, uint32_t ip) noexcept nogil:
 cdef bint stop_at(CPU* c) noexcept nogil:
     """Does the host want to stop before the instruction at CS:IP? It stops once; the next run() executes it."""
     cdef uint32_t what = odd_place(c, c.arch.sb[CS], c.arch.ip) if c.arch.ip <= 0xFFFF else 0
-    if c.why.stops & AT_STACK:
-        c.why.op = NULL
-        find(c)                                  # a block marks the code, in single steps too
     if not what & c.why.stops or c.debug.resume == c.run.retired + 1 or c.events.carry:
         return 0
     if what == AT_LOOP and not endless(c):
