@@ -71,6 +71,7 @@ cdef void observe_step(CPU* c) noexcept nogil:
     cdef bint turns
     if c.arch.ip > 0xFFFF:
         return                                   # the fetch faults
+    settle_turn(c, c.run.retired)
     what = what_is_here(c, &vector, &turns)
     if not told(c, c.run.retired, at):
         if c.observe.covered != NULL:

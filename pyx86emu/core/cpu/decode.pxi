@@ -303,19 +303,22 @@ cdef int put_end(Op* first, int used, int count, uint32_t hi, Fn fn) noexcept no
     return 1
 
 
-cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) noexcept nogil:
+cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, uint32_t mask) noexcept nogil:
     """The op before `next_` ends the block. If it is a Jcc that jumps over a few instructions which can be predicated,
-    replace it by a predicate (see predicate.pxi) and add them to the block. Returns how many they are, or 0. `history`:
-    an op that stores the outcome comes before them, unless they become one op with the predicate."""
+    replace it by a predicate (see predicate.pxi) and add them to the block. Returns how many they are, or 0. `mask`:
+    LOOK_*. For the history an op that stores the outcome comes before them, unless they become one op with the
+    predicate; for a map of edges one that counts."""
     cdef Op* jcc = next_ - 1
     cdef Trait* t = trait_of(jcc.fn)
     cdef int condition = t.condition, n = 0, fluid_before = d.block.fluid
     cdef uint32_t target = jcc.tip
     if t.fn == NULL or condition == NO_CONDITION or not d.ip < target <= d.ip + 6 * MOST_PREDICATED:
         return 0
-    room -= history
+    if mask and not may_predicate(jcc, mask):
+        return 0
+    room -= mask & LOOK_HISTORY != 0
     while d.ip < target:
-        if n == MOST_PREDICATED or n + 2 > room:
+        if n == MOST_PREDICATED or n + 2 > room or mask and has_probe(d.c, d.base + d.ip, mask, &d.block):
             break
         decode_next(d, next_ + n, room - n)
         t = trait_of(d.o.fn)
@@ -329,8 +332,10 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) n
     else:
         jcc.fn = PREDICATE[0][condition]
         jcc.src = <uint16_t>n
-        if history:
+        if mask & LOOK_HISTORY:
             store_outcome(jcc, condition)
+        if mask & LOOK_EDGES:
+            count_outcome(jcc, d.base)
         return n
     d.block.fluid = fluid_before
     return 0
@@ -351,7 +356,7 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
     cdef int used = 0, count = 0, i, fluid_before, probes = 0
     cdef Op probe_ops[PROBES]
     cdef bint open_ = 1                          # the last instruction does not end the block
-    cdef bint history = mask & LOOK_HISTORY != 0
+    cdef bint history = mask & LOOK_HISTORY != 0, repeats = 0
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
     d.c = c
     d.ram = c.run.ram
@@ -367,6 +372,7 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
             if used + PROBES >= cap and mask != LOOK_HISTORY:
                 break
             probes = put_probes(c, probe_ops, base, d.ip, count == 0)
+            d.block.waits = 0 if count == 0 else d.block.waits
         decode_next(d, first + used + probes, cap - used - probes)
         if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
                 or used + probes + d.used + (0 if d.ends else 1 + history) > cap
@@ -376,6 +382,7 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
         if mask:
             if mask & LOOK_IO:
                 observed_ports(d.o, d.used)
+            repeats = repeats or d.rep
             if history and d.rep and not d.ends:
                 mark_rep(d.o)
             for i in range(probes):
@@ -389,8 +396,8 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
         count += 1
         d.block.hi = d.ip
         open_ = not d.ends
-        if not open_ and mask & ~LOOK_HISTORY == 0:
-            i = predicates(d, first + used, cap - used, limit, history)
+        if not open_:
+            i = predicates(d, first + used, cap - used, limit, mask)
             if i:
                 used += i + (first[used].fn == probe_skip)
                 count += i
@@ -407,9 +414,9 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
         if used == cap:
             return 0
         used += put_end(first, used, count, d.block.hi, end_block)
+    if mask & (LOOK_COVER | LOOK_EDGES):
+        used = finish_probes(c, first, used, base, d.block.waits, repeats)
     first.n = <uint8_t>count
-    if mask & LOOK_COVER and first.fn == probe_entry:
-        first.dst = <uint16_t>uncovered_in(first, used)
     if history:
         see_end(first + used - 1, base, &d.block)
     out[0] = d.block
