@@ -4,7 +4,7 @@ A kernel runs in turns without and with it, in one process and in the same Vm. A
 median of the ratios of such pairs, so the speed of the host at that moment does not count.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from statistics import median
 
@@ -21,7 +21,7 @@ On = Callable[[_core.Vcpu], AbstractContextManager[object]]
 #: Seconds of a run.
 SECONDS = 0.06
 #: Kernels without those that only differ in how much code they have.
-SMALL = tuple(kernel for kernel in KERNELS if not kernel.name.startswith("footprint"))
+SMALL: Sequence[Kernel] = tuple(kernel for kernel in KERNELS if not kernel.name.startswith("footprint"))
 BY_NAME = {kernel.name: kernel for kernel in KERNELS}
 #: An address that no kernel reaches, in a page that none accesses.
 ELSEWHERE = 0xF0000
@@ -71,10 +71,10 @@ def cost(kernel: Kernel, on: On, rounds: int, scale: float) -> float:
 
 
 def costs(
-    on: On, rounds: int, scale: float, kernels: Iterable[Kernel] = SMALL
+    on: On, rounds: int, scale: float, kernels: Iterable[Kernel] | None = None
 ) -> dict[str, float]:
     """The same for many kernels, by name."""
-    return {kernel.name: cost(kernel, on, rounds, scale) for kernel in kernels}
+    return {k.name: cost(k, on, rounds, scale) for k in (SMALL if kernels is None else kernels)}
 
 
 def percent(ratio: float) -> float:
