@@ -359,11 +359,19 @@ cdef int remove_op(Op* first, int used, int at) noexcept nogil:
 
 # -- what the decoder asks --------------------------------------------------------------------------------
 
+# By first byte: may kind_of_code() find something? A bit for each byte, 16 in a word: prefixes, 0F, jumps, INT, returns.
+cdef uint16_t LOOKS_FURTHER[16]
+LOOKS_FURTHER[:] = [0x8000, 0, 0x4040, 0x4040, 0, 0, 0xFFFF, 0xFFFF, 0, 0x0400, 0, 0, 0xFF0F, 0, 0x0F0F, 0x800F]
+
+
 cdef uint32_t kind_of_code(CPU* c, uint32_t base, uint32_t ip, uint32_t* vector, bint* turns) noexcept nogil:
     """LOOK_INT if the instruction at base:ip may begin or end an interrupt, with its vector; `turns`: it may jump."""
     cdef int op, second, i, level = c.m.level
     vector[0] = RETURNS
     turns[0] = 0
+    op = code_byte(c, base + ip)
+    if op < 0 or not LOOKS_FURTHER[op >> 4] >> (op & 15) & 1:
+        return 0
     for i in range(15):
         op = code_byte(c, base + (ip + i & 0xFFFF))
         if op in (0x26, 0x2E, 0x36, 0x3E, 0xF0, 0xF2, 0xF3) or level >= 3 and 0x64 <= op <= 0x67:
@@ -389,16 +397,17 @@ cdef uint32_t kind_of_code(CPU* c, uint32_t base, uint32_t ip, uint32_t* vector,
 
 cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noexcept nogil:
     """The probes of the instruction at base:ip, as ops; at most PROBES."""
-    cdef uint32_t mask = c.observe.mask, at = base + ip, vector, what = 0
-    cdef bint turns
+    cdef uint32_t mask = c.observe.mask, at = base + ip, vector = RETURNS, what = 0
+    cdef bint turns = 0
     cdef int n = 0
-    if mask == LOOK_HISTORY:
-        return 0
-    what = kind_of_code(c, base, ip, &vector, &turns) & mask
+    if mask & (LOOK_INT | LOOK_BLOCK | LOOK_EDGES):
+        what = kind_of_code(c, base, ip, &vector, &turns) & mask
     if mask & LOOK_EXEC and exec_at(c, at):
         what |= LOOK_EXEC
     if first and mask & LOOK_BLOCK:
         what |= LOOK_BLOCK
+    if not what and not mask & (LOOK_COVER | LOOK_EDGES):
+        return 0
     memset(to, 0, PROBES * sizeof(Op))
     if first and mask & (LOOK_COVER | LOOK_EDGES):
         to[n].fn = probe_entry
