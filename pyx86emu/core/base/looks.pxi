@@ -10,15 +10,18 @@ cdef enum:                       # Look.kind; c.observe.mask has those that are 
     LOOK_COVER = 64              # which instructions were reached: a map
     LOOK_EDGES = 128             # which jumps were made, how often: a map
     LOOK_HISTORY = 256           # the last instructions: a ring of blocks
+    LOOK_EACH = 512              # each instruction of a range, with its bytes; told as LOOK_EXEC
+    LOOK_DECODE = 1024           # an instruction is decoded, with its bytes
+    LOOK_LINE = 2048             # lines of interrupts: what chips.lines has noted is to be drained (chips/lines.pxi)
 
 cdef enum:
-    LOOK_PROBES = 0x1FF          # kinds that change how a block is decoded
-    LOOK_LEAVES = 1 | 2 | 32     # kinds that may stop before an instruction
+    LOOK_LEAVES = 1 | 2 | 32 | 512  # kinds that may stop before an instruction
 
 cdef enum:                       # Look.action
     DO_LOG = 0
     DO_STOP = 1
     DO_CALL = 2
+    DO_DRAIN = 3                 # keep it, and call before the ring is full; see Look.drained
 
 cdef enum:                       # Seen.how, of an interrupt
     HOW_SOFTWARE = 0             # INT n, INT3, INTO, INT1: before it is executed
@@ -29,10 +32,10 @@ cdef enum:                       # Seen.how, of an interrupt
 cdef enum:
     CONDITIONS = 8               # registers that a Look may compare
     OPEN_FRAMES = 64             # interrupts whose end is still awaited
-    TOUCHES = 16                 # accesses of one instruction that are told
+    TOUCHES = 128                # accesses of one instruction that are told: ENTER makes 64
     PENDING = 64                 # what is seen by one instruction and must be told outside
 
-cdef struct Seen:                # 160 bytes: `Seen` of observe.py is the same as a dtype
+cdef struct Seen:                # 152 bytes: `Seen` of observe.py is the same as a dtype
     uint64_t instructions        # retired before the instruction
     uint64_t time                # guest ns
     uint64_t addr                # linear address, port, or guest-physical address
@@ -51,6 +54,7 @@ cdef struct Seen:                # 160 bytes: `Seen` of observe.py is the same a
     uint32_t flags
     uint32_t was[8]              # of a return: the registers when the interrupt began,
     uint32_t was_flags           # and FLAGS
+    uint32_t order               # what was kept by any look of the vCPU, counted; modulo 2^32
 
 cdef struct Look:
     int kind
@@ -65,6 +69,9 @@ cdef struct Look:
     Seen* ring                   # the newest `capacity`; NULL: nothing is kept
     uint64_t capacity
     uint64_t count               # how many it has seen
+    uint64_t drained             # how many of these the host has taken; it is called when the ring is half full
+    bint asked                   # it will be called
+    uint64_t lost                # accesses that had no room among the touches of an instruction
     int number                   # by which the host knows it
 
 cdef struct Frame:               # an interrupt that is open
@@ -159,6 +166,8 @@ cdef struct ObserveState:        # what the host observes, see observe.pxi. It b
     Look** look                  # all, those of LOOK_EXEC last, in the order of their addresses
     int looks
     int execs
+    uint32_t order               # how much was kept
+    int lines_due                # chips.lines is to be drained
     uint64_t tag                 # `retired` + 1 and linear address of the instruction that was told last
     uint32_t tag_at
     int pending                  # what must be told outside

@@ -492,16 +492,12 @@ cdef void drop_overlap(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
 
 
 cdef bint overlaps(CPU* c, Block* b, int n, uint32_t lo, uint32_t hi) noexcept nogil:
-    cdef uint32_t g = b.lo >> 8
-    cdef uint32_t from_, to
-    while g <= (b.hi - 1) >> 8:
-        if c.vm.mem.canon[g] == n:
-            from_ = b.lo & 255 if g == b.lo >> 8 else 0
-            to = ((b.hi - 1) & 255) + 1 if g == (b.hi - 1) >> 8 else 256
-            if from_ < hi and lo < to:
-                return 1
-        g += 1
-    return 0
+    """Has a block of granule n one of the bytes [lo, hi) of it?"""
+    cdef uint32_t last = b.hi - 1
+    if b.lo >> 8 == last >> 8:
+        return (b.lo & 255) < hi and lo <= last & 255
+    return (c.vm.mem.canon[b.lo >> 8] == n and (b.lo & 255) < hi or
+            c.vm.mem.canon[last >> 8] == n and lo <= last & 255)
 
 
 cdef void drop_noted(CPU* c) noexcept nogil:

@@ -87,9 +87,9 @@ cdef void see_predicates(Op* first, int used, int count) noexcept nogil:
 
 
 cdef bint may_predicate(Op* jcc, uint32_t mask) noexcept nogil:
-    """May this Jcc become a predicate? Not if its blocks are observed, or if both the history and a map want the place
-    after it."""
-    if mask & LOOK_BLOCK:
+    """May this Jcc become a predicate? Not if blocks or all instructions are observed, or if both the history and a map
+    want the place after it."""
+    if mask & (LOOK_BLOCK | LOOK_EACH | LOOK_DECODE):
         return 0
     return not mask & LOOK_EDGES or not mask & LOOK_HISTORY and jcc.k and (jcc - 1).fn == probe_turn
 
