@@ -32,7 +32,7 @@ _PLAIN = {
 }
 _0F_MODRM = frozenset(
     [
-        *(*range(0x04), *range(0x20, 0x27), *range(0x90, 0xA0), 0xA3, 0xA4, 0xA5, 0xAB, 0xAC),
+        *(*range(0x04), *range(0x90, 0xA0), 0xA3, 0xA4, 0xA5, 0xAB, 0xAC),
         *(0xAD, 0xAF, *range(0xB0, 0xB8), *range(0xBA, 0xC2)),
     ]
 )
@@ -124,6 +124,8 @@ def _next(code: bytes, at: int, op: int, level: int, wide: bool, far: bool) -> i
     if op == 0x0F and level >= 2:
         second = code[at] if at < len(code) else 0
         at += 1
+        if 0x20 <= second < 0x27:
+            return at + 1  # MOV of a control register has no memory operand
         if second in _0F_MODRM:
             at += _operand(code, at, far)
         return at + (second in _0F_BYTE)
