@@ -43,6 +43,7 @@ FAULTS = {
     17: "#AC",
 }
 NMI = 2
+DELIVERED = {How.HARDWARE: "irq", How.FAULT: "fault"}
 Run = Callable[..., "Exit"]
 
 
@@ -156,13 +157,18 @@ class Profile:
         blocks, seen = self._blocks.events, self._blocks.count
         due = [*self._pending, *self._due()]
         self._blocks.clear()
-        names = ("instructions", "cs", "ip", "ss", "esp")
+        columns = (
+            blocks["instructions"],
+            blocks["cs"].astype(int) << 16 | blocks["ip"],
+            blocks["ss"],
+            blocks["esp"] & 0xFFFF,
+        )
+        arrivals = zip(*[each.tolist() for each in columns], strict=True)
         if seen > len(blocks):  # the host has run the vCPU for long, without the machine
-            first = Arrival(*blocks[list(names)][0].tolist())
+            first = Arrival(*next(arrivals))
             self._stacks.lose(first)
             due = [each for each in due if each.n > first.n]
-        columns = [blocks[name].tolist() for name in names]
-        self._stacks.take(zip(*columns, strict=True), due)
+        self._stacks.take(arrivals, due)
         self._pending = due
         self._stacks.catch_up(self._vcpu.instructions)
 
@@ -173,12 +179,10 @@ class Profile:
         events = self._interrupts.events
         self._interrupts.clear()
         events = events[(events["how"] == How.HARDWARE) | (events["how"] == How.FAULT)]
-        names = ("instructions", "vector", "how", "cs", "ip", "ss", "esp")
+        names = ["instructions", "how", "vector", "cs", "ip", "ss", "esp"]
         return [
-            Delivery(
-                n, ("irq" if how == How.HARDWARE else "fault", vector), cs, ip, ss, esp & 0xFFFF
-            )
-            for n, vector, how, cs, ip, ss, esp in events[list(names)].tolist()
+            Delivery(n, (DELIVERED[how], vector), cs << 16 | ip, ss, esp & 0xFFFF)
+            for n, how, vector, cs, ip, ss, esp in events[names].tolist()
         ]
 
     def resync(self) -> None:
@@ -187,15 +191,15 @@ class Profile:
         self._blocks.clear()
         self._interrupts.clear()
         self._pending.clear()
-        here = Arrival(self._vcpu.instructions, regs.cs, regs.ip, regs.ss, regs.sp)
-        self._stacks.begin(here)
+        at = regs.cs << 16 | regs.ip
+        self._stacks.begin(Arrival(self._vcpu.instructions, at, regs.ss, regs.sp))
 
-    def _flow(self, cs: int, ip: int, again: bool) -> Flow:
-        """How the code at a place ends. Of code that was rewritten since, what is there now."""
+    def _flow(self, cs: int, ip: int) -> Flow:
+        """How the code at a place ends, as it is now."""
         size = FIRST
         while True:
             code = load(self._vcpu.vm, (cs << 4) + ip, min(size, 0x10000 - ip))
-            found = flow(code, ip, self._level)
+            found = flow(code, cs, ip, self._level)
             inside = (found.last - ip & 0xFFFF) + 16 < len(code)
             if inside or size >= MOST:
                 return found

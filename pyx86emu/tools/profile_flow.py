@@ -32,7 +32,7 @@ _PLAIN = {
 }
 _0F_MODRM = frozenset(
     [
-        *(*range(0x04), *range(0x20, 0x27), *range(0x90, 0xA0), 0xA3, 0xA4, 0xA5, 0xAB, 0xAC),
+        *(*range(0x04), *range(0x90, 0xA0), 0xA3, 0xA4, 0xA5, 0xAB, 0xAC),
         *(0xAD, 0xAF, *range(0xB0, 0xB8), *range(0xBA, 0xC2)),
     ]
 )
@@ -40,79 +40,80 @@ _0F_BYTE = frozenset((0xA4, 0xAC, 0xBA))
 
 
 class Flow(NamedTuple):
-    """The end of straight code."""
+    """The end of straight code. Places are CS << 16 | IP."""
 
     kind: int
-    last: int
-    """Offset of the instruction that ends it,"""
-    after: int
-    """and of the one after it."""
     to: tuple[int, ...] | None
-    """Offsets in the same segment where it may go on; None: anywhere."""
+    """Where it may go on; None: anywhere."""
+    after: int
+    """The instruction after the one that ends it."""
     size: int = 0
     """Bytes that it pushes, or pops."""
+    last: int = 0
+    """The instruction that ends it."""
     vector: int = 0
     """Of an INT."""
 
 
-def flow(code: bytes, ip: int, level: int) -> Flow:
-    """The end of the code that begins at offset `ip`, with these bytes. `level` is the model: 0 an
-    8086, 4 an 80486."""
+def flow(code: bytes, cs: int, ip: int, level: int) -> Flow:
+    """The end of the code that begins at cs:ip, with these bytes. `level` is the model: 0 an 8086,
+    4 an 80486."""
     at = 0
     while at < len(code):
         start = at
         wide = False  # of operands
         far = False  # of addresses
-        while at < len(code) and (
-            code[at] in _PREFIXES or (level >= 3 and 0x64 <= code[at] < 0x68)
-        ):
+        while at < len(code):
+            if code[at] not in _PREFIXES and not (level >= 3 and 0x64 <= code[at] < 0x68):
+                break
             wide = wide or code[at] == 0x66
             far = far or code[at] == 0x67
             at += 1
         op = code[at] if at < len(code) else 0x90
-        found = _end(code, at, ip, ip + start & 0xFFFF, level, wide)
+        found = _end(code, at, ip, level, wide)
         if found is not None:
-            return found
+            kind, to, after, size, _, vector = found
+            places = None if to is None else tuple([cs << 16 | each & 0xFFFF for each in to])
+            last = cs << 16 | ip + start & 0xFFFF
+            return Flow(kind, places, cs << 16 | after & 0xFFFF, size, last, vector)
         at = _next(code, at, op, level, wide, far)
-    end = ip + at & 0xFFFF
-    return Flow(UNKNOWN, end, end, None)
+    end = cs << 16 | ip + at & 0xFFFF
+    return Flow(UNKNOWN, None, end, 0, end)
 
 
-def _end(code: bytes, at: int, ip: int, start: int, level: int, wide: bool) -> Flow | None:
-    """The end, if the instruction whose opcode is at `at` is one."""
+def _end(code: bytes, at: int, ip: int, level: int, wide: bool) -> Flow | None:
+    """The end, if the instruction whose opcode is at `at` is one; its places are offsets that may
+    be out of the segment."""
     op = code[at] if at < len(code) else 0x90
     second = code[at + 1] if at + 1 < len(code) else 0
     word = 4 if wide else 2
     if level == 0 and op in (0xC0, 0xC1, 0xC8, 0xC9):
         op += 2
     if 0x70 <= op < 0x80 or 0xE0 <= op < 0xE4 or op == 0xEB or (level == 0 and 0x60 <= op < 0x70):
-        after = ip + at + 2 & 0xFFFF
-        to = after + second - (second >> 7 << 8) & 0xFFFF
-        return Flow(JUMP, start, after, (to,) if op == 0xEB else (to, after))
+        after = ip + at + 2
+        to = after + second - (second >> 7 << 8)
+        return Flow(JUMP, (to,) if op == 0xEB else (to, after), after)
     if op in (0xE8, 0xE9) or (op == 0x0F and level >= 3 and 0x80 <= second < 0x90):
         at += 1 + (op == 0x0F)
-        after = ip + at + word & 0xFFFF
-        to = after + int.from_bytes(code[at : at + word], "little") & 0xFFFF
+        after = ip + at + word
+        to = after + int.from_bytes(code[at : at + word], "little")
         if op == 0xE8:
-            return Flow(CALL, start, after, (to,), word)
-        return Flow(JUMP, start, after, (to, after) if op == 0x0F else (to,))
+            return Flow(CALL, (to,), after, word)
+        return Flow(JUMP, (to, after) if op == 0x0F else (to,), after)
     if op in (0x9A, 0xEA):
-        after = ip + at + 3 + word & 0xFFFF
-        return Flow(CALL if op == 0x9A else JUMP, start, after, None, 2 * word)
+        return Flow(CALL if op == 0x9A else JUMP, None, ip + at + 3 + word, 2 * word)
     if op == 0xFF and 2 <= (second >> 3 & 7) <= 5:
-        after = ip + _next(code, at, op, level, wide, False) & 0xFFFF
+        after = ip + _next(code, at, op, level, wide, False)
         way = second >> 3 & 7
-        return Flow(CALL if way < 4 else JUMP, start, after, None, word * (1 + (way & 1)))
+        return Flow(CALL if way < 4 else JUMP, None, after, word * (1 + (way & 1)))
     if op in (0xC2, 0xC3, 0xCA, 0xCB):
         drops = int.from_bytes(code[at + 1 : at + 3], "little") if op in (0xC2, 0xCA) else 0
-        size = word * (1 + (op >= 0xCA)) + drops
-        return Flow(RETURN, start, start, None, size)
+        return Flow(RETURN, None, ip + at + 1, word * (1 + (op >= 0xCA)) + drops)
     if op == 0xCF:
-        return Flow(RETURN, start, start, None, 3 * word)
+        return Flow(RETURN, None, ip + at + 1, 3 * word)
     if op in (0xCC, 0xCD, 0xCE) or (op == 0xF1 and level >= 3):
-        after = ip + at + 1 + (op == 0xCD) & 0xFFFF
         vector = {0xCC: 3, 0xCD: second, 0xCE: 4, 0xF1: 1}[op]
-        return Flow(INT, start, after, None, 6, vector)
+        return Flow(INT, None, ip + at + 1 + (op == 0xCD), 6, 0, vector)
     return None
 
 
@@ -123,6 +124,8 @@ def _next(code: bytes, at: int, op: int, level: int, wide: bool, far: bool) -> i
     if op == 0x0F and level >= 2:
         second = code[at] if at < len(code) else 0
         at += 1
+        if 0x20 <= second < 0x27:
+            return at + 1  # MOV of a control register has no memory operand
         if second in _0F_MODRM:
             at += _operand(code, at, far)
         return at + (second in _0F_BYTE)

@@ -14,7 +14,7 @@ a task switch changes SS:SP. So a frame is found like this:
   frame was there; a reset and the first instruction of a boot sector begin a new one
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from .profile_flow import CALL, INT, JUMP, RETURN, UNKNOWN, Flow
@@ -27,20 +27,23 @@ TASKS = 64
 MOST_NODES = 250_000
 #: More ends of code are found again.
 MOST_FLOWS = 500_000
-BOOT_SECTOR, ROM = 0x7C00, 0xF000
-RESETS = ((0xF000, 0xFFF0), (0xFFFF, 0))
+ROM = 0xF000
+#: CS << 16 | IP of a boot sector's first instruction, and of that after a reset.
+STARTS = frozenset((0x0000_7C00, 0x07C0_0000))
+RESETS = frozenset((0xF000_FFF0, 0xFFFF_0000))
+LATER = 1 << 64
 
 #: What a frame is: ("code", CS << 16 | IP of what was called), or ("int", "irq", "fault" ...).
 Key = tuple[str, int]
 
 
 class Node:
-    """A stack that was seen: its top, the stack below, how many instructions it had."""
+    """A stack that was seen: its top, how many instructions it had, the stacks with one more."""
 
-    __slots__ = ("below", "calls", "count", "key")
+    __slots__ = ("calls", "count", "key")
 
-    def __init__(self, key: Key, below: "Node | None") -> None:
-        self.key, self.below, self.count = key, below, 0
+    def __init__(self, key: Key) -> None:
+        self.key, self.count = key, 0
         self.calls: dict[Key, Node] = {}
 
 
@@ -50,108 +53,133 @@ class Frame(NamedTuple):
     node: Node
     ss: int
     sp: int
-    cs: int
-    """Where it returns to: `cs`:`ip`."""
-    ip: int
+    back: int
+    """Where it returns to: CS << 16 | IP."""
 
 
 class Arrival(NamedTuple):
-    """The first instruction after a jump: how many instructions were retired before it, and the
-    registers."""
+    """The first instruction after a jump: how many instructions were retired before it, CS << 16 |
+    IP, and the stack."""
 
     n: int
-    cs: int
-    ip: int
+    at: int
     ss: int
     sp: int
 
 
 class Delivery(NamedTuple):
-    """A fault or an interrupt of hardware: the registers are those after it was delivered;
-    `cs`:`ip` is where it returns to."""
+    """A fault or an interrupt of hardware: how many instructions were retired then, the delivery
+    included; where it returns to; and the stack after it."""
 
     n: int
     key: Key
-    cs: int
-    ip: int
+    back: int
     ss: int
     sp: int
 
 
 class Stacks:
-    """Counts of a run. `flow(cs, ip, again)` says how the code there ends; `again`: it has changed.
-    Only one thread uses it."""
+    """Counts of a run. `flow(cs, ip)` says how the code there ends. Only one thread uses it."""
 
-    def __init__(self, flow: Callable[[int, int, bool], Flow]) -> None:
+    def __init__(self, flow: Callable[[int, int], Flow]) -> None:
         self._flow = flow
         self._flows: dict[int, Flow] = {}
-        self.root = Node(("", 0), None)
+        self.root = Node(("", 0))
         self._nodes = 0
         self._frames: list[Frame] = []
         self._tasks: list[list[Frame]] = []
         self._since = 0
         """So many instructions were retired when the current stack became that."""
         self._before: int | None = None
-        """CS << 16 | IP of the arrival before; None: there is none."""
+        """The arrival before; None: there is none."""
         self._before_n = 0
 
     # -- from outside ------------------------------------------------------------------------------
 
     def begin(self, here: Arrival) -> None:
         """The guest is here, whatever was before."""
-        self._frames = [self._base(("code", here.cs << 16 | here.ip))]
+        self._frames = [self._base(("code", here.at), here.ss)]
         self._tasks.clear()
         self._since = self._before_n = here.n
-        self._before = here.cs << 16 | here.ip
+        self._before = here.at
 
     def lose(self, here: Arrival) -> None:
         """What was executed up to here was not seen."""
-        self._frames = [self._base(("lost", 0))]
-        self._leave(here.n)
+        self._frames = [self._base(("lost", 0), here.ss)]
+        self.catch_up(here.n)
         self.begin(here)
         self._before = None
 
     def catch_up(self, n: int) -> None:
         """So many instructions are retired now."""
-        self._leave(n)
+        self._frames[-1].node.count += n - self._since
+        self._since = n
 
-    def take(self, arrivals: Iterator[tuple[int, int, int, int, int]], due: list[Delivery]) -> None:
+    def take(self, arrivals: Iterable[tuple[int, int, int, int]], due: list[Delivery]) -> None:
         """What happened, in order. Of `due`, what was delivered meanwhile, that is left whose
-        first instruction is still to come."""
+        first instruction is still to come.
+
+        Jumps, calls and returns that are as they should be are done here, all else by _arrive().
+        """
         flows, frames = self._flows, self._frames
+        before, before_n, since = self._before, self._before_n, self._since
+        node, top_ss, top_sp, back = frames[-1]
         due.reverse()
-        next_n = due[-1].n if due else 1 << 64
-        before, top = self._before, frames[-1]
-        for n, cs, ip, ss, esp in arrivals:
-            sp = esp & 0xFFFF
-            if before is not None and n < next_n:
-                flow = flows.get(before)
-                if (
-                    flow is not None
-                    and flow.kind == JUMP
-                    and flow.to is not None
-                    and ip in flow.to
-                    and ss == top.ss
-                    and sp <= top.sp
+        next_n = due[-1].n if due else LATER
+        new = tuple.__new__
+        for n, at, ss, sp in arrivals:
+            if n < next_n and (flow := flows.get(before)) is not None:  # type: ignore[arg-type]
+                kind, to, after, size = flow[:4]
+                if kind == JUMP:
+                    if to is not None and at in to and ss == top_ss and sp <= top_sp:
+                        before, before_n = at, n
+                        continue
+                elif kind == CALL:
+                    if (
+                        at != after
+                        and (to is None or at in to)
+                        and ss == top_ss
+                        and sp <= top_sp
+                        and len(frames) < DEEPEST
+                    ):
+                        node.count += n - since
+                        since = n
+                        called = node.calls.get(("code", at))
+                        node = called or self._called(node, ("code", at))
+                        top_sp, back = sp, after
+                        frames.append(new(Frame, (node, ss, sp, after)))
+                        before, before_n = at, n
+                        continue
+                elif (
+                    kind == RETURN
+                    and at == back
+                    and ss == top_ss
+                    and sp == top_sp + size
+                    and at not in STARTS
                 ):
-                    before = cs << 16 | ip
-                    self._before_n = n
+                    node.count += n - since
+                    since = n
+                    frames.pop()
+                    node, top_ss, top_sp, back = frames[-1]
+                    before, before_n = at, n
                     continue
-            self._before = before
-            here = Arrival(n, cs, ip, ss, sp)
+            self._before, self._before_n, self._since = before, before_n, since
+            here = Arrival(n, at, ss, sp)
             if n >= next_n:
                 self._deliver(here, due)
-                next_n = due[-1].n if due else 1 << 64
+                next_n = due[-1].n if due else LATER
             self._arrive(here)
-            before, frames = self._before, self._frames
-            top = frames[-1]
-        self._before = before
+            before, before_n, since = at, n, self._since
+            frames = self._frames
+            node, top_ss, top_sp, back = frames[-1]
+        self._before, self._before_n, self._since = before, before_n, since
         due.reverse()
 
     # -- inside ------------------------------------------------------------------------------------
 
-    def _base(self, key: Key) -> Frame:
-        return Frame(self._called(self.root, key), -1, 0x10000, -1, -1)
+    def _base(self, key: Key, ss: int) -> Frame:
+        """A root: no SP is above it."""
+        return Frame(self._called(self.root, key), ss, 0x10000, -1)
 
     def _called(self, node: Node, key: Key) -> Node:
         """A stack with one more frame."""
@@ -160,35 +188,27 @@ class Stacks:
             if self._nodes >= MOST_NODES and node is not self.root:
                 return node
             self._nodes += 1
-            found = node.calls[key] = Node(key, node)
+            found = node.calls[key] = Node(key)
         return found
 
-    def _leave(self, n: int) -> None:
-        """The current stack is left."""
-        self._frames[-1].node.count += n - self._since
-        self._since = n
-
     def _deliver(self, here: Arrival, due: list[Delivery]) -> None:
-        """Push the frames of what was delivered before this arrival."""
-        same = [each for each in due if each.n == here.n]
-        first = [each for each in same if (each.ss, each.sp) == (here.ss, here.sp)]
-        last = first[0] if first else None  # `due` has the latest first
-        while due and due[-1].n <= here.n:
-            if due[-1].n == here.n and last is None:
-                return
-            each = due.pop()
-            if each is last:
-                last = None
-                self._interrupted(each)
-                return
-            self._interrupted(each)
+        """Push the frames of what was delivered before this arrival. `due` has the latest first."""
+        most = 0  # of those at this moment, which are before it?
+        for number in range(len(due) - 1, -1, -1):
+            each = due[number]
+            if each.n > here.n:
+                break
+            if each.n < here.n or (each.ss, each.sp) == (here.ss, here.sp):
+                most = len(due) - number
+        for _ in range(most):
+            self._interrupted(due.pop())
 
     def _interrupted(self, each: Delivery) -> None:
         if self._before is not None:
             self._before_delivery(each)
-        self._leave(each.n)
+        self.catch_up(each.n)
         node = self._called(self._frames[-1].node, each.key)
-        self._push(Frame(node, each.ss, each.sp, each.cs, each.ip))
+        self._push(Frame(node, each.ss, each.sp, each.back))
         self._before = None
 
     def _before_delivery(self, each: Delivery) -> None:
@@ -196,50 +216,47 @@ class Stacks:
         as an instruction, of what it interrupts."""
         before, n = self._before, each.n - 1
         assert before is not None
-        cs, ip = before >> 16, before & 0xFFFF
         flow = self._flow_at(before)
-        inside = each.cs == cs and ip <= each.ip <= flow.last and flow.kind != UNKNOWN
-        if n > self._before_n and not (inside and each.ip != ip):
-            self._arrive(Arrival(n, each.cs, each.ip, each.ss, each.sp + 6 & 0xFFFF))
+        inside = before <= each.back <= flow.last and flow.kind != UNKNOWN
+        if n > self._before_n and not (inside and each.back != before):
+            self._arrive(Arrival(n, each.back, each.ss, each.sp + 6 & 0xFFFF))
 
     def _flow_at(self, at: int, again: bool = False) -> Flow:
         flow = None if again else self._flows.get(at)
         if flow is None:
             if len(self._flows) >= MOST_FLOWS:
                 self._flows.clear()
-            flow = self._flows[at] = self._flow(at >> 16, at & 0xFFFF, again)
+            flow = self._flows[at] = self._flow(at >> 16, at & 0xFFFF)
         return flow
 
     def _arrive(self, here: Arrival) -> None:
         """A block begins: how did the guest come here?"""
-        n, cs, ip, ss, sp = here
-        before, self._before, self._before_n = self._before, cs << 16 | ip, n
-        if (cs, ip) in RESETS or (
-            (cs << 4) + ip == BOOT_SECTOR and before is not None and before >> 16 >= ROM
-        ):
-            self._leave(n)
-            self._frames = [self._base(("code", cs << 16 | ip))]
+        n, at, ss, sp = here
+        before, self._before, self._before_n = self._before, at, n
+        cs = at >> 16
+        if at in RESETS or (at in STARTS and before is not None and before >> 16 >= ROM):
+            self.catch_up(n)
+            self._frames = [self._base(("code", at), ss)]
             self._tasks.clear()
             return
         if before is None:
             self._unwind(here)
             return
         flow = self._flow_at(before)
-        if flow.to is not None and (cs != before >> 16 or ip not in flow.to):
+        if flow.to is not None and at not in flow.to:
             flow = self._flow_at(before, again=True)  # its code was rewritten
         if flow.kind == RETURN and self._returns(here, flow):
             return
         self._unwind(here)
-        skipped = flow.to is not None and ip not in flow.to
-        goes_on = ip == flow.after and cs == before >> 16  # INTO without overflow; call $+3
-        if flow.kind in (CALL, INT) and not skipped and not goes_on:
-            self._leave(n)
-            key = ("int", flow.vector) if flow.kind == INT else ("code", cs << 16 | ip)
+        skipped = flow.to is not None and at not in flow.to
+        if flow.kind in (CALL, INT) and not skipped and at != flow.after:  # INTO, call $+3
+            self.catch_up(n)
+            key = ("int", flow.vector) if flow.kind == INT else ("code", at)
             node = self._called(self._frames[-1].node, key)
-            self._push(Frame(node, ss, sp, before >> 16, flow.after))
+            self._push(Frame(node, ss, sp, flow.after))
         elif len(self._frames) == 1 and cs != before >> 16:
-            self._leave(n)
-            self._frames = [self._base(("code", cs << 16 | ip))]
+            self.catch_up(n)
+            self._frames = [self._base(("code", at), ss)]
 
     def _push(self, frame: Frame) -> None:
         self._frames.append(frame)
@@ -254,35 +271,24 @@ class Stacks:
 
     def _returns(self, here: Arrival, flow: Flow) -> bool:
         """End the frame that returns here, on this stack or another one."""
-        at = self._returned(self._frames, here, flow, len(self._frames))
-        if at is not None:
-            self._leave(here.n)
-            if at < len(self._frames) - 1:
-                self._keep(self._frames)
-            self._frames = self._frames[:at]
-            return True
+        frames, end = self._frames, (here.at, here.ss, here.sp - flow.size & 0xFFFF)
+        for at in range(len(frames) - 1, 0, -1):
+            _, ss, sp, back = frames[at]
+            if (back, ss, sp) == end:
+                self.catch_up(here.n)
+                if at < len(frames) - 1:
+                    self._keep(frames)
+                self._frames = frames[:at]
+                return True
         for number, task in enumerate(self._tasks):
-            if self._returned(task, here, flow, 1) is not None:
-                self._leave(here.n)
+            _, ss, sp, back = task[-1]
+            if (back, ss, sp) == end:
+                self.catch_up(here.n)
                 del self._tasks[number]
-                self._keep(self._frames)
+                self._keep(frames)
                 self._frames = task[:-1]
                 return True
         return False
-
-    @staticmethod
-    def _returned(frames: list[Frame], here: Arrival, flow: Flow, most: int) -> int | None:
-        """Which of the upper `most` frames returns here with this SP?"""
-        for at in range(len(frames) - 1, max(len(frames) - 1 - most, 0), -1):
-            frame = frames[at]
-            if (
-                frame.ip == here.ip
-                and frame.cs == here.cs
-                and frame.ss == here.ss
-                and frame.sp == here.sp - flow.size & 0xFFFF
-            ):
-                return at
-        return None
 
     def _keep(self, frames: list[Frame]) -> None:
         """Another task may go on with these."""
@@ -300,8 +306,10 @@ class Stacks:
                     break
                 keep = at
         if keep < len(frames):
-            self._leave(here.n)
+            self.catch_up(here.n)
             del frames[keep:]
+        if len(frames) == 1 and frames[0].ss != here.ss:
+            frames[0] = frames[0]._replace(ss=here.ss)
 
     def counts(self) -> Iterator[tuple[list[Key], int]]:
         """Each stack, from its root, and how many instructions were executed with it."""
