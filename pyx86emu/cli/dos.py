@@ -7,20 +7,23 @@ import select
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import nullcontext
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from ..errors import DiskError, MachineError
 from ..exits import ExitReason
-from . import output
+from . import opt_trace, output
 from .accel import add_accel, usable
 from .parser import Parser
 from .signals import Ending
-from .status import INTERRUPTED, SHUTDOWN, TIMEOUT, UNSUPPORTED, UsageError, reason
+from .status import INTERRUPTED, OK, SHUTDOWN, TIMEOUT, UNSUPPORTED, UsageError, reason
 from .values import model, seconds, whole
 
 if TYPE_CHECKING:
+    from .. import Exit
     from ..dos.machine import Dos, DosResult
+    from ..pc.limits import Limits
 
 #: Guest seconds of a program whose output is piped, unless --timeout says more.
 PIPED_TIMEOUT = 60.0
@@ -56,6 +59,7 @@ def parser() -> Parser:
     add("--wall", metavar="S", type=seconds, help="seconds of real time")
     add("--max-instructions", metavar="N", type=whole(), help="instructions, the BIOS's included")
     add("--json", action="store_true", help="print a report as one line, with the output in it")
+    opt_trace.add(p)
     return p
 
 
@@ -79,6 +83,9 @@ def main(args: list[str]) -> int:
     ours, theirs = split(p, args)
     options = p.parse(ours)
     options.args = theirs
+    if opt_trace.asked_for_help(options):
+        return OK
+    opt_trace.check(options)
     terminal = output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)
     if options.display == "term" and not terminal:
         raise UsageError(
@@ -146,12 +153,8 @@ def _run(dos: "Dos", options: Namespace, writer: "Writer") -> int:
     except OSError as error:  # KVM counts no instructions
         raise UsageError(f"--max-instructions: {reason(error)}") from error
     try:
-        if options.display == "term":
-            from .terminal import ScreenTerminal
-
-            exit = ScreenTerminal(m).run(limits)
-        else:
-            exit = limits.run()
+        with opt_trace.around(m, options) or nullcontext():
+            exit = _drawn(dos, limits) if options.display == "term" else limits.run()
     except KeyboardInterrupt as error:
         writer.flush()
         output.complain(f"pyx86emu: {error or 'interrupted'}")
@@ -169,6 +172,12 @@ def _run(dos: "Dos", options: Namespace, writer: "Writer") -> int:
         where = f"at {regs.cs:04x}:{regs.ip:04x}, {m.time:.3f} guest seconds"
         output.complain(f"pyx86emu: the program has not ended ({where}): {_why(result)}")
     return status
+
+
+def _drawn(dos: "Dos", limits: "Limits") -> "Exit":
+    from .terminal import ScreenTerminal
+
+    return ScreenTerminal(dos.machine).run(limits)
 
 
 def _status(result: "DosResult") -> int:

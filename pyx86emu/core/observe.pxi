@@ -13,7 +13,8 @@ cdef void (*ON_SEEN)(CPU*) noexcept nogil
 
 cdef inline bint observe_due(CPU* c) noexcept nogil:
     """Is there something to tell? What was seen in the middle of an instruction waits for its end."""
-    return c.observe.pending != 0 or c.observe.lines_due or c.observe.touches != 0 and c.observe.touched_at != c.run.retired
+    return (c.observe.pending != 0 or c.observe.lines_due != 0
+            or c.observe.touches != 0 and c.observe.touched_at != c.run.retired)
 
 
 cdef void observe_serve(CPU* c) noexcept nogil:
