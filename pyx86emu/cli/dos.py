@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 
 from ..errors import DiskError, MachineError
 from ..exits import ExitReason
-from . import extras, output
+from . import extras, opt_trace, output
 from .accel import add_accel, usable
 from .parser import Parser
 from .signals import Ending
-from .status import INTERRUPTED, SHUTDOWN, TIMEOUT, UNSUPPORTED, UsageError, reason
+from .status import INTERRUPTED, OK, SHUTDOWN, TIMEOUT, UNSUPPORTED, UsageError, reason
 from .values import model, seconds, whole
 
 if TYPE_CHECKING:
+    from .. import Exit
     from ..dos.machine import Dos, DosResult
+    from ..pc.limits import Limits
 
 #: Guest seconds of a program whose output is piped, unless --timeout says more.
 PIPED_TIMEOUT = 60.0
@@ -87,6 +89,8 @@ def main(args: list[str]) -> int:
     ours, theirs = split(p, args)
     options = p.parse(ours)
     options.args = theirs
+    if opt_trace.asked_for_help(options):
+        return OK
     terminal = output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)
     if options.display == "term" and not terminal:
         raise UsageError(
@@ -191,6 +195,12 @@ def _run(dos: "Dos", options: Namespace, writer: "Writer") -> int:
 
         show_last(trail_of(m, exit))
     return status
+
+
+def _drawn(dos: "Dos", limits: "Limits") -> "Exit":
+    from .terminal import ScreenTerminal
+
+    return ScreenTerminal(dos.machine).run(limits)
 
 
 def _status(result: "DosResult") -> int:

@@ -62,7 +62,7 @@ def check(options: Namespace) -> None:
         ("--trace", options.trace, options.trace_file),
         ("-d", options.d, options.D),
     ):
-        if text is not None and options.accel == "kvm":
+        if text is not None and getattr(options, "accel", None) == "kvm":
             raise UsageError(f"{name} with -accel kvm: KVM cannot be traced, use -accel interp")
         if path is not None:
             check_file("-D" if name == "-d" else "--trace-file", path)

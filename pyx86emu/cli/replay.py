@@ -1,9 +1,10 @@
 """`replay FILE`: run again what `run --record FILE` has recorded, and say where it ends."""
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from ..errors import DiskError, MachineError
-from . import output
+from . import opt_trace, output
 from .output import check_input
 from .parser import Parser
 from .status import OK, HostError, UsageError, reason
@@ -34,12 +35,16 @@ def parser() -> Parser:
     p.add_argument("--screen", action="store_true", help="print the last text screen at the end")
     p.add_argument("--json", action="store_true", help="print what happened as JSON")
     p.add_argument("--screenshot", metavar="FILE", help="the last screen: FILE.png, .txt, .html")
+    opt_trace.add(p)
     return p
 
 
 def main(args: list[str]) -> int:
     """`pyx86emu replay FILE`."""
     options = parser().parse(args)
+    if opt_trace.asked_for_help(options):
+        return OK
+    opt_trace.check(options)
     check_input("replay", options.file)
     with _machine(options) as m:
         if not options.json:
@@ -48,7 +53,8 @@ def main(args: list[str]) -> int:
             m.uart.output = output.copied(record)
             m.debug.output = output.send
         try:
-            exit = _run(m, options.to)
+            with opt_trace.around(m, options) or nullcontext():
+                exit = _run(m, options.to)
         except MachineError as error:
             raise UsageError(f"{options.file}: {error}") from error
         _report(m, options, exit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,22 @@ def test_labels_of_the_bios_are_addresses(image: Path, tmp_path: Path) -> None:
 
     words = ["--trace", "mem:reset_vector+5", "--trace-file", str(path)]
     assert cli.main([str(image), *words]) == 0
+
+
+def test_a_dos_program_is_traced(tmp_path: Path) -> None:
+    program, path = tmp_path / "a.com", tmp_path / "trace"
+    program.write_bytes(bytes.fromhex("b8074c cd21"))  # mov ax,4C07h; int 21h
+
+    assert cli.main(["dos", "--trace", "int", "--trace-file", str(path), str(program)]) == 7
+
+    assert re.search(r"int +software 21h from \w+:0103 AX=4c07", path.read_text("ascii"))
+
+
+def test_a_replay_is_traced(image: Path, tmp_path: Path) -> None:
+    recording, first, second = (tmp_path / name for name in ("rec", "first", "second"))
+    words = ["--trace", "exec,io", "--trace-file"]
+
+    assert cli.main([str(image), "--record", str(recording), *words, str(first)]) == 0
+    assert cli.main(["replay", str(recording), *words, str(second)]) == 0
+
+    assert first.read_text("ascii") == second.read_text("ascii")

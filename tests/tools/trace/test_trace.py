@@ -444,3 +444,54 @@ def test_a_label_of_a_damaged_file_cannot_write_control_characters() -> None:
 
     assert "\x1b" not in file.getvalue()
     assert "a\\x1b[2Jb" in file.getvalue()
+
+
+def test_an_instruction_at_which_the_guest_stops_is_told_once_with_its_bytes() -> None:
+    file = io.StringIO()
+    with (
+        booted(SMALL) as m,
+        m.on_exec("0:7c05"),
+        m.on_interrupt(0x10, lambda event: None),
+        m.trace("exec,int", file, format="jsonl"),
+    ):
+        assert m.run(timeout=1).reason is ExitReason.DEBUG
+        for _ in range(3):
+            m.run(max_instructions=1)
+        assert m.run(timeout=1).reason is ExitReason.HLT
+
+    records = [json.loads(line) for line in file.getvalue().splitlines()]
+    codes = [each["bytes"] for each in only(records, "exec") if each["at"].startswith("0000:")]
+    assert codes == ["b8410e", "cd10", "a3007e", "e680", "fa", "f4"]
+    assert len([each for each in only(records, "int") if each["how"] == "software"]) == 1
+
+
+def test_a_machine_may_be_closed_before_its_trace(tmp_path: Path) -> None:
+    m = booted("43 ebfd", hda=disk(tmp_path))
+    trace = m.trace(ALL, io.StringIO())
+    m.run(max_instructions=10)
+    m.close()
+
+    trace.flush()
+    trace.close()
+
+    assert trace.records >= 10
+
+
+def test_a_fork_is_not_traced_and_its_parent_still_is() -> None:
+    file = io.StringIO()
+    with booted("43 ebfd") as m, m.trace("exec,irq,floppy", file, format="jsonl") as trace:
+        with m.fork() as twin:
+            twin.run(max_instructions=10)
+            trace.flush()
+            assert trace.records == 0
+        m.run(max_instructions=10)
+        trace.flush()
+        assert trace.records == 10
+
+
+def test_two_traces_of_one_machine_see_the_same() -> None:
+    files = [io.StringIO(), io.StringIO()]
+    with booted(SMALL) as m, m.trace("exec,int,io", files[0]), m.trace("exec,int,io", files[1]):
+        m.run(timeout=1)
+
+    assert files[0].getvalue() == files[1].getvalue() != ""
