@@ -280,6 +280,14 @@ cdef class Vm(VmTables):
         """Raise such lines, recorded ones too."""
         irqfds_release(self, whole(lines, "lines", 0, 0xFFFFFFFF))
 
+    def _end_slice(self):
+        """End the run of the first vCPU soon with Exit(DEADLINE), as its limit in real time does; no later run. From
+        any thread, for a recorder that has something to do."""
+        cdef CPU* c = self.vm.cpu[0]
+        if c != NULL and at_peek32(&c.threads.inside):
+            c.run.wall = 0
+            want(c, REQ_INTR)
+
     # -- state ----------------------------------------------------------------------------------------------
 
     @property

@@ -1,7 +1,7 @@
 """A recording: a machine's timeline, the file it goes to, and the way back."""
 
 import os
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ..._core import whole
@@ -10,8 +10,9 @@ from ...pc.disks.image import Disk
 from ...saved.state import State
 from . import file
 from .inputs import LARGEST_DISK
+from .line import EVERY
 from .tape import Board, Tape
-from .timeline import EVERY, Timeline
+from .timeline import Timeline
 from .travel import Travel
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ class Recording:
         """The earliest instruction that can be gone to."""
         return self.travel.first
 
+    def pause(self) -> "AbstractContextManager[None]":
+        """In this context the guest stands still in the middle of a run, and the host may change
+        it: for a debugger. What it changes is noted at the end."""
+        return self.timeline.pause()
+
     def close(self) -> None:
         """End the recording, and complete its file. Twice is harmless. OSError: the file cannot be
         written."""
@@ -114,6 +120,7 @@ def replay(path: str | os.PathLike[str], options: dict[str, Any]) -> "Machine":
             m.attach(device, **place)
         recording = Recording(m, tape=tape)
         recording.timeline.restore(first)
+        recording.timeline.keep()
         made.pop_all()
     return m
 
