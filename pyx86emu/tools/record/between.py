@@ -126,7 +126,9 @@ class Between(Line):
         try:
             with quiet(m), self._no_debugger():
                 m.vcpu.debug()
+                self.away = True
                 yield
         finally:
+            self.away = False
             m.vcpu.debug(single, points, watch)
             self.keep()

@@ -67,7 +67,7 @@ class Writer:
         marks, self._marks = self._marks, []
         answers, self._answers = self._answers, []
         if marks:
-            self._frame(MARKS, tuple((m.time, m.instructions, m.digest) for m in marks))
+            self._frame(MARKS, tuple((m.time, m.instructions, m.digest, m.inputs) for m in marks))
         if answers:
             rows = tuple((name, a.instructions, a.value, a.levels) for name, a in answers)
             self._frame(ANSWERS, rows)
@@ -129,8 +129,7 @@ def _take(tape: Tape, kind: bytes, data: bytes) -> None:
         tape.inputs.append(Input(_number(time), _number(instructions), _text(call), kept))
     elif kind == MARKS:
         for row in value:
-            time, instructions, digest = _row(row, 3)
-            tape.marks.append(Mark(_number(time), _number(instructions), _number(digest)))
+            tape.marks.append(Mark(*map(_number, _row(row, 4))))
     elif kind == ANSWERS:
         for row in value:
             device, instructions, answer, levels = _row(row, 4)

@@ -28,6 +28,8 @@ LINE = "line"
 IRQFDS = "irqfds"
 #: What the host has changed between two runs.
 HOST = "host"
+#: What a reading of the host's clock has made of guest time.
+CLOCK = "clock"
 #: A run has a mark after so many instructions, and where it ends.
 MARK_EVERY = 250_000
 #: Of marks that are closer together than this, the last one is kept.
@@ -71,6 +73,7 @@ class Line:
         self.every = every
         self._next = 0  # the input of the tape that comes next
         self._mark = 0  # the mark that comes next
+        self.away = False  # on the way to another moment
         self._depth = 0  # > 0: a call of the host is being made
         self._running = 0  # > 0: the guest runs, on this thread
         self._runner: int | None = None
@@ -155,7 +158,7 @@ class Line:
         if not self.live:
             return
         self._settle()
-        mark = Mark(self._m.vm.time, self.now, digest(self._m))
+        mark = Mark(self._m.vm.time, self.now, digest(self._m), self._next)
         self._mark_at = mark.instructions
         marks = self.tape.marks
         if marks and marks[-1] == mark:
@@ -171,6 +174,8 @@ class Line:
         marks, m = self.tape.marks, self._m
         while self._mark < len(marks) and marks[self._mark].time <= m.vm.time:
             mark = marks[self._mark]
+            if mark.inputs > self._next:
+                return
             if mark.time == m.vm.time:
                 self._settle()
             if (mark.time, mark.instructions, mark.digest) != (

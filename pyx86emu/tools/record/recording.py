@@ -35,9 +35,9 @@ class Recording:
         every = whole(every, "every", 1000, MOST)
         if m.recording is not None:
             raise MachineError("this machine is recorded already: close() that recording first")
-        if m.host_clock:
+        if not m.vm.capabilities.save:
             raise MachineError(
-                "a machine on the host's clock cannot be recorded: make it with clock='virtual'"
+                f"a machine of accel={m.vm.accel!r} cannot be recorded: use accel='interp'"
             )
         self._m = m
         self._file = None if path is None else file.Writer(path)

@@ -47,7 +47,9 @@ class Mark:
     time: int
     instructions: int
     digest: int
-    """Of the registers (`recorder.digest`)."""
+    """Of the registers (`line.digest`)."""
+    inputs: int = 0
+    """How many inputs came before it: some may be at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Tape:
         """Forget what comes after `time`; `used`: how many inputs have happened."""
         del self.inputs[used:]
         del self.marks[self.marks_after(time) :]
+        while self.marks and self.marks[-1].inputs > used:
+            self.marks.pop()
         self.checkpoints = [each for each in self.checkpoints if each.time <= time]
 
     def thin(self, most: int) -> None:

@@ -16,12 +16,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ...clock import LAST
 from ...errors import MachineError
 from ...exits import ExitReason
-from . import host, inputs
+from . import host, inputs, pace
 from .between import Between
-from .line import EVERY, HOST, IRQFDS, LINE, MARK_EVERY, SLICE
+from .line import CLOCK, EVERY, HOST, IRQFDS, LINE, MARK_EVERY, SLICE
 from .outside import Answers
+from .pace import Pace
 from .tape import Answer, Input, Tape
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Timeline(Between):
     ) -> None:
         super().__init__(m, tape, every, to)
         self._over = not fresh
+        self._pace = Pace(m) if m.host_clock else None
         self._backend = m.vm._backend
         self._release = m.vm._backend._irqfds_release
         self._write = m.vm.write
@@ -102,6 +105,10 @@ class Timeline(Between):
         while self._undo:
             with suppress(AttributeError, OSError):  # overwritten meanwhile; the Vm is closed
                 self._undo.pop()()
+        if self._pace is not None:
+            pace, self._pace = self._pace, None
+            with suppress(OSError):  # the Vm is closed
+                pace.close()
 
     # -- noting ------------------------------------------------------------------------------------
 
@@ -190,6 +197,11 @@ class Timeline(Between):
             return self._run(budget, deadline, look, wall_deadline)
         with self._lock:
             self.look()
+            before = self._m.vm.time
+            if self._follow() is not None and (passed := self._m.vm.time - before):
+                # Between two runs the host's clock went on; a limit counts from the call.
+                deadline = None if deadline is None else min(deadline + passed, LAST)
+                look = None if look is None else min(look + passed, LAST)
             try:
                 return self.run_slices(budget, deadline, look, wall_deadline)
             finally:
@@ -219,7 +231,7 @@ class Timeline(Between):
         m = self._m
         self._do_waiting()
         self._make_inputs()
-        end = m.vm.time + SLICE
+        end = m.vm.time + (SLICE if self._follow() is None else pace.SLICE)
         if self._next < len(self.tape.inputs):
             end = min(end, self.tape.inputs[self._next].time)
         if self._mark < len(self.tape.marks):
@@ -245,6 +257,23 @@ class Timeline(Between):
         self._note_mark()
         return exit
 
+    def _follow(self) -> "Pace | None":
+        """Let guest time follow the host's clock, if it is to."""
+        if self._pace is None:
+            return None
+        if not self.live or self.away:
+            self._pace.forget()
+            return None
+        if (time := self._pace.late()) is not None:
+            self._settle()
+            self._note(Input(self._m.vm.time, self.now, CLOCK, ((time,), {})))
+            self._m.vm.time = time
+        return self._pace
+
+    def _set_time(self, time: int) -> None:
+        """The host's clock was read."""
+        self._m.vm.time = time
+
     def _do_waiting(self) -> None:
         """Make the calls that other threads, or the host before, have set timers for, and raise the
         lines of irqfds."""
@@ -266,6 +295,7 @@ class Timeline(Between):
             if coming.time > m.vm.time:
                 return
             self._settle()
+            self._check_marks()
             if (m.vm.time, self.now) != (coming.time, coming.instructions):
                 raise self.departed(f"at {coming.call}()", coming.instructions)
             with self._inside():
@@ -294,6 +324,8 @@ class Timeline(Between):
         if call == IRQFDS:
             release: Callable[..., Any] = self._release
             return release
+        if call == CLOCK:
+            return self._set_time
         if call == LINE:
             return self._drive
         if call == "vm.write":

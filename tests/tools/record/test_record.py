@@ -251,11 +251,6 @@ def test_only_one_recording_at_a_time() -> None:
         m.record()
 
 
-def test_the_clock_of_the_host_cannot_be_recorded() -> None:
-    with Machine(ECHO, clock="host") as m, pytest.raises(MachineError, match="clock='virtual'"):
-        m.record()
-
-
 # -- backwards ----------------------------------------------------------------------------------
 
 
