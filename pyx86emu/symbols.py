@@ -4,30 +4,24 @@ import os
 import re
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from ._core import exact
 from .address import LAST, Address, linear
+from .listing import LARGEST, MOST, NAME, Listing
+from .listing import read as read_listing
 
-#: Larger files are refused, and so are more names.
-LARGEST = 64 << 20
-MOST = 1_000_000
 #: A place further than this after a label has no name.
 REACH = 0x10000
 
-_NAME = r"[A-Za-z_.?@$][\w.$#@~?]{0,4094}"
-_DATA = r"(?:d[bwdqt]|res[bwdqt]|times|equ)"
-_LABEL = re.compile(rf"\s*({_NAME})\s*(?::(?!:)|(?=\s{_DATA}\b))", re.A | re.I)
-_ORG = re.compile(r"\s*\[?org\s+(0x[0-9a-f]+|[0-9][0-9a-f]*h|\d+)\s*\]?\s*(?:;|$)", re.I | re.A)
-_SECTION = re.compile(r"\s*\[?(?:section|segment)\s+(\.?\w+)(.*)", re.I | re.A)
-_LISTED = re.compile(r" {0,5}(\d{1,7}) (?:([0-9A-F]{8}) (\S+)|(?= {4})|$)", re.A)
 _FAR = re.compile(
-    rf"\s*([0-9A-F]{{4}}):([0-9A-F]{{4}})\s+(?:(?:Abs|Imp|idle)\s+)?({_NAME})\s*", re.I | re.A
+    rf"\s*([0-9A-F]{{4}}):([0-9A-F]{{4}})\s+(?:(?:Abs|Imp|idle)\s+)?({NAME})\s*", re.I | re.A
 )
-_LD = re.compile(rf"\s+0x([0-9a-f]{{4,16}})\s+({_NAME})\s*", re.A)
-_NM = re.compile(rf"([0-9a-f]{{8,16}}) [A-Za-z] ({_NAME})\s*", re.A)
-_NASM_MAP = re.compile(rf"\s*([0-9A-F]{{1,16}})\s+([0-9A-F]{{1,16}})\s{{2}}({_NAME})\s*", re.A)
+_LD = re.compile(rf"\s+0x([0-9a-f]{{4,16}})\s+({NAME})\s*", re.A)
+_NM = re.compile(rf"([0-9a-f]{{8,16}}) [A-Za-z] ({NAME})\s*", re.A)
+_NASM_MAP = re.compile(rf"\s*([0-9A-F]{{1,16}})\s+([0-9A-F]{{1,16}})\s{{2}}({NAME})\s*", re.A)
 
 ELF = b"\x7fELF"
 SHT_SYMTAB = 2
@@ -35,7 +29,7 @@ STT_FUNC, SHN_ABS = 2, 0xFFF1
 
 
 class Source(NamedTuple):
-    """A line of a listing, of the file that was assembled (not of an include or a macro)."""
+    """A line of a listing, of the file that was assembled (not of an include)."""
 
     number: int
     """In the file that was assembled, from 1."""
@@ -69,6 +63,7 @@ class Symbols(Mapping[str, int]):
         *,
         lines: Mapping[int, Source] | None = None,
         name: str = "",
+        listings: Iterable[Listing] = (),
     ) -> None:
         """`names` and `lines` are by linear address. ValueError: an address out of range, or more
         than a million names; TypeError: a name that is no text, an address that is no integer."""
@@ -87,6 +82,8 @@ class Symbols(Mapping[str, int]):
             exact(at, "the address of a line"): line for at, line in (lines or {}).items()
         }
         """The lines of a nasm listing, by the linear address of their first byte."""
+        self.listings = tuple(listings)
+        """The listings that they come from, placed where they are in memory."""
         self._names = found
         # Of several names of one address the one without a dot, then the first, is shown.
         order = sorted(found.items(), key=lambda item: (item[1], "." in item[0]))
@@ -116,13 +113,27 @@ class Symbols(Mapping[str, int]):
         try:
             if len(data) > LARGEST:
                 raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
-            names, lines = read(data)
-            moved = {name: place + base for name, place in names.items()}
+            found = read(data, str(shown))
+            if isinstance(found, Listing):
+                return cls.of(replace(found.moved(base), path=str(shown)))
+            moved = {name: place + base for name, place in found.items()}
             if any(not 0 <= place <= LAST for place in moved.values()):
                 raise ValueError("an address is out of range")
-            return cls(moved, lines={n + base: line for n, line in lines.items()}, name=str(shown))
+            return cls(moved, name=str(shown))
         except ValueError as error:
             raise ValueError(f"symbols of {shown!r}: {error}") from None
+
+    @classmethod
+    def of(cls, listing: Listing) -> "Symbols":
+        """The names and lines of a listing. ValueError: an address is out of range."""
+        if not isinstance(listing, Listing):
+            raise TypeError(f"give a Listing, not {type(listing).__name__}")
+        lines = {
+            line.address: Source(line.number, line.text.strip())
+            for line in listing.lines
+            if line.file == listing.name
+        }
+        return cls(listing.names, lines=lines, name=listing.name, listings=[listing])
 
     def __getitem__(self, name: str) -> int:
         return self._names[name]
@@ -138,7 +149,10 @@ class Symbols(Mapping[str, int]):
         if not isinstance(other, Symbols):
             return NotImplemented
         return Symbols(
-            {**other._names, **self._names}, lines={**other.lines, **self.lines}, name=self.name
+            {**other._names, **self._names},
+            lines={**other.lines, **self.lines},
+            name=self.name,
+            listings=(*self.listings, *other.listings),
         )
 
     def label(self, at: int) -> Label | None:
@@ -158,21 +172,25 @@ class Symbols(Mapping[str, int]):
 
 
 Names = dict[str, int]
-Lines = dict[int, Source]
 
 
-def read(data: bytes) -> tuple[Names, Lines]:
-    """The names and lines in the contents of a file. ValueError: there are none, or too many."""
+def read(data: bytes, name: str = "") -> Names | Listing:
+    """The names in the contents of a file, or the listing that it is. ValueError: there are none,
+    or too many."""
     if data.startswith(ELF):
-        return _limited(_elf(data)), {}
+        return _limited(_elf(data))
     if b"\0" in data[:4096]:
         raise ValueError("it is no text and no ELF file: give a nasm listing, a map or an ELF file")
-    text = data.decode("utf-8", "replace").splitlines()
-    for kind in (_nasm_map, _listing, _far_map, _ld_map, _nm):
-        found = kind(text)
-        names, lines = found if isinstance(found, tuple) else (found, {})
-        if names or lines:
-            return _limited(names), lines
+    text = data.decode("utf-8", "replace")
+    rows = text.splitlines()
+    if names := _nasm_map(rows):
+        return _limited(names)
+    listing = read_listing(text, name=name)
+    if listing is not None and (listing.names or listing.lines):
+        return listing
+    for kind in (_far_map, _ld_map, _nm):
+        if names := kind(rows):
+            return _limited(names)
     raise ValueError(
         "it has no labels that are known: give a listing of nasm -l, a map, or an ELF file"
     )
@@ -207,110 +225,6 @@ def _ld_map(text: list[str]) -> Names:
 def _nm(text: list[str]) -> Names:
     matches = (_NM.fullmatch(line) for line in text)
     return {match[2]: int(match[1], 16) for match in matches if match}
-
-
-#: Where the source begins in a line of a listing, and where the level of a macro or include is.
-SOURCE, LEVEL = 40, 36
-_SECTIONS = (".text", ".data", ".bss")
-
-
-class _Listing:
-    """A listing while it is read: offsets are those of a section until all sizes are known."""
-
-    def __init__(self) -> None:
-        self.org = 0
-        self.section = ".text"
-        self.here = dict.fromkeys(_SECTIONS, 0)
-        self.names: list[tuple[str, str, int]] = []
-        self.lines: list[tuple[str, int, Source]] = []
-        self.parent = ""
-        self.waiting: list[str] = []
-        self.last = 0
-
-    def line(self, number: int, offset: int | None, data: str, level: bool, source: str) -> None:
-        """Take in a line of the listing."""
-        if match := _SECTION.match(source):
-            self._place()
-            plain = not match[2].split(";")[0].strip()
-            self.section = match[1].lower() if plain else ""
-        elif match := _ORG.match(source):
-            self.org = _number(match[1])
-        known = self.section in self.here
-        if offset is not None and known:
-            self.here[self.section] = offset
-            self._place()
-        if (match := _LABEL.match(source)) and known and not _equ(source):
-            self._label(match[1])
-            if offset is not None:
-                self._place()
-        if offset is not None and known:
-            if not level and number != self.last:
-                self.lines.append((self.section, offset, Source(number, source.strip())))
-            self.here[self.section] = offset + _size(data)
-            self.last = 0 if level else number
-
-    def _label(self, name: str) -> None:
-        if name.startswith("..@"):
-            return
-        if not name.startswith(".") or name.startswith(".."):
-            self.parent = name
-            self.waiting.append(name)
-        else:
-            self.waiting.append(self.parent + name)
-
-    def _place(self) -> None:
-        """The labels that wait are at the next byte of their section."""
-        if self.section in self.here:
-            here = self.here[self.section]
-            self.names += [(name, self.section, here) for name in self.waiting]
-        self.waiting = []
-
-    def result(self) -> tuple[Names, Lines]:
-        """With linear addresses: .data comes after .text, .bss after .data, at multiples of 4."""
-        self._place()
-        starts, at = dict[str, int](), self.org
-        for section in _SECTIONS:
-            at = at if section == ".text" else at + 3 & ~3
-            starts[section] = at
-            at += self.here[section]
-        names = {name: starts[section] + offset for name, section, offset in self.names}
-        lines = {starts[section] + offset: line for section, offset, line in self.lines}
-        return names, lines
-
-
-def _listing(text: list[str]) -> tuple[Names, Lines]:
-    found = _Listing()
-    coded = 0
-    for line in text:
-        match = _LISTED.match(line)
-        if match is None:
-            if line.strip():
-                return {}, {}
-            continue
-        offset = None if match[2] is None else int(match[2], 16)
-        coded += offset is not None
-        source = line[SOURCE:]
-        level = line[LEVEL : LEVEL + 1] == "<"
-        found.line(int(match[1]), offset, match[3] or "", level, source)
-    return found.result() if coded else ({}, {})
-
-
-def _equ(source: str) -> bool:
-    return re.match(rf"\s*{_NAME}\s*:?\s+equ\b", source, re.I | re.A) is not None
-
-
-def _size(data: str) -> int:
-    """How many bytes a column of the listing stands for."""
-    if match := re.search(r"<(?:rep|res|bin|incbin|gap) ([0-9A-F]+)h?>", data, re.I):
-        each = len(re.sub(r"<.*", "", data)) // 2 or 1
-        return int(match[1][:8], 16) * each
-    return len(re.sub(r"[^0-9A-F?]", "", data)) // 2
-
-
-def _number(text: str) -> int:
-    if text.lower().startswith("0x"):
-        return int(text[:18], 16)
-    return int(text[:-1][:16], 16) if text[-1] in "hH" else int(text[:16])
 
 
 # -- ELF ------------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ BY_DOS = (
     *("Root.take_room", "characters.standard", "files.create_path", "files.host_seconds"),
     *("files.open_path", "guest.capital", "guest.far", "loading.copy_environment"),
     *("loading.load_overlay", "loading.make_psp", "loading.relocate", "Root.__init__"),
+    *("characters.read_con", "fcb.served", "Fcb.__init__", "Fcb.name", "Fcb.opened", "Fcb.random"),
+    *("Fcb.record", "Fcb.update", "Searches.following", "Searches.load", "Root.room_for"),
 )
 
 

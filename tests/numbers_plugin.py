@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pyx86emu.testing.bench import Bench
 from pyx86emu.testing.guest import Result, start_of
-from pyx86emu.testing.listing import Program
+from pyx86emu.testing.program import Program
 from tests.numbers import Place, World, place
 
 RET = Program(b"\xc3")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pyx86emu.listing import Listing
 from pyx86emu.symbols import Symbols, read
 
 ASM = """\
@@ -66,7 +67,8 @@ def test_a_listing_and_a_map_of_nasm_have_the_same_names(assembled: Path) -> Non
 
     assert dict(listing) == dict(nasm_map) == NAMES
     assert listing.lines[0x7C05] == (11, "jmp .loop")
-    assert 0x7C03 not in listing.lines  # of a macro
+    assert listing.lines[0x7C03] == (10, "two")  # a macro
+    assert 0x7C34 not in listing.lines  # of another file
     assert nasm_map.lines == {}
 
 
@@ -93,7 +95,9 @@ def test_an_elf_file_has_its_symbols(tmp_path: Path, nasm: str) -> None:
     ],
 )
 def test_each_kind_of_text_is_known_by_its_contents(text: str, names: dict[str, int]) -> None:
-    assert read(text.encode())[0] == names
+    found = read(text.encode())
+
+    assert (found.names if isinstance(found, Listing) else found) == names
 
 
 def test_the_place_of_the_segment_is_added(tmp_path: Path) -> None:
@@ -139,9 +143,10 @@ def test_a_file_without_symbols_is_refused_by_name(
 def test_any_bytes_are_symbols_or_a_value_error(data: bytes) -> None:
     for head in (b"", b"\x7fELF\x01\x01", b"\x7fELF\x02\x01", b"     1 00000000 90  a:\n"):
         try:
-            names, _ = read(head + data)
+            found = read(head + data)
         except ValueError:
             continue
+        names = found.names if isinstance(found, Listing) else found
         assert all(isinstance(at, int) for at in names.values())
 
 

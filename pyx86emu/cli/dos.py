@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import DiskError, MachineError
 from ..exits import ExitReason
-from . import output
+from . import extras, output
 from .accel import add_accel, usable
 from .parser import Parser
 from .signals import Ending
@@ -56,6 +56,7 @@ def parser() -> Parser:
     add("--wall", metavar="S", type=seconds, help="seconds of real time")
     add("--max-instructions", metavar="N", type=whole(), help="instructions, the BIOS's included")
     add("--json", action="store_true", help="print a report as one line, with the output in it")
+    extras.add(p, extras.OF_DOS)
     return p
 
 
@@ -88,11 +89,14 @@ def main(args: list[str]) -> int:
         raise UsageError("-display term and --json both write to standard output: give one")
     if options.timeout is None and not terminal:
         options.timeout = PIPED_TIMEOUT
+    extras.check(options, extras.OF_DOS)
     with Ending() as ending:
         writer = Writer(options.binary)
         source = Stdin(options.binary, options.wall)
         with _make(options, source, writer, terminal) as dos:
-            status = _run(dos, options, writer)
+            options.base = dos.kernel.psp << 4
+            with extras.around(dos.machine, options, extras.OF_DOS):
+                status = _run(dos, options, writer)
             ending.no_more()
     return status
 

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
 from ..pc.machine import Machine
-from . import opt_gdb, opt_record, opt_state, opt_stop_on
+from . import opt_cov, opt_gdb, opt_record, opt_state, opt_stop_on, opt_symbols
 from .parser import Parser
 
 
@@ -36,26 +36,30 @@ EXTRAS: tuple[Extra, ...] = (
     opt_state,
     opt_record,
     opt_stop_on,
+    opt_symbols,
+    opt_cov,
     opt_gdb,
 )
+#: Those of `dos`.
+OF_DOS: tuple[Extra, ...] = (opt_symbols, opt_cov)
 
 
-def add(parser: Parser) -> None:
-    """Declare the options of all tools."""
-    for extra in EXTRAS:
+def add(parser: Parser, which: tuple[Extra, ...] = EXTRAS) -> None:
+    """Declare the options of all tools, or of these."""
+    for extra in which:
         extra.add(parser)
 
 
-def check(options: Namespace) -> None:
+def check(options: Namespace, which: tuple[Extra, ...] = EXTRAS) -> None:
     """UsageError: what an option asks for cannot be done."""
-    for extra in EXTRAS:
+    for extra in which:
         extra.check(options)
 
 
-def around(m: Machine, options: Namespace) -> ExitStack:
+def around(m: Machine, options: Namespace, which: tuple[Extra, ...] = EXTRAS) -> ExitStack:
     """Enter the tools that the options ask for."""
     with ExitStack() as stack:
-        for extra in EXTRAS:
+        for extra in which:
             if (entered := extra.around(m, options)) is not None:
                 stack.enter_context(entered)
         return stack.pop_all()

@@ -250,7 +250,7 @@ class Console:
             if line is None or line[-1] == CTRL_C:
                 return None if line is None else bytes([CTRL_C])
             self.echo(LF)
-            if line == b"\x1a\r":
+            if line[0] == CTRL_Z:
                 return b""
             self._ready += line + b"\n"
         data = bytes(self._ready[:size])

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from .. import _core
 from ..errors import MachineError
@@ -22,6 +22,9 @@ from .guest import PORT, Ram
 from .kernel import Kernel
 from .loading import LARGEST_COM, LARGEST_PROGRAM, environment
 from .names import aliases, device, shorten
+
+if TYPE_CHECKING:
+    from ..symbols import Symbols
 
 #: The boot sector: an IRET, which enters the program.
 BOOT = b"\xcf"
@@ -108,7 +111,7 @@ class Dos(Single):
         binary = _core.truth(binary, "binary")
         tail = command_tail(args)
         strings = _environment(env)
-        data, file = read_program(program)
+        data, file, listed = read_program(program)
         short = file_name(name or file, data)
         stream = Bytes(bytes(stdin)) if isinstance(stdin, bytes | bytearray | memoryview) else stdin
         if stream is not None and not callable(getattr(stream, "read", None)):
@@ -141,6 +144,8 @@ class Dos(Single):
                 self.kernel.begin("C:\\" + short, data, tail, strings)
             except DosError as error:
                 raise MachineError(_why(error, short, data)) from None
+            if listed:
+                self.machine.symbols = _symbols(listed, program, self.kernel.psp << 4)
         except BaseException:
             self.close()
             raise
@@ -173,7 +178,7 @@ class Dos(Single):
         """Close the files and the machine. A second call does nothing."""
         kernel: Kernel | None = getattr(self, "kernel", None)
         if kernel is not None:
-            kernel.handles.close_files()
+            kernel.close_files()
         self._root.close()
         self.machine.close()
 
@@ -264,8 +269,9 @@ def _environment(more: Mapping[str, str] | None) -> bytes:
 LARGEST_STRINGS = 0x7F00
 
 
-def read_program(program: Program) -> tuple[bytes, str]:
-    """The bytes of a program, and its file name or "". Errors as for `Dos`."""
+def read_program(program: Program) -> tuple[bytes, str, str]:
+    """The bytes of a program, its file name or "", and the listing of one that was assembled.
+    Errors as for `Dos`."""
     if isinstance(program, bytes | bytearray | memoryview):
         data, path = bytes(program), ""
     elif isinstance(program, str | os.PathLike):
@@ -273,7 +279,8 @@ def read_program(program: Program) -> tuple[bytes, str]:
         if not isinstance(path, str):
             raise TypeError("program must be a path as text, or the bytes of a program")
         if path.lower().endswith(ASM):
-            return assemble(path), os.path.basename(path)
+            data, listed = assemble(path)
+            return data, os.path.basename(path), listed
         with open(path, "rb") as file:
             data = file.read(LARGEST_PROGRAM + 1)
     else:
@@ -282,12 +289,21 @@ def read_program(program: Program) -> tuple[bytes, str]:
         raise MachineError(f"{path or 'the program'} is empty: give a COM or EXE file")
     if len(data) > LARGEST_PROGRAM:
         raise MachineError(f"{path or 'the program'} has more than {LARGEST_PROGRAM} bytes")
-    return data, os.path.basename(path)
+    return data, os.path.basename(path), ""
 
 
-def assemble(path: str) -> bytes:
-    """Assemble a COM program with nasm: `org 100h` is the source's. MachineError: there is no nasm,
-    or the source has errors, which are in the message."""
+def _symbols(listed: str, program: Program, psp: int) -> "Symbols | None":
+    """The names of a program that was assembled."""
+    from ..listing import read
+    from ..symbols import Symbols
+
+    found = read(listed, name=str(program))
+    return None if found is None else Symbols.of(found.moved(psp))
+
+
+def assemble(path: str) -> tuple[bytes, str]:
+    """Assemble a COM program with nasm: `org 100h` is the source's. The program and its listing.
+    MachineError: there is no nasm, or the source has errors, which are in the message."""
     nasm = shutil.which("nasm")
     if nasm is None:
         raise MachineError(
@@ -299,7 +315,8 @@ def assemble(path: str) -> bytes:
     with tempfile.TemporaryDirectory() as directory:
         out = os.path.join(directory, "program.com")
         where = os.path.dirname(os.path.abspath(path))
-        command = [nasm, "-f", "bin", "-I", where + "/", "-o", out, "--", path]
+        listing = os.path.join(directory, "program.lst")
+        command = [nasm, "-f", "bin", "-I", where + "/", "-o", out, "-l", listing, "--", path]
         if path.startswith("-"):
             command[-1] = "./" + path
         del command[-2]
@@ -312,8 +329,12 @@ def assemble(path: str) -> bytes:
         if done.returncode != 0 or not os.path.exists(out):
             errors = done.stderr.decode("utf-8", "replace").strip()
             raise MachineError(f"{path} cannot be assembled:\n{errors}")
+        listed = ""
+        if os.path.exists(listing):
+            with open(listing, "rb") as file:
+                listed = file.read(LARGEST_PROGRAM).decode("utf-8", "replace")
         with open(out, "rb") as file:
-            return file.read(LARGEST_PROGRAM)
+            return file.read(LARGEST_PROGRAM), listed
 
 
 def file_name(file: str, data: bytes) -> str:

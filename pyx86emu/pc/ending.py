@@ -16,6 +16,7 @@ from .stops import HINT
 
 if TYPE_CHECKING:
     from .. import _core
+    from ..executed import Executed
     from .machine import Machine
 
 #: The ways in which a guest resets its PC.
@@ -60,6 +61,10 @@ ARRIVED = {
     "null-vector": "executed the vector table at",
     "stack": "pushed over code at",
 }
+#: So many instructions before a reset are kept.
+KEPT = 1024
+#: A guest that resets so many times, and goes on doing it, does nothing else.
+AGAIN = 3
 #: A loop is no longer than this, in bytes.
 NEAR = 64
 HANDLERS = 0xFACE
@@ -81,11 +86,20 @@ class Reset(NamedTuple):
     time: float
     """Guest seconds since power-on."""
     detail: str | None = None
-    """Of a triple fault: the chain of faults, `Exit.fault`. None on KVM, which does not say it."""
+    """Of a triple fault: the chain of faults, `Exit.fault`. None on KVM, which does not say it.
+    Of a jump: where it came from, if the vCPU keeps a history."""
 
     def __str__(self) -> str:
         detail = f" ({self.detail})" if self.detail else ""
         return f"{self.kind} at {self.cs:04x}:{self.ip:04x}{detail}"
+
+
+def jumped(steps: "tuple[Executed, ...]") -> str | None:
+    """From where a guest jumped into the BIOS, at the end of a history."""
+    for step in reversed(steps):
+        if step.cs not in (BIOS, 0xFFFF):
+            return f"from {step.cs:04x}:{step.ip:04x}"
+    return None
 
 
 class Resets:
@@ -94,6 +108,8 @@ class Resets:
     def __init__(self) -> None:
         self.count = 0
         self.last: Reset | None = None
+        self.steps: tuple[Executed, ...] = ()
+        """The last instructions before it; empty if the vCPU keeps no history."""
 
     def note(self, reset: Reset) -> None:
         """One more."""
@@ -117,7 +133,7 @@ def ending(m: "Machine", exit: "_core.Exit") -> Ending:
 
     Kinds: "exit" (isa-debug-exit), "no boot", "halted", "reset", "unsupported", "loop", "zeros",
     "empty", "past the boot sector", "vectors", "fault", "null vector", "stack", "port", "stopped",
-    "running".
+    "resets", "running".
 
     >>> from pyx86emu import Machine
     >>> with Machine(bytes.fromhex("fa ebfe")) as m:             # cli; jmp $
@@ -158,7 +174,13 @@ def ending(m: "Machine", exit: "_core.Exit") -> Ending:
         found = found._replace(text=found.text + _before(m))
     elif found.kind == "loop":
         found = found._replace(text=found.text + _last_fault(m))
-    if m.resets.count:
+    if found.kind == "running" and last is not None and _resets_on(m, last):
+        found = Ending(
+            "resets",
+            f"the guest resets the machine again and again, {m.resets.count:,} times, the last "
+            f"time: {last}",
+        )
+    elif m.resets.count:
         times = "once" if m.resets.count == 1 else f"{m.resets.count} times"
         text = f"{found.text}; the guest has reset the machine {times}, the last time: {last}"
         found = found._replace(text=text)
@@ -177,6 +199,12 @@ def place(m: "Machine", cs: int, ip: int) -> str:
 def _since_boot(m: "Machine", instructions: int) -> bool:
     """Did it happen in the guest's own time, not in the BIOS before it?"""
     return m.booted and instructions >= m._boot_instructions
+
+
+def _resets_on(m: "Machine", last: Reset) -> bool:
+    """Has it reset the machine often, the last time no longer ago than it takes on average?"""
+    count = m.resets.count
+    return count >= AGAIN and (m.time - last.time) * count <= 2 * m.time
 
 
 def _before(m: "Machine") -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..bus import Bus
 from ..clock import LAST
 from ..exits import ExitReason
-from .ending import BIOS, JUMP, PULSE_8042, TRIPLE_FAULT, Reset
+from .ending import BIOS, JUMP, KEPT, PULSE_8042, TRIPLE_FAULT, Reset, jumped
 from .expect import Expectations, Seen, wait
 from .handover import BOOT_SECTOR, POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
@@ -245,6 +245,7 @@ class Running(Parts):
                 self._reboot = False
                 if self.no_reboot:
                     return exit.because(ExitReason.SHUTDOWN)
+                self._keep_steps()
                 self.reset()
                 self._watch_boot()
                 with self._stopping:
@@ -325,7 +326,8 @@ class Running(Parts):
             return
         if code == POST_RESTART:
             if self._started:  # without a reset before: the guest has jumped there
-                self._note_reset(JUMP, regs.cs, regs.ip)
+                self._keep_steps()
+                self._note_reset(JUMP, regs.cs, regs.ip, jumped(self.resets.steps))
                 if self.no_reboot:
                     self._end(ExitReason.SHUTDOWN)
             self._started = True
@@ -345,6 +347,11 @@ class Running(Parts):
         self._note_reset(kind, regs.cs, regs.ip)
         self._reboot = True
         self.vcpu.kick()
+
+    def _keep_steps(self) -> None:
+        """The last instructions before a reset: after it the history has those of the BIOS."""
+        if self.vcpu.record_history:
+            self.resets.steps = tuple(self.vcpu.history(KEPT))
 
     def _note_reset(self, kind: str, cs: int, ip: int, detail: str | None = None) -> None:
         self.resets.note(Reset(kind, cs, ip, self.time, detail))

@@ -16,15 +16,15 @@ from typing import Any
 
 from ..tools.batch.reports import printable
 from . import confined
-from .listing import Program, read
 from .plain import refusal
 from .problems import GuestFailed
+from .program import Program, read
 
 #: Limits of one nasm: processor time and time in seconds, bytes of memory, of a file that it
 #: writes, of a source, of the messages that are shown.
 SECONDS, WALL, MEMORY, OUTPUT, SOURCE, SHOWN = 10, 30, 512 << 20, 16 << 20, 4 << 20, 4000
 #: Raised when what is kept in the cache changes.
-VERSION = 1
+VERSION = 2
 TEXT = "guest.asm"
 
 

@@ -20,9 +20,9 @@ from . import cover
 from .assembler import assemble, is_source
 from .golden import Golden
 from .guest import LIMIT, MOST_LIMIT, MOST_STEPS, Result, start_of
-from .listing import Program
 from .machine import TestMachine, record
 from .problems import GuestFailed
+from .program import Program
 from .report import BOOT, loop, of_machine, of_result, offset_of, shown
 
 KEY = pytest.StashKey["Bench"]()

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from .listing import Program
+from ..tools.lcov import of_lines
+from .program import Program
 
 #: By file and line, how many runs have executed it.
 Lines = dict[str, dict[int, int]]
@@ -20,11 +21,11 @@ def add(lines: Lines, program: Program, roots: list[Path], reached: set[int]) ->
         if path is None:
             continue
         counts = lines.setdefault(str(path.resolve()), {})
-        inside = range(line.offset, line.offset + line.length)
-        hit = (str(path), line.line) not in seen and not reached.isdisjoint(inside)
+        inside = range(line.address, line.address + line.length)
+        hit = (str(path), line.number) not in seen and not reached.isdisjoint(inside)
         if hit:
-            seen.add((str(path), line.line))
-        counts[line.line] = counts.get(line.line, 0) + hit
+            seen.add((str(path), line.number))
+        counts[line.number] = counts.get(line.number, 0) + hit
 
 
 def merge(lines: Lines, more: dict[str, dict[str, int]]) -> None:
@@ -65,10 +66,4 @@ def ranges(numbers: Iterable[int]) -> list[str]:
 
 def lcov(lines: Lines) -> str:
     """The same as genhtml reads it."""
-    parts = []
-    for file, counts in sorted(lines.items()):
-        parts += ["TN:", f"SF:{file}"]
-        parts += [f"DA:{line},{hits}" for line, hits in sorted(counts.items())]
-        parts += [f"LF:{len(counts)}", f"LH:{sum(hits > 0 for hits in counts.values())}"]
-        parts += ["end_of_record"]
-    return "\n".join([*parts, ""])
+    return str(of_lines(lines))

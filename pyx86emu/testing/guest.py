@@ -6,11 +6,12 @@ from functools import cached_property
 
 from .._core import whole
 from ..address import Address, linear
+from ..listing import Line
 from ..tools.batch.reports import printable
 from ..tools.coverage import Coverage
 from . import mnemonics
-from .listing import Line, Program
 from .problems import GuestFailed
+from .program import Program
 from .running import BASE, MEMORY, MOST_CODE, RETURN, Ended, Run, Start, Step, repeats
 
 LIMIT = 1_000_000

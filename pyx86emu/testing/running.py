@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..exits import ExitReason
 from ..memory import load
 from ..vm import Vm
-from .listing import Program
+from .program import Program
 
 SEGMENT, BASE, MEMORY = 0x1000, 0x10000, 1 << 20
 #: The word on the stack is the address of a HLT.

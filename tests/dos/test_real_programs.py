@@ -96,6 +96,20 @@ def test_tinyasm_assembles_itself_a_boot_sector(read: Read, tmp_path: Path) -> N
     assert (tmp_path / "A.BIN").read_bytes() == bytes.fromhex("b81300 cd10 fa f4")
 
 
+def test_masm_1_10_assembles_a_program(read: Read, tmp_path: Path) -> None:
+    lines = ["CODE SEGMENT", "ASSUME CS:CODE", "ORG 100H", "START: MOV AX,4C07H", "INT 21H"]
+    lines += ["CODE ENDS", "END START"]
+    (tmp_path / "t.asm").write_text("\r\n".join([*lines, ""]))
+
+    with Dos(read(TINYASM, "MASM.EXE"), ["T,T,T;"], root=tmp_path, write=True) as dos:
+        result = dos.run(timeout=30)
+
+    assert "The Microsoft MACRO Assembler" in result.text
+    assert result.text.split()[-2:] == ["0", "0"]
+    assert bytes.fromhex("b8074c cd21") in (tmp_path / "T.OBJ").read_bytes()
+    assert "START:" in (tmp_path / "T.LST").read_text()
+
+
 def test_edit_of_freedos_draws_its_screen(read: Read) -> None:
     with Dos(read(V86, "FDOS/EDIT.EXE"), stdin=None) as dos:
         dos.run(timeout=5)

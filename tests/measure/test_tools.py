@@ -42,7 +42,7 @@ def test_every_row_of_the_batch_is_measured() -> None:
 
     assert [row.name for row in rows] == [
         *("batch-job", "batch-result", "batch-guest", "batch-guests", "batch-first"),
-        *("batch-worker", "batch-inputs"),
+        *("batch-worker", "batch-inputs", "batch-edges"),
     ]
     assert all(row.value > 0 for row in rows)
     assert all(row.value <= 1024 for row in rows if row.unit == "bytes")

@@ -10,8 +10,8 @@ import pytest
 from pyx86emu.testing import report
 from pyx86emu.testing.assembler import assemble
 from pyx86emu.testing.guest import Result, start_of
-from pyx86emu.testing.listing import Program
 from pyx86emu.testing.problems import GuestFailed
+from pyx86emu.testing.program import Program
 
 
 def run(

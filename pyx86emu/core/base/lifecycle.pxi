@@ -32,6 +32,8 @@ cdef void free_vm(VM* vm) noexcept:
     image_drop(vm.base)
     track_free(vm.vga_track)
     store_drop(vm.store)
+    if vm.chips != NULL:
+        free(vm.chips.lines)
     free(vm.chips)
     free(vm.mem)
     free(vm.slots)
@@ -82,6 +84,7 @@ cdef void free_cpu(CPU* c) noexcept:
     free(c.debug.watch)
     free(c.observe.look)
     free(c.observe.history)
+    free(c.observe.ended)
     free(c)
 
 

@@ -291,7 +291,7 @@ cdef inline void decode_next(Dec* d, Op* o, int room) noexcept nogil:
     decode_one(d)
 
 
-cdef int put_end(Op* first, int used, int count, uint32_t hi, Fn fn) noexcept nogil:
+cdef inline int put_end(Op* first, int used, int count, uint32_t hi, Fn fn) noexcept nogil:
     """An op after the last instruction of a block."""
     cdef Op* o = first + used
     memset(o, 0, sizeof(Op))
@@ -306,16 +306,14 @@ cdef int put_end(Op* first, int used, int count, uint32_t hi, Fn fn) noexcept no
 cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) noexcept nogil:
     """The op before `next_` ends the block. If it is a Jcc that jumps over a few instructions which can be predicated,
     replace it by a predicate (see predicate.pxi) and add them to the block. Returns how many they are, or 0. `history`:
-    an op that records the outcome comes before them."""
+    an op that stores the outcome comes before them, unless they become one op with the predicate."""
     cdef Op* jcc = next_ - 1
     cdef Trait* t = trait_of(jcc.fn)
     cdef int condition = t.condition, n = 0, fluid_before = d.block.fluid
     cdef uint32_t target = jcc.tip
     if t.fn == NULL or condition == NO_CONDITION or not d.ip < target <= d.ip + 6 * MOST_PREDICATED:
         return 0
-    if history:
-        room -= put_end(first_of(jcc), jcc.k + 1, before(jcc) + 1, d.ip, probe_skip)
-        next_ += 1
+    room -= history
     while d.ip < target:
         if n == MOST_PREDICATED or n + 2 > room:
             break
@@ -326,33 +324,60 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) n
             break
         d.o.fn = t.predicated
         n += 1
-        d.o.k = <uint8_t>(jcc.k + n + history)
+        d.o.k = <uint8_t>(jcc.k + n)
         d.o.n = <uint8_t>(before(jcc) + n)
     else:
         jcc.fn = PREDICATE[0][condition]
         jcc.src = <uint16_t>n
+        if history:
+            store_outcome(jcc, condition)
         return n
     d.block.fluid = fluid_before
     return 0
 
 
+cdef int watch_next(Dec* d, Op* to, int used, int room, int count) noexcept nogil:
+    """Before an instruction that is decoded while somebody watches: put its probes. Returns how many they are; -1: the
+    block ends before it."""
+    cdef CPU* c = d.c
+    cdef int i, n
+    if c.why.stops and refuses_block(c, d.base, d.ip):
+        return -1
+    if c.observe.mask == 0:
+        return 0
+    if PROBES >= room and c.observe.mask != LOOK_HISTORY:
+        return -1
+    n = put_probes(c, to, d.base, d.ip, count == 0)
+    for i in range(n):
+        to[i].ip = <uint16_t>d.ip
+        to[i].fip = <uint16_t>(d.ip + 1)         # not yet known: see watch_block()
+        to[i].n = <uint8_t>count
+        to[i].k = <uint8_t>(used + i)
+    return n
+
+
+cdef void watch_block(CPU* c, Op* first, int used) noexcept nogil:
+    """A block with probes was decoded."""
+    cdef int i
+    if c.observe.mask & LOOK_IO:
+        observed_ports(first, used)
+    for i in range(used - 2, -1, -1):
+        if first[i].ip == first[i + 1].ip and first[i].fip != first[i].ip:
+            first[i].fip = first[i + 1].fip      # that of its instruction
+    if c.observe.mask & LOOK_COVER and first.fn == probe_entry:
+        first.dst = <uint16_t>uncovered_in(first, used)
+
+
 cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Decoded* out) noexcept nogil:
     """Decode a block at base:ip into `first`, at most `cap` ops. Returns how many; 0: no block can be kept here."""
-    if RARELY(c.observe.mask or c.why.stops):
-        return decode_as(c, first, cap, base, ip, out, c.observe.mask, c.why.stops != 0)
-    return decode_as(c, first, cap, base, ip, out, 0, 0)
-
-
-cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Decoded* out,
-                          uint32_t mask, bint stops) noexcept nogil:
-    """The same, for observers of these kinds; `stops`: where a run ends."""
     cdef Dec dec
     cdef Dec* d = &dec
     cdef int used = 0, count = 0, i, fluid_before, probes = 0
-    cdef Op probe_ops[PROBES]
     cdef bint open_ = 1                          # the last instruction does not end the block
-    cdef bint history = mask & LOOK_HISTORY != 0
+    cdef bint history = c.observe.mask & LOOK_HISTORY != 0
+    cdef bint watched = c.observe.mask != 0 or c.why.stops != 0
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
+    cap -= history                               # for the op after a REP or a predicate
     d.c = c
     d.ram = c.run.ram
     d.base = base
@@ -361,40 +386,36 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
     while True:
         d.block.hi = d.ip
         fluid_before = d.block.fluid
-        if RARELY(stops) and refuses_block(c, base, d.ip):
-            break
-        if mask:
-            if used + PROBES >= cap and mask != LOOK_HISTORY:
+        if RARELY(watched):
+            probes = watch_next(d, first + used, used, cap - used, count)
+            if probes < 0:
                 break
-            probes = put_probes(c, probe_ops, base, d.ip, count == 0)
-        decode_next(d, first + used + probes, cap - used - probes)
+            used += probes
+        decode_next(d, first + used, cap - used)
         if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
-                or used + probes + d.used + (0 if d.ends else 1 + history) > cap
-                or (used and patched(d, fluid_before))):
+                or used + d.used + (0 if d.ends else 1) > cap or (count and patched(d, fluid_before))):
             d.block.fluid = fluid_before
+            used -= probes
             break                                # rewritten code begins a block, so that less is decoded again
-        if mask:
-            if mask & LOOK_IO:
-                observed_ports(d.o, d.used)
-            for i in range(probes):
-                first[used + i] = probe_ops[i]
-                first[used + i].ip = <uint16_t>d.start
-                first[used + i].fip = <uint16_t>d.ip
-        for i in range(probes + d.used):
+        if RARELY(watched) and c.observe.mask & LOOK_DECODE:
+            see_decoded(c, base, d.start, d.ip, count == 0)
+        if RARELY(history) and d.rep and not d.ends:
+            mark_rep(d.o)
+        for i in range(d.used):
             first[used].n = <uint8_t>count
             first[used].k = <uint8_t>used
             used += 1
         count += 1
         d.block.hi = d.ip
         open_ = not d.ends
-        if not open_ and mask & ~LOOK_HISTORY == 0:
+        if not open_ and c.observe.mask & ~<uint32_t>LOOK_HISTORY == 0:
             i = predicates(d, first + used, cap - used, limit, history)
             if i:
-                used += i + history
+                used += i + (first[used].fn == probe_skip)
                 count += i
                 d.block.hi = d.ip
                 open_ = 1
-        elif history and open_ and d.rep:
+        elif RARELY(history) and open_ and d.rep:
             used += put_end(first, used, count, d.block.hi, probe_mark)
             break
         if not open_ or used >= BLOCK_OPS:
@@ -402,12 +423,14 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
     if count == 0:
         return 0
     if open_:
-        if used == cap:
-            return 0
         used += put_end(first, used, count, d.block.hi, end_block)
     first.n = <uint8_t>count
-    if mask & LOOK_COVER and first.fn == probe_entry:
-        first.dst = <uint16_t>uncovered_in(first, used)
+    if RARELY(watched):
+        watch_block(c, first, used)
+    if RARELY(history):
+        see_end(first + used - 1, base, &d.block)
     out[0] = d.block
     peephole(first, used)
+    if RARELY(history):
+        see_predicates(first, used, count)
     return used

@@ -43,6 +43,7 @@ cdef struct Three:               # an op, a predicate, and the one instruction t
     uint8_t condition            # of the predicate
     uint8_t other                # the third reads a register, which must not be the same one
     Fn all_                      # the handler that does all three
+    Fn seen                      # the same for blocks of the history
 
 cdef Three THREES[MOST_THREES + 1]      # a NULL `first` ends the list
 
@@ -83,12 +84,12 @@ cdef void fuses(Fn fn, Fn second, Fn both) noexcept nogil:
         t.fused[trait_of(second).condition] = both
 
 
-cdef void fuses_three(Fn first, Fn predicate_, Fn third, bint other, Fn all_) noexcept nogil:
+cdef void fuses_three(Fn first, Fn predicate_, Fn third, bint other, Fn all_, Fn seen) noexcept nogil:
     cdef int i = 0
     while THREES[i].first != NULL:
         i += 1
     if i < MOST_THREES:
-        THREES[i] = Three(first, third, trait_of(predicate_).condition, other, all_)
+        THREES[i] = Three(first, third, trait_of(predicate_).condition, other, all_, seen)
 
 
 cdef void fill_traits() noexcept nogil:
@@ -142,6 +143,14 @@ cdef Fn three(Op* o, int condition) noexcept nogil:
             return t.all_
         t += 1
     return NULL
+
+
+cdef Fn three_seen(Fn all_) noexcept nogil:
+    """The handler for blocks of the history."""
+    cdef Three* t = THREES
+    while t.first != NULL and t.all_ != all_:
+        t += 1
+    return t.seen if t.first != NULL else all_
 
 
 cdef void peephole(Op* first, int used) noexcept nogil:

@@ -40,13 +40,29 @@ cdef bint conditions_hold(Look* k, Seen* s) noexcept nogil:
 cdef void keep_seen(CPU* c, Look* k, Seen* s) noexcept nogil:
     """An observer has seen something: keep it, and if it is to be told outside, remember that."""
     k.count += 1
+    c.observe.order += 1
+    s.order = c.observe.order
     if k.ring != NULL:
         k.ring[(k.count - 1) % k.capacity] = s[0]
+    if k.action == DO_DRAIN and (k.asked or 2 * (k.count - k.drained) < k.capacity):
+        return
     if k.action != DO_LOG and c.observe.pending < PENDING:
+        k.asked = 1
         c.observe.pending_look[c.observe.pending] = k.number
         c.observe.pending_seen[c.observe.pending] = s[0]
         c.observe.pending += 1
         c.run.attn |= ATTN_LOOK
+
+
+cdef void ask_for_lines(CPU* c) noexcept nogil:
+    """The log of the lines is half full: those who trace them are to drain it."""
+    cdef int i
+    c.observe.lines_due = 0
+    for i in range(c.observe.looks):
+        if c.observe.look[i].kind == LOOK_LINE and c.observe.pending < PENDING:
+            c.observe.pending_look[c.observe.pending] = c.observe.look[i].number
+            memset(&c.observe.pending_seen[c.observe.pending], 0, sizeof(Seen))
+            c.observe.pending += 1
 
 
 cdef int first_exec(CPU* c, uint32_t at) noexcept nogil:
@@ -67,6 +83,11 @@ cdef inline bint exec_at(CPU* c, uint32_t at) noexcept nogil:
     return i < c.observe.looks and c.observe.look[i].first == at
 
 
+cdef inline bint acts(Look* k) noexcept nogil:
+    """Does it stop or call at each event?"""
+    return k.action == DO_STOP or k.action == DO_CALL
+
+
 cdef bint leaves_at(CPU* c, uint32_t at, uint32_t what, uint32_t vector) noexcept nogil:
     """Must somebody be told outside before the instruction? It need not be certain: the run loop looks closely."""
     cdef int i
@@ -75,22 +96,23 @@ cdef bint leaves_at(CPU* c, uint32_t at, uint32_t what, uint32_t vector) noexcep
     if what & LOOK_EXEC:
         i = first_exec(c, at)
         while i < c.observe.looks and c.observe.look[i].first == at:
-            if c.observe.look[i].action != DO_LOG:
+            if acts(c.observe.look[i]):
                 return 1
             i += 1
     for i in range(c.observe.looks - c.observe.execs):
-        if c.observe.look[i].action != DO_LOG and (
-                c.observe.look[i].kind == LOOK_INT and what & LOOK_INT
+        if acts(c.observe.look[i]) and (
+                c.observe.look[i].kind == LOOK_EACH and c.observe.look[i].first <= at <= c.observe.look[i].last
+                or c.observe.look[i].kind == LOOK_INT and what & LOOK_INT
                 and (vector >= RETURNS or c.observe.look[i].first <= vector <= c.observe.look[i].last)
                 or c.observe.look[i].kind == LOOK_BLOCK and what & LOOK_BLOCK and c.observe.turned):
             return 1
     return 0
 
 
-cdef void see_instruction(CPU* c, uint64_t now, uint64_t time, uint32_t ip, uint32_t what,
+cdef void see_instruction(CPU* c, uint64_t now, uint64_t time, uint32_t ip, uint32_t next_ip, uint32_t what,
                           uint32_t vector) noexcept nogil:
-    """The instruction at CS:ip is reached. `what`: LOOK_EXEC, LOOK_INT and LOOK_BLOCK, if it may be one of these;
-    `vector` of an INT, or RETURNS."""
+    """The instruction at CS:ip is reached, which ends before `next_ip`. `what`: LOOK_EXEC, LOOK_EACH, LOOK_INT and
+    LOOK_BLOCK, if it may be one of these; `vector` of an INT, or RETURNS."""
     cdef Seen s
     cdef uint32_t at = c.arch.sb[CS] + ip
     cdef int i
@@ -107,6 +129,12 @@ cdef void see_instruction(CPU* c, uint64_t now, uint64_t time, uint32_t ip, uint
         while i < c.observe.looks and c.observe.look[i].first == at:
             keep_seen(c, c.observe.look[i], &s)
             i += 1
+    if what & LOOK_EACH:
+        put_code(c, &s, c.arch.sb[CS], ip, next_ip)
+        for i in range(c.observe.looks - c.observe.execs):
+            if c.observe.look[i].kind == LOOK_EACH and c.observe.look[i].first <= at <= c.observe.look[i].last:
+                keep_seen(c, c.observe.look[i], &s)
+        s.value = s.old = s.size = 0
     if what & LOOK_BLOCK:
         s.kind = LOOK_BLOCK
         s.value = c.observe.from_
@@ -127,6 +155,30 @@ cdef void see_instruction(CPU* c, uint64_t now, uint64_t time, uint32_t ip, uint
 cdef enum:
     RETURNS = 0x100              # in place of a vector: an instruction that may end a handler
     OF_INTO = 0x101              # INTO: vector 4, if OF is set
+
+
+cdef void put_code(CPU* c, Seen* s, uint32_t base, uint32_t ip, uint32_t next_ip) noexcept nogil:
+    """The bytes of an instruction: `size` of them, the first 16 in `value` and `old`."""
+    cdef uint32_t i, n = next_ip - ip & 0xFFFF
+    cdef uint8_t* to = <uint8_t*>&s.value
+    s.size = n
+    for i in range(min(n, <uint32_t>16)):
+        to[i] = <uint8_t>max(code_byte(c, base + (ip + i & 0xFFFF)), 0)
+
+
+cdef void see_decoded(CPU* c, uint32_t base, uint32_t ip, uint32_t next_ip, bint first) noexcept nogil:
+    """An instruction was decoded; `first` of a block."""
+    cdef Seen s
+    cdef int i
+    fill_seen(c, &s, LOOK_DECODE, c.run.slice_end - <uint64_t>c.run.left, 0, ip)
+    s.time = s.instructions + c.run.idle << c.vm.shift
+    s.cs = <uint16_t>(base >> 4)
+    s.addr = base + ip
+    s.write = first
+    put_code(c, &s, base, ip, next_ip)
+    for i in range(c.observe.looks - c.observe.execs):
+        if c.observe.look[i].kind == LOOK_DECODE:
+            keep_seen(c, c.observe.look[i], &s)
 
 
 cdef void see_interrupt(CPU* c, Seen* s, uint32_t sp) noexcept nogil:
@@ -169,6 +221,7 @@ cdef void see_return(CPU* c, Seen* s) noexcept nogil:
     s.vector = <uint16_t>f.vector
     s.addr = f.vector
     s.depth = <uint16_t>(n + 1)
+    s.value = flags_after(c, s.ip, s.flags)
     memcpy(s.was, f.reg, sizeof(s.was))
     s.was_flags = f.flags
     began = s[0]
@@ -178,6 +231,18 @@ cdef void see_return(CPU* c, Seen* s) noexcept nogil:
         if (c.observe.look[i].kind == LOOK_INT and c.observe.look[i].first <= s.vector <= c.observe.look[i].last
                 and conditions_hold(c.observe.look[i], &began)):
             keep_seen(c, c.observe.look[i], s)
+
+
+cdef uint32_t flags_after(CPU* c, uint32_t ip, uint32_t flags) noexcept nogil:
+    """FLAGS after the IRET or RETF 2 at CS:ip: IRET pops them."""
+    cdef int i, op = 0
+    for i in range(15):
+        op = code_byte(c, c.arch.sb[CS] + (ip + i & 0xFFFF))
+        if op == 0xCF:
+            return phys_look(c, c.arch.sb[SS] + (c.arch.r[SP] + 4 & 0xFFFF))
+        if op == 0xCA:
+            break
+    return flags & 0xFFFF
 
 
 cdef void see_delivered(CPU* c, uint32_t vector, uint32_t how, uint32_t ip) noexcept nogil:
@@ -227,10 +292,10 @@ cdef Op* probe(CPU* c, Op* o) noexcept nogil:
     cdef uint64_t now = retired_at(c, o)
     cdef uint32_t at = c.arch.sb[CS] + o.ip
     if not told(c, now, at):
-        if leaves_at(c, at, o.src, o.imm):
+        if c.observe.pending or leaves_at(c, at, o.src, o.imm):
             c.run.attn |= ATTN_LOOK
             return leave_at(c, o)
-        see_instruction(c, now, now_ns(c, o), o.ip, o.src, o.imm)
+        see_instruction(c, now, now_ns(c, o), o.ip, o.fip, o.src, o.imm)
     o = o + 1
     return GO(c, o)
 
@@ -333,19 +398,14 @@ cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noex
     cdef bint turns
     cdef int n = 0
     if mask == LOOK_HISTORY:
-        if first:
-            memset(to, 0, sizeof(Op))
-            to.fn = probe_history
-        return first
+        return 0
     what = kind_of_code(c, base, ip, &vector, &turns) & mask
     if mask & LOOK_EXEC and exec_at(c, at):
         what |= LOOK_EXEC
     if first and mask & LOOK_BLOCK:
         what |= LOOK_BLOCK
+    what |= mask & LOOK_EACH
     memset(to, 0, PROBES * sizeof(Op))
-    if first and mask & LOOK_HISTORY:
-        to[n].fn = probe_history
-        n += 1
     if first and mask & (LOOK_COVER | LOOK_EDGES):
         to[n].fn = probe_entry
         n += 1
@@ -364,7 +424,7 @@ cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noex
 
 
 cdef enum:
-    PROBES = 5                   # of one instruction at most
+    PROBES = 4                   # of one instruction at most
 
 
 cdef void observed_ports(Op* o, int n) noexcept nogil:

@@ -130,7 +130,7 @@ cdef void irqfd_lower(VmTables vm, int gsi) noexcept:
     """Lower a line, if no irqfd is left that would do it at an EOI."""
     vm.lock_chips()
     if not vm.vm.resampled >> gsi & 1:
-        irqchip_drive(&vm.vm.chips.irqchip, LINE_IRQFD, gsi, 0)
+        drive_gsi(vm.vm.chips, LINE_IRQFD, gsi, 0, 0)
     vm.unlock_chips()
 
 

@@ -23,6 +23,7 @@ cdef class Snapshot:
     cdef SavedCpu* cpu
     cdef int ncpus
     cdef tuple names                         # the models of the vCPUs
+    cdef tuple points                        # of each vCPU, its breakpoints (Vcpu.points)
     cdef tuple watches                       # of each vCPU, the list of its watchpoints
     cdef SavedChips chips
     cdef Vga card
@@ -90,7 +91,7 @@ cdef class Snapshot:
 cdef Snapshot new_snapshot(int parts, int ncpus):
     cdef Snapshot s = Snapshot.__new__(Snapshot)
     s.ncpus = ncpus
-    s.names = s.watches = ()
+    s.names = s.watches = s.points = ()
     s.image = image_new(parts)
     s.cpu = <SavedCpu*>calloc(ncpus + 1, sizeof(SavedCpu))
     if s.image == NULL or s.cpu == NULL:
@@ -150,6 +151,7 @@ cdef Snapshot snapshot_take(VmTables vm):
     s = new_snapshot(len(slots), vm.vm.ncpus)
     s.names = tuple([(<Vcpu>each).model for each in vm._vcpus])
     s.watches = tuple([(<Vcpu>each).watches or [] for each in vm._vcpus])
+    s.points = tuple([(<Vcpu>each).points or b"" for each in vm._vcpus])
     nobody_runs(vm, "save")                      # an allocation may have called Python
     fresh = vm.vm.base == NULL
     for i in range(s.image.parts):
@@ -283,6 +285,7 @@ cdef int snapshot_put(VmTables vm, Snapshot s) except -1:
         vcpu = <Vcpu>each
         c = vcpu.c
         restore_vcpu(c, &s.cpu[c.no])
+        put_breaks(vcpu, s.points[c.no])
         if vcpu.watches is not s.watches[c.no]:
             watched = put_watches(vcpu, s.watches[c.no], tables[c.no]) or watched
         c.debug.data = (LOOK_HOST if c.debug.watches else 0) | c.debug.data & LOOK_OBSERVER

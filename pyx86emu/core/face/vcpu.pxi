@@ -9,6 +9,7 @@ cdef dict MESSAGES = {
 # What observers of a vCPU need of it is in looks_api.pxi, which knows this file.
 cdef object (*LOOK_FOR)(Vcpu, tuple)
 cdef int (*INSTALL)(Vcpu, list) except -1
+cdef object (*LINE_NOTES_OF)(Vcpu)
 cdef int (*COVER)(Vcpu, object, object) except -1
 
 
@@ -26,6 +27,7 @@ cdef class Vcpu:
     cdef readonly str model
     cdef readonly Registers regs
     cdef int waiters
+    cdef bytes points                        # the breakpoints of debug(), as the core compares them
     cdef list watches                        # the watchpoints of debug(), as Exit.watch gives them
     cdef list sights                         # the observers, in the order of c.observe.look
     cdef int look_number
@@ -353,8 +355,8 @@ cdef class Vcpu:
         want(self.c, REQ_INTR)
 
     def debug(self, singlestep=False, breakpoints=(), watch=()):
-        """Stop with Exit(DEBUG) after every instruction, before the ones at linear addresses (at most 64 of 32 bits,
-        else ValueError), or after an instruction that accesses watched memory. Each call replaces all three.
+        """Stop with Exit(DEBUG) after every instruction, before the ones at linear addresses (at most 65,536 of 32
+        bits, else ValueError), or after an instruction that accesses watched memory. Each call replaces all three.
 
         `watch`: any number of (addr, length, kind): guest-physical bytes of any length; kind "w" for stores, "rw" for
         loads as well. `Exit.watch` is the first one that was hit, `Exit.watch_addr` its first byte that was accessed.
@@ -378,16 +380,15 @@ cdef class Vcpu:
         cdef bint always = truth(singlestep, "singlestep")
         cdef list watches
         cdef Watch* table
-        cdef uint32_t[64] at
-        cdef int i, breaks, n
-        points = [address(point, "breakpoint") for point in islice(breakpoints, 65)]
-        points = [within(point, "breakpoint", 0, 0xFFFFFFFF) for point in points]
-        if len(points) > 64:
-            raise ValueError("more than 64 breakpoints: at most 64 fit")
+        cdef bytes points
+        cdef int n
+        given = [address(point, "breakpoint") for point in islice(breakpoints, MOST_BREAKPOINTS + 1)]
+        given = [within(point, "breakpoint", 0, 0xFFFFFFFF) for point in given]
+        if len(given) > MOST_BREAKPOINTS:
+            raise ValueError(f"more than {MOST_BREAKPOINTS} breakpoints: at most {MOST_BREAKPOINTS} fit")
+        points = break_table(given)
         watches = [watchpoint(one) for one in watch]
-        breaks, n = len(points), len(watches)
-        for i in range(breaks):
-            at[i] = points[i]
+        n = len(watches)
         mine(c, "change its breakpoints")
         table = watch_table(watches)
         self.tables.stop()                       # C only, up to resume()
@@ -396,9 +397,9 @@ cdef class Vcpu:
         if n or c.debug.watches:
             close_watched(c.vm)
         c.debug.data = c.debug.data & (LOOK_GUEST | LOOK_OBSERVER) | (LOOK_HOST if c.debug.watches else 0)
-        memcpy(c.debug.breakpoint, at, sizeof(at))
-        c.debug.breaks = breaks
+        points = put_breaks(self, points)        # to be freed after resume()
         c.debug.singlestep = (c.debug.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
+        c.debug.stepped = c.run.retired
         c.debug.due = 0
         c.debug.hit = 0
         c.debug.stop = 0
@@ -441,6 +442,10 @@ cdef class Vcpu:
         """No longer observe. RuntimeError: another thread runs the vCPU."""
         mine(self.c, "remove an observer")
         INSTALL(self, [each for each in self.sights if each is not sight])
+
+    def _line_notes(self):
+        """What the log of the lines has noted, for tools/trace: (bytes, lost)."""
+        return LINE_NOTES_OF(self)
 
     def _cover(self, map, edges):
         """Keep coverage in these buffers; None: not."""

@@ -497,7 +497,7 @@ cdef int drive_line(Vm vm, object gsi, object level) except -1:
     cdef int line = irq_gsi(vm, gsi)
     cdef bint up = truth(level, "level")
     vm.lock_chips()
-    irqchip_drive(&vm.vm.chips.irqchip, LINE_USER, line, up)
+    drive_gsi(vm.vm.chips, LINE_USER, line, up, vm.now())
     vm.unlock_chips()
     return 0
 
@@ -505,7 +505,7 @@ cdef int drive_line(Vm vm, object gsi, object level) except -1:
 cdef int pulse_line(Vm vm, object gsi) except -1:
     cdef int line = irq_gsi(vm, gsi)
     vm.lock_chips()
-    irqchip_pulse(&vm.vm.chips.irqchip, line)
+    pulse_gsi(vm.vm.chips, line, vm.now())
     vm.unlock_chips()
     return 0
 

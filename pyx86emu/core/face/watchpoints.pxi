@@ -18,6 +18,35 @@ cdef tuple watchpoint(object given):
     return addr, length, "rw" if kind == "rw" else "w"
 
 
+cdef bytes break_table(list points):
+    """Breakpoints as the core compares them: Breaks, in the order of their addresses."""
+    cdef Py_ssize_t n = len(points), i
+    cdef bytes table = PyBytes_FromStringAndSize(NULL, n * sizeof(Break))
+    cdef Break* to = <Break*><char*>table
+    for i, place in enumerate(sorted(range(n), key=points.__getitem__)):
+        to[i].at, to[i].place = points[place], place
+    return table
+
+
+cdef list break_list(bytes table):
+    """The addresses in the order in which debug() was given them."""
+    cdef Py_ssize_t n = len(table) // <Py_ssize_t>sizeof(Break), i
+    cdef const Break* each = <const Break*><char*>table
+    cdef list points = [0] * n
+    for i in range(n):
+        points[each[i].place] = each[i].at
+    return points
+
+
+cdef bytes put_breaks(Vcpu vcpu, bytes table):
+    """Give a vCPU these breakpoints; returns what it had."""
+    cdef CPU* c = vcpu.c
+    table, vcpu.points = vcpu.points, table
+    c.debug.breakpoint = <const Break*><char*>vcpu.points
+    c.debug.breaks = <int>(len(vcpu.points) // <Py_ssize_t>sizeof(Break))
+    return table
+
+
 cdef Watch* watch_table(list watches) except? NULL:
     """The table of the core for these watchpoints; NULL: none."""
     cdef Py_ssize_t n = len(watches), i

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ..codes import DosError
-from ..console import CR, CTRL_Z
+from ..console import CR, CTRL_C, CTRL_Z, LF
 from ..handles import Open
 from ..table import TABLE, Break, NotYet, call
 
@@ -24,8 +24,9 @@ def standard(k: "Kernel", handle: int) -> Open | None:
         return None
 
 
-def write_to(k: "Kernel", opened: Open | None, data: bytes) -> int:
-    """Write to a file or device; the result is the number of bytes."""
+def write_to(k: "Kernel", opened: Open | None, data: bytes, *, breaks: bool = True) -> int:
+    """Write to a file or device; the result is the number of bytes. `breaks`: Ctrl-C is looked
+    for."""
     if opened is None:
         return len(data)
     if opened.file is not None:
@@ -33,7 +34,7 @@ def write_to(k: "Kernel", opened: Open | None, data: bytes) -> int:
         opened.position += done
         return done
     if opened.device == "CON":
-        if k.console.break_waits():
+        if breaks and k.console.break_waits():
             raise Break
         if not opened.raw and (end := data.find(CTRL_Z)) >= 0:
             data = data[:end]
@@ -44,6 +45,17 @@ def write_to(k: "Kernel", opened: Open | None, data: bytes) -> int:
     elif opened.device in ("PRN", "LPT1"):
         k.machine.printer.log.write(data)
     return len(data)
+
+
+def read_con(k: "Kernel", size: int, *, raw: bool = False) -> bytes:
+    """At most `size` bytes of the console, of one line unless `raw`; b"" at the end. NotYet: there
+    is none. Break: Ctrl-C."""
+    data = k.console.read(size, raw) if size else b""
+    if data is None:
+        raise NotYet
+    if not raw and data == bytes([CTRL_C]):
+        raise Break
+    return data
 
 
 def read_char(k: "Kernel", *, echo: bool, breaks: bool) -> int:
@@ -68,7 +80,11 @@ def read_char(k: "Kernel", *, echo: bool, breaks: bool) -> int:
 def input_ready(k: "Kernel") -> bool:
     """Is there a character?"""
     opened = standard(k, STDIN)
-    return opened is not None and (opened.device != "CON" or k.console.ready())
+    if opened is None:
+        return False
+    if opened.file is not None:
+        return opened.position < opened.file.size()
+    return opened.device != "CON" or k.console.ready()
 
 
 @call(0x01)
@@ -106,7 +122,7 @@ def write_printer(k: "Kernel") -> None:
 def direct(k: "Kernel") -> None:
     """DL = FFh: read a character if there is one, ZF says if not. Otherwise write DL."""
     if k.regs.dl != 0xFF:
-        write_to(k, standard(k, STDOUT), bytes([k.regs.dl]))
+        write_to(k, standard(k, STDOUT), bytes([k.regs.dl]), breaks=False)
         k.regs.al = k.regs.dl
         return
     there = input_ready(k)
@@ -154,11 +170,8 @@ def read_line(k: "Kernel") -> None:
         assert line is not None
     else:
         got = bytearray()
-        while len(got) < most - 1 and (char := read_char(k, echo=False, breaks=False)) not in (
-            CR,
-            CTRL_Z,
-        ):
-            if char != 0x0A:
+        while (char := read_char(k, echo=False, breaks=False)) not in (CR, CTRL_Z):
+            if char != LF and len(got) < most - 1:
                 got.append(char)
         line = bytes(got) + b"\r"
     k.ram.write(at + 1, bytes([len(line) - 1]) + line)
@@ -167,6 +180,8 @@ def read_line(k: "Kernel") -> None:
 @call(0x0B)
 def status(k: "Kernel") -> None:
     """AL = FFh if there is a character."""
+    if k.console.break_waits():
+        raise Break
     k.regs.al = 0xFF if input_ready(k) else 0
 
 

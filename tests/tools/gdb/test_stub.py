@@ -63,7 +63,8 @@ def test_the_description_has_what_gdb_needs_for_16_bits(stub: Stub) -> None:
     root = ET.fromstring(reply[1:])
     assert (root.findtext("architecture"), root.findtext("osabi")) == ("i8086", "none")
     names = [reg.get("name") for reg in root.iter("reg")]
-    assert len(names) == 35 and names[:9][-1] == "eip" and names[-3:] == ["ip", "sp", "bp"]
+    assert len(names) == 36 and names[:9][-1] == "eip"
+    assert names[-4:] == ["ip", "sp", "bp", "stack"]
 
 
 def test_a_long_text_comes_in_parts(stub: Stub) -> None:
@@ -77,7 +78,7 @@ def test_a_long_text_comes_in_parts(stub: Stub) -> None:
         at += 0x40
 
     types = [each.get("type") for each in ET.fromstring(text).iter("memory")]
-    assert types == ["ram", "rom", "ram"]
+    assert types == ["ram", "rom", "ram", "rom"]  # the last one is the call stack
 
 
 def test_memory_is_read_and_written_at_linear_addresses(stub: Stub) -> None:
@@ -105,7 +106,13 @@ def test_memory_above_1_mib_is_what_the_cpu_reaches(stub: Stub) -> None:
 def test_a_stop_is_signal_5_with_thread_and_registers(stub: Stub) -> None:
     reply = stub.handle(b"?")
 
-    assert reply == b"T055:00000000;4:007c0000;8:007c0000;thread:1;"
+    assert reply == b"T055:00f0ffff;4:00f0ffff;8:007c0000;thread:1;"
+
+
+def test_without_frames_esp_is_linear_and_ebp_is_0(stub: Stub) -> None:
+    assert stub.handle(b"qRcmd,%s" % b"frames off".hex().encode()) == b"OK"
+
+    assert stub.handle(b"?") == b"T055:00000000;4:007c0000;8:007c0000;thread:1;"
 
 
 @pytest.mark.parametrize(

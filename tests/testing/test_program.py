@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyx86emu.testing.assembler import assemble
-from pyx86emu.testing.listing import Program
+from pyx86emu.testing.program import Program
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def folder(tmp_path: Path, nasm: str) -> Path:
 
 
 def lines(program: Program) -> list[tuple[int, int, str, int]]:
-    return [(line.offset, line.length, line.file, line.line) for line in program.lines]
+    return [(line.address, line.length, line.file, line.number) for line in program.lines]
 
 
 def test_a_line_of_an_included_file_has_its_name(folder: Path) -> None:
