@@ -52,7 +52,7 @@ EXTRAS: tuple[Extra, ...] = (
     opt_trace,
 )
 #: Those of `dos`.
-OF_DOS: tuple[Extra, ...] = (opt_symbols, opt_cov, opt_profile, opt_trace)
+OF_DOS: tuple[Extra, ...] = (opt_record, opt_symbols, opt_cov, opt_profile, opt_trace)
 
 
 def add(parser: Parser, which: tuple[Extra, ...] = EXTRAS) -> None:

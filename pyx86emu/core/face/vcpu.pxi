@@ -280,7 +280,7 @@ cdef class Vcpu:
     def interrupt(self, vector, *, queue=False):
         """Inject interrupt `vector` (0 to 255) before the next instruction, as KVM_INTERRUPT for a Vm without
         irqchip. OSError EINVAL: no such vector; EAGAIN: IF is 0, in a shadow, or one is queued already - with
-        `queue` it waits for IF instead."""
+        `queue` it waits for IF instead. RuntimeError: the machine is recorded, and another thread runs it."""
         cdef CPU* c = self.c
         cdef bint waits = truth(queue, "queue")
         vector = exact(vector, "interrupt vector")
@@ -289,6 +289,7 @@ cdef class Vcpu:
         if c.events.inject >= 0 or not (waits or self.ready):
             raise os_error(errno.EAGAIN, "the vCPU takes no interrupt now (IF=0, a shadow, or one is waiting): "
                                          "ask for request_interrupt_window, or pass queue=True")
+        not_recorded(self.c, "interrupt")
         c.events.inject = vector
         want(c, REQ_INTR)
 
@@ -347,7 +348,9 @@ cdef class Vcpu:
         want(self.c, REQ_INTR)
 
     def nmi(self):
-        """Raise a non-maskable interrupt (KVM_NMI)."""
+        """Raise a non-maskable interrupt (KVM_NMI). RuntimeError: the machine is recorded, and another thread runs
+        it."""
+        not_recorded(self.c, "nmi")
         self.c.events.nmi = 1
         want(self.c, REQ_INTR)
 

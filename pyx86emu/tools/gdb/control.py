@@ -5,7 +5,7 @@ serves gdb between two instructions, and then lets the guest go on or holds it.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
@@ -98,7 +98,9 @@ class Control:
         end = None if max_instructions is None else (vcpu.spent or 0) + max_instructions
         while True:
             if self._settled:
-                if not self._hold(wall_deadline) or not self._runs(number):
+                with self._noted():
+                    goes = self._hold(wall_deadline)
+                if not goes or not self._runs(number):
                     regs = vcpu.regs
                     return _core.Exit(ExitReason.DEADLINE, cs=regs.cs, ip=regs.ip)
                 if self._end is not None and self._end[0] == number:
@@ -172,6 +174,14 @@ class Control:
         self.send(reply)
 
     # -- serving ---------------------------------------------------------------------------------
+
+    def _noted(self) -> AbstractContextManager[None]:
+        """What gdb changes is to be in the recording of the machine, if there is one."""
+        recording = getattr(self.target.machine, "recording", None)
+        if recording is None or not (self.stopped or self.link.waiting):
+            return nullcontext()
+        paused: AbstractContextManager[None] = recording.pause()
+        return paused
 
     def _hold(self, wall_deadline: int | None) -> bool:
         """Serve gdb. False: it holds the guest still, and has said nothing for a moment; or the
