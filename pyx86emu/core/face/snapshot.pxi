@@ -144,8 +144,8 @@ cdef int nothing_waits(VmTables vm) except -1:
     for each in ring.due:
         n += ring_count(&(<CoalescedZone>each).held)
     if n:
-        raise StateError(f"{n} coalesced writes wait for an on_drain, since there was no memory to hand them over: call "
-                         "run(), which does that, and save() then")
+        raise StateError(f"{n} coalesced writes wait for an on_drain, since there was no memory to hand them over: "
+                         "call run(), which does that, and save() then")
     return 0
 
 
