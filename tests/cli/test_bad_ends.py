@@ -104,7 +104,7 @@ def run(capsys: Any, *words: object) -> tuple[int, str, str]:
         ),
         ("b0fe e664 f4", ("-no-reboot",), 4, ("8042 reset pulse at 0000:7c02", "out 0x64, al")),
         ("b001 e692 f4", ("-no-reboot",), 4, ("port 92h at 0000:7c02", "out 0x92, al")),
-        ("90 ea0000ffff", ("-no-reboot",), 4, ("jump to the reset vector at 0000:7c01", "jmp 0xffff:0\n")),
+        ("90 ea0000ffff", ("-no-reboot",), 4, ("to the reset vector at 0000:7c01", "jmp 0xffff")),
         (
             "0f20c0 0c01 0f22c0" + HALT,
             (),

@@ -124,7 +124,8 @@ class Grid:
                     third = f"PREDICATED_ALU_{form.upper()}{flags}[XOR][{j}]"
                     first = f"SHIFT_RI[{op}][{j}], PREDICATE[0][{cc}]"
                     self.traits.append(
-                        f"    fuses_three({first}, {third}, {1 - i}, {name}, {seen})"
+                        f"    fuses_three({first}, {third},\n"
+                        f"                {1 - i}, {name}, {seen})"
                     )
 
 
