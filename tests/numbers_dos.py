@@ -31,7 +31,7 @@ BY_DOS = (
         "Root.room_for",
         "Line.begin",
     ),
-    *("Line.char", "Line.key", "editing.look"),
+    *("Line.char", "Line.key", "editing.look", "Polls.asked"),
 )
 
 

@@ -132,6 +132,11 @@ class Console:
         self._skip()
         return self._fill(False) and bool(self._ahead)
 
+    @property
+    def may_come(self) -> bool:
+        """Can the stream have more, at any time?"""
+        return self.stream is not None and not self._ended
+
     def _skip(self) -> None:
         """Drop the LF after a CR: both are one key."""
         if self._after_cr and not self.binary and self._fill(False):

@@ -25,6 +25,7 @@ from .loading import (
     make_psp,
     put_environment,
 )
+from .polls import Polls
 from .searches import Searches
 from .table import TABLE, Break, NotYet
 
@@ -89,6 +90,7 @@ class Kernel(PioDevice):
         self.return_code = self.last_error = 0
         self.ended: Ended | None = None
         self.searches = Searches(root)
+        self.polls = Polls()
         self.fcbs = FcbFiles(root)
         self.asks.refresh = self.fcbs.close
         #: Registers of a program that waits for another one, by the PSP of that.
@@ -390,6 +392,7 @@ class Kernel(PioDevice):
             "numbers": [self.return_code, self.last_error, self._after, self._break_sp],
             "strategy": self.arena.strategy,
             "ended": None if self.ended is None else list(self.ended),
+            "polls": self.polls.state(),
             "searches": list(self.searches.state()),
             "saved": [[psp, *values] for psp, values in self.saved.items()],
             "notes": list(self.notes),
@@ -416,6 +419,7 @@ class Kernel(PioDevice):
             if type(level) is not int or not 0 <= level <= 255 or how not in HOW.values():
                 raise ValueError("a state has no such end of a program")
             ended = Ended(level, str(how))
+        polls = Polls.read(take(values, "polls", dict))
         searches = Searches.read(take(values, "searches", list))
         saved: dict[int, tuple[int, ...]] = {}
         for row in take(values, "saved", list):
@@ -434,6 +438,7 @@ class Kernel(PioDevice):
         self.return_code, self.last_error, self._after, self._break_sp = numbers
         self.arena.strategy, self.ended = strategy, ended
         self.searches.load(searches)
+        self.polls = polls
         self.saved, self.notes = saved, notes
         self.root.room, self.root.created = room
 

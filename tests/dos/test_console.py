@@ -169,3 +169,27 @@ def test_the_line_is_kept_in_a_state_with_its_template() -> None:
             c.dos.machine.run(timeout=5)
             assert c.get(0x401, 7) == b"\x05first\r"
             c.put(0x401, b"\x00\r")
+
+
+#: again: mov ah,FUNCTION; mov dl,0FFh; int 21h; jz again or cmp al,0; je again; mov ah,4Ch; int 21h
+ASKS = {"06h": "b406 b2ff cd21 74f8 b44c cd21", "0Bh": "b40b b2ff cd21 3c00 74f6 b44c cd21"}
+
+
+@pytest.mark.parametrize("function", ASKS)
+def test_a_program_that_only_asks_for_keys_waits_for_interrupts(function: str) -> None:
+    with Dos(bytes.fromhex(ASKS[function]), stdin=None) as dos:
+        before = dos.machine.vcpu.instructions or 0
+        assert dos.run(timeout=10).how == "stopped"
+        executed = (dos.machine.vcpu.instructions or 0) - before
+        dos.machine.keyboard.type("a")
+
+        assert dos.run(timeout=1).errorlevel in (ord("a"), 0xFF)
+
+    assert executed < 1_000_000  # ten seconds have 182 ticks
+
+
+def test_a_program_that_computes_between_two_questions_is_not_held_up() -> None:
+    # mov bp,1000; again: mov ah,0Bh; int 21h; mov cx,500; loop $; dec bp; jnz again; int 20h
+    code = bytes.fromhex("bde803 b40b cd21 b9f401 e2fe 4d 75f4 cd20")
+    with Dos(code, stdin=None) as dos:
+        assert dos.run(timeout=0.1).how == "exit"

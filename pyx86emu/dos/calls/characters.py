@@ -86,6 +86,15 @@ def input_ready(k: "Kernel") -> bool:
     return opened.device != "CON" or k.console.ready()
 
 
+def poll(k: "Kernel") -> bool:
+    """Is there a character? NotYet: a program that asks for nothing else waits for an interrupt."""
+    there = input_ready(k)
+    count = k.machine.vcpu.instructions  # None on KVM
+    if not there and not k.console.may_come and count is not None and k.polls.asked(count):
+        raise NotYet
+    return there
+
+
 @call(0x01)
 def read_echo(k: "Kernel") -> None:
     """Read a character and show it."""
@@ -124,7 +133,7 @@ def direct(k: "Kernel") -> None:
         write_to(k, standard(k, STDOUT), bytes([k.regs.dl]), breaks=False)
         k.regs.al = k.regs.dl
         return
-    there = input_ready(k)
+    there = poll(k)
     k.regs.al = read_char(k, echo=False, breaks=False) if there else 0
     k.set_zero(not there)
 
@@ -184,7 +193,7 @@ def status(k: "Kernel") -> None:
     """AL = FFh if there is a character."""
     if k.console.break_waits():
         raise Break
-    k.regs.al = 0xFF if input_ready(k) else 0
+    k.regs.al = 0xFF if poll(k) else 0
 
 
 @call(0x0C)
