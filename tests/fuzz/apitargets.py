@@ -18,7 +18,7 @@ from pyx86emu.pc.devices.floppy import FloppyController
 #: Programs, not parts: they run for long, or end the process.
 NOT_PARTS = (
     "cli", "measure", "examples", "conformance", "__main__", "models", "kvm", "web", "batch", "dos",
-    "testing", "pytest_plugin", "gdb",
+    "testing", "pytest_plugin", "gdb", "profile_flow", "profile_stack", "reached", "sources",
 )  # fmt: skip
 #: Inside of an overlay: it owns the descriptor that its attribute has.
 INSIDE = ("Spill", "Layer", "Written", "Overlay")
