@@ -94,6 +94,15 @@ class Reset(NamedTuple):
         return f"{self.kind} at {self.cs:04x}:{self.ip:04x}{detail}"
 
 
+class Astray(NamedTuple):
+    """The first time that the guest came to a place where no program should be."""
+
+    name: str
+    """As in `stop_on`."""
+    steps: "tuple[Executed, ...]"
+    """The last instructions before it."""
+
+
 def jumped(steps: "tuple[Executed, ...]") -> str | None:
     """From where a guest jumped into the BIOS, at the end of a history."""
     for step in reversed(steps):
