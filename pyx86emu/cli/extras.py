@@ -41,7 +41,7 @@ EXTRAS: tuple[Extra, ...] = (
     opt_gdb,
 )
 #: Those of `dos`.
-OF_DOS: tuple[Extra, ...] = (opt_symbols, opt_cov)
+OF_DOS: tuple[Extra, ...] = (opt_record, opt_symbols, opt_cov)
 
 
 def add(parser: Parser, which: tuple[Extra, ...] = EXTRAS) -> None:

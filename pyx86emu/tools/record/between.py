@@ -9,7 +9,6 @@ from ..._core import snapshot_debug
 from ...errors import MachineError
 from . import host
 from .line import HOST, Known, Line
-from .quiet import quiet
 from .tape import Input, Tape
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class Between(Line):
                 "guest time went back, without goto(): end the recording by close() before the "
                 "machine is restored"
             )
-        with quiet(m), self._inside(), self._no_debugger():
+        with self._quiet(), self._inside(), self._no_debugger():
             self._restore(known.state)
             m.vcpu.debug()
             for name, place in known.answers.items():
@@ -124,7 +123,7 @@ class Between(Line):
         self.look()
         single, points, watch = snapshot_debug(m.save().core)
         try:
-            with quiet(m), self._no_debugger():
+            with self._quiet(), self._no_debugger():
                 m.vcpu.debug()
                 self.away = True
                 yield

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...errors import MachineError
 from ...exits import ExitReason
 from .outside import Answers
+from .questions import Questions
+from .quiet import quiet
 from .tape import Checkpoint, Input, Mark, Tape
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ IRQFDS = "irqfds"
 HOST = "host"
 #: What a reading of the host's clock has made of guest time.
 CLOCK = "clock"
+#: A state was kept: what a DOS has opened ahead is forgotten, as after a restore.
+FRESH = "fresh"
 #: A run has a mark after so many instructions, and where it ends.
 MARK_EVERY = 250_000
 #: Of marks that are closer together than this, the last one is kept.
@@ -81,8 +85,9 @@ class Line:
         self._waiting: list[tuple[bool, Callable[[], object]]] = []
         self._state_at = self._mark_at = m.vcpu.instructions or 0
         self._run = m._run
-        self._restore = m.restore
-        self._answers: dict[str, Answers] = {}
+        self._restore_machine = m.restore
+        self._answers: dict[str, Answers | Questions] = {}
+        self._questions: Questions | None = None
 
     @property
     def live(self) -> bool:
@@ -114,6 +119,28 @@ class Line:
             return self._run(budget, deadline, *(rest or (None, None)))
         finally:
             self._running -= 1
+
+    def _restore(self, state: "State") -> None:
+        """`Machine.restore`, by us."""
+        if self._questions is not None:
+            self._questions.restoring(True)
+        try:
+            self._restore_machine(state)
+        finally:
+            if self._questions is not None:
+                self._questions.restoring(False)
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """In this context nobody outside is told anything."""
+        if self._questions is not None:
+            self._questions.quiet(True)
+        try:
+            with quiet(self._m):
+                yield
+        finally:
+            if self._questions is not None:
+                self._questions.quiet(False)
 
     @contextmanager
     def _no_debugger(self) -> Iterator[None]:
@@ -212,6 +239,9 @@ class Line:
         self.tape.thin(MOST_STATES)
         if self._to is not None:
             self._to.state(found)
+        if self._questions is not None:
+            self._note(Input(found.time, found.instructions, FRESH, ((), {})))
+            self._questions.refresh()
 
     def restore(self, at: Checkpoint) -> None:
         """Go to a state of the tape. Inputs of its moment come after it."""

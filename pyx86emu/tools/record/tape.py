@@ -41,6 +41,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What the host has answered to a device that asks it, such as a DOS for its files."""
+
+    instructions: int
+    call: str
+    value: Plain
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """Where the guest was at some moment: a replay must come past there."""
 
@@ -68,6 +77,8 @@ class Board:
     no_reboot: bool = False
     disks: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     """By drive, the image and its kind; those that are too large are left out."""
+    devices: dict[str, Plain] = field(default_factory=dict)
+    """By name, devices that ask the host, and what it takes to make each again."""
 
 
 @dataclass
@@ -79,6 +90,7 @@ class Tape:
     inputs: list[Input] = field(default_factory=list)
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     """By the name of the device."""
+    told: list[Told] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
 

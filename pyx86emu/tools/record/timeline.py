@@ -21,15 +21,19 @@ from ...errors import MachineError
 from ...exits import ExitReason
 from . import host, inputs, pace
 from .between import Between
-from .line import CLOCK, EVERY, HOST, IRQFDS, LINE, MARK_EVERY, SLICE
+from .line import CLOCK, EVERY, FRESH, HOST, IRQFDS, LINE, MARK_EVERY, SLICE
 from .outside import Answers
 from .pace import Pace
-from .tape import Answer, Input, Tape
+from .questions import Questions
+from .tape import Answer, Input, Tape, Told
 
 if TYPE_CHECKING:
     from ... import _core
     from ...pc.machine import Machine
     from .file import Writer
+
+#: The place of the questions among the answers.
+QUESTIONS = "questions"
 
 
 class Timeline(Between):
@@ -85,6 +89,11 @@ class Timeline(Between):
                     self._answers[name] = answers = Answers(self, outside, name)
                     answers.connect()
                     self._undo.append(answers.disconnect)
+
+        asking = [each.device for each in m.pio._attached if hasattr(each.device, "asks")]
+        if asking:
+            self._questions = self._answers[QUESTIONS] = Questions(self, asking)
+            self._undo.append(self._questions.close)
 
     def _set(self, owner: object, name: str, to: object) -> None:
         setattr(owner, name, to)
@@ -170,6 +179,11 @@ class Timeline(Between):
         """A device that is not deterministic was asked."""
         if self._to is not None:
             self._to.answer(device, answer)
+
+    def told(self, it: Told) -> None:
+        """A device that asks the host was told something."""
+        if self._to is not None:
+            self._to.told(it)
 
     def line(self, device: str, irq: Callable[[bool], None], level: bool) -> None:
         """Such a device has changed its line by itself: between two slices this is an input. In a
@@ -324,6 +338,8 @@ class Timeline(Between):
         if call == IRQFDS:
             release: Callable[..., Any] = self._release
             return release
+        if call == FRESH and self._questions is not None:
+            return self._questions.refresh
         if call == CLOCK:
             return self._set_time
         if call == LINE:
@@ -334,4 +350,7 @@ class Timeline(Between):
         return found
 
     def _drive(self, device: str, level: bool) -> None:
-        self._answers[device].drive(level)
+        found = self._answers[device]
+        if not isinstance(found, Answers):
+            raise LookupError(f"{device} has no line")
+        found.drive(level)

@@ -166,6 +166,8 @@ def tampered(path: Path, change: Callable[[Tape], None]) -> None:
     for name, rows in tape.answers.items():
         for row in rows:
             writer.answer(name, row)
+    for told in tape.told:
+        writer.told(told)
     writer.close()
 
 
