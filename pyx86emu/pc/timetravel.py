@@ -24,7 +24,7 @@ class TimeTravel(Parts):
     _recording: "Recording | None" = None
 
     def record(
-        self, path: Path | None = None, *, every: int = 2_000_000
+        self, path: Path | None = None, *, every: int = 500_000
     ) -> "AbstractContextManager[Recording]":
         """Record from now on: what comes from outside, and a state every `every` instructions.
 
