@@ -24,7 +24,7 @@ from .between import Between
 from .line import CLOCK, EVERY, FRESH, HOST, IRQFDS, LINE, MARK_EVERY, SLICE
 from .outside import Answers
 from .pace import Pace
-from .questions import Questions
+from .questions import QUESTIONS, Questions
 from .tape import Answer, Input, Tape, Told
 
 if TYPE_CHECKING:
