@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from ...pc.machine import Machine
     from .file import Writer
 
-#: The place of the questions among the answers.
-QUESTIONS = "questions"
-
 
 class Timeline(Between):
     """What came from outside of a machine, and states to go back to. Made by `Machine.record()`.
