@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 
 from ..errors import DiskError, MachineError
 from ..exits import ExitReason
-from . import extras, output
+from . import extras, opt_trace, output
 from .accel import add_accel, usable
 from .parser import Parser
 from .signals import Ending
-from .status import INTERRUPTED, SHUTDOWN, TIMEOUT, UNSUPPORTED, UsageError, reason
+from .status import INTERRUPTED, OK, SHUTDOWN, TIMEOUT, UNSUPPORTED, UsageError, reason
 from .values import model, seconds, whole
 
 if TYPE_CHECKING:
+    from .. import Exit
     from ..dos.machine import Dos, DosResult
+    from ..pc.limits import Limits
 
 #: Guest seconds of a program whose output is piped, unless --timeout says more.
 PIPED_TIMEOUT = 60.0
@@ -87,6 +89,8 @@ def main(args: list[str]) -> int:
     ours, theirs = split(p, args)
     options = p.parse(ours)
     options.args = theirs
+    if opt_trace.asked_for_help(options):
+        return OK
     terminal = output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)
     if options.display == "term" and not terminal:
         raise UsageError(
@@ -151,6 +155,8 @@ def _variable(text: str) -> tuple[str, str]:
 def _run(dos: "Dos", options: Namespace, writer: "Writer") -> int:
     """Run the program and report; the exit status."""
     m = dos.machine
+    if m.vm.accel == "interp":
+        m.vcpu.record_history = True  # for the report of a bad end
     try:
         limits = m.limits(
             timeout=options.timeout, wall=options.wall, max_instructions=options.max_instructions
@@ -184,7 +190,17 @@ def _run(dos: "Dos", options: Namespace, writer: "Writer") -> int:
         regs = m.vcpu.regs
         where = f"at {regs.cs:04x}:{regs.ip:04x}, {m.time:.3f} guest seconds"
         output.complain(f"pyx86emu: the program has not ended ({where}): {_why(result)}")
+        from ..tools.trail import trail_of
+        from .outcome import show_last
+
+        show_last(trail_of(m, exit))
     return status
+
+
+def _drawn(dos: "Dos", limits: "Limits") -> "Exit":
+    from .terminal import ScreenTerminal
+
+    return ScreenTerminal(dos.machine).run(limits)
 
 
 def _status(result: "DosResult") -> int:

@@ -85,6 +85,7 @@ cdef void observe_step(CPU* c, uint32_t next_ip) noexcept nogil:
     cdef bint turns
     if c.arch.ip > 0xFFFF:
         return                                   # the fetch faults
+    settle_turn(c, c.run.retired)
     what = what_is_here(c, &vector, &turns)
     if not told(c, c.run.retired, at):
         if c.observe.covered != NULL:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..device import PioDevice
 from ..state import Values, take, take_whole
 from . import guest, paths
+from .asks import Asks
 from .blocks import Arena
 from .codes import FILE_NOT_FOUND, INVALID_FUNCTION, DosError
 from .console import CTRL_C, Console
@@ -69,7 +70,10 @@ class Kernel(PioDevice):
         root: Root,
         console: Console,
         on_note: Callable[[str], object] | None,
+        asks: Asks | None = None,
     ) -> None:
+        self.asks = Asks() if asks is None else asks
+        """What it asks the host, for a recorder."""
         self.machine = machine
         self.regs = machine.vcpu.regs
         self.ram = ram
@@ -88,6 +92,7 @@ class Kernel(PioDevice):
         self.searches = Searches(root)
         self.polls = Polls()
         self.fcbs = FcbFiles(root)
+        self.asks.refresh = self.fcbs.close
         #: Registers of a program that waits for another one, by the PSP of that.
         self.saved: dict[int, tuple[int, ...]] = {}
         self.flushed = False

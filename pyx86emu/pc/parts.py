@@ -1,6 +1,7 @@
 """The parts of a Machine: name what its methods find in `self`. Makes nothing."""
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, cast
 
 from ..log import Log
 from ..owned import Single
@@ -31,6 +32,19 @@ if TYPE_CHECKING:
     from .stats import Stats
 
 
+class Profiling(Protocol):
+    """What counts where the instructions go: `tools.profile.Profile`."""
+
+    def running(self, run: "Callable[..., _core.Exit]", /) -> "Callable[..., _core.Exit]":
+        """A function that runs as `run` does."""
+
+    def drain(self) -> None:
+        """Count what was executed so far."""
+
+    def resync(self) -> None:
+        """The guest is elsewhere."""
+
+
 class Parts(Single):
     """What `Machine.__init__` makes. The classes that Machine consists of use it."""
 
@@ -58,6 +72,7 @@ class Parts(Single):
     booted: bool
     boot_tried: str
     _wires: "Wires"
+    _profile: Profiling | None = None
 
     @property
     def _whole(self) -> "Machine":

@@ -161,13 +161,12 @@ def test_equal_instructions_one_after_another_are_one_part() -> None:
 
 
 def test_so_many_are_shown_and_no_more() -> None:
-    found = parts(steps(*range(100)), 16)
+    with Machine() as m:
+        found = trail(m, steps(*range(100), code=b"\x90"), shown=3)
+        lines = trail(m, steps(1, *(2, 3, 4) * 5, 9), shown=3)
 
-    assert [step.ip for part in found for step in part.steps] == list(range(84, 100))
+        assert len(trail(m, steps(*range(0, 200, 2)))) == 16
+        assert trail(m, steps(*range(100)), shown=0) == []
 
-
-def test_a_loop_that_is_cut_has_its_newest_instructions() -> None:
-    found = parts(steps(1, *(2, 3, 4) * 5, 9), 3)
-
-    assert [step.ip for part in found for step in part.steps] == [3, 4, 9]
-    assert found[0].note == "these 3 instructions 5 times"
+    assert [line[:9] for line in found] == ["0000:0000", "         "]
+    assert [line.split()[0] for line in lines] == ["0000:0003", "0000:0004", "(these", "0000:0009"]

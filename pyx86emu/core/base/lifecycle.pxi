@@ -62,6 +62,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     c.run.ram = vm.mem.ram
     c.run.look = FOREVER
     c.reads.asked_tag = FOREVER
+    c.observe.turn_at = FOREVER
     c.run.wall = FOREVER
     pthread_mutex_init(&c.threads.wait_lock, NULL)
     pthread_cond_init(&c.threads.wait_cond, NULL)

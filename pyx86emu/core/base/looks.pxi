@@ -180,6 +180,7 @@ cdef struct ObserveState:        # what the host observes, see observe.pxi. It b
     Frame frame[OPEN_FRAMES]
     int frames
     bint turned                  # the last instruction was a jump: a block begins
+    uint64_t turn_at             # or it was if so many are retired now, see probe_edges(); FOREVER: it was not
     uint32_t from_               # linear address of the block before
     uint32_t edge_from           # the same, as AFL's map has it
     History* history             # LOOK_HISTORY

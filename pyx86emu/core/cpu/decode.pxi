@@ -303,19 +303,22 @@ cdef inline int put_end(Op* first, int used, int count, uint32_t hi, Fn fn) noex
     return 1
 
 
-cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) noexcept nogil:
+cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, uint32_t mask) noexcept nogil:
     """The op before `next_` ends the block. If it is a Jcc that jumps over a few instructions which can be predicated,
-    replace it by a predicate (see predicate.pxi) and add them to the block. Returns how many they are, or 0. `history`:
-    an op that stores the outcome comes before them, unless they become one op with the predicate."""
+    replace it by a predicate (see predicate.pxi) and add them to the block. Returns how many they are, or 0. `mask`:
+    LOOK_*. For the history an op that stores the outcome comes before them, unless they become one op with the
+    predicate; for a map of edges one that counts."""
     cdef Op* jcc = next_ - 1
     cdef Trait* t = trait_of(jcc.fn)
     cdef int condition = t.condition, n = 0, fluid_before = d.block.fluid
     cdef uint32_t target = jcc.tip
     if t.fn == NULL or condition == NO_CONDITION or not d.ip < target <= d.ip + 6 * MOST_PREDICATED:
         return 0
-    room -= history
+    if mask and not may_predicate(jcc, mask):
+        return 0
+    room -= mask & LOOK_HISTORY != 0
     while d.ip < target:
-        if n == MOST_PREDICATED or n + 2 > room:
+        if n == MOST_PREDICATED or n + 2 > room or mask and has_probe(d.c, d.base + d.ip, mask, &d.block):
             break
         decode_next(d, next_ + n, room - n)
         t = trait_of(d.o.fn)
@@ -329,8 +332,10 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) n
     else:
         jcc.fn = PREDICATE[0][condition]
         jcc.src = <uint16_t>n
-        if history:
+        if mask & LOOK_HISTORY:
             store_outcome(jcc, condition)
+        if mask & LOOK_EDGES:
+            count_outcome(jcc, d.base)
         return n
     d.block.fluid = fluid_before
     return 0
@@ -356,16 +361,24 @@ cdef int watch_next(Dec* d, Op* to, int used, int room, int count) noexcept nogi
     return n
 
 
-cdef void watch_block(CPU* c, Op* first, int used) noexcept nogil:
-    """A block with probes was decoded."""
+cdef void watch_decoded(Dec* d, bint first) noexcept nogil:
+    """The same after it was decoded; `first` of its block."""
+    cdef uint32_t mask = d.c.observe.mask
+    if mask & LOOK_DECODE:
+        see_decoded(d.c, d.base, d.start, d.ip, first)
+    if mask & LOOK_IO:
+        observed_ports(d.o, d.used)
+
+
+cdef int watch_block(CPU* c, Op* first, int used, uint32_t base, uint32_t waits, bint repeats) noexcept nogil:
+    """A block with probes was decoded; `repeats`: there is a REP in it. Returns the number of its ops."""
     cdef int i
-    if c.observe.mask & LOOK_IO:
-        observed_ports(first, used)
     for i in range(used - 2, -1, -1):
         if first[i].ip == first[i + 1].ip and first[i].fip != first[i].ip:
             first[i].fip = first[i + 1].fip      # that of its instruction
-    if c.observe.mask & LOOK_COVER and first.fn == probe_entry:
-        first.dst = <uint16_t>uncovered_in(first, used)
+    if c.observe.mask & (LOOK_COVER | LOOK_EDGES):
+        used = finish_probes(c, first, used, base, waits, repeats)
+    return used
 
 
 cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Decoded* out) noexcept nogil:
@@ -374,7 +387,7 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
     cdef Dec* d = &dec
     cdef int used = 0, count = 0, i, fluid_before, probes = 0
     cdef bint open_ = 1                          # the last instruction does not end the block
-    cdef bint history = c.observe.mask & LOOK_HISTORY != 0
+    cdef bint history = c.observe.mask & LOOK_HISTORY != 0, repeats = 0
     cdef bint watched = c.observe.mask != 0 or c.why.stops != 0
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
     cap -= history                               # for the op after a REP or a predicate
@@ -383,6 +396,7 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
     d.base = base
     d.ip = ip
     d.block.fluid = 0
+    d.block.waits = 0
     while True:
         d.block.hi = d.ip
         fluid_before = d.block.fluid
@@ -397,10 +411,9 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
             d.block.fluid = fluid_before
             used -= probes
             break                                # rewritten code begins a block, so that less is decoded again
-        if RARELY(watched) and c.observe.mask & LOOK_DECODE:
-            see_decoded(c, base, d.start, d.ip, count == 0)
-        if RARELY(history) and d.rep and not d.ends:
-            mark_rep(d.o)
+        if RARELY(watched):
+            repeats = repeats or d.rep
+            watch_decoded(d, count == 0)
         for i in range(d.used):
             first[used].n = <uint8_t>count
             first[used].k = <uint8_t>used
@@ -408,14 +421,15 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
         count += 1
         d.block.hi = d.ip
         open_ = not d.ends
-        if not open_ and c.observe.mask & ~<uint32_t>LOOK_HISTORY == 0:
-            i = predicates(d, first + used, cap - used, limit, history)
+        if not open_:
+            i = predicates(d, first + used, cap - used, limit, c.observe.mask)
             if i:
                 used += i + (first[used].fn == probe_skip)
                 count += i
                 d.block.hi = d.ip
                 open_ = 1
         elif RARELY(history) and open_ and d.rep:
+            mark_rep(d.o)
             used += put_end(first, used, count, d.block.hi, probe_mark)
             break
         if not open_ or used >= BLOCK_OPS:
@@ -424,9 +438,9 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
         return 0
     if open_:
         used += put_end(first, used, count, d.block.hi, end_block)
-    first.n = <uint8_t>count
     if RARELY(watched):
-        watch_block(c, first, used)
+        used = watch_block(c, first, used, base, d.block.waits, repeats)
+    first.n = <uint8_t>count
     if RARELY(history):
         see_end(first + used - 1, base, &d.block)
     out[0] = d.block

@@ -95,8 +95,9 @@ cdef void fuses_three(Fn first, Fn predicate_, Fn third, bint other, Fn all_, Fn
 cdef void fill_traits() noexcept nogil:
     cdef int op, i
     cdef uint8_t reads, sets, kills
-    cdef Fn[20] flagless = [probe_skip, nop, lea16, lea32, ea16_free, ea32_free, cbw, cwde, cwd, cdq, bswap, movzx16_8,
-                            movzx32_8, movzx32_16, movsx16_8, movsx32_8, movsx32_16, mov_rs16, mov_rs32, mov_sr]
+    cdef Fn[21] flagless = [probe_skip, probe_fork, nop, lea16, lea32, ea16_free, ea32_free, cbw, cwde, cwd, cdq, bswap,
+                            movzx16_8, movzx32_8, movzx32_16, movsx16_8, movsx32_8, movsx32_16, mov_rs16, mov_rs32,
+                            mov_sr]
     for op in range(ADD, TEST + 1):
         reads = FL_CF if op == ADC or op == SBB else 0
         for i in range(3):
@@ -122,7 +123,7 @@ cdef void fill_traits() noexcept nogil:
         predicated(MOV_RI[0][i], PREDICATED_MOV_RI[0][i])
         trait(XCHG_RR[0][i], 0, 0, 0)
         trait(FLUID_IMM[0][i], 0, 0, 0)
-    for i in range(20):
+    for i in range(21):
         trait(flagless[i], 0, 0, 0)
     for i in range(16):
         trait(JCC[0][i], 0, 0, FL_ALL).condition = <uint8_t>i

@@ -5,8 +5,8 @@
 # block before the instruction: the run loop tells it (observe_here) and goes on. c.observe.tag then keeps the probe
 # from doing it again.
 #
-# Blocks with probes have no predicates, so an instruction that is jumped over is not reached. The peephole fuses no ops
-# across a probe, and computes all flags before it.
+# An instruction that a predicate may skip has no probe: it is predicated only while nothing looks at it. The peephole
+# fuses no ops across a probe, and computes all flags before it.
 
 cdef inline bint told(CPU* c, uint64_t now, uint32_t at) noexcept nogil:
     """Was this instruction told already? Then it is run again: after a stop, for the answer of a device, or it is a REP
@@ -316,21 +316,49 @@ cdef Op* probe_turn(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* probe_entry(CPU* c, Op* o) noexcept nogil:
-    """The first op of a block. o.dst: how many of its instructions were not reached yet when it was decoded. When all
-    of them have had their chance, it is decoded again, without probes for those that were reached."""
-    if c.observe.turned and c.observe.edges != NULL:
-        see_edge(c, c.arch.sb[CS] + o.ip)
-    if o.dst:
-        o.imm += 1
-        if o.imm == 3 and uncovered(c, o) < o.dst:
-            invalidate(c, header(o))
+    """The first op of a block. o.dst: how many of its instructions were not reached yet when it was decoded. After some
+    entries it is decoded again, without probes for those that were reached."""
+    if c.observe.edges != NULL:
+        see_entry(c, o)
+    o.imm += 1
+    if (o.imm == 3 or o.imm >= 16 and o.imm & (o.imm - 1) == 0) and uncovered(c, o) < o.dst:
+        invalidate(c, header(o))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* probe_edges(CPU* c, Op* o) noexcept nogil:
+    """The first op of a block whose instructions were all reached."""
+    see_entry(c, o)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline void see_entry(CPU* c, Op* o) noexcept nogil:
+    """A block is entered: count an edge if the block before has ended with a jump. o.base: the place of the block in the
+    map; o.seg: it ends with a jump. That one is made when all its instructions are retired (turn_at), if it is not left
+    before."""
+    cdef uint64_t end = c.run.slice_end - <uint64_t>c.run.left
+    if c.observe.turned or c.observe.turn_at == end - o.n:
+        see_place(c, o.base)
+    c.observe.turn_at = end if o.seg else FOREVER
+
+
+cdef Op* probe_fork(CPU* c, Op* o) noexcept nogil:
+    """After a predicate: a block begins after the o.imm instructions that depend on it, or with them. o.dst and o.src:
+    places of both in the map."""
+    see_place(c, either(c.run.skip, o.dst, o.src))
+    c.observe.turn_at -= o.imm & c.run.skip
     o = o + 1
     return GO(c, o)
 
 
 cdef inline void see_edge(CPU* c, uint32_t at) noexcept nogil:
     """AFL's map: a count for each pair of blocks, modulo 65,536."""
-    cdef uint32_t place = edge_place(at)
+    see_place(c, edge_place(at))
+
+
+cdef inline void see_place(CPU* c, uint32_t place) noexcept nogil:
     cdef uint8_t* count = &c.observe.edges[(c.observe.edge_from ^ place) & 0xFFFF]
     count[0] += 1 if count[0] != 255 else 0
     if not c.observe.mask & LOOK_BLOCK:
@@ -342,33 +370,73 @@ cdef inline uint32_t edge_place(uint32_t at) noexcept nogil:
     return (at * 0x9E3779B1U) >> 16
 
 
+cdef inline void settle_turn(CPU* c, uint64_t now) noexcept nogil:
+    """So many instructions are retired, and what comes next is no entry of a block with edges: was the last instruction
+    a jump?"""
+    if c.observe.turn_at == now:
+        c.observe.turned = 1
+    c.observe.turn_at = FOREVER
+
+
+cdef inline bint was_reached(CPU* c, uint32_t at) noexcept nogil:
+    return c.observe.covered[at >> 3] >> (at & 7) & 1
+
+
 cdef int uncovered(CPU* c, Op* first) noexcept nogil:
-    """How many instructions of a block with probes were not reached yet."""
+    """How many instructions of a block with probes were not reached yet, and one that is not in it because of that."""
     cdef int n = 0, i
-    cdef uint32_t at
+    cdef uint32_t base = c.arch.sb[CS]
     for i in range(first.src):
-        if first[i].fn == probe_cover:
-            at = c.arch.sb[CS] + first[i].ip
-            n += not c.observe.covered[at >> 3] >> (at & 7) & 1
-    return n
+        n += first[i].fn == probe_cover and not was_reached(c, base + first[i].ip)
+    return n + (first.index != 0 and not was_reached(c, base + first.tip))
 
 
-cdef int uncovered_in(Op* first, int used) noexcept nogil:
-    """How many probes of a new block wait for an instruction to be reached; `src` of its first op is its length."""
-    cdef int n = 0, i
-    first.src = <uint16_t>used
+cdef int finish_probes(CPU* c, Op* first, int used, uint32_t base, uint32_t waits, bint repeats) noexcept nogil:
+    """The block is decoded: choose its first probe. Returns the number of ops."""
+    cdef int i, n = 0, turn = -1
     for i in range(used):
         n += first[i].fn == probe_cover
-    return n
+        if first[i].fn == probe_turn:
+            turn = i                             # at most one: before the last instruction
+    first.dst = <uint16_t>(n + (waits != 0))
+    first.index = waits != 0
+    first.tip = <uint16_t>(waits - 1 - base)
+    if c.observe.mask & LOOK_EDGES:
+        first.base = <uint16_t>edge_place(base + first.ip)
+        if turn >= 0 and not repeats and not c.observe.mask & LOOK_BLOCK:
+            used = remove_op(first, used, turn)
+            first.seg = 1
+        if first.dst == 0:
+            first.fn = probe_edges
+    elif first.dst == 0:
+        used = remove_op(first, used, 0)
+    first.src = <uint16_t>used if first.fn == probe_entry else first.src
+    return used
+
+
+cdef int remove_op(Op* first, int used, int at) noexcept nogil:
+    cdef int i
+    for i in range(at, used - 1):
+        first[i] = first[i + 1]
+        first[i].k = <uint8_t>i
+    return used - 1
 
 
 # -- what the decoder asks --------------------------------------------------------------------------------
+
+# By first byte: may kind_of_code() find something? A bit for each byte, 16 in a word: prefixes, 0F, jumps, INT, returns.
+cdef uint16_t LOOKS_FURTHER[16]
+LOOKS_FURTHER[:] = [0x8000, 0, 0x4040, 0x4040, 0, 0, 0xFFFF, 0xFFFF, 0, 0x0400, 0, 0, 0xFF0F, 0, 0x0F0F, 0x800F]
+
 
 cdef uint32_t kind_of_code(CPU* c, uint32_t base, uint32_t ip, uint32_t* vector, bint* turns) noexcept nogil:
     """LOOK_INT if the instruction at base:ip may begin or end an interrupt, with its vector; `turns`: it may jump."""
     cdef int op, second, i, level = c.m.level
     vector[0] = RETURNS
     turns[0] = 0
+    op = code_byte(c, base + ip)
+    if op < 0 or not LOOKS_FURTHER[op >> 4] >> (op & 15) & 1:
+        return 0
     for i in range(15):
         op = code_byte(c, base + (ip + i & 0xFFFF))
         if op in (0x26, 0x2E, 0x36, 0x3E, 0xF0, 0xF2, 0xF3) or level >= 3 and 0x64 <= op <= 0x67:
@@ -394,17 +462,18 @@ cdef uint32_t kind_of_code(CPU* c, uint32_t base, uint32_t ip, uint32_t* vector,
 
 cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noexcept nogil:
     """The probes of the instruction at base:ip, as ops; at most PROBES."""
-    cdef uint32_t mask = c.observe.mask, at = base + ip, vector, what = 0
-    cdef bint turns
+    cdef uint32_t mask = c.observe.mask, at = base + ip, vector = RETURNS, what = 0
+    cdef bint turns = 0
     cdef int n = 0
-    if mask == LOOK_HISTORY:
-        return 0
-    what = kind_of_code(c, base, ip, &vector, &turns) & mask
+    if mask & (LOOK_INT | LOOK_BLOCK | LOOK_EDGES):
+        what = kind_of_code(c, base, ip, &vector, &turns) & mask
     if mask & LOOK_EXEC and exec_at(c, at):
         what |= LOOK_EXEC
     if first and mask & LOOK_BLOCK:
         what |= LOOK_BLOCK
     what |= mask & LOOK_EACH
+    if not what and not mask & (LOOK_COVER | LOOK_EDGES):
+        return 0
     memset(to, 0, PROBES * sizeof(Op))
     if first and mask & (LOOK_COVER | LOOK_EDGES):
         to[n].fn = probe_entry

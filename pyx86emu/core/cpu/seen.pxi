@@ -1,4 +1,4 @@
-# What the history needs in a block lives here: the decoder puts it there (history.pxi says what for).
+# What the history and maps need at jumps lives here: the decoder puts it into blocks (history.pxi says what for).
 
 cdef Fn that_is_seen(Fn fn) noexcept nogil:
     """The handler of a jump whose target the code does not say, as one that stores the target; else NULL."""
@@ -84,3 +84,31 @@ cdef void see_predicates(Op* first, int used, int count) noexcept nogil:
                 first[i + 1].imm = first[i].imm
             else:
                 first[i - 1].fn = three_seen(first[i - 1].fn)
+
+
+cdef bint may_predicate(Op* jcc, uint32_t mask) noexcept nogil:
+    """May this Jcc become a predicate? Not if blocks or all instructions are observed, or if both the history and a map
+    want the place after it."""
+    if mask & (LOOK_BLOCK | LOOK_EACH | LOOK_DECODE):
+        return 0
+    return not mask & LOOK_EDGES or not mask & LOOK_HISTORY and jcc.k and (jcc - 1).fn == probe_turn
+
+
+cdef bint has_probe(CPU* c, uint32_t at, uint32_t mask, Decoded* d) noexcept nogil:
+    """Is somebody interested in the instruction at this linear address? Then it is not predicated."""
+    if mask & LOOK_COVER and not was_reached(c, at):
+        d.waits = at + 1
+        return 1
+    return mask & LOOK_EXEC and exec_at(c, at)
+
+
+cdef void count_outcome(Op* jcc, uint32_t base) noexcept nogil:
+    """A predicate and what depends on it were decoded: probe_turn before it becomes probe_fork after it."""
+    cdef Op* o = jcc
+    (o - 1)[0] = o[0]
+    (o - 1).k -= 1
+    o.fn = probe_fork
+    o.imm = o.src
+    o.dst = <uint16_t>edge_place(base + o.tip)
+    o.src = <uint16_t>edge_place(base + o.fip)
+    o.ip = o.fip

@@ -69,6 +69,7 @@ cdef int install_looks(Vcpu vcpu, list sights) except -1:
     if c.observe.mask == 0 and mask:
         c.observe.turned = 1
         c.observe.tag = c.observe.frames = 0
+    settle_turn(c, c.python.io_retired + 1 if c.python.in_device else c.run.retired)
     c.observe.touches = 0
     table, c.observe.look = c.observe.look, table
     c.observe.looks, c.observe.execs, c.observe.leaves, c.observe.mask = <int>n, execs, leaves, mask
@@ -177,6 +178,7 @@ cdef int cover(Vcpu vcpu, map_, edges) except -1:
     if c.observe.mask == 0 and mask:
         c.observe.tag = c.observe.frames = 0
     c.observe.turned = 1
+    c.observe.turn_at = FOREVER
     c.observe.edge_from = 0
     c.observe.mask = c.observe.mask & ~<uint32_t>(LOOK_COVER | LOOK_EDGES) | mask
     c.observe.covered, c.observe.edges = at_map, at_edges

@@ -39,7 +39,8 @@ cdef void save_vcpu(CPU* c, SavedCpu* to) noexcept nogil:
     to.why = c.why
     to.tag, to.tag_at, to.frames = c.observe.tag, c.observe.tag_at, c.observe.frames
     memcpy(to.frame, c.observe.frame, c.observe.frames * sizeof(Frame))
-    to.turned, to.from_, to.edge_from = c.observe.turned, c.observe.from_, c.observe.edge_from
+    to.turned = c.observe.turned or c.observe.turn_at == c.run.retired
+    to.from_, to.edge_from = c.observe.from_, c.observe.edge_from
 
 
 cdef void restore_vcpu(CPU* c, SavedCpu* from_) noexcept nogil:
@@ -81,6 +82,7 @@ cdef void restore_observers(CPU* c, SavedCpu* from_) noexcept nogil:
     if c.observe.edges != NULL:                  # in the map no jump leads from what ran before to what runs now
         c.observe.edge_from = 0
         c.observe.turned = c.observe.turned or not c.observe.mask & LOOK_BLOCK
+    c.observe.turn_at = FOREVER
     c.observe.pending = c.observe.touches = c.observe.stop = 0
     for i in range(c.observe.looks):
         c.observe.look[i].asked = 0              # it asks again
