@@ -90,7 +90,7 @@ dev: .build/dev.done $(VENV)/deps-test
 	@touch $@
 
 # With these paths `import pyx86emu` imports the copy, also in processes that tests start.
-elsewhere = PYX86EMU_BUILD=$1 PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.build/$1/lib:$(CURDIR)
+elsewhere = PYX86EMU_BUILD=$1 PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/.build/$1/lib:$(CURDIR)$2
 SANITIZER_LIBS = $(foreach l,libasan.so libubsan.so libstdc++.so.6,$(realpath $(shell $(CC) -print-file-name=$l)))
 
 # notail and sanitize compare themselves with the release build (tests/test_builds.py).
@@ -103,7 +103,7 @@ notail: .build/notail/done core $(VENV)/deps-test
 ASAN_CHECKS = detect_leaks=0:handle_segv=2:handle_sigbus=2:allocator_release_to_os_interval_ms=-1
 ASAN = PYTHONMALLOC=malloc ASAN_OPTIONS=$(ASAN_CHECKS) \
 	UBSAN_OPTIONS=print_stacktrace=1 LD_PRELOAD="$(strip $(SANITIZER_LIBS))"
-SANITIZED = $(call elsewhere,sanitize) $(ASAN) $(PY)
+SANITIZED = $(call elsewhere,sanitize,:$(CURDIR)/tests/sanitized) $(ASAN) $(PY)
 sanitize: .build/sanitize/done core $(VENV)/deps-test
 	$(SANITIZED) -m pytest --capture=sys -v -m "" $(ARGS)
 

@@ -30,6 +30,12 @@ class Kind(IntEnum):
     WRITE = 8
     READ = 16
     BLOCK = 32
+    EACH = 512
+    """Each instruction of a range; its events are EXEC."""
+    DECODE = 1024
+    """An instruction is decoded, for the first time or again."""
+    LINE = 2048
+    """The log of the interrupt lines has to be drained."""
 
 
 class How(IntEnum):
@@ -46,6 +52,8 @@ class How(IntEnum):
 
 
 ACTIONS: dict[str, int] = {"log": 0, "stop": 1, "call": 2}
+#: Of a tracer: keep it, and call before the ring is full.
+DRAIN = 3
 #: How many events an observer keeps by default.
 CAPACITY = 1024
 REGISTERS = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
@@ -60,8 +68,9 @@ FIELDS = (
     ("flags", "I"),
     *((f"was_{name}", "I") for name in REGISTERS),
     ("was_flags", "I"),
+    ("order", "I"),
 )
-SEEN = struct.Struct("<" + "".join(form for _, form in FIELDS) + "4x")
+SEEN = struct.Struct("<" + "".join(form for _, form in FIELDS))
 NUMPY = {"Q": "<u8", "I": "<u4", "H": "<u2"}
 #: Names of parts of registers: (number of the register, shift, bits).
 PARTS: dict[str, tuple[int, int, int]] = {
@@ -74,6 +83,10 @@ PARTS: dict[str, tuple[int, int, int]] = {
 FLAG_NAMES = {"cf": 0, "pf": 2, "af": 4, "zf": 6, "sf": 7, "tf": 8, "if": 9, "df": 10, "of": 11}
 
 
+#: The flags that are results: CF PF AF ZF SF OF.
+STATUS = 0x8D5
+
+
 class Event:
     """What was seen once: the fields of `Observer.events`, and names for parts of registers (`ax`,
     `ah` ...). `instructions` were retired before it, at `time` guest ns, at `cs`:`ip`.
@@ -82,9 +95,11 @@ class Event:
     | --- | --- | --- |
     | EXEC | linear address | |
     | BLOCK | linear address | `value`: the block before |
-    | INTERRUPT | the vector, also `vector` | `how`; `depth` interrupts are open; `changed` |
+    | INTERRUPT | the vector, also `vector` | `how`; `depth` interrupts are open |
     | IO | port | `value` of `size` bytes; `write`: OUT |
     | WRITE, READ | first byte that was accessed | `value` of `size` bytes now, `old` before |
+
+    Of a RETURN, `changed` says what the handler has changed, and `value` is FLAGS after it.
 
     Registers are those before the instruction; of WRITE and READ those after it.
     """
@@ -130,6 +145,8 @@ class Event:
             for name in REGISTERS
             if name != "esp" and v[f"was_{name}"] != v[name]
         }
+        if (v["was_flags"] ^ v["value"]) & STATUS:
+            found["flags"] = (v["was_flags"], v["value"])
         return found
 
     def __str__(self) -> str:
@@ -220,7 +237,7 @@ class Observer:
         """The newest events as a structured array of numpy, with the fields of `Event`."""
         import numpy as np
 
-        kinds = [(name, NUMPY[form]) for name, form in FIELDS] + [("_pad", "<u4")]
+        kinds = [(name, NUMPY[form]) for name, form in FIELDS]
         return np.frombuffer(self._sight.seen(), dtype=np.dtype(kinds))
 
     def clear(self) -> None:
@@ -246,6 +263,32 @@ class Observer:
     def __repr__(self) -> str:
         state = "" if self.active else ", removed"
         return f"<Observer of {self._what}: {self.count} events{state}>"
+
+
+class Drained(Observer):
+    """What a tracer observes: `wake` is called when the ring of `capacity` events is half full, so
+    that `drain()` finds all of them. `kind` may also be EACH, DECODE and LINE."""
+
+    def __init__(
+        self,
+        vcpu: Vcpu,
+        kind: Kind,
+        first: int,
+        last: int,
+        capacity: int,
+        wake: Callable[[], object],
+    ) -> None:
+        self._what, self._do, self._function = kind.name.lower(), "log", None
+        self._wake = wake
+        core = of_core(vcpu, "trace")
+        self._sight = core._look(int(kind), first, last, DRAIN, [], capacity, self._called, self)
+
+    def _called(self, data: bytes) -> None:
+        self._wake()
+
+    def drain(self) -> tuple[bytes, int]:
+        """The events since the last call, as bytes, and how many of them are lost."""
+        return self._sight.drain()
 
 
 class _Action(NamedTuple):

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from pyx86emu.examples import (
+    bootcode,
     device,
     doorbell_asyncio,
     doorbell_irqfd,
@@ -14,9 +15,12 @@ from pyx86emu.examples import (
     doorbell_selectors,
     doorbell_thread,
     fuzz,
+    inputs,
+    queues_asyncio,
 )
 from tests import on_kvm
-from tests.harness import ROOT, python
+from tests.harness import ROOT, Running, python
+from tests.on_gdb import gdb
 
 README = ROOT / "README.md"
 
@@ -63,12 +67,55 @@ def test_a_guest_that_rings_its_own_irqfd_gets_each_interrupt(accel: str) -> Non
     assert doorbell_irqfd.main(accel) == doorbell_irqfd.RINGS
 
 
+def test_a_driver_has_an_interrupt_for_each_request_of_its_four_queues(accel: str) -> None:
+    assert asyncio.run(queues_asyncio.main(accel)) == ("HLT", 100, bytes([25] * 4))
+
+
 def test_dice_are_thrown(accel: str) -> None:
     throws = device.main(accel)
 
     assert len(throws) == 6
     assert set(throws) <= set("123456")
     assert throws == device.main(accel), "seeded: two runs are equal"
+
+
+def test_boot_code_is_seen_to_hook_int_13h_and_does_more_on_another_day(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = bootcode.main()
+
+    out = capsys.readouterr().out
+    read, write = "AH=02 at 0000:7c5a", "AH=03 at 0000:7c4c"
+    assert found == {"another day": [read], "6 March": [write, read]}
+    assert "write to 0x0004c at 0000:7c2c: 0xe3fe -> 0x005e\nINT 13h led to f000:e3fe\n" in out
+    assert "write to 0x0004e at 0000:7c32: 0xf000 -> 0x9fc0" in out
+    assert "9fc0:0064  eafee300f0       jmp 0xf000:0xe3fe" in out
+    assert "\n00e9      3      0  9fc0:0061\n" in out
+
+
+def test_of_many_inputs_those_that_divide_by_0_fail(capsys: pytest.CaptureFixture[str]) -> None:
+    count = 600
+    failed = inputs.main(count)
+
+    data = inputs.inputs(count)
+    assert [run.number for run in failed] == [n for n, each in enumerate(data) if each[0] == 0]
+    assert failed
+    assert capsys.readouterr().out.startswith("600 runs, ")
+
+
+def test_an_input_that_fails_is_seen_with_gdb() -> None:
+    data = next(each for each in inputs.inputs(600) if each[0] == 0)
+
+    with (
+        inputs.case().opened(data) as m,
+        m.gdbserver("127.0.0.1:0", stopped=True) as server,
+    ):
+        run = Running(lambda: m.run(max_instructions=10_000_000))
+        text = gdb(server.address, "tbreak *0x7c1b\ncontinue\nx/i $pc\nx/1xb 0x2000\nkill")
+        run.result()
+
+    assert "=> 0x7c1b:\tdivb   0x2000" in text
+    assert "0x2000:\t0x00" in text
 
 
 @pytest.mark.release

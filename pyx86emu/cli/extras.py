@@ -23,6 +23,7 @@ from . import (
     opt_state,
     opt_stop_on,
     opt_symbols,
+    opt_trace,
 )
 from .parser import Parser
 
@@ -48,9 +49,10 @@ EXTRAS: tuple[Extra, ...] = (
     opt_cov,
     opt_profile,
     opt_gdb,
+    opt_trace,
 )
 #: Those of `dos`.
-OF_DOS: tuple[Extra, ...] = (opt_symbols, opt_cov, opt_profile)
+OF_DOS: tuple[Extra, ...] = (opt_record, opt_symbols, opt_cov, opt_profile, opt_trace)
 
 
 def add(parser: Parser, which: tuple[Extra, ...] = EXTRAS) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import MachineError
@@ -27,8 +28,21 @@ if TYPE_CHECKING:
     from .. import Exit
 
 
+#: Of these, the last instructions are shown.
+BAD = (NOT_MET, SHUTDOWN, STOPPED, TIMEOUT, UNSUPPORTED)
+#: Kinds of endings, and the name of --stop-on that ends a run where they begin.
+EARLIER = {
+    "zeros": "zeros",
+    "past the boot sector": "signature",
+    "vectors": "null-vector",
+    "null vector": "null-vector",
+    "stack": "stack",
+}
+
+
 class Outcome(NamedTuple):
-    """How a run ended. `ending`: what the machine shows; None if the host or the user ended it."""
+    """How a run ended. `ending`: what the machine shows; None if the host or the user ended it.
+    `last`: the last instructions, if it ended badly. `fault`, `jumped_from`: as those of Exit."""
 
     status: int
     reason: str
@@ -36,12 +50,26 @@ class Outcome(NamedTuple):
     cs: int
     ip: int
     ending: Ending | None = None
+    last: tuple[str, ...] = ()
+    fault: str | None = None
+    jumped_from: str | None = None
 
 
 def outcome(m: Machine, exit: "Exit", script: Script) -> Outcome:
     """The outcome of a run that the guest or a limit has ended."""
     status = exit_status(m, exit, script.unmet is not None)
-    return Outcome(status, exit.reason.name, exit.message, exit.cs, exit.ip, ending(m, exit))
+    name, found = exit.reason.name, ending(m, exit)
+    last: tuple[str, ...] = ()
+    if status in BAD:
+        from ..tools.trail import trail_of  # only here: a good end needs none
+
+        last = tuple(trail_of(m, exit))
+    came = exit.jumped_from
+    return Outcome(
+        *(status, name, exit.message, exit.cs, exit.ip, found, last),
+        fault=exit.fault,
+        jumped_from=None if came is None else f"{came[0]:04x}:{came[1]:04x}",
+    )
 
 
 def cut_short(m: Machine, status: int, why: str, message: str) -> Outcome:
@@ -85,16 +113,30 @@ def explain(m: Machine, end: Outcome, script: Script) -> None:
     elif status == TIMEOUT and end.ending is not None and end.ending.kind == "no boot":
         text = what
     elif status == TIMEOUT:
-        text = (
-            f"stopped, time is up ({where}): {what}; to run on, raise --timeout, --wall or "
-            "--max-instructions"
-        )
+        text = f"stopped, time is up ({where}): {what}; {_advice(m, end)}"
     elif status == INTERRUPTED:
         text = f"{text} (at {place(m, end.cs, end.ip)}, {m.time:.3f} guest seconds)"
     elif status != HOST:
         return
     if text:
         output.complain(f"pyx86emu: {text}")
+    show_last(end.last)
+
+
+def show_last(lines: Sequence[str]) -> None:
+    """Write the last instructions to standard error, if there are any."""
+    if lines:
+        output.complain("\n".join(["the last instructions:", *(f"  {each}" for each in lines)]))
+
+
+def _advice(m: Machine, end: Outcome) -> str:
+    """What to do next, when time is up."""
+    kind = end.ending.kind if end.ending is not None else ""
+    if kind == "resets":
+        return "-no-reboot ends at the first reset"
+    if kind in EARLIER and m.vm.accel == "interp":
+        return f"--stop-on {EARLIER[kind]} ends it where that begins"
+    return "to run on, raise --timeout, --wall or --max-instructions"
 
 
 def hint(m: Machine, options: Namespace) -> None:

@@ -105,6 +105,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     if RARELY(c.observe.mask & LOOK_HISTORY):
         history_step(c, d.ram, d.start, d.ip)
     free(kept)
+    restart_step(c)
     came_from(c, c.arch.sb[CS] >> 4, c.arch.ip, d.ip, CAME_HOW, c.run.retired + 1)
     for i in range(d.used):
         first[i].k = <uint8_t>i
@@ -115,7 +116,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     o.fip = <uint16_t>d.ip
     if RARELY(c.observe.mask):
         observed_ports(first, d.used if c.observe.mask & LOOK_IO else 0)
-        observe_step(c)
+        observe_step(c, d.ip)
     begin(c, 1)
     c.run.left = 0
     c.run.stepping = 1
@@ -125,7 +126,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     c.run.stepping = 0
     finish_slice(c)
     if RARELY(c.observe.mask & LOOK_HISTORY):
-        history_mark(c, c.run.retired)
+        history_close(c, c.run.retired)
     if carried and c.events.rep_left == c.run.retired:
         c.events.carry = 1                              # the next iteration needs the same prefixes
     if d.ip == 0x10000 and c.arch.ip == 0 and not d.jumps and not c.m.wraps and not c.events.no_trap:
@@ -159,7 +160,7 @@ cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
 
 
 cdef int acknowledge(CPU* c) noexcept nogil:
-    cdef int vector = chips_acknowledge(c.chips)
+    cdef int vector = chips_acknowledge(c.chips, clock_now(c))
     if c.vm.resampled:
         look_for_eoi(c)
     return vector
@@ -285,18 +286,13 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
     cdef Op* o
     cdef bint interruptible, lines, served = 0, stirred = 0, completed = 0, refetch
     cdef int vector
-    cdef uint64_t alone = FOREVER, stepped = began
+    cdef uint64_t alone = FOREVER
+    c.debug.stepped = began
     come_inside(c)
     while True:
         requests(c)
-        if c.run.retired != stepped:
-            stepped = c.run.retired
-            if c.debug.singlestep:
-                debug_stop(c)
-        stack_stop(c)
-        watch_stop(c)
-        if RARELY(observe_due(c)):
-            observe_serve(c)
+        if RARELY(c.run.watched):
+            watch_closely(c)
         if c.run.why != EXIT_NONE or c.exits.pos < c.exits.count:
             break
         rings_new_slice(&c.rings)
@@ -405,10 +401,10 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             if c.run.why == EXIT_NONE and (jumps > most or waited >= room):
                 c.run.why = EXIT_BUDGET
             continue
-        if RARELY(c.observe.leaves) and observe_here(c):
+        if RARELY(c.run.watched) and c.observe.leaves and observe_here(c):
             continue
-        if (c.debug.singlestep or c.debug.breaks or c.arch.rest & F_TF or c.events.carry or c.arch.ip > 0xFFFF
-                or breakpoints_on(c)
+        if (RARELY(c.run.watched) and (c.debug.singlestep or c.debug.breaks) or c.arch.rest & F_TF
+                or c.events.carry or c.arch.ip > 0xFFFF or breakpoints_on(c)
                 or not interruptible and (lines or c.events.inject >= 0 or c.events.nmi or c.events.intr_window
                                           or c.events.trap_due)):
             if not (code_breakpoint(c) or at_breakpoint(c) or stop_here(c)):
@@ -429,14 +425,14 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             if not stop_here(c):
                 trap_step(c)
             continue
-        if RARELY(c.observe.mask & LOOK_HISTORY):
-            history_mark(c, c.run.retired)
+        if RARELY(c.run.watched) and c.observe.mask & LOOK_HISTORY:
+            history_begin(c, <int64_t>span)
         begin(c, <int64_t>span)
         c.run.left -= o.n
         trampoline(c, o)
         finish_slice(c)
-        if RARELY(c.observe.mask & LOOK_HISTORY):
-            history_mark(c, c.run.retired)
+        if RARELY(c.run.watched) and c.observe.mask & LOOK_HISTORY:
+            history_end(c)
         apply_moved(c)
     rings_new_slice(&c.rings)
     go_outside(c)
@@ -447,6 +443,9 @@ cdef void trap_step(CPU* c) noexcept nogil:
     cdef bint trap = c.arch.rest & F_TF != 0, breakpoints = breakpoints_on(c)
     cdef uint64_t was = c.run.retired
     c.events.no_trap = 0
+    if RARELY(c.why.stops & AT_STACK):
+        c.why.op = NULL
+        find(c)                                       # a block marks the code, in single steps too
     if breakpoints:
         c.arch.rest &= ~<uint32_t>F_RF                # RF holds off a breakpoint for one instruction only
     step_one(c)
@@ -456,6 +455,17 @@ cdef void trap_step(CPU* c) noexcept nogil:
     if (trap and c.run.retired != was and not c.events.no_trap and c.run.why == EXIT_NONE and not c.reads.finish
             and c.events.trap_shadow != c.run.retired):
         c.events.trap_due |= DR6_BS
+
+
+cdef void watch_closely(CPU* c) noexcept nogil:
+    """Between two instructions, while the host watches: must the vCPU stop, or is there something to tell?"""
+    if c.run.retired != c.debug.stepped:
+        c.debug.stepped = c.run.retired
+        if c.debug.singlestep:
+            debug_stop(c)
+    stack_stop(c)
+    watch_stop(c)
+    observe_serve(c)
 
 
 cdef void debug_stop(CPU* c) noexcept nogil:
@@ -471,14 +481,19 @@ cdef void debug_stop(CPU* c) noexcept nogil:
 cdef bint at_breakpoint(CPU* c) noexcept nogil:
     """Does a breakpoint of the host stop the vCPU here? It stops once; the next run() executes the instruction."""
     cdef uint32_t at = c.arch.sb[CS] + c.arch.ip
-    cdef int i
+    cdef int low = 0, high = c.debug.breaks, middle
     if c.debug.resume == c.run.retired + 1:
         return 0
-    for i in range(c.debug.breaks):
-        if c.debug.breakpoint[i] == at:
-            c.debug.resume = c.run.retired + 1
-            c.debug.dr6 = DR6_FIXED | 1U << (i & 3)
-            c.debug.stop = 0
-            c.debug.due = 1
-            return 1
-    return 0
+    while low < high:
+        middle = (low + high) >> 1
+        if c.debug.breakpoint[middle].at < at:
+            low = middle + 1
+        else:
+            high = middle
+    if low == c.debug.breaks or c.debug.breakpoint[low].at != at:
+        return 0
+    c.debug.resume = c.run.retired + 1
+    c.debug.dr6 = DR6_FIXED | 1U << (c.debug.breakpoint[low].place & 3)
+    c.debug.stop = 0
+    c.debug.due = 1
+    return 1

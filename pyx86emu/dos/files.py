@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from ..errors import DiskError
 from ..owned import Descriptor
+from ..pc.disks.fatnames import why_not
 from ..pc.disks.hostdir import MOST_FILES, OPEN_DIRECTORY, dos_time
 from .codes import (
     ACCESS_DENIED,
@@ -122,21 +123,32 @@ class HostFile(Descriptor):
 
     def write(self, at: int, data: bytes) -> int:
         """Write `data` at `at`; the result says how many bytes there was room for."""
-        room = self._root.take_room(self.size(), at + len(data))
-        done = max(0, min(len(data), room - at))
-        with _host():
-            return os.pwrite(self._fd, data[:done], at) if done else 0
+        done = max(0, min(len(data), self._root.room_for(self.size(), at + len(data)) - at))
+        if not done:
+            return 0
+        self._root.take_room(self.size(), at + done)
+        try:
+            with _host():
+                return os.pwrite(self._fd, data[:done], at)
+        except DosError as error:
+            if error.code == DISK_FULL:
+                return 0
+            raise
 
     def truncate(self, size: int) -> None:
         """Make it as long as `size`."""
-        if self._root.take_room(self.size(), size) < size:
+        if self._root.room_for(self.size(), size) < size:
             raise DosError(DISK_FULL)
+        self._root.take_room(self.size(), size)
         with _host():
             os.ftruncate(self._fd, size)
 
     def set_stamp(self, seconds: float) -> None:
-        """Set when it was written."""
+        """Set when it was written. DosError: it may not be changed."""
+        self._root.may_change()
         with _host():
+            if os.fstat(self._fd).st_nlink > 1:
+                raise DosError(ACCESS_DENIED)
             os.utime(self._fd, (seconds, seconds))
 
     def close(self) -> None:
@@ -184,14 +196,14 @@ class Root(Descriptor):
     def __repr__(self) -> str:
         return f"<Root {self.path or 'without a directory'}>"
 
-    def take_room(self, now: int, size: int) -> int:
-        """How large a file of `now` bytes can become, `size` at most; it counts as grown then."""
+    def room_for(self, now: int, size: int) -> int:
+        """How large a file of `now` bytes can become, `size` at most."""
         size = min(size, LARGEST)
-        if size <= now:
-            return size
-        grown = min(size - now, self.room)
-        self.room -= grown
-        return now + grown
+        return size if size <= now else now + min(size - now, self.room)
+
+    def take_room(self, now: int, size: int) -> None:
+        """A file of `now` bytes grows to `size`, for which there is room."""
+        self.room -= max(0, size - now)
 
     # -- where things are ------------------------------------------------------------------------
 
@@ -252,6 +264,8 @@ class Root(Descriptor):
             host = (self._same_names(fd) if again else self._names(fd)).get(path[-1])
             if host is None and there:
                 raise DosError(FILE_NOT_FOUND)
+            if host is None and why_not(path[-1]) is not None:
+                raise DosError(PATH_NOT_FOUND)
             yield fd, host or path[-1]
 
     def is_directory(self, path: Path) -> bool:
@@ -311,16 +325,17 @@ class Root(Descriptor):
         with _host():
             opened = os.open(host, flags, 0o666, dir_fd=fd)
         status = os.fstat(opened)
-        # A second name of a file may be outside of the directory.
-        shared = flags & os.O_RDWR and status.st_nlink > 1
-        if not stat.S_ISREG(status.st_mode) or shared:
+        # A second name of a file may be outside of the directory. Root may write any file.
+        changes, old = flags & os.O_RDWR, not flags & os.O_CREAT
+        refused = status.st_nlink > 1 or (old and not status.st_mode & stat.S_IWUSR)
+        if not stat.S_ISREG(status.st_mode) or (changes and refused):
             os.close(opened)
             raise DosError(ACCESS_DENIED)
         return HostFile(opened, self)
 
     def create(self, path: Path, *, new: bool) -> File:
         """Create a file, or make it empty if it is there and not `new`. DosError: it cannot be."""
-        self._may_change()
+        self.may_change()
         with self._place(path, there=False) as (fd, host):
             try:
                 found = self._open(fd, host, os.O_RDWR)
@@ -338,7 +353,8 @@ class Root(Descriptor):
                 raise
             return found
 
-    def _may_change(self) -> None:
+    def may_change(self) -> None:
+        """DosError: files may not be changed."""
         if not self.writable:
             raise DosError(ACCESS_DENIED)
 
@@ -351,7 +367,7 @@ class Root(Descriptor):
 
     def make_directory(self, path: Path) -> None:
         """Make a directory. DosError: it is there, or cannot be made."""
-        self._may_change()
+        self.may_change()
         with self._place(path, there=False) as (fd, host):
             self._count()
             try:
@@ -363,7 +379,7 @@ class Root(Descriptor):
 
     def remove_directory(self, path: Path) -> None:
         """Remove an empty directory. DosError: it is not there, or not empty."""
-        self._may_change()
+        self.may_change()
         if not self.is_directory(path):
             raise DosError(PATH_NOT_FOUND)
         with self._place(path) as (fd, host), _host():
@@ -372,7 +388,7 @@ class Root(Descriptor):
     def delete(self, path: Path) -> None:
         """Delete a file. DosError: it is not there, or no file."""
         entry = self.entry(path)
-        self._may_change()
+        self.may_change()
         if entry.attributes & (READ_ONLY | DIRECTORY):
             raise DosError(ACCESS_DENIED)
         with self._place(path) as (fd, host), _host():
@@ -381,7 +397,7 @@ class Root(Descriptor):
     def rename(self, old: Path, new: Path) -> None:
         """Give a file another name or directory. DosError: there is one of this name."""
         self.entry(old)
-        self._may_change()
+        self.may_change()
         with self._place(old) as (fd, host), self._place(new, there=False) as (to, name):
             if new[-1] in self._names(to) or _is_there(to, name):
                 raise DosError(ACCESS_DENIED)
@@ -392,7 +408,7 @@ class Root(Descriptor):
         """Make a file read-only or not; the host has no other attribute. DosError: it is not
         there."""
         entry = self.entry(path)
-        self._may_change()
+        self.may_change()
         if entry.attributes & DIRECTORY or attributes & (LABEL | DIRECTORY):
             raise DosError(ACCESS_DENIED)
         if not (entry.attributes ^ attributes) & READ_ONLY:
@@ -401,7 +417,10 @@ class Root(Descriptor):
             file = self._open(fd, host, os.O_RDONLY)
             try:
                 with _host():
-                    mode = stat.S_IMODE(os.fstat(file._fd).st_mode)
+                    status = os.fstat(file._fd)
+                    if status.st_nlink > 1:
+                        raise DosError(ACCESS_DENIED)
+                    mode = stat.S_IMODE(status.st_mode)
                     os.fchmod(file._fd, mode & ~0o222 if attributes & READ_ONLY else mode | 0o200)
             finally:
                 file.close()

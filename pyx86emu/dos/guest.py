@@ -5,7 +5,11 @@
 | 00700h | the entries, `CODE` (firmware/dos.asm), and the text that they print |
 | 00A00h | tables of DOS: see the offsets below |
 | 01000h | stack of the shell, downwards |
-| 10000h | first memory control block: no program is below 64 KiB, where EXEPACK fails |
+| 0FEF0h | a jump to the entry of CP/M calls: see `CALL_5` |
+| 14000h | first memory control block |
+
+No program is below 64 KiB, where EXEPACK fails. The run-time system of MS-Pascal compares the
+paragraphs from its data on as signed words: with 512 KiB or more, MASM 1.10 has no stack.
 """
 
 from ..memory import Memory, load, store
@@ -33,7 +37,12 @@ PRINT, WAIT, BREAK, MORE = 1, 2, 4, 8
 LISTS, NUL, IN_DOS, CAPITALS, NAME_CHARS, ORDER, LEAD_BYTES, STACK = (
     0x320, 0x342, 0x360, 0x400, 0x490, 0x4C0, 0x5D0, 0x900,
 )  # fmt: skip
-FIRST_BLOCK = 0x1000
+FIRST_BLOCK = 0x1400
+#: LASTDRIVE: DOS 3 and later have 5 at least.
+LAST_DRIVE = 5
+#: Where the far CALL at PSP:5 goes, in segment 0. Its offset, at PSP:6, is also the size of the
+#: program's segment.
+CALL_5 = 0xFEF0
 
 #: The vectors that lead to DOS, by their entries.
 VECTORS = {
@@ -96,7 +105,7 @@ def install(ram: Ram) -> None:
     lists = bytearray(0x22)
     lists[0x04:0x08] = far(0xFFFF, 0xFFFF)  # no system file table to walk
     lists[0x10:0x12] = (512).to_bytes(2, "little")
-    lists[0x20], lists[0x21] = 1, 3  # block devices, LASTDRIVE
+    lists[0x20], lists[0x21] = 1, LAST_DRIVE  # block devices, LASTDRIVE
     ram.write(base + LISTS - 2, FIRST_BLOCK.to_bytes(2, "little") + lists)
     ram.write(base + NUL, far(0xFFFF, 0xFFFF) + b"\x04\x80\0\0\0\0NUL     ")
     table = bytes(capital(char) for char in range(128, 256))
@@ -106,6 +115,7 @@ def install(ram: Ram) -> None:
     ram.write(base + NAME_CHARS, len(chars).to_bytes(2, "little") + chars)
     order = bytes(capital(char) for char in range(256))
     ram.write(base + ORDER, (256).to_bytes(2, "little") + order)
+    ram.write(CALL_5, b"\xea" + far(SEGMENT, CPM))
     for vector, offset in VECTORS.items():
         ram.write(4 * vector, far(SEGMENT, offset))
 

@@ -32,6 +32,7 @@ class Open:
     references: int = 1
     raw: bool = False
     """A device in binary mode."""
+    written: bool = False
 
 
 class Handles:
@@ -153,6 +154,7 @@ class Handles:
                 "position": each.position,
                 "references": each.references,
                 "raw": each.raw,
+                "written": each.written,
             }
             for number, each in self.open.items()
         }
@@ -171,8 +173,9 @@ class Handles:
                     take_whole(row, "access", 0, 0xFF),
                     path,
                     position=take_whole(row, "position", 0, LARGEST),
-                    references=take_whole(row, "references", 1, 1 << 16),
+                    references=take_whole(row, "references", 1, 1 << 62),
                     raw=take(row, "raw", bool),
+                    written=take(row, "written", bool),
                 )
                 if not each.device:
                     each.file = _again(root, each)

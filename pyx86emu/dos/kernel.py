@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..device import PioDevice
 from ..state import Values, take, take_whole
 from . import guest, paths
+from .asks import Asks
 from .blocks import Arena
 from .codes import FILE_NOT_FOUND, INVALID_FUNCTION, DosError
 from .console import CTRL_C, Console
+from .fcbs import FcbFiles
 from .files import Path, Root
 from .guest import Ram, far
 from .handles import BOTH, Handles, Open
@@ -23,6 +25,8 @@ from .loading import (
     make_psp,
     put_environment,
 )
+from .polls import Polls
+from .searches import Searches
 from .table import TABLE, Break, NotYet
 
 if TYPE_CHECKING:
@@ -34,6 +38,10 @@ NORMAL, CTRL_BREAK, CRITICAL, RESIDENT = 0, 1, 2, 3
 HOW = {NORMAL: "exit", CTRL_BREAK: "ctrl-c", CRITICAL: "error", RESIDENT: "resident"}
 #: ERRORLEVEL of a program that a divide error ends.
 DIVIDE_ERROR = 255
+#: Functions that look for no Ctrl-C: input and output of their own, and what INT 23h calls.
+UNBROKEN = frozenset((0x06, 0x07, 0x33, 0x50, 0x51, 0x59, 0x62, 0x64))
+#: The last function of DOS.
+LAST = 0x6C
 #: So many notes are kept.
 MOST_NOTES = 64
 SAVED = ("bx", "cx", "dx", "si", "di", "bp", "ds", "es")
@@ -62,7 +70,10 @@ class Kernel(PioDevice):
         root: Root,
         console: Console,
         on_note: Callable[[str], object] | None,
+        asks: Asks | None = None,
     ) -> None:
+        self.asks = Asks() if asks is None else asks
+        """What it asks the host, for a recorder."""
         self.machine = machine
         self.regs = machine.vcpu.regs
         self.ram = ram
@@ -78,15 +89,15 @@ class Kernel(PioDevice):
         self.verify = self.break_check = False
         self.return_code = self.last_error = 0
         self.ended: Ended | None = None
-        #: Directories that AH=4Eh searches, by the number in the DTA; the newest is last.
-        self.searches: dict[int, Path] = {}
-        #: The names of the directory that is searched, by its number; read again after a restore.
-        self.listing: tuple[int, list[str]] | None = None
+        self.searches = Searches(root)
+        self.polls = Polls()
+        self.fcbs = FcbFiles(root)
+        self.asks.refresh = self.fcbs.close
         #: Registers of a program that waits for another one, by the PSP of that.
         self.saved: dict[int, tuple[int, ...]] = {}
         self.flushed = False
         """AH=0Ch has emptied the buffer and waits for input."""
-        self._switched = False
+        self._switched = self._failed = False
         self._called = 0
         self._after = 0
         self._break_sp = 0
@@ -107,8 +118,10 @@ class Kernel(PioDevice):
         elif offset == guest.INT29:
             self.console.write(bytes([self.regs.al]))
         elif offset == guest.INT23:
-            self.console.write(b"^C\r\n")
             self.terminate(0, CTRL_BREAK)
+        elif offset == guest.INT1B:
+            self.console.interrupt()
+            return
         elif offset == guest.INT0:
             self.console.write(b"\r\nDivide error\r\n")
             self.terminate(DIVIDE_ERROR, CRITICAL)
@@ -156,19 +169,22 @@ class Kernel(PioDevice):
         regs = self.regs
         function = TABLE.get(regs.ah)
         frame = self._frame()
-        self._switched = False
+        self._switched = self._failed = False
         try:
+            if self.break_check and self._called not in UNBROKEN and self.console.break_waits():
+                raise Break
             if function is None:
                 self.unknown()
             else:
                 function(self)
-            failed = False
+            failed = self._failed
         except DosError as error:
             regs.ax = self.last_error = error.code
             failed = True
         except NotYet:
             return guest.WAIT
         except Break:
+            self.console.write(b"^C\r\n")
             return guest.BREAK
         if not self._switched and (failed or (function is not None and self._called >= 0x2F)):
             self._put_flag(frame, CF, failed)
@@ -188,20 +204,27 @@ class Kernel(PioDevice):
         self._put_flag((self.regs.ss << 4) + self.regs.sp, ZF, on)
 
     def unknown(self, what: str = "") -> None:
-        """A function that is not served: a note, and DOS error 1. Functions before 2Fh return
-        AL = 0, as DOS does."""
+        """A function that is not served: a note. It returns as in DOS: AL = 0 before 2Fh, DOS error
+        1 up to 6Ch, and AL = 0 with CF set after that."""
         number, al = self._called, self.regs.al
         frame = (self.regs.ss << 4) + self.regs.sp
         ip, cs = self.ram.u16(frame), self.ram.u16(frame + 2)
+        at = (ip - 2) & 0xFFFF
+        called = self.ram.read((cs << 4) + at, 2) == b"\xcd\x21"  # else it came by CALL
         self.note(
-            f"INT 21h AH={number:02X}h{what or f' AL={al:02X}h'}, called from "
-            f"{cs:04x}:{(ip - 2) & 0xFFFF:04x}, is not served: it returned "
-            f"{'AL=0' if number < 0x2F else 'CF=1, AX=1'}"
+            f"INT 21h AH={number:02X}h{what or f' AL={al:02X}h'}, "
+            + (
+                f"called from {cs:04x}:{at:04x}"
+                if called
+                else f"which returns to {cs:04x}:{ip:04x}"
+            )
+            + f", is not served: it returned {'CF=1, ' * (number > 0x2E)}"
+            + ("AX=1" if 0x2E < number <= LAST else "AL=0")
         )
-        if number < 0x2F:
-            self.regs.al = 0
-            return
-        raise DosError(INVALID_FUNCTION)
+        if 0x2E < number <= LAST:
+            raise DosError(INVALID_FUNCTION)
+        self.regs.al = 0
+        self._failed = number > LAST
 
     def note(self, text: str) -> None:
         """Keep a sentence for the user, once."""
@@ -305,6 +328,7 @@ class Kernel(PioDevice):
     def terminate(self, code: int, how: int) -> None:
         """End the program; its files are closed and its memory is free."""
         self.handles.close_all(self.psp)
+        self.fcbs.close()
         try:
             self.arena.free_all(self.psp)
         except DosError:
@@ -350,6 +374,11 @@ class Kernel(PioDevice):
             raise Break
         return char
 
+    def close_files(self) -> None:
+        """Close what is open on the host."""
+        self.handles.close_files()
+        self.fcbs.close()
+
     # -- state -------------------------------------------------------------------------------------
 
     def state(self) -> Values:
@@ -363,7 +392,8 @@ class Kernel(PioDevice):
             "numbers": [self.return_code, self.last_error, self._after, self._break_sp],
             "strategy": self.arena.strategy,
             "ended": None if self.ended is None else list(self.ended),
-            "searches": [[number, *path] for number, path in self.searches.items()],
+            "polls": self.polls.state(),
+            "searches": list(self.searches.state()),
             "saved": [[psp, *values] for psp, values in self.saved.items()],
             "notes": list(self.notes),
             "called": self._called,
@@ -389,10 +419,8 @@ class Kernel(PioDevice):
             if type(level) is not int or not 0 <= level <= 255 or how not in HOW.values():
                 raise ValueError("a state has no such end of a program")
             ended = Ended(level, str(how))
-        searches: dict[int, Path] = {}
-        for row in take(values, "searches", list):
-            number, *path = row if isinstance(row, list) and row else [-1]
-            searches[_word(number)] = tuple(_texts(path))
+        polls = Polls.read(take(values, "polls", dict))
+        searches = Searches.read(take(values, "searches", list))
         saved: dict[int, tuple[int, ...]] = {}
         for row in take(values, "saved", list):
             psp_, *words = row if isinstance(row, list) and row else [-1]
@@ -401,7 +429,7 @@ class Kernel(PioDevice):
         console: Values = take(values, "console", dict)
         self.console.check(console)
         opened = Handles.read(take(values, "open", dict), self.root)
-        self.handles.close_files()
+        self.close_files()
         self.handles.open = opened
         self.console.load(console)
         self.psp, self.shell, self.dta, self.cwd = psp, shell, (dta[0], dta[1]), cwd
@@ -409,8 +437,9 @@ class Kernel(PioDevice):
         self._called = called
         self.return_code, self.last_error, self._after, self._break_sp = numbers
         self.arena.strategy, self.ended = strategy, ended
-        self.listing = None
-        self.searches, self.saved, self.notes = searches, saved, notes
+        self.searches.load(searches)
+        self.polls = polls
+        self.saved, self.notes = saved, notes
         self.root.room, self.root.created = room
 
     def __repr__(self) -> str:

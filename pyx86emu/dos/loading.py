@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .blocks import Arena
 from .codes import BAD_ENVIRONMENT, BAD_FORMAT, NOT_ENOUGH_MEMORY, DosError
-from .guest import CPM, SEGMENT, Ram, far
+from .guest import CALL_5, Ram, far
 
 PSP_PARAGRAPHS = 0x10
 #: The largest COM program: a segment without PSP and two bytes of stack.
@@ -162,7 +162,7 @@ def make_psp(
     page = bytearray(256)
     page[0x00:0x02] = b"\xcd\x20"
     page[TOP : TOP + 2] = top.to_bytes(2, "little")
-    page[0x05:0x0A] = b"\x9a" + far(SEGMENT, CPM)
+    page[0x05:0x0A] = b"\x9a" + far(0, CALL_5)
     page[VECTOR_22 : VECTOR_22 + 12] = ram.read(4 * 0x22, 12)
     page[PARENT : PARENT + 2] = parent.to_bytes(2, "little")
     page[0x18:0x2C] = table
@@ -188,17 +188,20 @@ def fcbs(tail: bytes) -> tuple[bytes, bytes]:
     return first + bytes(4), second + bytes(4)
 
 
-def parse_fcb(text: bytes) -> tuple[bytes, bytes, int]:
+def parse_fcb(text: bytes, *, skip: bool = True) -> tuple[bytes, bytes, int]:
     """A word as the drive, name and extension of an FCB; what is after it; and AL of AH=29h: 0, or
-    1 with ? or *, or FFh if there is no such drive."""
-    ends = b' \t\r\n\0:;,=+<>|"/[]\\'
-    at = 0
-    while at < len(text) and text[at] in b" \t;,=+":
-        at += 1
+    1 with ? or *, or FFh if there is no such drive. `skip`: a separator before it is skipped."""
+    ends = b' \t\r\n\0:;,=+<>|"/[]\\' + bytes(range(1, 32))
+    blanks = len(text) - len(text.lstrip(b" \t"))
+    rest = text[blanks:]
+    at = blanks + (len(rest) - len(rest.lstrip(b" \t:;,=+")) if skip else 0)
     drive = 0
     if text[at + 1 : at + 2] == b":" and text[at : at + 1].isalpha():
         drive = (text[at] & 0xDF) - 0x40
         at += 2
+    dots = next((dots for dots in (b"..", b".") if text[at:].startswith(dots)), b"")
+    if dots:  # a directory itself, or the one above
+        return bytes([drive]) + dots.ljust(11), text[at + len(dots) :], 0xFF * (drive not in (0, 3))
     found = b""
     for size in (8, 3):
         field = bytearray()

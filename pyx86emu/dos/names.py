@@ -87,6 +87,17 @@ def fields(pattern: str) -> str:
     return _field(stem, 8) + _field(extension, 3)
 
 
+def dotted(raw: bytes) -> str:
+    """The other way: 11 characters as a name or pattern.
+
+    >>> dotted(b"A???????C  "), dotted(b"README     ")
+    ('A???????.C', 'README')
+    """
+    text = raw.decode("cp437")
+    stem, extension = text[:8].rstrip(" "), text[8:].rstrip(" ")
+    return f"{stem}.{extension}" if extension else stem
+
+
 def _field(text: str, size: int) -> str:
     head, star, _ = text.partition("*")
     return head[:size].ljust(size, "?" if star else " ")

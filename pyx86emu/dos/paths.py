@@ -46,6 +46,11 @@ def resolve(raw: bytes | None, cwd: Path) -> Path:
     return tuple(names)
 
 
+def is_name(name: str) -> bool:
+    """Is it an 8.3 name, and no device?"""
+    return why_not(name) is None
+
+
 def wild(name: str) -> bool:
     """Has a name ? or *, and is otherwise an 8.3 name?"""
     plain = name.replace("?", "X").replace("*", "X")

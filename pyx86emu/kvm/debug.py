@@ -17,7 +17,7 @@ from .messages import refused
 
 DR6_ONES, DR7_ONES = 0xFFFF0FF0, 0x400
 DR6_BS = 0x4000
-MOST = 64
+MOST = 65536
 HARDWARE = 4
 #: What KVM has before it is told anything.
 NOTHING: tuple[int, list[tuple[int, int]]] = (0, [])
@@ -59,7 +59,7 @@ class Debug:
         self._fd = fd
         self.always = False  # single step
         self.once = False  # step()
-        self.points: tuple[int, ...] = ()
+        self.points: dict[int, int] = {}
         self.parts: tuple[Piece, ...] = ()
         self.passed: int | None = None  # a breakpoint that was told, and is still to be executed
         self._set: object = NOTHING
@@ -128,7 +128,7 @@ class Debug:
                 f"the watchpoints need {len(parts)} debug registers, a processor has {HARDWARE}",
                 "watch fewer addresses, each a multiple of its length, or use accel='interp'",
             )
-        self.always, self.points, self.parts = always, tuple(dict.fromkeys(points)), parts
+        self.always, self.points, self.parts = always, _places(points), parts
         self.passed = None
 
     def arm(self) -> bool:
@@ -163,7 +163,7 @@ class Debug:
 
     def dr6_of(self, pc: int) -> int:
         """DR6 at the breakpoint at `pc`."""
-        return DR6_ONES | 1 << (self.points.index(pc) & 3)
+        return DR6_ONES | 1 << (self.points[pc] & 3)
 
     def stopped(self, pc: int, dr6: int) -> "int | Piece | None":
         """What KVM's debug exit is to the caller of run(): DR6, the part of a watchpoint that was
@@ -181,8 +181,13 @@ class Debug:
         return DR6_ONES | DR6_BS if self.always or self.once else None
 
 
+def _places(points: list[int]) -> dict[int, int]:
+    """Address -> its place among them."""
+    return {at: place for place, at in enumerate(dict.fromkeys(points))}
+
+
 def checked_points(points: Iterable[Address]) -> list[int]:
-    """Linear addresses of breakpoints. ValueError: more than 64, or one of more than 32 bits."""
+    """Linear addresses of breakpoints. ValueError: too many, or one of more than 32 bits."""
     given = [linear(at, what="breakpoint") for at in islice(points, MOST + 1)]
     found = [whole(at, "breakpoint", 0, 0xFFFFFFFF) for at in given]
     if len(found) > MOST:

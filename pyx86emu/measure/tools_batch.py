@@ -60,16 +60,18 @@ def worker_memory() -> float:
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-def case() -> batch.Case:
+def case(edges: bool = False) -> batch.Case:
     """The loop of the row fuzz-loop: a parser of 64 bytes, and as many instructions."""
     with made(PARSER) as vm:
         state = batch.Content.of(vm.save().to_bytes())
-    return batch.Case(batch.BareVm(MEMORY), state, INPUT, registers=("bx",), max_instructions=RUN)
+    return batch.Case(
+        batch.BareVm(MEMORY), state, INPUT, registers=("bx",), max_instructions=RUN, edges=edges
+    )
 
 
-def inputs_a_second(workers: int | None, count: int) -> float:
+def inputs_a_second(workers: int | None, count: int, edges: bool = False) -> float:
     """Inputs a second, after the processes have started."""
-    runs = batch.map_inputs(case(), repeat(bytes(64), count + 256), workers=workers)
+    runs = batch.map_inputs(case(edges), repeat(bytes(64), count + 256), workers=workers)
     next(runs)
     start = perf_counter()
     number = sum(1 for _ in runs)
@@ -93,3 +95,5 @@ def rows(rounds: int, scale: float) -> Iterator[Row]:
     yield Row("batch-worker", worker_memory(), "MiB", "the memory of a worker process")
     what = f"inputs a second of map_inputs, {RUN} instructions each, in a process for each CPU"
     yield Row("batch-inputs", inputs_a_second(None, inputs), "/s", what, None, 40_000.0, True)
+    what = "the same with the jumps that each input makes"
+    yield Row("batch-edges", inputs_a_second(None, inputs // 4, True), "/s", what, None, None, True)

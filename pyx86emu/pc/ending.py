@@ -16,6 +16,8 @@ from .stops import HINT
 
 if TYPE_CHECKING:
     from .. import _core
+    from ..backend import VcpuBackend
+    from ..executed import Executed
     from .machine import Machine
 
 #: The ways in which a guest resets its PC.
@@ -60,6 +62,10 @@ ARRIVED = {
     "null-vector": "executed the vector table at",
     "stack": "pushed over code at",
 }
+#: So many instructions before a reset are kept.
+KEPT = 1024
+#: A guest that resets so many times, and goes on doing it, does nothing else.
+AGAIN = 3
 #: A loop is no longer than this, in bytes.
 NEAR = 64
 HANDLERS = 0xFACE
@@ -78,6 +84,7 @@ class Reset(NamedTuple):
     """TRIPLE_FAULT, PULSE_8042, PORT_92 or JUMP."""
     cs: int
     ip: int
+    """Of a jump: of the instruction that jumped; on KVM, which does not say it, of our BIOS."""
     time: float
     """Guest seconds since power-on."""
     detail: str | None = None
@@ -94,6 +101,8 @@ class Resets:
     def __init__(self) -> None:
         self.count = 0
         self.last: Reset | None = None
+        self.steps: tuple[Executed, ...] = ()
+        """The last instructions before it; empty if the vCPU keeps no history."""
 
     def note(self, reset: Reset) -> None:
         """One more."""
@@ -117,7 +126,7 @@ def ending(m: "Machine", exit: "_core.Exit") -> Ending:
 
     Kinds: "exit" (isa-debug-exit), "no boot", "halted", "reset", "unsupported", "loop", "zeros",
     "empty", "past the boot sector", "vectors", "fault", "null vector", "stack", "port", "stopped",
-    "running".
+    "resets", "running".
 
     >>> from pyx86emu import Machine
     >>> with Machine(bytes.fromhex("fa ebfe")) as m:             # cli; jmp $
@@ -158,7 +167,13 @@ def ending(m: "Machine", exit: "_core.Exit") -> Ending:
         found = found._replace(text=found.text + _before(m))
     elif found.kind == "loop":
         found = found._replace(text=found.text + _last_fault(m))
-    if m.resets.count:
+    if found.kind == "running" and last is not None and _resets_on(m, last):
+        found = Ending(
+            "resets",
+            f"the guest resets the machine again and again, {m.resets.count:,} times, the last "
+            f"time: {last}",
+        )
+    elif m.resets.count:
         times = "once" if m.resets.count == 1 else f"{m.resets.count} times"
         text = f"{found.text}; the guest has reset the machine {times}, the last time: {last}"
         found = found._replace(text=text)
@@ -179,14 +194,25 @@ def _since_boot(m: "Machine", instructions: int) -> bool:
     return m.booted and instructions >= m._boot_instructions
 
 
+def _resets_on(m: "Machine", last: Reset) -> bool:
+    """Has it reset the machine often, the last time no longer ago than it takes on average?"""
+    count = m.resets.count
+    return count >= AGAIN and (m.time - last.time) * count <= 2 * m.time
+
+
 def _before(m: "Machine") -> str:
     """How the guest came to places where no program should be."""
     notes = []
     for name, cs, ip, _, cause, instructions in m.vcpu.arrivals:
-        if name == "loop" or not _since_boot(m, instructions):
+        if name not in ARRIVED or not _since_boot(m, instructions):
             continue
         notes.append(f"it {ARRIVED[name]} {cs:04x}:{ip:04x}{cause}")
     return f"; before that {'; '.join(notes)}" if notes else ""
+
+
+def jump_to_reset(vcpu: "VcpuBackend") -> tuple[int, int] | None:
+    """The CS:IP of the last jump to where a PC restarts; None: it is not known."""
+    return next((came for name, _, _, came, _, _ in vcpu.arrivals if name == "reset"), None)
 
 
 def _last_fault(m: "Machine") -> str:

@@ -1,7 +1,7 @@
 """Observing a machine: stop, call or keep what its guest does. The words are in observe.py."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..address import Address
 from .parts import Parts
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..tools.coverage import Coverage
     from ..tools.profile import Profile
     from ..tools.reached import Given
+    from ..tools.trace.tracer import Trace, Where
 
 #: The BIOS keeps the video mode here.
 VIDEO_MODE = 0x449
@@ -117,6 +118,29 @@ class Observing(Parts):
         from ..tools.coverage import Coverage
 
         return Coverage(self.vcpu, edges=edges, listings=listings)
+
+    def trace(
+        self,
+        what: str | Iterable[str],
+        file: "Where" = None,
+        *,
+        format: Literal["text", "jsonl"] = "text",
+    ) -> "Trace":
+        """From now on write what happens to a file, a line for each record. `close()` of the result
+        ends it, or the end of a `with`.
+
+        `what`: "exec", "int", "io", "irq", "mem:ADDR+LEN", "disk" and "floppy", with commas or one
+        by one. `file`: a path, which is overwritten, or a text file; None: standard error.
+        `format`: "text", or "jsonl", a JSON object in each line. Each record has the instructions
+        that were retired before it, and the guest time.
+
+        ValueError: an unknown kind or format, or an address that is none; TypeError: `file` is no
+        file; OSError: it cannot be opened, or EOPNOTSUPP: on KVM; RuntimeError: there is a trace of
+        "irq", "disk" or "floppy" already, or another thread runs the guest.
+        """
+        from ..tools.trace.tracer import trace
+
+        return trace(self._whole, what, file, format)
 
     def profile(self) -> "Profile":
         """From now on count instructions by call stack. `close()` of the result ends it, or the

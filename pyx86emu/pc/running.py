@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..bus import Bus
 from ..clock import LAST
 from ..exits import ExitReason
-from .ending import BIOS, JUMP, PULSE_8042, TRIPLE_FAULT, Reset
+from .ending import BIOS, JUMP, KEPT, PULSE_8042, TRIPLE_FAULT, Reset, jump_to_reset
 from .expect import Expectations, Seen, wait
 from .handover import BOOT_SECTOR, POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
@@ -39,6 +39,8 @@ class Running(Parts):
     _places: Stops
     _reboot = _started = _stop_at_boot = _handing_over = False
     _boot_instructions = 0
+    #: The jump to the reset vector that ends this run.
+    _jumped: tuple[int, int] | None = None
     _other_bios: bool
     _debugger: Debugger | None = None
     no_reboot: bool
@@ -169,7 +171,8 @@ class Running(Parts):
             if watch.seen():
                 return exit.because(ExitReason.MATCH)
             if reason is not None:
-                return exit.because(reason)
+                jumped, self._jumped = self._jumped, None
+                return exit.because(reason, jumped)
             if exit.reason is not ExitReason.DEADLINE or limits.over or passed(deadline, now):
                 return exit
             if limits.sliced and self._debugger is not None and self._debugger.stopped:
@@ -247,6 +250,7 @@ class Running(Parts):
                 self._reboot = False
                 if self.no_reboot:
                     return exit.because(ExitReason.SHUTDOWN)
+                self._keep_steps()
                 self.reset()
                 self._watch_boot()
                 with self._stopping:
@@ -327,8 +331,11 @@ class Running(Parts):
             return
         if code == POST_RESTART:
             if self._started:  # without a reset before: the guest has jumped there
-                self._note_reset(JUMP, regs.cs, regs.ip)
+                self._keep_steps()
+                jumped = jump_to_reset(self.vcpu)
+                self._note_reset(JUMP, *(jumped or (regs.cs, regs.ip)))
                 if self.no_reboot:
+                    self._jumped = jumped
                     self._end(ExitReason.SHUTDOWN)
             self._started = True
         elif code == POST_NOTHING:
@@ -347,6 +354,11 @@ class Running(Parts):
         self._note_reset(kind, regs.cs, regs.ip)
         self._reboot = True
         self.vcpu.kick()
+
+    def _keep_steps(self) -> None:
+        """The last instructions before a reset: after it the history has those of the BIOS."""
+        if self.vcpu.record_history:
+            self.resets.steps = tuple(self.vcpu.history(KEPT))
 
     def _note_reset(self, kind: str, cs: int, ip: int, detail: str | None = None) -> None:
         self.resets.note(Reset(kind, cs, ip, self.time, detail))

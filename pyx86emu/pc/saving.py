@@ -312,6 +312,7 @@ class Saving(SavingDisks):
         for name in FIELDS:
             setattr(self, name, found[name])
         self.resets.count, self.resets.last = found["resets"]
+        self.resets.steps = ()
         self.stats.load(take(machine, "stats", tuple))
         if texts:
             self._texts.load(take(machine, "texts", dict))

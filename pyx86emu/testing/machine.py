@@ -15,7 +15,6 @@ from .problems import GuestFailed
 
 if TYPE_CHECKING:
     from .._core import Exit
-    from ..executed import Executed
     from ..saved.state import State
 
 #: Guest seconds of a run that has no limit at all.
@@ -102,15 +101,6 @@ def _saved(m: TestMachine) -> "State | None":
         return m.save()
     except (Pyx86Error, OSError, RuntimeError, MemoryError):
         return None
-
-
-def history(m: Machine, count: int) -> list["Executed"]:
-    """The last instructions; none on KVM, which keeps none."""
-    vcpu: Any = m.vcpu
-    try:
-        return list(vcpu.history(count))
-    except (OSError, RuntimeError):
-        return []
 
 
 def record(m: Machine) -> None:

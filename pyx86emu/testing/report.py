@@ -6,9 +6,10 @@ from typing import Any
 
 from ..pc.ending import ending
 from ..tools.batch.reports import printable
+from ..tools.trail import trail, trail_of
 from . import mnemonics
 from .guest import FLAGS, HISTORY, MOST_STEPS, Result
-from .machine import TestMachine, history
+from .machine import TestMachine
 from .program import Program
 from .running import Step
 
@@ -166,25 +167,16 @@ def of_machine(
 
 
 def _last(m: TestMachine, program: Program | None) -> list[str]:
-    steps = history(m, HISTORY)
-    if not steps:
-        return []
-    decode = mnemonics.decoder() if mnemonics.available() else None
-    lines, times = ["", f"the last {len(steps)} instructions:"], 1
-    for number, step in enumerate(steps):
-        here, after = (step.cs, step.ip), steps[number + 1 : number + 2]
-        if after and (after[0].cs, after[0].ip) == here:
-            times += 1
-            continue
-        line = None if program is None else program.at(offset_of(program, *here))
-        if line is not None:
-            words = printable(str(line))
-        else:
-            words = "" if decode is None else " ".join(mnemonics.words(decode, step.code, step.ip))
-        more, times = (f"  ({times} times)" if times > 1 else ""), 1
-        shown = f"  {step.cs:04x}:{step.ip:04x}  {step.code.hex(' '):<24} {words}"
-        lines.append(shown.rstrip() + more)
-    return lines
+
+    def source(cs: int, ip: int) -> str | None:
+        line = None if program is None else program.at(offset_of(program, cs, ip))
+        return None if line is None else printable(str(line))
+
+    if m.last_exit is None:
+        found = trail(m, shown=HISTORY, source=source)
+    else:
+        found = trail_of(m, m.last_exit, waiting=True, shown=HISTORY, source=source)
+    return ["", "the last instructions:", *(f"  {each}" for each in found)] if found else []
 
 
 def offset_of(program: Program, cs: int, ip: int) -> int:

@@ -156,3 +156,126 @@ def prepared(seed: int, model: str) -> Vm:
     ram[HANDLER : HANDLER + 3] = b"\x40\x41\xcf"  # inc ax; inc cx; iret
     vm.vcpus[0].regs.cx = 5
     return vm
+
+
+class Looping:
+    """A guest that goes round a loop of random pieces: predicated jumps, loops, near, far and
+    indirect calls, REPs, interrupts, and now and then a store to its own code."""
+
+    ROUTINES, FAR, TABLE = 0x1800, 0x1900, 0x3000
+
+    def __init__(self, seed: int) -> None:
+        self.r = random.Random(seed)
+        self.code = bytearray()
+        self.places: list[int] = []  # of INC AX, which stores make DEC AX
+        parts = [
+            *[self.arithmetic] * 6,
+            *[self.shift] * 3,
+            *[self.skip] * 6,
+            *[self.jump] * 3,
+            *[self.loop] * 2,
+            *(self.call, self.call_indirect, self.call_far, self.jump_register, self.pushed),
+            *(self.repeat, self.interrupt, self.flags, self.incremented),
+        ]
+        for _ in range(self.r.randrange(25, 60)):
+            self.r.choice(parts)()
+        if self.places and self.r.random() < 0.5:
+            at = self.r.choice(self.places)
+            self.add(f"c606 {at & 255:02x}{at >> 8:02x} {self.r.choice((0x40, 0x48)):02x}")
+        self.add("050179 d1c0")  # add ax,7901h; rol ax,1
+        back = -(len(self.code) + 3) & 0xFFFF
+        self.code += bytes([0xE9, back & 255, back >> 8])
+
+    def add(self, text: str) -> None:
+        self.code += bytes.fromhex(text)
+
+    def alu(self) -> bytes:
+        """ADD, SUB, XOR, CMP or MOV between AX, DX and SI; INC or DEC; MOV of a word."""
+        r = self.r
+        regs = (0, 2, 6)
+        rr = 0xC0 | r.choice(regs) << 3 | r.choice(regs)
+        return r.choice(
+            (
+                bytes([r.choice((0x01, 0x29, 0x31, 0x39, 0x89, 0x11)), rr]),
+                bytes([r.choice((0x40, 0x48)) + r.choice(regs)]),
+                bytes([0xB8 + r.choice(regs), r.randrange(256), r.randrange(256)]),
+            )
+        )
+
+    def arithmetic(self) -> None:
+        self.code += self.alu()
+
+    def shift(self) -> None:
+        """The step of a CRC."""
+        r = self.r
+        self.add(f"d1{r.choice((0xE0, 0xE8)):02x} {r.choice((0x72, 0x73)):02x}03")
+        self.add(f"35{r.randrange(65536):04x}")
+
+    def skip(self) -> None:
+        """A jump over one to three instructions that may be predicated."""
+        body = b"".join(self.alu() for _ in range(self.r.randrange(1, 4)))
+        self.code += self.r.choice((b"\x39\xd0", b"\x85\xd2", b"\xd1\xe8", b""))
+        self.code += bytes([0x70 | self.r.randrange(16), len(body)]) + body
+
+    def jump(self) -> None:
+        """A jump over a store."""
+        self.code += bytes([0x70 | self.r.randrange(16), 3, 0xA3, 0x00, 0x20])
+
+    def loop(self) -> None:
+        body = b"".join(self.alu() for _ in range(self.r.randrange(3)))
+        count = self.r.randrange(1, 6)
+        self.code += bytes([0xB9, count, 0]) + body + bytes([self.r.choice((0xE2, 0xE0, 0xE1))])
+        self.code += bytes([-len(body) - 2 & 255])
+
+    def call(self) -> None:
+        to = self.ROUTINES + 16 * self.r.randrange(4) - (0x1000 + len(self.code) + 3)
+        self.code += b"\xe8" + (to & 0xFFFF).to_bytes(2, "little")
+
+    def call_indirect(self) -> None:
+        """mov bx,n; call [bx+3000h]; half of them depend on AX."""
+        if self.r.random() < 0.5:
+            self.add("89c3 83e306 ff97 0030")  # mov bx,ax; and bx,6
+        else:
+            self.add(f"bb{2 * self.r.randrange(4):02x}00 ff97 0030")
+
+    def call_far(self) -> None:
+        segment = self.r.choice((0, 0x10, 0x100))
+        at = self.FAR - 16 * segment
+        self.code += b"\x9a" + at.to_bytes(2, "little") + segment.to_bytes(2, "little")
+
+    def jump_register(self) -> None:
+        at = 0x1000 + len(self.code) + 6
+        self.code += b"\xbb" + at.to_bytes(2, "little") + b"\xff\xe3\x90"
+
+    def pushed(self) -> None:
+        """mov bx,next; push bx; ret"""
+        at = 0x1000 + len(self.code) + 5
+        self.code += b"\xbb" + at.to_bytes(2, "little") + b"\x53\xc3"
+
+    def repeat(self) -> None:
+        string = self.r.choice((0xAA, 0xAB, 0xAE, 0xA6))
+        self.add(f"bf0021 b9{self.r.randrange(9):02x}00 f3{string:02x}")
+
+    def interrupt(self) -> None:
+        self.add(self.r.choice(("cd05", "ce", "cc")))
+
+    def flags(self) -> None:
+        self.add("9c 9d")
+
+    def incremented(self) -> None:
+        self.places.append(0x1000 + len(self.code))
+        self.add("40")
+
+    def vm(self, model: str) -> Vm:
+        vm = guest(bytes(self.code), model)
+        ram = vm.slots[0]
+        for vector in range(256):
+            ram[4 * vector : 4 * vector + 4] = HANDLER.to_bytes(4, "little")
+        ram[HANDLER : HANDLER + 2] = b"\x42\xcf"  # inc dx; iret
+        routines = ("40 c3", "3d0080 7202 29d0 c3", "56 5e 7501 46 c3", "d1e8 7303 353412 c20000")
+        for n, text in enumerate(routines):
+            at, code = self.ROUTINES + 16 * n, bytes.fromhex(text)
+            ram[at : at + len(code)] = code
+            ram[self.TABLE + 2 * n : self.TABLE + 2 * n + 2] = at.to_bytes(2, "little")
+        ram[self.FAR : self.FAR + 2] = b"\x4e\xcb"  # dec si; retf
+        return vm

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from pyx86emu import ExitReason, PioDevice, Vm
+from pyx86emu import ExitReason, MmioDevice, PioDevice, Vm
 from tests.core.guests import Stepped, guest, prepared, run
 
 
@@ -199,3 +199,41 @@ def test_after_a_restore_it_begins_again():
     assert vcpu.history() == []
     vcpu.run(2)
     assert [e.instructions for e in vcpu.history()] == [10, 11]
+
+
+@pytest.mark.parametrize("states", [(False,), (True, False), (False, True), (False, True, False)])
+@pytest.mark.parametrize("code", ["c3", "cb", "cf", "58 90", "e8 0000", "cd05", "ff1e 0020"])
+def test_a_device_may_switch_it_in_the_middle_of_an_instruction(
+    code: str, states: tuple[bool, ...]
+):
+    """The stack is a device."""
+    vm = Vm()
+    ram = vm.add_memory(0, 0xD0000)
+    program = bytes.fromhex("90" + code + "40 f4")
+    ram[0x1000 : 0x1000 + len(program)] = program
+    ram[0x2000:0x2004] = bytes.fromhex("0210 0000")
+    ram[0x14:0x18] = bytes.fromhex("0410 0000")  # vector 5
+    vcpu = vm.create_vcpu()
+
+    class Device(MmioDevice):
+        length = 0x1000
+
+        def mmio_read(self, offset: int, size: int) -> int:
+            for state in states:
+                vcpu.record_history = state
+            return 0x1002 if offset == 0x100 else 0
+
+        def mmio_write(self, offset: int, size: int, value: int) -> None:
+            self.mmio_read(offset, size)
+
+    vm.mmio.attach(Device(), 0xD0000)
+    vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
+    vcpu.regs.ds, vcpu.regs.ss, vcpu.regs.sp = 0, 0xD000, 0x100
+    vcpu.record_history = not states[0]
+
+    vcpu.run(200)
+    vcpu.run(200)
+
+    assert vcpu.record_history is states[-1]
+    if states[-1]:
+        assert [e.instructions for e in vcpu.history(1)] == [vcpu.instructions - 1]

@@ -85,7 +85,7 @@ def test_a_record_is_a_value(record: Any) -> None:
 
 
 @each_record
-@pytest.mark.parametrize("bad", [1.5, "7", b"7", 1 << 80, -(1 << 80), object()], ids=repr)
+@pytest.mark.parametrize("bad", [1.5, "7", b"7", 1 << 80, -(1 << 80), [7]], ids=repr)
 def test_each_field_is_checked_and_named(record: Any, bad: Any) -> None:
     for each in fields(record):
         if each.name == "prefixes" and isinstance(bad, bytes):

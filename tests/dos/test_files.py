@@ -143,7 +143,7 @@ def test_devices_are_in_every_directory(root: Path) -> None:
     with Caller(root=root, write=True) as c:
         for name in (b"NUL", b"sub\\nul.txt", b"con", b"prn.x", b"AUX"):
             assert c.create(name) > 0, name
-        nul = c.open(b"nul")
+        nul = c.open(b"nul", 2)
         assert c.write(nul, b"gone") == 4
         assert c.read(nul) == b""
 

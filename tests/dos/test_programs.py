@@ -121,10 +121,25 @@ def test_how_a_program_ends(code: str, errorlevel: int, how: str) -> None:
 
 
 def test_a_call_of_cp_m_is_served() -> None:
-    with Dos(bytes.fromhex("b102 b241 e8fefe c3")) as dos:  # mov cl,2; mov dl,'A'; call 5; ret
+    with Dos(bytes.fromhex("b102 b241 e8fefe c3")) as dos:  # call 5; ret
         result = dos.run(timeout=1)
 
     assert (result.text, result.how) == ("A", "exit")
+
+
+def test_the_far_call_of_the_psp_says_how_large_the_segment_is() -> None:
+    # mov ax,[6]; cmp ax,0FEF0h; jne $; ret
+    with Dos(bytes.fromhex("a10600 3df0fe 75fe c3")) as dos:
+        assert dos.run(timeout=1).how == "exit"
+
+
+def test_memory_after_a_program_is_less_than_half_of_what_a_word_counts() -> None:
+    with Dos(bytes.fromhex("cd20")) as dos:
+        psp = dos.machine.vcpu.regs.ds
+        top = int.from_bytes(dos.machine.vm.read((psp << 4) + 2, 2), "little")
+
+    # MS-Pascal's run-time system compares the paragraphs after the program as signed words.
+    assert top - (psp + 0xE00) < 0x8000
 
 
 def test_an_unknown_function_is_named_with_its_caller() -> None:

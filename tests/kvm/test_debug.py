@@ -119,8 +119,8 @@ def test_reset_keeps_the_stops_of_the_host(kvm: Kvm) -> None:
 
 def test_what_cannot_be_a_stop_is_refused(kvm: Kvm) -> None:
     cpu = vcpu(kvm(), NOPS)
-    with pytest.raises(ValueError, match="at most 64"):
-        cpu.debug(breakpoints=range(65))
+    with pytest.raises(ValueError, match="at most 65536"):
+        cpu.debug(breakpoints=range(65537))
     with pytest.raises(ValueError, match="breakpoint"):
         cpu.debug(breakpoints=[1 << 32])
     with pytest.raises(ValueError, match="'w' or 'rw'"):

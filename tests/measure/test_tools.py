@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyx86emu.measure import tools, tools_batch, tools_machine, tools_state
+from pyx86emu.measure import tools, tools_batch, tools_machine, tools_observe, tools_state
 from pyx86emu.measure.tools import Row
 
 
@@ -42,10 +42,26 @@ def test_every_row_of_the_batch_is_measured() -> None:
 
     assert [row.name for row in rows] == [
         *("batch-job", "batch-result", "batch-guest", "batch-guests", "batch-first"),
-        *("batch-worker", "batch-inputs"),
+        *("batch-worker", "batch-inputs", "batch-edges"),
     ]
     assert all(row.value > 0 for row in rows)
     assert all(row.value <= 1024 for row in rows if row.unit == "bytes")
+
+
+def test_every_row_of_observation_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = [tools_observe.BY_NAME[name] for name in ("fib", "crc32", "poll")]
+    monkeypatch.setattr(tools_observe, "SMALL", few)
+
+    rows = list(tools_observe.rows(1, 0.02))
+
+    assert [row.name for row in rows] == [
+        *("history-median", "history-fib", "history-most", "coverage", "coverage-edges"),
+        *("observe-exec", "observe-write", "observe-io"),
+    ]
+    assert [row.name for row in rows if row.limit is None] == [
+        *("history-most", "observe-exec", "observe-write", "observe-io"),
+    ]
+    assert all(row.value > 0 for row in rows if row.least)
 
 
 def test_a_row_without_a_limit_has_no_verdict() -> None:

@@ -53,6 +53,10 @@ cdef struct Decoded:             # what the decoder returns about a block
     int fluid                    # how many immediates are read from memory when they are used
     uint32_t fluid_at[4]
     uint32_t fluid_size[4]
+    int way                      # for the history: see Record
+    uint32_t target
+    bint jumps
+    uint32_t waits               # linear address + 1: an instruction there could be predicated; 0: none
 
 cdef enum:
     HASH = 4096                  # places in the hash table of blocks
@@ -164,6 +168,7 @@ cdef struct RunState:            # limits of the run, memory tables, and scratch
     int why                      # EXIT_*: why the run ends
     int error
     bint stepping                # one instruction is executed by itself
+    uint32_t watched             # not 0: steps, breakpoints, watchpoints, observers or stops are on
 
 cdef struct SystemState:         # registers that only system instructions use
     uint32_t idt_base
@@ -256,12 +261,20 @@ cdef enum:                       # c.debug.data: who looks at accesses of data
     LOOK_HOST = 2                # the watchpoints of debug()
     LOOK_OBSERVER = 4            # observers (base/looks.pxi)
 
+cdef enum:
+    MOST_BREAKPOINTS = 65536     # of the host, on one vCPU
+
+cdef struct Break:               # a breakpoint of the host
+    uint32_t at                  # linear address
+    uint32_t place               # in the list that debug() was given
+
 cdef struct DebugState:          # what the host asked for with debug() and step()
     uint32_t singlestep          # STEP_ALWAYS: debug() asked for it; STEP_ONCE: step() runs
+    uint64_t stepped             # `retired` when the last step began
     bint due                     # Exit(DEBUG) is to be returned
     uint32_t dr6                 # with this value of DR6
     int breaks
-    uint32_t breakpoint[64]      # linear addresses
+    const Break* breakpoint      # in the order of `at`; the bytes of Vcpu.points
     uint64_t resume              # `retired` + 1 at the last stop: a breakpoint stops there only once
     uint32_t data                # LOOK_*
     Watch* watch                 # in the order of `first`
@@ -428,6 +441,8 @@ cdef void end_soon(CPU* c) noexcept nogil:
     if beyond > 0:
         c.run.left -= beyond
         c.run.slice_end -= <uint64_t>beyond
+        c.observe.flags += <uintptr_t>beyond     # cells of the history stay where they are
+        c.observe.places += 4 * <uintptr_t>beyond
 
 
 cdef inline void finish_slice(CPU* c) noexcept nogil:

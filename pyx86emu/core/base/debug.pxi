@@ -117,7 +117,10 @@ cdef void touch(CPU* c, Op* o, uint64_t first, uint32_t size, bint store) noexce
         k = c.observe.look[i]
         if k.kind != (LOOK_WRITE if store else LOOK_READ) or k.first >= first + size or first > k.last:
             continue
-        if c.observe.touches == TOUCHES or c.observe.touches and known_touch(c, k, max(first, k.first)):
+        if c.observe.touches and known_touch(c, k, max(first, k.first)):
+            continue
+        if c.observe.touches == TOUCHES:
+            k.lost += 1
             continue
         t = &c.observe.touch[c.observe.touches]
         c.observe.touches += 1

@@ -95,7 +95,7 @@ cdef void close_watched(VM* vm) noexcept nogil:
     cdef Mem* mem = vm.mem
     cdef uint32_t g
     cdef int i, k
-    for g in range(GRANULES):
+    for g in range(<uint32_t>GRANULES):
         mem.attr[g] &= ~<uint8_t>(ATTR_STORES | ATTR_LOADS)
     for i in range(vm.ncpus):
         if vm.cpu[i] != NULL:
@@ -106,7 +106,7 @@ cdef void close_watched(VM* vm) noexcept nogil:
                 if vm.cpu[i].observe.look[k].kind & (LOOK_WRITE | LOOK_READ):
                     mark_watched(vm, vm.cpu[i].observe.look[k].first, vm.cpu[i].observe.look[k].last,
                                  vm.cpu[i].observe.look[k].kind == LOOK_READ)
-    for g in range(GRANULES):
+    for g in range(<uint32_t>GRANULES):
         mem.rd[g] = 0 if mem.attr[g] & ATTR_LOADS else mem.ram[g]
         mem.holes[g] = mem.ram[g] if not mem.attr[g] & ATTR_STORES else WATCHED
         if mem.holes[g] == 0 and vm.chips.vga.cell != NULL and (
@@ -199,7 +199,7 @@ cdef void arm_tracks(VM* vm) noexcept nogil:
     cdef uint32_t g, addr
     cdef uint8_t was
     cdef Slot* s = NULL
-    for g in range(GRANULES):
+    for g in range(<uint32_t>GRANULES):
         if mem.ram[g] == 0:
             continue
         addr = granule_address(vm, g)

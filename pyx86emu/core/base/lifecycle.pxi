@@ -32,6 +32,8 @@ cdef void free_vm(VM* vm) noexcept:
     image_drop(vm.base)
     track_free(vm.vga_track)
     store_drop(vm.store)
+    if vm.chips != NULL:
+        free(vm.chips.lines)
     free(vm.chips)
     free(vm.mem)
     free(vm.slots)
@@ -60,6 +62,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     c.run.ram = vm.mem.ram
     c.run.look = FOREVER
     c.reads.asked_tag = FOREVER
+    c.observe.turn_at = FOREVER
     c.run.wall = FOREVER
     pthread_mutex_init(&c.threads.wait_lock, NULL)
     pthread_cond_init(&c.threads.wait_cond, NULL)
@@ -82,6 +85,7 @@ cdef void free_cpu(CPU* c) noexcept:
     free(c.debug.watch)
     free(c.observe.look)
     free(c.observe.history)
+    free(c.observe.ended)
     free(c)
 
 

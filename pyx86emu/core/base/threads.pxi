@@ -66,6 +66,9 @@ cdef void come_inside(CPU* c) noexcept nogil:
     while True:
         at_put64(&c.threads.in_core, at_get64(&c.vm.epoch))
         if not at_get32(&c.vm.stopping):
+            # The host changes these while the vCPU is outside only.
+            c.run.watched = (c.debug.singlestep | <uint32_t>(c.debug.breaks | c.debug.watches | c.observe.looks) |
+                             c.observe.mask | c.why.stops)
             return
         leave_core(c)
         let_gil_go(c)

@@ -76,6 +76,7 @@ cdef struct Chips:
     Pit pit
     Vga vga
     void* speaker                # who listens to it (speaker.pxi), or NULL
+    LineLog* lines               # who traces the lines of interrupts, or NULL
 
 
 cdef Chips* chips_new() noexcept nogil:
@@ -171,6 +172,8 @@ cdef bint chip_follow(Chips* chips, Chip* chip, uint64_t now) noexcept nogil:
         irqchip_drive(&chips.irqchip, LINE_CHIP, chip.gsi, 0)
     if rises:
         irqchip_drive(&chips.irqchip, LINE_CHIP, chip.gsi, 1)
+        if RARELY(chips.lines != NULL):
+            note_line(chips.lines, &chips.irqchip, chip.gsi, LINE_HIGH if level else LINE_PULSE, now)
     elif level:
         irqchip_found_high(&chips.irqchip, LINE_CHIP, chip.gsi)
     chip.next_edges(chip.state, now, &chip.rise, &fall)
@@ -223,11 +226,13 @@ cdef void chips_serve(Chips* chips, uint64_t now) noexcept nogil:
     unlock_chips(chips)
 
 
-cdef int chips_acknowledge(Chips* chips) noexcept nogil:
+cdef int chips_acknowledge(Chips* chips, uint64_t now) noexcept nogil:
     """INTA: the vector of the interrupt that the first vCPU takes."""
     cdef int vector, i
     cdef Chip* chip
     lock_chips(chips)
+    if RARELY(chips.lines != NULL):
+        note_line(chips.lines, &chips.irqchip, next_line(&chips.irqchip), LINE_TAKEN, now)
     vector = irqchip_ack(&chips.irqchip)
     for i in range(CHIPS):
         chip = &chips.chip[i]
@@ -244,9 +249,24 @@ cdef void chips_take_rung(Chips* chips) noexcept nogil:
     cdef int line
     for line in range(16):
         if rung >> line & 1:
-            irqchip_pulse(&chips.irqchip, line)
+            pulse_gsi(chips, line, 0)
         if rung >> (line + 16) & 1:
-            irqchip_drive(&chips.irqchip, LINE_IRQFD, line, 1)
+            drive_gsi(chips, LINE_IRQFD, line, 1, 0)
+
+
+cdef void drive_gsi(Chips* chips, int source, int line, bint level, uint64_t now) noexcept nogil:
+    """A source of a GSI that is no chip drives it high or low. `now`: guest time; 0: not known."""
+    cdef uint16_t was = chips.irqchip.lines
+    irqchip_drive(&chips.irqchip, source, line, level)
+    if RARELY(chips.lines != NULL) and was != chips.irqchip.lines:
+        note_line(chips.lines, &chips.irqchip, line, LINE_HIGH if level else LINE_LOW, now)
+
+
+cdef void pulse_gsi(Chips* chips, int line, uint64_t now) noexcept nogil:
+    """The same for a line that is raised and lowered at once."""
+    if RARELY(chips.lines != NULL):
+        note_line(chips.lines, &chips.irqchip, line, LINE_PULSE, now)
+    irqchip_pulse(&chips.irqchip, line)
 
 
 cdef inline void chips_look(Chips* chips) noexcept nogil:

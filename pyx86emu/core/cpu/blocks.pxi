@@ -11,6 +11,9 @@
 # A block whose bytes were overwritten is stale. It is taken off its lists, but links and hash still lead to it. Its
 # first op is then stale_block(), which decodes it again in the same place. So a block need not know the links to it.
 
+cdef enum:
+    FLAGGED = 2                  # slots after a block, while there is a history
+
 cdef inline Block* header(Op* first) noexcept nogil:
     return <Block*>(first - 1)
 
@@ -54,7 +57,29 @@ cdef inline Op* look_up(CPU* c, Op* from_, Op** kept) noexcept nogil:
 cdef Op* link(CPU* c, Op* o, int taken) noexcept nogil:
     """The end of a block whose link is not set yet: find the next block and set the link."""
     c.arch.ip = o.tip if taken else o.fip
+    if RARELY(o.seg & JCC_SEEN) and (o.seg == JCC_JUMPS) != (taken != 0):
+        return link_flagged(c, o, &o.t1 if taken else &o.t0)
     return look_up(c, o, &o.t1 if taken else &o.t0)
+
+
+cdef Op* link_flagged(CPU* c, Op* o, Op** kept) noexcept nogil:
+    """The same for the direction that the history flags: the link leads to an op that does it. Its place, with a header
+    as of a block, is after the block."""
+    cdef uint32_t was = c.blocks.generation
+    cdef Op* nx
+    c.why.op = o
+    history_flag(c)
+    nx = find(c)
+    if nx == NULL:
+        return NULL
+    if was == c.blocks.generation:
+        memset(o + 1, 0, 2 * sizeof(Op))
+        (<Block*>(o + 1)).key = header(nx).key
+        o[2].fn = probe_flag
+        o[2].t1 = nx
+        o[2].ip = nx.ip
+        kept[0] = o + 2
+    return enter(c, nx)
 
 
 cdef inline Op* follow(CPU* c, Op* o) noexcept nogil:
@@ -116,7 +141,8 @@ cdef inline Op* return_to(CPU* c, Op* o, uint32_t ip) noexcept nogil:
 
 cdef Op* return_slow(CPU* c, Op* o, Op* call, uint32_t ip) noexcept nogil:
     c.arch.ip = ip
-    if call == &NO_CALL or call.fip != ip or header(first_of(call)).key >> 16 != c.arch.sb[CS] >> 4:
+    if (call == &NO_CALL or call.fip != ip or header(first_of(call)).key >> 16 != c.arch.sb[CS] >> 4
+            or call.seg & JCC_SEEN):
         return look_up(c, o, NULL)
     return look_up(c, o, &call.t0)
 
@@ -177,6 +203,8 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     cdef Block* b
     cdef int used
     came(c)
+    if RARELY(restarts(c, c.arch.sb[CS] + c.arch.ip)):
+        return NULL
     if c.blocks.pools == 0 or c.blocks.pool_used + BLOCK_OPS + 6 > CHUNK:
         if c.blocks.pools >= (MOST_CHUNKS if c.observe.mask else MAX_CHUNKS):
             drop_blocks(c)
@@ -198,7 +226,7 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     used = decode_block(c, b, first)
     if used == 0:
         return NULL
-    b.cap = max(used, least_room(c))   # a stale block must have room for another long instruction
+    b.cap = max(used + flagged_room(c), least_room(c))   # a stale block must have room for another long instruction
     c.blocks.pool_used += 1 + b.cap
     slot_of(c, key)[0] = first
     return first
@@ -207,8 +235,13 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
 cdef inline int least_room(CPU* c) noexcept nogil:
     """How many ops a block must have room for, so that any instruction can be decoded into it, with its probes."""
     if RARELY(c.observe.mask):
-        return 9 if c.observe.mask == LOOK_HISTORY else 12
+        return 9 + FLAGGED if c.observe.mask == LOOK_HISTORY else 12 + FLAGGED
     return 7
+
+
+cdef inline int flagged_room(CPU* c) noexcept nogil:
+    """How many ops must be free after a block, for link_flagged()."""
+    return FLAGGED if c.observe.mask & LOOK_HISTORY else 0
 
 
 cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
@@ -220,7 +253,7 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
     cdef Decoded d
     claim(c, g)
     while True:
-        used = decode_ops(c, first, b.cap, base, ip, &d)
+        used = decode_ops(c, first, b.cap - flagged_room(c), base, ip, &d)
         rings_spend(&c.rings, 2 * used + 12)
         if used == 0:
             unclaim(c, g)
@@ -240,7 +273,7 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
         # Another vCPU stores first and reads the marks after that. So set the marks first and read the bytes again.
         at_fence()
         rings_spend(&c.rings, 12 + 2 * used)
-        if same_bytes(c, first, b.cap, base, ip):
+        if same_bytes(c, first, b.cap - flagged_room(c), base, ip):
             break
     enlist(c, b, 0, c.vm.mem.canon[g])
     if (b.hi - 1) >> 8 != g:
@@ -248,8 +281,8 @@ cdef int decode_block(CPU* c, Block* b, Op* first) noexcept nogil:
     else:
         b.gran[1] = -1
         b.next[1] = NULL
-    if RARELY(first.fn == probe_history):
-        history_block(c, b, first, used)
+    if RARELY(c.observe.mask & LOOK_HISTORY):
+        history_block(c, b, first, used, &d)
     return used
 
 
@@ -461,16 +494,12 @@ cdef void drop_overlap(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
 
 
 cdef bint overlaps(CPU* c, Block* b, int n, uint32_t lo, uint32_t hi) noexcept nogil:
-    cdef uint32_t g = b.lo >> 8
-    cdef uint32_t from_, to
-    while g <= (b.hi - 1) >> 8:
-        if c.vm.mem.canon[g] == n:
-            from_ = b.lo & 255 if g == b.lo >> 8 else 0
-            to = ((b.hi - 1) & 255) + 1 if g == (b.hi - 1) >> 8 else 256
-            if from_ < hi and lo < to:
-                return 1
-        g += 1
-    return 0
+    """Has a block of granule n one of the bytes [lo, hi) of it?"""
+    cdef uint32_t last = b.hi - 1
+    if b.lo >> 8 == last >> 8:
+        return (b.lo & 255) < hi and lo <= last & 255
+    return (c.vm.mem.canon[b.lo >> 8] == n and (b.lo & 255) < hi or
+            c.vm.mem.canon[last >> 8] == n and lo <= last & 255)
 
 
 cdef void drop_noted(CPU* c) noexcept nogil:

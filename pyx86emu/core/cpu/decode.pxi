@@ -291,7 +291,7 @@ cdef inline void decode_next(Dec* d, Op* o, int room) noexcept nogil:
     decode_one(d)
 
 
-cdef int put_end(Op* first, int used, int count, uint32_t hi, Fn fn) noexcept nogil:
+cdef inline int put_end(Op* first, int used, int count, uint32_t hi, Fn fn) noexcept nogil:
     """An op after the last instruction of a block."""
     cdef Op* o = first + used
     memset(o, 0, sizeof(Op))
@@ -303,21 +303,22 @@ cdef int put_end(Op* first, int used, int count, uint32_t hi, Fn fn) noexcept no
     return 1
 
 
-cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) noexcept nogil:
+cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, uint32_t mask) noexcept nogil:
     """The op before `next_` ends the block. If it is a Jcc that jumps over a few instructions which can be predicated,
-    replace it by a predicate (see predicate.pxi) and add them to the block. Returns how many they are, or 0. `history`:
-    an op that records the outcome comes before them."""
+    replace it by a predicate (see predicate.pxi) and add them to the block. Returns how many they are, or 0. `mask`:
+    LOOK_*. For the history an op that stores the outcome comes before them, unless they become one op with the
+    predicate; for a map of edges one that counts."""
     cdef Op* jcc = next_ - 1
     cdef Trait* t = trait_of(jcc.fn)
     cdef int condition = t.condition, n = 0, fluid_before = d.block.fluid
     cdef uint32_t target = jcc.tip
     if t.fn == NULL or condition == NO_CONDITION or not d.ip < target <= d.ip + 6 * MOST_PREDICATED:
         return 0
-    if history:
-        room -= put_end(first_of(jcc), jcc.k + 1, before(jcc) + 1, d.ip, probe_skip)
-        next_ += 1
+    if mask and not may_predicate(jcc, mask):
+        return 0
+    room -= mask & LOOK_HISTORY != 0
     while d.ip < target:
-        if n == MOST_PREDICATED or n + 2 > room:
+        if n == MOST_PREDICATED or n + 2 > room or mask and has_probe(d.c, d.base + d.ip, mask, &d.block):
             break
         decode_next(d, next_ + n, room - n)
         t = trait_of(d.o.fn)
@@ -326,75 +327,109 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, bint history) n
             break
         d.o.fn = t.predicated
         n += 1
-        d.o.k = <uint8_t>(jcc.k + n + history)
+        d.o.k = <uint8_t>(jcc.k + n)
         d.o.n = <uint8_t>(before(jcc) + n)
     else:
         jcc.fn = PREDICATE[0][condition]
         jcc.src = <uint16_t>n
+        if mask & LOOK_HISTORY:
+            store_outcome(jcc, condition)
+        if mask & LOOK_EDGES:
+            count_outcome(jcc, d.base)
         return n
     d.block.fluid = fluid_before
     return 0
 
 
+cdef int watch_next(Dec* d, Op* to, int used, int room, int count) noexcept nogil:
+    """Before an instruction that is decoded while somebody watches: put its probes. Returns how many they are; -1: the
+    block ends before it."""
+    cdef CPU* c = d.c
+    cdef int i, n
+    if c.why.stops and refuses_block(c, d.base, d.ip):
+        return -1
+    if c.observe.mask == 0:
+        return 0
+    if PROBES >= room and c.observe.mask != LOOK_HISTORY:
+        return -1
+    n = put_probes(c, to, d.base, d.ip, count == 0)
+    for i in range(n):
+        to[i].ip = <uint16_t>d.ip
+        to[i].fip = <uint16_t>(d.ip + 1)         # not yet known: see watch_block()
+        to[i].n = <uint8_t>count
+        to[i].k = <uint8_t>(used + i)
+    return n
+
+
+cdef void watch_decoded(Dec* d, bint first) noexcept nogil:
+    """The same after it was decoded; `first` of its block."""
+    cdef uint32_t mask = d.c.observe.mask
+    if mask & LOOK_DECODE:
+        see_decoded(d.c, d.base, d.start, d.ip, first)
+    if mask & LOOK_IO:
+        observed_ports(d.o, d.used)
+
+
+cdef int watch_block(CPU* c, Op* first, int used, uint32_t base, uint32_t waits, bint repeats) noexcept nogil:
+    """A block with probes was decoded; `repeats`: there is a REP in it. Returns the number of its ops."""
+    cdef int i
+    for i in range(used - 2, -1, -1):
+        if first[i].ip == first[i + 1].ip and first[i].fip != first[i].ip:
+            first[i].fip = first[i + 1].fip      # that of its instruction
+    if c.observe.mask & (LOOK_COVER | LOOK_EDGES):
+        used = finish_probes(c, first, used, base, waits, repeats)
+    return used
+
+
 cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Decoded* out) noexcept nogil:
     """Decode a block at base:ip into `first`, at most `cap` ops. Returns how many; 0: no block can be kept here."""
-    if RARELY(c.observe.mask or c.why.stops):
-        return decode_as(c, first, cap, base, ip, out, c.observe.mask, c.why.stops != 0)
-    return decode_as(c, first, cap, base, ip, out, 0, 0)
-
-
-cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Decoded* out,
-                          uint32_t mask, bint stops) noexcept nogil:
-    """The same, for observers of these kinds; `stops`: where a run ends."""
     cdef Dec dec
     cdef Dec* d = &dec
     cdef int used = 0, count = 0, i, fluid_before, probes = 0
-    cdef Op probe_ops[PROBES]
     cdef bint open_ = 1                          # the last instruction does not end the block
-    cdef bint history = mask & LOOK_HISTORY != 0
+    cdef bint history = c.observe.mask & LOOK_HISTORY != 0, repeats = 0
+    cdef bint watched = c.observe.mask != 0 or c.why.stops != 0
     cdef uint32_t limit = (((base + ip) >> 8) + 2) << 8
+    cap -= history                               # for the op after a REP or a predicate
     d.c = c
     d.ram = c.run.ram
     d.base = base
     d.ip = ip
     d.block.fluid = 0
+    d.block.waits = 0
     while True:
         d.block.hi = d.ip
         fluid_before = d.block.fluid
-        if RARELY(stops) and refuses_block(c, base, d.ip):
-            break
-        if mask:
-            if used + PROBES >= cap and mask != LOOK_HISTORY:
+        if RARELY(watched):
+            probes = watch_next(d, first + used, used, cap - used, count)
+            if probes < 0:
                 break
-            probes = put_probes(c, probe_ops, base, d.ip, count == 0)
-        decode_next(d, first + used + probes, cap - used - probes)
+            used += probes
+        decode_next(d, first + used, cap - used)
         if (d.over or d.hole or d.wrapped or d.ip > 0xFFFF or base + d.ip > limit
-                or used + probes + d.used + (0 if d.ends else 1 + history) > cap
-                or (used and patched(d, fluid_before))):
+                or used + d.used + (0 if d.ends else 1) > cap or (count and patched(d, fluid_before))):
             d.block.fluid = fluid_before
+            used -= probes
             break                                # rewritten code begins a block, so that less is decoded again
-        if mask:
-            if mask & LOOK_IO:
-                observed_ports(d.o, d.used)
-            for i in range(probes):
-                first[used + i] = probe_ops[i]
-                first[used + i].ip = <uint16_t>d.start
-                first[used + i].fip = <uint16_t>d.ip
-        for i in range(probes + d.used):
+        if RARELY(watched):
+            repeats = repeats or d.rep
+            watch_decoded(d, count == 0)
+        for i in range(d.used):
             first[used].n = <uint8_t>count
             first[used].k = <uint8_t>used
             used += 1
         count += 1
         d.block.hi = d.ip
         open_ = not d.ends
-        if not open_ and mask & ~LOOK_HISTORY == 0:
-            i = predicates(d, first + used, cap - used, limit, history)
+        if not open_:
+            i = predicates(d, first + used, cap - used, limit, c.observe.mask)
             if i:
-                used += i + history
+                used += i + (first[used].fn == probe_skip)
                 count += i
                 d.block.hi = d.ip
                 open_ = 1
-        elif history and open_ and d.rep:
+        elif RARELY(history) and open_ and d.rep:
+            mark_rep(d.o)
             used += put_end(first, used, count, d.block.hi, probe_mark)
             break
         if not open_ or used >= BLOCK_OPS:
@@ -402,12 +437,14 @@ cdef inline int decode_as(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip
     if count == 0:
         return 0
     if open_:
-        if used == cap:
-            return 0
         used += put_end(first, used, count, d.block.hi, end_block)
+    if RARELY(watched):
+        used = watch_block(c, first, used, base, d.block.waits, repeats)
     first.n = <uint8_t>count
-    if mask & LOOK_COVER and first.fn == probe_entry:
-        first.dst = <uint16_t>uncovered_in(first, used)
+    if RARELY(history):
+        see_end(first + used - 1, base, &d.block)
     out[0] = d.block
     peephole(first, used)
+    if RARELY(history):
+        see_predicates(first, used, count)
     return used

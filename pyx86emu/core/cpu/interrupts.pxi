@@ -72,11 +72,14 @@ cdef bint shutdown(CPU* c, Op* o, int vector, int first, bint frame) noexcept no
     return 1
 
 
-cdef Op* software_int(CPU* c, Op* o, int vector) noexcept nogil:
-    """INT n, INT3, INTO, INT1: the return address is that of the next instruction. Ends its block."""
+cdef Op* software_int(CPU* c, Op* o, int vector, bint seen) noexcept nogil:
+    """INT n, INT3, INTO, INT1: the return address is that of the next instruction. Ends its block. `seen`: for the
+    history."""
     c.events.no_trap = 1
     if not deliver(c, o, vector, o.fip, o) or c.run.attn or c.run.why:
         return NULL
+    if seen:
+        history_place(c, c.arch.ip)
     return take_guess(c, o, c.arch.ip)
 
 

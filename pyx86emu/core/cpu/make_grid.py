@@ -114,12 +114,19 @@ class Grid:
             for op, (j, s), cc in product(("SHL", "SHR"), enumerate(SIZES), (2, 3)):
                 name = self.handler(
                     f"{op.lower()}{8 * s}_xor_{form}_p{cc}",
-                    f"shift_xor(c, o, {op}, {s}, {cc & 1}, {i})",
+                    f"shift_xor(c, o, {op}, {s}, {cc & 1}, {i}, 0)",
+                )
+                seen = self.handler(
+                    f"{op.lower()}{8 * s}_xor_{form}_p{cc}_seen",
+                    f"shift_xor(c, o, {op}, {s}, {cc & 1}, {i}, 1)",
                 )
                 for flags in ("", "_DEAD"):
                     third = f"PREDICATED_ALU_{form.upper()}{flags}[XOR][{j}]"
                     first = f"SHIFT_RI[{op}][{j}], PREDICATE[0][{cc}]"
-                    self.traits.append(f"    fuses_three({first}, {third}, {1 - i}, {name})")
+                    self.traits.append(
+                        f"    fuses_three({first}, {third},\n"
+                        f"                {1 - i}, {name}, {seen})"
+                    )
 
 
 def grid() -> str:

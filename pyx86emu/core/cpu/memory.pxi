@@ -121,7 +121,7 @@ cdef Op* store_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) no
         c.run.attn = 0
         leave_after(c, o)
         if RARELY(c.observe.mask & LOOK_HISTORY):
-            history_mark(c, c.run.slice_end - <uint64_t>c.run.left)
+            history_turn(c)
         return jump(c)
     if c.run.attn:
         return leave_after(c, o)

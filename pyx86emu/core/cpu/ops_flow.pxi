@@ -70,8 +70,12 @@ cdef Op* jecxz(CPU* c, Op* o) noexcept nogil:
     return loop_if(c, o, c.arch.r[CX] == 0)
 
 
-cdef inline Op* go_to(CPU* c, Op* o, uint32_t ip) noexcept nogil:
+# Handlers whose name ends in _seen are for blocks of the history (history.pxi): they store where they go.
+
+cdef inline Op* go_to(CPU* c, Op* o, uint32_t ip, bint seen) noexcept nogil:
     """The end of an indirect or far jump or CALL, after its pushes, which may have set c.run.attn."""
+    if seen:
+        history_place(c, ip)
     if RARELY(c.run.attn):
         leave_after(c, o)
         c.arch.ip = ip
@@ -91,36 +95,48 @@ cdef Op* call16_rel(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* call16_rel_slow(CPU* c, Op* o) noexcept nogil:
-    return near_to(c, o, o.tip, 1, 2)
+    return near_to(c, o, o.tip, 1, 2, 0)
 
 cdef Op* call32_rel(CPU* c, Op* o) noexcept nogil:
-    return near_to(c, o, o.tip, 1, 4)
+    return near_to(c, o, o.tip, 1, 4, 0)
 
 
-cdef inline Op* near_to(CPU* c, Op* o, uint32_t to, bint call, int size) noexcept nogil:
+cdef inline Op* near_to(CPU* c, Op* o, uint32_t to, bint call, int size, bint seen) noexcept nogil:
     if to > 0xFFFF:
         return fault(c, o, 13)
     if call:
         if not push_more(c, o, o.fip, size):
             return c.run.go
         called(c, o)
-    return go_to(c, o, to)
+    return go_to(c, o, to, seen)
 
 
 cdef Op* jmp16_r(CPU* c, Op* o) noexcept nogil:
-    return near_to(c, o, P16(c, o.src)[0], 0, 2)
+    return near_to(c, o, P16(c, o.src)[0], 0, 2, 0)
+
+cdef Op* jmp16_r_seen(CPU* c, Op* o) noexcept nogil:
+    return near_to(c, o, P16(c, o.src)[0], 0, 2, 1)
 
 cdef Op* jmp32_r(CPU* c, Op* o) noexcept nogil:
-    return near_to(c, o, P32(c, o.src)[0], 0, 4)
+    return near_to(c, o, P32(c, o.src)[0], 0, 4, 0)
+
+cdef Op* jmp32_r_seen(CPU* c, Op* o) noexcept nogil:
+    return near_to(c, o, P32(c, o.src)[0], 0, 4, 1)
 
 cdef Op* call16_r(CPU* c, Op* o) noexcept nogil:
-    return near_to(c, o, P16(c, o.src)[0], 1, 2)
+    return near_to(c, o, P16(c, o.src)[0], 1, 2, 0)
+
+cdef Op* call16_r_seen(CPU* c, Op* o) noexcept nogil:
+    return near_to(c, o, P16(c, o.src)[0], 1, 2, 1)
 
 cdef Op* call32_r(CPU* c, Op* o) noexcept nogil:
-    return near_to(c, o, P32(c, o.src)[0], 1, 4)
+    return near_to(c, o, P32(c, o.src)[0], 1, 4, 0)
+
+cdef Op* call32_r_seen(CPU* c, Op* o) noexcept nogil:
+    return near_to(c, o, P32(c, o.src)[0], 1, 4, 1)
 
 
-cdef inline Op* far_to(CPU* c, Op* o, uint32_t cs, uint32_t ip, bint call, int size) noexcept nogil:
+cdef inline Op* far_to(CPU* c, Op* o, uint32_t cs, uint32_t ip, bint call, int size, bint seen) noexcept nogil:
     if ip > 0xFFFF:
         return fault(c, o, 13)
     if call:
@@ -130,50 +146,74 @@ cdef inline Op* far_to(CPU* c, Op* o, uint32_t cs, uint32_t ip, bint call, int s
         push_more(c, o, o.fip, size)
         called(c, o)
     c.arch.sb[CS] = (cs & 0xFFFF) << 4
-    return go_to(c, o, ip)
+    return go_to(c, o, ip, seen)
 
 
 cdef Op* jmp_far(CPU* c, Op* o) noexcept nogil:
-    return far_to(c, o, o.tip, o.imm, 0, 2)
+    return far_to(c, o, o.tip, o.imm, 0, 2, 0)
 
 cdef Op* call_far16(CPU* c, Op* o) noexcept nogil:
-    return far_to(c, o, o.tip, o.imm, 1, 2)
+    return far_to(c, o, o.tip, o.imm, 1, 2, 0)
 
 cdef Op* call_far32(CPU* c, Op* o) noexcept nogil:
-    return far_to(c, o, o.tip, o.imm, 1, 4)
+    return far_to(c, o, o.tip, o.imm, 1, 4, 0)
 
 cdef Op* jmp_far_m(CPU* c, Op* o) noexcept nogil:
-    return far_to(c, o, c.run.tmp2, c.run.tmp, 0, 2)
+    return far_to(c, o, c.run.tmp2, c.run.tmp, 0, 2, 0)
+
+cdef Op* jmp_far_m_seen(CPU* c, Op* o) noexcept nogil:
+    return far_to(c, o, c.run.tmp2, c.run.tmp, 0, 2, 1)
 
 cdef Op* call_far16_m(CPU* c, Op* o) noexcept nogil:
-    return far_to(c, o, c.run.tmp2, c.run.tmp, 1, 2)
+    return far_to(c, o, c.run.tmp2, c.run.tmp, 1, 2, 0)
+
+cdef Op* call_far16_m_seen(CPU* c, Op* o) noexcept nogil:
+    return far_to(c, o, c.run.tmp2, c.run.tmp, 1, 2, 1)
 
 cdef Op* call_far32_m(CPU* c, Op* o) noexcept nogil:
-    return far_to(c, o, c.run.tmp2, c.run.tmp, 1, 4)
+    return far_to(c, o, c.run.tmp2, c.run.tmp, 1, 4, 0)
+
+cdef Op* call_far32_m_seen(CPU* c, Op* o) noexcept nogil:
+    return far_to(c, o, c.run.tmp2, c.run.tmp, 1, 4, 1)
 
 
-cdef Op* ret(CPU* c, Op* o, int size) noexcept nogil:
+cdef inline Op* back_to(CPU* c, Op* o, uint32_t ip, bint seen) noexcept nogil:
+    if seen:
+        history_place(c, ip)
+    return return_to(c, o, ip)
+
+
+cdef Op* ret(CPU* c, Op* o, int size, bint seen) noexcept nogil:
     cdef uint64_t ip = pop(c, o, 0, size)
     if ip == LOAD_FAILED:
         return c.run.go
     if ip > 0xFFFF:
         return fault(c, o, 13)
     P16(c, 4 * SP)[0] += <uint16_t>(size + o.imm)
-    return return_to(c, o, <uint32_t>ip)
+    return back_to(c, o, <uint32_t>ip, seen)
 
 
-cdef Op* ret16(CPU* c, Op* o) noexcept nogil:
+cdef inline Op* ret_word(CPU* c, Op* o, bint seen) noexcept nogil:
     cdef uintptr_t p = plain_at(c, SS, P16(c, 4 * SP)[0], 2)
     if RARELY(p == 0):
-        return ret(c, o, 2)
+        return ret(c, o, 2, seen)
     P16(c, 4 * SP)[0] += <uint16_t>(2 + o.imm)
-    return return_to(c, o, get16(p))
+    return back_to(c, o, get16(p), seen)
+
+cdef Op* ret16(CPU* c, Op* o) noexcept nogil:
+    return ret_word(c, o, 0)
+
+cdef Op* ret16_seen(CPU* c, Op* o) noexcept nogil:
+    return ret_word(c, o, 1)
 
 cdef Op* ret32(CPU* c, Op* o) noexcept nogil:
-    return ret(c, o, 4)
+    return ret(c, o, 4, 0)
+
+cdef Op* ret32_seen(CPU* c, Op* o) noexcept nogil:
+    return ret(c, o, 4, 1)
 
 
-cdef inline Op* retf(CPU* c, Op* o, int size) noexcept nogil:
+cdef inline Op* retf(CPU* c, Op* o, int size, bint seen) noexcept nogil:
     cdef uint64_t cs, ip = pop(c, o, 0, size)
     if RARELY(ip == LOAD_FAILED):
         return c.run.go
@@ -184,17 +224,23 @@ cdef inline Op* retf(CPU* c, Op* o, int size) noexcept nogil:
         return fault(c, o, 13)
     P16(c, 4 * SP)[0] += <uint16_t>(2 * size + o.imm)
     c.arch.sb[CS] = <uint32_t>cs << 4
-    return return_to(c, o, <uint32_t>ip)
+    return back_to(c, o, <uint32_t>ip, seen)
 
 
 cdef Op* retf16(CPU* c, Op* o) noexcept nogil:
-    return retf(c, o, 2)
+    return retf(c, o, 2, 0)
+
+cdef Op* retf16_seen(CPU* c, Op* o) noexcept nogil:
+    return retf(c, o, 2, 1)
 
 cdef Op* retf32(CPU* c, Op* o) noexcept nogil:
-    return retf(c, o, 4)
+    return retf(c, o, 4, 0)
+
+cdef Op* retf32_seen(CPU* c, Op* o) noexcept nogil:
+    return retf(c, o, 4, 1)
 
 
-cdef inline Op* iret(CPU* c, Op* o, int size) noexcept nogil:
+cdef inline Op* iret(CPU* c, Op* o, int size, bint seen) noexcept nogil:
     cdef uint64_t ip, cs, flags
     ip = pop(c, o, 0, size)
     if RARELY(ip == LOAD_FAILED):
@@ -216,22 +262,37 @@ cdef inline Op* iret(CPU* c, Op* o, int size) noexcept nogil:
         leave_after(c, o)
         c.arch.ip = <uint32_t>ip
         return NULL
-    return return_to(c, o, <uint32_t>ip)
+    return back_to(c, o, <uint32_t>ip, seen)
 
 
 cdef Op* iret16(CPU* c, Op* o) noexcept nogil:
-    return iret(c, o, 2)
+    return iret(c, o, 2, 0)
+
+cdef Op* iret16_seen(CPU* c, Op* o) noexcept nogil:
+    return iret(c, o, 2, 1)
 
 cdef Op* iret32(CPU* c, Op* o) noexcept nogil:
-    return iret(c, o, 4)
+    return iret(c, o, 4, 0)
+
+cdef Op* iret32_seen(CPU* c, Op* o) noexcept nogil:
+    return iret(c, o, 4, 1)
 
 
 cdef Op* int_n(CPU* c, Op* o) noexcept nogil:
-    return software_int(c, o, o.imm)
+    return software_int(c, o, o.imm, 0)
+
+cdef Op* int_n_seen(CPU* c, Op* o) noexcept nogil:
+    return software_int(c, o, o.imm, 1)
 
 cdef Op* into(CPU* c, Op* o) noexcept nogil:
     if fl_of(c):
-        return software_int(c, o, 4)
+        return software_int(c, o, 4, 0)
+    return follow(c, o)
+
+cdef Op* into_seen(CPU* c, Op* o) noexcept nogil:
+    if fl_of(c):
+        return software_int(c, o, 4, 1)
+    history_place(c, o.fip)
     return follow(c, o)
 
 

@@ -196,6 +196,8 @@ cdef Op* mov_cs(CPU* c, Op* o) noexcept nogil:
     """8086: MOV CS is valid, and the next instruction is fetched from the new segment."""
     c.arch.sb[CS] = <uint32_t>P16(c, o.src)[0] << 4
     c.arch.ip = o.fip
+    if RARELY(c.observe.mask & LOOK_HISTORY):
+        history_turn(c)
     return jump(c)
 
 

@@ -163,6 +163,8 @@ cdef Op* pop_cs(CPU* c, Op* o) noexcept nogil:
     if not pop_segment(c, o, 2):
         return c.run.go
     c.arch.ip = o.fip
+    if RARELY(c.observe.mask & LOOK_HISTORY):
+        history_turn(c)
     return jump(c)
 
 

@@ -43,6 +43,7 @@ cdef struct Three:               # an op, a predicate, and the one instruction t
     uint8_t condition            # of the predicate
     uint8_t other                # the third reads a register, which must not be the same one
     Fn all_                      # the handler that does all three
+    Fn seen                      # the same for blocks of the history
 
 cdef Three THREES[MOST_THREES + 1]      # a NULL `first` ends the list
 
@@ -83,19 +84,20 @@ cdef void fuses(Fn fn, Fn second, Fn both) noexcept nogil:
         t.fused[trait_of(second).condition] = both
 
 
-cdef void fuses_three(Fn first, Fn predicate_, Fn third, bint other, Fn all_) noexcept nogil:
+cdef void fuses_three(Fn first, Fn predicate_, Fn third, bint other, Fn all_, Fn seen) noexcept nogil:
     cdef int i = 0
     while THREES[i].first != NULL:
         i += 1
     if i < MOST_THREES:
-        THREES[i] = Three(first, third, trait_of(predicate_).condition, other, all_)
+        THREES[i] = Three(first, third, trait_of(predicate_).condition, other, all_, seen)
 
 
 cdef void fill_traits() noexcept nogil:
     cdef int op, i
     cdef uint8_t reads, sets, kills
-    cdef Fn[20] flagless = [probe_skip, nop, lea16, lea32, ea16_free, ea32_free, cbw, cwde, cwd, cdq, bswap, movzx16_8,
-                            movzx32_8, movzx32_16, movsx16_8, movsx32_8, movsx32_16, mov_rs16, mov_rs32, mov_sr]
+    cdef Fn[21] flagless = [probe_skip, probe_fork, nop, lea16, lea32, ea16_free, ea32_free, cbw, cwde, cwd, cdq, bswap,
+                            movzx16_8, movzx32_8, movzx32_16, movsx16_8, movsx32_8, movsx32_16, mov_rs16, mov_rs32,
+                            mov_sr]
     for op in range(ADD, TEST + 1):
         reads = FL_CF if op == ADC or op == SBB else 0
         for i in range(3):
@@ -121,7 +123,7 @@ cdef void fill_traits() noexcept nogil:
         predicated(MOV_RI[0][i], PREDICATED_MOV_RI[0][i])
         trait(XCHG_RR[0][i], 0, 0, 0)
         trait(FLUID_IMM[0][i], 0, 0, 0)
-    for i in range(20):
+    for i in range(21):
         trait(flagless[i], 0, 0, 0)
     for i in range(16):
         trait(JCC[0][i], 0, 0, FL_ALL).condition = <uint8_t>i
@@ -142,6 +144,14 @@ cdef Fn three(Op* o, int condition) noexcept nogil:
             return t.all_
         t += 1
     return NULL
+
+
+cdef Fn three_seen(Fn all_) noexcept nogil:
+    """The handler for blocks of the history."""
+    cdef Three* t = THREES
+    while t.first != NULL and t.all_ != all_:
+        t += 1
+    return t.seen if t.first != NULL else all_
 
 
 cdef void peephole(Op* first, int used) noexcept nogil:

@@ -96,7 +96,7 @@ cdef inline Op* shift_ri_predicate(CPU* c, Op* o, int op, int size, int cc, bint
     return predicate_on(c, o + 1, skip)
 
 
-cdef inline Op* shift_xor(CPU* c, Op* o, int op, int size, bint negate, bint immediate) noexcept nogil:
+cdef inline Op* shift_xor(CPU* c, Op* o, int op, int size, bint negate, bint immediate, bint seen) noexcept nogil:
     """SHL or SHR, a predicate on its carry, and XOR of the same register with an immediate or another register: the
     step of a CRC. Between the shift and the XOR the value stays in a register of the host."""
     cdef uint32_t dst = o.dst, mask = cut(o[2].imm, size) if immediate else reg(c, o[2].src, size), r, skip
@@ -106,5 +106,7 @@ cdef inline Op* shift_xor(CPU* c, Op* o, int op, int size, bint negate, bint imm
     fl_logic_unless(c, skip, r, size)
     put_reg(c, dst, size, r)
     c.run.slice_end -= skip & 1
+    if seen:                                     # for the history
+        history_skip(c, o[1].imm, skip)
     o = o + 3
     return GO(c, o)

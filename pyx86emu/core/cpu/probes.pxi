@@ -5,8 +5,8 @@
 # block before the instruction: the run loop tells it (observe_here) and goes on. c.observe.tag then keeps the probe
 # from doing it again.
 #
-# Blocks with probes have no predicates, so an instruction that is jumped over is not reached. The peephole fuses no ops
-# across a probe, and computes all flags before it.
+# An instruction that a predicate may skip has no probe: it is predicated only while nothing looks at it. The peephole
+# fuses no ops across a probe, and computes all flags before it.
 
 cdef inline bint told(CPU* c, uint64_t now, uint32_t at) noexcept nogil:
     """Was this instruction told already? Then it is run again: after a stop, for the answer of a device, or it is a REP
@@ -40,13 +40,29 @@ cdef bint conditions_hold(Look* k, Seen* s) noexcept nogil:
 cdef void keep_seen(CPU* c, Look* k, Seen* s) noexcept nogil:
     """An observer has seen something: keep it, and if it is to be told outside, remember that."""
     k.count += 1
+    c.observe.order += 1
+    s.order = c.observe.order
     if k.ring != NULL:
         k.ring[(k.count - 1) % k.capacity] = s[0]
+    if k.action == DO_DRAIN and (k.asked or 2 * (k.count - k.drained) < k.capacity):
+        return
     if k.action != DO_LOG and c.observe.pending < PENDING:
+        k.asked = 1
         c.observe.pending_look[c.observe.pending] = k.number
         c.observe.pending_seen[c.observe.pending] = s[0]
         c.observe.pending += 1
         c.run.attn |= ATTN_LOOK
+
+
+cdef void ask_for_lines(CPU* c) noexcept nogil:
+    """The log of the lines is half full: those who trace them are to drain it."""
+    cdef int i
+    c.observe.lines_due = 0
+    for i in range(c.observe.looks):
+        if c.observe.look[i].kind == LOOK_LINE and c.observe.pending < PENDING:
+            c.observe.pending_look[c.observe.pending] = c.observe.look[i].number
+            memset(&c.observe.pending_seen[c.observe.pending], 0, sizeof(Seen))
+            c.observe.pending += 1
 
 
 cdef int first_exec(CPU* c, uint32_t at) noexcept nogil:
@@ -67,6 +83,11 @@ cdef inline bint exec_at(CPU* c, uint32_t at) noexcept nogil:
     return i < c.observe.looks and c.observe.look[i].first == at
 
 
+cdef inline bint acts(Look* k) noexcept nogil:
+    """Does it stop or call at each event?"""
+    return k.action == DO_STOP or k.action == DO_CALL
+
+
 cdef bint leaves_at(CPU* c, uint32_t at, uint32_t what, uint32_t vector) noexcept nogil:
     """Must somebody be told outside before the instruction? It need not be certain: the run loop looks closely."""
     cdef int i
@@ -75,22 +96,23 @@ cdef bint leaves_at(CPU* c, uint32_t at, uint32_t what, uint32_t vector) noexcep
     if what & LOOK_EXEC:
         i = first_exec(c, at)
         while i < c.observe.looks and c.observe.look[i].first == at:
-            if c.observe.look[i].action != DO_LOG:
+            if acts(c.observe.look[i]):
                 return 1
             i += 1
     for i in range(c.observe.looks - c.observe.execs):
-        if c.observe.look[i].action != DO_LOG and (
-                c.observe.look[i].kind == LOOK_INT and what & LOOK_INT
+        if acts(c.observe.look[i]) and (
+                c.observe.look[i].kind == LOOK_EACH and c.observe.look[i].first <= at <= c.observe.look[i].last
+                or c.observe.look[i].kind == LOOK_INT and what & LOOK_INT
                 and (vector >= RETURNS or c.observe.look[i].first <= vector <= c.observe.look[i].last)
                 or c.observe.look[i].kind == LOOK_BLOCK and what & LOOK_BLOCK and c.observe.turned):
             return 1
     return 0
 
 
-cdef void see_instruction(CPU* c, uint64_t now, uint64_t time, uint32_t ip, uint32_t what,
+cdef void see_instruction(CPU* c, uint64_t now, uint64_t time, uint32_t ip, uint32_t next_ip, uint32_t what,
                           uint32_t vector) noexcept nogil:
-    """The instruction at CS:ip is reached. `what`: LOOK_EXEC, LOOK_INT and LOOK_BLOCK, if it may be one of these;
-    `vector` of an INT, or RETURNS."""
+    """The instruction at CS:ip is reached, which ends before `next_ip`. `what`: LOOK_EXEC, LOOK_EACH, LOOK_INT and
+    LOOK_BLOCK, if it may be one of these; `vector` of an INT, or RETURNS."""
     cdef Seen s
     cdef uint32_t at = c.arch.sb[CS] + ip
     cdef int i
@@ -107,6 +129,12 @@ cdef void see_instruction(CPU* c, uint64_t now, uint64_t time, uint32_t ip, uint
         while i < c.observe.looks and c.observe.look[i].first == at:
             keep_seen(c, c.observe.look[i], &s)
             i += 1
+    if what & LOOK_EACH:
+        put_code(c, &s, c.arch.sb[CS], ip, next_ip)
+        for i in range(c.observe.looks - c.observe.execs):
+            if c.observe.look[i].kind == LOOK_EACH and c.observe.look[i].first <= at <= c.observe.look[i].last:
+                keep_seen(c, c.observe.look[i], &s)
+        s.value = s.old = s.size = 0
     if what & LOOK_BLOCK:
         s.kind = LOOK_BLOCK
         s.value = c.observe.from_
@@ -127,6 +155,30 @@ cdef void see_instruction(CPU* c, uint64_t now, uint64_t time, uint32_t ip, uint
 cdef enum:
     RETURNS = 0x100              # in place of a vector: an instruction that may end a handler
     OF_INTO = 0x101              # INTO: vector 4, if OF is set
+
+
+cdef void put_code(CPU* c, Seen* s, uint32_t base, uint32_t ip, uint32_t next_ip) noexcept nogil:
+    """The bytes of an instruction: `size` of them, the first 16 in `value` and `old`."""
+    cdef uint32_t i, n = next_ip - ip & 0xFFFF
+    cdef uint8_t* to = <uint8_t*>&s.value
+    s.size = n
+    for i in range(min(n, <uint32_t>16)):
+        to[i] = <uint8_t>max(code_byte(c, base + (ip + i & 0xFFFF)), 0)
+
+
+cdef void see_decoded(CPU* c, uint32_t base, uint32_t ip, uint32_t next_ip, bint first) noexcept nogil:
+    """An instruction was decoded; `first` of a block."""
+    cdef Seen s
+    cdef int i
+    fill_seen(c, &s, LOOK_DECODE, c.run.slice_end - <uint64_t>c.run.left, 0, ip)
+    s.time = s.instructions + c.run.idle << c.vm.shift
+    s.cs = <uint16_t>(base >> 4)
+    s.addr = base + ip
+    s.write = first
+    put_code(c, &s, base, ip, next_ip)
+    for i in range(c.observe.looks - c.observe.execs):
+        if c.observe.look[i].kind == LOOK_DECODE:
+            keep_seen(c, c.observe.look[i], &s)
 
 
 cdef void see_interrupt(CPU* c, Seen* s, uint32_t sp) noexcept nogil:
@@ -169,6 +221,7 @@ cdef void see_return(CPU* c, Seen* s) noexcept nogil:
     s.vector = <uint16_t>f.vector
     s.addr = f.vector
     s.depth = <uint16_t>(n + 1)
+    s.value = flags_after(c, s.ip, s.flags)
     memcpy(s.was, f.reg, sizeof(s.was))
     s.was_flags = f.flags
     began = s[0]
@@ -178,6 +231,18 @@ cdef void see_return(CPU* c, Seen* s) noexcept nogil:
         if (c.observe.look[i].kind == LOOK_INT and c.observe.look[i].first <= s.vector <= c.observe.look[i].last
                 and conditions_hold(c.observe.look[i], &began)):
             keep_seen(c, c.observe.look[i], s)
+
+
+cdef uint32_t flags_after(CPU* c, uint32_t ip, uint32_t flags) noexcept nogil:
+    """FLAGS after the IRET or RETF 2 at CS:ip: IRET pops them."""
+    cdef int i, op = 0
+    for i in range(15):
+        op = code_byte(c, c.arch.sb[CS] + (ip + i & 0xFFFF))
+        if op == 0xCF:
+            return phys_look(c, c.arch.sb[SS] + (c.arch.r[SP] + 4 & 0xFFFF))
+        if op == 0xCA:
+            break
+    return flags & 0xFFFF
 
 
 cdef void see_delivered(CPU* c, uint32_t vector, uint32_t how, uint32_t ip) noexcept nogil:
@@ -227,10 +292,10 @@ cdef Op* probe(CPU* c, Op* o) noexcept nogil:
     cdef uint64_t now = retired_at(c, o)
     cdef uint32_t at = c.arch.sb[CS] + o.ip
     if not told(c, now, at):
-        if leaves_at(c, at, o.src, o.imm):
+        if c.observe.pending or leaves_at(c, at, o.src, o.imm):
             c.run.attn |= ATTN_LOOK
             return leave_at(c, o)
-        see_instruction(c, now, now_ns(c, o), o.ip, o.src, o.imm)
+        see_instruction(c, now, now_ns(c, o), o.ip, o.fip, o.src, o.imm)
     o = o + 1
     return GO(c, o)
 
@@ -251,21 +316,49 @@ cdef Op* probe_turn(CPU* c, Op* o) noexcept nogil:
 
 
 cdef Op* probe_entry(CPU* c, Op* o) noexcept nogil:
-    """The first op of a block. o.dst: how many of its instructions were not reached yet when it was decoded. When all
-    of them have had their chance, it is decoded again, without probes for those that were reached."""
-    if c.observe.turned and c.observe.edges != NULL:
-        see_edge(c, c.arch.sb[CS] + o.ip)
-    if o.dst:
-        o.imm += 1
-        if o.imm == 3 and uncovered(c, o) < o.dst:
-            invalidate(c, header(o))
+    """The first op of a block. o.dst: how many of its instructions were not reached yet when it was decoded. After some
+    entries it is decoded again, without probes for those that were reached."""
+    if c.observe.edges != NULL:
+        see_entry(c, o)
+    o.imm += 1
+    if (o.imm == 3 or o.imm >= 16 and o.imm & (o.imm - 1) == 0) and uncovered(c, o) < o.dst:
+        invalidate(c, header(o))
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* probe_edges(CPU* c, Op* o) noexcept nogil:
+    """The first op of a block whose instructions were all reached."""
+    see_entry(c, o)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline void see_entry(CPU* c, Op* o) noexcept nogil:
+    """A block is entered: count an edge if the block before has ended with a jump. o.base: the place of the block in
+    the map; o.seg: it ends with a jump. That one is made when all its instructions are retired (turn_at), if it is not
+    left before."""
+    cdef uint64_t end = c.run.slice_end - <uint64_t>c.run.left
+    if c.observe.turned or c.observe.turn_at == end - o.n:
+        see_place(c, o.base)
+    c.observe.turn_at = end if o.seg else FOREVER
+
+
+cdef Op* probe_fork(CPU* c, Op* o) noexcept nogil:
+    """After a predicate: a block begins after the o.imm instructions that depend on it, or with them. o.dst and o.src:
+    places of both in the map."""
+    see_place(c, either(c.run.skip, o.dst, o.src))
+    c.observe.turn_at -= o.imm & c.run.skip
     o = o + 1
     return GO(c, o)
 
 
 cdef inline void see_edge(CPU* c, uint32_t at) noexcept nogil:
     """AFL's map: a count for each pair of blocks, modulo 65,536."""
-    cdef uint32_t place = edge_place(at)
+    see_place(c, edge_place(at))
+
+
+cdef inline void see_place(CPU* c, uint32_t place) noexcept nogil:
     cdef uint8_t* count = &c.observe.edges[(c.observe.edge_from ^ place) & 0xFFFF]
     count[0] += 1 if count[0] != 255 else 0
     if not c.observe.mask & LOOK_BLOCK:
@@ -277,33 +370,73 @@ cdef inline uint32_t edge_place(uint32_t at) noexcept nogil:
     return (at * 0x9E3779B1U) >> 16
 
 
+cdef inline void settle_turn(CPU* c, uint64_t now) noexcept nogil:
+    """So many instructions are retired, and what comes next is no entry of a block with edges: was the last instruction
+    a jump?"""
+    if c.observe.turn_at == now:
+        c.observe.turned = 1
+    c.observe.turn_at = FOREVER
+
+
+cdef inline bint was_reached(CPU* c, uint32_t at) noexcept nogil:
+    return c.observe.covered[at >> 3] >> (at & 7) & 1
+
+
 cdef int uncovered(CPU* c, Op* first) noexcept nogil:
-    """How many instructions of a block with probes were not reached yet."""
+    """How many instructions of a block with probes were not reached yet, and one that is not in it because of that."""
     cdef int n = 0, i
-    cdef uint32_t at
+    cdef uint32_t base = c.arch.sb[CS]
     for i in range(first.src):
-        if first[i].fn == probe_cover:
-            at = c.arch.sb[CS] + first[i].ip
-            n += not c.observe.covered[at >> 3] >> (at & 7) & 1
-    return n
+        n += first[i].fn == probe_cover and not was_reached(c, base + first[i].ip)
+    return n + (first.index != 0 and not was_reached(c, base + first.tip))
 
 
-cdef int uncovered_in(Op* first, int used) noexcept nogil:
-    """How many probes of a new block wait for an instruction to be reached; `src` of its first op is its length."""
-    cdef int n = 0, i
-    first.src = <uint16_t>used
+cdef int finish_probes(CPU* c, Op* first, int used, uint32_t base, uint32_t waits, bint repeats) noexcept nogil:
+    """The block is decoded: choose its first probe. Returns the number of ops."""
+    cdef int i, n = 0, turn = -1
     for i in range(used):
         n += first[i].fn == probe_cover
-    return n
+        if first[i].fn == probe_turn:
+            turn = i                             # at most one: before the last instruction
+    first.dst = <uint16_t>(n + (waits != 0))
+    first.index = waits != 0
+    first.tip = <uint16_t>(waits - 1 - base)
+    if c.observe.mask & LOOK_EDGES:
+        first.base = <uint16_t>edge_place(base + first.ip)
+        if turn >= 0 and not repeats and not c.observe.mask & LOOK_BLOCK:
+            used = remove_op(first, used, turn)
+            first.seg = 1
+        if first.dst == 0:
+            first.fn = probe_edges
+    elif first.dst == 0:
+        used = remove_op(first, used, 0)
+    first.src = <uint16_t>used if first.fn == probe_entry else first.src
+    return used
+
+
+cdef int remove_op(Op* first, int used, int at) noexcept nogil:
+    cdef int i
+    for i in range(at, used - 1):
+        first[i] = first[i + 1]
+        first[i].k = <uint8_t>i
+    return used - 1
 
 
 # -- what the decoder asks --------------------------------------------------------------------------------
+
+# By first byte: may kind_of_code() find something? A bit for each byte, 16 in a word: prefixes, 0F, jumps, INT, RET.
+cdef uint16_t LOOKS_FURTHER[16]
+LOOKS_FURTHER[:] = [0x8000, 0, 0x4040, 0x4040, 0, 0, 0xFFFF, 0xFFFF, 0, 0x0400, 0, 0, 0xFF0F, 0, 0x0F0F, 0x800F]
+
 
 cdef uint32_t kind_of_code(CPU* c, uint32_t base, uint32_t ip, uint32_t* vector, bint* turns) noexcept nogil:
     """LOOK_INT if the instruction at base:ip may begin or end an interrupt, with its vector; `turns`: it may jump."""
     cdef int op, second, i, level = c.m.level
     vector[0] = RETURNS
     turns[0] = 0
+    op = code_byte(c, base + ip)
+    if op < 0 or not LOOKS_FURTHER[op >> 4] >> (op & 15) & 1:
+        return 0
     for i in range(15):
         op = code_byte(c, base + (ip + i & 0xFFFF))
         if op in (0x26, 0x2E, 0x36, 0x3E, 0xF0, 0xF2, 0xF3) or level >= 3 and 0x64 <= op <= 0x67:
@@ -329,23 +462,19 @@ cdef uint32_t kind_of_code(CPU* c, uint32_t base, uint32_t ip, uint32_t* vector,
 
 cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noexcept nogil:
     """The probes of the instruction at base:ip, as ops; at most PROBES."""
-    cdef uint32_t mask = c.observe.mask, at = base + ip, vector, what = 0
-    cdef bint turns
+    cdef uint32_t mask = c.observe.mask, at = base + ip, vector = RETURNS, what = 0
+    cdef bint turns = 0
     cdef int n = 0
-    if mask == LOOK_HISTORY:
-        if first:
-            memset(to, 0, sizeof(Op))
-            to.fn = probe_history
-        return first
-    what = kind_of_code(c, base, ip, &vector, &turns) & mask
+    if mask & (LOOK_INT | LOOK_BLOCK | LOOK_EDGES):
+        what = kind_of_code(c, base, ip, &vector, &turns) & mask
     if mask & LOOK_EXEC and exec_at(c, at):
         what |= LOOK_EXEC
     if first and mask & LOOK_BLOCK:
         what |= LOOK_BLOCK
+    what |= mask & LOOK_EACH
+    if not what and not mask & (LOOK_COVER | LOOK_EDGES):
+        return 0
     memset(to, 0, PROBES * sizeof(Op))
-    if first and mask & LOOK_HISTORY:
-        to[n].fn = probe_history
-        n += 1
     if first and mask & (LOOK_COVER | LOOK_EDGES):
         to[n].fn = probe_entry
         n += 1
@@ -364,7 +493,7 @@ cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noex
 
 
 cdef enum:
-    PROBES = 5                   # of one instruction at most
+    PROBES = 4                   # of one instruction at most
 
 
 cdef void observed_ports(Op* o, int n) noexcept nogil:

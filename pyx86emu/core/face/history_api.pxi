@@ -1,18 +1,11 @@
-# The history of a vCPU for Python: switch it on and off, and make a list of instructions of the ring.
+# The history of a vCPU for Python: switch it on and off, and follow the code to make a list of its last instructions.
 
 cdef enum:
     HISTORY_MOST = 4096
 
-cdef struct Entered:             # a number of the ring
-    uint32_t number
-    uint32_t retired             # of a block: how many of its instructions were retired
-    uint64_t start               # retired before the first one
-    uint64_t end                 # and after the last one; of a mark: the whole count
-
 
 cdef int switch_history(CPU* c, VmTables tables, bint on) except -1:
     cdef History* h = NULL
-    cdef int i
     mine(c, "switch its history on or off")
     if on == (c.observe.history != NULL):
         return 0
@@ -23,17 +16,20 @@ cdef int switch_history(CPU* c, VmTables tables, bint on) except -1:
         h.arena[0] = <uint8_t*>h + sizeof(History)
         h.arena[1] = h.arena[0] + HISTORY_ARENA
         h.used = FIRST_RECORD
-        for i in range(HISTORY):
-            h.ring[i] = NO_RECORD
+        h.top = CELLS
+        h.tag = 1
     tables.stop()                           # C only, up to resume()
     if on:
         c.observe.mask |= LOOK_HISTORY
-        c.observe.ring = <uint8_t*>h.ring
-        c.observe.ring_at = 0
-        h, c.observe.history = c.observe.history, h
+        c.observe.history = h
+        c.observe.tag_of_flags = h.tag
+        put_cells(c, CELLS - SLICE)
+        h = NULL
     else:
         c.observe.mask &= ~<uint32_t>LOOK_HISTORY
         h, c.observe.history = c.observe.history, NULL
+        if c.python.in_device:                   # the instruction that called it may store where it goes
+            h, c.observe.ended = c.observe.ended, h
     c.python.touched = c.python.in_device
     tables.resume(False)
     want(c, REQ_DROP)                            # before any block is entered: those there are use it
@@ -41,83 +37,22 @@ cdef int switch_history(CPU* c, VmTables tables, bint on) except -1:
     return 0
 
 
-cdef void enter_history(CPU* c, Entered* e) noexcept nogil:
-    """Copy the ring, oldest first, and say what was executed of each block. The last one is a mark: now."""
-    cdef History* h = c.observe.history
-    cdef uint64_t now = c.python.io_retired if c.python.in_device else c.run.retired, n
-    cdef int i, last = -1, at = c.observe.ring_at >> 2
-    cdef bint known = 0, repeats
-    cdef Entered* entered
-    for i in range(HISTORY):
-        e[i].number = h.ring[(at + i) % HISTORY]
-        e[i].retired = 0
-        if e[i].number == NO_MORE:
-            last = i
-    for i in range(last + 1):
-        e[i].number = NO_RECORD
-    e[HISTORY].number = IN_MARK | <uint32_t>(now & IN_COUNT)
-    i = HISTORY
-    while i >= 0:
-        if is_mark(e[i].number):
-            now -= now - e[i].number & IN_COUNT
-            e[i].end = now
-        i -= 1
-    i = 0
-    while i < HISTORY:
-        if is_mark(e[i].number):
-            known = 1
-            now = e[i].end
-            i += 1
-            continue
-        known = known and not (is_outcome(e[i].number) or e[i].number == NO_RECORD)
-        if not known:
-            i += 1
-            continue
-        entered = &e[i]
-        n = instructions_of(h, entered, &repeats, &i)
-        entered.start = now
-        entered.retired = <uint32_t>n
-        if is_mark(e[i].number):
-            now = e[i].end - now                 # so many were retired since, an iteration counting as one
-            entered.retired = <uint32_t>min(n, now)
-            now = entered.start + (now if repeats else entered.retired)
-        else:
-            now += n
-        entered.end = now
-
-
-cdef inline bint is_mark(uint32_t number) noexcept nogil:
-    return number & IN_MARK and not is_outcome(number)
-
-
-cdef uint64_t instructions_of(History* h, Entered* e, bint* repeats, int* next_) noexcept nogil:
-    """How many instructions a block retires if it is not left early; `repeats`: the last one is a REP. `next_` moves on
-    to the number after it and the outcomes of its predicates."""
-    cdef uint8_t* length
-    cdef uint8_t* code
-    cdef Record* r
+cdef Record* block_record(History* h, uint32_t key, uint64_t at) noexcept nogil:
+    """What the block at `key` was decoded from that was entered at this position: the newest one made before. NULL: it
+    is not known any more."""
     cdef int i
-    cdef uint64_t n
-    next_[0] += 1
-    if e.number & IN_STEP:
-        repeats[0] = is_repeated(h.step[e.number & IN_PLACE].code, h.step[e.number & IN_PLACE].length)
-        return 1
-    r = block_record(h, e.number)
-    length = <uint8_t*>r + sizeof(Record)
-    code = length + r.n
-    n = r.n
-    for i in range(r.n - 1):
-        code += length[i] & LENGTH_BITS
-        if length[i] >> SKIPS & 3 and is_outcome((e + 1).number):
-            e += 1
-            next_[0] += 1
-            n -= length[i] >> SKIPS & 3 & e.number
-    repeats[0] = is_repeated(code, length[r.n - 1] & LENGTH_BITS)
-    return n
-
-
-cdef inline Record* block_record(History* h, uint32_t number) noexcept nogil:
-    return <Record*>(h.arena[1 if number & IN_ARENA else 0] + ((number & ~<uint32_t>IN_ARENA) << 3))
+    cdef uint32_t next_
+    cdef Record* r
+    if at < h.lost:
+        return NULL
+    for i in range(2):
+        next_ = h.head[h.now ^ i][place_of_key(key)]
+        while next_:
+            r = <Record*>(h.arena[h.now ^ i] + (<uintptr_t>next_ << 3))
+            if r.key == key and r.made <= at:
+                return r
+            next_ = r.next
+    return NULL
 
 
 cdef bint is_repeated(const uint8_t* code, int length) noexcept nogil:
@@ -135,23 +70,33 @@ cdef bint is_repeated(const uint8_t* code, int length) noexcept nogil:
 
 
 cdef list history_of(CPU* c, int most):
-    cdef Entered* e
-    cdef int i = HISTORY - 1
-    cdef list found = []                         # newest first: [cs, ip, instructions, code, fluid]
+    cdef History* h = c.observe.history
+    cdef uint64_t i, end
+    cdef Mark* m
+    cdef list found = [], here                   # newest first: [cs, ip, instructions, code, fluid]
+    cdef bint rep = 0, known = 1
     mine(c, "read its history")
-    if c.observe.history == NULL:
+    if h == NULL:
         raise RuntimeError("this vCPU keeps no history: set record_history = True first")
-    e = <Entered*>malloc((HISTORY + 1) * sizeof(Entered))
-    if e == NULL:
-        raise MemoryError("no memory for a history")
-    enter_history(c, e)
-    try:
-        while i >= 0 and len(found) <= most:
-            if e[i].retired:
-                add_executed(c, &e[i], found)
-            i -= 1
-    finally:
-        free(e)
+    i = h.marks
+    while i > h.oldest and i + MARKS > h.marks and known and len(found) <= most:
+        i -= 1
+        m = &h.mark[i % MARKS]
+        end = m.end
+        if i == h.marks - 1 and h.open_:
+            end = c.python.io_retired if c.python.in_device else c.run.retired
+        if m.at + CELLS <= position(c) + SLICE:  # its cells are used again
+            break
+        if end == m.start:
+            continue
+        here = []
+        known = add_step(h, m, here, &rep) if m.step != NO_STEP else add_blocks(h, m, end, here, &rep)
+        if rep and known and found and here:
+            last, this = found[len(found) - 1], here[len(here) - 1]
+            if (last[0], last[1], last[2]) == (this[0], this[1], end):
+                found.pop()                      # the newer part of the same REP
+        if known:
+            found.extend(reversed(here))
     del found[most:]
     return [Executed(cs, ip, at, code, fluid or code_differs(c, (cs << 4), ip, code))
             for cs, ip, at, code, fluid in reversed(found)]
@@ -165,46 +110,62 @@ cdef object code_differs(CPU* c, uint32_t base, uint32_t ip, bytes code):
     return False
 
 
-cdef int add_executed(CPU* c, Entered* e, list found) except -1:
-    """Add the instructions of a block that were executed. A REP that goes on is one instruction."""
-    cdef History* h = c.observe.history
-    cdef uint32_t n = e.retired, size = 0, ip
-    cdef int i = 0, skips
-    cdef uint64_t at = e.start
-    cdef Entered* outcome = e
+cdef bint add_step(History* h, Mark* m, list here, bint* rep) except *:
+    """Add an instruction that was executed by itself. 0: it is not known any more."""
+    cdef Step* s = &h.step[m.step]
+    here.append((s.cs, s.ip, m.start, (<char*>s.code)[:s.length], False))
+    rep[0] = is_repeated(s.code, s.length)
+    return 1
+
+
+cdef bint add_blocks(History* h, Mark* m, uint64_t end, list here, bint* rep) except *:
+    """Follow the code from a mark until `end` instructions are retired, and add these. 0: a block is not known any
+    more. `rep`: is the last one a string instruction with REP? Each of its iterations counts as an instruction."""
+    cdef uint64_t retired = m.start, at = m.at
+    cdef uint32_t key = m.key, size = 0, cell, ip
+    cdef int i, skips
     cdef uint8_t* length
-    cdef uint8_t* code
+    cdef uint8_t* code = NULL
     cdef Record* r
-    cdef Step* s
-    cdef list here = []
-    if e.number & IN_STEP:
-        s = &h.step[e.number & IN_PLACE]
-        here.append((s.cs, s.ip, at, (<char*>s.code)[:s.length], False))
-        code, size = s.code, s.length
-    else:
-        r = block_record(h, e.number)
+    while True:
+        r = block_record(h, key, at)
+        if r == NULL:
+            return 0
         length = <uint8_t*>r + sizeof(Record)
         code = length + r.n
-        ip = r.ip
+        ip = key & 0xFFFF
+        cell = CELLS - <uint32_t>(at % CELLS) - 1     # of the first instruction
         skips = 0
-        while True:
+        for i in range(r.n):
             size = length[i] & LENGTH_BITS
             if skips:
                 skips -= 1
             else:
-                here.append((r.cs, ip, at, (<char*>code)[:size], length[i] & IS_FLUID != 0))
-                at += 1
-                if at == e.start + n:
-                    break
-                if length[i] >> SKIPS & 3:
-                    outcome += 1
-                    skips = length[i] >> SKIPS & 3 & outcome.number
+                here.append((key >> 16, ip, retired, (<char*>code)[:size], length[i] & IS_FLUID != 0))
+                retired += 1
+                if retired == end:
+                    rep[0] = is_repeated(code, <int>size)
+                    return 1
+                if length[i] >> SKIPS & 3 and h.flag[cell - <uint32_t>i] == tag_at(h, at):
+                    skips = length[i] >> SKIPS & 3
             ip += size
             code += size
-            i += 1
-    if found and is_repeated(code, size):
-        last, this = found[len(found) - 1], here[len(here) - 1]
-        if (last[0], last[1], last[2]) == (this[0], this[1], e.end):
-            found.pop()                          # the newer part of the same REP
-    found.extend(reversed(here))
-    return 0
+        if r.way == WAY_ON and is_repeated(code - size, <int>size):      # it ends its block, and a mark comes after it
+            rep[0] = 1
+            return 1
+        cell -= <uint32_t>r.n - 1
+        if r.way == WAY_JUMP or r.way == WAY_IF and (h.flag[cell] == tag_at(h, at)) != (r.jumps != 0):
+            key = r.target
+        elif r.way == WAY_SEEN:
+            key = h.place[cell]
+        else:
+            key = key & 0xFFFF0000 | ip & 0xFFFF
+        at += r.n
+
+
+cdef inline uint8_t tag_at(History* h, uint64_t at) noexcept nogil:
+    """The tag of flags in the lap of this position: this lap or the one before."""
+    cdef int tag = h.tag
+    if at < h.lap:
+        tag = tag - 1 if tag > 1 else 255
+    return <uint8_t>tag

@@ -18,6 +18,8 @@ cdef object look_for(Vcpu vcpu, tuple given):
         k.conditions = i + 1
     s.call, s.owner = call, owner
     mine(vcpu.c, "add an observer")
+    if kind == LOOK_LINE and vcpu.c.chips.lines != NULL:
+        raise RuntimeError("the lines of interrupts are traced already: close that trace")
     vcpu.look_number += 1
     k.number = vcpu.look_number
     install_looks(vcpu, [*vcpu.sights, s])
@@ -37,7 +39,8 @@ cdef int install_looks(Vcpu vcpu, list sights) except -1:
     cdef uint32_t mask = c.observe.mask & (LOOK_COVER | LOOK_EDGES | LOOK_HISTORY)
     cdef int leaves = 0, execs = 0
     cdef Look* k
-    cdef bint memory = 0
+    cdef bint memory = 0, lines = 0
+    cdef LineLog* log = NULL
     sights = sorted(sights, key=by_address)
     if n:
         table = <Look**>malloc(n * sizeof(Look*))
@@ -46,14 +49,27 @@ cdef int install_looks(Vcpu vcpu, list sights) except -1:
     for i in range(n):
         k = (<Sight>sights[i]).look
         table[i] = k
-        mask |= k.kind
+        mask |= k.kind & ~<uint32_t>LOOK_LINE
+        lines = lines or k.kind == LOOK_LINE and c.no == 0
         execs += k.kind == LOOK_EXEC
-        leaves += k.action != DO_LOG and k.kind & LOOK_LEAVES != 0
+        leaves += acts(k) and k.kind & LOOK_LEAVES != 0
     memory = (mask | c.observe.mask) & (LOOK_WRITE | LOOK_READ) != 0
+    if lines and c.chips.lines == NULL:
+        log = <LineLog*>calloc(1, sizeof(LineLog))
+        if log == NULL:
+            free(table)
+            raise MemoryError("no memory to trace the lines of interrupts")
+        log.shift = -1 if c.vm.host_clock else c.vm.shift
+        log.order, log.idle, log.due = &c.observe.order, &c.run.idle, &c.observe.lines_due
     vcpu.tables.stop()                           # C only, up to resume()
+    if lines != (c.chips.lines != NULL) and c.no == 0:
+        pthread_mutex_lock(&c.chips.lock)
+        log, c.chips.lines = c.chips.lines, log
+        pthread_mutex_unlock(&c.chips.lock)
     if c.observe.mask == 0 and mask:
         c.observe.turned = 1
         c.observe.tag = c.observe.frames = 0
+    settle_turn(c, c.python.io_retired + 1 if c.python.in_device else c.run.retired)
     c.observe.touches = 0
     table, c.observe.look = c.observe.look, table
     c.observe.looks, c.observe.execs, c.observe.leaves, c.observe.mask = <int>n, execs, leaves, mask
@@ -65,9 +81,29 @@ cdef int install_looks(Vcpu vcpu, list sights) except -1:
     c.python.touched = c.python.in_device
     vcpu.tables.resume(False)
     free(table)
+    free(log)
     want(c, REQ_DROP)
     vcpu.sights = sights
     return 0
+
+
+cdef object line_notes(Vcpu vcpu):
+    """(bytes, lost): what the log of the lines has noted since the last call, and how much of it is gone."""
+    cdef CPU* c = vcpu.c
+    cdef LineLog* log
+    cdef uint64_t n = 0, lost = 0, i
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, LINE_NOTES * sizeof(LineNote))
+    cdef LineNote* to = <LineNote*><char*>out
+    vcpu.tables.lock_chips()                     # may release the GIL; no Python up to unlock_chips()
+    log = c.chips.lines
+    if log != NULL:
+        n = min(log.count - log.drained, <uint64_t>LINE_NOTES)
+        lost = log.count - log.drained - n
+        for i in range(n):
+            to[i] = log.note[(log.count - n + i) % LINE_NOTES]
+        log.drained = log.count
+    vcpu.tables.unlock_chips()
+    return out[:n * sizeof(LineNote)], lost
 
 
 cdef void tell_seen(CPU* c) noexcept with gil:
@@ -142,6 +178,7 @@ cdef int cover(Vcpu vcpu, map_, edges) except -1:
     if c.observe.mask == 0 and mask:
         c.observe.tag = c.observe.frames = 0
     c.observe.turned = 1
+    c.observe.turn_at = FOREVER
     c.observe.edge_from = 0
     c.observe.mask = c.observe.mask & ~<uint32_t>(LOOK_COVER | LOOK_EDGES) | mask
     c.observe.covered, c.observe.edges = at_map, at_edges
@@ -154,3 +191,4 @@ cdef int cover(Vcpu vcpu, map_, edges) except -1:
 LOOK_FOR = look_for
 INSTALL = install_looks
 COVER = cover
+LINE_NOTES_OF = line_notes

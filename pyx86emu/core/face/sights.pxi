@@ -37,7 +37,10 @@ cdef class Sight:
 
     def seen(self):
         """The newest `capacity` of what it has seen, as bytes, the oldest first."""
-        cdef uint64_t n = min(self.look.count, self.look.capacity), first, part
+        return self.newest(min(self.look.count, self.look.capacity))
+
+    cdef bytes newest(self, uint64_t n):
+        cdef uint64_t first, part
         cdef bytes out = PyBytes_FromStringAndSize(NULL, n * sizeof(Seen))
         cdef char* to = out
         if n == 0 or self.look.ring == NULL:
@@ -52,9 +55,19 @@ cdef class Sight:
         """The sentence of its Exit(DEBUG)."""
         return None if self.owner is None else self.owner._words(what)
 
+    def drain(self):
+        """(bytes, lost): what it has seen since the last call, the oldest first, and how many of these are no longer
+        there."""
+        cdef Look* k = self.look
+        cdef uint64_t n = k.count - k.drained, lost = k.lost + n - min(n, k.capacity)
+        seen = self.newest(min(n, k.capacity))
+        k.drained = k.count
+        k.asked = k.lost = 0
+        return seen, lost
+
     def clear(self):
         """Forget what it has seen."""
-        self.look.count = 0
+        self.look.count = self.look.drained = self.look.asked = self.look.lost = 0
 
     def remove(self):
         """It no longer looks. Twice is harmless. RuntimeError: another thread runs the vCPU."""

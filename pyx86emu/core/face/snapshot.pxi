@@ -23,6 +23,7 @@ cdef class Snapshot:
     cdef SavedCpu* cpu
     cdef int ncpus
     cdef tuple names                         # the models of the vCPUs
+    cdef tuple points                        # of each vCPU, its breakpoints (Vcpu.points)
     cdef tuple watches                       # of each vCPU, the list of its watchpoints
     cdef SavedChips chips
     cdef Vga card
@@ -90,7 +91,7 @@ cdef class Snapshot:
 cdef Snapshot new_snapshot(int parts, int ncpus):
     cdef Snapshot s = Snapshot.__new__(Snapshot)
     s.ncpus = ncpus
-    s.names = s.watches = ()
+    s.names = s.watches = s.points = ()
     s.image = image_new(parts)
     s.cpu = <SavedCpu*>calloc(ncpus + 1, sizeof(SavedCpu))
     if s.image == NULL or s.cpu == NULL:
@@ -136,6 +137,18 @@ cdef int fits(Snapshot s, VmTables vm, list slots) except -1:
 
 # -- save
 
+cdef int nothing_waits(VmTables vm) except -1:
+    """Writes that an on_drain is still to get are in no state: it would get them twice, or never."""
+    cdef CoalescedRing ring = <CoalescedRing>vm._coalesced
+    cdef uint64_t n = ring_count(&vm.vm.zones.drained)
+    for each in ring.due:
+        n += ring_count(&(<CoalescedZone>each).held)
+    if n:
+        raise StateError(f"{n} coalesced writes wait for an on_drain, since there was no memory to hand them over: "
+                         "call run(), which does that, and save() then")
+    return 0
+
+
 cdef Snapshot snapshot_take(VmTables vm):
     cdef list slots
     cdef Snapshot s
@@ -150,7 +163,9 @@ cdef Snapshot snapshot_take(VmTables vm):
     s = new_snapshot(len(slots), vm.vm.ncpus)
     s.names = tuple([(<Vcpu>each).model for each in vm._vcpus])
     s.watches = tuple([(<Vcpu>each).watches or [] for each in vm._vcpus])
+    s.points = tuple([(<Vcpu>each).points or b"" for each in vm._vcpus])
     nobody_runs(vm, "save")                      # an allocation may have called Python
+    nothing_waits(vm)
     fresh = vm.vm.base == NULL
     for i in range(s.image.parts):
         slot = slots[i]
@@ -283,6 +298,8 @@ cdef int snapshot_put(VmTables vm, Snapshot s) except -1:
         vcpu = <Vcpu>each
         c = vcpu.c
         restore_vcpu(c, &s.cpu[c.no])
+        vcpu.points = s.points[c.no]
+        put_breaks(c, vcpu.points)
         if vcpu.watches is not s.watches[c.no]:
             watched = put_watches(vcpu, s.watches[c.no], tables[c.no]) or watched
         c.debug.data = (LOOK_HOST if c.debug.watches else 0) | c.debug.data & LOOK_OBSERVER

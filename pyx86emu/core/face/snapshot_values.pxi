@@ -122,7 +122,7 @@ cdef int no_overlap(Image* image) except -1:
 
 # -- a vCPU
 
-cdef dict vcpu_values(SavedCpu* s, str model, list watches):
+cdef dict vcpu_values(SavedCpu* s, str model, bytes points, list watches):
     cdef CPU* c = <CPU*>calloc(1, sizeof(CPU))
     cdef int i
     if c == NULL:
@@ -142,7 +142,7 @@ cdef dict vcpu_values(SavedCpu* s, str model, list watches):
         "exits": [(s.exits.item[i].reason, s.exits.item[i].addr, s.exits.item[i].size, s.exits.item[i].count,
                    s.exits.item[i].write, s.exits.item[i].value, s.exits.item[i].cs, s.exits.item[i].ip)
                   for i in range(s.exits.count)],
-        "returned": s.exits.pos, "debug": debug_values(&s.debug, watches), "why": why_values(&s.why),
+        "returned": s.exits.pos, "debug": debug_values(&s.debug, points, watches), "why": why_values(&s.why),
     }
 
 
@@ -181,16 +181,16 @@ cdef dict read_values(ReadState* r):
     }
 
 
-cdef dict debug_values(DebugState* d, list watches):
+cdef dict debug_values(DebugState* d, bytes points, list watches):
     return {
         "singlestep": d.singlestep & STEP_ALWAYS, "due": bool(d.due), "dr6": d.dr6,
-        "breakpoints": [d.breakpoint[i] for i in range(d.breaks)], "resume": d.resume, "watches": list(watches),
+        "breakpoints": break_list(points), "resume": d.resume, "watches": list(watches),
         "hit": d.hit, "hit_addr": d.hit_addr, "hit_at": d.hit_at, "stop": d.stop, "stop_addr": d.stop_addr,
     }
 
 
 cdef tuple read_vcpu(SavedCpu* s, object values, str what, int shift):
-    """Fill in a vCPU; returns its model and its watchpoints."""
+    """Fill in a vCPU; returns its model, its breakpoints and its watchpoints."""
     cdef Checked v = Checked(values, what, "model", "registers", "ip", "flags", "segments", "tables", "cr", "dr", "tr",
                              "retired", "idle", "waited", "kicked", "moved", "events", "reads", "exits", "returned",
                              "debug", "why")
@@ -244,7 +244,9 @@ cdef tuple read_vcpu(SavedCpu* s, object values, str what, int shift):
         read_exit(&s.exits.item[i], each, f"{what}.exits", s.reads.ins_count)
     s.exits.count = <int>len(exits)
     s.exits.pos = v.number("returned", 0, len(exits))
-    return model, read_debug(&s.debug, Checked(v.values["debug"], f"{what}.debug", *debug_values(&s.debug, [])))
+    points, watches = read_debug(
+        &s.debug, Checked(v.values["debug"], f"{what}.debug", *debug_values(&s.debug, b"", [])))
+    return model, points, watches
 
 
 cdef int read_why(WhyState* w, Checked v) except -1:
@@ -316,19 +318,16 @@ cdef int read_exit(ExitRec* e, object values, str what, int batch) except -1:
     return 0
 
 
-cdef list read_debug(DebugState* d, Checked v):
-    cdef int i
+cdef tuple read_debug(DebugState* d, Checked v):
     cdef list watches = [watchpoint(each) for each in v.items("watches", 1 << 20)]
-    points = v.items("breakpoints", 64)
-    for i, point in enumerate(points):
-        d.breakpoint[i] = checked_number(point, f"{v.what}.breakpoints", 0, UINT32_MAX)
-    d.breaks = <int>len(points)
+    cdef list points = [checked_number(point, f"{v.what}.breakpoints", 0, UINT32_MAX)
+                        for point in v.items("breakpoints", MOST_BREAKPOINTS)]
     d.singlestep, d.due = v.number("singlestep", 0, STEP_ALWAYS), v.flag("due")
     d.dr6, d.resume = v.number("dr6", 0, UINT32_MAX), v.number("resume", 0, LAST_TIME)
     d.hit, d.stop = v.number("hit", 0, len(watches)), v.number("stop", 0, len(watches))
     d.hit_addr, d.stop_addr = v.number("hit_addr", 0, UINT64_MAX), v.number("stop_addr", 0, UINT64_MAX)
     d.hit_at = v.number("hit_at", 0, LAST_TIME)
-    return watches
+    return break_table(points), watches
 
 
 # -- chips and the VGA
@@ -423,7 +422,7 @@ def snapshot_values(Snapshot snapshot not None):
         "shift": s.ns_shift, "clock": s.clock, "irqchip": bool(s.irqchip_on), "a20": bool(s.a20), "time": s.now,
         "ticks": s.ticks,
         "memory": [part_values(&s.image.part[i]) for i in range(s.image.parts)],
-        "vcpus": [vcpu_values(&s.cpu[i], s.names[i], s.watches[i]) for i in range(s.ncpus)],
+        "vcpus": [vcpu_values(&s.cpu[i], s.names[i], s.points[i], s.watches[i]) for i in range(s.ncpus)],
         "chips": chip_values(s) if s.irqchip_on else None,
         "vga": vga_snapshot_values(s) if s.image.part[s.image.parts].size else None,
         "writes": [(s.written[i].pio, s.written[i].addr, s.written[i].size, s.written[i].value)
@@ -446,7 +445,7 @@ cdef Snapshot read_snapshot(object values):
     cdef Checked v = Checked(values, "core", "shift", "clock", "irqchip", "a20", "time", "ticks", "memory", "vcpus",
                              "chips", "vga", "writes", "taken")
     cdef list memory = v.items("memory", MAX_SLOTS), vcpus = v.items("vcpus", MAX_VCPUS)
-    cdef list writes = v.items("writes", COALESCED_MOST), models = [], watches = []
+    cdef list writes = v.items("writes", COALESCED_MOST), models = [], watches = [], points = []
     cdef Snapshot s = new_snapshot(len(memory), len(vcpus))
     cdef Checked one
     cdef Written* w
@@ -465,10 +464,11 @@ cdef Snapshot read_snapshot(object values):
         read_part(&s.image.part[i], one)
     no_overlap(s.image)
     for i, each in enumerate(vcpus):
-        model, watched = read_vcpu(&s.cpu[i], each, f"vcpus[{i}]", s.ns_shift)
+        model, breaks, watched = read_vcpu(&s.cpu[i], each, f"vcpus[{i}]", s.ns_shift)
         models.append(model)
+        points.append(breaks)
         watches.append(watched)
-    s.names, s.watches = tuple(models), tuple(watches)
+    s.names, s.points, s.watches = tuple(models), tuple(points), tuple(watches)
     if not s.host_clock:
         s.now = (s.cpu[0].run.retired + s.cpu[0].run.idle) << s.ns_shift if vcpus else 0
     if s.irqchip_on:

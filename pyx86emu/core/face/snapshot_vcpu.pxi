@@ -8,7 +8,7 @@ cdef struct SavedCpu:
     LockedState locked
     ReadState reads
     ExitState exits
-    DebugState debug             # without the table of watchpoints, which the snapshot keeps as Python has it
+    DebugState debug             # without breakpoints and watchpoints, which the snapshot keeps as Python has them
     uint64_t waited
     uint32_t moved
     uint32_t moved_cs
@@ -29,7 +29,7 @@ cdef struct SavedCpu:
 cdef void save_vcpu(CPU* c, SavedCpu* to) noexcept nogil:
     to.arch, to.run, to.system, to.events, to.locked = c.arch, c.run, c.system, c.events, c.locked
     to.reads, to.debug = c.reads, c.debug
-    to.debug.watch = NULL
+    to.debug.watch, to.debug.breakpoint = NULL, NULL
     to.debug.singlestep &= ~<uint32_t>STEP_ONCE
     to.exits.count, to.exits.pos = c.exits.count, c.exits.pos
     memcpy(to.exits.item, c.exits.item, c.exits.count * sizeof(ExitRec))
@@ -39,11 +39,12 @@ cdef void save_vcpu(CPU* c, SavedCpu* to) noexcept nogil:
     to.why = c.why
     to.tag, to.tag_at, to.frames = c.observe.tag, c.observe.tag_at, c.observe.frames
     memcpy(to.frame, c.observe.frame, c.observe.frames * sizeof(Frame))
-    to.turned, to.from_, to.edge_from = c.observe.turned, c.observe.from_, c.observe.edge_from
+    to.turned = c.observe.turned or c.observe.turn_at == c.run.retired
+    to.from_, to.edge_from = c.observe.from_, c.observe.edge_from
 
 
 cdef void restore_vcpu(CPU* c, SavedCpu* from_) noexcept nogil:
-    """Afterwards its table of watchpoints, and whether it has any, are still to be set."""
+    """Afterwards its breakpoints, its table of watchpoints, and whether it has any, are still to be set."""
     cdef Watch* watch = c.debug.watch
     cdef int watches = c.debug.watches
     cdef uint32_t looks = c.debug.data & LOOK_OBSERVER
@@ -57,6 +58,7 @@ cdef void restore_vcpu(CPU* c, SavedCpu* from_) noexcept nogil:
     c.exits.serial += 1                          # an Exit from before waits for no answer
     c.debug = from_.debug
     c.debug.watch, c.debug.watches = watch, watches
+    c.debug.breaks = 0
     c.debug.data = looks                         # the rest follows from the watchpoints and DR7
     restore_observers(c, from_)
     c.threads.waited = from_.waited
@@ -71,6 +73,7 @@ cdef void restore_observers(CPU* c, SavedCpu* from_) noexcept nogil:
     """What explains the end of a run, and what observers remember, are those of then. The observers, their rings and
     maps are the host's and stay. What was executed before the restore is not known."""
     cdef uint32_t stops = c.why.stops
+    cdef int i
     c.why = from_.why
     c.why.stops = stops
     c.observe.tag, c.observe.tag_at, c.observe.frames = from_.tag, from_.tag_at, from_.frames
@@ -79,9 +82,12 @@ cdef void restore_observers(CPU* c, SavedCpu* from_) noexcept nogil:
     if c.observe.edges != NULL:                  # in the map no jump leads from what ran before to what runs now
         c.observe.edge_from = 0
         c.observe.turned = c.observe.turned or not c.observe.mask & LOOK_BLOCK
+    c.observe.turn_at = FOREVER
     c.observe.pending = c.observe.touches = c.observe.stop = 0
+    for i in range(c.observe.looks):
+        c.observe.look[i].asked = 0              # it asks again
     if c.observe.history != NULL:
-        history_put(c, NO_MORE)
+        c.observe.history.oldest = c.observe.history.marks
 
 
 cdef inline void drop_requests(CPU* c, uint32_t which) noexcept nogil:

@@ -9,6 +9,7 @@ cdef dict MESSAGES = {
 # What observers of a vCPU need of it is in looks_api.pxi, which knows this file.
 cdef object (*LOOK_FOR)(Vcpu, tuple)
 cdef int (*INSTALL)(Vcpu, list) except -1
+cdef object (*LINE_NOTES_OF)(Vcpu)
 cdef int (*COVER)(Vcpu, object, object) except -1
 
 
@@ -26,6 +27,7 @@ cdef class Vcpu:
     cdef readonly str model
     cdef readonly Registers regs
     cdef int waiters
+    cdef bytes points                        # the breakpoints of debug(), as the core compares them
     cdef list watches                        # the watchpoints of debug(), as Exit.watch gives them
     cdef list sights                         # the observers, in the order of c.observe.look
     cdef int look_number
@@ -278,7 +280,7 @@ cdef class Vcpu:
     def interrupt(self, vector, *, queue=False):
         """Inject interrupt `vector` (0 to 255) before the next instruction, as KVM_INTERRUPT for a Vm without
         irqchip. OSError EINVAL: no such vector; EAGAIN: IF is 0, in a shadow, or one is queued already - with
-        `queue` it waits for IF instead."""
+        `queue` it waits for IF instead. RuntimeError: the machine is recorded, and another thread runs it."""
         cdef CPU* c = self.c
         cdef bint waits = truth(queue, "queue")
         vector = exact(vector, "interrupt vector")
@@ -287,6 +289,7 @@ cdef class Vcpu:
         if c.events.inject >= 0 or not (waits or self.ready):
             raise os_error(errno.EAGAIN, "the vCPU takes no interrupt now (IF=0, a shadow, or one is waiting): "
                                          "ask for request_interrupt_window, or pass queue=True")
+        not_recorded(self.c, "interrupt")
         c.events.inject = vector
         want(c, REQ_INTR)
 
@@ -345,13 +348,15 @@ cdef class Vcpu:
         want(self.c, REQ_INTR)
 
     def nmi(self):
-        """Raise a non-maskable interrupt (KVM_NMI)."""
+        """Raise a non-maskable interrupt (KVM_NMI). RuntimeError: the machine is recorded, and another thread runs
+        it."""
+        not_recorded(self.c, "nmi")
         self.c.events.nmi = 1
         want(self.c, REQ_INTR)
 
     def debug(self, singlestep=False, breakpoints=(), watch=()):
-        """Stop with Exit(DEBUG) after every instruction, before the ones at linear addresses (at most 64 of 32 bits,
-        else ValueError), or after an instruction that accesses watched memory. Each call replaces all three.
+        """Stop with Exit(DEBUG) after every instruction, before the ones at linear addresses (at most 65,536 of 32
+        bits, else ValueError), or after an instruction that accesses watched memory. Each call replaces all three.
 
         `watch`: any number of (addr, length, kind): guest-physical bytes of any length; kind "w" for stores, "rw" for
         loads as well. `Exit.watch` is the first one that was hit, `Exit.watch_addr` its first byte that was accessed.
@@ -375,16 +380,15 @@ cdef class Vcpu:
         cdef bint always = truth(singlestep, "singlestep")
         cdef list watches
         cdef Watch* table
-        cdef uint32_t[64] at
-        cdef int i, breaks, n
-        points = [address(point, "breakpoint") for point in islice(breakpoints, 65)]
-        points = [within(point, "breakpoint", 0, 0xFFFFFFFF) for point in points]
-        if len(points) > 64:
-            raise ValueError("more than 64 breakpoints: at most 64 fit")
+        cdef bytes points
+        cdef int n
+        given = [address(point, "breakpoint") for point in islice(breakpoints, MOST_BREAKPOINTS + 1)]
+        given = [within(point, "breakpoint", 0, 0xFFFFFFFF) for point in given]
+        if len(given) > MOST_BREAKPOINTS:
+            raise ValueError(f"more than {MOST_BREAKPOINTS} breakpoints: at most {MOST_BREAKPOINTS} fit")
+        points = break_table(given)
         watches = [watchpoint(one) for one in watch]
-        breaks, n = len(points), len(watches)
-        for i in range(breaks):
-            at[i] = points[i]
+        n = len(watches)
         mine(c, "change its breakpoints")
         table = watch_table(watches)
         self.tables.stop()                       # C only, up to resume()
@@ -393,9 +397,10 @@ cdef class Vcpu:
         if n or c.debug.watches:
             close_watched(c.vm)
         c.debug.data = c.debug.data & (LOOK_GUEST | LOOK_OBSERVER) | (LOOK_HOST if c.debug.watches else 0)
-        memcpy(c.debug.breakpoint, at, sizeof(at))
-        c.debug.breaks = breaks
+        points, self.points = self.points, points     # to be freed after resume()
+        put_breaks(c, self.points)
         c.debug.singlestep = (c.debug.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
+        c.debug.stepped = c.run.retired
         c.debug.due = 0
         c.debug.hit = 0
         c.debug.stop = 0
@@ -438,6 +443,10 @@ cdef class Vcpu:
         """No longer observe. RuntimeError: another thread runs the vCPU."""
         mine(self.c, "remove an observer")
         INSTALL(self, [each for each in self.sights if each is not sight])
+
+    def _line_notes(self):
+        """What the log of the lines has noted, for tools/trace: (bytes, lost)."""
+        return LINE_NOTES_OF(self)
 
     def _cover(self, map, edges):
         """Keep coverage in these buffers; None: not."""
@@ -482,7 +491,8 @@ cdef class Vcpu:
         """How the vCPU last came to places where no program should be, since RESET: (name, cs, ip, came_from, cause,
         instructions) each, with the names of `stop_on`. They are noted when code is decoded there, whether or not
         stop_on is set. `came_from` is the (cs, ip) of the instruction before, or None if that is not known; `cause` is
-        the same in words. Of "stack", cs and ip are those of the push. Any thread may read it."""
+        the same in words. Of "stack", cs and ip are those of the push. One more name, "reset", is a jump to where a PC
+        restarts, in ROM: FFFF0h, or POST at FE05Bh. Any thread may read it."""
         return arrivals_of(self.c)
 
     def reset(self):

@@ -322,7 +322,7 @@ cdef bytes vga_of(Vga* v, object record):
 cdef void cells_of(uint32_t* cell, const uint8_t* planes) noexcept nogil:
     """Cells of four planes, plane 0 first."""
     cdef uint32_t i
-    for i in range(VGA_CELLS):
+    for i in range(<uint32_t>VGA_CELLS):
         cell[i] = (planes[i] | <uint32_t>planes[0x10000 | i] << 8 | <uint32_t>planes[0x20000 | i] << 16
                    | <uint32_t>planes[0x30000 | i] << 24)
 

@@ -280,6 +280,14 @@ cdef class Vm(VmTables):
         """Raise such lines, recorded ones too."""
         irqfds_release(self, whole(lines, "lines", 0, 0xFFFFFFFF))
 
+    def _end_slice(self):
+        """End the run of the first vCPU soon with Exit(DEADLINE), as its limit in real time does; no later run. From
+        any thread, for a recorder that has something to do."""
+        cdef CPU* c = self.vm.cpu[0]
+        if c != NULL and at_peek32(&c.threads.inside):
+            c.run.wall = 0
+            want(c, REQ_INTR)
+
     # -- state ----------------------------------------------------------------------------------------------
 
     @property
@@ -391,6 +399,25 @@ cdef class Vm(VmTables):
         c.run.idle = (at >> self.vm.shift) - c.run.retired
         at_publish64(&self.vm.ticks, at >> self.vm.shift)
 
+    def _clock_by(self, clock, shift):
+        """From now on guest time is that of "host", or "virtual" with 1 << `shift` ns for an instruction. For a
+        recorder. What it is now stays; only if the instructions alone are more, they are the time."""
+        cdef int bits = whole(shift, "shift", 0, 20)
+        cdef CPU* c
+        cdef uint64_t now
+        nobody_runs(self, "change the clock of")
+        c = self.vm.cpu[0]
+        if c == NULL:
+            raise RuntimeError("the first vCPU counts guest time: create it first")
+        now = self.now()
+        self.vm.shift = bits
+        self.vm.host_clock = clock == "host"
+        if self.vm.host_clock:
+            self.vm.host_base = host_ns() - <int64_t>now
+        c.run.idle = (now >> bits) - c.run.retired if now >> bits > c.run.retired else 0
+        at_publish64(&self.vm.ticks, now >> bits)
+        want(c, REQ_INTR | REQ_DROP)
+
     def pressed(self):
         """Is the run of the first vCPU to end now? For a Clock with many functions to call."""
         cdef CPU* c = self.vm.cpu[0]
@@ -470,7 +497,7 @@ cdef int drive_line(Vm vm, object gsi, object level) except -1:
     cdef int line = irq_gsi(vm, gsi)
     cdef bint up = truth(level, "level")
     vm.lock_chips()
-    irqchip_drive(&vm.vm.chips.irqchip, LINE_USER, line, up)
+    drive_gsi(vm.vm.chips, LINE_USER, line, up, vm.now())
     vm.unlock_chips()
     return 0
 
@@ -478,7 +505,7 @@ cdef int drive_line(Vm vm, object gsi, object level) except -1:
 cdef int pulse_line(Vm vm, object gsi) except -1:
     cdef int line = irq_gsi(vm, gsi)
     vm.lock_chips()
-    irqchip_pulse(&vm.vm.chips.irqchip, line)
+    pulse_gsi(vm.vm.chips, line, vm.now())
     vm.unlock_chips()
     return 0
 

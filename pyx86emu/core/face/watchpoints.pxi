@@ -18,6 +18,32 @@ cdef tuple watchpoint(object given):
     return addr, length, "rw" if kind == "rw" else "w"
 
 
+cdef bytes break_table(list points):
+    """Breakpoints as the core compares them: Breaks, in the order of their addresses."""
+    cdef Py_ssize_t n = len(points), i
+    cdef bytes table = PyBytes_FromStringAndSize(NULL, n * sizeof(Break))
+    cdef Break* to = <Break*><char*>table
+    for i, place in enumerate(sorted(range(n), key=points.__getitem__)):
+        to[i].at, to[i].place = points[place], place
+    return table
+
+
+cdef list break_list(bytes table):
+    """The addresses in the order in which debug() was given them."""
+    cdef Py_ssize_t n = len(table) // <Py_ssize_t>sizeof(Break), i
+    cdef const Break* each = <const Break*><char*>table
+    cdef list points = [0] * n
+    for i in range(n):
+        points[each[i].place] = each[i].at
+    return points
+
+
+cdef void put_breaks(CPU* c, bytes table) noexcept:
+    """Breakpoints for the core. The caller keeps `table`."""
+    c.debug.breakpoint = <const Break*><char*>table
+    c.debug.breaks = <int>(len(table) // <Py_ssize_t>sizeof(Break))
+
+
 cdef Watch* watch_table(list watches) except? NULL:
     """The table of the core for these watchpoints; NULL: none."""
     cdef Py_ssize_t n = len(watches), i

@@ -27,9 +27,9 @@ cdef void ring_line(CPU* c, IoEntry* e, uint64_t value) noexcept nogil:
         eventfd_take(e.target.fd, &count)
     lock_chips(c.chips)
     if how & SINK_HELD:
-        irqchip_drive(&c.chips.irqchip, LINE_IRQFD, how & 15, 1)
+        drive_gsi(c.chips, LINE_IRQFD, how & 15, 1, clock_now(c))
     elif how:                                    # else it was removed just now
-        irqchip_pulse(&c.chips.irqchip, how & 15)
+        pulse_gsi(c.chips, how & 15, clock_now(c))
     unlock_chips(c.chips)
     if has_to_look(c, 0):
         if c.no == 0:

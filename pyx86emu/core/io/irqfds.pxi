@@ -375,7 +375,7 @@ cdef void irq_forked(VM *vm, IoTable *t) noexcept:
     if w == NULL:
         return
     for i in range(16):
-        irqchip_drive(&vm.chips.irqchip, LINE_IRQFD, i, 0)
+        drive_gsi(vm.chips, LINE_IRQFD, i, 0, 0)
     for i in range(IRQ_CHAINS):
         while w.entries[i] != NULL:
             e = w.entries[i]
@@ -405,7 +405,7 @@ cdef void irqfds_eoi(VM *vm, uint32_t lines) noexcept nogil:
     lock_chips(vm.chips)
     for i in range(16):
         if lines >> i & 1:
-            irqchip_drive(&vm.chips.irqchip, LINE_IRQFD, i, 0)
+            drive_gsi(vm.chips, LINE_IRQFD, i, 0, 0)
     unlock_chips(vm.chips)
     if w == NULL:
         return

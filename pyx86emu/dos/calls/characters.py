@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from ..codes import DosError
-from ..console import CR, CTRL_Z
+from ..console import CTRL_C
+from ..editing import BACKSPACE, CR, CTRL_Z, LF, look
 from ..handles import Open
 from ..table import TABLE, Break, NotYet, call
 
@@ -24,8 +25,9 @@ def standard(k: "Kernel", handle: int) -> Open | None:
         return None
 
 
-def write_to(k: "Kernel", opened: Open | None, data: bytes) -> int:
-    """Write to a file or device; the result is the number of bytes."""
+def write_to(k: "Kernel", opened: Open | None, data: bytes, *, breaks: bool = True) -> int:
+    """Write to a file or device; the result is the number of bytes. `breaks`: Ctrl-C is looked
+    for."""
     if opened is None:
         return len(data)
     if opened.file is not None:
@@ -33,10 +35,8 @@ def write_to(k: "Kernel", opened: Open | None, data: bytes) -> int:
         opened.position += done
         return done
     if opened.device == "CON":
-        if k.console.break_waits():
+        if breaks and k.console.break_waits():
             raise Break
-        if not opened.raw and (end := data.find(CTRL_Z)) >= 0:
-            data = data[:end]
         k.console.write(data)
         return len(data)
     if opened.device in ("AUX", "COM1"):
@@ -44,6 +44,17 @@ def write_to(k: "Kernel", opened: Open | None, data: bytes) -> int:
     elif opened.device in ("PRN", "LPT1"):
         k.machine.printer.log.write(data)
     return len(data)
+
+
+def read_con(k: "Kernel", size: int, *, raw: bool = False) -> bytes:
+    """At most `size` bytes of the console, of one line unless `raw`; b"" at the end. NotYet: there
+    is none. Break: Ctrl-C."""
+    data = k.console.read(size, raw) if size else b""
+    if data is None:
+        raise NotYet
+    if not raw and data == bytes([CTRL_C]):
+        raise Break
+    return data
 
 
 def read_char(k: "Kernel", *, echo: bool, breaks: bool) -> int:
@@ -61,14 +72,27 @@ def read_char(k: "Kernel", *, echo: bool, breaks: bool) -> int:
     if breaks:
         k.check_break(char)
     if echo:
-        k.console.echo(char)
+        k.console.echo(look(char) if char not in (CR, LF, BACKSPACE) else bytes([char]))
     return char
 
 
 def input_ready(k: "Kernel") -> bool:
     """Is there a character?"""
     opened = standard(k, STDIN)
-    return opened is not None and (opened.device != "CON" or k.console.ready())
+    if opened is None:
+        return False
+    if opened.file is not None:
+        return opened.position < opened.file.size()
+    return opened.device != "CON" or k.console.ready()
+
+
+def poll(k: "Kernel") -> bool:
+    """Is there a character? NotYet: a program that asks for nothing else waits for an interrupt."""
+    there = input_ready(k)
+    count = k.machine.vcpu.instructions  # None on KVM
+    if not there and not k.console.may_come and count is not None and k.polls.asked(count):
+        raise NotYet
+    return there
 
 
 @call(0x01)
@@ -106,10 +130,10 @@ def write_printer(k: "Kernel") -> None:
 def direct(k: "Kernel") -> None:
     """DL = FFh: read a character if there is one, ZF says if not. Otherwise write DL."""
     if k.regs.dl != 0xFF:
-        write_to(k, standard(k, STDOUT), bytes([k.regs.dl]))
+        write_to(k, standard(k, STDOUT), bytes([k.regs.dl]), breaks=False)
         k.regs.al = k.regs.dl
         return
-    there = input_ready(k)
+    there = poll(k)
     k.regs.al = read_char(k, echo=False, breaks=False) if there else 0
     k.set_zero(not there)
 
@@ -149,16 +173,16 @@ def read_line(k: "Kernel") -> None:
     opened = standard(k, STDIN)
     line: bytes | None
     if opened is not None and opened.device == "CON":
-        line = k.console.line(most)
+        size = k.ram.u8(at + 1)
+        old = k.ram.read(at + 2, size + 1)
+        template = old[:-1] if size < most and old[-1] == CR else b""
+        line = k.console.line(most, template)
         k.check_break(None if line is None else line[-1])
         assert line is not None
     else:
         got = bytearray()
-        while len(got) < most - 1 and (char := read_char(k, echo=False, breaks=False)) not in (
-            CR,
-            CTRL_Z,
-        ):
-            if char != 0x0A:
+        while (char := read_char(k, echo=False, breaks=False)) not in (CR, CTRL_Z):
+            if char != LF and len(got) < most - 1:
                 got.append(char)
         line = bytes(got) + b"\r"
     k.ram.write(at + 1, bytes([len(line) - 1]) + line)
@@ -167,7 +191,9 @@ def read_line(k: "Kernel") -> None:
 @call(0x0B)
 def status(k: "Kernel") -> None:
     """AL = FFh if there is a character."""
-    k.regs.al = 0xFF if input_ready(k) else 0
+    if k.console.break_waits():
+        raise Break
+    k.regs.al = 0xFF if poll(k) else 0
 
 
 @call(0x0C)

@@ -15,18 +15,20 @@ from ..codes import (
     PATH_NOT_FOUND,
     DosError,
 )
-from ..files import ARCHIVE, DIRECTORY, HIDDEN, LABEL, READ_ONLY, SYSTEM, Entry, Path
-from ..names import device, fields, matches
+from ..files import DIRECTORY, HIDDEN, LABEL, SYSTEM, Entry, Path
+from ..guest import LAST_DRIVE
+from ..names import device, dotted, fields
+from ..searches import OVER
 from ..table import call
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
 
 DRIVE_C = 2
+#: The path of a directory, with drive and backslash.
+LONGEST_DIRECTORY = 66
 #: Bytes of a cluster, and how many of them AH=36h says at most.
 SECTORS, SECTOR, MOST_CLUSTERS = 64, 512, 0xFFFE
-#: Directories whose searches go on.
-MOST_SEARCHES = 256
 
 
 @call(0x0D)
@@ -36,8 +38,8 @@ def reset_disk(k: "Kernel") -> None:
 
 @call(0x0E)
 def select_drive(k: "Kernel") -> None:
-    """Drive C is the only one and stays selected; AL is LASTDRIVE."""
-    k.regs.al = DRIVE_C + 1
+    """Drive C is the only one and stays selected; AL is LASTDRIVE, 5."""
+    k.regs.al = LAST_DRIVE
 
 
 @call(0x19)
@@ -92,6 +94,7 @@ def make_directory(k: "Kernel") -> None:
     """Make the directory at DS:DX."""
     path = k.path(k.regs.ds, k.regs.dx)
     _not_a_device(path)
+    _not_too_long(path)
     k.root.make_directory(path)
 
 
@@ -99,7 +102,7 @@ def make_directory(k: "Kernel") -> None:
 def remove_directory(k: "Kernel") -> None:
     """Remove the directory at DS:DX."""
     path = k.path(k.regs.ds, k.regs.dx)
-    if path == k.cwd[: len(path)]:
+    if path == k.cwd:
         raise DosError(CURRENT_DIRECTORY)
     k.root.remove_directory(path)
 
@@ -108,6 +111,7 @@ def remove_directory(k: "Kernel") -> None:
 def change_directory(k: "Kernel") -> None:
     """The directory at DS:DX is the current one."""
     path = k.path(k.regs.ds, k.regs.dx)
+    _not_too_long(path)
     if not k.root.is_directory(path):
         raise DosError(PATH_NOT_FOUND)
     k.cwd = path
@@ -118,7 +122,7 @@ def current_directory(k: "Kernel") -> None:
     """The current directory of drive DL, to DS:SI, without drive and first backslash."""
     if k.regs.dl not in (0, DRIVE_C + 1):
         raise DosError(INVALID_DRIVE)
-    name = "\\".join(k.cwd).encode("cp437")
+    name = "\\".join(k.cwd).encode("cp437", "replace")
     k.ram.write((k.regs.ds << 4) + k.regs.si, name[:63] + b"\0")
     k.regs.ax = 0x0100
 
@@ -158,7 +162,12 @@ def rename(k: "Kernel") -> None:
 
 def _not_a_device(path: Path) -> None:
     if path and (device(path[-1]) or paths.wild(path[-1])):
-        raise DosError(ACCESS_DENIED if device(path[-1]) else FILE_NOT_FOUND)
+        raise DosError(ACCESS_DENIED if device(path[-1]) else PATH_NOT_FOUND)
+
+
+def _not_too_long(path: Path) -> None:
+    if len(paths.text(path)) > LONGEST_DIRECTORY:
+        raise DosError(PATH_NOT_FOUND)
 
 
 @call(0x54)
@@ -179,87 +188,42 @@ def set_verify(k: "Kernel") -> None:
 @call(0x4E)
 def find_first(k: "Kernel") -> None:
     """The first file of the pattern at DS:DX with attributes CX, to the DTA."""
-    path = k.path(k.regs.ds, k.regs.dx)
-    if path and (name := device(path[-1])):
-        _put(k, 0, name, 0, 0xFFFF, Entry(name, 0x40, 0, 0))
-        return
-    where, pattern = path[:-1], path[-1] if path else "*.*"
-    number = _number(k, where)
+    path, wanted = k.path(k.regs.ds, k.regs.dx), k.regs.cl
     if not path:
         raise DosError(NO_MORE_FILES)
-    try:
-        _find(k, number, pattern, k.regs.cl, 0)
-    except DosError as error:
-        if error.code == NO_MORE_FILES and not paths.wild(pattern):
-            raise DosError(FILE_NOT_FOUND) from None
-        raise
-    finally:
-        k.listing = None if not paths.wild(pattern) else k.listing
+    pattern = path[-1]
+    if name := device(pattern):
+        return _put(k, 0, name, 0, OVER, Entry(name, 0x40, 0, 0))
+    if paths.wild(pattern):
+        number = k.searches.start(path[:-1])
+        return _find(k, wanted, pattern, number, 0)
+    entry = k.root.entry(path)
+    if wanted == LABEL or entry.attributes & (HIDDEN | SYSTEM | DIRECTORY) & ~wanted:
+        raise DosError(FILE_NOT_FOUND)
+    _put(k, wanted, pattern, 0, OVER, entry)
 
 
 @call(0x4F)
 def find_next(k: "Kernel") -> None:
     """The next file of the search in the DTA."""
     data = k.ram.read(k.dta_at, 21)
-    pattern = data[1:12].decode("cp437")
-    name = pattern[:8].rstrip() + ("." + pattern[8:].rstrip()).rstrip(".")
-    number, index = int.from_bytes(data[15:17], "little"), int.from_bytes(data[13:15], "little")
-    if number not in k.searches or index == 0xFFFF:
+    place, number = int.from_bytes(data[13:15], "little"), int.from_bytes(data[15:17], "little")
+    _find(k, data[12], dotted(data[1:12]), number, place)
+
+
+def _find(k: "Kernel", wanted: int, pattern: str, number: int, place: int) -> None:
+    found = k.searches.following(number, pattern, wanted, place)
+    if found is None:
         raise DosError(NO_MORE_FILES)
-    _find(k, number, name, data[12], index)
+    _put(k, wanted, pattern, number, *found)
 
 
-def _number(k: "Kernel", where: Path) -> int:
-    """The number of a directory that is searched. The oldest one is forgotten if there are too
-    many."""
-    k.listing = None
-    for number, path in k.searches.items():
-        if path == where:
-            return number
-    number = max(k.searches, default=0) % 0xFFFE + 1
-    while number in k.searches:
-        number = number % 0xFFFE + 1
-    k.searches[number] = where
-    if len(k.searches) > MOST_SEARCHES:
-        del k.searches[next(iter(k.searches))]
-    return number
-
-
-def _find(k: "Kernel", number: int, pattern: str, wanted: int, index: int) -> None:
-    where = k.searches[number]
-    if k.listing is None or k.listing[0] != number:
-        dots = [".", ".."] if where else []
-        k.listing = (number, dots + k.root.entries(where))
-    names = k.listing[1]
-    if wanted == LABEL:
-        raise DosError(NO_MORE_FILES)  # the drive has no label
-    hidden = HIDDEN | SYSTEM | DIRECTORY
-    while index < min(len(names), 0xFFFE):
-        name = names[index]
-        index += 1
-        if name in (".", ".."):
-            if not wanted & DIRECTORY or fields(pattern).strip("?"):
-                continue
-            return _put(k, wanted, pattern, number, index, Entry(name, DIRECTORY, 0, 0))
-        if not matches(name, pattern):
-            continue
-        try:
-            entry = k.root.entry((*where, name), again=True)
-        except DosError:
-            continue  # gone meanwhile
-        if entry.attributes & hidden & ~wanted:
-            continue
-        return _put(k, wanted, pattern, number, index, entry)
-    raise DosError(NO_MORE_FILES)
-
-
-def _put(k: "Kernel", wanted: int, pattern: str, number: int, index: int, entry: Entry) -> None:
+def _put(k: "Kernel", wanted: int, pattern: str, number: int, place: int, entry: Entry) -> None:
     """Write what was found, and where to go on, to the DTA."""
     head = bytes([DRIVE_C + 1]) + fields(pattern).encode("cp437", "replace")[:11]
-    head += bytes([wanted]) + index.to_bytes(2, "little") + number.to_bytes(2, "little") + bytes(4)
-    kept = entry.attributes & (READ_ONLY | HIDDEN | SYSTEM | DIRECTORY | ARCHIVE | 0x40)
-    data = bytes([kept]) + (entry.stamp & 0xFFFF).to_bytes(2, "little")
-    data += (entry.stamp >> 16).to_bytes(2, "little") + entry.size.to_bytes(4, "little")
+    head += bytes([wanted]) + place.to_bytes(2, "little") + number.to_bytes(2, "little") + bytes(4)
+    data = bytes([entry.attributes]) + entry.stamp.to_bytes(4, "little")
+    data += entry.size.to_bytes(4, "little")
     name = entry.name.encode("cp437", "replace")[:12]
     k.ram.write(k.dta_at, head + data + name.ljust(13, b"\0"))
     k.regs.ax = 0

@@ -15,29 +15,33 @@ from ..codes import (
     TOO_MANY_OPEN,
     DosError,
 )
-from ..console import CTRL_C
+from ..editing import CTRL_Z
 from ..files import DIRECTORY, LABEL, LARGEST, READ_ONLY, Path
 from ..handles import BOTH, MOST_HANDLES, READ, TABLE_AT, TABLE_SIZE, UNUSED, WRITE, Open
 from ..names import device
 from ..paths import text, wild
-from ..table import Break, NotYet, call
-from .characters import input_ready, write_to
+from ..table import call
+from .characters import input_ready, read_con, write_to
 
 if TYPE_CHECKING:
     from ..kernel import Kernel
 
 #: Names that AH=5Ah tries.
 MOST_NAMES = 1000
+#: Device information words; 80C0h: another character device.
+WORDS = {"CON": 0x80D3, "NUL": 0x8084, "CLOCK$": 0x8088} | dict.fromkeys(
+    ("PRN", "LPT1", "LPT2", "LPT3", "LPT4"), 0xA0C0
+)
 
 
 def open_path(k: "Kernel", path: Path, access: int) -> None:
     """Open a file or device; AX is its handle."""
+    if access & 7 > BOTH:
+        raise DosError(INVALID_ACCESS)
     k.handles.check_room(k.psp)
     if path and (name := device(path[-1])):
         k.regs.ax = k.handles.add(k.psp, Open(name, access))
         return
-    if access & 7 > BOTH:
-        raise DosError(INVALID_ACCESS)
     if k.root.is_directory(path):
         raise DosError(ACCESS_DENIED)
     file = k.root.open(path, write=access & 7 != READ)
@@ -134,18 +138,13 @@ def read(k: "Kernel") -> None:
     regs = k.regs
     opened = k.get(regs.bx)
     data = b""
+    if opened.access & 7 == WRITE:
+        raise DosError(ACCESS_DENIED)
     if opened.file is not None:
-        if opened.access & 7 == WRITE:
-            raise DosError(ACCESS_DENIED)
         data = opened.file.read(opened.position, regs.cx)
         opened.position += len(data)
-    elif opened.device == "CON" and regs.cx:
-        found = k.console.read(regs.cx, opened.raw)
-        if found is None:
-            raise NotYet
-        if not opened.raw and found == bytes([CTRL_C]):
-            raise Break
-        data = found
+    elif opened.device == "CON":
+        data = read_con(k, regs.cx, raw=opened.raw)
     k.ram.write((regs.ds << 4) + regs.dx, data)
     regs.ax = len(data)
 
@@ -156,11 +155,16 @@ def write(k: "Kernel") -> None:
     here."""
     regs = k.regs
     opened = k.get(regs.bx)
-    if opened.file is not None and opened.access & 7 == READ:
+    if opened.access & 7 == READ:
         raise DosError(ACCESS_DENIED)
-    if regs.cx == 0 and opened.file is not None:
-        opened.file.truncate(opened.position)
-    regs.ax = write_to(k, opened, k.ram.read((regs.ds << 4) + regs.dx, regs.cx))
+    if opened.file is not None:
+        opened.written = True
+        if regs.cx == 0:
+            opened.file.truncate(opened.position)
+    data = k.ram.read((regs.ds << 4) + regs.dx, regs.cx)
+    if opened.device == "CON" and not opened.raw:
+        data = data.partition(bytes([CTRL_Z]))[0]
+    regs.ax = write_to(k, opened, data)
 
 
 @call(0x42)
@@ -178,8 +182,8 @@ def seek(k: "Kernel") -> None:
 
 @call(0x44)
 def control(k: "Kernel") -> None:
-    """Devices: what handle BX is (0, 1), whether it is ready (6, 7), drives (8, 9, 0Eh), remote
-    handles (0Ah)."""
+    """Handle BX: information word (0, 1), is it ready (6, 7), remote (0Ah); drives (8, 9, 0Eh,
+    0Fh), retries (0Bh)."""
     regs = k.regs
     if regs.al in (0x08, 0x09, 0x0E, 0x0F):
         if regs.bl not in (0, 3):
@@ -191,6 +195,8 @@ def control(k: "Kernel") -> None:
         else:
             regs.al = 0
         return
+    if regs.al == 0x0B:
+        return  # nobody shares files: nothing is tried again
     if regs.al not in (0x00, 0x01, 0x06, 0x07, 0x0A):
         return k.unknown()
     opened = k.get(regs.bx)
@@ -215,11 +221,8 @@ def control(k: "Kernel") -> None:
 def information(k: "Kernel", opened: Open) -> int:
     """The device information word of AX=4400h."""
     if not opened.device:
-        return 0x0002  # drive C
-    bits = 0x80 | (0x20 if opened.raw else 0) | 0x40
-    if opened.device == "CON":
-        return bits | 0x13
-    return bits | (0x04 if opened.device == "NUL" else 0)
+        return 0x0002 if opened.written else 0x0042  # drive C
+    return WORDS.get(opened.device, 0x80C0) | (0x20 if opened.raw else 0)
 
 
 @call(0x45)
@@ -245,8 +248,6 @@ def file_time(k: "Kernel") -> None:
         stamp = dos_now(k) if opened.file is None else opened.file.stamp()
         regs.dx, regs.cx = stamp >> 16, stamp & 0xFFFF
     elif opened.file is not None:
-        if not k.root.writable:
-            raise DosError(ACCESS_DENIED)
         opened.file.set_stamp(host_seconds(regs.dx, regs.cx))
 
 
@@ -265,7 +266,7 @@ def host_seconds(date: int, time: int) -> float:
 def dos_now(k: "Kernel") -> int:
     """Date and time of the guest, as date << 16 | time."""
     t = k.machine.rtc.time
-    date = max(0, t.year - 1980) << 9 | t.month << 5 | t.day
+    date = min(max(0, t.year - 1980), 127) << 9 | t.month << 5 | t.day
     return date << 16 | t.hour << 11 | t.minute << 5 | t.second // 2
 
 

@@ -55,14 +55,15 @@ def time(k: "Kernel") -> None:
 def set_time(k: "Kernel") -> None:
     """Set it; AL = FFh: there is no such time."""
     t, regs = k.machine.rtc.time, k.regs
-    _set(k, t.year, t.month, t.day, regs.ch, regs.cl, regs.dh)
+    hundredths = regs.dl if regs.dl < 100 else -1
+    _set(k, t.year, t.month, t.day, regs.ch, regs.cl, regs.dh, hundredths * 10_000)
 
 
 def _set(k: "Kernel", *when: int) -> None:
     try:
         if when[0] not in YEARS:
             raise ValueError
-        k.machine.rtc.time = datetime(*when)  # type: ignore[arg-type]
+        k.machine.rtc.time = datetime(*when).replace(microsecond=0)  # type: ignore[arg-type]
     except ValueError:
         k.regs.al = 0xFF
     else:
@@ -74,8 +75,7 @@ def parse_name(k: "Kernel") -> None:
     """The word at DS:SI as an FCB at ES:DI; SI is after it, AL = 1: it has ? or *."""
     regs = k.regs
     raw = k.ram.read((regs.ds << 4) + regs.si, 128)
-    leading = len(raw) - len(raw.lstrip(b" \t" if not regs.al & 1 else b" \t:;,=+"))
-    fcb, rest, al = parse_fcb(raw[leading:])
+    fcb, rest, al = parse_fcb(raw, skip=bool(regs.al & 1))
     at = (regs.es << 4) + regs.di
     old, options = k.ram.read(at, 12), regs.al
     drive = old[:1] if options & 2 and not fcb[0] else fcb[:1]

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 QUIET, AT_LAST = 0.5, 10.0
 SLICE = 0.05
 #: A failure brings so many instructions.
-LAST = 16
 GOOD_ENDS = ("halt", "time", "instructions")
 WORDS = {
     ExitReason.HLT: "halt",
@@ -309,12 +308,16 @@ class _Run:
             screen_mode=m.screen.mode_name,
             serial=newest(m.serial_text),
             debug=newest(m.debug_text),
-            last=tuple(str(each) for each in m.vcpu.history(LAST))
-            if message and self.traced
-            else (),
+            last=self._last() if message else (),
             goldens=tuple(self.goldens),
             kept=self._kept() if message and self.keep else (),
         )
+
+    def _last(self) -> tuple[str, ...]:
+        """The last instructions, in words."""
+        from ..trail import trail, trail_of  # only here: a job that passes needs none
+
+        return tuple(trail(self.m) if self.exit is None else trail_of(self.m, self.exit))
 
     def _kept(self) -> tuple[tuple[str, bytes], ...]:
         """The screen, and the states before the step that failed and now."""

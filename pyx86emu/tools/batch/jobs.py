@@ -330,7 +330,7 @@ class Result:
     serial: str = ""
     debug: str = ""
     last: tuple[str, ...] = ()
-    """Of a job that failed, the last 16 instructions: CS:IP and bytes, the oldest first. Empty on
+    """Of a job that failed, the last 16 instructions, as `tools.trail` shows them. Empty on
     KVM."""
     attempts: int = 1
     worker: str = ""

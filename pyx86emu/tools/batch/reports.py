@@ -14,6 +14,8 @@ from .jobs import Result
 OUTCOMES = ("passed", "failed", "error", "lost")
 #: A table with more jobs has only those that did not pass.
 MOST_ROWS = 200
+#: If more have not passed, the table has no last instructions; the other reports have them.
+MOST_LAST = 3
 
 
 def printable(text: str) -> str:
@@ -60,6 +62,7 @@ def sentence(results: Sequence[Result], seconds: float) -> str:
 def table(results: Sequence[Result]) -> str:
     """One row a job; what did not pass has its message below."""
     shown = [each for each in results if not each.passed or len(results) <= MOST_ROWS]
+    bad = sum(not each.passed for each in results)
     head = ("outcome", "job", "end", "instructions", "guest s", "wall s", "tries")
     rows = [
         (
@@ -85,6 +88,8 @@ def table(results: Sequence[Result]) -> str:
         lines.append(line(cells))
         if not each.passed:
             lines.append(f"    {one_line(each.message)}")
+            if bad <= MOST_LAST:
+                lines += [f"      {one_line(line)}" for line in each.last]
     return "\n".join(lines)
 
 

@@ -4,7 +4,6 @@ Software and hardware breakpoints are the same here: the core compares linear ad
 keeps its bytes.
 """
 
-from collections.abc import Iterator
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,8 +12,8 @@ from .registers import Refused
 if TYPE_CHECKING:
     from ... import _core
 
-#: So many breakpoints does the core compare (`Vcpu.debug`).
-MOST_BREAKPOINTS = 64
+#: So many breakpoints fit in a session. The core compares up to 65,536, the machine's own included.
+MOST_BREAKPOINTS = 65_000
 MOST_WATCHES = 1024
 #: The longest watchpoint in bytes.
 LONGEST = 1 << 20
@@ -56,33 +55,45 @@ class Breakpoints:
     """What a session has set. gdb may set the same point twice; it is there once."""
 
     def __init__(self) -> None:
-        self._points: dict[Point, None] = {}
+        #: Address -> the breakpoints there, the one that was set first at the head.
+        self._code: dict[int, list[Point]] = {}
+        self._watched: dict[Point, None] = {}
 
     def add(self, kind: int, address: int, length: int) -> None:
         """Refused: there is no such kind, no room, or the watchpoint has no length."""
         point = self._point(kind, address, length)
-        code = point.kind in ON_CODE
-        if code and address >= 1 << 32:
-            raise Refused("a breakpoint is at an address of 32 bits")
-        if not code and not 0 < length <= LONGEST:
+        if point.kind in ON_CODE:
+            self._add_code(point)
+        elif not 0 < length <= LONGEST:
             raise Refused(f"a watchpoint has 1 to {LONGEST} bytes")
-        if code and address not in (known := self.addresses) and len(known) >= MOST_BREAKPOINTS:
-            raise Refused(f"no more than {MOST_BREAKPOINTS} breakpoints fit: delete one")
-        if not code and point not in self._points and self._watches >= MOST_WATCHES:
+        elif point not in self._watched and len(self._watched) >= MOST_WATCHES:
             raise Refused(f"no more than {MOST_WATCHES} watchpoints fit: delete one")
-        self._points[point] = None
+        else:
+            self._watched[point] = None
 
-    @property
-    def _watches(self) -> int:
-        return sum(each.length > 0 for each in self._points)
+    def _add_code(self, point: Point) -> None:
+        if point.address >= 1 << 32:
+            raise Refused("a breakpoint is at an address of 32 bits")
+        if point.address not in self._code and len(self._code) >= MOST_BREAKPOINTS:
+            raise Refused(f"no more than {MOST_BREAKPOINTS} breakpoints fit: delete one")
+        there = self._code.setdefault(point.address, [])
+        if point not in there:
+            there.append(point)
 
     def remove(self, kind: int, address: int, length: int) -> None:
         """Refused: there is no such kind. Nothing happens if it is not there."""
-        self._points.pop(self._point(kind, address, length), None)
+        point = self._point(kind, address, length)
+        self._watched.pop(point, None)
+        there = self._code.get(address, [])
+        if point in there:
+            there.remove(point)
+            if not there:
+                del self._code[address]
 
     def clear(self) -> None:
         """Remove all."""
-        self._points.clear()
+        self._code.clear()
+        self._watched.clear()
 
     @staticmethod
     def _point(kind: int, address: int, length: int) -> Point:
@@ -95,14 +106,14 @@ class Breakpoints:
     @property
     def addresses(self) -> list[int]:
         """The linear addresses of the breakpoints, each once."""
-        return list(dict.fromkeys(each.address for each in self._points if each.kind in ON_CODE))
+        return list(self._code)
 
     @property
     def watch(self) -> "list[_core.Watchpoint]":
         """What the core watches. Each place is watched for stores, and where loads count for both:
         of the points that an access hits the core names the first, so it names "w" for a store and
         "rw" only for a load."""
-        spans = [(each.address, each.length, each.kind) for each in self._points if each.length]
+        spans = [(each.address, each.length, each.kind) for each in self._watched]
         stores: list[_core.Watchpoint] = [(at, length, "w") for at, length, _ in spans]
         loads: list[_core.Watchpoint] = [
             (at, length, "rw") for at, length, kind in spans if kind in LOADS
@@ -111,14 +122,13 @@ class Breakpoints:
 
     def at(self, address: int) -> Point | None:
         """The breakpoint at a linear address."""
-        return next(self._of(ON_CODE, address), None)
+        return next(iter(self._code.get(address, ())), None)
 
     def accessed(self, watch: "_core.Watchpoint", address: int) -> Point | None:
         """The watchpoint that an access of this kind hits at `address`; None: none of gdb's, it was
         a store into bytes whose loads are watched."""
-        return next(self._of(STORES if watch[2] == "w" else LOADS, address), None)
-
-    def _of(self, kinds: tuple[Kind, ...], address: int) -> Iterator[Point]:
-        for each in self._points:
-            if each.kind in kinds and each.address <= address < each.address + max(1, each.length):
-                yield each
+        kinds = STORES if watch[2] == "w" else LOADS
+        for each in self._watched:
+            if each.kind in kinds and each.address <= address < each.address + each.length:
+                return each
+        return None

@@ -1,9 +1,9 @@
 """The target description: tell gdb which registers there are and what memory is. Reads none.
 
 gdb takes "i8086" only with the whole feature org.gnu.gdb.i386.core, st0 and fctrl included. Its
-`eip` and `esp` are linear addresses here, since gdb knows no segments, and its `ebp` is 0, since
-gdb knows only frames of 32 bits and would unwind garbage. What the CPU has is in the feature of our
-own, as `ip`, `sp` and `bp`.
+`eip` is a linear address here, since gdb knows no segments, and its `esp` and `ebp` point into a
+call stack as it knows them (callstack.py). What the CPU has is in the feature of our own, as `ip`,
+`sp` and `bp`; `stack` is the linear address of SS:SP.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,10 @@ CORE = (
     *(Register(f"st{number}", 10, "i387_ext", "float") for number in range(8)),
     *(Register(name, 4, "int", "float") for name in FLOATING),
 )
-REAL = tuple(Register(name, 2, "uint16", "general") for name in ("ip", "sp", "bp"))
+REAL = (
+    *(Register(name, 2, "uint16", "general") for name in ("ip", "sp", "bp")),
+    Register("stack", 4, "data_ptr", "general"),
+)
 #: All registers; gdb numbers them in this order.
 REGISTERS = CORE + REAL
 NUMBER = {register.name: number for number, register in enumerate(REGISTERS)}

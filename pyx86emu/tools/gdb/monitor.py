@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...errors import Pyx86Error
+from .flow import Code
+from .frames import walk
 from .registers import linear
-from .target import Target
+from .target import Target, read
 
 if TYPE_CHECKING:
     from ... import _core
@@ -17,6 +19,14 @@ MOST_STATES = 16
 LONGEST_NAME = 40
 #: Entries of `info history`.
 HISTORY, MOST_HISTORY = 16, 4096
+#: How a frame was entered.
+HOW = {
+    "near": "a near CALL",
+    "near32": "a near CALL of 32 bits",
+    "far": "a far CALL",
+    "int": "an INT",
+    "irq": "an interrupt",
+}
 STALE = "type `maintenance flush register-cache` in gdb: what it shows is from before\n"
 HELP = """\
 info pic           the interrupt controllers: requests, masks, in service
@@ -25,13 +35,16 @@ info io            which device answers which ports and addresses
 info ioeventfds    which writes signal an eventfd
 info registers     the registers as the CPU has them, CS:IP and SS:SP included
 info history [N]   the last N instructions, 16 by default
+bt                 who has called whom, with CS:IP
+frames on|off      off: $esp is SS * 16 + SP and $ebp is 0, and gdb's `bt` shows one frame
 snapshot [NAME]    keep the state of the guest in memory
 restore [NAME]     go back to it
 reset              the reset button; memory keeps its contents
 help               this text
 
-gdb knows one flat memory: $eip is CS * 16 + IP, $esp is SS * 16 + SP, and $ebp reads as 0.
+gdb knows one flat memory: $eip is CS * 16 + IP, and $stack is SS * 16 + SP: x/8xh $stack.
 $ip, $sp and $bp are what the CPU has. Addresses are linear: break *0x7c00, x/8xb 0xb8000.
+$esp and $ebp point into a list of the callers, made for gdb's `bt`, `up`, `next` and `finish`.
 `set $eip = ADDRESS` and `jump` keep CS if the address is in its segment; else both change.
 Load symbols with `gdb -s FILE.elf`: with `gdb FILE.elf` gdb disassembles 32-bit code, up to
 `set architecture i8086`.
@@ -39,11 +52,20 @@ Load symbols with `gdb -s FILE.elf`: with `gdb FILE.elf` gdb disassembles 32-bit
 
 
 class Monitor:
-    """The commands. `restored` is called before registers and memory are replaced."""
+    """The commands. `restored` is called before registers and memory are replaced; `vcpu`
+    says which one gdb looks at."""
 
-    def __init__(self, target: Target, restored: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        target: Target,
+        restored: Callable[[], object],
+        vcpu: "Callable[[], _core.Vcpu] | None" = None,
+    ) -> None:
         self._target = target
         self._restored = restored
+        self._vcpu = vcpu or (lambda: target.vcpus[0])
+        #: Is gdb shown a call stack?
+        self.frames = True
         self._states: dict[str, State] = {}
 
     def do(self, line: str) -> str:
@@ -66,6 +88,8 @@ class Monitor:
             "savevm": self._snapshot,
             "restore": self._restore,
             "loadvm": self._restore,
+            "bt": self._backtrace,
+            "frames": self._frames,
             "reset": self._reset,
             "system_reset": self._reset,
         }
@@ -146,6 +170,30 @@ class Monitor:
         self._restored()
         self._saved.restore(state)
         return f"the guest is as in state {name!r}; {STALE}"
+
+    # -- frames ----------------------------------------------------------------------------------
+
+    def _backtrace(self, _: list[str]) -> str:
+        vm, machine = self._target.vm, self._target.machine
+        code = Code(lambda address, size: read(vm, address, size))
+        found = walk(code, self._vcpu().regs)
+        labels = None if machine is None else machine.labels()
+        lines = []
+        for number, frame in enumerate(found):
+            label = None if labels is None else labels.label(frame.pc)
+            name = "" if label is None else f" {label}"
+            entered = f"  by {HOW[frame.how]}" if frame.how else ""
+            lines.append(
+                f"#{number:<2} {frame.cs:04x}:{frame.ip:04x} {frame.pc:06x}{name}{entered}\n"
+            )
+        return "".join(lines)
+
+    def _frames(self, words: list[str]) -> str:
+        if words not in (["on"], ["off"]):
+            return f"frames on, or frames off; they are {'on' if self.frames else 'off'}\n"
+        self.frames = words == ["on"]
+        shown = "the call stack" if self.frames else "SS * 16 + SP, and $ebp is 0"
+        return f"$esp shows {shown}; {STALE}"
 
     def _reset(self, _: list[str]) -> str:
         self._restored()

@@ -1,22 +1,25 @@
 """Registers: read and write a vCPU's registers as gdb sees them. Know no packet.
 
-gdb knows one flat memory. So `eip` is CS * 16 + IP and `esp` is SS * 16 + SP; `ip` and `sp` are
-what the CPU has. A write of a linear address changes IP (SP) and keeps CS (SS), or changes both if
-the address is out of the segment. `ebp` reads as 0, which ends gdb's backtrace at the innermost
-frame: it would take BP for the pointer of a 32-bit frame. A write of `ebp` sets EBP.
+gdb knows one flat memory. So `eip` is CS * 16 + IP and `stack` is SS * 16 + SP; `ip`, `sp` and `bp`
+are what the CPU has. A write of a linear address changes IP (SP) and keeps CS (SS), or changes both
+if the address is out of the segment. `esp` and `ebp` point into the call stack that gdb is shown
+(callstack.py). Without one, `esp` is as `stack`, and `ebp` reads as 0, which ends gdb's backtrace.
 """
 
 from typing import TYPE_CHECKING
 
+from .callstack import AT, CallStack
 from .description import NUMBER, REGISTERS, Register
 
 if TYPE_CHECKING:
     from ... import _core
 
 #: Linear address -> the segment and the offset that make it.
-LINEAR = {"eip": ("cs", "ip"), "esp": ("ss", "sp")}
+LINEAR = {"eip": ("cs", "ip"), "esp": ("ss", "sp"), "stack": ("ss", "sp")}
 #: What gdb follows from frame to frame.
 FRAME = "ebp"
+#: What the call stack has values of.
+SHOWN = ("esp", FRAME)
 SEGMENT_SIZE = 0x10000
 #: The last byte that real mode reaches, FFFF:FFFF.
 LAST = 0x10FFEF
@@ -28,15 +31,17 @@ class Refused(Exception):
     """What gdb asks for cannot be done."""
 
 
-def read(regs: "_core.Registers", number: int) -> bytes:
+def read(regs: "_core.Registers", number: int, shown: CallStack | None = None) -> bytes:
     """The bytes of a register. Refused: there is none of this number."""
     register = _register(number)
+    if shown is not None and register.name in SHOWN:
+        return int(getattr(shown, register.name)).to_bytes(register.size, "little")
     return _value(regs, register.name).to_bytes(register.size, "little")
 
 
-def read_all(regs: "_core.Registers") -> bytes:
+def read_all(regs: "_core.Registers", shown: CallStack | None = None) -> bytes:
     """The bytes of all registers, in gdb's order."""
-    return b"".join(read(regs, number) for number in range(len(REGISTERS)))
+    return b"".join(read(regs, number, shown) for number in range(len(REGISTERS)))
 
 
 def write(regs: "_core.Registers", number: int, data: bytes) -> None:
@@ -47,7 +52,7 @@ def write(regs: "_core.Registers", number: int, data: bytes) -> None:
     _set(regs, register.name, int.from_bytes(data, "little"))
 
 
-def write_all(regs: "_core.Registers", data: bytes) -> None:
+def write_all(regs: "_core.Registers", data: bytes, shown: CallStack | None = None) -> None:
     """Set the registers that differ from what they are. gdb sends all of them, also those that it
     has not changed: so `ip` counts only if `eip` is as it was, and so on. Refused: as for `write`.
     """
@@ -55,11 +60,12 @@ def write_all(regs: "_core.Registers", data: bytes) -> None:
     for number, register in enumerate(REGISTERS):
         one = data[at : at + register.size]
         at += register.size
-        if len(one) == register.size and one != read(regs, number):
+        if len(one) == register.size and one != read(regs, number, shown):
             changed[register.name] = int.from_bytes(one, "little")
-    for wide, narrow in (("eip", "ip"), ("esp", "sp"), (FRAME, "bp")):
+    for wide, *others in (("eip", "ip"), ("esp", "stack", "sp"), ("stack", "sp"), (FRAME, "bp")):
         if wide in changed:
-            changed.pop(narrow, None)
+            for each in others:
+                changed.pop(each, None)
     for name in sorted(changed, key=lambda name: name in LINEAR):  # after the segments
         _set(regs, name, changed[name])
 
@@ -97,6 +103,11 @@ def _set(regs: "_core.Registers", name: str, value: int) -> None:
         if value:
             raise Refused(f"{name}: there is no coprocessor")
         return
+    if name in SHOWN and value >= AT:
+        raise Refused(
+            f"{name}: this is a place of the call stack that gdb is shown, not the guest's stack: "
+            "leave a function by `finish`, or set sp and bp"
+        )
     try:
         if name in LINEAR:
             _set_linear(regs, name, value)

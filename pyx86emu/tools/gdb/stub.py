@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ...errors import MachineError, Pyx86Error
-from . import registers
-from .breakpoints import WORDS, Breakpoints, Kind, Point
+from . import callstack, registers
+from .breakpoints import ON_CODE, WORDS, Breakpoints, Kind, Point
 from .description import memory_map, target
 from .monitor import Monitor
 from .packets import MOST, escaped
@@ -35,14 +35,17 @@ CHUNK = MOST // 2 - 16
 #: The memory map reaches the end of what real mode reaches, at least.
 REACHED = registers.LAST + 1
 WHO = "gdb"
+#: The stub asks gdb for these symbols of the linker's, to know what gdb's symbols are about.
+ASKED = (b"_start", b"_end")
 
 
 class Resume(NamedTuple):
     """How the guest goes on. `step`: the vCPU that executes one instruction, or instructions while
-    it is in `within`; None: all run."""
+    it is in `within`. Without: the vCPUs `among` run; None: all."""
 
     step: int | None = None
     within: tuple[int, int] = (0, 0)
+    among: tuple[int, ...] | None = None
 
 
 class Runner(Protocol):
@@ -77,13 +80,20 @@ class Stub:
         self.target = to
         self.runner = runner
         self.breakpoints = Breakpoints()
-        self.monitor = Monitor(to, self._restored)
+        self.monitor = Monitor(to, self._restored, lambda: self.vcpu)
         #: No "+" for each packet any more.
         self.quiet = False
         self.why: bytes = b"T%02x" % SIGTRAP
         #: The vCPU that the last stop was of, and that `g` and `m` are about.
         self.current = 0
         self._tells_software = False
+        #: Was gdb told that it can go back?
+        self._reversed = False
+        #: The vCPU that `c` and `s` are about (Hc); None: all.
+        self._chosen: int | None = None
+        self._stacks: dict[int, callstack.CallStack] = {}
+        #: gdb's values of the symbols ASKED; None: it has said that it has none at all.
+        self._symbols: dict[bytes, int] | None = None
 
     # -- packets ---------------------------------------------------------------------------------
 
@@ -115,26 +125,58 @@ class Stub:
 
     # -- registers and memory --------------------------------------------------------------------
 
+    @property
+    def stack(self) -> "callstack.CallStack | None":
+        """The call stack that gdb is shown; None: `monitor frames off`. It is found once a stop."""
+        if not self.monitor.frames:
+            return None
+        found = self._stacks.get(self.current)
+        if found is None:
+            vm = self.target.vm
+            found = self._stacks[self.current] = callstack.call_stack(
+                lambda address, size: read(vm, address, size), self.vcpu.regs, self._known
+            )
+        return found
+
+    @property
+    def _known(self) -> "callstack.Known | None":
+        if self._symbols is None:
+            return None
+        low = self._symbols.get(b"_start", 0) & ~0xFFF
+        high = self._symbols.get(
+            b"_end", callstack.ROMS if low < callstack.ROMS else registers.LAST
+        )
+        names = getattr(self.target.machine, "symbols", None) or {}
+        return callstack.Known(low, high, sorted({names[name] for name in names}))
+
+    def _changes(self) -> None:
+        """Registers or memory change."""
+        self._stacks.clear()
+        self.runner.changed()
+
     def _g(self, _: bytes) -> bytes:
-        return registers.read_all(self.vcpu.regs).hex().encode()
+        return registers.read_all(self.vcpu.regs, self.stack).hex().encode()
 
     def _write_all(self, rest: bytes) -> bytes:
-        self.runner.changed()
-        registers.write_all(self.vcpu.regs, _bytes(rest))
+        shown = self.stack
+        self._changes()
+        registers.write_all(self.vcpu.regs, _bytes(rest), shown)
         return b"OK"
 
     def _p(self, rest: bytes) -> bytes:
-        return registers.read(self.vcpu.regs, _number(rest)).hex().encode()
+        return registers.read(self.vcpu.regs, _number(rest), self.stack).hex().encode()
 
     def _write_one(self, rest: bytes) -> bytes:
         number, _, value = rest.partition(b"=")
-        self.runner.changed()
+        self._changes()
         registers.write(self.vcpu.regs, _number(number), _bytes(value))
         return b"OK"
 
     def _m(self, rest: bytes) -> bytes:
         address, size = _two(rest)
-        data = read(self.target.vm, address, min(size, MOST_MEMORY))
+        size = min(size, MOST_MEMORY)
+        shown = self.stack if address >= callstack.AT else None
+        data = shown.read(address, size) if shown else read(self.target.vm, address, size)
         if size and not data:
             raise Refused(f"there is no memory at {address:#x}")
         return data.hex().encode()
@@ -151,7 +193,7 @@ class Stub:
         address, size = _two(where)
         if size != len(data):
             raise Refused(f"{size} bytes are announced and {len(data)} are there")
-        self.runner.changed()
+        self._changes()
         if not write(self.target.vm, address, data):
             raise Refused(f"there is no memory at {address:#x}, or not after it")
         return b"OK"
@@ -161,6 +203,8 @@ class Stub:
     def _insert(self, rest: bytes) -> bytes:
         point = _point(rest)
         self.breakpoints.add(*point)
+        if point[0] in ON_CODE:  # placed when the guest goes on: gdb may set thousands at each stop
+            return b"OK"
         try:
             self.place()
         except BaseException:
@@ -169,8 +213,10 @@ class Stub:
         return b"OK"
 
     def _remove(self, rest: bytes) -> bytes:
-        self.breakpoints.remove(*_point(rest))
-        self.place()
+        point = _point(rest)
+        self.breakpoints.remove(*point)
+        if point[0] not in ON_CODE:
+            self.place()
         return b"OK"
 
     def place(self, step: int | None = None) -> None:
@@ -186,10 +232,11 @@ class Stub:
     # -- going on --------------------------------------------------------------------------------
 
     def _continue(self, rest: bytes) -> None:
-        self._resume(Resume(), rest)
+        chosen = self._chosen
+        self._resume(Resume() if chosen is None else Resume(among=(chosen,)), rest)
 
     def _step(self, rest: bytes) -> None:
-        self._resume(Resume(self.current), rest)
+        self._resume(Resume(self.current if self._chosen is None else self._chosen), rest)
 
     def _continue_signal(self, rest: bytes) -> None:
         self._continue(rest.partition(b";")[2])
@@ -199,30 +246,44 @@ class Stub:
 
     def _resume(self, how: Resume, at: bytes = b"") -> None:
         if at:
-            self.runner.changed()
+            self._changes()
             registers.jump(self.vcpu.regs, _number(at))
         self.runner.resume(how)
 
     def _v_cont(self, rest: bytes) -> bytes | None:
         if rest[:1] != b";":
             return b""
-        how = Resume()
-        for action in reversed(rest[1:].split(b";")):  # the first one that fits a thread counts
+        left = set(range(len(self.target.vcpus)))
+        steps, runs = dict[int, bytes](), set[int]()
+        for action in rest[1:].split(b";"):  # the first one that fits a thread counts
             what, _, thread = action.partition(b":")
-            if what[:1] in (b"s", b"S", b"r"):
-                number = self._thread(thread) if thread else None
-                how = Resume(self.current if number is None else number, _range(what))
-            elif what[:1] not in (b"c", b"C", b"t"):
+            if what[:1] not in (b"c", b"C", b"s", b"S", b"r", b"t"):
                 raise Refused(f"vCont: unknown action {what[:10]!r}")
-        self.runner.resume(how)
+            number = self._thread(thread)
+            for one in left & (left if number is None else {number}):
+                left.discard(one)
+                if what[:1] in (b"s", b"S", b"r"):
+                    steps[one] = what
+                elif what[:1] in (b"c", b"C"):
+                    runs.add(one)
+        if steps:  # one vCPU is stepped at a time, and the others stand still
+            number = self.current if self.current in steps else min(steps)
+            self.runner.resume(Resume(number, _range(steps[number])))
+        elif runs:
+            whole = len(runs) == len(self.target.vcpus)
+            self.runner.resume(Resume(among=None if whole else tuple(sorted(runs))))
+        else:
+            raise Refused("vCont: no thread would run")
         return None
 
     def _backward(self, rest: bytes) -> bytes:
         """bs and bc: one instruction back, or back to a breakpoint."""
         machine: Any = self.target.machine
-        if rest not in (b"s", b"c") or machine is None or not self.reverses:
+        if rest not in (b"s", b"c") or not (self.reverses or self._reversed):
             return b""
-        self.runner.changed()
+        if not self.reverses:
+            raise Refused("this machine is not recorded any more: call m.record()")
+        self._changes()
         with self.runner.aside():
             if rest == b"s":
                 return self._one_back(machine)
@@ -252,9 +313,10 @@ class Stub:
 
     def stopped(self, what: bytes = b"", signal: int = SIGTRAP) -> bytes:
         """The stop reply. It has the registers that gdb looks at first."""
-        regs = self.vcpu.regs
+        self._stacks.clear()
+        regs, shown = self.vcpu.regs, self.stack
         some = b"".join(
-            b"%x:%s;" % (number, registers.read(regs, number).hex().encode())
+            b"%x:%s;" % (number, registers.read(regs, number, shown).hex().encode())
             for number in map(registers.number_of, ("ebp", "esp", "eip"))
         )
         self.why = b"T%02x%sthread:%x;%s" % (signal, some, self.current + 1, what)
@@ -305,7 +367,7 @@ class Stub:
         self.target.reset()
 
     def _restored(self) -> None:
-        self.runner.changed()
+        self._changes()
 
     def _extended(self, _: bytes) -> bytes:
         return b"OK"
@@ -325,7 +387,9 @@ class Stub:
         if rest[:1] not in (b"g", b"c"):
             return b""
         number = self._thread(rest[1:])
-        if rest[:1] == b"g" and number is not None:
+        if rest[:1] == b"c":
+            self._chosen = number
+        elif number is not None:
             self.current = number
         return b"OK"
 
@@ -346,7 +410,8 @@ class Stub:
         self._tells_software = b"swbreak+" in rest
         words = [f"PacketSize={MOST:x}", "QStartNoAckMode+", "qXfer:features:read+"]
         words += ["qXfer:memory-map:read+", "swbreak+", "hwbreak+", "vContSupported+"]
-        if self.reverses:
+        self._reversed = self.reverses
+        if self._reversed:
             words += ["ReverseStep+", "ReverseContinue+"]
         return ";".join(words).encode()
 
@@ -362,12 +427,23 @@ class Stub:
             slots = self.target.vm.slots
             roms = [(slot.addr, slot.addr + slot.size) for slot in slots if slot.readonly]
             end = max([REACHED, *(slot.addr + slot.size for slot in slots)])
-            text = memory_map(end, roms)
+            text = memory_map(end, [*roms, (callstack.AT, callstack.END)])
         else:
             return b""
         start, size = int(match[3], 16), min(int(match[4], 16), MOST // 2)
         part = text.encode()[start : start + size]
         return (b"m" if start + size < len(text) else b"l") + escaped(part)
+
+    def _symbol(self, rest: bytes) -> bytes:
+        """gdb has symbols: ask for the value of some, one by one."""
+        value, _, name = rest[1:].partition(b":")
+        if self._symbols is None or not name:
+            self._symbols = {}
+        if name and value:
+            self._symbols[_bytes(name)] = _number(value)
+        self._stacks.clear()
+        following = ASKED[ASKED.index(_bytes(name)) + 1 :] if name else ASKED
+        return b"qSymbol:" + following[0].hex().encode() if following else b"OK"
 
     def _command(self, rest: bytes) -> bytes:
         text = self.monitor.do(_bytes(rest.removeprefix(b",")).decode("utf-8", "replace"))
@@ -412,7 +488,7 @@ LONG: dict[bytes, _Answer] = {
     b"qC": lambda stub, _: b"QC%x" % (stub.current + 1),
     b"qRcmd": Stub._command,
     b"qSupported": Stub._supported,
-    b"qSymbol": lambda stub, _: b"OK",
+    b"qSymbol": Stub._symbol,
     b"qThreadExtraInfo": Stub._extra,
     b"qXfer": Stub._xfer,
     b"qfThreadInfo": Stub._threads,

@@ -61,8 +61,12 @@ def test_a_step_that_the_guest_does_not_meet_says_how_it_ended() -> None:
 def test_a_failure_has_the_last_instructions() -> None:
     failed = run_job(batch.Job("one", sector(PRINT, "abcd"), expect="never"))
 
-    assert len(failed.last) == 16
-    assert failed.last[-2:] == ("0000:7c0e  e2fb", "0000:7c10  f4")
+    assert failed.last[0] == "0000:7c00  fa               cli"
+    assert failed.last[-3:] == (
+        "0000:7c0e  e2fb             loop 0x7c0b",
+        "           (these 3 instructions 4 times)",
+        "0000:7c10  f4               hlt",
+    )
     assert run_job(batch.Job("one", sector(PRINT))).last == ()
 
 

@@ -68,3 +68,12 @@ def test_a_long_table_has_only_what_did_not_pass() -> None:
     assert [line.split()[0] for line in lines[:2]] == ["outcome", "lost"]
     assert len(lines) == 3
     assert reports.sentence(results, 1) == "500 jobs: 499 passed, 1 lost; 1.0 s"
+
+
+def test_a_few_failures_have_their_last_instructions_in_the_table() -> None:
+    failed = [Result(n, f"job {n}", "failed", last=("0000:7c00  fa\x1b",)) for n in range(4)]
+
+    few, many = reports.table(failed[:3]), reports.table(failed)
+
+    assert few.count("\n      0000:7c00  fa\\x1b") == 3
+    assert "0000:7c00" not in many

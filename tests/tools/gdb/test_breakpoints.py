@@ -66,7 +66,7 @@ def test_more_breakpoints_than_the_core_has_are_refused() -> None:
         points.add(Kind.SOFTWARE, number, 1)
     points.add(Kind.HARDWARE, 0, 1)  # at the same place: no more room is needed
 
-    with pytest.raises(Refused, match="no more than 64 breakpoints fit"):
+    with pytest.raises(Refused, match="no more than 65000 breakpoints fit"):
         points.add(Kind.SOFTWARE, MOST_BREAKPOINTS, 1)
 
 

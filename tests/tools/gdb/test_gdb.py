@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
-from pyx86emu import ExitReason, Machine
+from pyx86emu import ExitReason, Machine, Vm
+from pyx86emu.tools.gdb import GdbServer, breakpoints
 from tests.harness import Running, wait_until
 from tests.on_gdb import gdb, need, with_symbols
 from tests.tools.gdb.client import served
@@ -101,8 +102,149 @@ def test_breakpoints_by_address_and_by_symbol_where_cs_is_not_0(boot: Boot) -> N
     assert "=> 0x7c00 <_start>:\tcli" in text and "0x7c01 <_start+1>:\txor    %ax,%ax" in text
     assert re.search(r"=> 0x7c\w\w <print>:\tpush   %ax\n.*:\tmov    \$0xe41,%ax", text)
     assert "= 0x7c0\n" in text and re.search(r"= 0x[0-9a-f]{2}\n", text)
-    assert len(shown(text, r"^#\d")) == 1  # BP is 1234h: no frame is made of it
+    frames = shown(text, r"^#\d+ +(?:0x\w+ in )?(.*) \(\)")  # BP is 1234h: none is made of it
+    assert frames == ["print", "main[again]"]
     assert text.count("breakpoint already hit 1 time") == 2
+
+
+NESTED = """
+        bits 16
+        global _start, work, tick, leaf, deep
+_start: cli
+        xor ax, ax
+        mov ss, ax
+        mov sp, 0x7000
+        mov word [ss:8 * 4], tick - _start
+        mov word [ss:8 * 4 + 2], 0x7c0
+        sti
+        jmp 0x7c0:(work - _start)       ; CS is not 0 from here on, and SS is another one
+work:   mov ax, 0x9000
+        mov ss, ax
+        mov cx, 3
+.again: call framed
+        loop .again
+idle:   hlt
+        jmp idle
+framed: push bp
+        mov bp, sp
+        sub sp, 6
+        push si
+        mov cx, 1
+.loop:  call saves
+        loop .loop
+        mov cx, 1
+        pop si
+        mov sp, bp
+        pop bp
+        ret
+saves:  push ax
+        push dx
+        call 0x7c0:(leaf - _start)
+        pop dx
+        pop ax
+        ret
+leaf:   mov bx, deep - _start
+        call bx
+        retf
+deep:   nop
+        ret
+tick:   push ax
+        mov al, 0x20
+        out 0x20, al
+        pop ax
+        iret
+        times 510 - ($ - _start) db 0
+        dw 0xaa55
+"""
+
+
+@pytest.fixture
+def nested(tmp_path: Path) -> Iterator[Boot]:
+    need("gdb")
+    image, symbols = with_symbols(NESTED, tmp_path)
+    with served(image) as (m, address, run):
+        yield Boot(m, run, address, symbols)  # type: ignore[arg-type]
+
+
+def frames(text: str) -> list[str]:
+    """The functions of the backtraces, one after the other, without the labels inside of them."""
+    return shown(text, r"^#\d+ +(?:0x\w+ in )?(\w+)")
+
+
+CALLERS = ["deep", "leaf", "saves", "framed", "work"]
+
+
+def test_a_backtrace_has_all_callers_near_and_far_with_and_without_frame_pointers(
+    nested: Boot,
+) -> None:
+    text = nested.gdb("break deep\ncontinue\nbt\nstepi\nbt\nup 2\np/x $pc\nmonitor bt")
+
+    assert frames(text)[:10] == CALLERS * 2  # at the first instruction, and at RET
+    assert re.search(r"^\$1 = 0x7c\w\w$", text, re.M)
+    entered = shown(text, r"^#\d  07c0:00.*by a (\w+)")
+    assert entered == ["near", "far", "near", "near"]
+    assert "Backtrace stopped: Cannot access memory" in text  # this is how gdb says that it ends
+
+
+def test_without_symbols_a_backtrace_is_as_long(nested: Boot) -> None:
+    at = re.search(r"address (0x\w+)", nested.gdb("info line deep\ndetach"))
+    assert at is not None
+
+    text = nested.gdb(f"break *{at[1]}\nmonitor reset\ncontinue\nbt\nstepi\nbt", symbols=False)
+
+    assert len(shown(text, r"^#\d+ +0x00007c\w\w in")) == 10
+
+
+def test_a_call_is_stepped_over_and_finished(nested: Boot) -> None:
+    text = nested.gdb(
+        """
+        break framed
+        continue
+        bt
+        delete
+        next
+        next
+        next
+        bt
+        tbreak deep
+        continue
+        finish
+        bt
+        finish
+        bt
+        finish
+        bt
+        """
+    )
+
+    assert (
+        frames(text)
+        == [
+            *("framed", "work"),
+            *("framed", "work"),  # over the call of `saves`
+            *CALLERS[1:],
+            *CALLERS[2:],
+            *CALLERS[3:],
+        ]
+    )
+
+
+def test_an_interrupt_shows_what_it_has_interrupted(nested: Boot) -> None:
+    text = nested.gdb("break idle\ncontinue\nbreak tick\ncontinue\nbt\nstepi\nbt\nfinish\nbt")
+
+    assert frames(text) == ["tick", "idle", "tick", "idle", "idle"]
+
+
+def test_what_would_change_the_shown_stack_is_refused(nested: Boot) -> None:
+    text = nested.gdb(
+        "break deep\ncontinue\nreturn\np/x $ip\nset $esp = 0x95000\np/x $ss\np/x $sp\nset $sp=2\n"
+        "p/x $stack\nmonitor frames off\nmaintenance flush register-cache\nbt\nx/xh $esp"
+    )
+
+    assert "this is a place of the call stack that gdb is shown" in text
+    assert "= 0x9000\n" in text and "= 0x5000\n" in text
+    assert "= 0x90002\n" in text
+    assert shown(text, r"^#(\d)") == ["0"] and "0x90002:\t" in text
 
 
 def test_steps_go_over_ports_shadows_and_into_interrupts(boot: Boot) -> None:
@@ -120,7 +262,7 @@ def test_steps_go_over_ports_shadows_and_into_interrupts(boot: Boot) -> None:
         x/i $pc
         stepi
         p/x $cs
-        x/2xh $esp
+        x/2xh $stack
         """
     )
 
@@ -222,12 +364,22 @@ def test_the_monitor_answers(boot: Boot) -> None:
     assert "unknown command 'nonsense'" in text
 
 
-def test_more_breakpoints_than_fit_are_an_error_of_gdb(boot: Boot) -> None:
-    script = "\n".join(f"hbreak *{0x9000 + n:#x}" for n in range(65))
+def test_hundreds_of_breakpoints_are_set_at_every_stop(boot: Boot) -> None:
+    script = "\n".join(f"hbreak *{0x9000 + n:#x}" for n in range(400))
 
-    text = boot.gdb(f"{script}\ncontinue")
+    text = boot.gdb(f"{script}\nbreak print\ncontinue\ncontinue\np $cx")
 
-    assert "Cannot insert hardware breakpoint 65" in text
+    assert "Breakpoint 401, print ()" in text and "= 2\n" in text
+
+
+def test_more_breakpoints_than_fit_are_an_error_of_gdb(
+    boot: Boot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breakpoints, "MOST_BREAKPOINTS", 3)
+
+    text = boot.gdb("\n".join(f"hbreak *{0x9000 + n:#x}" for n in range(4)) + "\ncontinue")
+
+    assert "Cannot insert hardware breakpoint 4" in text
 
 
 def test_ctrl_c_stops_a_guest_that_runs(boot: Boot) -> None:
@@ -249,6 +401,46 @@ def test_ctrl_c_stops_a_guest_that_runs(boot: Boot) -> None:
     assert "=> 0x" in text and "detached]" in text
 
 
+def test_vcpus_are_threads_of_gdb() -> None:
+    need("gdb")
+    with Vm() as vm:
+        ram = vm.add_memory(0, 0x10000)
+        ram[0x1000:0x1006] = bytes.fromhex("ff060020 ebfa")  # again: inc word [2000h]; jmp again
+        ram[0x3000:0x3006] = bytes.fromhex("ff060040 ebfa")
+        for at in (0x1000, 0x3000):
+            regs = vm.create_vcpu().regs
+            regs.cs, regs.ip, regs.ds = 0, at, 0
+        with GdbServer(vm, "127.0.0.1:0", stopped=True) as server:
+            run = Running(lambda: server.run(wall=60))
+
+            text = gdb(
+                server.address,
+                """
+                info threads
+                thread 2
+                stepi
+                x/i $pc
+                set scheduler-locking on
+                break *0x3000
+                continue
+                thread 1
+                p/x $pc
+                set scheduler-locking off
+                delete
+                break *0x1004
+                continue
+                kill
+                """,
+            )
+
+            assert run.result().reason is ExitReason.INTR
+    assert "* 1    Thread 1 (Vcpu 80486 at 0000:1000" in text
+    assert "  2    Thread 2 (Vcpu 80486 at 0000:3000" in text
+    assert "=> 0x3004:\tjmp    0x3000" in text
+    assert "Thread 2 hit Breakpoint 1, 0x00003000" in text
+    assert "= 0x1000\n" in text and "Thread 1 hit Breakpoint 2, 0x00001004" in text
+
+
 def test_the_command_line_waits_for_gdb_and_ends_as_it_says(tmp_path: Path) -> None:
     """python -m pyx86emu boot.img -S -gdb unix:PATH"""
     need("gdb")
@@ -268,6 +460,43 @@ def test_the_command_line_waits_for_gdb_and_ends_as_it_says(tmp_path: Path) -> N
     assert process.returncode == 130
     assert f"gdb -ex 'target remote {wire}' connects; the guest waits for it" in said
     assert "killed by gdb (at 07c0:" in said
+
+
+def test_a_recorded_guest_goes_back_over_calls_and_to_callers(tmp_path: Path) -> None:
+    need("gdb")
+    image, symbols = with_symbols(NESTED, tmp_path)
+    with Machine(image) as m, m.record(), m.gdbserver("127.0.0.1:0", stopped=True) as server:
+        run = Running(lambda: m.run(wall=60))
+
+        text = gdb(
+            server.address,
+            """
+            break deep
+            continue
+            delete
+            reverse-finish
+            bt
+            reverse-finish
+            bt
+            finish
+            next
+            next
+            reverse-next
+            bt
+            kill
+            """,
+            symbols,
+        )
+
+        run.result()
+    assert frames(text) == [*CALLERS[1:], *CALLERS[2:], *CALLERS[3:]]
+
+
+def test_a_guest_that_is_not_recorded_goes_back_nowhere(nested: Boot) -> None:
+    text = nested.gdb("break deep\ncontinue\nreverse-stepi\nreverse-continue\nbt")
+
+    assert text.count("Target remote does not support this command") == 2
+    assert frames(text) == CALLERS
 
 
 def test_a_recorded_guest_goes_back(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from ....state import Values
 from ...disks.geometry import Geometry
 from ...disks.sectors import SECTOR, Sectors
 from ..fields import BYTE, Fields, Flag, Group, Raw, Whole, Word
-from . import identify
+from ..requests import Watcher
+from . import identify, requests
 
 if TYPE_CHECKING:
     from ...._core import BlockPort
@@ -68,6 +69,8 @@ class AtaDrive:
     """Drive `unit`, 0 (master) or 1 (slave), of a channel. `port` is the channel's data port, which
     has the block of the selected drive. `update` is called when `interrupting` may have changed."""
 
+    watcher: Watcher | None = None
+    """Who is told about requests."""
     fields = Fields(
         {
             "current": Group(_NUMBER, _NUMBER, _NUMBER),
@@ -128,6 +131,8 @@ class AtaDrive:
         self.power = POWER_ACTIVE
         self.sleeping = False
         self.interrupting = False
+        if self.watcher is not None:
+            self.watcher.reset()
         self.signature()
 
     def signature(self) -> None:
@@ -226,6 +231,8 @@ class AtaDrive:
         """The end of a transfer to the guest: no interrupt follows its last block."""
         self._no_data()
         self.status = READY
+        if self.watcher is not None:
+            self.watcher.end("ok")
 
     def _complete(self) -> None:
         self._done()
@@ -235,6 +242,8 @@ class AtaDrive:
         self._no_data()
         self.error = error
         self.status = READY | STATUS_ERR
+        if self.watcher is not None:
+            self.watcher.end(requests.ERRORS[error])
         self._interrupt()
 
     def abort(self) -> None:
@@ -251,7 +260,7 @@ class AtaDrive:
         cylinders, heads, sectors = self.current
         return min(count, cylinders * heads * sectors)
 
-    def _address(self) -> int | None:
+    def address(self) -> int | None:
         """The sector that the registers name; None: there is none."""
         head = self.device & 0x0F
         if self.device & DEVICE_LBA:
@@ -277,7 +286,7 @@ class AtaDrive:
 
     def _start(self, block: int) -> bool:
         """Take the address and the count of a command on sectors. False: it has failed."""
-        lba = self._address()
+        lba = self.address()
         if lba is None:
             self._fail(ERROR_IDNF)
             return False
@@ -297,6 +306,8 @@ class AtaDrive:
     def _advance(self, n: int) -> None:
         self.next += n
         self.left -= n
+        if self.watcher is not None:
+            self.watcher.move(n)
         self.count = self.left & 0xFF
         self._show_address(self.next - 1)
 
@@ -387,7 +398,7 @@ class AtaDrive:
         number = self.number
         if not self.device & DEVICE_LBA:
             self.number = 1  # SEEK does not look at the sector
-        found = self._address()
+        found = self.address()
         self.number = number
         if found is None:
             self._fail(ERROR_IDNF)
@@ -476,6 +487,8 @@ class AtaDrive:
         self._update()
         if code not in KEEP_POWER:
             self.power = POWER_ACTIVE
+        if self.watcher is not None:
+            self.watcher.begin(requests.of(self, code))
         COMMANDS.get(code, AtaDrive.abort)(self)
 
 

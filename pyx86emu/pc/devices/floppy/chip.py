@@ -29,6 +29,8 @@ from ...._core import whole
 from ....clock import Timer
 from ....state import Values, take
 from ..fields import FieldDevice, Fields
+from ..requests import Watcher
+from . import requests
 from .drive import USED, Drive, FloppyDisk
 from .seek import Seek, Target
 
@@ -66,6 +68,8 @@ class FloppyChip(FieldDevice):
     length = 8
     max_size = 1
     ranges = ((0, 6), (7, 1))
+    watcher: Watcher | None = None
+    """Who is told about commands."""
 
     def __init__(self, drives: int) -> None:
         self.drives = [Drive() for _ in range(whole(drives, "drives", 1, MOST_DRIVES))]
@@ -172,6 +176,8 @@ class FloppyChip(FieldDevice):
         return bool(self.specify[1] & 1)
 
     def _software_reset(self) -> None:
+        if self.watcher is not None:
+            self.watcher.reset()
         for timer in (self._timer, self._reset_timer):
             if timer is not None:
                 timer.cancel()
@@ -296,7 +302,7 @@ class FloppyChip(FieldDevice):
         elif self.phase == COMMAND:
             self.parameters.append(value)
             if len(self.parameters) == self.expected:
-                self.execute()
+                self._execute()
         elif self.phase == EXECUTION and self.data_ready and self.direction == FROM_GUEST:
             self.data[self.data_at] = value
             self._byte_moved()
@@ -308,12 +314,21 @@ class FloppyChip(FieldDevice):
         self.parameters = []
         expected = self.parameters_of(command)
         if expected is None:
+            self._tell_begin()
             self._results(ST0_INVALID)
             return
         self.expected = expected
         self.phase = COMMAND
         if not expected:
-            self.execute()
+            self._execute()
+
+    def _execute(self) -> None:
+        self._tell_begin()
+        self.execute()
+
+    def _tell_begin(self) -> None:
+        if self.watcher is not None:
+            self.watcher.begin(requests.of(self.drives, self.command, self.parameters))
 
     @abstractmethod
     def _seek_ended(self, unit: int, target: Target) -> None:
@@ -335,10 +350,14 @@ class FloppyChip(FieldDevice):
         self.result = bytes(values)
         self.result_at = 0
         self.phase = RESULT
+        if self.watcher is not None:
+            self.watcher.end(requests.result(self.command, values))
 
     def _done(self) -> None:
         """End a command that has no result phase."""
         self.phase = IDLE
+        if self.watcher is not None:
+            self.watcher.end("ok")
         self._tell_seeks()
 
     def _later(self, fn: Callable[[], None], name: str) -> None:

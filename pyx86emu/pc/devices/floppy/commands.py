@@ -382,6 +382,8 @@ class FloppyController(FloppyChip):
 
     def _sector_done(self, tc: bool) -> bool:
         """Count the sector. True if it was the last one of the command."""
+        if self.watcher is not None:
+            self.watcher.move(1)
         last = self.ids[2] == self.eot
         if self.kind == READ_TRACK:
             last = self.physical == self.eot
