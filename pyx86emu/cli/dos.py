@@ -155,8 +155,7 @@ def _variable(text: str) -> tuple[str, str]:
 def _run(dos: "Dos", options: Namespace, writer: "Writer") -> int:
     """Run the program and report; the exit status."""
     m = dos.machine
-    if m.vm.accel == "interp":
-        m.vcpu.record_history = True  # for the report of a bad end
+    m._record_history()  # for the report of a bad end
     try:
         limits = m.limits(
             timeout=options.timeout, wall=options.wall, max_instructions=options.max_instructions

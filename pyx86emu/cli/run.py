@@ -96,8 +96,7 @@ def main(args: list[str]) -> int:
         make_machine(options, disks, clock) as m,
         Outputs(options, shown == SCREEN) as outputs,
     ):
-        if m.vm.accel == "interp":
-            m.vcpu.record_history = True  # for the report of a bad end
+        m._record_history()  # for the report of a bad end
         outputs.connect(m)
         script = make_script(m, options)
         end, not_written = traced(m, options, lambda: run(m, options, script, outputs, shown))

@@ -95,6 +95,15 @@ class Reset(NamedTuple):
         return f"{self.kind} at {self.cs:04x}:{self.ip:04x}{detail}"
 
 
+class Astray(NamedTuple):
+    """The first time that the guest came to a place where no program should be."""
+
+    name: str
+    """As in `stop_on`."""
+    steps: "tuple[Executed, ...]"
+    """The last instructions before it."""
+
+
 class Resets:
     """How often the guest has reset the machine, and the last time."""
 

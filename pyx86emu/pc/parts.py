@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .devices.dma import Dma8237
     from .devices.mouse import Ps2Mouse
     from .drives import Drives
-    from .ending import Resets
+    from .ending import Astray, Resets
     from .machine import Machine
     from .screen.screen import Screen
     from .stats import Stats
@@ -73,6 +73,7 @@ class Parts(Single):
     boot_tried: str
     _wires: "Wires"
     _profile: Profiling | None = None
+    _astray: "Astray | None" = None
 
     @property
     def _whole(self) -> "Machine":

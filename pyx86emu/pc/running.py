@@ -10,13 +10,22 @@ from typing import TYPE_CHECKING
 from ..bus import Bus
 from ..clock import LAST
 from ..exits import ExitReason
-from .ending import BIOS, JUMP, KEPT, PULSE_8042, TRIPLE_FAULT, Reset, jump_to_reset
+from .ending import (
+    BIOS,
+    JUMP,
+    KEPT,
+    PULSE_8042,
+    TRIPLE_FAULT,
+    Astray,
+    Reset,
+    jump_to_reset,
+)
 from .expect import Expectations, Seen, wait
 from .handover import BOOT_SECTOR, POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
 from .parts import Parts
 from .points import Debugger, Points
-from .stops import Stops
+from .stops import ASTRAY, Stops
 
 if TYPE_CHECKING:
     from .. import _core
@@ -43,6 +52,8 @@ class Running(Parts):
     _jumped: tuple[int, int] | None = None
     _other_bios: bool
     _debugger: Debugger | None = None
+    #: The first time that the guest comes to one of these places, its history is kept.
+    _keep_before: frozenset[str] = frozenset()
     no_reboot: bool
 
     @cached_property
@@ -158,13 +169,20 @@ class Running(Parts):
     def _run_within(self, limits: Limits, deadline: int | None) -> "_core.Exit":
         """Run until `deadline` or one of the limits."""
         watch, now = limits.watch, self.vm.clock.now
-        self._places.set(self._places.default if limits.stop_on is None else limits.stop_on)
+        names = self._places.default if limits.stop_on is None else limits.stop_on
+        keep = self._keep_before - names if self._debugger is None else frozenset[str]()
+        self._places.set(names | keep)
         while True:
             sounds = self.speaker.recording
             look = None if watch.pattern is None and not sounds else now() + LOOK
             if look is not None and look > LAST:
                 look = None  # after the latest deadline
             exit = self._run(limits.budget, deadline, look, limits.wall_deadline)
+            if exit.stop is not None and exit.stop in keep:  # nobody has asked for it: run on
+                self._astray = Astray(exit.stop, tuple(self.vcpu.history(KEPT)))
+                self._keep_before = keep = frozenset()
+                self._places.set(names)
+                continue
             reason = self._take_stop()
             if sounds:
                 self.speaker.drain()
@@ -354,6 +372,12 @@ class Running(Parts):
         self._note_reset(kind, regs.cs, regs.ip)
         self._reboot = True
         self.vcpu.kick()
+
+    def _record_history(self) -> None:
+        """Keep what the report of a bad end shows. Not on KVM, which keeps no history."""
+        if self.vm.accel == "interp":
+            self.vcpu.record_history = True
+            self._keep_before = frozenset(ASTRAY)
 
     def _keep_steps(self) -> None:
         """The last instructions before a reset: after it the history has those of the BIOS."""

@@ -313,6 +313,7 @@ class Saving(SavingDisks):
             setattr(self, name, found[name])
         self.resets.count, self.resets.last = found["resets"]
         self.resets.steps = ()
+        self._astray = None
         self.stats.load(take(machine, "stats", tuple))
         if texts:
             self._texts.load(take(machine, "texts", dict))

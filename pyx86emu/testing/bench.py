@@ -20,7 +20,7 @@ from . import cover
 from .assembler import assemble, is_source
 from .golden import Golden
 from .guest import LIMIT, MOST_LIMIT, MOST_STEPS, Result, start_of
-from .machine import TestMachine, record
+from .machine import TestMachine
 from .problems import GuestFailed
 from .program import Program
 from .report import BOOT, loop, of_machine, of_result, offset_of, shown
@@ -171,7 +171,7 @@ class Bench:
         if isinstance(given, (bytes, bytearray)):
             m.boot_image = bytes(given)
         m.within(self._max_instructions, self._timeout)
-        record(m)
+        m._record_history()
         if self._trace or (self._cover and program is not None):
             self._look(m, program, image)
         return m

@@ -27,6 +27,8 @@ EQUAL = 4
 NEAR = 0x1000
 #: Code from this segment on is in ROM.
 ROMS = 0xC000
+#: Kinds of endings of a guest that has come to a place where no program should be.
+STRAYED = ("zeros", "past the boot sector", "vectors", "fault", "unsupported", "running")
 RESET_VECTOR = ((0xFFFF, 0), (0xF000, 0xFFF0))
 HLT = b"\xf4"
 #: INT 16h asks for a key, INT 28h and 2Fh offer time to others.
@@ -117,6 +119,11 @@ def trail_of(
         steps = steps_of(m)
         if not waiting and kind == "running" and _waits(m, steps):
             return []
+        if kind in STRAYED and (before := _before_it_strayed(m, steps)):
+            left = steps[0].instructions - before[-1].instructions - 1
+            first = trail(m, _booted(before), shown=shown // 2, source=source)
+            rest = trail(m, steps, shown=shown - shown // 2, source=source)
+            return [*first, f"           (then {left:,} instructions that are not shown)", *rest]
     return trail(m, _booted(steps), shown=shown, source=source)
 
 
@@ -127,6 +134,16 @@ def _booted(steps: Sequence[Executed]) -> Sequence[Executed]:
         if linear == BOOT_SECTOR and steps[at - 1].cs >= ROMS:
             return steps[at:]
     return steps
+
+
+def _before_it_strayed(m: "Machine", steps: Sequence[Executed]) -> Sequence[Executed]:
+    """Those before the guest last came to such a place, if that is too long ago for the history."""
+    kept = m._astray
+    if kept is None or not kept.steps or not steps:
+        return ()
+    now = kept.steps[-1].instructions + 1
+    last = any(name == kept.name and at == now for name, *_, at in m.vcpu.arrivals)
+    return kept.steps if last and steps[0].instructions > now else ()
 
 
 def _before_the_bios(steps: Sequence[Executed]) -> list[Executed]:

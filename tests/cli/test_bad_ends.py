@@ -39,6 +39,8 @@ def run(capsys: Any, *words: object) -> tuple[int, str, str]:
                 "--stop-on zeros ends it where",
                 "add byte [bx + si], al",
                 "more of them",
+                "jmp 0x3000:0x10",
+                "instructions that are not shown",
             ),
         ),
         (

@@ -68,6 +68,43 @@ def test_of_a_guest_that_resets_again_and_again_it_ends_before_the_reset(code: s
     assert of(code, no_reboot=False) == of(code)
 
 
+@pytest.mark.parametrize(
+    ("code", "before", "after"),
+    [
+        ("90 ea10000030", "0000:7c01 ea10000030 jmp 0x3000:0x10", "add byte [bx + si], al"),
+        ("31c0 8ed8 a38001 a38201 cd60", "0000:7c0a cd60 int 0x60", "0000:0003 f053 db 0xf0, 0x53"),
+    ],
+)
+def test_how_a_guest_has_strayed_is_kept_however_long_ago(
+    code: str, before: str, after: str
+) -> None:
+    with Machine(bytes.fromhex(code)) as m:
+        m._record_history()
+        lines = [" ".join(line.split()) for line in trail_of(m, m.run(timeout=1))]
+
+    assert lines.index(before) + 1 == next(n for n, each in enumerate(lines) if "(then " in each)
+    assert after in "\n".join(lines[lines.index(before) :])
+
+
+def test_a_guest_is_run_on_where_its_history_is_kept() -> None:
+    code = bytes.fromhex("90 ea10000030")
+    with Machine(code) as m, Machine(code) as other:
+        m._record_history()
+
+        assert str(m.run(timeout=1)) == str(other.run(timeout=1))
+        assert (m.vcpu.instructions, m.vcpu.arrivals) == (
+            other.vcpu.instructions,
+            other.vcpu.arrivals,
+        )
+
+
+def test_a_stop_that_was_asked_for_stays_one() -> None:
+    with Machine(bytes.fromhex("90 ea10000030")) as m:
+        m._record_history()
+
+        assert m.run(timeout=1, stop_on={"zeros"}).stop == "zeros"
+
+
 def test_it_begins_with_the_boot_sector() -> None:
     assert of("fa f4") == ["0000:7c00  fa               cli", "0000:7c01  f4               hlt"]
 

@@ -7,7 +7,7 @@ of use if the recorder is killed: a frame that is cut off is left out.
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from ...errors import MachineError, StateError
@@ -15,14 +15,15 @@ from ...saved import codec
 from ...saved.files import check_regular
 from ...saved.state import State
 from ...state import Plain
+from .questions import QUESTIONS
 from .tape import Answer, Board, Checkpoint, Input, Mark, Tape, Told
 
 MAGIC = b"pyx86rec\x01\n"
 FRAME = struct.Struct("<cI")
 #: No frame is longer.
 LARGEST = 1 << 30
-INPUT, MARKS, ANSWERS, STATE, BOARD, TOLD = b"I", b"M", b"A", b"S", b"B", b"T"
-KINDS = (INPUT, MARKS, ANSWERS, STATE, BOARD, TOLD)
+INPUT, MARKS, ANSWERS, STATE, BOARD, TOLD, CUT = b"I", b"M", b"A", b"S", b"B", b"T", b"C"
+KINDS = (INPUT, MARKS, ANSWERS, STATE, BOARD, TOLD, CUT)
 DRIVES = {"fda", "fdb", "hda", "hdb"}
 #: So many marks are one frame.
 TOGETHER = 256
@@ -65,6 +66,12 @@ class Writer:
         self._told.append(it)
         if len(self._told) >= TOGETHER:
             self._flush()
+
+    def cut(self, time: int, inputs: int, places: Mapping[str, int]) -> None:
+        """What was written after this guest time will not happen; of `inputs`, and of the answers
+        of each device, so many have."""
+        self._flush()
+        self._frame(CUT, (time, inputs, dict(places)))
 
     def state(self, it: Checkpoint) -> None:
         """A state."""
@@ -174,6 +181,14 @@ def _take(tape: Tape, kind: bytes, data: bytes) -> None:
             raise ValueError("devices that are none")
         kept = {name: _disk(each) for name, each in disks.items()}
         tape.board = Board(bool(no_reboot), kept, devices)
+    elif kind == CUT:
+        time, inputs, places = _row(value, 3)
+        if not isinstance(places, dict):
+            raise ValueError("a cut that is none")
+        tape.cut(_number(time), _number(inputs))
+        for name, place in places.items():
+            rows = tape.told if name == QUESTIONS else tape.answers.get(name, [])
+            del rows[_number(place) :]
     elif kind == TOLD:
         for row in value:
             instructions, call, answer = _row(row, 3)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 #: Guest ns of a slice: calls of other threads are made between two slices.
 SLICE = 10_000_000
 #: Instructions from one state to the next.
-EVERY = 2_000_000
+EVERY = 500_000
+#: Instructions from one state in a file to the next.
+FILE_EVERY = 16_000_000
 #: So many states are kept; of more, every second one of the older half goes.
 MOST_STATES = 128
 #: What raises the line of a device that is not deterministic, and the lines of irqfds.
@@ -83,7 +85,7 @@ class Line:
         self._runner: int | None = None
         #: Calls for between two slices; True: of the host, which may do anything.
         self._waiting: list[tuple[bool, Callable[[], object]]] = []
-        self._state_at = self._mark_at = m.vcpu.instructions or 0
+        self._state_at = self._mark_at = self._written = m.vcpu.instructions or 0
         self._run = m._run
         self._restore_machine = m.restore
         self._answers: dict[str, Answers | Questions] = {}
@@ -176,10 +178,14 @@ class Line:
         """Something new happens: what the tape has after now will not."""
         self._over = False
         if not self.live:
-            self.tape.cut(self._m.vm.time, self._next)
+            time, places = self._m.vm.time, {n: each.place for n, each in self._answers.items()}
+            self.tape.cut(time, self._next)
             self._mark = len(self.tape.marks)
             for each in self._answers.values():
                 each.cut()
+            self._written = min(self._written, self.now)
+            if self._to is not None:
+                self._to.cut(time, self._next, places)
 
     def _note_mark(self) -> None:
         if not self.live:
@@ -229,15 +235,23 @@ class Line:
         )
 
     def _keep_state(self) -> None:
-        self._state_at = self.now
-        states = self.tape.checkpoints
-        if states and states[-1].instructions >= self._state_at:
-            return  # it was kept when the tape was recorded
+        at = self._state_at = self.now
+        tape, near = self.tape, self.every // 2
+        place = tape.states_until(at)
+        last = place == len(tape.checkpoints)
+        if place and at - tape.checkpoints[place - 1].instructions < near:
+            return  # there is one already
+        if not last and (
+            # What a DOS has opened ahead is forgotten only where the tape says so.
+            self._questions is not None or tape.checkpoints[place].instructions - at < near
+        ):
+            return
         self._settle()
         found = Checkpoint(self._m.vm.time, self.now, self._m.save())
-        states.append(found)
-        self.tape.thin(MOST_STATES)
-        if self._to is not None:
+        tape.checkpoints.insert(place, found)
+        tape.thin(MOST_STATES)
+        if self._to is not None and last and (at - self._written >= FILE_EVERY or not place):
+            self._written = at
             self._to.state(found)
         if self._questions is not None:
             self._note(Input(found.time, found.instructions, FRESH, ((), {})))

@@ -9,6 +9,9 @@ from .tape import Told
 if TYPE_CHECKING:
     from .timeline import Timeline
 
+#: Their place among the answers of devices.
+QUESTIONS = "questions"
+
 
 class Questions:
     """Stands between such devices (`asks` of `dos.kernel.Kernel`) and the host. While the machine

@@ -102,9 +102,13 @@ class Tape:
         """Where the marks begin that come after `time`."""
         return bisect_right(self.marks, time, key=_time)
 
+    def states_until(self, instructions: int) -> int:
+        """How many states have at most so many instructions."""
+        return bisect_right(self.checkpoints, instructions, key=_instructions)
+
     def before(self, instructions: int) -> Checkpoint:
         """The last checkpoint with at most so many instructions. LookupError: there is none."""
-        at = bisect_right(self.checkpoints, instructions, key=_instructions)
+        at = self.states_until(instructions)
         if not at:
             raise LookupError("there is no state so early")
         return self.checkpoints[at - 1]

@@ -24,16 +24,13 @@ from .between import Between
 from .line import CLOCK, EVERY, FRESH, HOST, IRQFDS, LINE, MARK_EVERY, SLICE
 from .outside import Answers
 from .pace import Pace
-from .questions import Questions
+from .questions import QUESTIONS, Questions
 from .tape import Answer, Input, Tape, Told
 
 if TYPE_CHECKING:
     from ... import _core
     from ...pc.machine import Machine
     from .file import Writer
-
-#: The place of the questions among the answers.
-QUESTIONS = "questions"
 
 
 class Timeline(Between):

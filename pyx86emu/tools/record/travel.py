@@ -11,6 +11,9 @@ from .timeline import Timeline
 if TYPE_CHECKING:
     from ... import _core
 
+#: Instructions that are searched first, and after them: each stop costs time.
+WIDTHS = (2_000, 50_000)
+
 Watch = tuple[int, int, Literal["w", "rw"]]
 
 
@@ -88,9 +91,24 @@ class Travel:
         self, at: Checkpoint, end: int, points: list[int], watched: list[Watch]
     ) -> "tuple[int, _core.Exit] | None":
         """The last moment from `at` to before `end` that is asked for, and its exit."""
+        for width in WIDTHS:
+            begin = max(at.instructions, end - width)
+            found = self._last_in(at, begin, end, points, watched)
+            if found is not None or begin == at.instructions:
+                return found
+            end = begin
+        return self._last_in(at, at.instructions, end, points, watched)
+
+    def _last_in(
+        self, at: Checkpoint, begin: int, end: int, points: list[int], watched: list[Watch]
+    ) -> "tuple[int, _core.Exit] | None":
+        """The same from `begin` on, after `at`."""
         m, line = self._m, self._line
         found = None
         line.restore(at)
+        m.vcpu.debug()
+        while self._forward(begin) is not None:
+            pass  # stopped by an observer
         m.vcpu.debug(breakpoints=points, watch=watched)
         try:
             while (now := line.now) < end:

@@ -30,7 +30,7 @@ class HostClock:
         self.ns += self._rng.randrange(self._step)
         return self.ns
 
-    def sleep(self, seconds: float) -> None:
+    def nap(self, seconds: float) -> None:
         self.slept += 1
         self.ns += int(seconds * 1e9)
 
@@ -39,7 +39,7 @@ class HostClock:
 def host(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> HostClock:
     clock = HostClock(request.param)
     monkeypatch.setattr(pace, "monotonic_ns", clock.monotonic_ns)
-    monkeypatch.setattr(pace, "sleep", clock.sleep)
+    monkeypatch.setattr(pace, "sleep", clock.nap)
     return clock
 
 

@@ -157,3 +157,34 @@ def test_states_in_memory_are_bounded() -> None:
         m.run(max_instructions=400_000)
         assert len(recording.tape.checkpoints) <= MOST_STATES
         assert recording.first == 0
+
+
+def test_a_file_has_the_future_that_something_new_has_made(tmp_path: Path) -> None:
+    path = tmp_path / "cut.rec"
+    with Machine(BUSY) as m:
+        with m.record(path, every=20_000):
+            m.run(timeout=0.2)
+            m.keyboard.type("a")
+            m.run(timeout=0.2)
+            end = m.vcpu.instructions
+            assert end is not None
+            m.goto(end // 4)
+            m.keyboard.type("zz")
+            m.run(timeout=0.5)
+            assert b"zz" in m.serial and b"a" not in m.serial
+        want = seen(m)
+
+    with Machine.replay(path) as again:
+        again.run()
+        assert seen(again) == want
+
+
+def test_states_are_kept_again_where_the_past_is_run() -> None:
+    with Machine(BUSY) as m, m.record(every=2000) as recording:
+        m.run(max_instructions=400_000)
+        place = m.vcpu.instructions
+        assert place is not None
+        place //= 4
+        m.goto(place)
+        near = recording.tape.before(place)
+        assert place - near.instructions < 3 * 2000 + SLICE // 128
