@@ -129,6 +129,19 @@ def test_interrupts_are_compared_with_registers_and_their_return_says_what_chang
     assert every.count == 4
 
 
+def test_a_block_after_a_conditional_jump_is_seen():
+    vm = guest(bytes.fromhex("bb0300 4b 75fd f4"))  # mov bx,3; again: dec bx; jnz again; hlt
+    with observers(vm).block() as log:
+        vm.vcpus[0].run()
+
+    assert [(e.ip, e.instructions) for e in log] == [
+        (0x1000, 0),
+        (0x1003, 3),
+        (0x1003, 5),
+        (0x1006, 7),
+    ]
+
+
 def test_faults_and_interrupts_of_hardware_are_seen_when_they_are_delivered():
     vm = guest(bytes.fromhex("fb 90 31c9 f7f1"))  # sti; nop; xor cx,cx; div cx
     ram = vm.slots[0]
