@@ -21,7 +21,9 @@ On = Callable[[_core.Vcpu], AbstractContextManager[object]]
 #: Seconds of a run.
 SECONDS = 0.06
 #: Kernels without those that only differ in how much code they have.
-SMALL: Sequence[Kernel] = tuple(kernel for kernel in KERNELS if not kernel.name.startswith("footprint"))
+SMALL: Sequence[Kernel] = tuple(
+    kernel for kernel in KERNELS if not kernel.name.startswith("footprint")
+)
 BY_NAME = {kernel.name: kernel for kernel in KERNELS}
 #: An address that no kernel reaches, in a page that none accesses.
 ELSEWHERE = 0xF0000

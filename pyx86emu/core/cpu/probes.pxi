@@ -335,9 +335,9 @@ cdef Op* probe_edges(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline void see_entry(CPU* c, Op* o) noexcept nogil:
-    """A block is entered: count an edge if the block before has ended with a jump. o.base: the place of the block in the
-    map; o.seg: it ends with a jump. That one is made when all its instructions are retired (turn_at), if it is not left
-    before."""
+    """A block is entered: count an edge if the block before has ended with a jump. o.base: the place of the block in
+    the map; o.seg: it ends with a jump. That one is made when all its instructions are retired (turn_at), if it is not
+    left before."""
     cdef uint64_t end = c.run.slice_end - <uint64_t>c.run.left
     if c.observe.turned or c.observe.turn_at == end - o.n:
         see_place(c, o.base)
@@ -424,7 +424,7 @@ cdef int remove_op(Op* first, int used, int at) noexcept nogil:
 
 # -- what the decoder asks --------------------------------------------------------------------------------
 
-# By first byte: may kind_of_code() find something? A bit for each byte, 16 in a word: prefixes, 0F, jumps, INT, returns.
+# By first byte: may kind_of_code() find something? A bit for each byte, 16 in a word: prefixes, 0F, jumps, INT, RET.
 cdef uint16_t LOOKS_FURTHER[16]
 LOOKS_FURTHER[:] = [0x8000, 0, 0x4040, 0x4040, 0, 0, 0xFFFF, 0xFFFF, 0, 0x0400, 0, 0, 0xFF0F, 0, 0x0F0F, 0x800F]
 

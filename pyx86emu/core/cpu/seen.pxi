@@ -74,7 +74,7 @@ cdef void store_outcome(Op* jcc, int condition) noexcept nogil:
 
 
 cdef void see_predicates(Op* first, int used, int count) noexcept nogil:
-    """Tell what stores the outcome of a predicate how many of the block's `count` instructions come after the predicate.
+    """Tell what stores the outcome of a predicate how many of the block's `count` instructions come after it.
     The peephole is done."""
     cdef int i
     for i in range(used):
