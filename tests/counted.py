@@ -49,6 +49,8 @@ TURNS = 4
 #: Between the smallest and the largest footprint nothing else happens.
 LEFT_OUT = tuple(f"footprint-{kib}K" for kib in FOOTPRINTS[1:-1])
 RINGS = 2000
+#: Where stores are plain.
+RAM = 0x50000
 
 Run = Callable[[int], int]
 """Turns -> guest instructions, or accesses."""
@@ -85,6 +87,36 @@ def in_core(loop: str, port: int) -> Iterator[Run]:
 
 
 @contextmanager
+def unanswered() -> Iterator[Run]:
+    """IN from a port without a device: an exit, then the instruction is executed by itself."""
+    with Bench("pio-in", 0x500) as bench:
+        yield lambda rings: ring(bench, rings)
+
+
+@contextmanager
+def one_by_one() -> Iterator[Run]:
+    """run(1) again and again: each instruction by itself, and an exit."""
+    with Bench("mmio", RAM) as bench:
+        bench.ring(1)
+
+        def run(turns: int) -> int:
+            bench.vcpu.regs.ip, bench.vcpu.regs.ecx = bench.code, turns
+            for _ in range(turns):
+                bench.vcpu.run(1)
+            return turns
+
+        yield run
+
+
+@contextmanager
+def saved() -> Iterator[Run]:
+    """Stores to a page of a Vm that was saved: only the first one is noted."""
+    with Bench("mmio", RAM, 0xA5) as bench:
+        bench.vm.save()
+        yield lambda rings: ring(bench, rings)
+
+
+@contextmanager
 def vga(registers: Iterable[int]) -> Iterator[Run]:
     """Stores to the window of the VGA."""
     with Bench("mmio", WINDOW, 0xA5) as bench:
@@ -115,6 +147,9 @@ def cases() -> Iterator[tuple[str, AbstractContextManager[Run], int]]:
     for name in PATHS:
         yield name, path(name), RINGS
     yield "ioeventfd-pio-each", path("ioeventfd-pio", each=True), RINGS
+    yield "exit-pio-in", unanswered(), RINGS
+    yield "exit-budget", one_by_one(), RINGS
+    yield "saved-stores", saved(), RINGS
     yield "in-core-pic", in_core("pio", 0x21), RINGS
     yield "in-core-pit", in_core("pio-in", 0x40), RINGS
     for name, registers in VGA.items():

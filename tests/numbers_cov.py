@@ -34,6 +34,10 @@ PLACES: dict[str, Place] = {
 }
 
 EXEMPT: dict[str, str] = {
+    **dict.fromkeys(
+        ("Stacks.take", "Stacks.catch_up", "profile_flow.flow"),
+        "called by Profile, with numbers of events",
+    ),
     "listing.line_at": "called by Listing.at and Program.at",
     "lcov.of_lines": "called with the lines that a run has counted",
 }

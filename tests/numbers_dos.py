@@ -10,7 +10,7 @@ from tests.numbers import Place, World, place
 LOOP = b"\xeb\xfe"
 BY_DOS = (
     *("Arena.allocate", "Arena.free", "Arena.free_all", "Arena.make", "Arena.of", "Arena.own"),
-    *("Arena.resize", "Bytes.read", "Console.echo", "Console.line", "Console.read"),
+    *("Arena.resize", "Bytes.read", "Console.line", "Console.read"),
     *("DosError.__init__", "Handles.add", "Handles.check_room", "Handles.close"),
     *("Handles.close_all", "Handles.duplicate", "Handles.free_handle", "Handles.get"),
     *("Handles.inherit", "Handles.number", "Handles.table", "HostFile.__init__"),
@@ -23,7 +23,15 @@ BY_DOS = (
     *("files.open_path", "guest.capital", "guest.far", "loading.copy_environment"),
     *("loading.load_overlay", "loading.make_psp", "loading.relocate", "Root.__init__"),
     *("characters.read_con", "fcb.served", "Fcb.__init__", "Fcb.name", "Fcb.opened", "Fcb.random"),
-    *("Fcb.record", "Fcb.update", "Searches.following", "Searches.load", "Root.room_for"),
+    *(
+        "Fcb.record",
+        "Fcb.update",
+        "Searches.following",
+        "Searches.load",
+        "Root.room_for",
+        "Line.begin",
+    ),
+    *("Line.char", "Line.key", "editing.look", "Polls.asked"),
 )
 
 

@@ -16,6 +16,8 @@ def server(world: World) -> Callable[..., object]:
 PLACES: dict[str, Place] = {"GdbServer.run": place(server, timeout=0.0, wall=0.0)}
 
 EXEMPT: dict[str, str] = {
+    "unixsocket.listen": "called by the gdb server and by serial lines; socket looks at the number",
+    "Exit.because.jumped_from": "called by the machine, with a place of the vCPU",
     **dict.fromkeys(
         ("Points.ask", "Points.others"),
         "called by the machine and the gdb server; Vcpu.debug looks at the numbers",
@@ -27,6 +29,7 @@ EXEMPT: dict[str, str] = {
             *("description.memory_map", "registers.read", "registers.write", "registers.jump"),
             *("Stub.place", "Stub.stopped", "Stub.stop_of"),
             *("target.seen", "target.read", "target.write"),
+            *("CallStack.read", "Code.follow", "Code.word", "frames.walk", "frames.sets_up"),
         ),
         "called by the gdb server only, with numbers of a packet or an exit",
     ),

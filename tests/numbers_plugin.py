@@ -48,7 +48,7 @@ EXEMPT: dict[str, str] = {
     "TestMachine.within": "called by Bench.boot; moment() looks at the time",
     "bench.seed_of": "called with --x86-seed, which argparse has read",
     **dict.fromkeys(
-        ("Result.line", "Program.at", "mnemonics.words", "report.offset_of", "machine.history"),
+        ("Result.line", "Program.at", "mnemonics.words", "report.offset_of"),
         "called by reports, with registers of a guest",
     ),
     **dict.fromkeys(

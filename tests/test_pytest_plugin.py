@@ -268,6 +268,39 @@ def test_a_trace_changes_nothing_but_is_written(run: Run, pytester: pytest.Pytes
     assert traces["test_it.py__test_boot"].count("boot.asm:3: .next:  lodsb") == 6
 
 
+def test_the_report_of_a_failure_names_the_trace(run: Run, pytester: pytest.Pytester) -> None:
+    test = """
+        def test_guest(guest): assert guest("a.asm", ax=1).ax == 77
+        def test_boot(boot):
+            m = boot("boot.asm")
+            m.run(until="hell")
+            assert m.screen.text == "none"
+        def test_without(): assert not "a guest"
+        """
+    result = run(test, "--x86-trace", files={"a.asm": SUM, "boot.asm": BOOT})
+
+    named = re.findall(r"^trace: (.*)$", result.stdout.str(), re.M)
+    assert set(named) == {str(path) for path in (pytester.path / "x86-trace").iterdir()}
+    assert len(named) == 4  # two reports, and the list at the end
+
+
+def test_a_trace_that_is_too_long_says_where_it_ends(run: Run, pytester: pytest.Pytester) -> None:
+    run(
+        """
+        from pyx86emu.testing import bench
+
+        def test_boot(boot):
+            bench.MOST_TRACE = 3
+            boot("boot.asm").run(until="hell")
+        """,
+        "--x86-trace",
+        files={"boot.asm": BOOT},
+    )
+
+    (path,) = (pytester.path / "x86-trace").iterdir()
+    assert path.read_text().splitlines()[3:] == ["the trace ends here, after 3 lines"]
+
+
 def test_text_of_a_guest_is_escaped_everywhere(run: Run, pytester: pytest.Pytester) -> None:
     result = run(
         r"""

@@ -12,20 +12,29 @@ from typing import TYPE_CHECKING
 
 from ..errors import DiskError, MachineError
 from ..exits import ExitReason
-from . import extras, output
+from . import extras, opt_trace, output
 from .accel import add_accel, usable
 from .parser import Parser
 from .signals import Ending
-from .status import INTERRUPTED, SHUTDOWN, TIMEOUT, UNSUPPORTED, UsageError, reason
+from .status import INTERRUPTED, OK, SHUTDOWN, TIMEOUT, UNSUPPORTED, UsageError, reason
 from .values import model, seconds, whole
 
 if TYPE_CHECKING:
+    from .. import Exit
     from ..dos.machine import Dos, DosResult
+    from ..pc.limits import Limits
 
 #: Guest seconds of a program whose output is piped, unless --timeout says more.
 PIPED_TIMEOUT = 60.0
 #: Real seconds from one look at the limit of --wall to the next, while input is waited for.
 WAIT = 0.1
+
+#: What code page 437 has in the place of control characters, but BEL, BS, HT, LF and CR.
+GLYPHS = {
+    code: glyph
+    for code, glyph in enumerate("\0☺☻♥♦♣♠•◘○◙♂♀♪♫☼►◄↕‼¶§▬↨↑↓→←∟↔▲▼")
+    if code not in (0x07, 0x08, 0x09, 0x0A, 0x0D)
+} | {0x00: " ", 0x7F: "⌂"}
 
 EPILOG = """\
 What follows PROGRAM is its command line. An .asm file is assembled with nasm first. Drive C is the
@@ -80,6 +89,8 @@ def main(args: list[str]) -> int:
     ours, theirs = split(p, args)
     options = p.parse(ours)
     options.args = theirs
+    if opt_trace.asked_for_help(options):
+        return OK
     terminal = output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)
     if options.display == "term" and not terminal:
         raise UsageError(
@@ -90,10 +101,11 @@ def main(args: list[str]) -> int:
     if options.timeout is None and not terminal:
         options.timeout = PIPED_TIMEOUT
     extras.check(options, extras.OF_DOS)
+    options.typed = terminal and not options.json
     with Ending() as ending:
-        writer = Writer(options.binary)
+        writer = Writer(options.binary, glyphs=terminal and not options.binary)
         source = Stdin(options.binary, options.wall)
-        with _make(options, source, writer, terminal) as dos:
+        with _make(options, source, writer) as dos:
             options.base = dos.kernel.psp << 4
             with extras.around(dos.machine, options, extras.OF_DOS):
                 status = _run(dos, options, writer)
@@ -101,7 +113,7 @@ def main(args: list[str]) -> int:
     return status
 
 
-def _make(options: Namespace, source: "Stdin", writer: "Writer", terminal: bool) -> "Dos":
+def _make(options: Namespace, source: "Stdin", writer: "Writer") -> "Dos":
     """The machine with the program. UsageError: it cannot be."""
     from ..dos.machine import Dos
 
@@ -117,13 +129,13 @@ def _make(options: Namespace, source: "Stdin", writer: "Writer", terminal: bool)
                 root=options.root,
                 write=options.write,
                 env=env,
-                stdin=None if drawn else source,
+                stdin=None if options.typed else source,
                 binary=options.binary,
                 on_output=None if drawn or options.json else writer.write,
                 on_note=None if options.json else lambda text: output.complain(f"pyx86emu: {text}"),
                 model=options.cpu,
                 accel=options.accel,
-                clock="host" if drawn else None,
+                clock="host" if options.typed else None,
             )
     except (MachineError, DiskError) as error:
         raise UsageError(str(error)) from error
@@ -143,6 +155,7 @@ def _variable(text: str) -> tuple[str, str]:
 def _run(dos: "Dos", options: Namespace, writer: "Writer") -> int:
     """Run the program and report; the exit status."""
     m = dos.machine
+    m._record_history()  # for the report of a bad end
     try:
         limits = m.limits(
             timeout=options.timeout, wall=options.wall, max_instructions=options.max_instructions
@@ -154,6 +167,10 @@ def _run(dos: "Dos", options: Namespace, writer: "Writer") -> int:
             from .terminal import ScreenTerminal
 
             exit = ScreenTerminal(m).run(limits)
+        elif options.typed:
+            from .dos_terminal import KeyTerminal
+
+            exit = KeyTerminal(m).run(limits)
         else:
             exit = limits.run()
     except KeyboardInterrupt as error:
@@ -172,7 +189,17 @@ def _run(dos: "Dos", options: Namespace, writer: "Writer") -> int:
         regs = m.vcpu.regs
         where = f"at {regs.cs:04x}:{regs.ip:04x}, {m.time:.3f} guest seconds"
         output.complain(f"pyx86emu: the program has not ended ({where}): {_why(result)}")
+        from ..tools.trail import trail_of
+        from .outcome import show_last
+
+        show_last(trail_of(m, exit))
     return status
+
+
+def _drawn(dos: "Dos", limits: "Limits") -> "Exit":
+    from .terminal import ScreenTerminal
+
+    return ScreenTerminal(dos.machine).run(limits)
 
 
 def _status(result: "DosResult") -> int:
@@ -213,10 +240,12 @@ def _json(dos: "Dos", result: "DosResult", status: int) -> str:
 
 
 class Writer:
-    """Standard output: code page 437 becomes text, and CR LF a line end; or bytes, if `binary`."""
+    """Standard output: code page 437 becomes text, and CR LF a line end; or bytes, if `binary`.
+    `glyphs`: control characters are shown as DOS shows them, and do nothing to the terminal."""
 
-    def __init__(self, binary: bool) -> None:
+    def __init__(self, binary: bool, *, glyphs: bool = False) -> None:
         self._binary = binary
+        self._glyphs = GLYPHS if glyphs else {}
         self._cr = False
 
     def write(self, data: bytes) -> None:
@@ -226,7 +255,7 @@ class Writer:
                 data = b"\r" + data
             self._cr = data.endswith(b"\r")
             text = data[: len(data) - self._cr].decode("cp437")
-            data = output.printable(text.replace("\r\n", "\n"))
+            data = output.printable(text.replace("\r\n", "\n").translate(self._glyphs))
         if data:
             output.send(data)
 

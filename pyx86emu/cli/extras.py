@@ -15,7 +15,16 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
 from ..pc.machine import Machine
-from . import opt_cov, opt_gdb, opt_record, opt_state, opt_stop_on, opt_symbols
+from . import (
+    opt_cov,
+    opt_gdb,
+    opt_profile,
+    opt_record,
+    opt_state,
+    opt_stop_on,
+    opt_symbols,
+    opt_trace,
+)
 from .parser import Parser
 
 
@@ -38,10 +47,12 @@ EXTRAS: tuple[Extra, ...] = (
     opt_stop_on,
     opt_symbols,
     opt_cov,
+    opt_profile,
     opt_gdb,
+    opt_trace,
 )
 #: Those of `dos`.
-OF_DOS: tuple[Extra, ...] = (opt_symbols, opt_cov)
+OF_DOS: tuple[Extra, ...] = (opt_record, opt_symbols, opt_cov, opt_profile, opt_trace)
 
 
 def add(parser: Parser, which: tuple[Extra, ...] = EXTRAS) -> None:

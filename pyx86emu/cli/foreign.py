@@ -9,7 +9,7 @@ WINDOW = "there is no window: the screen is drawn on the terminal, or -display w
 SOUND = "there is no sound card but the PC's speaker: --audio FILE.wav records it"
 BACKEND = "parts are not built from words: use -serial, -parallel, -drive"
 SAVED = "states are files here: --save-state FILE at the end, --load-state FILE at the start"
-LOGS = "there is no log of instructions: --json reports how the run ended"
+LOGS = "--trace KINDS and -d ITEMS write what the guest does, --json reports how the run ended"
 PROCESS = "run it as any program: the shell starts, stops and limits it"
 ONE_PC = "there is one machine, a PC: leave it out"
 DISKS = "there is one IDE channel: use -hda and -hdb"
@@ -76,10 +76,7 @@ FOREIGN = {
     "-incoming": SAVED,
     "-only-migratable": SAVED,
     "-dump-vmstate": SAVED,
-    "-d": LOGS,
-    "-D": LOGS,
     "-dfilter": LOGS,
-    "-trace": LOGS,
     "-singlestep": STEPS,
     "-one-insn-per-tb": STEPS,
     "-plugin": LOGS,

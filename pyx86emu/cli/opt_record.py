@@ -14,17 +14,13 @@ if TYPE_CHECKING:
 
 
 def add(parser: Parser) -> None:
-    records = "record what comes from outside, for `pyx86emu replay FILE`; --clock virtual"
+    records = "record what comes from outside, for `pyx86emu replay FILE`"
     parser.add_argument("--record", metavar="FILE", help=records)
 
 
 def check(options: Namespace) -> None:
-    if options.record is None:
-        return
-    check_file("--record", options.record)
-    if options.clock == "host":
-        raise UsageError("--record with --clock host: a recording has virtual time, leave it out")
-    options.clock = "virtual"
+    if options.record is not None:
+        check_file("--record", options.record)
 
 
 def around(m: "Machine", options: Namespace) -> AbstractContextManager[object] | None:

@@ -124,7 +124,7 @@ def read(args: Sequence[str]) -> argparse.Namespace:
     """The checked options; `disks` has a Drive for each disk. UsageError: one sentence that says
     what cannot be done."""
     options = parser().parse(args)
-    if options.cpu == "help":
+    if "help" in (options.cpu, options.d):
         return options
     if options.write_back and options.snapshot:
         raise UsageError("-snapshot and --write-back are opposites: give one of them")

@@ -2,6 +2,7 @@
 
 import json
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import MachineError
@@ -41,7 +42,7 @@ EARLIER = {
 
 class Outcome(NamedTuple):
     """How a run ended. `ending`: what the machine shows; None if the host or the user ended it.
-    `last`: the last instructions, if it ended badly."""
+    `last`: the last instructions, if it ended badly. `fault`, `jumped_from`: as those of Exit."""
 
     status: int
     reason: str
@@ -50,6 +51,8 @@ class Outcome(NamedTuple):
     ip: int
     ending: Ending | None = None
     last: tuple[str, ...] = ()
+    fault: str | None = None
+    jumped_from: str | None = None
 
 
 def outcome(m: Machine, exit: "Exit", script: Script) -> Outcome:
@@ -61,7 +64,12 @@ def outcome(m: Machine, exit: "Exit", script: Script) -> Outcome:
         from ..tools.trail import trail_of  # only here: a good end needs none
 
         last = tuple(trail_of(m, exit))
-    return Outcome(status, name, exit.message, exit.cs, exit.ip, found, last)
+    came = exit.jumped_from
+    return Outcome(
+        *(status, name, exit.message, exit.cs, exit.ip, found, last),
+        fault=exit.fault,
+        jumped_from=None if came is None else f"{came[0]:04x}:{came[1]:04x}",
+    )
 
 
 def cut_short(m: Machine, status: int, why: str, message: str) -> Outcome:
@@ -112,8 +120,13 @@ def explain(m: Machine, end: Outcome, script: Script) -> None:
         return
     if text:
         output.complain(f"pyx86emu: {text}")
-    if end.last:
-        output.complain("\n".join(["the last instructions:", *(f"  {each}" for each in end.last)]))
+    show_last(end.last)
+
+
+def show_last(lines: Sequence[str]) -> None:
+    """Write the last instructions to standard error, if there are any."""
+    if lines:
+        output.complain("\n".join(["the last instructions:", *(f"  {each}" for each in lines)]))
 
 
 def _advice(m: Machine, end: Outcome) -> str:

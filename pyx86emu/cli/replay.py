@@ -1,9 +1,10 @@
 """`replay FILE`: run again what `run --record FILE` has recorded, and say where it ends."""
 
+from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
 from ..errors import DiskError, MachineError
-from . import output
+from . import opt_trace, output
 from .output import check_input
 from .parser import Parser
 from .status import OK, HostError, UsageError, reason
@@ -20,47 +21,65 @@ EPILOG = """\
 The guest gets the same keys and bytes at the same instructions, so it does the same. Disks of up to
 4 MiB are in the recording; larger ones must be given again, with the same contents. If the guest
 does something else, the error says between which instructions. Exit status: 0 the recording was
-run to its end, or to --to; 2 it cannot be run, or the guest does something else.
+run to its end, or to --to; 2 it cannot be run, or the guest does something else. A program of DOS
+needs neither its files nor its input, and writes no file.
 """
 
 
 def parser() -> Parser:
     """The options."""
     p = Parser("replay", "Run a recording again.", EPILOG)
-    p.add_argument("file", metavar="FILE", help="made by `pyx86emu run --record FILE`")
+    p.add_argument("file", metavar="FILE", help="made by `--record FILE`, of run or dos")
     for place in DISKS:
         p.add_argument(f"-{place}", metavar="FILE", help="the disk that was there")
     p.add_argument("--to", metavar="N", type=whole(), help="stop when N instructions are retired")
     p.add_argument("--screen", action="store_true", help="print the last text screen at the end")
     p.add_argument("--json", action="store_true", help="print what happened as JSON")
     p.add_argument("--screenshot", metavar="FILE", help="the last screen: FILE.png, .txt, .html")
+    opt_trace.add(p)
     return p
 
 
 def main(args: list[str]) -> int:
     """`pyx86emu replay FILE`."""
     options = parser().parse(args)
+    if opt_trace.asked_for_help(options):
+        return OK
+    opt_trace.check(options)
     check_input("replay", options.file)
-    with _machine(options) as m:
-        if not options.json:
-            record = m.uart.output
-            assert record is not None
-            m.uart.output = output.copied(record)
-            m.debug.output = output.send
+    with ExitStack() as stack:
+        m = _made(options, stack)
         try:
-            exit = _run(m, options.to)
+            with opt_trace.around(m, options) or nullcontext():
+                exit = _run(m, options.to)
         except MachineError as error:
             raise UsageError(f"{options.file}: {error}") from error
         _report(m, options, exit)
     return OK
 
 
-def _machine(options: "Namespace") -> "Machine":
+def _made(options: "Namespace", stack: ExitStack) -> "Machine":
+    """The machine of the recording, whose output goes to standard output."""
     from ..pc.machine import Machine
+    from ..tools.record.file import devices
 
     disks = {name: getattr(options, name) for name in DISKS if getattr(options, name)}
     try:
-        return Machine.replay(options.file, **disks)
+        if "dos" in devices(options.file):
+            from ..dos.machine import Dos
+            from .dos import Writer
+
+            writer = Writer(False)
+            send = None if options.json else writer.write
+            dos = stack.enter_context(Dos.replay(options.file, on_output=send))
+            return dos.machine
+        m = stack.enter_context(Machine.replay(options.file, **disks))
+        if not options.json:
+            record = m.uart.output
+            assert record is not None
+            m.uart.output = output.copied(record)
+            m.debug.output = output.send
+        return m
     except OSError as error:
         raise HostError(f"cannot read {error.filename or options.file}: {reason(error)}") from error
     except (MachineError, DiskError, ValueError) as error:

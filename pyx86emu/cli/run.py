@@ -10,7 +10,7 @@ from .. import models
 from ..errors import DiskError
 from ..pc.disks.image import Disk
 from ..pc.machine import Machine
-from . import drives, extras, output
+from . import drives, extras, opt_trace, output
 from . import options as arguments
 from .accel import usable
 from .outcome import (
@@ -81,6 +81,8 @@ def main(args: list[str]) -> int:
     if options.cpu == "help":
         output.send(output.printable(models.text()))
         return OK
+    if opt_trace.asked_for_help(options):
+        return OK
     watched = output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)
     shown = shown_by(options, watched)
     live = watched or shown == WEB
@@ -94,14 +96,12 @@ def main(args: list[str]) -> int:
         make_machine(options, disks, clock) as m,
         Outputs(options, shown == SCREEN) as outputs,
     ):
-        if m.vm.accel == "interp":
-            m.vcpu.record_history = True  # for the report of a bad end
+        m._record_history()  # for the report of a bad end
         outputs.connect(m)
         script = make_script(m, options)
-        with extras.around(m, options):
-            end = run(m, options, script, outputs, shown)
+        end, not_written = traced(m, options, lambda: run(m, options, script, outputs, shown))
         ending.no_more()
-        reports, not_written = disk_reports(disks), []
+        reports = disk_reports(disks)
         for close in (outputs.close, lambda: drives.close(disks.values())):
             try:
                 close()
@@ -122,6 +122,21 @@ def main(args: list[str]) -> int:
             hint(m, options)
         ending.no_more()
     return end.status
+
+
+def traced(
+    m: Machine, options: argparse.Namespace, run: Callable[[], Outcome]
+) -> tuple[Outcome, list[str]]:
+    """Run with the tools that the options ask for; also what they could not write at the end."""
+    end = None
+    try:
+        with extras.around(m, options):
+            end = run()
+    except HostError as error:
+        if end is None:
+            raise
+        return end, [str(error)]
+    return end, []
 
 
 def shown_by(options: argparse.Namespace, watched: bool) -> str:

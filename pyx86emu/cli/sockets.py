@@ -1,12 +1,11 @@
 """Lines over sockets: a serial port of the guest calls a server, or is one, over TCP or Unix."""
 
-import errno
 import os
 import select
 import socket
-import stat
 from contextlib import suppress
 
+from .. import unixsocket
 from .lines import Line, Say, StreamLine
 from .status import UsageError, reason
 from .values import WHOLE
@@ -149,40 +148,18 @@ def _is_loopback(address: str) -> bool:
 def _unix(path: str, server: bool, what: str, say: Say) -> SocketLine:
     if not path:
         raise UsageError(f"{what}: name a socket, such as unix:/tmp/serial")
+    if server:
+        one = unixsocket.listen(path)
+        one.setblocking(False)
+        say(f"serial line: listening on {path}")
+        line = SocketLine(path, None, one)
+        line._path = path
+        return line
     one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        if not server:
-            one.settimeout(CALL)
-            one.connect(path)
-            return SocketLine(path, one, None)
-        _remove_stale(path)
-        before = os.umask(0o177)  # for its owner only
-        try:
-            one.bind(path)
-        finally:
-            os.umask(before)
-        one.listen(1)
-        one.setblocking(False)
+        one.settimeout(CALL)
+        one.connect(path)
     except BaseException:
         one.close()
         raise
-    say(f"serial line: listening on {path}")
-    line = SocketLine(path, None, one)
-    line._path = path
-    return line
-
-
-def _remove_stale(path: str) -> None:
-    """Remove a socket that no program listens on any more; leave anything else."""
-    try:
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            return  # bind() will say that the name is taken
-    except OSError:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(CALL)
-        try:
-            probe.connect(path)
-        except OSError as error:
-            if error.errno == errno.ECONNREFUSED:
-                os.unlink(path)
+    return SocketLine(path, one, None)

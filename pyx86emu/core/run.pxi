@@ -105,6 +105,7 @@ cdef void step_one(CPU* c) noexcept nogil:
     if RARELY(c.observe.mask & LOOK_HISTORY):
         history_step(c, d.ram, d.start, d.ip)
     free(kept)
+    restart_step(c)
     came_from(c, c.arch.sb[CS] >> 4, c.arch.ip, d.ip, CAME_HOW, c.run.retired + 1)
     for i in range(d.used):
         first[i].k = <uint8_t>i
@@ -424,13 +425,13 @@ cdef void run_core(CPU* c, uint64_t limit, uint64_t until) noexcept nogil:
             if not stop_here(c):
                 trap_step(c)
             continue
-        if RARELY(c.observe.mask & LOOK_HISTORY):
+        if RARELY(c.run.watched) and c.observe.mask & LOOK_HISTORY:
             history_begin(c, <int64_t>span)
         begin(c, <int64_t>span)
         c.run.left -= o.n
         trampoline(c, o)
         finish_slice(c)
-        if RARELY(c.observe.mask & LOOK_HISTORY):
+        if RARELY(c.run.watched) and c.observe.mask & LOOK_HISTORY:
             history_end(c)
         apply_moved(c)
     rings_new_slice(&c.rings)
@@ -442,6 +443,9 @@ cdef void trap_step(CPU* c) noexcept nogil:
     cdef bint trap = c.arch.rest & F_TF != 0, breakpoints = breakpoints_on(c)
     cdef uint64_t was = c.run.retired
     c.events.no_trap = 0
+    if RARELY(c.why.stops & AT_STACK):
+        c.why.op = NULL
+        find(c)                                       # a block marks the code, in single steps too
     if breakpoints:
         c.arch.rest &= ~<uint32_t>F_RF                # RF holds off a breakpoint for one instruction only
     step_one(c)

@@ -10,13 +10,16 @@ from typing import Protocol
 
 from ..log import Log
 from ..state import Plain, Values, take, take_whole
+from .editing import BACKSPACE, CR, CTRL_Z, ESCAPE, LF, TAB, Line
 from .guest import Ram
 
-CTRL_C, BACKSPACE, TAB, LF, CR, CTRL_Z, ESCAPE = 0x03, 0x08, 0x09, 0x0A, 0x0D, 0x1A, 0x1B
+CTRL_C = 0x03
 #: The buffer of keys: head, tail, first, end, as offsets in segment 40h.
 HEAD, TAIL, FIRST, END = 0x41A, 0x41C, 0x480, 0x482
 #: A line that AH=3Fh reads from the console.
 LONGEST_LINE = 128
+#: Columns of the screen.
+COLUMNS = 80
 #: Bytes of a stream that are asked for at once.
 PIECE = 4096
 #: Scan codes of what has a key, without Shift: the keys 02h-0Dh, 10h-1Bh, 1Eh-29h, 2Bh-35h.
@@ -73,7 +76,8 @@ class Console:
         self._ended = False
         self._after_cr = False
         self._second = -1  # the scan code after a 0
-        self._line = bytearray()  # being typed
+        self._line = Line()  # being typed
+        self._last = b""  # that AH=3Fh has read
         self._ready = bytearray()  # a whole line that AH=3Fh has not given away
         self._column = 0
 
@@ -101,13 +105,10 @@ class Console:
             elif char >= 0x20:
                 self._column += 1
 
-    def echo(self, char: int) -> None:
-        """Show a character that was typed: not for a stream, whose text is no output."""
+    def echo(self, shown: bytes) -> None:
+        """Write what was typed, as it is shown: not for a stream, whose text is no output."""
         if self.stream is None:
-            if char < 0x20 and char not in (CR, LF, TAB, BACKSPACE):
-                self._show(bytes([0x5E, char + 0x40]))
-            else:
-                self._show(bytes([char]))
+            self.write(shown)
 
     # -- characters --------------------------------------------------------------------------------
 
@@ -130,6 +131,11 @@ class Console:
             return self.ram.u16(HEAD) != self.ram.u16(TAIL)
         self._skip()
         return self._fill(False) and bool(self._ahead)
+
+    @property
+    def may_come(self) -> bool:
+        """Can the stream have more, at any time?"""
+        return self.stream is not None and not self._ended
 
     def _skip(self) -> None:
         """Drop the LF after a CR: both are one key."""
@@ -191,6 +197,14 @@ class Console:
         self.ram.write(0x400 + tail, bytes([char, SCAN.get(char, 0)]))
         self.ram.put(TAIL, first if tail + 2 >= end else tail + 2)
 
+    def interrupt(self) -> None:
+        """Ctrl-Break: the next key is Ctrl-C, and no other one is waiting."""
+        first = self.ram.u16(FIRST)
+        self._second = -1
+        self.ram.write(0x400 + first, bytes([CTRL_C, SCAN[ord("c")]]))
+        self.ram.put(HEAD, first)
+        self.ram.put(TAIL, first + 2)
+
     def flush(self) -> None:
         """Forget the keys that were typed ahead; a stream stays as it is."""
         self._second = -1
@@ -199,32 +213,22 @@ class Console:
 
     # -- lines -------------------------------------------------------------------------------------
 
-    def line(self, most: int) -> bytes | None:
+    def line(self, most: int, template: bytes = b"") -> bytes | None:
         """A line with its CR, at most `most` bytes; None: it is not complete yet. b"\\x03" at its
-        end: Ctrl-C."""
+        end: Ctrl-C. `template`: what the editing keys copy from."""
+        line = self._line
+        line.begin(template, self._column % COLUMNS)
         while (char := self.char()) is not None:
             at_end = self._ended and not self._ahead and char == CTRL_Z
             if char in (CR, CTRL_C) or at_end:
-                self.echo(CTRL_C if char == CTRL_C else CR)
-                line = bytes(self._line) + bytes([CR if at_end else char])
-                self._line.clear()
-                return line
-            if char in (BACKSPACE, 0x7F):
-                if self._line:
-                    self._line.pop()
-                    for each in (BACKSPACE, 0x20, BACKSPACE):
-                        self.echo(each)
-            elif char == 0 and self._second >= 0:
-                self._second = -1  # no editing keys
-            elif char == ESCAPE:
-                self._line.clear()
-                for each in (0x5C, CR, LF):
-                    self.echo(each)
-            elif char == LF and not self.binary:
-                pass
-            elif len(self._line) < most - 1:
-                self._line.append(char)
-                self.echo(char)
+                if char != CTRL_C:
+                    self.echo(bytes([CR]))
+                return line.end() + bytes([CR if at_end else char])
+            if char == 0 and self._second >= 0:
+                self.echo(line.key(self._second, most - 1))
+                self._second = -1
+            elif char != LF or self.binary:
+                self.echo(line.char(char, most - 1))
         return None
 
     def read(self, size: int, raw: bool) -> bytes | None:
@@ -244,12 +248,13 @@ class Console:
                 self._skip()
                 if not self._fill(True):
                     return None
-                if not self._ahead and not self._line:
+                if not self._ahead and not self._line.begun:
                     return b""
-            line = self.line(LONGEST_LINE)
+            line = self.line(LONGEST_LINE, self._last)
             if line is None or line[-1] == CTRL_C:
                 return None if line is None else bytes([CTRL_C])
-            self.echo(LF)
+            self._last = line[:-1]
+            self.echo(b"\n")
             if line[0] == CTRL_Z:
                 return b""
             self._ready += line + b"\n"
@@ -267,7 +272,8 @@ class Console:
             "ended": self._ended,
             "after_cr": self._after_cr,
             "second": self._second,
-            "line": bytes(self._line),
+            "line": self._line.state(),
+            "last": self._last,
             "ready": bytes(self._ready),
             "column": self._column,
             "log": dict(self.log.state()),
@@ -276,10 +282,13 @@ class Console:
     def check(self, values: Values) -> dict[str, Plain]:
         """The values of a state. ValueError: they are none."""
         found: dict[str, Plain] = {}
-        for name in ("pending", "ahead", "line", "ready"):
+        for name in ("pending", "ahead", "last", "ready"):
             found[name] = take(values, name, bytes)
         for name in ("ended", "after_cr"):
             found[name] = take(values, name, bool)
+        line: Values = take(values, "line", dict)
+        Line.read(line)
+        found["line"] = line
         found["second"] = take_whole(values, "second", -1, 0xFF)
         found["column"] = take_whole(values, "column", 0, 1 << 62)
         log: Values = take(values, "log", dict)
@@ -293,7 +302,7 @@ class Console:
         self.log.load(take(found, "log", dict))
         self.pending = bytearray(take(found, "pending", bytes))
         self._ahead = bytearray(take(found, "ahead", bytes))
-        self._line = bytearray(take(found, "line", bytes))
+        self._line, self._last = Line.read(take(found, "line", dict)), take(found, "last", bytes)
         self._ready = bytearray(take(found, "ready", bytes))
         self._ended, self._after_cr = take(found, "ended", bool), take(found, "after_cr", bool)
         self._second, self._column = take(found, "second", int), take(found, "column", int)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..device import PioDevice
 from ..state import Values, take, take_whole
 from . import guest, paths
+from .asks import Asks
 from .blocks import Arena
 from .codes import FILE_NOT_FOUND, INVALID_FUNCTION, DosError
 from .console import CTRL_C, Console
@@ -24,6 +25,7 @@ from .loading import (
     make_psp,
     put_environment,
 )
+from .polls import Polls
 from .searches import Searches
 from .table import TABLE, Break, NotYet
 
@@ -68,7 +70,10 @@ class Kernel(PioDevice):
         root: Root,
         console: Console,
         on_note: Callable[[str], object] | None,
+        asks: Asks | None = None,
     ) -> None:
+        self.asks = Asks() if asks is None else asks
+        """What it asks the host, for a recorder."""
         self.machine = machine
         self.regs = machine.vcpu.regs
         self.ram = ram
@@ -85,7 +90,9 @@ class Kernel(PioDevice):
         self.return_code = self.last_error = 0
         self.ended: Ended | None = None
         self.searches = Searches(root)
+        self.polls = Polls()
         self.fcbs = FcbFiles(root)
+        self.asks.refresh = self.fcbs.close
         #: Registers of a program that waits for another one, by the PSP of that.
         self.saved: dict[int, tuple[int, ...]] = {}
         self.flushed = False
@@ -111,8 +118,10 @@ class Kernel(PioDevice):
         elif offset == guest.INT29:
             self.console.write(bytes([self.regs.al]))
         elif offset == guest.INT23:
-            self.console.write(b"^C\r\n")
             self.terminate(0, CTRL_BREAK)
+        elif offset == guest.INT1B:
+            self.console.interrupt()
+            return
         elif offset == guest.INT0:
             self.console.write(b"\r\nDivide error\r\n")
             self.terminate(DIVIDE_ERROR, CRITICAL)
@@ -175,6 +184,7 @@ class Kernel(PioDevice):
         except NotYet:
             return guest.WAIT
         except Break:
+            self.console.write(b"^C\r\n")
             return guest.BREAK
         if not self._switched and (failed or (function is not None and self._called >= 0x2F)):
             self._put_flag(frame, CF, failed)
@@ -382,6 +392,7 @@ class Kernel(PioDevice):
             "numbers": [self.return_code, self.last_error, self._after, self._break_sp],
             "strategy": self.arena.strategy,
             "ended": None if self.ended is None else list(self.ended),
+            "polls": self.polls.state(),
             "searches": list(self.searches.state()),
             "saved": [[psp, *values] for psp, values in self.saved.items()],
             "notes": list(self.notes),
@@ -408,6 +419,7 @@ class Kernel(PioDevice):
             if type(level) is not int or not 0 <= level <= 255 or how not in HOW.values():
                 raise ValueError("a state has no such end of a program")
             ended = Ended(level, str(how))
+        polls = Polls.read(take(values, "polls", dict))
         searches = Searches.read(take(values, "searches", list))
         saved: dict[int, tuple[int, ...]] = {}
         for row in take(values, "saved", list):
@@ -426,6 +438,7 @@ class Kernel(PioDevice):
         self.return_code, self.last_error, self._after, self._break_sp = numbers
         self.arena.strategy, self.ended = strategy, ended
         self.searches.load(searches)
+        self.polls = polls
         self.saved, self.notes = saved, notes
         self.root.room, self.root.created = room
 

@@ -14,7 +14,9 @@ from ..exits import ExitReason
 from ..log import LIMIT, Log
 from ..owned import Single
 from ..pc.machine import Machine
+from ..state import Values, take, take_whole
 from . import calls as _calls  # noqa: F401 - enters the functions into the table
+from .asks import AskedInput, AskedRoot, Asks
 from .codes import BAD_FORMAT, DosError
 from .console import Bytes, Console, Input
 from .files import WRITE_LIMIT, Root
@@ -117,7 +119,8 @@ class Dos(Single):
         if stream is not None and not callable(getattr(stream, "read", None)):
             raise TypeError(f"stdin must be bytes, a stream or None, not {type(stdin).__name__}")
         log = Log(output_limit)
-        self._root = Root(root, {short: data}, write, write_limit)
+        asks, self._root = _asked(root, {short: data}, write, write_limit)
+        asks.options = {"binary": binary, "keyboard": stream is None, "limit": output_limit}
         try:
             self.machine = Machine(
                 BOOT,
@@ -136,9 +139,9 @@ class Dos(Single):
             exit = self.machine.boot()
             if exit.reason is not ExitReason.MATCH:
                 raise MachineError(f"the BIOS did not come to its boot sector: {exit!r}")
-            ram = Ram(_Memory(self.machine))
-            console = Console(ram, stream, log, on_output, binary=binary)
-            self.kernel = Kernel(self.machine, ram, self._root, console, on_note)
+            self.kernel = _kernel(
+                self.machine, asks, self._root, stream, log, on_output, on_note, binary=binary
+            )
             self.machine.attach(self.kernel, port=PORT)
             try:
                 self.kernel.begin("C:\\" + short, data, tail, strings)
@@ -149,6 +152,45 @@ class Dos(Single):
         except BaseException:
             self.close()
             raise
+
+    @classmethod
+    def replay(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        on_output: Callable[[bytes], object] | None = None,
+        on_note: Callable[[str], object] | None = None,
+    ) -> "Dos":
+        """What `dos.machine.record(path)` has recorded, to be run again: neither the files nor the
+        input are needed, and no file is written. MachineError: it is no recording of a Dos, or does
+        not fit; OSError: it cannot be read."""
+        from ..tools.record.recording import replay
+
+        self = cls.__new__(cls)
+
+        def kernel(machine: Machine, options: Values) -> Kernel:
+            binary = take(options, "binary", bool)
+            limit = take_whole(options, "limit", 0, 1 << 62)
+            stream = None if take(options, "keyboard", bool) else Bytes(b"")
+            asks, self._root = _asked(None, {}, False, 0)
+            asks.options = options
+            self.kernel = _kernel(
+                machine, asks, self._root, stream, Log(limit), on_output, on_note, binary=binary
+            )
+            return self.kernel
+
+        try:
+            self.machine = replay(path, {}, {"dos": (kernel, {"port": PORT})})
+        except BaseException:
+            if hasattr(self, "_root"):
+                self._root.close()
+            raise
+        if not hasattr(self, "kernel"):
+            self.machine.close()
+            raise MachineError(
+                f"{os.fsdecode(path)} is a recording of a machine: use Machine.replay()"
+            )
+        return self
 
     def run(
         self,
@@ -190,6 +232,33 @@ class Dos(Single):
 
     def __repr__(self) -> str:
         return f"<Dos {', '.join(self._root.programs)}, {self.machine.time:.3f} s>"
+
+
+def _asked(
+    root: str | os.PathLike[str] | None, programs: Mapping[str, bytes], write: bool, limit: int
+) -> tuple[Asks, AskedRoot]:
+    """Drive C, and who asks it."""
+    asks, drive = Asks(), AskedRoot(root, programs, write, limit)
+    drive.asks, asks.root = asks, drive
+    return asks, drive
+
+
+def _kernel(
+    machine: Machine,
+    asks: Asks,
+    root: Root,
+    stream: Input | None,
+    log: Log,
+    on_output: Callable[[bytes], object] | None,
+    on_note: Callable[[str], object] | None,
+    *,
+    binary: bool,
+) -> Kernel:
+    """DOS for a machine."""
+    ram = Ram(_Memory(machine))
+    asked = None if stream is None else AskedInput(asks, stream)
+    console = Console(ram, asked, log, asks.output(on_output), binary=binary)
+    return Kernel(machine, ram, root, console, asks.output(on_note), asks)
 
 
 class _Memory:
@@ -338,9 +407,11 @@ def assemble(path: str) -> tuple[bytes, str]:
 
 
 def file_name(file: str, data: bytes) -> str:
-    """The 8.3 name that a program has on drive C."""
-    stem = shorten(file).partition(".")[0]
-    kind = "EXE" if data[:2] in (b"MZ", b"ZM") else "COM"
+    """The 8.3 name that a program has on drive C: that of its file, if this is a COM or EXE. What a
+    program is, its first bytes say."""
+    stem, _, kind = shorten(file).partition(".")
+    if kind not in ("COM", "EXE"):
+        kind = "EXE" if data[:2] in (b"MZ", b"ZM") else "COM"
     if not stem or device(stem):
         stem = "PROGRAM"
     plain = f"{stem}.{kind}"

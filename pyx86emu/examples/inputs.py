@@ -24,10 +24,9 @@ def case() -> batch.Case:
     """The machine before the first instruction of the routine. An input is at most 64 bytes."""
     with Machine(ROUTINE) as m:
         m.boot()
-        state = m.save()
         return batch.Case(
-            batch.Job("crc", ROUTINE),
-            state,
+            batch.Job("crc", batch.Content.of(ROUTINE)),
+            batch.Content.of(m.save().to_bytes()),
             at=0x2000,
             length="cx",
             registers=("bx", "al"),
@@ -58,6 +57,8 @@ def main(count: int = 10_000, executor: Executor | None = None) -> list[batch.Ra
 if __name__ == "__main__":
     failed = main()
     if sys.argv[1:] == ["gdb"]:
-        with case().opened(inputs(10_000)[failed[0].number]) as m, m.gdbserver(stopped=True):
-            print("gdb -ex 'target remote 127.0.0.1:1234'")
-            m.run()
+        with case().opened(inputs(10_000)[failed[0].number]) as m:
+            assert isinstance(m, Machine)
+            with m.gdbserver(stopped=True):
+                print("gdb -ex 'target remote 127.0.0.1:1234'")
+                m.run()

@@ -11,7 +11,7 @@ from typing import Any
 from .verdicts import Verdict
 
 #: The files with rows, in the order in which they are measured.
-SOURCES = ("state", "machine", "batch", "observe")
+SOURCES = ("state", "machine", "record", "batch", "observe")
 
 
 @dataclass(frozen=True)

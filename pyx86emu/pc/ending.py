@@ -16,6 +16,7 @@ from .stops import HINT
 
 if TYPE_CHECKING:
     from .. import _core
+    from ..backend import VcpuBackend
     from ..executed import Executed
     from .machine import Machine
 
@@ -83,23 +84,24 @@ class Reset(NamedTuple):
     """TRIPLE_FAULT, PULSE_8042, PORT_92 or JUMP."""
     cs: int
     ip: int
+    """Of a jump: of the instruction that jumped; on KVM, which does not say it, of our BIOS."""
     time: float
     """Guest seconds since power-on."""
     detail: str | None = None
-    """Of a triple fault: the chain of faults, `Exit.fault`. None on KVM, which does not say it.
-    Of a jump: where it came from, if the vCPU keeps a history."""
+    """Of a triple fault: the chain of faults, `Exit.fault`. None on KVM, which does not say it."""
 
     def __str__(self) -> str:
         detail = f" ({self.detail})" if self.detail else ""
         return f"{self.kind} at {self.cs:04x}:{self.ip:04x}{detail}"
 
 
-def jumped(steps: "tuple[Executed, ...]") -> str | None:
-    """From where a guest jumped into the BIOS, at the end of a history."""
-    for step in reversed(steps):
-        if step.cs not in (BIOS, 0xFFFF):
-            return f"from {step.cs:04x}:{step.ip:04x}"
-    return None
+class Astray(NamedTuple):
+    """The first time that the guest came to a place where no program should be."""
+
+    name: str
+    """As in `stop_on`."""
+    steps: "tuple[Executed, ...]"
+    """The last instructions before it."""
 
 
 class Resets:
@@ -211,10 +213,15 @@ def _before(m: "Machine") -> str:
     """How the guest came to places where no program should be."""
     notes = []
     for name, cs, ip, _, cause, instructions in m.vcpu.arrivals:
-        if name == "loop" or not _since_boot(m, instructions):
+        if name not in ARRIVED or not _since_boot(m, instructions):
             continue
         notes.append(f"it {ARRIVED[name]} {cs:04x}:{ip:04x}{cause}")
     return f"; before that {'; '.join(notes)}" if notes else ""
+
+
+def jump_to_reset(vcpu: "VcpuBackend") -> tuple[int, int] | None:
+    """The CS:IP of the last jump to where a PC restarts; None: it is not known."""
+    return next((came for name, _, _, came, _, _ in vcpu.arrivals if name == "reset"), None)
 
 
 def _last_fault(m: "Machine") -> str:

@@ -9,6 +9,7 @@ from .parts import Parts
 if TYPE_CHECKING:
     from ..observe import Do, Event, Observer, Observers
     from ..tools.coverage import Coverage
+    from ..tools.profile import Profile
     from ..tools.reached import Given
     from ..tools.trace.tracer import Trace, Where
 
@@ -140,3 +141,11 @@ class Observing(Parts):
         from ..tools.trace.tracer import trace
 
         return trace(self._whole, what, file, format)
+
+    def profile(self) -> "Profile":
+        """From now on count instructions by call stack. `close()` of the result ends it, or the
+        end of a `with`; `collapsed()` and `save(path)` are for flame graphs. RuntimeError: there is
+        one already."""
+        from ..tools.profile import Profile
+
+        return Profile(self._whole)

@@ -1,6 +1,7 @@
 """The parts of a Machine: name what its methods find in `self`. Makes nothing."""
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, cast
 
 from ..log import Log
 from ..owned import Single
@@ -25,10 +26,23 @@ if TYPE_CHECKING:
     from .devices.dma import Dma8237
     from .devices.mouse import Ps2Mouse
     from .drives import Drives
-    from .ending import Resets
+    from .ending import Astray, Resets
     from .machine import Machine
     from .screen.screen import Screen
     from .stats import Stats
+
+
+class Profiling(Protocol):
+    """What counts where the instructions go: `tools.profile.Profile`."""
+
+    def running(self, run: "Callable[..., _core.Exit]", /) -> "Callable[..., _core.Exit]":
+        """A function that runs as `run` does."""
+
+    def drain(self) -> None:
+        """Count what was executed so far."""
+
+    def resync(self) -> None:
+        """The guest is elsewhere."""
 
 
 class Parts(Single):
@@ -58,6 +72,8 @@ class Parts(Single):
     booted: bool
     boot_tried: str
     _wires: "Wires"
+    _profile: Profiling | None = None
+    _astray: "Astray | None" = None
 
     @property
     def _whole(self) -> "Machine":

@@ -10,13 +10,22 @@ from typing import TYPE_CHECKING
 from ..bus import Bus
 from ..clock import LAST
 from ..exits import ExitReason
-from .ending import BIOS, JUMP, KEPT, PULSE_8042, TRIPLE_FAULT, Reset, jumped
+from .ending import (
+    BIOS,
+    JUMP,
+    KEPT,
+    PULSE_8042,
+    TRIPLE_FAULT,
+    Astray,
+    Reset,
+    jump_to_reset,
+)
 from .expect import Expectations, Seen, wait
 from .handover import BOOT_SECTOR, POST_BOOT, POST_NOTHING, STEPS, tried
 from .limits import Limits, moment, passed
 from .parts import Parts
 from .points import Debugger, Points
-from .stops import Stops
+from .stops import ASTRAY, Stops
 
 if TYPE_CHECKING:
     from .. import _core
@@ -39,8 +48,12 @@ class Running(Parts):
     _places: Stops
     _reboot = _started = _stop_at_boot = _handing_over = False
     _boot_instructions = 0
+    #: The jump to the reset vector that ends this run.
+    _jumped: tuple[int, int] | None = None
     _other_bios: bool
     _debugger: Debugger | None = None
+    #: The first time that the guest comes to one of these places, its history is kept.
+    _keep_before: frozenset[str] = frozenset()
     no_reboot: bool
 
     @cached_property
@@ -156,20 +169,28 @@ class Running(Parts):
     def _run_within(self, limits: Limits, deadline: int | None) -> "_core.Exit":
         """Run until `deadline` or one of the limits."""
         watch, now = limits.watch, self.vm.clock.now
-        self._places.set(self._places.default if limits.stop_on is None else limits.stop_on)
+        names = self._places.default if limits.stop_on is None else limits.stop_on
+        keep = self._keep_before - names if self._debugger is None else frozenset[str]()
+        self._places.set(names | keep)
         while True:
             sounds = self.speaker.recording
             look = None if watch.pattern is None and not sounds else now() + LOOK
             if look is not None and look > LAST:
                 look = None  # after the latest deadline
             exit = self._run(limits.budget, deadline, look, limits.wall_deadline)
+            if exit.stop is not None and exit.stop in keep:  # nobody has asked for it: run on
+                self._astray = Astray(exit.stop, tuple(self.vcpu.history(KEPT)))
+                self._keep_before = keep = frozenset()
+                self._places.set(names)
+                continue
             reason = self._take_stop()
             if sounds:
                 self.speaker.drain()
             if watch.seen():
                 return exit.because(ExitReason.MATCH)
             if reason is not None:
-                return exit.because(reason)
+                jumped, self._jumped = self._jumped, None
+                return exit.because(reason, jumped)
             if exit.reason is not ExitReason.DEADLINE or limits.over or passed(deadline, now):
                 return exit
             if limits.sliced and self._debugger is not None and self._debugger.stopped:
@@ -224,6 +245,8 @@ class Running(Parts):
         """Run until an exit that is not a device access or a reset. All limits are absolute."""
         vcpu, stats = self.vcpu, self.stats
         run = vcpu.run_until if self._debugger is None else self._debugger.run
+        if self._profile is not None:
+            run = self._profile.running(run)
         self._watch_boot()
         while True:
             left = None if budget is None else max(0, budget - vcpu.spent)
@@ -327,8 +350,10 @@ class Running(Parts):
         if code == POST_RESTART:
             if self._started:  # without a reset before: the guest has jumped there
                 self._keep_steps()
-                self._note_reset(JUMP, regs.cs, regs.ip, jumped(self.resets.steps))
+                jumped = jump_to_reset(self.vcpu)
+                self._note_reset(JUMP, *(jumped or (regs.cs, regs.ip)))
                 if self.no_reboot:
+                    self._jumped = jumped
                     self._end(ExitReason.SHUTDOWN)
             self._started = True
         elif code == POST_NOTHING:
@@ -347,6 +372,12 @@ class Running(Parts):
         self._note_reset(kind, regs.cs, regs.ip)
         self._reboot = True
         self.vcpu.kick()
+
+    def _record_history(self) -> None:
+        """Keep what the report of a bad end shows. Not on KVM, which keeps no history."""
+        if self.vm.accel == "interp":
+            self.vcpu.record_history = True
+            self._keep_before = frozenset(ASTRAY)
 
     def _keep_steps(self) -> None:
         """The last instructions before a reset: after it the history has those of the BIOS."""

@@ -109,6 +109,8 @@ class Saving(SavingDisks):
         """
         if type(getattr(state, "machine", None)) is not dict:
             raise TypeError(f"a machine is restored from a State, not from {type(state).__name__}")
+        if self._profile is not None:
+            self._profile.drain()
         kept = self._kept
         if kept is not None and kept.state is state and self._is_current(kept):
             self._restore_again(state, kept)
@@ -128,6 +130,8 @@ class Saving(SavingDisks):
                 if isinstance(error, ValueError):
                     raise _as_state_error(error) from error
                 raise
+        if self._profile is not None:
+            self._profile.resync()
 
     def fork(self) -> "Machine":
         """A second machine that goes on as this one would. It shares memory pages until one of them
@@ -309,6 +313,7 @@ class Saving(SavingDisks):
             setattr(self, name, found[name])
         self.resets.count, self.resets.last = found["resets"]
         self.resets.steps = ()
+        self._astray = None
         self.stats.load(take(machine, "stats", tuple))
         if texts:
             self._texts.load(take(machine, "texts", dict))

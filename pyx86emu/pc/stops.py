@@ -100,6 +100,9 @@ NAMES = {
     PORT: "a port that no device has, read in a loop",
 }
 
+#: Of these, the places where nothing good comes after.
+ASTRAY = ("zeros", "signature", "null-vector")
+
 
 def stopped(exit: "_core.Exit") -> bool:
     """Was it a stop that ended the run?"""

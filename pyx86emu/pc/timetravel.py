@@ -24,7 +24,7 @@ class TimeTravel(Parts):
     _recording: "Recording | None" = None
 
     def record(
-        self, path: Path | None = None, *, every: int = 2_000_000
+        self, path: Path | None = None, *, every: int = 500_000
     ) -> "AbstractContextManager[Recording]":
         """Record from now on: what comes from outside, and a state every `every` instructions.
 
@@ -32,9 +32,11 @@ class TimeTravel(Parts):
         ends the recording. At most 128 states are kept in memory: of more, every second one of the
         older half goes. What was recorded can be gone back to: `goto`, `step_back`, `run_back`.
 
-        MachineError: it is recorded already, it runs on the host's clock or on KVM, or a device
-        cannot be saved. OSError: the file cannot be written. The thread that runs the guest calls
-        it.
+        While it is recorded, guest time of `clock="host"` is counted in instructions and follows
+        the host's clock in steps; `restore()`, and attaching devices, are refused.
+
+        MachineError: it is recorded already, it runs on KVM, or a device cannot be saved. OSError:
+        the file cannot be written. The thread that runs the guest calls it.
         """
         from ..tools.record.recording import Recording
 

@@ -20,7 +20,7 @@ from . import cover
 from .assembler import assemble, is_source
 from .golden import Golden
 from .guest import LIMIT, MOST_LIMIT, MOST_STEPS, Result, start_of
-from .machine import TestMachine, record
+from .machine import TestMachine
 from .problems import GuestFailed
 from .program import Program
 from .report import BOOT, loop, of_machine, of_result, offset_of, shown
@@ -171,7 +171,7 @@ class Bench:
         if isinstance(given, (bytes, bytearray)):
             m.boot_image = bytes(given)
         m.within(self._max_instructions, self._timeout)
-        record(m)
+        m._record_history()
         if self._trace or (self._cover and program is not None):
             self._look(m, program, image)
         return m
@@ -203,6 +203,11 @@ class Bench:
             return Path(cache.mkdir("pyx86emu"))
         return Path(tempfile.mkdtemp(prefix="pyx86emu-"))
 
+    @property
+    def _trace_file(self) -> Path:
+        """It is written when the test has ended."""
+        return self._item.config.rootpath / "x86-trace" / f"{safe(self._item.nodeid)}.txt"
+
     def _roots(self, source: object) -> list[Path]:
         roots = [self._folder]
         if isinstance(source, (str, os.PathLike)) and is_source(source) and "\n" not in str(source):
@@ -222,13 +227,14 @@ class Bench:
         """Trace and coverage of a machine."""
 
         def see(cs: int, ip: int, code: bytes) -> None:
+            if len(self._lines) >= MOST_TRACE:
+                m.watch(None)
+                return
             line = None
             if program is not None:
                 line = program.at(offset_of(program, cs, ip))
             text = code.hex(" ") if line is None else printable(str(line))
             self._lines.append(f"{cs:04x}:{ip:04x}  {text}")
-            if len(self._lines) >= MOST_TRACE:
-                m.watch(None)
 
         if self._trace and m.vm.accel == "interp":
             m.watch(see)
@@ -250,6 +256,8 @@ class Bench:
             parts.append(of_machine(m, self._kept(end), name, options, program))
         if self._results:
             parts.append(f"to repeat it: pytest {json.dumps(self._item.nodeid)} --x86-trace")
+        if self._lines:
+            parts.append(f"trace: {self._trace_file}")
         return "\n\n".join(parts)
 
     def close(self) -> None:
@@ -264,8 +272,10 @@ class Bench:
             made.machine.close()
         self._machines.clear()
         if self._lines:
-            path = config.rootpath / "x86-trace" / f"{safe(self._item.nodeid)}.txt"
+            path = self._trace_file
             path.parent.mkdir(exist_ok=True)
+            if len(self._lines) >= MOST_TRACE:
+                self._lines.append(f"the trace ends here, after {MOST_TRACE:,} lines")
             path.write_text("\n".join([*self._lines, ""]), "utf-8")
             config.stash.setdefault(TRACED, []).append(str(path))
 

@@ -1,7 +1,6 @@
 """The machine of a test: keep to the limits of its test, remember what a report needs."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
@@ -101,10 +100,3 @@ def _saved(m: TestMachine) -> "State | None":
         return m.save()
     except (Pyx86Error, OSError, RuntimeError, MemoryError):
         return None
-
-
-def record(m: Machine) -> None:
-    """Let the vCPU keep its last instructions, if it can."""
-    vcpu: Any = m.vcpu
-    with suppress(OSError):  # KVM keeps none
-        vcpu.record_history = True

@@ -26,6 +26,8 @@ def listings_of(given: Iterable[Given]) -> list[Listing]:
     another kind."""
     if isinstance(given, (str, os.PathLike, Listing, Symbols)):
         given = [given]
+    if isinstance(given, (bytes, bytearray, memoryview)):
+        raise TypeError(f"a listing is a path as text, not {type(given).__name__}")
     found: list[Listing] = []
     for each in given:
         if isinstance(each, Symbols):
@@ -109,7 +111,7 @@ class Reached:
                 seen[where] = seen.get(where, False) or line.address in hit
         for (file, number), found in seen.items():
             record = to.record(file, test)
-            record.lines[number] = record.lines.get(number, 0) + found
+            record.lines[number] = max(record.lines.get(number, 0), int(found))  # once in a run
         for name, at in listing.names.items():
             first = listing.at(at)
             if first is not None and first.code and "." not in name:
@@ -164,4 +166,4 @@ def _hit(line: Line, reached: Callable[[int], bool]) -> bool:
 
 def _function(record: Record, name: str, line: int, hit: bool) -> None:
     _, count = record.functions.get(name, (line, 0))
-    record.functions[name] = line, count + hit
+    record.functions[name] = line, max(count, int(hit))

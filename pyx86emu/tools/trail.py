@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from .._core import whole
 from ..executed import Executed
 from ..memory import load
 from ..pc.ending import JUMP, ending
@@ -26,6 +27,8 @@ EQUAL = 4
 NEAR = 0x1000
 #: Code from this segment on is in ROM.
 ROMS = 0xC000
+#: Kinds of endings of a guest that has come to a place where no program should be.
+STRAYED = ("zeros", "past the boot sector", "vectors", "fault", "unsupported", "running")
 RESET_VECTOR = ((0xFFFF, 0), (0xF000, 0xFFF0))
 HLT = b"\xf4"
 #: INT 16h asks for a key, INT 28h and 2Fh offer time to others.
@@ -43,10 +46,10 @@ class Part(NamedTuple):
     note: str = ""
 
 
-def steps_of(m: "Machine", count: int = LOOKED_AT) -> list[Executed]:
-    """The last instructions of a machine that keeps a history, else none."""
+def steps_of(m: "Machine") -> list[Executed]:
+    """The last 4096 instructions of a machine that keeps a history, else none."""
     vcpu = m.vcpu
-    return list(vcpu.history(count)) if vcpu.record_history else []
+    return list(vcpu.history(LOOKED_AT)) if vcpu.record_history else []
 
 
 def trail(
@@ -60,7 +63,7 @@ def trail(
     capstone is installed, the label before it. A loop is shown once, with how often it ran.
 
     `steps` is by default the history of `m`. Empty: there is none. The thread that runs the guest
-    calls it.
+    calls it. TypeError: `shown` is no integer; ValueError: it is not 0 to 4096.
 
     >>> from pyx86emu import Machine
     >>> with Machine(bytes.fromhex("fa b90300 49 75fd f4")) as m:  # cli; mov cx,3; dec; jnz; hlt
@@ -74,12 +77,13 @@ def trail(
                (these 2 instructions 3 times)
     0000:7c07  f4               hlt
     """
+    shown = whole(shown, "shown", 0, LOOKED_AT)
     found = steps_of(m) if steps is None else list(steps)
     if not found:
         return []
     show = _Shower(m, source)
     lines: list[str] = []
-    for part in parts(found, shown):
+    for part in _newest(parts(found), shown):
         lines += [show(step) for step in part.steps]
         if part.note:
             lines.append(f"           ({part.note})")
@@ -100,8 +104,9 @@ def trail_of(
     the boot sector on. If it resets the machine again and again, those before the last reset.
 
     Empty: there is no history, or nothing boots. Without `waiting` also if the guest only waits: it
-    halts until an interrupt, asks for a key, or offers its time.
+    halts until an interrupt, asks for a key, or offers its time. Errors as for `trail`.
     """
+    shown = whole(shown, "shown", 0, LOOKED_AT)
     if not m.vcpu.record_history:
         return []
     kind = ending(m, exit).kind
@@ -114,6 +119,11 @@ def trail_of(
         steps = steps_of(m)
         if not waiting and kind == "running" and _waits(m, steps):
             return []
+        if kind in STRAYED and (before := _before_it_strayed(m, steps)):
+            left = steps[0].instructions - before[-1].instructions - 1
+            first = trail(m, _booted(before), shown=shown // 2, source=source)
+            rest = trail(m, steps, shown=shown - shown // 2, source=source)
+            return [*first, f"           (then {left:,} instructions that are not shown)", *rest]
     return trail(m, _booted(steps), shown=shown, source=source)
 
 
@@ -124,6 +134,16 @@ def _booted(steps: Sequence[Executed]) -> Sequence[Executed]:
         if linear == BOOT_SECTOR and steps[at - 1].cs >= ROMS:
             return steps[at:]
     return steps
+
+
+def _before_it_strayed(m: "Machine", steps: Sequence[Executed]) -> Sequence[Executed]:
+    """Those before the guest last came to such a place, if that is too long ago for the history."""
+    kept = m._astray
+    if kept is None or not kept.steps or not steps:
+        return ()
+    now = kept.steps[-1].instructions + 1
+    last = any(name == kept.name and at == now for name, *_, at in m.vcpu.arrivals)
+    return kept.steps if last and steps[0].instructions > now else ()
 
 
 def _before_the_bios(steps: Sequence[Executed]) -> list[Executed]:
@@ -142,8 +162,8 @@ def _waits(m: "Machine", steps: Sequence[Executed]) -> bool:
     return any(step.code == HLT or (step.cs, step.ip) in calls for step in steps)
 
 
-def parts(steps: Sequence[Executed], shown: int = SHOWN) -> list[Part]:
-    """The last `shown` instructions, with the loops in them as one part each."""
+def parts(steps: Sequence[Executed]) -> list[Part]:
+    """The instructions, with the loops in them as one part each."""
     keys = [(step.cs, step.ip, step.code) for step in steps]
     found: list[Part] = []
     at, end = 0, len(steps)
@@ -164,6 +184,11 @@ def parts(steps: Sequence[Executed], shown: int = SHOWN) -> list[Part]:
             part, used = Part((steps[at],)), 1
         found.append(part)
         at += used
+    return found
+
+
+def _newest(found: list[Part], shown: int) -> list[Part]:
+    """The last `shown` instructions."""
     kept: list[Part] = []
     for part in reversed(found):
         if shown <= 0:

@@ -39,6 +39,8 @@ def run(capsys: Any, *words: object) -> tuple[int, str, str]:
                 "--stop-on zeros ends it where",
                 "add byte [bx + si], al",
                 "more of them",
+                "jmp 0x3000:0x10",
+                "instructions that are not shown",
             ),
         ),
         (
@@ -104,7 +106,7 @@ def run(capsys: Any, *words: object) -> tuple[int, str, str]:
         ),
         ("b0fe e664 f4", ("-no-reboot",), 4, ("8042 reset pulse at 0000:7c02", "out 0x64, al")),
         ("b001 e692 f4", ("-no-reboot",), 4, ("port 92h at 0000:7c02", "out 0x92, al")),
-        ("90 ea0000ffff", ("-no-reboot",), 4, ("(from 0000:7c01)", "jmp 0xffff:0\n")),
+        ("90 ea0000ffff", ("-no-reboot",), 4, ("to the reset vector at 0000:7c01", "jmp 0xffff")),
         (
             "0f20c0 0c01 0f22c0" + HALT,
             (),
@@ -178,6 +180,14 @@ def test_json_has_the_last_instructions_of_a_bad_end(image: Image, capsys: Any) 
     assert good["last"] == []
 
 
+def test_json_has_the_faults_and_where_the_guest_came_from(image: Image, capsys: Any) -> None:
+    idt = json.loads(run(capsys, image("0f011e207c 0f0b"), "-no-reboot", "--json")[1])
+    lost = json.loads(run(capsys, image("ea10000030"), "--stop-on", "zeros", "--json")[1])
+
+    assert idt["fault"] == "#UD at 0000:7c05, then #GP: IDT limit 0"
+    assert (lost["fault"], lost["jumped_from"]) == (None, "0000:7c00")
+
+
 def test_symbols_name_the_places(tmp_path: Path, image: Image, capsys: Any) -> None:
     (listing := tmp_path / "boot.lst").write_text(LISTING)
 
@@ -189,7 +199,7 @@ def test_symbols_name_the_places(tmp_path: Path, image: Image, capsys: Any) -> N
 
 @pytest.mark.parametrize(
     ("content", "status", "text"),
-    [(b"\x7fELF", 2, "symbols of "), (None, 74, "cannot read --symbols ")],
+    [(b"\x7fELF", 2, "symbols of "), (None, 2, "No such file")],
 )
 def test_symbols_that_cannot_be_read_are_refused(
     content: bytes | None, status: int, text: str, tmp_path: Path, image: Image, capsys: Any

@@ -94,6 +94,8 @@ def test_a_program_that_does_not_end_is_124(tmp_path: Path) -> None:
 
     assert done.returncode == 124
     assert b"the program has not ended" in done.stderr
+    assert b"\nthe last instructions:\n" in done.stderr
+    assert b":0100  ebfe             jmp 0x100\n" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,19 @@ def test_a_guest_that_waits_for_a_key_leaves_the_processor_alone(image: Image, n
 
 
 @pytest.mark.slow
+def test_an_idle_prompt_leaves_the_processor_alone(dos_disk: Path) -> None:
+    with Job(dos_disk) as job:
+        job.until(b"A:\\>")
+        before, start = seconds_of_processor(job.pid), monotonic()
+        wait_until(lambda: monotonic() - start > 3)  # the time is what is measured
+        taken, passed = seconds_of_processor(job.pid) - before, monotonic() - start
+
+        assert taken / passed < MOST
+        job.type(b"\x1dq")
+        assert job.end() == 130
+
+
+@pytest.mark.slow
 def test_freedos_at_its_prompt_leaves_the_processor_alone(guests: Path) -> None:
     with Job(guests / "freedos-1440k.img") as job:
         job.until(b"A:\\>")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.drive import pyx86emu
+from tests.cli.drive import pyx86emu, shell
 from tests.tools.record.guests import ECHO
 
 
@@ -46,10 +46,28 @@ def test_what_is_no_recording_is_named(recording: Path) -> None:
     assert "echo.img is no recording of pyx86emu" in result.stderr
 
 
-def test_a_recording_has_virtual_time(recording: Path) -> None:
-    boot = recording.with_name("echo.img")
+def test_a_machine_on_the_clock_of_the_host_is_recorded(recording: Path) -> None:
+    path = recording.with_name("host.rec")
+    pyx86emu(
+        *(recording.with_name("echo.img"), "--record", path, "--clock", "host"),
+        *("--type", "hi", "--timeout", "1"),
+    )
 
-    result = pyx86emu(boot, "--record", recording, "--clock", "host")
+    result = pyx86emu("replay", path)
 
-    assert (result.returncode, result.stdout) == (2, "")
-    assert "--record with --clock host" in result.stderr
+    assert result.stdout == "hi"
+    assert result.returncode == 0
+
+
+def test_a_program_of_dos_is_run_again_without_its_input(tmp_path: Path) -> None:
+    path = tmp_path / "dos.rec"
+    echo = tmp_path / "echo.com"
+    # again: mov ah,1; int 21h; cmp al,1ah; jz end; mov dl,al; mov ah,2; int 21h; jmp again
+    # end: mov ax,4c05h; int 21h
+    echo.write_bytes(bytes.fromhex("b401cd21 3c1a7408 88c2b402cd21 ebf0 b8054ccd21"))
+    first = shell('printf typed | "$@"', "dos", "--record", path, echo)
+    assert (first.stdout, first.returncode) == ("typed", 5)
+
+    result = shell('printf other | "$@"', "replay", path)
+
+    assert (result.stdout, result.returncode) == ("typed", 0)

@@ -298,7 +298,7 @@ def test_with_no_shutdown_the_wall_limit_ends_it_as_the_guest_did(
     [
         ("b0fee664 f4", "the guest reset the machine: 8042 reset pulse at 0000:7c02"),
         ("b001e692 f4", "the guest reset the machine: port 92h at 0000:7c02"),
-        ("ea0000ffff", "the guest reset the machine: jump to the reset vector at f000:"),
+        ("ea0000ffff", "the guest reset the machine: jump to the reset vector at 0000:7c00"),
         ("0f011e207ccc", "triple fault at 0000:7c05 (INT 03h at 0000:7c05, then #GP"),
     ],
 )

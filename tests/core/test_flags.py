@@ -323,35 +323,66 @@ def test_products_of_all_pairs_of_bytes(model: str) -> None:
             agree(after.flags, f, SF | ZF | PF | AF, a, b)
 
 
-def divided(model: str, n: int, d: int) -> tuple[int, int, int]:
-    """Quotient, remainder and all flags of DIV by a byte: bit by bit, as the chips do it."""
-    a, low, q = n >> 8, n & 255, 0
-    flags = difference(a, d, 0, 8)[1]
-    for _ in range(8):
-        out, a, low = a >> 7, (a << 1 | low >> 7) & 255, low << 1 & 255
-        taken = out or a >= d
-        if not out or model == "80286":
-            flags = difference(a, d, 0, 8)[1]
-        a, q = (a - d & 255 if taken else a), q << 1 | bool(taken)
+def divided(model: str, n: Array, d: Array, size: int) -> tuple[Array, Array, Array]:
+    """Quotients, remainders and all flags of DIV: bit by bit, as the chips do it."""
+    ones = (1 << size) - 1
+    a, low, q = n >> size, n & ones, n * 0
+    flags = difference(a, d, 0, size)[1]
+    for _ in range(size):
+        out, a, low = a >> size - 1, (a << 1 | low >> size - 1) & ones, low << 1 & ones
+        taken = (out | (a >= d)) != 0
+        compares = out == 0 if model == "8086" else True
+        flags = np.where(compares, difference(a, d, 0, size)[1], flags)
+        a, q = np.where(taken, a - d & ones, a), q << 1 | taken
     if model == "80286":
-        return q, a, szp(a, 8) | AF | (flags & CF) * (CF | OF)
-    return q, a, flags & ~CF | (q < 128)
+        return q, a, szp(a, size) | AF | (flags & CF) * (CF | OF)
+    return q, a, flags & ~CF | (q >> size - 1 ^ 1)
 
 
+@pytest.mark.parametrize("size", (8, 16))
 @pytest.mark.parametrize("model", ("8086", "80286"))
-def test_div_leaves_what_its_steps_leave(model: str) -> None:
+def test_div_leaves_what_its_steps_leave(model: str, size: int) -> None:
     rng = np.random.default_rng(5)
-    d = rng.integers(1, 256, 3000)
-    n = rng.integers(0, d << 8)
-    q, r, f = np.array(
-        [divided(model, *pair) for pair in zip(n.tolist(), d.tolist(), strict=True)]
-    ).T
+    d = rng.integers(1, 1 << size, 6000) >> rng.integers(0, size, 6000) | 1
+    n = rng.integers(0, d << size)
+    q, r, f = divided(model, n, d, size)
 
-    after = execute(model, "f6f3", eax=n, ebx=d)
+    after = execute(model, "f6f3" if size == 8 else "f7f3", eax=n, edx=n >> 16, ebx=d)
 
     assert not after.faulted.any()
-    agree(after.eax, r << 8 | q, 0xFFFF, n, d)
+    got = (after.edx & 0xFFFF) << 16 | after.eax & 0xFFFF if size == 16 else after.eax & 0xFFFF
+    agree(got, r << size | q, -1, n, d)
     agree(after.flags, f, ALL, n, d)
+
+
+@pytest.mark.parametrize("size", (8, 16))
+def test_8086_idiv_leaves_what_the_steps_of_the_magnitudes_leave(size: int) -> None:
+    rng = np.random.default_rng(6)
+    most = 1 << size - 1
+    d = rng.integers(1, most, 6000) >> rng.integers(0, size, 6000) | 1
+    n = rng.integers(0, d * most)
+    minus_n, minus_d = rng.integers(0, 2, (2, 6000))
+    *_, f = divided("8086", n, d, size)
+    signed = np.where(minus_n, -n, n)
+    divisor = np.where(minus_d, -d, d)
+
+    code = "f6fb" if size == 8 else "f7fb"
+    after = execute("8086", code, eax=signed & 0xFFFFFFFF, edx=signed >> 16 & 0xFFFF, ebx=divisor)
+
+    assert not after.faulted.any()
+    agree(after.flags, f & ~(CF | OF), ALL, n, d)
+
+
+def test_the_last_compare_of_an_8086_division_follows_from_its_result() -> None:
+    # Every byte division whose divisor has the top bit 0; the core takes this instead of the steps.
+    n, d = np.meshgrid(PAIRS, np.arange(1, 128))
+    fits = n >> 8 < d
+    n, d = n[fits], d[fits]
+
+    q, r, flags = divided("8086", n, d, 8)
+
+    last = difference(r + d * (q & 1), d, 0, 8)[1] & ~CF | (q >> 7 ^ 1)
+    assert np.array_equal(flags, last)
 
 
 def test_8086_division_that_overflows_pushes_the_first_compare() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import random
+import struct
 from typing import Any
 
 import pytest
@@ -43,8 +44,6 @@ def stop(code: str, *names: str, flags: int = 2, **options: Any) -> tuple[Exit, 
 def test_a_stop_says_what_and_from_where(
     code: str, name: str, message: str, came_from: int, stepped: bool
 ) -> None:
-    if stepped and name == "stack":
-        pytest.skip("single steps decode no blocks, so nothing is known to be code")
     guest = Guest(program(code))
     with guest.vm:
         for vector in (6, 0x60):
@@ -209,3 +208,38 @@ def test_how_the_vcpu_came_to_zeros_is_known_without_a_stop() -> None:
 
         assert (name, cs, ip, came_from) == ("zeros", 0x300, 0, (0, CODE))
         assert (cause, instructions) == (", jumped from 0000:1000", 1)
+
+
+@pytest.mark.parametrize("place", [0xFFF0, 0xE05B])
+@pytest.mark.parametrize("stepped", [False, True])
+def test_each_jump_to_where_a_pc_restarts_is_known(place: int, stepped: bool) -> None:
+    jump = b"\xea" + struct.pack("<2H", place, 0xF000)
+    guest = Guest(b"\x90" + jump)
+    with guest.vm:
+        rom = guest.vm.add_memory(0xF0000, 0x10000)
+        rom[0xF0000 + place : 0xF0005 + place] = program("ea 0020 0000")  # jmp 0000:2000
+        rom.readonly = True
+        guest.ram[0x2000:0x2005] = jump
+        found = []
+        for instructions in 3, 50, 50:
+            if stepped:
+                for _ in range(instructions):
+                    guest.vcpu.step()
+            else:
+                guest.vcpu.run(instructions)
+            found.append([each for each in guest.vcpu.arrivals if each[0] == "reset"])
+
+        assert found == [
+            [("reset", 0xF000, place, (0, came), f", jumped from 0000:{came:04x}", at)]
+            for came, at in [(CODE + 1, 2), (0x2000, 52), (0x2000, 102)]
+        ]
+
+
+def test_code_in_ram_where_a_pc_restarts_is_like_any_other() -> None:
+    guest = Guest(program("ea f0ff 00f0"))
+    with guest.vm:
+        guest.vm.add_memory(0xF0000, 0x10000)[0xFFFF0:0xFFFF2] = program("ebfe")
+
+        guest.vcpu.run(100)
+
+        assert "reset" not in {name for name, *_ in guest.vcpu.arrivals}

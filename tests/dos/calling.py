@@ -37,7 +37,7 @@ class Caller:
         if not self._first:
             self.regs.ip = 0x101
         self._first = False
-        end = self.dos.machine.run(timeout=60, max_instructions=1_000_000)
+        end = self.dos.machine.run(timeout=60, max_instructions=4_000_000)
         assert end.reason.name == "HLT", end
         return -self.regs.ax if self.regs.flags & 1 else self.regs.ax
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from pyx86emu import Disk, Dos
 
-V86, TINYASM = "freedos-v86.img", "perf-tinyasm.img"
+V86, TINYASM, MEMORIES = "freedos-v86.img", "perf-tinyasm.img", "demo-memories.img"
 Read = Callable[[str, str], bytes]
 
 
@@ -115,3 +116,88 @@ def test_edit_of_freedos_draws_its_screen(read: Read) -> None:
         dos.run(timeout=5)
 
         assert "File" in (dos.machine.screen.text or "")
+
+
+def test_edlin_and_fc_of_ms_dos_write_and_compare_files(read: Read, tmp_path: Path) -> None:
+    with Dos(
+        read(TINYASM, "EDLIN.COM"),
+        ["NEW.TXT"],
+        stdin=b"i\nhello\nworld\n\x1a\n1r" + b"hello\x1aHELLO\ne\n",
+        root=tmp_path,
+        write=True,
+    ) as dos:
+        assert dos.run(timeout=10).errorlevel == 0
+    assert (tmp_path / "NEW.TXT").read_bytes() == b"HELLO\r\nworld\r\n\x1a"
+
+    (tmp_path / "OLD.TXT").write_bytes(b"hello\r\nworld\r\n\x1a")
+    with Dos(read(TINYASM, "FC.EXE"), ["/B", "OLD.TXT", "NEW.TXT"], root=tmp_path) as dos:
+        lines = dos.run(timeout=10).text.split("\n")
+    assert [line.split() for line in lines if line.startswith("0000")] == [
+        [f"{at:08X}", f"{char:02X}", f"{char - 32:02X}"] for at, char in enumerate(b"hello")
+    ]
+
+
+def test_command_com_of_freedos_is_a_shell(read: Read, tmp_path: Path) -> None:
+    commands = b"ver\nmd sub\ncd sub\necho hi > f.txt\ncopy f.txt g.txt\ncd ..\ndir sub /b\nexit\n"
+    (tmp_path / "command.com").write_bytes(read(V86, "COMMAND.COM"))
+
+    with Dos(tmp_path / "command.com", stdin=commands, root=tmp_path, write=True) as dos:
+        result = dos.run(timeout=60)
+
+    assert "FreeCom version 0.82" in result.text
+    assert result.text.split("dir sub /b")[1].split()[:2] == ["F.TXT", "G.TXT"]
+    assert (tmp_path / "SUB/G.TXT").read_bytes() == b"hi \r\n"
+
+
+def test_vim_edits_a_file(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"one\r\nthree\r\n")
+    with Dos(read(V86, "VIM.EXE"), ["a.txt"], root=tmp_path, write=True, stdin=None) as dos:
+        dos.run(timeout=3)
+        dos.machine.keyboard.type(":s/one/two/\n:w b.txt\n:q!\n")
+
+        assert dos.run(timeout=20).errorlevel == 0
+
+    assert (tmp_path / "B.TXT").read_bytes() == b"two\r\nthree\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("CAL.COM", "Jul 2009"),
+        ("CPULEVEL.COM", "CPUID level 1"),
+        ("PRIMES.EXE", "greatest examined number"),
+        ("PI.COM", "314159265358979323846264338327950288419716939937510"),
+        ("GAMES/MINESW~1.COM", "easy game"),
+        ("TEST.COM", "Hello, world!"),
+        ("HELLO.COM", "Hello, World!"),
+    ],
+)
+def test_programs_of_an_image_write_what_they_write_on_dos(
+    read: Read, name: str, text: str
+) -> None:
+    with Dos(read(V86, name), stdin=b"\x1b", rtc_base=datetime(2009, 7, 1)) as dos:
+        dos.run(timeout=1)
+
+        assert text in dos.output.decode("cp437") or text in (dos.machine.screen.text or "")
+        assert dos.kernel.notes == []
+
+
+@pytest.mark.parametrize(
+    ("image", "name", "shows"),
+    [
+        (V86, "GAMES/ROGUE.EXE", "ROGUE:  The Adventure Game"),
+        (V86, "GAMES/TETRIS.COM", "SmallTetris"),
+        (V86, "GAMES/JUMPER.COM", "┌──┐"),
+        (V86, "GAMES/INVADERS.COM", "320x200 256 colours"),
+        (V86, "GAMES/SNAKE.EXE", "320x200 256 colours"),
+        (MEMORIES, "MEMORIES.COM", "320x200 256 colours"),
+        (MEMORIES, "FIRE253.COM", "320x200 256 colours"),
+    ],
+)
+def test_programs_of_an_image_draw_their_screen(
+    read: Read, image: str, name: str, shows: str
+) -> None:
+    with Dos(read(image, name), stdin=None) as dos:
+        dos.run(timeout=3)
+
+        assert shows in (dos.machine.screen.text or dos.machine.screen.mode_name)

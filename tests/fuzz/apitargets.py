@@ -18,7 +18,8 @@ from pyx86emu.pc.devices.floppy import FloppyController
 #: Programs, not parts: they run for long, or end the process.
 NOT_PARTS = (
     "cli", "measure", "examples", "conformance", "__main__", "models", "kvm", "web", "batch", "dos",
-    "testing", "pytest_plugin", "gdb",
+    "testing", "pytest_plugin", "gdb", "profile_flow", "profile_stack", "reached", "sources",
+    "trace",
 )  # fmt: skip
 #: Inside of an overlay: it owns the descriptor that its attribute has.
 INSIDE = ("Spill", "Layer", "Written", "Overlay")
@@ -42,7 +43,7 @@ AMONG_PARTS = (
     "lba", "step_to", "transfer_to_memory", "transfer_from_memory", "sectors_on_track", "Drive",
     "eoi", "to_set1", "cmos", "bpb", "scrolled", "tried", "typed_by", "write_all", "add_memory",
     "stop_exit", "write_at", "read_at", "dump", "html", "ansi", "build", "access_exit",
-    "__setstate__",
+    "__setstate__", "of", "result", "values_in_hex", "Drained",
 )  # fmt: skip
 
 

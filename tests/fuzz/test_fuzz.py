@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -375,3 +376,11 @@ def test_the_hunt_ends_when_time_is_up() -> None:
 
     assert summary.cases.total() > 0
     assert summary.findings == []
+
+
+def test_the_page_on_reliability_says_what_each_kind_does() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "RELIABILITY.md").read_text("utf-8")
+    fuzz = text.partition("### The fuzz")[2]
+    rows = re.findall(r"^- \*\*([\w, ]+)\*\*:", fuzz, re.M)
+
+    assert {name for row in rows for name in row.split(", ")} == set(KINDS)

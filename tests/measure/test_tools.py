@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pyx86emu.measure import tools, tools_batch, tools_machine, tools_observe, tools_state
+from pyx86emu.measure import (
+    tools,
+    tools_batch,
+    tools_machine,
+    tools_observe,
+    tools_record,
+    tools_state,
+)
 from pyx86emu.measure.tools import Row
 
 
@@ -29,6 +36,16 @@ def test_every_row_of_machines_is_measured() -> None:
     ]
     assert all(row.value > 0 for row in rows)
     assert [row.name for row in rows if row.limit is None] == ["machine-save"]
+
+
+def test_every_row_of_recordings_is_measured() -> None:
+    rows = list(tools_record.rows(1, 0.02))
+
+    assert [row.name for row in rows] == [
+        *("record-cost", "record-goto", "record-step-back", "record-step-worst", "record-run-back"),
+    ]
+    assert all(row.value > 0 for row in rows)
+    assert [row.name for row in rows if row.limit is not None] == ["record-step-worst"]
 
 
 def test_the_guest_of_the_machine_does_what_it_says() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyx86emu import ExitReason, Machine
-from pyx86emu.pc.ending import Ending, Resets, ending
+from pyx86emu.pc.ending import JUMP, Ending, Resets, ending
 
 LIMIT = "0f011e207c"  # lidt [7C20h], where zeros are: the interrupt table has no entry
 
@@ -35,8 +35,10 @@ def end_of(code: str, *, no_reboot: bool = True, timeout: float = 1, **more: str
         ("b0fe e664 ebfe", "8042 reset pulse at 0000:7c02"),
         ("b0d1 e664 b0fe e660 ebfe", "8042 reset pulse at 0000:7c06"),
         ("b001 e692 ebfe", "port 92h at 0000:7c02"),
-        ("ea0000ffff", "jump to the reset vector at f000:"),
-        ("ea5be000f0", "jump to the reset vector at f000:"),
+        ("ea0000ffff", "jump to the reset vector at 0000:7c00"),
+        ("90 eaf0ff00f0", "jump to the reset vector at 0000:7c01"),
+        ("ea5be000f0", "jump to the reset vector at 0000:7c00"),
+        ("b8f0ff 6800f0 50 cb", "jump to the reset vector at 0000:7c07"),  # retf
     ],
 )
 def test_a_reset_says_its_kind_and_its_place(code: str, text: str) -> None:
@@ -52,6 +54,33 @@ def test_a_guest_that_is_reset_again_and_again_says_how_often() -> None:
     assert found.kind == "resets"
     assert found.text.startswith("the guest resets the machine again and again, ")
     assert found.text.endswith(" times, the last time: port 92h at 0000:7c02")
+
+
+def test_the_exit_of_a_jump_to_the_reset_vector_has_the_jump() -> None:
+    with Machine(bytes.fromhex("9090 ea0000ffff"), no_reboot=True) as m:
+        exit = m.run(timeout=1)
+
+        assert exit.reason is ExitReason.SHUTDOWN
+        assert exit.jumped_from == (0, 0x7C02)
+
+
+def test_a_second_jump_to_the_reset_vector_is_known_too() -> None:
+    with Machine(bytes.fromhex("9090 ea0000ffff")) as m:
+        m.run(max_instructions=2_000_000)
+
+        assert m.resets.count > 1
+        assert str(m.resets.last).startswith(f"{JUMP} at 0000:7c02")
+
+
+def test_a_jump_to_the_reset_vector_in_single_steps_is_known() -> None:
+    with Machine(bytes.fromhex("9090 ea0000ffff")) as m:
+        m.boot()
+        m.vcpu.debug(singlestep=True)
+
+        for _ in range(100):
+            m.run(timeout=1)
+
+        assert str(m.resets.last).startswith(f"{JUMP} at 0000:7c02")
 
 
 def test_power_on_and_the_reset_button_are_no_resets_of_the_guest() -> None:

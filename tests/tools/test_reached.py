@@ -162,10 +162,20 @@ def test_symbols_have_their_listings(disk: Path) -> None:
         assert m.symbols["main"] == 0x8003
 
 
+def test_a_line_of_two_listings_counts_once(disk: Path) -> None:
+    listing = disk.with_name("boot.lst")
+    with Machine(disk) as m, m.coverage(listings=[listing, listing]) as found:
+        m.run(timeout=5)
+
+        assert set(found.lcov().record(str(disk.with_name("boot.asm"))).lines.values()) == {0, 1}
+
+
 def test_what_is_no_listing_is_refused(disk: Path) -> None:
     with Machine(disk) as m:
         with pytest.raises(TypeError, match="a listing is a path, Listing or Symbols, not int"):
             m.coverage(listings=[5])  # type: ignore[list-item]
+        with pytest.raises(TypeError, match="a listing is a path as text, not bytes"):
+            m.coverage(listings=b"boot.lst")  # type: ignore[arg-type]
         with pytest.raises(ValueError, match=r"boot\.asm.*no listing"):
             m.coverage(listings=[disk.with_name("boot.asm")])
         with m.coverage() as found, pytest.raises(ValueError, match="no listing is given"):

@@ -68,6 +68,43 @@ def test_of_a_guest_that_resets_again_and_again_it_ends_before_the_reset(code: s
     assert of(code, no_reboot=False) == of(code)
 
 
+@pytest.mark.parametrize(
+    ("code", "before", "after"),
+    [
+        ("90 ea10000030", "0000:7c01 ea10000030 jmp 0x3000:0x10", "add byte [bx + si], al"),
+        ("31c0 8ed8 a38001 a38201 cd60", "0000:7c0a cd60 int 0x60", "0000:0003 f053 db 0xf0, 0x53"),
+    ],
+)
+def test_how_a_guest_has_strayed_is_kept_however_long_ago(
+    code: str, before: str, after: str
+) -> None:
+    with Machine(bytes.fromhex(code)) as m:
+        m._record_history()
+        lines = [" ".join(line.split()) for line in trail_of(m, m.run(timeout=1))]
+
+    assert lines.index(before) + 1 == next(n for n, each in enumerate(lines) if "(then " in each)
+    assert after in "\n".join(lines[lines.index(before) :])
+
+
+def test_a_guest_is_run_on_where_its_history_is_kept() -> None:
+    code = bytes.fromhex("90 ea10000030")
+    with Machine(code) as m, Machine(code) as other:
+        m._record_history()
+
+        assert str(m.run(timeout=1)) == str(other.run(timeout=1))
+        assert (m.vcpu.instructions, m.vcpu.arrivals) == (
+            other.vcpu.instructions,
+            other.vcpu.arrivals,
+        )
+
+
+def test_a_stop_that_was_asked_for_stays_one() -> None:
+    with Machine(bytes.fromhex("90 ea10000030")) as m:
+        m._record_history()
+
+        assert m.run(timeout=1, stop_on={"zeros"}).stop == "zeros"
+
+
 def test_it_begins_with_the_boot_sector() -> None:
     assert of("fa f4") == ["0000:7c00  fa               cli", "0000:7c01  f4               hlt"]
 
@@ -161,13 +198,12 @@ def test_equal_instructions_one_after_another_are_one_part() -> None:
 
 
 def test_so_many_are_shown_and_no_more() -> None:
-    found = parts(steps(*range(100)), 16)
+    with Machine() as m:
+        found = trail(m, steps(*range(100), code=b"\x90"), shown=3)
+        lines = trail(m, steps(1, *(2, 3, 4) * 5, 9), shown=3)
 
-    assert [step.ip for part in found for step in part.steps] == list(range(84, 100))
+        assert len(trail(m, steps(*range(0, 200, 2)))) == 16
+        assert trail(m, steps(*range(100)), shown=0) == []
 
-
-def test_a_loop_that_is_cut_has_its_newest_instructions() -> None:
-    found = parts(steps(1, *(2, 3, 4) * 5, 9), 3)
-
-    assert [step.ip for part in found for step in part.steps] == [3, 4, 9]
-    assert found[0].note == "these 3 instructions 5 times"
+    assert [line[:9] for line in found] == ["0000:0000", "         "]
+    assert [line.split()[0] for line in lines] == ["0000:0003", "0000:0004", "(these", "0000:0009"]

@@ -6,7 +6,8 @@ cdef enum:                       # places, as bits of WhyState.stops
     AT_SIGNATURE = 2             # the boot signature 55 AA, after the boot sector
     AT_LOOP = 4                  # JMP $ that nothing ends
     AT_NULL = 8                  # 0000:0000, where a vector of 0 leads
-    AT_STACK = 16                # the instruction before has pushed over code
+    AT_RESET = 16                # where a PC restarts (no Exit): the guest has jumped there
+    AT_STACK = 32                # the instruction before has pushed over code
 
 cdef enum:                       # Came.how, if it is no vector
     CAME_HOW = 0x100             # by an instruction, a jump or not
@@ -14,7 +15,7 @@ cdef enum:                       # Came.how, if it is no vector
 cdef enum:
     FAULTS = 16                  # a power of 2
     FAULT_GAP = 16               # instructions: an equal fault within them is one more of the same
-    ARRIVALS = 4
+    ARRIVALS = 5
 
 cdef struct Fault:
     uint16_t cs                  # of the instruction that raised it

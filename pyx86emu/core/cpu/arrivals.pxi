@@ -2,14 +2,26 @@
 #
 # Such a place is known when code is decoded. When a block is made, it is noted where the vCPU came from (came), since
 # that is slow in any case; a block that is there already notes nothing. While the host wants to stop at a place
-# (c.why.stops) no block is made there: so the vCPU comes to the run loop each time (stop_here).
+# (c.why.stops) no block is made there: so the vCPU comes to the run loop each time (stop_here). At the places where a
+# PC restarts there is never a block: each jump there is noted.
 
 cdef inline void came(CPU* c) noexcept nogil:
     """A block is to be made at CS:IP, which is in memory, after the op c.why.op. Most places are not odd."""
     cdef uint32_t pa = c.arch.sb[CS] + c.arch.ip
     cdef uint8_t first = (<uint8_t*>(c.run.ram[pa >> 8] + pa))[0]
-    if first == 0 or first == 0x55 or first == 0xEB or first == 0xE9 or c.why.stops or pa == 0:
+    if first == 0 or first == 0x55 or first == 0xEB or first == 0xE9 or c.why.stops or pa == 0 or restarts(c, pa):
         came_to(c)
+
+
+cdef inline bint restarts(CPU* c, uint32_t at) noexcept nogil:
+    """Does a PC restart at this linear address: by the instruction after RESET, or by POST of an IBM BIOS, in ROM?"""
+    return (at == 0xFFFF0 or at == 0xFE05B) and c.vm.mem.attr[at >> 8] & ATTR_ROM
+
+
+cdef inline void restart_step(CPU* c) noexcept nogil:
+    """Before an instruction that is executed by itself: has the guest jumped to where a PC restarts?"""
+    if RARELY(restarts(c, c.arch.sb[CS] + c.arch.ip)):
+        arrive(c, AT_RESET, c.run.retired, 0)
 
 
 cdef void came_to(CPU* c) noexcept nogil:
@@ -92,6 +104,8 @@ cdef void arrive(CPU* c, uint32_t what, uint64_t at, bint stops) noexcept nogil:
     """The vCPU is at CS:IP, an odd place. Without a stop the first of many zeros in a segment counts."""
     cdef Arrival* a = &c.why.arrival[lowest_one(what)]
     cdef Came* from_ = &c.why.came
+    if what == AT_RESET and (from_.at != at or restarts(c, (<uint32_t>from_.cs << 4) + from_.ip)):
+        return                                   # after RESET, or from the first instruction to POST
     if what == AT_ZEROS and not stops and (a.at and a.cs == <uint16_t>(c.arch.sb[CS] >> 4) or
                                            from_.at == at and zeros_at(c, <uint32_t>from_.cs << 4, from_.ip)):
         return

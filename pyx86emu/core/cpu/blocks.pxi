@@ -203,6 +203,8 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     cdef Block* b
     cdef int used
     came(c)
+    if RARELY(restarts(c, c.arch.sb[CS] + c.arch.ip)):
+        return NULL
     if c.blocks.pools == 0 or c.blocks.pool_used + BLOCK_OPS + 6 > CHUNK:
         if c.blocks.pools >= (MOST_CHUNKS if c.observe.mask else MAX_CHUNKS):
             drop_blocks(c)

@@ -368,8 +368,6 @@ cdef void watch_decoded(Dec* d, bint first) noexcept nogil:
         see_decoded(d.c, d.base, d.start, d.ip, first)
     if mask & LOOK_IO:
         observed_ports(d.o, d.used)
-    if mask & LOOK_HISTORY and d.rep and not d.ends:
-        mark_rep(d.o)
 
 
 cdef int watch_block(CPU* c, Op* first, int used, uint32_t base, uint32_t waits, bint repeats) noexcept nogil:
@@ -431,6 +429,7 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
                 d.block.hi = d.ip
                 open_ = 1
         elif RARELY(history) and open_ and d.rep:
+            mark_rep(d.o)
             used += put_end(first, used, count, d.block.hi, probe_mark)
             break
         if not open_ or used >= BLOCK_OPS:

@@ -123,7 +123,10 @@ class Grid:
                 for flags in ("", "_DEAD"):
                     third = f"PREDICATED_ALU_{form.upper()}{flags}[XOR][{j}]"
                     first = f"SHIFT_RI[{op}][{j}], PREDICATE[0][{cc}]"
-                    self.traits.append(f"    fuses_three({first}, {third}, {1 - i}, {name}, {seen})")
+                    self.traits.append(
+                        f"    fuses_three({first}, {third},\n"
+                        f"                {1 - i}, {name}, {seen})"
+                    )
 
 
 def grid() -> str:

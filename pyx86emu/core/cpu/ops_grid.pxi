@@ -5864,54 +5864,102 @@ cdef void fill_fused() noexcept nogil:
     fuses(SHIFT_RI[SHR][2], PREDICATE[0][3], shr32_ri_p3)
     fuses(SHIFT_RI[SHR][2], PREDICATE[0][4], shr32_ri_p4)
     fuses(SHIFT_RI[SHR][2], PREDICATE[0][5], shr32_ri_p5)
-    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][0], 1, shl8_xor_rr_p2, shl8_xor_rr_p2_seen)
-    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][0], 1, shl8_xor_rr_p2, shl8_xor_rr_p2_seen)
-    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][0], 1, shl8_xor_rr_p3, shl8_xor_rr_p3_seen)
-    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][0], 1, shl8_xor_rr_p3, shl8_xor_rr_p3_seen)
-    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][1], 1, shl16_xor_rr_p2, shl16_xor_rr_p2_seen)
-    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][1], 1, shl16_xor_rr_p2, shl16_xor_rr_p2_seen)
-    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][1], 1, shl16_xor_rr_p3, shl16_xor_rr_p3_seen)
-    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][1], 1, shl16_xor_rr_p3, shl16_xor_rr_p3_seen)
-    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][2], 1, shl32_xor_rr_p2, shl32_xor_rr_p2_seen)
-    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][2], 1, shl32_xor_rr_p2, shl32_xor_rr_p2_seen)
-    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][2], 1, shl32_xor_rr_p3, shl32_xor_rr_p3_seen)
-    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][2], 1, shl32_xor_rr_p3, shl32_xor_rr_p3_seen)
-    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][0], 1, shr8_xor_rr_p2, shr8_xor_rr_p2_seen)
-    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][0], 1, shr8_xor_rr_p2, shr8_xor_rr_p2_seen)
-    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][0], 1, shr8_xor_rr_p3, shr8_xor_rr_p3_seen)
-    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][0], 1, shr8_xor_rr_p3, shr8_xor_rr_p3_seen)
-    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][1], 1, shr16_xor_rr_p2, shr16_xor_rr_p2_seen)
-    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][1], 1, shr16_xor_rr_p2, shr16_xor_rr_p2_seen)
-    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][1], 1, shr16_xor_rr_p3, shr16_xor_rr_p3_seen)
-    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][1], 1, shr16_xor_rr_p3, shr16_xor_rr_p3_seen)
-    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][2], 1, shr32_xor_rr_p2, shr32_xor_rr_p2_seen)
-    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][2], 1, shr32_xor_rr_p2, shr32_xor_rr_p2_seen)
-    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][2], 1, shr32_xor_rr_p3, shr32_xor_rr_p3_seen)
-    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][2], 1, shr32_xor_rr_p3, shr32_xor_rr_p3_seen)
-    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][0], 0, shl8_xor_ri_p2, shl8_xor_ri_p2_seen)
-    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][0], 0, shl8_xor_ri_p2, shl8_xor_ri_p2_seen)
-    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][0], 0, shl8_xor_ri_p3, shl8_xor_ri_p3_seen)
-    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][0], 0, shl8_xor_ri_p3, shl8_xor_ri_p3_seen)
-    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][1], 0, shl16_xor_ri_p2, shl16_xor_ri_p2_seen)
-    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][1], 0, shl16_xor_ri_p2, shl16_xor_ri_p2_seen)
-    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][1], 0, shl16_xor_ri_p3, shl16_xor_ri_p3_seen)
-    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][1], 0, shl16_xor_ri_p3, shl16_xor_ri_p3_seen)
-    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][2], 0, shl32_xor_ri_p2, shl32_xor_ri_p2_seen)
-    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][2], 0, shl32_xor_ri_p2, shl32_xor_ri_p2_seen)
-    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][2], 0, shl32_xor_ri_p3, shl32_xor_ri_p3_seen)
-    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][2], 0, shl32_xor_ri_p3, shl32_xor_ri_p3_seen)
-    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][0], 0, shr8_xor_ri_p2, shr8_xor_ri_p2_seen)
-    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][0], 0, shr8_xor_ri_p2, shr8_xor_ri_p2_seen)
-    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][0], 0, shr8_xor_ri_p3, shr8_xor_ri_p3_seen)
-    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][0], 0, shr8_xor_ri_p3, shr8_xor_ri_p3_seen)
-    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][1], 0, shr16_xor_ri_p2, shr16_xor_ri_p2_seen)
-    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][1], 0, shr16_xor_ri_p2, shr16_xor_ri_p2_seen)
-    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][1], 0, shr16_xor_ri_p3, shr16_xor_ri_p3_seen)
-    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][1], 0, shr16_xor_ri_p3, shr16_xor_ri_p3_seen)
-    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][2], 0, shr32_xor_ri_p2, shr32_xor_ri_p2_seen)
-    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][2], 0, shr32_xor_ri_p2, shr32_xor_ri_p2_seen)
-    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][2], 0, shr32_xor_ri_p3, shr32_xor_ri_p3_seen)
-    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][2], 0, shr32_xor_ri_p3, shr32_xor_ri_p3_seen)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][0],
+                1, shl8_xor_rr_p2, shl8_xor_rr_p2_seen)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][0],
+                1, shl8_xor_rr_p2, shl8_xor_rr_p2_seen)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][0],
+                1, shl8_xor_rr_p3, shl8_xor_rr_p3_seen)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][0],
+                1, shl8_xor_rr_p3, shl8_xor_rr_p3_seen)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][1],
+                1, shl16_xor_rr_p2, shl16_xor_rr_p2_seen)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][1],
+                1, shl16_xor_rr_p2, shl16_xor_rr_p2_seen)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][1],
+                1, shl16_xor_rr_p3, shl16_xor_rr_p3_seen)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][1],
+                1, shl16_xor_rr_p3, shl16_xor_rr_p3_seen)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][2],
+                1, shl32_xor_rr_p2, shl32_xor_rr_p2_seen)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][2],
+                1, shl32_xor_rr_p2, shl32_xor_rr_p2_seen)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][2],
+                1, shl32_xor_rr_p3, shl32_xor_rr_p3_seen)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][2],
+                1, shl32_xor_rr_p3, shl32_xor_rr_p3_seen)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][0],
+                1, shr8_xor_rr_p2, shr8_xor_rr_p2_seen)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][0],
+                1, shr8_xor_rr_p2, shr8_xor_rr_p2_seen)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][0],
+                1, shr8_xor_rr_p3, shr8_xor_rr_p3_seen)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][0],
+                1, shr8_xor_rr_p3, shr8_xor_rr_p3_seen)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][1],
+                1, shr16_xor_rr_p2, shr16_xor_rr_p2_seen)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][1],
+                1, shr16_xor_rr_p2, shr16_xor_rr_p2_seen)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][1],
+                1, shr16_xor_rr_p3, shr16_xor_rr_p3_seen)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][1],
+                1, shr16_xor_rr_p3, shr16_xor_rr_p3_seen)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][2], PREDICATED_ALU_RR[XOR][2],
+                1, shr32_xor_rr_p2, shr32_xor_rr_p2_seen)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][2], PREDICATED_ALU_RR_DEAD[XOR][2],
+                1, shr32_xor_rr_p2, shr32_xor_rr_p2_seen)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][3], PREDICATED_ALU_RR[XOR][2],
+                1, shr32_xor_rr_p3, shr32_xor_rr_p3_seen)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][3], PREDICATED_ALU_RR_DEAD[XOR][2],
+                1, shr32_xor_rr_p3, shr32_xor_rr_p3_seen)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][0],
+                0, shl8_xor_ri_p2, shl8_xor_ri_p2_seen)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][0],
+                0, shl8_xor_ri_p2, shl8_xor_ri_p2_seen)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][0],
+                0, shl8_xor_ri_p3, shl8_xor_ri_p3_seen)
+    fuses_three(SHIFT_RI[SHL][0], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][0],
+                0, shl8_xor_ri_p3, shl8_xor_ri_p3_seen)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][1],
+                0, shl16_xor_ri_p2, shl16_xor_ri_p2_seen)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][1],
+                0, shl16_xor_ri_p2, shl16_xor_ri_p2_seen)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][1],
+                0, shl16_xor_ri_p3, shl16_xor_ri_p3_seen)
+    fuses_three(SHIFT_RI[SHL][1], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][1],
+                0, shl16_xor_ri_p3, shl16_xor_ri_p3_seen)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][2],
+                0, shl32_xor_ri_p2, shl32_xor_ri_p2_seen)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][2],
+                0, shl32_xor_ri_p2, shl32_xor_ri_p2_seen)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][2],
+                0, shl32_xor_ri_p3, shl32_xor_ri_p3_seen)
+    fuses_three(SHIFT_RI[SHL][2], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][2],
+                0, shl32_xor_ri_p3, shl32_xor_ri_p3_seen)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][0],
+                0, shr8_xor_ri_p2, shr8_xor_ri_p2_seen)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][0],
+                0, shr8_xor_ri_p2, shr8_xor_ri_p2_seen)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][0],
+                0, shr8_xor_ri_p3, shr8_xor_ri_p3_seen)
+    fuses_three(SHIFT_RI[SHR][0], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][0],
+                0, shr8_xor_ri_p3, shr8_xor_ri_p3_seen)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][1],
+                0, shr16_xor_ri_p2, shr16_xor_ri_p2_seen)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][1],
+                0, shr16_xor_ri_p2, shr16_xor_ri_p2_seen)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][1],
+                0, shr16_xor_ri_p3, shr16_xor_ri_p3_seen)
+    fuses_three(SHIFT_RI[SHR][1], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][1],
+                0, shr16_xor_ri_p3, shr16_xor_ri_p3_seen)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][2], PREDICATED_ALU_RI[XOR][2],
+                0, shr32_xor_ri_p2, shr32_xor_ri_p2_seen)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][2], PREDICATED_ALU_RI_DEAD[XOR][2],
+                0, shr32_xor_ri_p2, shr32_xor_ri_p2_seen)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][3], PREDICATED_ALU_RI[XOR][2],
+                0, shr32_xor_ri_p3, shr32_xor_ri_p3_seen)
+    fuses_three(SHIFT_RI[SHR][2], PREDICATE[0][3], PREDICATED_ALU_RI_DEAD[XOR][2],
+                0, shr32_xor_ri_p3, shr32_xor_ri_p3_seen)
 
 
 fill_grid()

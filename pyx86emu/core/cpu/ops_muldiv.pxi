@@ -65,10 +65,13 @@ cdef inline Op* div(CPU* c, Op* o, int size) noexcept nogil:
     if d == 0 or n >> 8 * size >= d:
         fl_overflow(c, n, <uint32_t>d, size)
         return fault(c, o, 0)
-    q = n // d
+    if size == 4:
+        q = n // d
+    else:                                        # the host divides 32 bits faster than 64
+        q = <uint32_t>n // <uint32_t>d
     r = <uint32_t>(n - q * d)
     if c.m.div_flags == DIV_8086:
-        fl_compares(c, n, <uint32_t>d, size)
+        fl_last_compare(c, n, <uint32_t>d, <uint32_t>q, r, size)
     elif c.m.div_flags == DIV_80286:
         fl_remainder(c, r, not q & 1 or r + d >> 8 * size != 0, size)
     return quotient(c, o, <uint32_t>q, r, size)
@@ -93,7 +96,7 @@ cdef inline Op* idiv(CPU* c, Op* o, int size) noexcept nogil:
             return fault(c, o, 0)
         return quotient(c, o, <uint32_t>most, left, size)
     if c.m.div_flags == DIV_8086:
-        fl_compares(c, magnitude(n), <uint32_t>magnitude(d), size)
+        fl_last_compare(c, magnitude(n), <uint32_t>magnitude(d), <uint32_t>magnitude(q), <uint32_t>magnitude(r), size)
         fl_cf_of(c, 0, 0)
     elif c.m.div_flags == DIV_80286:
         fl_remainder(c, <uint32_t>r, d > 0, size)
@@ -134,6 +137,18 @@ cdef inline Op* quotient(CPU* c, Op* o, uint32_t q, uint32_t r, int size) noexce
 cdef enum:
     DIV_8086 = 1                                 # of the model's div_flags; 0: a division changes no flag
     DIV_80286 = 2
+
+
+cdef inline void fl_last_compare(CPU* c, uint64_t n, uint32_t d, uint32_t q, uint32_t r, int size) noexcept nogil:
+    """8086: the flags after n // d = q, remainder r. While the divisor's top bit is 0 no shift moves out a 1, as each
+    partial remainder is below the divisor. So the last step compares, and what it compares is the remainder before
+    its subtraction. Other divisors take the steps one by one."""
+    cdef uint32_t compared = r + (d if q & 1 else 0)
+    if RARELY(d >> (8 * size - 1)):
+        fl_compares(c, n, d, size)
+        return
+    fl_arith(c, compared, d, <uint64_t>compared - d, size)
+    fl_set_cf(c, q >> (8 * size - 1) & 1 ^ 1)
 
 
 cdef void fl_compares(CPU* c, uint64_t n, uint32_t d, int size) noexcept nogil:

@@ -472,7 +472,7 @@ cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noex
     if first and mask & LOOK_BLOCK:
         what |= LOOK_BLOCK
     what |= mask & LOOK_EACH
-    if not what and not mask & (LOOK_COVER | LOOK_EDGES):
+    if not what and not turns and not mask & (LOOK_COVER | LOOK_EDGES):
         return 0
     memset(to, 0, PROBES * sizeof(Op))
     if first and mask & (LOOK_COVER | LOOK_EDGES):

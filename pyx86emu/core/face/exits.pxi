@@ -88,8 +88,8 @@ cdef class Exit:
 
     @property
     def jumped_from(self):
-        """(cs, ip) of the instruction before the place of `stop`, from which the vCPU came there; None: it is not
-        known."""
+        """(cs, ip) of the instruction before the place of `stop`, from which the vCPU came there; of a SHUTDOWN by a
+        jump to the reset vector, of that jump. None: it is not known."""
         return self.held.get("from") if type(self.held) is dict else None
 
     @property
@@ -155,12 +155,15 @@ cdef class Exit:
         """What a copy keeps of `held`."""
         return self.held if type(self.held) is tuple or type(self.held) is dict else None
 
-    def because(self, reason):
-        """This exit with another reason: what a machine around the vCPU makes of it. It waits for no answer."""
+    def because(self, reason, tuple jumped_from=None):
+        """This exit with another reason: what a machine around the vCPU makes of it. It waits for no answer.
+        `jumped_from`: (cs, ip), if it has one."""
         cdef Exit e = _exit_again(reason, self.addr, self.size, self.count, self.write, self.value, self.cs, self.ip,
                                   self.message, self.dr6, self.pc, self.kept(), self.hit_addr)
         if type(self.held) is Sight:
             e.held = self.held
+        if jumped_from is not None:
+            e.held = {"from": jumped_from}
         return e
 
     def __reduce__(self):

@@ -190,3 +190,12 @@ cdef void irqfds_close(VmTables vm) noexcept:
         if e.resample != NULL:
             irqfd_lower(vm, e.gsi)
         irq_free(e)
+
+
+cdef int not_recorded(CPU* c, str what) except -1:
+    """A recorder must know at which instruction it comes. RuntimeError: it cannot, as another thread runs the vCPU."""
+    if (at_get32(&c.vm.chips.hold) and c.threads.runner
+            and c.threads.runner != PyThread_get_thread_ident()):
+        raise RuntimeError(f"{what}() by a thread that does not run the guest, while it is recorded: call it by "
+                           "vm.clock.call_after(0, ...)")
+    return 0

@@ -137,6 +137,18 @@ cdef int fits(Snapshot s, VmTables vm, list slots) except -1:
 
 # -- save
 
+cdef int nothing_waits(VmTables vm) except -1:
+    """Writes that an on_drain is still to get are in no state: it would get them twice, or never."""
+    cdef CoalescedRing ring = <CoalescedRing>vm._coalesced
+    cdef uint64_t n = ring_count(&vm.vm.zones.drained)
+    for each in ring.due:
+        n += ring_count(&(<CoalescedZone>each).held)
+    if n:
+        raise StateError(f"{n} coalesced writes wait for an on_drain, since there was no memory to hand them over: "
+                         "call run(), which does that, and save() then")
+    return 0
+
+
 cdef Snapshot snapshot_take(VmTables vm):
     cdef list slots
     cdef Snapshot s
@@ -153,6 +165,7 @@ cdef Snapshot snapshot_take(VmTables vm):
     s.watches = tuple([(<Vcpu>each).watches or [] for each in vm._vcpus])
     s.points = tuple([(<Vcpu>each).points or b"" for each in vm._vcpus])
     nobody_runs(vm, "save")                      # an allocation may have called Python
+    nothing_waits(vm)
     fresh = vm.vm.base == NULL
     for i in range(s.image.parts):
         slot = slots[i]
@@ -285,7 +298,8 @@ cdef int snapshot_put(VmTables vm, Snapshot s) except -1:
         vcpu = <Vcpu>each
         c = vcpu.c
         restore_vcpu(c, &s.cpu[c.no])
-        put_breaks(vcpu, s.points[c.no])
+        vcpu.points = s.points[c.no]
+        put_breaks(c, vcpu.points)
         if vcpu.watches is not s.watches[c.no]:
             watched = put_watches(vcpu, s.watches[c.no], tables[c.no]) or watched
         c.debug.data = (LOOK_HOST if c.debug.watches else 0) | c.debug.data & LOOK_OBSERVER

@@ -280,7 +280,7 @@ cdef class Vcpu:
     def interrupt(self, vector, *, queue=False):
         """Inject interrupt `vector` (0 to 255) before the next instruction, as KVM_INTERRUPT for a Vm without
         irqchip. OSError EINVAL: no such vector; EAGAIN: IF is 0, in a shadow, or one is queued already - with
-        `queue` it waits for IF instead."""
+        `queue` it waits for IF instead. RuntimeError: the machine is recorded, and another thread runs it."""
         cdef CPU* c = self.c
         cdef bint waits = truth(queue, "queue")
         vector = exact(vector, "interrupt vector")
@@ -289,6 +289,7 @@ cdef class Vcpu:
         if c.events.inject >= 0 or not (waits or self.ready):
             raise os_error(errno.EAGAIN, "the vCPU takes no interrupt now (IF=0, a shadow, or one is waiting): "
                                          "ask for request_interrupt_window, or pass queue=True")
+        not_recorded(self.c, "interrupt")
         c.events.inject = vector
         want(c, REQ_INTR)
 
@@ -347,7 +348,9 @@ cdef class Vcpu:
         want(self.c, REQ_INTR)
 
     def nmi(self):
-        """Raise a non-maskable interrupt (KVM_NMI)."""
+        """Raise a non-maskable interrupt (KVM_NMI). RuntimeError: the machine is recorded, and another thread runs
+        it."""
+        not_recorded(self.c, "nmi")
         self.c.events.nmi = 1
         want(self.c, REQ_INTR)
 
@@ -394,7 +397,8 @@ cdef class Vcpu:
         if n or c.debug.watches:
             close_watched(c.vm)
         c.debug.data = c.debug.data & (LOOK_GUEST | LOOK_OBSERVER) | (LOOK_HOST if c.debug.watches else 0)
-        points = put_breaks(self, points)        # to be freed after resume()
+        points, self.points = self.points, points     # to be freed after resume()
+        put_breaks(c, self.points)
         c.debug.singlestep = (c.debug.singlestep & STEP_ONCE) | (STEP_ALWAYS if always else 0)
         c.debug.stepped = c.run.retired
         c.debug.due = 0
@@ -487,7 +491,8 @@ cdef class Vcpu:
         """How the vCPU last came to places where no program should be, since RESET: (name, cs, ip, came_from, cause,
         instructions) each, with the names of `stop_on`. They are noted when code is decoded there, whether or not
         stop_on is set. `came_from` is the (cs, ip) of the instruction before, or None if that is not known; `cause` is
-        the same in words. Of "stack", cs and ip are those of the push. Any thread may read it."""
+        the same in words. Of "stack", cs and ip are those of the push. One more name, "reset", is a jump to where a PC
+        restarts, in ROM: FFFF0h, or POST at FE05Bh. Any thread may read it."""
         return arrivals_of(self.c)
 
     def reset(self):

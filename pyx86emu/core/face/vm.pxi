@@ -280,6 +280,14 @@ cdef class Vm(VmTables):
         """Raise such lines, recorded ones too."""
         irqfds_release(self, whole(lines, "lines", 0, 0xFFFFFFFF))
 
+    def _end_slice(self):
+        """End the run of the first vCPU soon with Exit(DEADLINE), as its limit in real time does; no later run. From
+        any thread, for a recorder that has something to do."""
+        cdef CPU* c = self.vm.cpu[0]
+        if c != NULL and at_peek32(&c.threads.inside):
+            c.run.wall = 0
+            want(c, REQ_INTR)
+
     # -- state ----------------------------------------------------------------------------------------------
 
     @property
@@ -390,6 +398,25 @@ cdef class Vm(VmTables):
             raise ValueError(f"time is {shown(at, 'd')}: an instruction takes {1 << self.vm.shift} ns, give a multiple")
         c.run.idle = (at >> self.vm.shift) - c.run.retired
         at_publish64(&self.vm.ticks, at >> self.vm.shift)
+
+    def _clock_by(self, clock, shift):
+        """From now on guest time is that of "host", or "virtual" with 1 << `shift` ns for an instruction. For a
+        recorder. What it is now stays; only if the instructions alone are more, they are the time."""
+        cdef int bits = whole(shift, "shift", 0, 20)
+        cdef CPU* c
+        cdef uint64_t now
+        nobody_runs(self, "change the clock of")
+        c = self.vm.cpu[0]
+        if c == NULL:
+            raise RuntimeError("the first vCPU counts guest time: create it first")
+        now = self.now()
+        self.vm.shift = bits
+        self.vm.host_clock = clock == "host"
+        if self.vm.host_clock:
+            self.vm.host_base = host_ns() - <int64_t>now
+        c.run.idle = (now >> bits) - c.run.retired if now >> bits > c.run.retired else 0
+        at_publish64(&self.vm.ticks, now >> bits)
+        want(c, REQ_INTR | REQ_DROP)
 
     def pressed(self):
         """Is the run of the first vCPU to end now? For a Clock with many functions to call."""

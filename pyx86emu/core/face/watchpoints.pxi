@@ -38,13 +38,10 @@ cdef list break_list(bytes table):
     return points
 
 
-cdef bytes put_breaks(Vcpu vcpu, bytes table):
-    """Give a vCPU these breakpoints; returns what it had."""
-    cdef CPU* c = vcpu.c
-    table, vcpu.points = vcpu.points, table
-    c.debug.breakpoint = <const Break*><char*>vcpu.points
-    c.debug.breaks = <int>(len(vcpu.points) // <Py_ssize_t>sizeof(Break))
-    return table
+cdef void put_breaks(CPU* c, bytes table) noexcept:
+    """Breakpoints for the core. The caller keeps `table`."""
+    c.debug.breakpoint = <const Break*><char*>table
+    c.debug.breaks = <int>(len(table) // <Py_ssize_t>sizeof(Break))
 
 
 cdef Watch* watch_table(list watches) except? NULL:

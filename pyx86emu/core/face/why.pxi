@@ -6,6 +6,7 @@ cdef dict FAULT_NAMES = {
 }
 cdef dict STOPS = {"zeros": AT_ZEROS, "signature": AT_SIGNATURE, "loop": AT_LOOP, "null-vector": AT_NULL,
                    "stack": AT_STACK}
+cdef dict PLACES = {**STOPS, "reset": AT_RESET}
 cdef dict STOP_NAMES = {bit: name for name, bit in STOPS.items()}
 cdef int LINKS = 4                               # faults that are named in a chain
 
@@ -108,7 +109,7 @@ cdef tuple arrivals_of(CPU* c):
     """The arrivals at odd places: (name, cs, ip, from, cause, instructions). `from` is (cs, ip), or None."""
     cdef Arrival* a
     cdef list found = []
-    for name, bit in STOPS.items():
+    for name, bit in PLACES.items():
         a = &c.why.stack if bit == AT_STACK else &c.why.arrival[lowest_one(bit)]
         if a.at:
             found.append((name, a.cs, a.ip, came_of(a), cause_of(c, a), a.at - 1))

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from ..codes import DosError
-from ..console import CR, CTRL_C, CTRL_Z, LF
+from ..console import CTRL_C
+from ..editing import BACKSPACE, CR, CTRL_Z, LF, look
 from ..handles import Open
 from ..table import TABLE, Break, NotYet, call
 
@@ -36,8 +37,6 @@ def write_to(k: "Kernel", opened: Open | None, data: bytes, *, breaks: bool = Tr
     if opened.device == "CON":
         if breaks and k.console.break_waits():
             raise Break
-        if not opened.raw and (end := data.find(CTRL_Z)) >= 0:
-            data = data[:end]
         k.console.write(data)
         return len(data)
     if opened.device in ("AUX", "COM1"):
@@ -73,7 +72,7 @@ def read_char(k: "Kernel", *, echo: bool, breaks: bool) -> int:
     if breaks:
         k.check_break(char)
     if echo:
-        k.console.echo(char)
+        k.console.echo(look(char) if char not in (CR, LF, BACKSPACE) else bytes([char]))
     return char
 
 
@@ -85,6 +84,15 @@ def input_ready(k: "Kernel") -> bool:
     if opened.file is not None:
         return opened.position < opened.file.size()
     return opened.device != "CON" or k.console.ready()
+
+
+def poll(k: "Kernel") -> bool:
+    """Is there a character? NotYet: a program that asks for nothing else waits for an interrupt."""
+    there = input_ready(k)
+    count = k.machine.vcpu.instructions  # None on KVM
+    if not there and not k.console.may_come and count is not None and k.polls.asked(count):
+        raise NotYet
+    return there
 
 
 @call(0x01)
@@ -125,7 +133,7 @@ def direct(k: "Kernel") -> None:
         write_to(k, standard(k, STDOUT), bytes([k.regs.dl]), breaks=False)
         k.regs.al = k.regs.dl
         return
-    there = input_ready(k)
+    there = poll(k)
     k.regs.al = read_char(k, echo=False, breaks=False) if there else 0
     k.set_zero(not there)
 
@@ -165,7 +173,10 @@ def read_line(k: "Kernel") -> None:
     opened = standard(k, STDIN)
     line: bytes | None
     if opened is not None and opened.device == "CON":
-        line = k.console.line(most)
+        size = k.ram.u8(at + 1)
+        old = k.ram.read(at + 2, size + 1)
+        template = old[:-1] if size < most and old[-1] == CR else b""
+        line = k.console.line(most, template)
         k.check_break(None if line is None else line[-1])
         assert line is not None
     else:
@@ -182,7 +193,7 @@ def status(k: "Kernel") -> None:
     """AL = FFh if there is a character."""
     if k.console.break_waits():
         raise Break
-    k.regs.al = 0xFF if input_ready(k) else 0
+    k.regs.al = 0xFF if poll(k) else 0
 
 
 @call(0x0C)

@@ -15,6 +15,7 @@ from ..codes import (
     TOO_MANY_OPEN,
     DosError,
 )
+from ..editing import CTRL_Z
 from ..files import DIRECTORY, LABEL, LARGEST, READ_ONLY, Path
 from ..handles import BOTH, MOST_HANDLES, READ, TABLE_AT, TABLE_SIZE, UNUSED, WRITE, Open
 from ..names import device
@@ -160,7 +161,10 @@ def write(k: "Kernel") -> None:
         opened.written = True
         if regs.cx == 0:
             opened.file.truncate(opened.position)
-    regs.ax = write_to(k, opened, k.ram.read((regs.ds << 4) + regs.dx, regs.cx))
+    data = k.ram.read((regs.ds << 4) + regs.dx, regs.cx)
+    if opened.device == "CON" and not opened.raw:
+        data = data.partition(bytes([CTRL_Z]))[0]
+    regs.ax = write_to(k, opened, data)
 
 
 @call(0x42)
@@ -178,8 +182,8 @@ def seek(k: "Kernel") -> None:
 
 @call(0x44)
 def control(k: "Kernel") -> None:
-    """Devices: what handle BX is (0, 1), whether it is ready (6, 7), drives (8, 9, 0Eh, 0Fh),
-    remote handles (0Ah), retries (0Bh)."""
+    """Handle BX: information word (0, 1), is it ready (6, 7), remote (0Ah); drives (8, 9, 0Eh,
+    0Fh), retries (0Bh)."""
     regs = k.regs
     if regs.al in (0x08, 0x09, 0x0E, 0x0F):
         if regs.bl not in (0, 3):

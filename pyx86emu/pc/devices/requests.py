@@ -15,8 +15,8 @@ class Request(NamedTuple):
     lba: int | None = None
     chs: tuple[int, int, int] | None = None
     """Cylinder, head, sector."""
-    count: int | None = None
-    """Sectors that are asked for; None: the command does not say."""
+    sectors: int | None = None
+    """How many are asked for; None: the command does not say."""
 
 
 class Watcher(Protocol):

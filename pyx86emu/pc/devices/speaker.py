@@ -5,7 +5,8 @@ is 1; bit 0 is the gate of the channel. (IBM, Technical Reference, Speaker.)
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..._core import SpeakerTap
@@ -95,6 +96,18 @@ class Speaker:
             self.edges.extend(edges)
             for sink in tuple(self._sinks):
                 sink(samples)
+
+    @contextmanager
+    def muted(self) -> Iterator[None]:
+        """In this context the sinks get no sound: they have all up to its begin. For who runs the
+        past again."""
+        self.drain()
+        sinks, self._sinks = self._sinks, []
+        try:
+            yield
+        finally:
+            self.drain()
+            self._sinks = sinks
 
     def stop(self, sink: Sink | None = None) -> None:
         """Give the rest to all sinks, then stop; or only to and for one of them."""

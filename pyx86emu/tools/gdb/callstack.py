@@ -65,7 +65,7 @@ def call_stack(read: Read, regs: "_core.Registers", known: Known | None = None) 
     frames = walk(code, regs)
     if _flat(code, frames):
         base = int(regs.ss) << 4
-        return CallStack(base + int(regs.sp), base + int(regs.bp))
+        return CallStack(base + int(regs.sp), base + int(regs.ebp) & 0xFFFFFFFF)
     memory: dict[int, int] = {}
 
     def put(at: int, value: int) -> None:

@@ -5,7 +5,7 @@ serves gdb between two instructions, and then lets the guest go on or holds it.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,11 @@ class Control:
         """The vCPU that executes a single step; None: all run."""
         return self._how.step
 
+    @property
+    def among(self) -> tuple[int, ...] | None:
+        """The vCPUs that run; None: all."""
+        return self._how.among
+
     def _wake(self) -> None:
         """The link's thread: make run() return."""
         for number, vcpu in enumerate(self.target.vcpus):
@@ -87,17 +92,22 @@ class Control:
         wall_deadline: int | None = None,
         number: int = 0,
     ) -> "Exit":
-        """`Vcpu.run_until` of a vCPU. While gdb holds the guest: Exit DEADLINE after a moment."""
+        """`Vcpu.run_until` of a vCPU. While gdb holds the guest: Exit DEADLINE after a moment; also
+        if gdb lets others run, but not this one."""
         vcpu = self.target.vcpus[number]
         end = None if max_instructions is None else (vcpu.spent or 0) + max_instructions
         while True:
             if self._settled:
-                if not self._hold(wall_deadline):
+                with self._noted():
+                    goes = self._hold(wall_deadline)
+                if not goes or not self._runs(number):
                     regs = vcpu.regs
                     return _core.Exit(ExitReason.DEADLINE, cs=regs.cs, ip=regs.ip)
                 if self._end is not None and self._end[0] == number:
                     exit, self._end = self._end[1], None
                     return exit
+                if self.target.machine is None and self.target.leaving:
+                    return _core.Exit(ExitReason.INTR, cs=vcpu.regs.cs, ip=vcpu.regs.ip)
             elif self.link.waiting:
                 vcpu.kick()  # this run() only ends the instruction that is half done
                 self._kicked[number] = True
@@ -106,6 +116,13 @@ class Control:
             self._settled = exit.reason not in ACCESSES
             if not self._takes(number, exit):
                 return exit
+
+    def _runs(self, number: int) -> bool:
+        """Does gdb let this vCPU run?"""
+        how = self._how
+        if how.step is not None:
+            return number == how.step
+        return how.among is None or number in how.among
 
     def _takes(self, number: int, exit: "Exit") -> bool:
         """Is the exit only the debugger's? Then the run goes on."""
@@ -157,6 +174,14 @@ class Control:
         self.send(reply)
 
     # -- serving ---------------------------------------------------------------------------------
+
+    def _noted(self) -> AbstractContextManager[None]:
+        """What gdb changes is to be in the recording of the machine, if there is one."""
+        recording = getattr(self.target.machine, "recording", None)
+        if recording is None or not (self.stopped or self.link.waiting):
+            return nullcontext()
+        paused: AbstractContextManager[None] = recording.pause()
+        return paused
 
     def _hold(self, wall_deadline: int | None) -> bool:
         """Serve gdb. False: it holds the guest still, and has said nothing for a moment; or the

@@ -1,6 +1,7 @@
 """Flow: follow 16-bit code from instruction to instruction. Decode lengths and jumps, no more."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 #: Reads code at a linear address: up to so many bytes, fewer at a hole.
@@ -52,6 +53,7 @@ def _modrm(code: bytes, at: int, address32: bool) -> int:
     return size + (4 if mod == 2 or (mod == 0 and base == 5) else mod)
 
 
+@lru_cache(maxsize=1 << 13)
 def decode(code: bytes) -> Instruction | None:
     """The instruction that the bytes begin with; None: there is none, or it is cut off."""
     try:

@@ -8,13 +8,14 @@ import os
 import re
 import selectors
 import socket
-import stat
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Condition, Thread
 from time import monotonic
 from typing import NamedTuple
+
+from ... import unixsocket
 
 #: So many bytes are kept that the guest's thread has not taken.
 MOST_WAITING = 1 << 16
@@ -52,51 +53,20 @@ def place(text: str) -> Place:
 
 def listen(at: Place) -> socket.socket:
     """A socket that listens there. OSError: it cannot. A Unix socket has mode 0600."""
-    if at.path is None:
-        family, kind, _, _, where = socket.getaddrinfo(
-            at.host, at.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        one = socket.socket(family, kind)
-        try:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.bind(where)
-            one.listen(1)
-        except BaseException:
-            one.close()
-            raise
-        return one
-    one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if at.path is not None:
+        return unixsocket.listen(at.path)
+    family, kind, _, _, where = socket.getaddrinfo(
+        at.host, at.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    one = socket.socket(family, kind)
     try:
-        _remove_stale(at.path)
-        # The mode is set before the name exists: on Linux bind() takes it from the socket.
-        os.fchmod(one.fileno(), 0o600)
-        before = os.umask(0o177)
-        try:
-            one.bind(at.path)
-        finally:
-            os.umask(before)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind(where)
         one.listen(1)
     except BaseException:
         one.close()
         raise
     return one
-
-
-def _remove_stale(path: str) -> None:
-    """Remove a socket on which no program listens any more; leave anything else."""
-    try:
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            return  # bind() will say that the name is taken
-    except OSError:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(PATIENCE)
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)
-        except OSError:
-            return
 
 
 class Link:

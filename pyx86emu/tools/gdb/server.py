@@ -130,7 +130,7 @@ class GdbServer(Single):
         turn = TURN if len(vcpus) > 1 else None
         halted: set[int] = set()
         while True:
-            number = self._next if control.step is None else control.step
+            number = self._turn()
             exit = control.run(turn, deadline=deadline, wall_deadline=wall, number=number)
             reason = exit.reason
             if reason in bus:
@@ -144,13 +144,23 @@ class GdbServer(Single):
                 return exit.because(ExitReason.INTR)
             if reason is ExitReason.DEADLINE and not late:
                 continue  # gdb holds the guest
-            if reason is ExitReason.HLT and len(halted | {number}) < len(vcpus):
+            running = control.among or range(len(vcpus))
+            if reason is ExitReason.HLT and not halted.union((number,)).issuperset(running):
                 halted.add(number)
             elif reason is ExitReason.BUDGET:
                 halted.discard(number)
             else:
                 return exit
             self._next = (number + 1) % len(vcpus)
+
+    def _turn(self) -> int:
+        """Whose turn it is."""
+        step, among = self._control.step, self._control.among
+        if step is not None:
+            return step
+        if among is None or self._next in among:
+            return self._next
+        return next((each for each in among if each > self._next), among[0])
 
     def _leaves(self) -> bool:
         """Has gdb killed the guest? Once."""

@@ -41,10 +41,11 @@ ASKED = (b"_start", b"_end")
 
 class Resume(NamedTuple):
     """How the guest goes on. `step`: the vCPU that executes one instruction, or instructions while
-    it is in `within`; None: all run."""
+    it is in `within`. Without: the vCPUs `among` run; None: all."""
 
     step: int | None = None
     within: tuple[int, int] = (0, 0)
+    among: tuple[int, ...] | None = None
 
 
 class Runner(Protocol):
@@ -86,6 +87,10 @@ class Stub:
         #: The vCPU that the last stop was of, and that `g` and `m` are about.
         self.current = 0
         self._tells_software = False
+        #: Was gdb told that it can go back?
+        self._reversed = False
+        #: The vCPU that `c` and `s` are about (Hc); None: all.
+        self._chosen: int | None = None
         self._stacks: dict[int, callstack.CallStack] = {}
         #: gdb's values of the symbols ASKED; None: it has said that it has none at all.
         self._symbols: dict[bytes, int] | None = None
@@ -227,10 +232,11 @@ class Stub:
     # -- going on --------------------------------------------------------------------------------
 
     def _continue(self, rest: bytes) -> None:
-        self._resume(Resume(), rest)
+        chosen = self._chosen
+        self._resume(Resume() if chosen is None else Resume(among=(chosen,)), rest)
 
     def _step(self, rest: bytes) -> None:
-        self._resume(Resume(self.current), rest)
+        self._resume(Resume(self.current if self._chosen is None else self._chosen), rest)
 
     def _continue_signal(self, rest: bytes) -> None:
         self._continue(rest.partition(b";")[2])
@@ -247,22 +253,36 @@ class Stub:
     def _v_cont(self, rest: bytes) -> bytes | None:
         if rest[:1] != b";":
             return b""
-        how = Resume()
-        for action in reversed(rest[1:].split(b";")):  # the first one that fits a thread counts
+        left = set(range(len(self.target.vcpus)))
+        steps, runs = dict[int, bytes](), set[int]()
+        for action in rest[1:].split(b";"):  # the first one that fits a thread counts
             what, _, thread = action.partition(b":")
-            if what[:1] in (b"s", b"S", b"r"):
-                number = self._thread(thread) if thread else None
-                how = Resume(self.current if number is None else number, _range(what))
-            elif what[:1] not in (b"c", b"C", b"t"):
+            if what[:1] not in (b"c", b"C", b"s", b"S", b"r", b"t"):
                 raise Refused(f"vCont: unknown action {what[:10]!r}")
-        self.runner.resume(how)
+            number = self._thread(thread)
+            for one in left & (left if number is None else {number}):
+                left.discard(one)
+                if what[:1] in (b"s", b"S", b"r"):
+                    steps[one] = what
+                elif what[:1] in (b"c", b"C"):
+                    runs.add(one)
+        if steps:  # one vCPU is stepped at a time, and the others stand still
+            number = self.current if self.current in steps else min(steps)
+            self.runner.resume(Resume(number, _range(steps[number])))
+        elif runs:
+            whole = len(runs) == len(self.target.vcpus)
+            self.runner.resume(Resume(among=None if whole else tuple(sorted(runs))))
+        else:
+            raise Refused("vCont: no thread would run")
         return None
 
     def _backward(self, rest: bytes) -> bytes:
         """bs and bc: one instruction back, or back to a breakpoint."""
         machine: Any = self.target.machine
-        if rest not in (b"s", b"c") or machine is None or not self.reverses:
+        if rest not in (b"s", b"c") or not (self.reverses or self._reversed):
             return b""
+        if not self.reverses:
+            raise Refused("this machine is not recorded any more: call m.record()")
         self._changes()
         with self.runner.aside():
             if rest == b"s":
@@ -367,7 +387,9 @@ class Stub:
         if rest[:1] not in (b"g", b"c"):
             return b""
         number = self._thread(rest[1:])
-        if rest[:1] == b"g" and number is not None:
+        if rest[:1] == b"c":
+            self._chosen = number
+        elif number is not None:
             self.current = number
         return b"OK"
 
@@ -388,7 +410,8 @@ class Stub:
         self._tells_software = b"swbreak+" in rest
         words = [f"PacketSize={MOST:x}", "QStartNoAckMode+", "qXfer:features:read+"]
         words += ["qXfer:memory-map:read+", "swbreak+", "hwbreak+", "vContSupported+"]
-        if self.reverses:
+        self._reversed = self.reverses
+        if self._reversed:
             words += ["ReverseStep+", "ReverseContinue+"]
         return ";".join(words).encode()
 

@@ -19,8 +19,9 @@ class Answers:
         self._line = line
         self._outside = outside
         self._name = name
+        #: How many rows of the tape are used up.
+        self.place = 0
         self._rows = line.tape.answers.setdefault(name, [])
-        self._next = 0
         self._levels: list[bool] | None = None
         self._irq = outside.device.irq  # type: ignore[attr-defined]
 
@@ -37,11 +38,11 @@ class Answers:
     def access(self, method: Callable[..., Any], *arguments: int) -> int | None:
         """An access of the guest, with what it answers."""
         now = self._line.now
-        if self._next < len(self._rows):
-            row = self._rows[self._next]
+        if self.place < len(self._rows):
+            row = self._rows[self.place]
             if row.instructions != now or (row.value is None) != (len(arguments) == 3):
                 raise self._line.departed(f"at an access to '{self._name}'", row.instructions)
-            self._next += 1
+            self.place += 1
             for level in row.levels:
                 self._irq(level)
             return row.value
@@ -52,7 +53,7 @@ class Answers:
             levels, self._levels = self._levels, None
         answer = Answer(now, value if len(arguments) == 2 else None, tuple(levels))
         self._rows.append(answer)
-        self._next = len(self._rows)
+        self.place = len(self._rows)
         self._line.answered(self._name, answer)
         return value
 
@@ -71,14 +72,14 @@ class Answers:
     @property
     def done(self) -> bool:
         """Is the tape used up?"""
-        return self._next == len(self._rows)
+        return self.place == len(self._rows)
 
     def seek(self, instructions: int) -> None:
         """The machine has gone to this moment."""
-        self._next = 0
-        while self._next < len(self._rows) and self._rows[self._next].instructions < instructions:
-            self._next += 1
+        self.place = 0
+        while self.place < len(self._rows) and self._rows[self.place].instructions < instructions:
+            self.place += 1
 
     def cut(self) -> None:
         """What comes next will not happen."""
-        del self._rows[self._next :]
+        del self._rows[self.place :]

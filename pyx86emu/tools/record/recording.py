@@ -1,17 +1,20 @@
 """A recording: a machine's timeline, the file it goes to, and the way back."""
 
 import os
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ..._core import whole
 from ...errors import MachineError
 from ...pc.disks.image import Disk
 from ...saved.state import State
+from ...state import Plain
 from . import file
 from .inputs import LARGEST_DISK
+from .line import EVERY
 from .tape import Board, Tape
-from .timeline import EVERY, Timeline
+from .timeline import Timeline
 from .travel import Travel
 
 if TYPE_CHECKING:
@@ -34,9 +37,9 @@ class Recording:
         every = whole(every, "every", 1000, MOST)
         if m.recording is not None:
             raise MachineError("this machine is recorded already: close() that recording first")
-        if m.host_clock:
+        if not m.vm.capabilities.save:
             raise MachineError(
-                "a machine on the host's clock cannot be recorded: make it with clock='virtual'"
+                f"a machine of accel={m.vm.accel!r} cannot be recorded: use accel='interp'"
             )
         self._m = m
         self._file = None if path is None else file.Writer(path)
@@ -63,6 +66,11 @@ class Recording:
     def first(self) -> int:
         """The earliest instruction that can be gone to."""
         return self.travel.first
+
+    def pause(self) -> "AbstractContextManager[None]":
+        """In this context the guest stands still in the middle of a run, and the host may change
+        it: for a debugger. What it changes is noted at the end."""
+        return self.timeline.pause()
 
     def close(self) -> None:
         """End the recording, and complete its file. Twice is harmless. OSError: the file cannot be
@@ -97,14 +105,30 @@ def _board(m: "Machine") -> Board:
         for name, disk in m.disks.items()
         if isinstance(disk, Disk) and disk.size <= LARGEST_DISK
     }
-    return Board(m.no_reboot, disks)
+    devices: dict[str, Plain] = {
+        each.device.name: dict(each.device.asks.options)
+        for each in m.pio._attached
+        if hasattr(each.device, "asks")
+    }
+    return Board(m.no_reboot, disks, devices)
 
 
-def replay(path: str | os.PathLike[str], options: dict[str, Any]) -> "Machine":
-    """`Machine.replay`."""
+#: Makes a device that asks the host, for a machine, and where it is attached.
+Makers = dict[str, tuple[Callable[["Machine", dict[str, Any]], Any], dict[str, Any]]]
+
+
+def replay(
+    path: str | os.PathLike[str], options: dict[str, Any], makers: Makers | None = None
+) -> "Machine":
+    """`Machine.replay`. `makers`: by name, who makes the devices that ask the host."""
     from ...pc.machine import Machine
 
     tape = file.read(path)
+    unknown = set(tape.board.devices) - set(makers or ())
+    if unknown:
+        raise MachineError(
+            f"{os.fsdecode(path)} is the recording of a program of DOS: use Dos.replay()"
+        )
     first = tape.checkpoints[0]
     devices = options.pop("attach", ())
     with ExitStack() as made:
@@ -112,8 +136,14 @@ def replay(path: str | os.PathLike[str], options: dict[str, Any]) -> "Machine":
         made.callback(m.close)
         for device, place in devices:
             m.attach(device, **place)
+        for name, kept in tape.board.devices.items():
+            if type(kept) is not dict:
+                raise MachineError(f"{os.fsdecode(path)} has a device that is damaged")
+            make, at = (makers or {})[name]
+            m.attach(make(m, kept), **at)
         recording = Recording(m, tape=tape)
         recording.timeline.restore(first)
+        recording.timeline.keep()
         made.pop_all()
     return m
 

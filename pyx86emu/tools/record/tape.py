@@ -41,13 +41,24 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What the host has answered to a device that asks it, such as a DOS for its files."""
+
+    instructions: int
+    call: str
+    value: Plain
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """Where the guest was at some moment: a replay must come past there."""
 
     time: int
     instructions: int
     digest: int
-    """Of the registers (`recorder.digest`)."""
+    """Of the registers (`line.digest`)."""
+    inputs: int = 0
+    """How many inputs came before it: some may be at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,8 @@ class Board:
     no_reboot: bool = False
     disks: dict[str, tuple[bytes, str]] = field(default_factory=dict)
     """By drive, the image and its kind; those that are too large are left out."""
+    devices: dict[str, Plain] = field(default_factory=dict)
+    """By name, devices that ask the host, and what it takes to make each again."""
 
 
 @dataclass
@@ -77,6 +90,7 @@ class Tape:
     inputs: list[Input] = field(default_factory=list)
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     """By the name of the device."""
+    told: list[Told] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     checkpoints: list[Checkpoint] = field(default_factory=list)
 
@@ -88,9 +102,13 @@ class Tape:
         """Where the marks begin that come after `time`."""
         return bisect_right(self.marks, time, key=_time)
 
+    def states_until(self, instructions: int) -> int:
+        """How many states have at most so many instructions."""
+        return bisect_right(self.checkpoints, instructions, key=_instructions)
+
     def before(self, instructions: int) -> Checkpoint:
         """The last checkpoint with at most so many instructions. LookupError: there is none."""
-        at = bisect_right(self.checkpoints, instructions, key=_instructions)
+        at = self.states_until(instructions)
         if not at:
             raise LookupError("there is no state so early")
         return self.checkpoints[at - 1]
@@ -99,6 +117,8 @@ class Tape:
         """Forget what comes after `time`; `used`: how many inputs have happened."""
         del self.inputs[used:]
         del self.marks[self.marks_after(time) :]
+        while self.marks and self.marks[-1].inputs > used:
+            self.marks.pop()
         self.checkpoints = [each for each in self.checkpoints if each.time <= time]
 
     def thin(self, most: int) -> None:

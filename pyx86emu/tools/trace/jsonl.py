@@ -3,8 +3,8 @@
 from json import JSONEncoder
 from typing import Any
 
-from ...observe import Event, How
 from ...pc.devices.requests import Request
+from .events import HOW, Interrupt
 from .names import REMEMBERED, Names
 
 _encode = JSONEncoder(separators=(",", ":")).encode
@@ -17,7 +17,7 @@ class Json:
         self._names = names
         self._known: dict[tuple[int, int, bytes], str] = {}
 
-    def step(self, n: int, time: int, cs: int, ip: int, code: bytes, first: bool) -> str:
+    def step(self, n: int, time: int, cs: int, ip: int, code: bytes) -> str:
         key = (cs, ip, code)
         known = self._known.get(key)
         if known is None:
@@ -39,27 +39,23 @@ class Json:
             found["label"] = label
         return _encode(found)[1:] + "\n"
 
-    def interrupt(self, event: Event) -> str:
-        found: dict[str, Any] = {
-            "kind": "int",
-            "n": event.instructions,
-            "t": event.time,
-            "at": f"{event.cs:04x}:{event.ip:04x}",
-            "vector": event.vector,
-            "how": event.how.name.lower(),
-            "depth": event.depth,
-            "ax": event.ax,
-            "ah": event.ah,
-        }
-        if event.how is How.RETURN:
-            changed = event.changed
-            found["changed"] = {name: list(both) for name, both in changed.items()}
-            found["cf"] = event.value & 1
-        else:
-            found |= {name: getattr(event, name) for name in ("bx", "cx", "dx", "si", "di", "bp")}
-            found |= {name: getattr(event, name) for name in ("ds", "es")}
-            found["flags"] = event.flags
-        return _encode(found) + "\n"
+    def interrupt(self, event: Interrupt) -> str:
+        e, ax = event, event.eax & 0xFFFF
+        head = (
+            f'{{"kind":"int","n":{e.n},"t":{e.time},"at":"{e.cs:04x}:{e.ip:04x}",'
+            f'"vector":{e.vector},"how":"{HOW[e.how]}","depth":{e.depth},"ax":{ax},"ah":{ax >> 8}'
+        )
+        if e.returns:
+            changed = {
+                **e.changed,
+                **{flag: (1 - now, now) for flag, now in e.flags_changed.items()},
+            }
+            return f'{head},"cf":{e.value & 1},"changed":{_encode(changed)}}}\n'
+        return (
+            f'{head},"bx":{e.ebx & 0xFFFF},"cx":{e.ecx & 0xFFFF},"dx":{e.edx & 0xFFFF},'
+            f'"si":{e.esi & 0xFFFF},"di":{e.edi & 0xFFFF},"bp":{e.ebp & 0xFFFF},'
+            f'"ds":{e.ds},"es":{e.es},"flags":{e.flags}}}\n'
+        )
 
     def port(
         self, n: int, time: int, cs: int, ip: int, port: int, size: int, value: int, write: bool

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ...pc.machine import Machine
+    from ..disasm import Syntax
 
 #: So many instructions are remembered with their text.
 REMEMBERED = 1 << 16
@@ -17,8 +18,9 @@ def plain(text: str) -> str:
 class Names:
     """Names of a machine. Labels are those of when the trace begins."""
 
-    def __init__(self, m: "Machine") -> None:
+    def __init__(self, m: "Machine", syntax: "Syntax" = "nasm") -> None:
         self._m = m
+        self._syntax: Syntax = syntax
         self._symbols = m.labels()
         self._model = m.vcpu.model
         self._owners: dict[int, str] = {}
@@ -46,7 +48,9 @@ class Names:
         def read(address: int, size: int) -> bytes:
             return code if address == at else b""
 
-        lines = disassemble(read, (cs, ip), 1, model=self._model, symbols=known)
+        lines = disassemble(
+            read, (cs, ip), 1, model=self._model, syntax=self._syntax, symbols=known
+        )
         if not lines or len(lines[0].code) != len(code):
             return f"db {', '.join(f'{byte:#04x}' for byte in code)}"
         return plain(lines[0].text)

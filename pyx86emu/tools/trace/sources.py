@@ -8,8 +8,9 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from ...observe import SEEN, Drained, Event, Kind
+from ...observe import Drained, Kind
 from ...pc.devices.requests import Request
+from .events import LAYOUT, Interrupt
 
 if TYPE_CHECKING:
     from ...pc.machine import Machine
@@ -19,10 +20,9 @@ Ordered = tuple[int, str]
 Wake = Callable[[], object]
 
 #: Parts of struct Seen of the core (core/base/looks.pxi).
-_STEP = struct.Struct("<2Q8x16s8x2I2H88xI")
+STEP = struct.Struct("<2Q8x16s8x2I2H88xI")
 _PORT = struct.Struct("<4Q16x2I2H88xI")
 _ACCESS = struct.Struct("<5Q8x2I2H88xI")
-_ORDER = struct.Struct("<I")
 #: struct LineNote of the core (core/chips/lines.pxi).
 _NOTE = struct.Struct("<2Q2I4H")
 #: Events that fit into a ring.
@@ -38,9 +38,9 @@ class Writer(Protocol):
     `n` instructions were retired before it, at `time` guest ns, at `cs`:`ip`.
     """
 
-    def step(self, n: int, time: int, cs: int, ip: int, code: bytes, first: bool, /) -> str: ...
+    def step(self, n: int, time: int, cs: int, ip: int, code: bytes, /) -> str: ...
 
-    def interrupt(self, event: Event, /) -> str: ...
+    def interrupt(self, event: Interrupt, /) -> str: ...
 
     def port(
         self, n: int, time: int, cs: int, ip: int, port: int, size: int, value: int, write: bool, /
@@ -70,6 +70,10 @@ class Writer(Protocol):
 
     def lost(self, n: int, time: int, kind: str, count: int, /) -> str:
         """Records are missing here."""
+
+
+#: `Writer.lost`.
+Lost = Callable[[int, int, str, int], str]
 
 
 class Source(Protocol):
@@ -104,17 +108,17 @@ class Ring:
 
 
 class Steps(Ring):
-    """Each instruction, or with DECODE each that is decoded."""
+    """Each instruction."""
 
-    def __init__(self, m: "Machine", writer: Writer, wake: Wake, what: Kind = Kind.EACH) -> None:
-        super().__init__(Drained(m.vcpu, what, 0, LAST, MANY, wake), "exec")
+    def __init__(self, m: "Machine", writer: Writer, wake: Wake) -> None:
+        super().__init__(Drained(m.vcpu, Kind.EACH, 0, LAST, MANY, wake), "exec")
         self._show = writer.step
 
     def _lines(self, data: bytes) -> list[Ordered]:
         show = self._show
         return [
-            (order, show(n, time, cs, ip, code[:size], bool(first)))
-            for n, time, code, size, first, cs, ip, order in _STEP.iter_unpack(data)
+            (order, show(n, time, cs, ip, code[:size]))
+            for n, time, code, size, _, cs, ip, order in STEP.iter_unpack(data)
         ]
 
 
@@ -126,17 +130,9 @@ class Interrupts(Ring):
         self._show = writer.interrupt
 
     def _lines(self, data: bytes) -> list[Ordered]:
-        size, show = SEEN.size, self._show
-        parts = (data[at : at + size] for at in range(0, len(data), size))
-        return [(_ORDER.unpack_from(part, size - 4)[0], show(Event(part))) for part in parts]
-
-
-class Blocks(Interrupts):
-    """The first instruction of each block."""
-
-    def __init__(self, m: "Machine", writer: Writer, wake: Wake) -> None:
-        Ring.__init__(self, Drained(m.vcpu, Kind.BLOCK, 0, 0, SOME, wake), "exec")
-        self._show = writer.interrupt
+        show = self._show
+        events = map(Interrupt._make, LAYOUT.iter_unpack(data))
+        return [(event.order, show(event)) for event in events]
 
 
 class Ports(Ring):

@@ -1,27 +1,10 @@
 """A trace as text: a line for each record. Know neither the core nor files."""
 
-from ...observe import FLAG_NAMES, Event, How
 from ...pc.devices.requests import Request
+from .events import HOW, Interrupt
 from .names import REMEMBERED, Names
 
-#: The flags that are shown when they differ after an interrupt.
-SHOWN_FLAGS = ("cf", "zf")
 WAYS = {True: "out", False: "in"}
-
-
-def changes(event: Event) -> dict[str, str]:
-    """Of a return: what differs from when the interrupt began."""
-    found = {}
-    for name, (before, now) in event.changed.items():
-        if name == "flags":
-            for flag, bit in FLAG_NAMES.items():
-                if (before ^ now) >> bit & 1 and flag in SHOWN_FLAGS:
-                    found[flag] = f"{now >> bit & 1}"
-        elif (before | now) >> 16 == 0:
-            found[name[1:]] = f"{now:04x}"
-        else:
-            found[name] = f"{now:08x}"
-    return found
 
 
 class Text:
@@ -31,7 +14,7 @@ class Text:
         self._names = names
         self._known: dict[tuple[int, int, bytes], str] = {}
 
-    def step(self, n: int, time: int, cs: int, ip: int, code: bytes, first: bool) -> str:
+    def step(self, n: int, time: int, cs: int, ip: int, code: bytes) -> str:
         key = (cs, ip, code)
         known = self._known.get(key)
         if known is None:
@@ -45,18 +28,19 @@ class Text:
         label = self._names.label((cs << 4) + ip)
         return f"{text:52} ; {label}\n" if label is not None else f"{text.rstrip()}\n"
 
-    def interrupt(self, event: Event) -> str:
-        where = f"{event.cs:04x}:{event.ip:04x}"
-        vector = f"{event.vector:02X}h"
-        if event.how is How.RETURN:
-            found = " ".join(f"{name}={value}" for name, value in changes(event).items())
-            cf = event.value & 1
-            what = f"return {vector} at {where} changed: {found or 'nothing'}, CF={cf}"
-        else:
-            regs = f"AX={event.ax:04x} BX={event.bx:04x} CX={event.cx:04x} DX={event.dx:04x}"
-            kind = event.how.name.lower()
-            what = f"{kind} {vector} from {where} {regs} DS={event.ds:04x} ES={event.es:04x}"
-        return f"{event.instructions:>10} {event.time / 1e9:.9f} int    {what}\n"
+    def interrupt(self, event: Interrupt) -> str:
+        e = event
+        head = f"{e.n:>10} {e.time / 1e9:.9f} int    {HOW[e.how]} {e.vector:02X}h"
+        if e.returns:
+            changed = [_now(name, *both) for name, both in e.changed.items()]
+            changed += [f"{flag.upper()}={value}" for flag, value in e.flags_changed.items()]
+            words = " ".join(changed) or "nothing"
+            return f"{head} at {e.cs:04x}:{e.ip:04x} CF={e.value & 1} changed: {words}\n"
+        regs = (
+            f"AX={e.eax & 0xFFFF:04x} BX={e.ebx & 0xFFFF:04x} "
+            f"CX={e.ecx & 0xFFFF:04x} DX={e.edx & 0xFFFF:04x} DS={e.ds:04x} ES={e.es:04x}"
+        )
+        return f"{head} from {e.cs:04x}:{e.ip:04x} {regs}\n"
 
     def port(
         self, n: int, time: int, cs: int, ip: int, port: int, size: int, value: int, write: bool
@@ -100,10 +84,17 @@ class Text:
             parts.append("CHS {},{},{}".format(*request.chs))
         if request.lba is not None:
             parts.append(f"LBA {request.lba}")
-        if request.count is not None:
-            parts.append(f"{request.direction} {moved} of {request.count}")
+        if request.sectors is not None:
+            parts.append(f"{request.direction} {moved} of {request.sectors}")
         what = f"{' '.join(parts)}: {result} (began after {began})"
         return f"{n:>10} {time / 1e9:.9f} {kind:6} {what}\n"
 
     def lost(self, n: int, time: int, kind: str, count: int) -> str:
         return f"{n:>10} {time / 1e9:.9f} lost   {count} records of {kind}\n"
+
+
+def _now(name: str, before: int, now: int) -> str:
+    """A register: its lower half, if the upper one is 0."""
+    if (before | now) >> 16:
+        return f"{name.upper()}={now:08x}"
+    return f"{name[1:].upper()}={now:04x}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from ...observe import Kind, of_core
 from .jsonl import Json
 from .names import Names
-from .sources import Accesses, Interrupts, Lines, Ports, Requests, Source, Steps, Writer
+from .sources import Accesses, Interrupts, Lines, Lost, Ports, Requests, Source, Steps, Writer
 from .text import Text
 from .wanted import Wanted, checked_format, wanted
 
@@ -39,12 +39,12 @@ class Trace:
     Only the thread that runs the guest calls these, or any while it does not run.
     """
 
-    def __init__(self, m: "Machine", file: Where, writer: Writer, sources: Sources) -> None:
+    def __init__(self, m: "Machine", file: Where, shows_lost: Lost, sources: Sources) -> None:
         of_core(m.vcpu, "trace")
         self.records = 0
         self.lost = 0
         self._m = m
-        self.writer = writer
+        self._shows_lost = shows_lost
         self._order = 0
         self._failed = False
         self._sources: list[Source] = []
@@ -90,7 +90,7 @@ class Trace:
             self._order = base + found[-1][0] & 0xFFFF_FFFF
         lines_ = [text for _, text in found if text]
         n, time = self._m.vcpu.instructions, self._m.vm.time
-        lines_ += [self.writer.lost(n, time, kind, count) for kind, count in missing]
+        lines_ += [self._shows_lost(n, time, kind, count) for kind, count in missing]
         self._write(lines_)
 
     def put(self, text: str) -> None:
@@ -138,11 +138,11 @@ def trace(m: "Machine", what: str | Iterable[str], file: Where, format: str) -> 
     asked = wanted(what, m.labels())
     names = Names(m)
     writer: Writer = Json(names) if checked_format(format) == "jsonl" else Text(names)
-    return Trace(m, file, writer, lambda made: _sources(m, asked, made))
+    return Trace(m, file, writer.lost, lambda made: _sources(m, asked, writer, made))
 
 
-def _sources(m: "Machine", asked: Wanted, made: Trace) -> Iterable[Source]:
-    writer, wake = made.writer, made.flush
+def _sources(m: "Machine", asked: Wanted, writer: Writer, made: Trace) -> Iterable[Source]:
+    wake = made.flush
     if "irq" in asked.kinds:
         yield Lines(m, writer, wake)
     for first, length in asked.memory:

@@ -122,6 +122,22 @@ def test_a_killed_guest_ends_its_run() -> None:
         assert client.ended()
 
 
+def test_a_kill_counts_also_if_its_gdb_has_gone_and_no_kick_is_left() -> None:
+    with Vm() as vm:
+        vm.add_memory(0, 0x10000)[0x1000:0x1002] = SPIN
+        vcpu = vm.create_vcpu()
+        vcpu.regs.cs, vcpu.regs.ip = 0, 0x1000
+        with GdbServer(vm, "127.0.0.1:0") as server:
+            with Client(server.address) as client:
+                client.send("k")
+            came = server._control.link._came
+            wait_until(lambda: len(came) == 3)  # it has connected, asked, and gone
+            assert vcpu.run(10).reason is ExitReason.INTR
+
+            assert server.run(wall=20).reason is ExitReason.INTR
+            assert vcpu.instructions <= 10
+
+
 def test_who_serves_may_say_what_a_kill_does() -> None:
     class Killed(Exception):
         pass
@@ -378,6 +394,48 @@ def test_each_vcpu_of_a_vm_is_a_thread() -> None:
                 client.send("k")
 
             assert run.result().reason is ExitReason.INTR
+
+
+def test_one_vcpu_runs_alone_while_the_other_stands_still() -> None:
+    with Vm() as vm:
+        ram = vm.add_memory(0, 0x10000)
+        ram[0x1000:0x1006] = bytes.fromhex("ff060020 ebfa")  # again: inc word [2000h]; jmp again
+        ram[0x3000:0x3006] = bytes.fromhex("ff060040 ebfa")
+        for at in (0x1000, 0x3000):
+            regs = vm.create_vcpu().regs
+            regs.cs, regs.ip, regs.ds = 0, at, 0
+        with GdbServer(vm, "127.0.0.1:0", stopped=True) as server:
+            run = Running(lambda: server.run(wall=60))
+            with Client(server.address) as client:
+                client.send("vCont;c:2")
+                wait_until(lambda: vm.read(0x4000, 2) > b"\1\0")
+                client.interrupt()
+                client.reply()
+                assert vm.read(0x2000, 2) == b"\0\0"
+
+                client.send("vCont;c")
+                wait_until(lambda: vm.read(0x2000, 2) != b"\0\0")
+                client.interrupt()
+                client.reply()
+                client.send("k")
+            assert run.result().reason is ExitReason.INTR
+
+
+def test_a_step_of_one_vcpu_runs_no_other() -> None:
+    with Vm() as vm:
+        vm.add_memory(0, 0x10000)[0x1000:0x1002] = bytes.fromhex("ebfe")
+        for _ in range(3):
+            regs = vm.create_vcpu().regs
+            regs.cs, regs.ip = 0, 0x1000
+        with GdbServer(vm, "127.0.0.1:0", stopped=True) as server:
+            run = Running(lambda: server.run(wall=60))
+            with Client(server.address) as client:
+                for number in (3, 1, 3, 2):
+                    assert f"thread:{number};".encode() in client.ask(f"vCont;s:{number}")
+                client.send("k")
+            run.result()
+
+        assert [vcpu.instructions for vcpu in vm.vcpus] == [1, 1, 2]
 
 
 def test_an_access_that_no_device_of_a_vm_answers_is_returned() -> None:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import pytest
 
-from pyx86emu import ExitReason, Machine
-from pyx86emu.tools.gdb import breakpoints
+from pyx86emu import ExitReason, Machine, Vm
+from pyx86emu.tools.gdb import GdbServer, breakpoints
 from tests.harness import Running, wait_until
 from tests.on_gdb import gdb, need, with_symbols
 from tests.tools.gdb.client import served
@@ -401,6 +401,46 @@ def test_ctrl_c_stops_a_guest_that_runs(boot: Boot) -> None:
     assert "=> 0x" in text and "detached]" in text
 
 
+def test_vcpus_are_threads_of_gdb() -> None:
+    need("gdb")
+    with Vm() as vm:
+        ram = vm.add_memory(0, 0x10000)
+        ram[0x1000:0x1006] = bytes.fromhex("ff060020 ebfa")  # again: inc word [2000h]; jmp again
+        ram[0x3000:0x3006] = bytes.fromhex("ff060040 ebfa")
+        for at in (0x1000, 0x3000):
+            regs = vm.create_vcpu().regs
+            regs.cs, regs.ip, regs.ds = 0, at, 0
+        with GdbServer(vm, "127.0.0.1:0", stopped=True) as server:
+            run = Running(lambda: server.run(wall=60))
+
+            text = gdb(
+                server.address,
+                """
+                info threads
+                thread 2
+                stepi
+                x/i $pc
+                set scheduler-locking on
+                break *0x3000
+                continue
+                thread 1
+                p/x $pc
+                set scheduler-locking off
+                delete
+                break *0x1004
+                continue
+                kill
+                """,
+            )
+
+            assert run.result().reason is ExitReason.INTR
+    assert "* 1    Thread 1 (Vcpu 80486 at 0000:1000" in text
+    assert "  2    Thread 2 (Vcpu 80486 at 0000:3000" in text
+    assert "=> 0x3004:\tjmp    0x3000" in text
+    assert "Thread 2 hit Breakpoint 1, 0x00003000" in text
+    assert "= 0x1000\n" in text and "Thread 1 hit Breakpoint 2, 0x00001004" in text
+
+
 def test_the_command_line_waits_for_gdb_and_ends_as_it_says(tmp_path: Path) -> None:
     """python -m pyx86emu boot.img -S -gdb unix:PATH"""
     need("gdb")
@@ -420,6 +460,43 @@ def test_the_command_line_waits_for_gdb_and_ends_as_it_says(tmp_path: Path) -> N
     assert process.returncode == 130
     assert f"gdb -ex 'target remote {wire}' connects; the guest waits for it" in said
     assert "killed by gdb (at 07c0:" in said
+
+
+def test_a_recorded_guest_goes_back_over_calls_and_to_callers(tmp_path: Path) -> None:
+    need("gdb")
+    image, symbols = with_symbols(NESTED, tmp_path)
+    with Machine(image) as m, m.record(), m.gdbserver("127.0.0.1:0", stopped=True) as server:
+        run = Running(lambda: m.run(wall=60))
+
+        text = gdb(
+            server.address,
+            """
+            break deep
+            continue
+            delete
+            reverse-finish
+            bt
+            reverse-finish
+            bt
+            finish
+            next
+            next
+            reverse-next
+            bt
+            kill
+            """,
+            symbols,
+        )
+
+        run.result()
+    assert frames(text) == [*CALLERS[1:], *CALLERS[2:], *CALLERS[3:]]
+
+
+def test_a_guest_that_is_not_recorded_goes_back_nowhere(nested: Boot) -> None:
+    text = nested.gdb("break deep\ncontinue\nreverse-stepi\nreverse-continue\nbt")
+
+    assert text.count("Target remote does not support this command") == 2
+    assert frames(text) == CALLERS
 
 
 def test_a_recorded_guest_goes_back(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_without_frames_esp_is_linear_and_ebp_is_0(stub: Stub) -> None:
         (b"S05", Resume(0)),
         (b"vCont;c", Resume()),
         (b"vCont;s:1;c", Resume(0)),
-        (b"vCont;c:1;s", Resume(0)),
+        (b"vCont;c:1;s", Resume()),
         (b"vCont;r7c00,7c04:1;c", Resume(0, (0x7C00, 0x7C04))),
     ],
 )
@@ -147,11 +147,38 @@ def test_going_on_elsewhere(stub: Stub) -> None:
         *(b"vFile:open:2f6574632f706173737764,0,0", b"vFile:setfs:0", b"vFile:unlink:2f"),
         *(b"vRun;2f62696e2f7368", b"vAttach;1", b"qXfer:auxv:read::0,100", b"qHostInfo"),
         *(b"qXfer:exec-file:read::0,100", b"qProcessInfo", b"jThreadsInfo", b"QThreadSuffix"),
+        *(b"qOffsets", b"QProgramSignals:0", b"QNonStop:1", b"QCatchSyscalls:1", b"x0,0"),
+        *(b"qXfer:libraries-svr4:read::0,10", b"qXfer:threads:read::0,10", b"vCtrlC", b"vStopped"),
+        *(b"qXfer:features:write:target.xml:0:61", b"qMemoryRegionInfo:0", b"QEnableErrorStrings"),
         *(b"qTStatus", b"QPassSignals:e", b"vMustReplyEmpty", b"_M10,7", b"i", b"", b"bx", b"zz"),
     ],
 )
 def test_what_is_not_there_gets_the_empty_reply(stub: Stub, packet: bytes) -> None:
     assert stub.handle(packet) == b"" or packet == b"zz"
+
+
+@pytest.mark.parametrize(
+    ("packet", "reply"),
+    [
+        (b"qXfer:features:read:other.xml:0,10", b"E00"),  # there is no such annex
+        (b"qXfer:features:read:target.xml:100000,10", b"l"),  # it ends before
+        (b"qXfer:memory-map:read::100000,10", b"l"),
+        (b"qAttached", b"1"),
+        (b"!", b"OK"),
+    ],
+)
+def test_what_other_debuggers_ask_for_gets_what_the_manual_says(
+    stub: Stub, packet: bytes, reply: bytes
+) -> None:
+    assert stub.handle(packet) == reply
+
+
+def test_symbols_are_asked_for_one_by_one(stub: Stub) -> None:
+    """gdb has none of _start, and _end at 8000h."""
+    assert stub.handle(b"qSymbol::") == b"qSymbol:" + b"_start".hex().encode()
+    assert stub.handle(b"qSymbol::5f7374617274") == b"qSymbol:" + b"_end".hex().encode()
+    assert stub.handle(b"qSymbol:8000:5f656e64") == b"OK"
+    assert (stub.handle(b"qSymbol:8000:5f") or b"").startswith(b"E.")
 
 
 def test_a_machine_that_cannot_go_back_does_not_offer_it(stub: Stub) -> None:
@@ -224,6 +251,14 @@ def test_back_to_the_begin_of_what_was_recorded(stub: Stub) -> None:
     assert reply is not None and reply.endswith(b";replaylog:begin;")
 
 
+def test_a_recording_that_has_ended_is_an_error_that_says_so(stub: Stub) -> None:
+    past = Past()
+    backwards(stub, past).handle(b"qSupported")
+    past.recording = None
+
+    assert stub.handle(b"bs") == b"E.this machine is not recorded any more: call m.record()"
+
+
 def test_what_was_not_recorded_does_not_offer_it(stub: Stub) -> None:
     past = Past()
     past.recording = None
@@ -258,6 +293,42 @@ def test_threads_are_vcpus() -> None:
         assert calls(stub).resumed == [Resume(1)]
         told = bytes.fromhex((stub.handle(b"qThreadExtraInfo,2") or b"").decode())
         assert told.startswith(b"Vcpu 80486 at f000:fff0")
+
+
+@pytest.mark.parametrize(
+    ("packets", "how"),
+    [
+        ([b"vCont;c"], Resume()),
+        ([b"vCont;c:2"], Resume(among=(1,))),
+        ([b"vCont;c:2;c:3"], Resume(among=(1, 2))),
+        ([b"vCont;c:2;t"], Resume(among=(1,))),
+        ([b"vCont;t:2;c"], Resume(among=(0, 2))),
+        ([b"vCont;s:3;c:1"], Resume(2)),
+        ([b"vCont;s"], Resume(0)),
+        ([b"Hg2", b"vCont;s"], Resume(1)),
+        ([b"Hc3", b"c"], Resume(among=(2,))),
+        ([b"Hc3", b"Hc-1", b"c"], Resume()),
+        ([b"Hg1", b"Hc3", b"s"], Resume(2)),
+    ],
+)
+def test_each_thread_does_what_the_first_action_that_fits_it_says(
+    packets: list[bytes], how: Resume
+) -> None:
+    with Vm() as vm:
+        for _ in range(3):
+            vm.create_vcpu()
+        stub = Stub(VmTarget(vm), Calls())
+
+        for packet in packets:
+            stub.handle(packet)
+
+        assert calls(stub).resumed == [how]
+
+
+@pytest.mark.parametrize("packet", [b"vCont;t", b"vCont;c:9", b"vCont;x", b"vCont;"])
+def test_threads_that_all_stand_still_are_an_error(stub: Stub, packet: bytes) -> None:
+    assert (stub.handle(packet) or b"").startswith(b"E.")
+    assert calls(stub).resumed == []
 
 
 @pytest.mark.parametrize("packet", [b"P8=00", b"P8", b"Pzz=00", b"P999=00", b"Z0,1", b"Z2,0,0"])

@@ -35,3 +35,29 @@ ASKS = program(
     ebfa      ; jmp again
     """
 )
+
+#: As BUSY, with handlers for NMI and INT 60h that count in CX and BP.
+CALLS = program(
+    """
+    fa                ; cli
+    31c0 8ed8         ; xor ax,ax; mov ds,ax
+    c7060800407c      ; mov word [8],7c40h       INT 2
+    c7060a000000      ; mov word [10],0
+    c7068001507c      ; mov word [180h],7c50h    INT 60h
+    c70682010000      ; mov word [182h],0
+    fb                ; sti
+    b401 cd16 7503    ; again: mov ah,1; int 16h; jnz key
+    90 ebf7           ; nop; jmp again
+    b400 cd16         ; key: mov ah,0; int 16h
+    baf803 ee         ; mov dx,3f8h; out dx,al
+    40 01c3 ebea      ; inc ax; add bx,ax; jmp again
+    """
+    + "90 " * 12
+    + """
+    41 cf             ; inc cx; iret
+    """
+    + "90 " * 14
+    + """
+    45 cf             ; inc bp; iret
+    """
+)
