@@ -56,7 +56,7 @@ cdef struct Decoded:             # what the decoder returns about a block
     int way                      # for the history: see Record
     uint32_t target
     bint jumps
-    uint32_t waits               # linear address + 1: an instruction there could be predicated; 0: none
+    uint32_t waits               # linear address + 1: what would be predicated if it had been reached; 0: nothing
 
 cdef enum:
     HASH = 4096                  # places in the hash table of blocks

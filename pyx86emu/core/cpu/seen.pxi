@@ -74,8 +74,8 @@ cdef void store_outcome(Op* jcc, int condition) noexcept nogil:
 
 
 cdef void see_predicates(Op* first, int used, int count) noexcept nogil:
-    """What stores the outcome of a predicate gets how many of the block's `count` instructions come after it. The
-    peephole is done."""
+    """Tell what stores the outcome of a predicate how many of the block's `count` instructions come after it.
+    The peephole is done."""
     cdef int i
     for i in range(used):
         if first[i].seg == PREDICATE_SEEN:

@@ -119,8 +119,8 @@ cdef bint add_step(History* h, Mark* m, list here, bint* rep) except *:
 
 
 cdef bint add_blocks(History* h, Mark* m, uint64_t end, list here, bint* rep) except *:
-    """Follow the code from a mark until `end` instructions are retired, and add these. 0: a block is not known any
-    more. `rep`: is the last one a string instruction with REP? Each of its iterations counts as an instruction."""
+    """Follow the code from a mark until `end` instructions are retired, and add these. 0: a block is no longer known.
+    `rep`: is the last one a string instruction with REP? Each of its iterations counts as an instruction."""
     cdef uint64_t retired = m.start, at = m.at
     cdef uint32_t key = m.key, size = 0, cell, ip
     cdef int i, skips
