@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # values that every back end gives; the core has them compile
 
     from . import _core
     from .capabilities import Capabilities
+    from .executed import Executed
     from .structs import IrqChip, PitState
 
 
@@ -131,6 +132,18 @@ class VcpuBackend(Protocol):
 
     @stop_on.setter
     def stop_on(self, value: Iterable[str], /) -> None: ...
+
+    @property
+    def record_history(self) -> bool:
+        """Does it keep its last instructions? OSError EOPNOTSUPP: it cannot, and is told to."""
+        ...
+
+    @record_history.setter
+    def record_history(self, value: bool, /) -> None: ...
+
+    def history(self, n: int = 16) -> "list[Executed]":
+        """The last `n` instructions, the oldest first. OSError EOPNOTSUPP: it keeps none."""
+        ...
 
     def step(self) -> "_core.Exit":
         """Run one instruction: Exit(DEBUG), or the exit it made."""

@@ -10,9 +10,10 @@ cdef int switch_history(CPU* c, VmTables tables, bint on) except -1:
     if on == (c.observe.history != NULL):
         return 0
     if on:
-        h = <History*>calloc(1, sizeof(History) + 2 * HISTORY_ARENA)
+        h = <History*>malloc(sizeof(History) + 2 * HISTORY_ARENA)
         if h == NULL:
             raise MemoryError("no memory for a history")
+        memset(h, 0, sizeof(History))            # the arenas are written before they are read
         h.arena[0] = <uint8_t*>h + sizeof(History)
         h.arena[1] = h.arena[0] + HISTORY_ARENA
         h.used = FIRST_RECORD
