@@ -6,10 +6,12 @@ import stat
 
 
 def check_regular(path: str | os.PathLike[str]) -> None:
-    """OSError EINVAL: there is something else under this name. Nothing there is no error."""
+    """OSError EINVAL: there is something else under this name. Nothing there is no error. TypeError:
+    no path; a number would be a descriptor, which stays its owner's."""
+    name = os.fspath(path)
     try:
-        mode = os.stat(path).st_mode
+        mode = os.stat(name).st_mode
     except FileNotFoundError:
         return
     if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "that is no regular file", os.fspath(path))
+        raise OSError(errno.EINVAL, "that is no regular file", name)

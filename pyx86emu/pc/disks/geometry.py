@@ -88,7 +88,9 @@ def floppy_geometry(size: int) -> Geometry | None:
 
 def is_floppy(geometry: Geometry) -> bool:
     """True: a diskette controller can address all of it."""
-    return all(value <= most for value, most in zip(geometry, FLOPPY_LIMITS, strict=True))
+    cylinders, heads, sectors = geometry
+    most_cylinders, most_heads, most_sectors = FLOPPY_LIMITS
+    return cylinders <= most_cylinders and heads <= most_heads and sectors <= most_sectors
 
 
 def lba_assist(count: int) -> Geometry:
