@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ._core import exact
 from .address import LAST, Address, linear
+from .files import check_regular
 
 #: A larger file is refused, and so are more names, and more lines that made bytes.
 LARGEST = 64 << 20
@@ -121,6 +122,7 @@ class Listing:
         """
         base = linear(at, what="at")
         shown = os.fspath(path)
+        check_regular(path)
         with open(path, "rb") as file:
             data = file.read(LARGEST + 1)
         try:

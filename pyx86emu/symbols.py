@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ._core import exact
 from .address import LAST, Address, linear
+from .files import check_regular
 from .listing import LARGEST, MOST, NAME, Listing
 from .listing import read as read_listing
 
@@ -108,6 +109,7 @@ class Symbols(Mapping[str, int]):
         """
         base = linear(at, what="at")
         shown = os.fspath(path)
+        check_regular(path)
         with open(path, "rb") as file:
             data = file.read(LARGEST + 1)
         try:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .._core import snapshot_of, snapshot_values, whole
 from ..errors import StateError
+from ..files import check_regular
 from ..state import Plain
 from . import codec
 from .codec import LIMIT, Compression
-from .files import check_regular
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

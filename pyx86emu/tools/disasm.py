@@ -69,7 +69,7 @@ class Line(NamedTuple):
         return line if self.source is None else f"{line:60} ; {self.source}"
 
 
-class Listing(list[Line]):
+class Listing(tuple[Line, ...]):
     """Lines of disassembly. Printed, each label is a line of its own."""
 
     def __str__(self) -> str:
@@ -114,7 +114,7 @@ def disassemble(
         cs = min(place.linear >> 4, 0xFFFF) & 0xF000 if place.linear > 0xFFFF else 0
         ip = place.linear - (cs << 4) & 0xFFFF
     decoder = _Decoder(model, syntax)
-    found = Listing()
+    found: list[Line] = []
     while len(found) < count:
         address = (cs << 4) + ip
         if end is not None and address >= end:
@@ -133,7 +133,7 @@ def disassemble(
         shown = None if source is None else source.text
         found.append(Line(address, cs, ip, code[:size], text, label, shown))
         ip = ip + size & 0xFFFF
-    return found
+    return Listing(found)
 
 
 class _Decoder:

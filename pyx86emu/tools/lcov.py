@@ -11,6 +11,8 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..files import check_regular
+
 #: A larger file is refused.
 LARGEST = 256 << 20
 _TEST = re.compile(r"\W", re.A)
@@ -110,6 +112,7 @@ class Lcov:
     def load(cls, path: str | os.PathLike[str]) -> "Lcov":
         """Read a tracefile. OSError: it cannot be read; ValueError: it is none, or has more than
         256 MiB; the message names it."""
+        check_regular(path)
         with open(path, "rb") as file:
             return _parsed(os.fspath(path), file.read(LARGEST + 1))
 

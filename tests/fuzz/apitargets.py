@@ -23,8 +23,8 @@ NOT_PARTS = (
 )  # fmt: skip
 #: Inside of an overlay: it owns the descriptor that its attribute has.
 INSIDE = ("Spill", "Layer", "Written", "Overlay")
-#: It leaves a server with threads until somebody closes that; tests/pc/web looks at it.
-SERVES = "serve"
+#: They leave a server until somebody closes that; tests/pc/web and tests/tools/gdb look at them.
+SERVES = ("serve", "gdbserver")
 #: Measurements that take as long as one asks for, on descriptors of the caller; how arguments are
 #: checked.
 BURNERS = ("write_floor", "add_chain", "run_vectors", "whole", "ping", "pong", "stop_ping")
@@ -43,7 +43,8 @@ AMONG_PARTS = (
     "lba", "step_to", "transfer_to_memory", "transfer_from_memory", "sectors_on_track", "Drive",
     "eoi", "to_set1", "cmos", "bpb", "scrolled", "tried", "typed_by", "write_all", "add_memory",
     "stop_exit", "write_at", "read_at", "dump", "html", "ansi", "build", "access_exit",
-    "__setstate__", "of", "result", "values_in_hex", "Drained",
+    "__setstate__", "of", "result", "values_in_hex", "Drained", "line_at", "open_image",
+    "ring_waits",
 )  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def members(kind: type) -> list[Target]:
     ]
     if issubclass(kind, (BaseException, int)) or getattr(kind, "_is_protocol", False):
         return found[:1]
-    names = [n for n in dir(kind) if not n.startswith("_") and n != SERVES]
+    names = [n for n in dir(kind) if not n.startswith("_") and n not in SERVES]
     names += [n for n in SPECIAL if any(n in vars(each) for each in kind.__mro__[:-1])]
     if issubclass(kind, _core.Registers):
         names += dir(_core.Vm().create_vcpu().regs)

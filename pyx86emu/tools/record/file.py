@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from ...errors import MachineError, StateError
+from ...files import check_regular
 from ...saved import codec
-from ...saved.files import check_regular
 from ...saved.state import State
 from ...state import Plain
 from .questions import QUESTIONS

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pyx86emu.saved.files import check_regular
+from pyx86emu.files import check_regular
 
 
 def test_only_a_regular_file_or_nothing_may_be_there(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import stat
 
 
 def check_regular(path: str | os.PathLike[str]) -> None:
-    """OSError EINVAL: there is something else under this name. Nothing there is no error. TypeError:
-    no path; a number would be a descriptor, which stays its owner's."""
+    """OSError EINVAL: there is something else under this name. Nothing there is no error.
+    TypeError: no path; a number would be a descriptor, which stays its owner's."""
     name = os.fspath(path)
     try:
         mode = os.stat(name).st_mode
