@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from .. import _core
 from ..errors import MachineError
 from ..exits import ExitReason
+from ..files import check_regular
 from ..log import LIMIT, Log
 from ..owned import Single
 from ..pc.machine import Machine
@@ -347,6 +348,7 @@ def read_program(program: Program) -> tuple[bytes, str, str]:
         path = os.fspath(program)
         if not isinstance(path, str):
             raise TypeError("program must be a path as text, or the bytes of a program")
+        check_regular(path)
         if path.lower().endswith(ASM):
             data, listed = assemble(path)
             return data, os.path.basename(path), listed

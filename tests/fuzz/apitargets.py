@@ -44,7 +44,8 @@ AMONG_PARTS = (
     "eoi", "to_set1", "cmos", "bpb", "scrolled", "tried", "typed_by", "write_all", "add_memory",
     "stop_exit", "write_at", "read_at", "dump", "html", "ansi", "build", "access_exit",
     "__setstate__", "of", "result", "values_in_hex", "Drained", "line_at", "open_image",
-    "ring_waits",
+    "ring_waits", "RawImage", "Base", "snapshot_values", "snapshot_rest", "snapshot_debug",
+    "snapshot_changes",
 )  # fmt: skip
 
 
