@@ -20,7 +20,7 @@ from pyx86emu.examples import (
 )
 from tests import on_kvm
 from tests.harness import ROOT, Running, python
-from tests.on_gdb import gdb
+from tests.on_gdb import gdb, need
 
 README = ROOT / "README.md"
 
@@ -104,6 +104,7 @@ def test_of_many_inputs_those_that_divide_by_0_fail(capsys: pytest.CaptureFixtur
 
 
 def test_an_input_that_fails_is_seen_with_gdb() -> None:
+    need("gdb")
     data = next(each for each in inputs.inputs(600) if each[0] == 0)
 
     with (
