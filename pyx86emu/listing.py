@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ._core import exact
 from .address import LAST, Address, linear
-from .files import check_regular
+from .files import contents
 
 #: A larger file is refused, and so are more names, and more lines that made bytes.
 LARGEST = 64 << 20
@@ -122,13 +122,9 @@ class Listing:
         """
         base = linear(at, what="at")
         shown = os.fspath(path)
-        check_regular(path)
-        with open(path, "rb") as file:
-            data = file.read(LARGEST + 1)
         try:
-            if len(data) > LARGEST:
-                raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
-            found = read(data.decode("utf-8", "replace"), name=str(shown))
+            text = contents(path, LARGEST).decode("utf-8", "replace")
+            found = read(text, name=str(shown))
             if found is None:
                 raise ValueError("it is no listing: nasm -l writes one")
             return replace(found.moved(base), path=str(shown))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ._core import exact
 from .address import LAST, Address, linear
-from .files import check_regular
+from .files import contents
 from .listing import LARGEST, MOST, NAME, Listing
 from .listing import read as read_listing
 
@@ -109,13 +109,8 @@ class Symbols(Mapping[str, int]):
         """
         base = linear(at, what="at")
         shown = os.fspath(path)
-        check_regular(path)
-        with open(path, "rb") as file:
-            data = file.read(LARGEST + 1)
         try:
-            if len(data) > LARGEST:
-                raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
-            found = read(data, str(shown))
+            found = read(contents(path, LARGEST), str(shown))
             if isinstance(found, Listing):
                 return cls.of(replace(found.moved(base), path=str(shown)))
             moved = {name: place + base for name, place in found.items()}

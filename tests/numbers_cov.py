@@ -38,6 +38,7 @@ EXEMPT: dict[str, str] = {
         ("Stacks.take", "Stacks.catch_up", "profile_flow.flow"),
         "called by Profile, with numbers of events",
     ),
+    "files.contents": "called with a constant",
     "listing.line_at": "called by Listing.at and Program.at",
     "lcov.of_lines": "called with the lines that a run has counted",
 }

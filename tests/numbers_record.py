@@ -23,8 +23,8 @@ PLACES: dict[str, Place] = {
 EXEMPT: dict[str, str] = {
     **dict.fromkeys(
         (
-            *("Answers.seek", "Recording.__init__", "Timeline.__init__"),
-            *("Between.__init__", "Line.__init__", "Line.departed", "Questions.seek"),
+            *("Rows.seek", "Recording.__init__", "Timeline.__init__"),
+            *("Between.__init__", "Line.__init__", "Line.departed"),
             *(
                 "Tape.states_until",
                 "Timeline.run_slices",

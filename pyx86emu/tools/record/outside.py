@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .rows import Rows
 from .tape import Answer
 
 if TYPE_CHECKING:
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from .timeline import Timeline
 
 
-class Answers:
+class Answers(Rows[Answer]):
     """Stands between the bus and one device. While the machine is live the device is called, and
     its answers and what it does to its line meanwhile are kept. Before that, the tape answers, and
     the device is not called."""
@@ -19,9 +20,7 @@ class Answers:
         self._line = line
         self._outside = outside
         self._name = name
-        #: How many rows of the tape are used up.
-        self.place = 0
-        self._rows = line.tape.answers.setdefault(name, [])
+        super().__init__(line.tape.answers.setdefault(name, []))
         self._levels: list[bool] | None = None
         self._irq = outside.device.irq  # type: ignore[attr-defined]
 
@@ -68,18 +67,3 @@ class Answers:
     def drive(self, level: bool) -> None:
         """The line, as the tape has it."""
         self._irq(level)
-
-    @property
-    def done(self) -> bool:
-        """Is the tape used up?"""
-        return self.place == len(self._rows)
-
-    def seek(self, instructions: int) -> None:
-        """The machine has gone to this moment."""
-        self.place = 0
-        while self.place < len(self._rows) and self._rows[self.place].instructions < instructions:
-            self.place += 1
-
-    def cut(self) -> None:
-        """What comes next will not happen."""
-        del self._rows[self.place :]

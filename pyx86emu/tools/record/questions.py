@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...state import Plain
+from .rows import Rows
 from .tape import Told
 
 if TYPE_CHECKING:
@@ -13,16 +14,14 @@ if TYPE_CHECKING:
 QUESTIONS = "questions"
 
 
-class Questions:
+class Questions(Rows[Told]):
     """Stands between such devices (`asks` of `dos.kernel.Kernel`) and the host. While the machine
     is live the host is asked, and its answers are kept. Before that, the tape answers."""
 
     def __init__(self, line: "Timeline", devices: list[Any]) -> None:
         self._line = line
         self._asks = [each.asks for each in devices]
-        self._rows = line.tape.told
-        #: How many rows of the tape are used up.
-        self.place = 0
+        super().__init__(line.tape.told)
         for asks in self._asks:
             asks.instead = self.ask
 
@@ -60,18 +59,3 @@ class Questions:
         self.place = len(self._rows)
         self._line.told(told)
         return told.value
-
-    @property
-    def done(self) -> bool:
-        """Is the tape used up?"""
-        return self.place == len(self._rows)
-
-    def seek(self, instructions: int) -> None:
-        """The machine has gone to this moment."""
-        self.place = 0
-        while self.place < len(self._rows) and self._rows[self.place].instructions < instructions:
-            self.place += 1
-
-    def cut(self) -> None:
-        """What comes next will not happen."""
-        del self._rows[self.place :]
