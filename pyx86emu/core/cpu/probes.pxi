@@ -463,7 +463,7 @@ cdef uint32_t kind_of_code(CPU* c, uint32_t base, uint32_t ip, uint32_t* vector,
 cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noexcept nogil:
     """The probes of the instruction at base:ip, as ops; at most PROBES."""
     cdef uint32_t mask = c.observe.mask, at = base + ip, vector = RETURNS, what = 0
-    cdef bint turns = 0
+    cdef bint turns = 0, enters, uncovered
     cdef int n = 0
     if mask & (LOOK_INT | LOOK_BLOCK | LOOK_EDGES):
         what = kind_of_code(c, base, ip, &vector, &turns) & mask
@@ -472,10 +472,13 @@ cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noex
     if first and mask & LOOK_BLOCK:
         what |= LOOK_BLOCK
     what |= mask & LOOK_EACH
-    if not (what or turns and mask & LOOK_BLOCK or mask & (LOOK_COVER | LOOK_EDGES)):
+    turns = turns and mask & (LOOK_EDGES | LOOK_BLOCK)
+    enters = first and mask & (LOOK_COVER | LOOK_EDGES)
+    uncovered = mask & LOOK_COVER and not c.observe.covered[at >> 3] >> (at & 7) & 1
+    if not (what or enters or uncovered or turns):
         return 0
-    memset(to, 0, PROBES * sizeof(Op))
-    if first and mask & (LOOK_COVER | LOOK_EDGES):
+    memset(to, 0, ((what != 0) + enters + uncovered + turns) * sizeof(Op))
+    if enters:
         to[n].fn = probe_entry
         n += 1
     if what:
@@ -483,10 +486,10 @@ cdef int put_probes(CPU* c, Op* to, uint32_t base, uint32_t ip, bint first) noex
         to[n].src = <uint16_t>what
         to[n].imm = vector
         n += 1
-    if mask & LOOK_COVER and not c.observe.covered[at >> 3] >> (at & 7) & 1:
+    if uncovered:
         to[n].fn = probe_cover
         n += 1
-    if turns and mask & (LOOK_EDGES | LOOK_BLOCK):
+    if turns:
         to[n].fn = probe_turn
         n += 1
     return n
