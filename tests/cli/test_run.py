@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import subprocess
+import sys
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -418,6 +420,23 @@ def test_the_first_signal_unwinds_and_the_next_does_not_disturb_it() -> None:
         os.kill(os.getpid(), signal.SIGTERM)  # while files are closed
 
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_signal_that_python_drops_comes_again() -> None:
+    class Finalized:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            for _ in range(100):  # the handler runs between two of these
+                pass
+
+    before = sys.unraisablehook
+    with Ending():
+        Finalized()
+        with pytest.raises(Interrupted, match="ended by SIGTERM"):
+            threading.Event().wait(60)
+
+    assert sys.unraisablehook is before
 
 
 def test_the_command_runs_in_any_thread(image: Image, capsys: Any) -> None:
