@@ -49,7 +49,10 @@ class Tmux:
             "before=$(stty -g)\n"
             f'sh -c \'echo $$ >{self.directory}/pid; exec "$0" "$@"\' {words}\n'
             "status=$?\n"
-            'test "$(stty -g)" = "$before" && echo "whole, status $status"\n'
+            # After KILL and SEGV another process restores the terminal, at its own time.
+            'same() { test "$(stty -g)" = "$before"; }\n'
+            "case $status in 137|139) until same; do sleep 0.1; done;; esac\n"
+            'same && echo "whole, status $status"\n'
         )
         self("send-keys", f". {script}", "Enter")
 
