@@ -6,6 +6,7 @@ docs/TESTING.md describes it.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,7 +54,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The mark."""
+    """The mark. UsageError: a file cannot be written; before the tests, which may take long."""
+    file = config.getoption("--x86-cov-file")
+    if file and (os.path.isdir(file) or not os.path.isdir(os.path.dirname(file) or ".")):
+        raise pytest.UsageError(f"--x86-cov-file={file}: name a file in a directory that is there")
     config.addinivalue_line(
         "markers",
         "x86(max_instructions=None, timeout=None): limits of the guests of a test, in instructions "

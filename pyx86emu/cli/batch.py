@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_JOBS_AT_ONCE = 1024
 MOST_RETRIES = 1000
+#: An address of dask: HOST:PORT, or with its protocol.
+SCHEDULER = re.compile(r"(?:[a-z]+://)?[^\s/]+:[0-9]{1,5}")
 
 EPILOG = """\
 A TOML file has a table [[job]] for each guest, and [defaults] for all of them; docs/FLEET.md lists
@@ -76,6 +79,8 @@ def main(args: list[str]) -> int:
             output.check_file(option, path)
     if options.keep is not None:
         output.check_directory("--keep", options.keep)
+    if options.dask is not None and not SCHEDULER.fullmatch(options.dask):
+        raise UsageError(f"--dask {options.dask}: give HOST:PORT of a scheduler, `dask scheduler`")
     if options.dask is not None and options.j is not None:
         raise UsageError("-j is for processes here: leave it or --dask out")
     plan = _plan(options)

@@ -100,7 +100,7 @@ def main(args: list[str]) -> int:
         raise UsageError("-display term and --json both write to standard output: give one")
     if options.timeout is None and not terminal:
         options.timeout = PIPED_TIMEOUT
-    extras.check(options, extras.OF_DOS)
+    extras.check(options, extras.OF_DOS, [("the program", options.program)])
     options.typed = terminal and not options.json
     with Ending() as ending:
         writer = Writer(options.binary, glyphs=terminal and not options.binary)

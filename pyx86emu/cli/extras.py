@@ -11,6 +11,7 @@ It imports its tool inside `around`, so that a tool that is not used costs no st
 """
 
 from argparse import Namespace
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
 
@@ -25,6 +26,7 @@ from . import (
     opt_symbols,
     opt_trace,
 )
+from .output import check_apart
 from .parser import Parser
 
 
@@ -61,10 +63,33 @@ def add(parser: Parser, which: tuple[Extra, ...] = EXTRAS) -> None:
         extra.add(parser)
 
 
-def check(options: Namespace, which: tuple[Extra, ...] = EXTRAS) -> None:
-    """UsageError: what an option asks for cannot be done."""
+#: What the tools and --screenshot write.
+WRITTEN = (
+    *(("--record", "record"), ("--save-state", "save_state"), ("--profile", "profile")),
+    *(
+        ("--cov", "cov"),
+        ("--trace-file", "trace_file"),
+        ("-D", "D"),
+        ("--screenshot", "screenshot"),
+    ),
+)
+
+
+def check(
+    options: Namespace,
+    which: tuple[Extra, ...] = EXTRAS,
+    inputs: Iterable[tuple[str, str | None]] = (),
+) -> None:
+    """UsageError: what an option asks for cannot be done, or a file that is written is one of the
+    `inputs`: (what it is, its path)."""
     for extra in which:
         extra.check(options)
+    outputs = [(name, getattr(options, attribute, None)) for name, attribute in WRITTEN]
+    symbols = [(f"--symbols {each.path}", each.path) for each in getattr(options, "symbols", [])]
+    check_apart(outputs, [*inputs, *symbols])
+    state = getattr(options, "load_state", None)  # a new one may take its place
+    others = [each for each in outputs if each[0] != "--save-state"]
+    check_apart(others, [("the state of --load-state", state)])
 
 
 def around(m: Machine, options: Namespace, which: tuple[Extra, ...] = EXTRAS) -> ExitStack:

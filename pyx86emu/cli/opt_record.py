@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import MachineError
 from .output import check_file
 from .parser import Parser
-from .status import UsageError
+from .status import UsageError, reason
 
 if TYPE_CHECKING:
     from ..pc.machine import Machine
@@ -30,3 +30,5 @@ def around(m: "Machine", options: Namespace) -> AbstractContextManager[object] |
         return m.record(options.record)
     except MachineError as error:
         raise UsageError(f"--record: {error}") from error
+    except OSError as error:
+        raise UsageError(f"--record {options.record}: {reason(error)}") from error

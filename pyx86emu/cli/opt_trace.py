@@ -18,17 +18,19 @@ FORMATS = ("text", "jsonl")
 KINDS = "exec, int, io, irq, mem:ADDR+LEN, disk, floppy"
 ITEMS = "in_asm, int, exec, cpu"
 HELP = "help"
+#: As a file: standard output.
+STANDARD = "-"
 
 
 def add(parser: Parser) -> None:
     """Declare the options."""
     add = parser.add_argument
     add("--trace", metavar="KINDS", help=f"write what the guest does, of {KINDS}; with commas")
-    add("--trace-file", metavar="FILE", help="of --trace (default: standard error)")
+    add("--trace-file", metavar="FILE", help="of --trace (default: standard error); -: output")
     lines = "of --trace: text, or jsonl, an object in each line (default text)"
     add("--format", metavar="FORMAT", help=lines)
     add("-d", metavar="ITEMS", help=f"the log of QEMU, of {ITEMS}; help lists them")
-    add("-D", metavar="FILE", help="of -d (default: standard error)")
+    add("-D", metavar="FILE", help="of -d (default: standard error); -: standard output")
 
 
 def check(options: Namespace) -> None:
@@ -64,8 +66,21 @@ def check(options: Namespace) -> None:
     ):
         if text is not None and getattr(options, "accel", None) == "kvm":
             raise UsageError(f"{name} with -accel kvm: KVM cannot be traced, use -accel interp")
-        if path is not None:
+        if path is not None and path != STANDARD:
             check_file("-D" if name == "-d" else "--trace-file", path)
+
+
+def check_drawn(options: Namespace, drawn: bool) -> None:
+    """UsageError: the lines would go to the terminal on which the screen is drawn."""
+    for name, text, of, file in (
+        ("--trace", options.trace, "--trace-file", options.trace_file),
+        ("-d", options.d, "-D", options.D),
+    ):
+        there = file == STANDARD or (file is None and output.is_terminal(sys.stderr))
+        if drawn and text is not None and there:
+            raise UsageError(
+                f"{name} {text}: the screen is drawn here, give {of} FILE or -display none"
+            )
 
 
 def asked_for_help(options: Namespace) -> bool:
@@ -113,7 +128,7 @@ class _File:
         self._fd = -1
 
     def __enter__(self) -> "_File":
-        if self._path is not None:
+        if self._path is not None and self._path != STANDARD:
             try:
                 self._fd = os.open(
                     self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666
@@ -128,6 +143,9 @@ class _File:
             self._fd = -1
 
     def write(self, text: str) -> None:
+        if self._path == STANDARD:
+            output.send(text.encode("utf-8", "backslashreplace"))
+            return
         data = memoryview(text.encode("utf-8", "backslashreplace"))
         fd = self._fd if self._path is not None else _standard_error()
         try:

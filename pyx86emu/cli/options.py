@@ -131,7 +131,7 @@ def read(args: Sequence[str]) -> argparse.Namespace:
     if options.delete and not options.write_back:
         raise UsageError("--delete without --write-back: nothing is written to the directory")
     options.disks = drives.drives(options)
-    extras.check(options)
+    extras.check(options, inputs=[("the disk image", each.path) for each in options.disks])
     if options.nographic and options.display not in (None, ("none", "")):
         raise UsageError("-nographic and -display are opposites: give one of them")
     if options.floppy and (options.display or ("", ""))[0] != "web":

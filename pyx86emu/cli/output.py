@@ -7,7 +7,7 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol, TextIO
 
 from .status import HostError, UsageError, reason
@@ -159,3 +159,29 @@ def check_directory(option: str, path: str) -> None:
 
 def _unwritable(path: str, mode: int) -> str:
     return "" if os.access(path, mode) else f"{path} cannot be written to"
+
+
+def check_apart(
+    outputs: Iterable[tuple[str, str | None]], inputs: Iterable[tuple[str, str | None]]
+) -> None:
+    """Check that no file is written that is also read, or written twice. Both have an option or a
+    word for each path. UsageError: one is."""
+    read = [(what, path) for what, path in inputs if path is not None]
+    before: list[tuple[str, str]] = []
+    for option, path in outputs:
+        if path is None or (os.path.exists(path) and not os.path.isfile(path)):
+            continue  # what a device or a pipe gets is not lost
+        for what, other in read:
+            if _same(path, other):
+                raise UsageError(f"{option} {path}: that would overwrite {what}, name another file")
+        for first, other in before:
+            if _same(path, other):
+                raise UsageError(f"{first} and {option} would both write {path}: name two files")
+        before.append((option, path))
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # one of them is not there
+        return os.path.realpath(one) == os.path.realpath(other)

@@ -4,9 +4,10 @@ from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
 from ..errors import DiskError, MachineError
-from . import opt_trace, output
+from . import extras, opt_trace, output
 from .output import check_input
 from .parser import Parser
+from .signals import Ending
 from .status import OK, HostError, UsageError, reason
 from .values import whole
 
@@ -45,16 +46,24 @@ def main(args: list[str]) -> int:
     options = parser().parse(args)
     if opt_trace.asked_for_help(options):
         return OK
-    opt_trace.check(options)
     check_input("replay", options.file)
-    with ExitStack() as stack:
+    disks = [(f"-{place}", getattr(options, place)) for place in DISKS]
+    extras.check(options, (opt_trace,), [("the recording", options.file), *disks])
+    with Ending() as ending, ExitStack() as stack:
         m = _made(options, stack)
         try:
             with opt_trace.around(m, options) or nullcontext():
                 exit = _run(m, options.to)
         except MachineError as error:
             raise UsageError(f"{options.file}: {error}") from error
+        ending.again()
         _report(m, options, exit)
+        if options.to is not None and options.to != m.vcpu.instructions:
+            raise UsageError(
+                f"--to {options.to}: the recording ends at {m.vcpu.instructions}"
+                if options.to > (m.vcpu.instructions or 0)
+                else f"--to {options.to}: the recording begins later"
+            )
     return OK
 
 

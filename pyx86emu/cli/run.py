@@ -85,6 +85,7 @@ def main(args: list[str]) -> int:
         return OK
     watched = output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)
     shown = shown_by(options, watched)
+    opt_trace.check_drawn(options, shown == SCREEN)
     live = watched or shown == WEB
     if options.timeout is None and not (live or options.s or options.gdb):
         options.timeout = PIPED_TIMEOUT

@@ -26,7 +26,9 @@ def of_result(result: Result) -> str:
     lines += _registers({name: result._values[name] for name in names}, result._values["eflags"])
     steps = result.history(HISTORY)
     if steps:
-        lines += ["", f"the last {len(steps)} of {result.instructions:,} instructions:"]
+        # One that faults is shown, and is not counted.
+        of = max(result.instructions, len(steps))
+        lines += ["", f"the last {len(steps)} of {of:,} instructions:"]
         lines += [shown(result, step) for step in steps]
     lines += _writers(result)
     if result.output:
