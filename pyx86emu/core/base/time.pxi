@@ -10,6 +10,15 @@ cdef inline uint64_t now_ns(CPU* c, Op* o) noexcept nogil:
     return virtual_ns(c, o)
 
 
+cdef inline uint64_t ns_after(CPU* c, uint64_t retired) noexcept nogil:
+    """Guest time when the vCPU has retired so many instructions; with the host's clock the time is now."""
+    if c.vm.host_clock:
+        return <uint64_t>(host_ns() - c.vm.host_base)
+    if c.no != 0:
+        return at_get64(&c.vm.ticks) << c.vm.shift
+    return (retired + c.run.idle) << c.vm.shift
+
+
 cdef inline uint64_t virtual_ns(CPU* c, Op* o) noexcept nogil:
     """The same, on the first vCPU and without the host's clock."""
     return (retired_at(c, o) + c.run.idle) << c.vm.shift

@@ -171,7 +171,7 @@ cdef void see_decoded(CPU* c, uint32_t base, uint32_t ip, uint32_t next_ip, bint
     cdef Seen s
     cdef int i
     fill_seen(c, &s, LOOK_DECODE, c.run.slice_end - <uint64_t>c.run.left, 0, ip)
-    s.time = s.instructions + c.run.idle << c.vm.shift
+    s.time = ns_after(c, s.instructions)
     s.cs = <uint16_t>(base >> 4)
     s.addr = base + ip
     s.write = first
@@ -253,7 +253,7 @@ cdef void see_delivered(CPU* c, uint32_t vector, uint32_t how, uint32_t ip) noex
     if not c.observe.mask & LOOK_INT:
         return
     fill_seen(c, &s, LOOK_INT, c.run.slice_end - <uint64_t>c.run.left, 0, ip)
-    s.time = s.instructions + c.run.idle << c.vm.shift
+    s.time = ns_after(c, s.instructions)
     s.cs = <uint16_t>phys_look(c, c.arch.sb[SS] + (sp + 2 & 0xFFFF))
     s.ip = <uint16_t>phys_look(c, c.arch.sb[SS] + sp)
     s.flags = phys_look(c, c.arch.sb[SS] + (sp + 4 & 0xFFFF))
