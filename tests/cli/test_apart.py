@@ -71,6 +71,7 @@ def test_a_place_that_a_recording_has_not_is_refused(image: Image, tmp_path: Pat
     assert "--to 99999999999: the recording ends at " in result.stderr
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_ends_a_replay_with_130(
     image: Image, tmp_path: Path, number: signal.Signals

@@ -55,6 +55,7 @@ def test_the_page_is_where_it_is_said_to_be(image: Image) -> None:
         assert get(url[:-1]) == (403, b"")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_the_page_with_130(image: Image) -> None:
     with page(image(ECHO)) as (process, _):
         os.kill(process.pid, signal.SIGINT)
