@@ -499,9 +499,11 @@ def test_two_traces_of_one_machine_see_the_same() -> None:
 
 def test_on_the_clock_of_the_host_time_never_goes_back(tmp_path: Path) -> None:
     path = tmp_path / "trace"
-    with Machine(bytes.fromhex("fb f4 ebfd"), clock="host") as m:  # sti; again: hlt; jmp again
-        with m.trace("int,io", path, format="jsonl"):
-            m.run(timeout=0.3)
+    with (
+        Machine(bytes.fromhex("fb f4 ebfd"), clock="host") as m,  # sti; again: hlt; jmp again
+        m.trace("int,io", path, format="jsonl"),
+    ):
+        m.run(timeout=0.3)
 
     records = [json.loads(line) for line in path.read_text().splitlines()]
 
