@@ -4,10 +4,7 @@
 # more.
 # Numbers that no program can reach are refused where the chip relies on them: a count of 0, or an OUT that contradicts
 # the counter, would stop guest time.
-
-from .structs import IrqChip as IrqChipState
-from .structs import PicInputs, PicState, PitCounter, PitState
-from .structs import PitChannel as ChannelState
+# Each function imports what it needs: see vcpu_state.pxi.
 
 cdef object refused(str what, object value, str instead):
     return ValueError(f"{what} is {value if isinstance(value, (bool, tuple)) else shown(value)}: {instead}")
@@ -16,6 +13,7 @@ cdef object refused(str what, object value, str instead):
 # -- the 8259 pair ----------------------------------------------------------------------------------------
 
 cdef object pic_state(Pic* p):
+    from .structs import PicInputs, PicState
     return PicState(
         last_irr=p.lines, irr=pic_requests(p), imr=p.imr, isr=p.isr, priority_add=(p.lowest + 1) & 7, irq_base=p.base,
         read_reg_select=p.read_isr, poll=p.poll, special_mask=p.special_mask,
@@ -25,6 +23,7 @@ cdef object pic_state(Pic* p):
 
 
 cdef object irqchip_state(IrqChip* chip):
+    from .structs import IrqChip as IrqChipState
     return IrqChipState(pic_state(&chip.master), pic_state(&chip.slave), tuple([each for each in chip.driven]))
 
 
@@ -63,6 +62,8 @@ cdef int pic_from(Pic* p, object record, str what) except -1:
 
 
 cdef int irqchip_from(IrqChip* chip, object value) except -1:
+    from .structs import IrqChip as IrqChipState
+    from .structs import checked
     cdef object record = checked(value, IrqChipState, "irqchip")
     cdef uint32_t lines
     cdef bint cascade
@@ -95,6 +96,8 @@ cdef object channel_state(Pit* pit, int n):
     cdef PitChannel* c = &pit.channel[n]
     cdef bint words = c.access == PIT_LSB | PIT_MSB
     cdef int latched = 0
+    from .structs import PitChannel as ChannelState
+    from .structs import PitCounter
     if c.count_latched:
         latched = c.access if not words else PIT_MSB if c.read_high else PIT_LSB | PIT_MSB
     return ChannelState(
@@ -109,6 +112,7 @@ cdef object channel_state(Pit* pit, int n):
 
 cdef object pit_state(Pit* pit, bint waits):
     """`waits`: as fall_waits() returned it."""
+    from .structs import PitState
     channels = (channel_state(pit, 0), channel_state(pit, 1), channel_state(pit, 2))
     return PitState(channels, pit.port61 & 2 != 0, waits)
 
@@ -183,6 +187,7 @@ cdef int counter_from(PitChannel* c, object counter, str what, int n) except -1:
 
 cdef bint pit_from(Pit* pit, object value, uint64_t now) except? 0:
     """Returns whether a fall waits, as fall_waits()."""
+    from .structs import PitState, checked
     cdef object record = checked(value, PitState, "pit")
     cdef int n
     pit_reset(pit, now)

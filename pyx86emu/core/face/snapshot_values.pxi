@@ -353,15 +353,20 @@ cdef object record_of(object cls, object values, dict inner):
 
 
 cdef object pic_record(object values):
+    from .structs import PicInputs, PicState
     return record_of(PicState, values, {"inputs": lambda v: None if v is None else record_of(PicInputs, v, {})})
 
 
 cdef object channel_record(object values):
+    from .structs import PitChannel as ChannelState
+    from .structs import PitCounter
     return record_of(ChannelState, values,
                      {"counter": lambda v: None if v is None else record_of(PitCounter, v, {})})
 
 
 cdef int read_chips(Snapshot s, object values) except -1:
+    from .structs import IrqChip as IrqChipState
+    from .structs import PitState
     cdef Checked v = Checked(values, "chips", "irqchip", "pit", "rung", "eoi_lines")
     irqchip_from(&s.chips.irqchip, record_of(IrqChipState, v.values["irqchip"],
                                              {"master": pic_record, "slave": pic_record, "driven": tuple}))

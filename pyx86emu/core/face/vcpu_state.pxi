@@ -1,12 +1,10 @@
 # State of a vCPU in KVM's words: make the records of structs.py from it, and set it from them. Know no run loop.
 #
 # A setter first checks the whole record, then who runs the vCPU; then it stores, and nothing can fail any more.
-
-from .structs import Dtable, MpState, Segment, Shadow, Sregs, VcpuEvents, checked
+# Making the classes of structs.py takes a part of the start of a program, and few programs ask for a record. So each
+# function imports what it needs.
 
 cdef tuple SEGMENT_NAMES = ("es", "cs", "ss", "ds", "fs", "gs")           # in the order of c.arch.sb
-cdef object RUNNABLE = MpState.RUNNABLE
-cdef object HALTED = MpState.HALTED
 
 cdef enum:
     DR6_REASONS = 0xE00F         # bits of DR6 that say why INT 1 comes
@@ -31,6 +29,7 @@ cdef int between_instructions(CPU* c, str what) except -1:
 cdef object sregs_of(CPU* c):
     cdef int i
     cdef uint32_t base
+    from .structs import Dtable, Segment, Sregs
     segments = {}
     for i in range(6):
         base = segment_base(c, i)
@@ -45,6 +44,7 @@ cdef int put_sregs(CPU* c, object value) except -1:
     cdef uint32_t cr[5]
     cdef uint32_t gdt_base, gdt_limit, idt_base, idt_limit
     cdef int i
+    from .structs import Sregs, checked
     record = checked(value, Sregs, "sregs")
     for i in range(6):
         base[i] = real_mode_base(getattr(record, SEGMENT_NAMES[i]), f"sregs.{SEGMENT_NAMES[i]}")
@@ -81,6 +81,7 @@ cdef uint32_t real_mode_base(object segment, str what) except? 0:
 
 cdef object events_of(CPU* c):
     cdef uint64_t now = c.python.io_retired if c.python.in_device else c.run.retired
+    from .structs import Shadow, VcpuEvents
     cdef object exception = None, payload = None, shadow = Shadow.NONE, prefixes = None
     if c.events.trap_due & EXCEPTION_DUE:
         exception = c.events.exception
@@ -101,6 +102,7 @@ cdef object events_of(CPU* c):
 
 cdef int put_events(CPU* c, object value) except -1:
     cdef EventState new
+    from .structs import Shadow, VcpuEvents, checked
     cdef object record = checked(value, VcpuEvents, "events"), payload = record.exception_payload
     for name in ("exception_injected", "interrupt_soft", "nmi_injected"):
         if getattr(record, name):
@@ -150,7 +152,8 @@ cdef tuple carried(bytes prefixes):
 # -- what it does -----------------------------------------------------------------------------------------
 
 cdef object mp_state_of(CPU* c):
-    return HALTED if c.events.halted else RUNNABLE
+    from .structs import MpState
+    return MpState.HALTED if c.events.halted else MpState.RUNNABLE
 
 
 cdef int put_mp_state(CPU* c, object value) except -1:
