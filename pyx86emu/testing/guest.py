@@ -184,9 +184,13 @@ class Result:
     def used(self, *names: str) -> bool:
         """Was an instruction with one of these mnemonics executed? "jz" and "je" are the same;
         "movs" is "movsb" and "movsw"; "rep" is a prefix. One that is in the program and was not
-        reached, or was jumped over, does not count. GuestFailed: capstone is missing.
+        reached, or was jumped over, does not count. GuestFailed: capstone is missing. ValueError:
+        no instruction is called so.
         """
+        known = mnemonics.known(mnemonics.decoder())
         wanted = {mnemonics.SAME.get(name.lower(), name.lower()) for name in names}
+        for name in sorted(wanted - known):
+            raise ValueError(f"no instruction of x86 is called {name!r}: is it misspelled?")
         return any(wanted & mnemonics.names(each) for each in self.mnemonics)
 
     def history(self, count: int = HISTORY) -> list[Step]:

@@ -28,7 +28,13 @@ SAME = {
     "xlat": "xlatb",
     "retn": "ret",
     "wait": "fwait",
+    "pushaw": "pusha",
+    "popaw": "popa",
+    "pushal": "pushad",
+    "popal": "popad",
 }
+STRINGS = ("movs", "cmps", "stos", "lods", "scas", "ins", "outs")
+PREFIXES = ("rep", "repe", "repne", "lock")
 
 
 def available() -> bool:
@@ -65,8 +71,13 @@ def names(mnemonic: str) -> set[str]:
     ['cmps', 'cmpsb', 'repe']
     """
     found = {SAME.get(word, word) for word in mnemonic.lower().split()}
-    return found | {
-        word[:-1]
-        for word in found
-        if word[:-1] in ("movs", "cmps", "stos", "lods", "scas", "ins", "outs")
-    }
+    return found | {word[:-1] for word in found if word[:-1] in STRINGS}
+
+
+def known(decode: Any) -> set[str]:
+    """Every name that `names` may give."""
+    number, found = 1, {*STRINGS, *PREFIXES, *SAME.values()}
+    while (name := decode.insn_name(number)) is not None:
+        found |= names(name)
+        number += 1
+    return found

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pyx86emu.testing import report
+from pyx86emu.testing import mnemonics, report
 from pyx86emu.testing.assembler import assemble
 from pyx86emu.testing.guest import Result, start_of
 from pyx86emu.testing.problems import GuestFailed
@@ -158,6 +158,24 @@ def test_only_executed_instructions_are_used() -> None:
 
     assert r.used("MOVS") and r.used("rep") and r.used("jz") and r.used("add", "jmp")
     assert not r.used("mul") and not r.used("hlt")
+    with pytest.raises(ValueError, match="no instruction of x86 is called 'mull'"):
+        r.used("mull")
+
+
+def test_pusha_and_popa_go_by_their_names() -> None:
+    pytest.importorskip("capstone")
+
+    r = run(bytes.fromhex("60 61 c3"))
+
+    assert r.used("pusha") and r.used("popa") and not r.used("pushad")
+
+
+def test_every_name_of_another_spelling_is_known() -> None:
+    pytest.importorskip("capstone")
+
+    r = run(b"\xc3")
+
+    assert not r.used(*(name for name in mnemonics.SAME if name != "retn"), "rep", "lock", "movs")
 
 
 def test_a_missing_capstone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
