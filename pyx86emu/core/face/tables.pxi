@@ -102,17 +102,12 @@ cdef int slot_set_log(VM* vm, Slot* s, uint8_t* bits) noexcept nogil:
 
 cdef int slot_take_log(VM* vm, Slot* s, uint8_t* out, uint64_t n, bint clear) noexcept nogil:
     """Copy the `n` bytes of dirty bits of a slot. `clear`: mark all its pages clean."""
-    cdef uint64_t i
-    cdef int bit
     if s == NULL or s.dirty == NULL:
         return UNKNOWN
     memcpy(out, s.dirty, n)
     if clear:
         memset(s.dirty, 0, n)
-        for i in range(n):
-            for bit in range(8 if out[i] else 0):
-                if out[i] >> bit & 1:
-                    arm_page(vm, s, i << 3 | bit)
+        arm_log(vm, s)
     return CHANGED
 
 
@@ -128,7 +123,7 @@ cdef int slot_clear_log(VM* vm, Slot* s, uint64_t first, uint64_t count, const u
         if s.dirty[page >> 3] >> (page & 7) & 1 and (chosen == NULL or chosen[i >> 3] >> (i & 7) & 1):
             s.dirty[page >> 3] &= ~<uint8_t>(1 << (page & 7))
             out[i >> 3] |= 1 << (i & 7)
-            arm_page(vm, s, page)
+    arm_log(vm, s)
     return CHANGED
 
 
