@@ -115,6 +115,7 @@ cdef extern from "core/host.h" nogil:
     uint64_t at_swap64(uint64_t*, uint64_t)
     uint32_t at_add32(uint32_t*, uint32_t)
     uint64_t at_add64(uint64_t*, uint64_t)
+    uint8_t at_or8(uint8_t*, uint8_t)
     uint32_t at_or32(uint32_t*, uint32_t)
     uint64_t at_or64(uint64_t*, uint64_t)
     uint64_t at_and64(uint64_t*, uint64_t)

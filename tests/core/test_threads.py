@@ -215,6 +215,31 @@ def test_no_write_escapes_the_dirty_log() -> None:
                 assert slot.dirty() == b"\1"
 
 
+def test_a_store_that_is_seen_is_in_the_dirty_log() -> None:
+    # Others hold the lock most of the time, so that the vCPU waits for it after its store.
+    code = program("b80020 8ed8 ff060000 ebfa  ; mov ax,0x2000; mov ds,ax; again: inc word [0]")
+    with Guest(code) as guest, contextlib.ExitStack() as stack:
+        slot = guest.vm.add_memory(0x20000, 0x1000, dirty_log=True)
+        other = guest.vm.add_memory(0x30000, 0x1000, dirty_log=True)
+        stack.enter_context(running(guest.vcpu))
+        over = threading.Event()
+        stack.callback(over.set)
+
+        def look() -> None:
+            while not over.is_set():
+                other.dirty(clear=False)
+
+        lookers = [Running(look) for _ in range(3)]
+        for _ in range(1500):
+            slot.dirty()
+            seen = slot[0x20000:0x20002]
+            wait_until(lambda seen=seen: slot[0x20000:0x20002] != seen)
+            assert slot.dirty() == b"\1"
+        over.set()
+        for each in lookers:
+            each.result()
+
+
 # -- devices come and go --------------------------------------------------------------------------
 
 

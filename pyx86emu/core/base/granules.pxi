@@ -161,16 +161,22 @@ cdef void arm_log(VM* vm, Slot* s) noexcept nogil:
             reopen(vm, g)
 
 
+cdef inline void set_dirty(Slot* s, uint32_t addr) noexcept nogil:
+    cdef uint64_t page = (addr - s.addr) >> 12
+    at_or8(&s.dirty[page >> 3], <uint8_t>(1 << (page & 7)))
+
+
 cdef void log_page(CPU* c, uint32_t g) noexcept nogil:
-    """The first store to a clean page: set its dirty bit. Further stores to it are fast."""
+    """The first store to a clean page: set its dirty bit. Further stores to it are fast.
+
+    The bytes are stored already. So the bit is set before the wait for the lock, which may be outside: whoever takes
+    the log meanwhile has seen the bytes and gets the bit."""
     cdef VM* vm = c.vm
-    cdef uint32_t addr = granule_address(vm, g), page, i
-    cdef Slot* s
+    cdef uint32_t addr = granule_address(vm, g), i
+    set_dirty(slot_at(vm, addr), addr)
     lock_from_core(c)
     if vm.mem.attr[g] & ATTR_LOG:                # still: the wait for the lock may have been long
-        s = slot_at(vm, addr)
-        page = <uint32_t>((addr - s.addr) >> 12)
-        s.dirty[page >> 3] |= 1 << (page & 7)
+        set_dirty(slot_at(vm, addr), addr)       # again: the log may have been taken
         g = addr >> 8 & ~15U
         for i in range(16):
             page_logged(vm, g + i)
