@@ -1,7 +1,6 @@
 """The options of `run`: read them, check what can be checked before the guest starts."""
 
 import argparse
-import os
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from datetime import UTC, datetime
 from .. import models
 from . import drives, extras
 from .accel import add_accel
-from .output import check_file, check_input
+from .output import check_apart, check_file, check_input
 from .outputs import STDIO
 from .parser import Parser
 from .script import AddStep, expect, send
@@ -131,7 +130,7 @@ def read(args: Sequence[str]) -> argparse.Namespace:
     if options.delete and not options.write_back:
         raise UsageError("--delete without --write-back: nothing is written to the directory")
     options.disks = drives.drives(options)
-    extras.check(options, inputs=[("the disk image", each.path) for each in options.disks])
+    extras.check(options, inputs=images(options))
     if options.nographic and options.display not in (None, ("none", "")):
         raise UsageError("-nographic and -display are opposites: give one of them")
     if options.floppy and (options.display or ("", ""))[0] != "web":
@@ -248,8 +247,9 @@ def _suboption(option: str, text: str, key: str) -> str:
 def _check_file(option: str, path: str, options: argparse.Namespace) -> None:
     """The file can be written, and is none of the images."""
     check_file(option, path)
-    for disk in options.disks:
-        if os.path.exists(path) and os.path.exists(disk.path) and os.path.samefile(path, disk.path):
-            raise UsageError(
-                f"{option} {path}: that would overwrite the disk image, name another file"
-            )
+    check_apart([(option, path)], images(options))
+
+
+def images(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """The images, as `check_apart` takes them."""
+    return [("the disk image", disk.path) for disk in options.disks]

@@ -169,8 +169,8 @@ def check_apart(
     read = [(what, path) for what, path in inputs if path is not None]
     before: list[tuple[str, str]] = []
     for option, path in outputs:
-        if path is None or (os.path.exists(path) and not os.path.isfile(path)):
-            continue  # what a device or a pipe gets is not lost
+        if path is None or _passes_on(path):
+            continue
         for what, other in read:
             if _same(path, other):
                 raise UsageError(f"{option} {path}: that would overwrite {what}, name another file")
@@ -178,6 +178,16 @@ def check_apart(
             if _same(path, other):
                 raise UsageError(f"{first} and {option} would both write {path}: name two files")
         before.append((option, path))
+
+
+def _passes_on(path: str) -> bool:
+    """Is it a terminal, a device such as /dev/null, or a pipe? What is written there replaces
+    nothing."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISBLK(mode))
 
 
 def _same(one: str, other: str) -> bool:
