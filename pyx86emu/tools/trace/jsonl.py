@@ -5,26 +5,16 @@ from typing import Any
 
 from ...pc.devices.requests import Request
 from .events import HOW, Interrupt
-from .names import REMEMBERED, Names
+from .steps import Steps
 
 _encode = JSONEncoder(separators=(",", ":")).encode
 
 
-class Json:
+class Json(Steps):
     """Writes objects. Each has "kind", "n" (instructions retired before it) and "t" (guest ns)."""
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
-        self._known: dict[tuple[int, int, bytes], str] = {}
-
     def step(self, n: int, time: int, cs: int, ip: int, code: bytes) -> str:
-        key = (cs, ip, code)
-        known = self._known.get(key)
-        if known is None:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            known = self._known[key] = self._step(cs, ip, code)
-        return f'{{"kind":"exec","n":{n},"t":{time},{known}'
+        return f'{{"kind":"exec","n":{n},"t":{time},{self._remembered(cs, ip, code)}'
 
     def _step(self, cs: int, ip: int, code: bytes) -> str:
         found: dict[str, Any] = {

@@ -2,26 +2,16 @@
 
 from ...pc.devices.requests import Request
 from .events import HOW, Interrupt
-from .names import REMEMBERED, Names
+from .steps import Steps
 
 WAYS = {True: "out", False: "in"}
 
 
-class Text:
+class Text(Steps):
     """Writes lines: instructions retired before it, guest seconds, kind, what."""
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
-        self._known: dict[tuple[int, int, bytes], str] = {}
-
     def step(self, n: int, time: int, cs: int, ip: int, code: bytes) -> str:
-        key = (cs, ip, code)
-        known = self._known.get(key)
-        if known is None:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            known = self._known[key] = self._step(cs, ip, code)
-        return f"{n:>10} {time / 1e9:.9f} exec   {known}"
+        return f"{n:>10} {time / 1e9:.9f} exec   {self._remembered(cs, ip, code)}"
 
     def _step(self, cs: int, ip: int, code: bytes) -> str:
         text = f"{cs:04x}:{ip:04x}  {code.hex():16} {self._names.code(cs, ip, code)}"
