@@ -84,11 +84,11 @@ cdef inline Op* go_to(CPU* c, Op* o, uint32_t ip, bint seen) noexcept nogil:
 
 
 cdef Op* call16_rel(CPU* c, Op* o) noexcept nogil:
-    cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - 2) & 0xFFFF, pa = c.arch.sb[SS] + sp
-    cdef uintptr_t p = c.run.wr[pa >> 8]
-    if RARELY(p == 0 or (pa & 15) > 14):
+    cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - 2) & 0xFFFF
+    cdef uintptr_t p = plain_to(c, SS, sp, 2)
+    if RARELY(p == 0):
         return call16_rel_slow(c, o)
-    put16(p + pa, o.fip)
+    put16(p, o.fip)
     P16(c, 4 * SP)[0] = <uint16_t>sp
     called(c, o)
     return take(c, o)
