@@ -20,7 +20,11 @@ def draw(report: Report, directory: str) -> list[str]:
     from matplotlib import pyplot
 
     os.makedirs(directory, exist_ok=True)
-    wanted = {"io": {"doorbell": doorbell, "entries": entries}, "cpu": {"mips": mips}}
+    wanted = {
+        "io": {"doorbell": doorbell, "entries": entries},
+        "cpu": {"mips": mips},
+        "doorbell": {"doorbell": doorbell},
+    }
     files = []
     for part, charts in wanted.items():
         for name, chart in charts.items() if part in report else ():

@@ -9,7 +9,7 @@ from time import perf_counter, process_time
 
 from ..tools import batch
 from ..tools.batch.guest import run_job
-from .tools import Row
+from .figures import Row
 from .tools_state import INPUT, MEMORY, PARSER, RUN, made
 
 #: cli; hlt: the BIOS boots it, which are 30,000 instructions.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from ..pc.machine import Machine
-from .tools import Row
+from .figures import Row
 from .tools_state import (
     FILLER,
     INPUT,

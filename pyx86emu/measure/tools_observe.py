@@ -13,8 +13,8 @@ from ..observe import Observers
 from ..tools.coverage import Coverage
 from .cpu import turns_for
 from .engines import Ours
+from .figures import Row
 from .kernels import KERNELS, Kernel
-from .tools import Row
 
 On = Callable[[_core.Vcpu], AbstractContextManager[object]]
 

@@ -18,7 +18,7 @@ from typing import Any
 from .. import _core
 from ..vm import Vm
 from .boot import PACKAGE
-from .tools import Row
+from .figures import Row
 
 MEMORY = 1 << 20
 CODE = 0x1000

@@ -1,27 +1,39 @@
 """Verdicts of a measurement: compare a value with its limit. They know no benchmark."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A value and its limit, which is the least allowed value, or with `most` the greatest."""
+    """A value and its limit, which is the least allowed value, or with `most` the greatest.
+    `values` are the repetitions of which the value is the median, if there are any."""
 
     name: str
     value: float
     limit: float
     unit: str = ""
     most: bool = False
+    values: Sequence[float] = ()
 
     @property
     def ok(self) -> bool:
-        return self.value <= self.limit if self.most else self.value >= self.limit
+        return self._holds(self.value)
+
+    def _holds(self, value: float) -> bool:
+        return value <= self.limit if self.most else value >= self.limit
 
     def as_dict(self) -> dict[str, Any]:
         """The verdict as `--json` prints it."""
-        return asdict(self) | {"ok": self.ok}
+        return {
+            "name": self.name,
+            "value": self.value,
+            "limit": self.limit,
+            "unit": self.unit,
+            "most": self.most,
+            "ok": self.ok,
+        }
 
 
 def table(verdicts: Iterable[Verdict]) -> str:
