@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from .rows import ON_KVM, TO_FLOOR, YEAR_2009, Row
+from .rows import ON_KVM, TO_FLOOR, TO_ONE, YEAR_2009, Row
+from .verdicts import spread
 
 
 def table(rows: list[Row]) -> str:
@@ -32,6 +33,9 @@ def _line(row: Row, kvm: Row | None) -> str:
         _, iops, us = YEAR_2009[row.name]
         line += f"  {iops:>8,}{us:>7.2f}{row.iops / iops:>8.1f}"
     notes = [f"{key} {_plain(value)}" for key, value in row.extra.items() if key not in HIDDEN]
+    if TO_ONE in row.repeated:
+        low, high = spread(row.repeated[TO_ONE])
+        notes.append(f"spread {low:.3f}-{high:.3f}")
     for each in (row, kvm):
         if each is not None and not each.exact:
             notes.append(f"NOT EXACT: {each.count:,} of {each.rings:,} arrived")

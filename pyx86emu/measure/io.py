@@ -13,7 +13,7 @@ from .consumers import Spinner
 from .doorbell import FEW, MANY, Cases, all_rows, crowd
 from .doorbell_table import table
 from .ring import PATHS, Bench, install
-from .rows import TO_FLOOR, Row
+from .rows import TO_FLOOR, TO_ONE, Row
 from .unicorn_ring import usable
 from .verdicts import Verdict
 
@@ -94,6 +94,7 @@ class IoCases(Cases):
         rows[0].extra[TO_FLOOR] = 1.0
         for row in rows[1:]:
             row.extra[TO_FLOOR] = round(median(self.ratios[row.name]), 3)
+            row.repeated[TO_FLOOR] = self.ratios[row.name]
         return rows
 
     def in_core(self, name: str, loop: str, port: int) -> None:
@@ -191,13 +192,17 @@ def verdicts(rows: list[Row]) -> Iterator[Verdict]:
     """Compare what was measured with its limits. The first row is `write-floor`."""
     by_name = {row.name: row for row in rows}
     for name, limit in TO_WRITE_FLOOR.items():
-        yield Verdict(name, by_name[name].extra[TO_FLOOR], limit, "x write-floor")
+        row = by_name[name]
+        values = row.repeated.get(TO_FLOOR, ())
+        yield Verdict(name, row.extra[TO_FLOOR], limit, "x write-floor", values=values)
     for row in rows:
         if row.name.endswith(f"-{MILLION}-entries"):
-            ratio = row.extra["ratio_to_one_entry"]
-            yield Verdict(row.name, ratio, MILLION_MAY_COST, "x one entry", most=True)
+            ratio, values = row.extra[TO_ONE], row.repeated.get(TO_ONE, ())
+            yield Verdict(row.name, ratio, MILLION_MAY_COST, "x one entry", True, values)
     for name, peer, limit in TO_UNICORN:
         if peer in by_name:
-            ratio = by_name[name].extra[TO_FLOOR] / by_name[peer].extra[TO_FLOOR]
-            yield Verdict(name, ratio, limit, f"x {peer}")
+            ours, theirs = by_name[name], by_name[peer]
+            ratio = ours.extra[TO_FLOOR] / theirs.extra[TO_FLOOR]
+            pairs = zip(*(row.repeated.get(TO_FLOOR, ()) for row in (ours, theirs)), strict=True)
+            yield Verdict(name, ratio, limit, f"x {peer}", values=[a / b for a, b in pairs])
     yield Verdict("rows that are exact", sum(row.exact for row in rows) / len(rows), 1)
