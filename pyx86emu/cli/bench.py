@@ -53,7 +53,9 @@ def main(args: list[str]) -> int:
     done = [measure(name, repeats, scale, say) for name in names]
     held = [verdict for each in done for verdict in each.verdicts]
     report: dict[str, Any] = {each.name: each.as_dict() for each in done}
-    report["verdicts"] = [verdict.as_dict() for verdict in held]
+    report["verdicts"] = [
+        {"group": each.name} | verdict.as_dict() for each in done for verdict in each.verdicts
+    ]
     report["host"] = where.as_dict() | {"repeats": repeats, "what": options.what}
     report["summary"] = summary.counts(held)
     if options.json:
@@ -64,9 +66,10 @@ def main(args: list[str]) -> int:
         output.say(f"\n{summary.text(done, where, repeats, monotonic() - began)}")
     if options.plot is not None:
         try:
-            charts.draw(report, options.plot)
+            drawn = charts.draw(report, options.plot)
         except OSError as error:
             raise HostError(f"cannot write --plot {options.plot}: {reason(error)}") from error
+        say(f"charts    {', '.join(drawn) or 'none: there is none of these rows'}")
     rings = [row for each in done for row in each.rows if isinstance(row, Row)]
     inexact = [row.name for row in rings if not row.exact]
     if inexact:

@@ -40,7 +40,7 @@ def here(version: str) -> Host:
         f"{platform.system()} {platform.release()}",
         platform.python_version(),
         version,
-        {name: version for name in PEERS if (version := installed(name))},
+        {name: found for name in PEERS if (found := installed(name))},
         datetime.now().astimezone().isoformat(" ", "minutes"),
         round(os.getloadavg()[0], 2),
     )

@@ -12,6 +12,7 @@ import pytest
 from pyx86emu.cli import bench, demo
 from pyx86emu.measure.ring import PATHS
 from pyx86emu.measure.rows import YEAR_2009
+from tests import on_matplotlib
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,7 +70,7 @@ def test_the_demo_guest_is_built_from_its_source(nasm: str, tmp_path: Path) -> N
 def test_the_bench_prints_json_and_a_chart(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    pytest.importorskip("matplotlib")
+    on_matplotlib.need()
     status = bench.main(
         ["doorbell", "--json", "--repeats", "1", "--scale", "0.001", "--plot", str(tmp_path)]
     )

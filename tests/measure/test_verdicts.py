@@ -19,6 +19,7 @@ from pyx86emu.measure import cpu, host
 from pyx86emu.measure.figures import Row
 from pyx86emu.measure.groups import GROUPS, Group
 from pyx86emu.measure.verdicts import Verdict, misses, spread, table
+from tests import on_matplotlib
 
 COMPARE = Path(__file__).resolve().parents[2] / "bench" / "compare.py"
 
@@ -205,7 +206,7 @@ def test_every_limit_is_of_a_kernel() -> None:
 def test_the_whole_bench_speaks_json_and_draws(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    pytest.importorskip("matplotlib")
+    on_matplotlib.need()
 
     status = bench.main(
         ["--json", "--repeats", "1", "--scale", "0.001", "--plot", str(tmp_path / "charts")]
@@ -217,7 +218,9 @@ def test_the_whole_bench_speaks_json_and_draws(
     assert {"cpu", "io", "boot", "verdicts"} <= report.keys()
     assert [row["name"] for row in report["cpu"]["rows"]] == [k.name for k in cpu.KERNELS]
     charts = {path.name: path.read_bytes()[1:4] for path in (tmp_path / "charts").iterdir()}
-    assert charts == dict.fromkeys(["doorbell.png", "entries.png", "mips.png"], b"PNG")
+    own = {"doorbell.png", "entries.png", "latency.png", "mips.png"}
+    limited = {f"limits-{verdict['group']}.png" for verdict in report["verdicts"]}
+    assert charts == dict.fromkeys(own | limited, b"PNG")
 
 
 def test_two_reports_are_compared_row_by_row(tmp_path: Path) -> None:
