@@ -18,7 +18,7 @@ from ..vm import Vm
 from .cpu import turns_for
 from .engines import Ours
 from .kernels import KERNELS
-from .verdicts import Verdict
+from .verdicts import Verdict, spread
 
 #: cli; hlt: a boot sector that halts at once and never continues.
 HALT = b"\xfa\xf4".ljust(510, b"\0") + b"\x55\xaa"
@@ -61,8 +61,16 @@ class Row:
 
     def as_dict(self) -> dict[str, Any]:
         """The row as `--json` prints it."""
-        row = {"name": self.name, "value": round(self.value, 4), "unit": self.unit}
-        return row if self.ratio is None else row | {"ratio": round(self.ratio, 3)}
+        row: dict[str, Any] = {
+            "name": self.name,
+            "value": round(self.value, 4),
+            "unit": self.unit,
+        }
+        if self.ratio is not None:
+            row["ratio"] = round(self.ratio, 3)
+        if self.values:
+            row["spread"] = [round(each, 4) for each in spread(self.values)]
+        return row
 
 
 HEAD = f"{'start-up':<16}{'':>16}{'ratio':>8}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from .verdicts import Verdict
+from .verdicts import Verdict, spread
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class Row:
         }
         if self.peer is not None:
             row["unicorn"] = round(self.peer, 3)
+        if self.values:
+            row["spread"] = [round(each, 3) for each in spread(self.values)]
         return row
 
 

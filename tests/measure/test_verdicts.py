@@ -227,7 +227,10 @@ def test_two_reports_are_compared_row_by_row(tmp_path: Path) -> None:
     def report(name: str, mips: float) -> Path:
         path = tmp_path / name
         rows = [{"name": "alu", "mips_at_3ghz": mips}, {"name": name, "mips_at_3ghz": 1}]
-        path.write_text(json.dumps({"cpu": {"rows": rows}, "verdicts": [{"name": "x"}]}))
+        rows.append({"name": "free", "value": 0.0})
+        where = host.here("0.1.0").as_dict() | {"processor": f"Chip {name}"}
+        report = {"cpu": {"rows": rows}, "verdicts": [{"name": "x"}], "host": where}
+        path.write_text(json.dumps(report))
         return path
 
     done = subprocess.run(
@@ -237,7 +240,9 @@ def test_two_reports_are_compared_row_by_row(tmp_path: Path) -> None:
         check=True,
     )
 
-    alu, *others = done.stdout.splitlines()[1:]
+    before, after, _, alu, free, *others = done.stdout.splitlines()
+    assert before.startswith("before  Chip a,") and after.startswith("after   Chip b,")
+    assert free.split() == ["cpu", "rows", "free", "value", "0", "0", "nan"]
     assert alu.split() == ["cpu", "rows", "alu", "mips_at_3ghz", "500", "600", "1.200", "*"]
     assert others == [
         "cpu rows a mips_at_3ghz: only before",
