@@ -64,10 +64,10 @@ def head(name: str) -> str:
     return f"{name:<20}{'':>12} {'':<6}{'unicorn':>12}"
 
 
-def verdicts(rows: Iterable[Row]) -> Iterator[Verdict]:
-    """Compare what was measured with its limits."""
+def verdicts(rows: Iterable[object]) -> Iterator[Verdict]:
+    """Compare what was measured with its limits. Rows of another kind have none."""
     for row in rows:
-        if row.limit is not None:
+        if isinstance(row, Row) and row.limit is not None:
             yield Verdict(
                 row.name, row.value, row.limit, row.unit, most=not row.least, values=row.values
             )

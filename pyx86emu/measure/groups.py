@@ -11,7 +11,7 @@ A row is a `figures.Row`: `Row.of(name, values, unit, what, limit=...)`, of whic
 repetitions. A file with rows of its own kind has as well
 
     HEAD                    the line above its rows
-    verdicts(rows)          compares the rows with their limits
+    verdicts(rows)          compares the rows with their limits, if they have any
     table(rows)             all rows as text, if they cannot be printed one by one
 
 and each of its rows has `name`, `line()` and `as_dict()`. A file is imported when it is measured.
