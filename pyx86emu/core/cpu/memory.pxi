@@ -120,14 +120,20 @@ cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noex
     return 1
 
 
+cdef inline bint store_across(CPU* c, uint32_t pa, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """Store to plain RAM over a multiple of 16. 0: not such a store; nothing is done."""
+    cdef uintptr_t p = c.run.wr[pa >> 8]
+    if p == 0 or not across(pa, ea, size):
+        return 0
+    poke(p + pa, v, size)
+    return 1
+
+
 cdef Op* store_common(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """Stores that are still frequent: over a multiple of 16, the same ring again, and next to code. The rest goes on
-    from here."""
+    """Stores that are still frequent: the same ring again, and a store next to code. The rest goes on from here."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
-    cdef uintptr_t hole = c.run.holes[pa >> 8], p = c.run.wr[pa >> 8]
-    if p and across(pa, ea, size):
-        poke(p + pa, v, size)
-    elif hole == 0:
+    cdef uintptr_t hole = c.run.holes[pa >> 8]
+    if hole == 0:
         if (pa & 15) + size > 16 or not rings_again(&c.rings, BUS_MMIO, bus_address(c, pa), size, cut(v, size)):
             return store_any(c, o, seg, ea, v, size)
     elif hole == VGA_HOLE:
@@ -206,11 +212,7 @@ cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept n
 cdef bint put_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     """put() wherever it may go: over a multiple of 16, next to code, over the end of the segment, to ROM or a device."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
-    cdef uintptr_t p = c.run.wr[pa >> 8]
-    if p and across(pa, ea, size):
-        poke(p + pa, v, size)
-        return 1
-    if store_near_code(c, pa, v, size):
+    if store_near_code(c, pa, v, size) or store_across(c, pa, ea, v, size):
         return 1
     return put_slow(c, o, seg, ea, v, size)
 
