@@ -193,16 +193,18 @@ cdef class VgaCore:
         """A number that changes when what shows may have changed."""
         cdef Vga* v = self.v
         cdef Slot* slot
+        cdef uint8_t stored[4]
         if not (at_peek32(&v.changed) & VGA_SHOWN or v.dirty[0] or v.dirty[1]):
             return v.version
         self.hold()
         v.version += 1
         v.changed &= ~<uint32_t>VGA_SHOWN
         if v.dirty[0] or v.dirty[1]:
+            memcpy(stored, v.dirty, sizeof(stored))
             memset(v.dirty, 0, sizeof(v.dirty))
             slot = slot_of_face(self.vm.vm, <PyObject*>self, v.mapped_base) if self.vm is not None else NULL
             if slot != NULL:
-                arm_log(self.vm.vm, slot)
+                arm_pages(self.vm.vm, slot, stored, sizeof(stored))
         self.release()
         return v.version
 
