@@ -147,7 +147,8 @@ cdef uint64_t ins_value(CPU* c, Op* o, int size) noexcept nogil:
         return v
     if RARELY(port == 0xFFFF and size == 2 and c.m.port_wraps):
         return bus_read_wrapped(c, o)
-    if o.imm & (S_REP | S_REPNE) and answering(c.vm, BUS_PIO, port, size) == NULL:
+    if (o.imm & (S_REP | S_REPNE) and answering(c.vm, BUS_PIO, port, size) == NULL
+            and not answers_read(c, o, port, size)):
         n = ins_batch(c, o, size)
         add_exit(c, o, EXIT_IO, port, size, n, 0, 0)
         begin_batch(c, n, size)
