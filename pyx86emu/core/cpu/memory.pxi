@@ -55,14 +55,14 @@ cdef inline uintptr_t operand_at(CPU* c, Op* o, uint32_t ea, int size, int a) no
 cdef inline uint64_t operand_slow(CPU* c, Op* o, uint32_t ea, int size) noexcept nogil:
     """Load the operand of `o` wherever it is, after operand_at() has given 0."""
     if ea > 0xFFFF:
-        c.run.go = fault_beyond(c, o)
+        c.run.go = fault_beyond(c, o, o.seg)
         return LOAD_FAILED
     return load_any(c, o, o.seg, ea, size)
 
 
-cdef Op* fault_beyond(CPU* c, Op* o) noexcept nogil:
-    """The operand's address is above FFFFh (prefix 67h)."""
-    return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+cdef Op* fault_beyond(CPU* c, Op* o, int seg) noexcept nogil:
+    """The operand is beyond the end of the segment."""
+    return fault(c, o, c.m.ss_vector if seg == SS else 13)
 
 
 cdef inline uint64_t ld(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
@@ -86,7 +86,7 @@ cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) no
 cdef inline Op* store_operand(CPU* c, Op* o, uint32_t ea, uint32_t v, int size, int a) noexcept nogil:
     """st() to the operand of `o`."""
     if a == 4 and RARELY(ea > 0xFFFF):
-        return fault_beyond(c, o)
+        return fault_beyond(c, o, o.seg)
     return st(c, o, o.seg, ea, v, size)
 
 
@@ -173,7 +173,7 @@ cdef inline bint overruns(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcep
         return 0
     if c.m.wraps:
         return 0
-    c.run.go = fault(c, o, c.m.ss_vector if seg == SS else 13)
+    c.run.go = fault_beyond(c, o, seg)
     return 1
 
 

@@ -328,7 +328,7 @@ cdef inline Op* bound(CPU* c, Op* o, int size) noexcept nogil:
         return c.run.go
     if second > 0xFFFF:
         if not c.m.word_wraps:
-            return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+            return fault_beyond(c, o, o.seg)
         second &= 0xFFFF
     hi = ld(c, o, o.seg, second, size)
     if RARELY(hi == LOAD_FAILED):
