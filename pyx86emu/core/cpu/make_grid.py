@@ -8,6 +8,7 @@ Run it after you change something here: `python pyx86emu/core/cpu/make_grid.py`.
 output with ops_grid.pxi.
 """
 
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
@@ -115,7 +116,7 @@ class Grid:
         ]
 
     def sized(
-        self, forms: dict[str, tuple[int, ...]], template: str, stem: str, prefix: str
+        self, forms: Mapping[str, tuple[int, ...]], template: str, stem: str, prefix: str
     ) -> list[list[str]]:
         """Instances for the operand sizes that an instruction has; NULL for the others."""
         return [
@@ -226,7 +227,7 @@ def grid() -> str:
                 for op in STRING
             ],
         )
-    rows = []
+    rows: list[list[str]] = []
     for op in STRING:
         rows.append([])
         for s in SIZES:
