@@ -1,7 +1,5 @@
 """Outcomes: turn the end of a run into an exit status, a sentence, a report."""
 
-import json
-from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +9,7 @@ from ..pc.disks.image import Disk
 from ..pc.ending import Ending, ending, place
 from ..pc.machine import Machine
 from . import output
+from .parser import Options
 from .script import Script
 from .status import (
     HOST,
@@ -139,7 +138,7 @@ def _advice(m: Machine, end: Outcome) -> str:
     return "to run on, raise --timeout, --wall or --max-instructions"
 
 
-def hint(m: Machine, options: Namespace) -> None:
+def hint(m: Machine, options: Options) -> None:
     """In a pipe: nothing came out, and there is something on the screen. Say how to see it."""
     if m.serial_log.total or m.debug.log.total or options.screen or options.screenshot:
         return
@@ -234,4 +233,6 @@ def report(
 
 def as_json(report: dict[str, Any]) -> str:
     """One line."""
+    import json  # only here: most runs print none
+
     return json.dumps(report)
