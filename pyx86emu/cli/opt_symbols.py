@@ -6,7 +6,6 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..address import linear
 from ..pc.machine import Machine
 from .output import check_input
 from .parser import Options, Parser
@@ -40,6 +39,8 @@ def place(text: str) -> Place:
     path, sign, at = text.rpartition("@")
     if not sign or "/" in at:
         return Place(text, None)
+    from ..address import linear  # only here: most runs have no symbols
+
     try:
         return Place(path, linear(at, what="the address after @"))
     except ValueError as error:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from .. import models
 from .status import ValueRefused
 
-WHOLE = re.compile(r"[0-9]{1,18}")
-DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
+#: Compiled on their first use, which most runs have none of.
+WHOLE = r"[0-9]{1,18}"
+DECIMAL = r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}"
 
 
 def whole(low: int = 0, high: int = 10**18 - 1) -> Callable[[str], int]:
@@ -22,7 +23,7 @@ def whole(low: int = 0, high: int = 10**18 - 1) -> Callable[[str], int]:
     span = f"{low} or more" if high == 10**18 - 1 else f"from {low} to {high}"
 
     def read(text: str) -> int:
-        value = int(text) if WHOLE.fullmatch(text) else -1
+        value = int(text) if re.fullmatch(WHOLE, text) else -1
         if not low <= value <= high:
             raise ValueRefused(f"{text!r}: give a whole number, {span}, in digits")
         return value
@@ -36,14 +37,14 @@ def seconds(text: str) -> float:
     >>> seconds("1.5"), seconds(".25")
     (1.5, 0.25)
     """
-    if not DECIMAL.fullmatch(text):
+    if not re.fullmatch(DECIMAL, text):
         raise ValueRefused(f"{text!r}: give seconds in digits, such as 90 or 0.5")
     return float(text)
 
 
 def factor(text: str) -> float:
     """A number above 0, such as 2 or 0.1."""
-    value = float(text) if DECIMAL.fullmatch(text) else 0.0
+    value = float(text) if re.fullmatch(DECIMAL, text) else 0.0
     if value <= 0:
         raise ValueRefused(f"{text!r}: give a number above 0 in digits, such as 2 or 0.1")
     return value

@@ -1,15 +1,16 @@
 """Stats: count the exits that a guest causes. Know no guest."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..backend import WriteRing
+if TYPE_CHECKING:
+    from ..backend import WriteRing
 
 
 class Stats:
     """How many exits the guest caused since its boot sector started, and writes to coalesced
     zones."""
 
-    def __init__(self, ring: WriteRing) -> None:
+    def __init__(self, ring: "WriteRing") -> None:
         self._ring = ring
         self.clear()
 
