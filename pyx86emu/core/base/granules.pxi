@@ -130,11 +130,19 @@ cdef void close_watched(VM* vm) noexcept nogil:
                 if vm.cpu[i].observe.look[k].kind & (LOOK_WRITE | LOOK_READ):
                     mark_watched(vm, vm.cpu[i].observe.look[k].first, vm.cpu[i].observe.look[k].last,
                                  vm.cpu[i].observe.look[k].kind == LOOK_READ)
+    memcpy(mem.rd, mem.ram, sizeof(mem.ram))
+    memcpy(mem.wr, mem.ram, sizeof(mem.ram))
+    memcpy(mem.holes, mem.ram, sizeof(mem.ram))
     for g in range(<uint32_t>GRANULES):
         attr = mem.attr[g]
-        mem.rd[g] = 0 if attr & ATTR_LOADS else mem.ram[g]
-        mem.wr[g] = 0 if attr & ATTR_NOTED or mem.code[mem.canon[g]] else mem.ram[g]
-        mem.holes[g] = mem.ram[g] if not attr & ATTR_STORES else WATCHED
+        if attr == 0 and mem.code[mem.canon[g]] == 0:
+            continue                             # nearly all
+        if attr & ATTR_NOTED or mem.code[mem.canon[g]]:
+            mem.wr[g] = 0
+        if attr & ATTR_LOADS:
+            mem.rd[g] = 0
+        if attr & ATTR_STORES:
+            mem.holes[g] = WATCHED
     if vm.chips.vga.cell != NULL:
         for g in range(VGA_WINDOW >> 8, VGA_WINDOW + VGA_WINDOW_SIZE >> 8):
             if mem.holes[g] == 0:
