@@ -190,7 +190,7 @@ def run(m: Machine, options: Options, script: Script, outputs: Outputs, shown: s
         why = reason(error) if isinstance(error, OSError) else str(error)
         names = ", ".join(each.path for each in options.disks)
         return cut_short(m, HOST, "HOST_ERROR", f"cannot read {names}: {why}")
-    return outcome(m, exit, script)
+    return outcome(m, exit, script, reported=options.json)
 
 
 def _run(m: Machine, session: Callable[[], Session], shown: str, options: Options) -> "Exit":

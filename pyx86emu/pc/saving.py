@@ -13,9 +13,9 @@ from ..clock import LAST
 from ..errors import StateError
 from ..exits import ExitReason
 from ..state import Values, take, take_timer, take_whole
-from .ending import Reset
 from .expect import Expectations
 from .kept import Kept, Place, places, ties
+from .resets import Reset
 from .saving_disks import SavingDisks
 
 if TYPE_CHECKING:
