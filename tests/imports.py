@@ -60,7 +60,7 @@ LAYERS = (
     "pc.devices pc.disks pc.screen pc.firmware pc",
     "pc.board",
     "pc.limits pc.expect pc.ending pc.idle pc.web pc.parts pc.running pc.saving"
-    " pc.saving_disks pc.timetravel pc.observing pc.inspecting pc.serving pc.machine",
+    " pc.saving_state pc.saving_disks pc.timetravel pc.observing pc.inspecting pc.serving pc.machine",
     "tools",  # whatever is not named here: measure, conformance ...
     "__init__",  # the public names
     "testing pytest_plugin cli examples __main__",
