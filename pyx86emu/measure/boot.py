@@ -25,7 +25,7 @@ from .verdicts import Verdict
 THREAD_SECONDS = 0.2
 
 LIMITS = {
-    "boot": (5.0, "x python -c pass", True),
+    "boot": (4.0, "x python -c pass", True),
     "machine": (3000.0, "/s", False),
     "vm-vcpu": (10000.0, "/s", False),
     "wall-limit": (20.0, "ms", True),
