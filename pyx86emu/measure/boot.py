@@ -15,8 +15,7 @@ from .. import _core
 from ..pc.machine import Machine
 from . import crowd
 from .cpu import turns_for
-from .crowd import HALT, PACKAGE
-from .crowd import Row as Row  # of this part of the bench
+from .crowd import HALT, PACKAGE, Row
 from .engines import Ours
 from .kernels import KERNELS
 from .verdicts import Verdict
@@ -63,9 +62,9 @@ def processes(rounds: int) -> Iterator[Row]:
         pair()
         pairs = [pair() for _ in range(rounds)]
     yield Row("python", median(a for a, _ in pairs) * 1e3, "ms", "python -c pass")
-    ratio = median(b / a for a, b in pairs)
+    ratios = [b / a for a, b in pairs]
     what = "python -m pyx86emu on a boot sector that halts at once; ratio to the row above"
-    yield Row("boot", median(b for _, b in pairs) * 1e3, "ms", what, ratio)
+    yield Row("boot", median(b for _, b in pairs) * 1e3, "ms", what, median(ratios), ratios)
 
 
 #: Boot sectors that never end. Each could delay the check of the clock in another way.
@@ -131,7 +130,8 @@ def threads(rounds: int, scale: float) -> Row:
             for _ in range(rounds)
         ]
     what = "two machines in two threads, compared with one; ratio to the same in plain C"
-    return Row("threads", median(a for a, _ in pairs), "x", what, median(a / b for a, b in pairs))
+    ratios = [a / b for a, b in pairs]
+    return Row("threads", median(a for a, _ in pairs), "x", what, median(ratios), ratios)
 
 
 def rows(rounds: int, scale: float) -> Iterator[Row]:
@@ -149,4 +149,4 @@ def verdicts(rows: list[Row]) -> Iterator[Verdict]:
         if row.name in LIMITS:
             limit, unit, most = LIMITS[row.name]
             value = row.value if row.ratio is None else row.ratio
-            yield Verdict(row.name, value, limit, unit, most)
+            yield Verdict(row.name, value, limit, unit, most, row.values)

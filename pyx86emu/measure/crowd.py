@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from json import dumps, loads
 from statistics import median
@@ -12,6 +12,7 @@ from typing import Any
 
 from ..pc.machine import Machine
 from ..vm import Vm
+from .verdicts import spread
 
 #: cli; hlt: a boot sector that halts at once and never continues.
 HALT = b"\xfa\xf4".ljust(510, b"\0") + b"\x55\xaa"
@@ -38,6 +39,8 @@ class Row:
     unit: str
     what: str
     ratio: float | None = None
+    values: Sequence[float] = ()
+    """The repetitions of which `ratio`, or else `value`, is the median."""
 
     def line(self) -> str:
         """The row as text, below HEAD."""
@@ -47,8 +50,16 @@ class Row:
 
     def as_dict(self) -> dict[str, Any]:
         """The row as `--json` prints it."""
-        row = {"name": self.name, "value": round(self.value, 4), "unit": self.unit}
-        return row if self.ratio is None else row | {"ratio": round(self.ratio, 3)}
+        row: dict[str, Any] = {
+            "name": self.name,
+            "value": round(self.value, 4),
+            "unit": self.unit,
+        }
+        if self.ratio is not None:
+            row["ratio"] = round(self.ratio, 3)
+        if self.values:
+            row["spread"] = [round(each, 4) for each in spread(self.values)]
+        return row
 
 
 def rates(rounds: int) -> Iterator[Row]:
@@ -60,13 +71,12 @@ def rates(rounds: int) -> Iterator[Row]:
         vm.create_vcpu()
         return vm
 
-    what = "Machine(boot sector), made and closed"
-    yield Row("machine", _rate(lambda: Machine(HALT), rounds), "/s", what)
+    yield _rate("machine", lambda: Machine(HALT), rounds, "Machine(boot sector), made and closed")
     what = "Vm with 1 MiB of RAM and a vCPU, made and closed"
-    yield Row("vm-vcpu", _rate(bare, rounds), "/s", what)
+    yield _rate("vm-vcpu", bare, rounds, what)
 
 
-def _rate(make: Callable[[], Machine | Vm], rounds: int) -> float:
+def _rate(name: str, make: Callable[[], Machine | Vm], rounds: int, what: str) -> Row:
     """The median of `rounds` turns; one more comes first, which is not counted."""
     found = []
     for _ in range(rounds + 1):
@@ -74,7 +84,7 @@ def _rate(make: Callable[[], Machine | Vm], rounds: int) -> float:
         for _ in range(TURN):
             make().close()
         found.append(TURN / (perf_counter() - start))
-    return median(found[1:])
+    return Row(name, median(found[1:]), "/s", what, None, found[1:])
 
 
 def resident() -> int:
