@@ -43,7 +43,7 @@ class Attachment:
         self.device = device
         self.base = base
         self.ranges = ranges
-        self.length = max(end for _, end in ranges) - base
+        self.length = max([end for _, end in ranges]) - base
         self.name = name
         #: Of a device that is not deterministic.
         self.outside: Outside | None = None
@@ -157,7 +157,7 @@ class Bus:
             here = block if start <= block_addr < end else None
             own = (start, end, attachment.base, most, read, write, f"'{name}'", attachment)
             ranges.append(Range(*own, here, block_addr))
-        before = {each: getattr(device, each, _ABSENT) for each in ("clock", "irq")}
+        before = getattr(device, "clock", _ABSENT), getattr(device, "irq", _ABSENT)
         self._claim(ranges)
         try:
             device.clock = self._clock
@@ -170,7 +170,7 @@ class Bus:
                 each.open(pull)
         except BaseException:
             self._remove(attachment)
-            for what, value in before.items():
+            for what, value in zip(("clock", "irq"), before, strict=True):
                 _put_back(device, what, value)
             raise
         return attachment
@@ -314,8 +314,9 @@ class Bus:
                 offset, size = part
             except (TypeError, ValueError):
                 raise TypeError(f"a range of '{name}' is {part!r}: give (offset, length)") from None
-            offset = exact(offset, f"the offset of a range of '{name}'")
-            size = exact(size, f"the length of '{name}'")
+            if type(offset) is not int or type(size) is not int:
+                offset = exact(offset, f"the offset of a range of '{name}'")
+                size = exact(size, f"the length of '{name}'")
             if offset < 0 or size < 1:
                 raise BusError(
                     f"'{name}' has a range at offset {offset} with {size} bytes: "

@@ -28,13 +28,13 @@ from .devices import (
     Uart16550A,
     Vga,
 )
-from .devices.ata.drive import AtaDisk
 from .devices.floppy.drive import FloppyDisk
 from .optionroms import Placed, add_to, place
 
 if TYPE_CHECKING:
     from .. import _core
     from ..vm import Vm
+    from .devices.ata.drive import AtaDisk
 
 D = TypeVar("D", bound=Device)
 
@@ -81,7 +81,7 @@ class Wires:
         serial: Callable[[bytes], object],
         line: Callable[[int], Callable[[bool], object]] = lambda gsi: bool,
         disks: Sequence[FloppyDisk | None] = (),
-        hard_disks: Sequence[AtaDisk | None] = (),
+        hard_disks: "Sequence[AtaDisk | None]" = (),
         order: str = "ac",
         vga: "_core.VgaCore | None" = None,
         rtc_base: datetime | None = None,
@@ -227,7 +227,7 @@ def drive_type(disk: FloppyDisk | None) -> int:
 def cmos(
     ram: int,
     disks: Sequence[FloppyDisk | None] = (),
-    hard_disks: Sequence[AtaDisk | None] = (),
+    hard_disks: "Sequence[AtaDisk | None]" = (),
     order: str = "ac",
 ) -> dict[int, int]:
     """What firmware reads from the battery-backed RAM: register -> value.

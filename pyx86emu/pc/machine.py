@@ -33,11 +33,11 @@ from .devices import (
 )
 from .disks.image import Disk
 from .drives import Boot, Drives
-from .ending import PORT_92, Resets
 from .expect import Expectations
 from .inspecting import Inspecting
 from .observing import Observing
 from .optionroms import OptionRom, RomSource, place
+from .resets import PORT_92, Resets
 from .running import Running
 from .saving import Saving
 from .screen.screen import Screen
