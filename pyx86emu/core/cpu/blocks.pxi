@@ -460,8 +460,7 @@ cdef void code_written(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
     if who & ~(1ULL << c.no):
         for i in range(c.vm.ncpus):
             if i != c.no and who >> i & 1 and touches(c.vm.cpu[i], n, lo, hi):
-                at_or64(&c.vm.cpu[i].blocks.dirty_code[n >> 6], 1ULL << (n & 63))
-                want(c.vm.cpu[i], REQ_CODE)
+                note_written(c.vm.cpu[i], n)
 
 
 cdef bint touches(CPU* c, int n, uint32_t lo, uint32_t hi) noexcept nogil:

@@ -72,8 +72,10 @@ cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noex
     """Store to RAM in a granule with code, if no byte of the store is code. 0: not such a store; nothing is done."""
     cdef uint32_t g = pa >> 8, a
     cdef uintptr_t p = c.run.rd[g]
-    if p == 0 or (pa & 15) > <uint32_t>(16 - size) or c.vm.mem.attr[g] or c.vm.ncpus != 1:
+    if p == 0 or (pa & 15) > <uint32_t>(16 - size) or c.vm.mem.attr[g]:
         return 0
+    if c.vm.ncpus != 1:
+        return store_near_codes(c, pa, v, size)
     a = <uint32_t>c.vm.mem.canon[g] << 8 | (pa & 255)
     if c.blocks.list[a >> 8] == NULL or get16(<uintptr_t>c.blocks.codemap + (a >> 3)) >> (a & 7) & ((1 << size) - 1):
         return 0

@@ -1,0 +1,42 @@
+# Stores next to code of several vCPUs: store the bytes at once, and tell each vCPU that has decoded them.
+#
+# A granule with code takes every store the slow way. Most of these stores hit no code: data and stacks lie next to it.
+# With one vCPU that is seen in its map of code before the store (store_near_code in memory.pxi). Another vCPU may decode
+# at this moment. It marks the bytes first and then reads them again (decode_block); so here the bytes are stored first,
+# and its marks are read after that, with a fence in between. Whichever comes second sees the other.
+
+cdef inline bint marked(CPU* c, uint32_t a, int size) noexcept nogil:
+    """Has the vCPU marked one of the bytes at the canonical address `a` as code? They are in 16 bytes."""
+    return get16(<uintptr_t>c.blocks.codemap + (a >> 3)) >> (a & 7) & ((1 << size) - 1)
+
+
+cdef bint store_near_codes(CPU* c, uint32_t pa, uint32_t v, int size) noexcept nogil:
+    """Store to RAM in a granule with code, if no byte of the store is code of this vCPU. 0: not such a store; nothing
+    is done. The caller has tested all but the code."""
+    cdef Mem* mem = c.vm.mem
+    cdef int n = mem.canon[pa >> 8], i
+    cdef uint32_t a = <uint32_t>n << 8 | (pa & 255)
+    cdef uintptr_t p = c.run.rd[pa >> 8] + pa
+    cdef uint64_t mine = 1ULL << c.no, who = at_peek64(&mem.code[n])
+    if who & mine and (c.blocks.list[n] == NULL or marked(c, a, size)):
+        return 0
+    if size == 1:
+        (<uint8_t*>p)[0] = <uint8_t>v
+    elif size == 2:
+        put16(p, v)
+    else:
+        put32(p, v)
+    at_fence()
+    who = at_get64(&mem.code[n]) & ~mine
+    if who:
+        for i in range(c.vm.ncpus):
+            if who >> i & 1 and marked(c.vm.cpu[i], a, size):
+                note_written(c.vm.cpu[i], n)
+    return 1
+
+
+cdef void note_written(CPU* c, int n) noexcept nogil:
+    """Another vCPU has stored to code of this one: it drops its blocks of the canonical granule at its next end of a
+    block."""
+    at_or64(&c.blocks.dirty_code[n >> 6], 1ULL << (n & 63))
+    want(c, REQ_CODE)
