@@ -155,7 +155,7 @@ cdef void fork_vm(VM* vm, unsigned long me) noexcept nogil:
     pthread_mutex_init(&vm.chips.lock, NULL)
     zones_forked(&vm.zones)
     vm.stopping = 0
-    vm.chips.asked = 0
+    vm.chips.owner &= ~<uint64_t>OWNER_ASKED
 
 
 cdef void fork_cpu(CPU* c, bint left) noexcept nogil:

@@ -63,12 +63,16 @@ cdef inline void go_outside(CPU* c) noexcept nogil:
 
 
 cdef inline void look_at_owner(CPU* c) noexcept nogil:
-    """For a vCPU that comes inside: does it own the chips? (chips/owner.pxi.) `asked` is read first: when it is 0 again,
-    there is no owner."""
-    cdef bint asked = at_get32(&c.chips.asked) != 0
-    c.owns = not asked and at_get64(&c.chips.owner) == <uint64_t><uintptr_t>c
+    """For a vCPU that comes inside: does it own the chips? (chips/owner.pxi.)"""
+    cdef bint owns = at_get64(&c.chips.owner) == <uint64_t><uintptr_t>c
+    if RARELY(owns != c.owns):
+        owner_changed(c, owns)
+
+
+cdef void owner_changed(CPU* c, bint owns) noexcept nogil:
+    c.owns = owns
     c.ways = &NO_WAYS
-    if c.owns:
+    if owns:
         c.ways = &c.chips.ways if c.no == 0 else c.chips.others if c.chips.others != NULL else &NO_WAYS
 
 

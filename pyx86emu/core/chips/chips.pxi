@@ -27,6 +27,7 @@ cdef enum:                       # the rows
 cdef enum:
     CHIP_SPANS = 6
     SHORT_PORTS = 1024           # the ISA bus decodes 10 bits; these ports may have a short way
+    OWNER_ASKED = 1              # a bit of `owner`: somebody waits until the owner has given the chips up
     LEAST_PATIENCE = 512         # uses of some 50 ns: they take longer than to ask a vCPU that runs (owner.pxi)
 
 cdef struct Span:
@@ -64,7 +65,6 @@ cdef struct Chips:
     uint32_t hold
     pthread_mutex_t lock
     uint64_t owner               # CPU*, which uses the chips without the lock; 0: everyone takes it. See owner.pxi
-    uint32_t asked               # somebody waits until the owner has given them up
     int user                     # who took the lock last: the number of a vCPU + 1; 0: the host
     uint32_t alone               # how often that one took it in a row
     uint32_t patience            # and how often it has to until it becomes the owner

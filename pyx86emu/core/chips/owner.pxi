@@ -11,8 +11,8 @@
 #   another thread while the owner runs     the lock, after it has asked the owner (Vm.lock_chips)
 #   the thread of the irqfds                the lock; it changes only `rung`, which the owner reads as others do
 #
-# To ask the owner means: set `asked` with the writers' lock held, and wait until the owner has passed the end of a
-# block or is outside (await_vcpu). Each vCPU looks at `owner` and `asked` when it comes inside (look_at_owner), and only
+# To ask the owner means: set OWNER_ASKED in `owner` with the writers' lock held, and wait until the owner has passed the
+# end of a block or is outside (await_vcpu). Each vCPU looks at `owner` when it comes inside (look_at_owner), and only
 # then: so `owns` is valid until it goes outside. After that there is no owner, and everyone takes the lock.
 #
 # A vCPU that takes the lock many times in a row, without another user in between, becomes the owner. How many times is
@@ -24,6 +24,10 @@
 cdef enum:
     MOST_PATIENCE = 1 << 24
     WORTH = 64                   # to own the chips pays off from so many times the cost of the asking on
+
+
+cdef inline CPU* owner_of(Chips* chips) noexcept nogil:
+    return <CPU*><uintptr_t>(at_get64(&chips.owner) & ~<uint64_t>OWNER_ASKED)
 
 
 cdef inline void lock_chips(CPU* c) noexcept nogil:
@@ -52,7 +56,7 @@ cdef void lock_chips_slow(CPU* c) noexcept nogil:
         chips.user = c.no + 1
         chips.alone = 0
     chips.alone += 1
-    if chips.alone > chips.patience and not chips.asked:
+    if chips.alone > chips.patience and chips.owner == 0:
         own_chips(c)
 
 
@@ -72,8 +76,8 @@ cdef void ask_owner(VM* vm, CPU* me) noexcept nogil:
     cdef Chips* chips = vm.chips
     cdef CPU* owner
     pthread_mutex_lock(&chips.lock)
-    at_put32(&chips.asked, 1)
-    owner = <CPU*><uintptr_t>chips.owner
+    owner = owner_of(chips)
+    at_put64(&chips.owner, chips.owner | OWNER_ASKED)
     pthread_mutex_unlock(&chips.lock)
     chips.began = host_ns()
     if owner != NULL and owner != me:
@@ -84,13 +88,12 @@ cdef void take_chips(Chips* chips) noexcept nogil:
     """Lock the chips after ask_owner(): they have no owner now."""
     cdef int64_t now = host_ns()
     pthread_mutex_lock(&chips.lock)
-    if chips.owner != 0:
+    if owner_of(chips) != NULL:
         if chips.began - chips.since < WORTH * (now - chips.began):
             chips.patience = min(2 * chips.patience, <uint32_t>MOST_PATIENCE)
         else:
             chips.patience = max(chips.patience // 2, <uint32_t>LEAST_PATIENCE)
     at_put64(&chips.owner, 0)
-    at_put32(&chips.asked, 0)                    # after the owner: see look_at_owner()
 
 
 cdef void first_owner(Chips* chips, CPU* c) noexcept nogil:
@@ -103,5 +106,5 @@ cdef void first_owner(Chips* chips, CPU* c) noexcept nogil:
 
 cdef void disown(Chips* chips, CPU* c) noexcept nogil:
     """The vCPU goes away. The caller has the lock."""
-    if chips.owner == <uint64_t><uintptr_t>c:
+    if owner_of(chips) == c:
         at_put64(&chips.owner, 0)

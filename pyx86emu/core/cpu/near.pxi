@@ -10,14 +10,33 @@ cdef inline bint marked(CPU* c, uint32_t a, int size) noexcept nogil:
     return get16(<uintptr_t>c.blocks.codemap + (a >> 3)) >> (a & 7) & ((1 << size) - 1)
 
 
-cdef bint store_near_codes(CPU* c, uint32_t pa, uint32_t v, int size) noexcept nogil:
+cdef Op* store_near_codes(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """st(), next to code or wherever it may go."""
+    if not stored_near_codes(c, c.arch.sb[seg] + ea, v, size):
+        return store_any(c, o, seg, ea, v, size)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef bint put_near_codes(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """put() in the same way."""
+    if stored_near_codes(c, c.arch.sb[seg] + ea, v, size):
+        return 1
+    return put_slow(c, o, seg, ea, v, size)
+
+
+cdef bint stored_near_codes(CPU* c, uint32_t pa, uint32_t v, int size) noexcept nogil:
     """Store to RAM in a granule with code, if no byte of the store is code of this vCPU. 0: not such a store; nothing
-    is done. The caller has tested all but the code."""
+    is done."""
     cdef Mem* mem = c.vm.mem
-    cdef int n = mem.canon[pa >> 8], i
-    cdef uint32_t a = <uint32_t>n << 8 | (pa & 255)
-    cdef uintptr_t p = c.run.rd[pa >> 8] + pa
+    cdef uint32_t g = pa >> 8, a
+    cdef int n = mem.canon[g], i
+    cdef uintptr_t p = c.run.rd[g]
     cdef uint64_t mine = 1ULL << c.no, who = at_peek64(&mem.code[n])
+    if p == 0 or (pa & 15) > <uint32_t>(16 - size) or mem.attr[g]:
+        return 0
+    p += pa
+    a = <uint32_t>n << 8 | (pa & 255)
     if who & mine and (c.blocks.list[n] == NULL or marked(c, a, size)):
         return 0
     if size == 1:

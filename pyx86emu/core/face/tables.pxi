@@ -356,7 +356,7 @@ cdef class VmTables:
         cdef CPU* owner
         cdef unsigned long runs
         pthread_mutex_lock(&chips.lock)          # its holders wait for nothing, not for the GIL either
-        owner = <CPU*><uintptr_t>chips.owner
+        owner = owner_of(chips)
         runs = owner.threads.runner if owner != NULL else 0
         if runs and runs != PyThread_get_thread_ident():
             pthread_mutex_unlock(&chips.lock)

@@ -245,7 +245,7 @@ cdef class Vm(VmTables):
 
     def _chips_owner(self):
         """The number of the vCPU that uses the chips without a lock, or None: for tests."""
-        cdef CPU* c = <CPU*><uintptr_t>at_get64(&self.vm.chips.owner)
+        cdef CPU* c = owner_of(self.vm.chips)
         return None if c == NULL else c.no
 
     def create_vga(self):
