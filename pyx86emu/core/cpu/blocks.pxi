@@ -312,8 +312,8 @@ cdef bint claim(CPU* c, uint32_t g) noexcept nogil:
     at_or64(&mem.code[mem.canon[g]], mine)
     if was == 0 and mem.ram[g]:
         reopen(c.vm, g)
-        if c.vm.ncpus > 1:
-            wait_for_others(c.vm, c)             # another vCPU may still use the old pointer
+    if c.vm.ncpus > 1 and mem.ram[g]:
+        wait_for_others(c.vm, c)                 # another vCPU may still use the old pointer, or store without a fence
     pthread_mutex_unlock(&c.vm.writers)
     return 1
 

@@ -104,6 +104,14 @@ cdef Op* store_common(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size)
     return GO(c, o)
 
 
+cdef Op* store_near_codes(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """A store next to code, if there are several vCPUs. The rest goes to store_any."""
+    if not stored_near_codes(c, c.arch.sb[seg] + ea, v, size):
+        return store_any(c, o, seg, ea, v, size)
+    o = o + 1
+    return GO(c, o)
+
+
 cdef Op* store_planes(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     """A store to the window of the VGA where it is not memory. The rest goes to store_any."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
@@ -172,6 +180,13 @@ cdef bint put_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noe
     if RARELY(c.vm.ncpus != 1):
         return put_near_codes(c, o, seg, ea, v, size)
     if store_near_code(c, c.arch.sb[seg] + ea, v, size):
+        return 1
+    return put_slow(c, o, seg, ea, v, size)
+
+
+cdef bint put_near_codes(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """The same if there are several vCPUs."""
+    if stored_near_codes(c, c.arch.sb[seg] + ea, v, size):
         return 1
     return put_slow(c, o, seg, ea, v, size)
 
