@@ -243,6 +243,14 @@ cdef void drop_code(VM* vm) noexcept nogil:
             want(vm.cpu[i], REQ_DROP)
 
 
+cdef void vcpu_joined(VM* vm) noexcept nogil:
+    """There is one vCPU more. If it is the second one: blocks of the first have no locked ops (locks() in forms.pxi). All
+    are outside."""
+    follow_ways(vm)
+    if vm.ncpus == 2 and vm.cpu[0] != NULL:
+        want(vm.cpu[0], REQ_DROP)
+
+
 # All Vms: after a fork, the child resets each of them (fork.pxi).
 import weakref as _weakref
 

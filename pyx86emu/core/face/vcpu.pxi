@@ -56,7 +56,7 @@ cdef class Vcpu:
             self.c.no = vm.vm.ncpus
             self.put(vm.vm)
             vm.vm.ncpus += 1
-            follow_ways(vm.vm)
+            vcpu_joined(vm.vm)
             if lines == 20:
                 vm.vm.a20 = 0
         vm.resume(lines == 20)
