@@ -99,15 +99,6 @@ cdef void rings_signal(Rings *r, IoEntry *e, uint64_t value) noexcept nogil:
     sink_signal(e.target, 1)
 
 
-cdef inline void rings_add(Rings *r, IoEntry *e, int size, uint64_t value) noexcept nogil:
-    """Count one hit: the guest wrote `value`, of `size` bytes, to `e`."""
-    r.again_how = 0
-    if e.coalesce:
-        rings_count(r, e, size, value)
-    else:
-        rings_signal(r, e, value)
-
-
 cdef void rings_count(Rings *r, IoEntry *e, int size, uint64_t value) noexcept nogil:
     """Count one hit of an entry with coalesce=True."""
     cdef uint32_t i = 0
