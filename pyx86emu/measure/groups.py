@@ -41,6 +41,7 @@ GROUPS = {
     "guests": Group("how fast the images in PYX86EMU_GUESTS run", ("guests",)),
     "io": Group("ways of doing I/O, compared with write(2)", ("io",)),
     "boot": Group("start-up: processes, machines, memory, two threads", ("boot",)),
+    "vcpus": Group("two vCPUs of one Vm: computing, sharing, ringing, at the chips", ("vcpus",)),
     "latency": Group("how long a ring needs to wake another thread or process", ("latency",)),
     "tools": Group(
         "states, recordings, batches, observation",

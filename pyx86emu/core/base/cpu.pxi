@@ -339,6 +339,8 @@ cdef struct CPU:
     Rings rings                  # rings that are counted but not yet written to their eventfds
     VM* vm
     Chips* chips                 # the Vm's
+    Ways* ways                   # the short ways to the chips
+    bint owns                    # it uses the chips without the lock; may change when it comes inside (owner.pxi)
     int no                       # index in the Vm
     Model m
 
@@ -378,6 +380,10 @@ cdef enum:
 # The entry of c.blocks.calls where no CALL has been stored.
 cdef Op NO_CALL
 memset(&NO_CALL, 0, sizeof(Op))
+
+# The short ways of a vCPU that does not own the chips.
+cdef Ways NO_WAYS
+memset(&NO_WAYS, 0, sizeof(Ways))
 
 
 # A register operand is a byte offset into CPU. P8, P16 and P32 make a pointer of it.

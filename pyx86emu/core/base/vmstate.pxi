@@ -68,7 +68,6 @@ cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     Chips* chips                 # always there; on its ports with irqchip_on
     uint64_t timer               # guest ns of Python's timer, UINT64_MAX: none
     int64_t host_base            # host ns at which guest time was 0
-    uint64_t ticks               # guest time of the first vCPU, in instructions, for the others
     IrqFds* irqfds               # NULL: there was none yet, or the Vm is closed
     uint64_t irq_serial          # of the last irqfd that was made
     uint32_t resampled           # lines whose EOI an irqfd waits for
@@ -81,3 +80,6 @@ cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     pthread_mutex_t noting       # held for a few instructions, while a Track is written
     PyObject* owner              # the Vm object, borrowed
     int refs
+    uint64_t apart[8]            # the first vCPU writes `ticks` at each slice: in no cache line with what others read
+    uint64_t ticks               # guest time of the first vCPU, in instructions, for the others
+    uint64_t apart_too[8]

@@ -56,9 +56,7 @@ cdef class Vcpu:
             self.c.no = vm.vm.ncpus
             self.put(vm.vm)
             vm.vm.ncpus += 1
-            if vm.vm.ncpus > 1:
-                share_chips(vm.vm.chips)
-                drop_unlocked(vm.vm)
+            vcpu_joined(vm.vm)
             if lines == 20:
                 vm.vm.a20 = 0
         vm.resume(lines == 20)
@@ -73,6 +71,7 @@ cdef class Vcpu:
         """Into the Vm. Irqfds may have raised lines before."""
         pthread_mutex_lock(&vm.chips.lock)
         vm.cpu[self.c.no] = self.c
+        first_owner(vm.chips, self.c)
         pthread_mutex_unlock(&vm.chips.lock)
         if at_get32(&vm.chips.rung):
             want(self.c, REQ_INTR)
@@ -86,6 +85,7 @@ cdef class Vcpu:
         if self.c.no < MAX_VCPUS:
             pthread_mutex_lock(&vm.chips.lock)   # the thread of the irqfds may be about to wake it
             vm.cpu[self.c.no] = NULL
+            disown(vm.chips, self.c)
             pthread_mutex_unlock(&vm.chips.lock)
         free_cpu(self.c)
         free_vm(vm)

@@ -243,6 +243,11 @@ cdef class Vm(VmTables):
         cdef PyObject* r = range_at(self.vm.ranges[BUS_PIO], port, size)
         return &self.vm.chips.chip[row_of(r)] if r != NULL and kind_of(r) == RANGE_CHIP else NULL
 
+    def _chips_owner(self):
+        """The number of the vCPU that uses the chips without a lock, or None: for tests."""
+        cdef CPU* c = owner_of(self.vm.chips)
+        return None if c == NULL else c.no
+
     def create_vga(self):
         return create_vga(self, VgaCore, self.pio, self.mmio, 0)
 
