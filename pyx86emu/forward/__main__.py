@@ -9,6 +9,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ..device import MmioDevice, PioDevice
 from ..unixsocket import listen
 from .server import serve
 
@@ -43,6 +44,9 @@ def device_of(name: str) -> "Device":
         except AttributeError:
             raise Refused(f"{module} has no {path}") from None
     device: Device = found() if callable(found) else found
+    if not isinstance(device, (PioDevice, MmioDevice)):
+        what = type(device).__name__
+        raise Refused(f"{name} gives {what}: make it a PioDevice or an MmioDevice")
     return device
 
 

@@ -79,13 +79,15 @@ class _Forwarded:
         if late is None:
             message = wire.Command(False, size, True, self.user_data, offset, 0).pack()
             late = Exchange(self.peer, self._vm, self, message, size, True)
-        done = False
         try:
             done = late.go()
-        finally:
-            if not done:
-                self._late[offset, size] = late
+        except Exception:
+            raise  # there will be no answer
+        except BaseException:  # Ctrl-C
+            self._late[offset, size] = late
+            raise
         if not done:
+            self._late[offset, size] = late
             raise NotYet
         assert late.answer is not None
         return late.answer
