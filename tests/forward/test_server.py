@@ -57,6 +57,7 @@ def served(
             yield here, run
         finally:
             here.shutdown(socket.SHUT_RDWR)
+            run.thread.join(20)
 
 
 @pytest.mark.parametrize("posted", [True, False])
