@@ -221,7 +221,7 @@ class Bus:
         ...     there.recv(32).hex(" ", 8)
         '0100000000000000 0000000000000000 0200000000000000 5500000000000000'
         """
-        from .forward.device import forward
+        from .forward.ranges import forward
 
         return forward(self, addr, length, sock, posted, user_data, name)
 

@@ -15,6 +15,7 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakValueDictionary
 
+from .._core import exact
 from . import wire
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ NOW = socket.MSG_DONTWAIT
 SEND = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
 
 
-class Range(Protocol):
+class Sender(Protocol):
     """What sends accesses: a range of a bus."""
 
     def where(self) -> str:
@@ -43,7 +44,9 @@ class Peer:
         self.number = fd
         self._sock = _duplicate(fd)
         self._packets = self._sock.type == socket.SOCK_SEQPACKET
-        self._pid = os.getpid()
+        self._send = self._sock.send
+        #: Another process has it: this is a fork.
+        self.forked = False
         self._lock = threading.Lock()
         self._owner = 0
         self._unsent: deque[bytes] = deque()
@@ -63,13 +66,13 @@ class Peer:
     def post(self, message: bytes) -> bool:
         """Send a message that nobody answers, if that can be done at once. False: nothing was
         sent, an Exchange has to do it."""
-        if self._unsent or self._failed is not None or not self._lock.acquire(False):
+        if self._unsent or self._failed or self.forked or not self._lock.acquire(False):
             return False
         try:
-            if self._unsent or os.getpid() != self._pid:
+            if self._unsent:
                 return False
             try:
-                sent = self._sock.send(message, SEND)
+                sent = self._send(message, SEND)
             except OSError:
                 return False  # the Exchange meets it again
             if sent != wire.LENGTH:
@@ -82,7 +85,7 @@ class Peer:
 
     def take(self, who: "Exchange") -> bool:
         """Become the one that uses the socket; False: the run has to end."""
-        if os.getpid() != self._pid:
+        if self.forked:
             raise RuntimeError(
                 f"{who.range.where()} belongs to the process that forwarded it, not to its fork: "
                 "detach() it here"
@@ -220,7 +223,7 @@ class Exchange:
     )
 
     def __init__(
-        self, peer: Peer, vm: "BusBackend", range: Range, message: bytes, size: int, answered: bool
+        self, peer: Peer, vm: "BusBackend", range: Sender, message: bytes, size: int, answered: bool
     ) -> None:
         self.peer = peer
         self.vm = vm
@@ -286,8 +289,18 @@ def _duplicate(fd: int) -> socket.socket:
     return sock
 
 
-_peers: WeakValueDictionary[tuple[int, int, int], Peer] = WeakValueDictionary()
+_peers: WeakValueDictionary[tuple[int, int], Peer] = WeakValueDictionary()
 _making = threading.RLock()
+
+
+def _after_fork() -> None:
+    """The child has the sockets too, but the answers are for the parent."""
+    for peer in list(_peers.values()):
+        peer.forked = True
+    _peers.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def peer_of(sock: object) -> Peer:
@@ -296,12 +309,12 @@ def peer_of(sock: object) -> Peer:
     fileno = getattr(sock, "fileno", None)
     if not callable(fileno):
         raise TypeError(f"forward to a socket, not to {type(sock).__name__}")
-    fd = fileno()
-    if type(fd) is not int:
-        raise TypeError(f"fileno() of {type(sock).__name__} is no integer")
+    fd = exact(fileno(), f"fileno() of {type(sock).__name__}")
+    if not 0 <= fd < 1 << 31:
+        raise OSError(errno.EBADF, f"fileno() of {type(sock).__name__} is no descriptor")
     with _making:
         found = os.fstat(fd)  # EBADF: it is closed
-        key = (os.getpid(), found.st_dev, found.st_ino)
+        key = (found.st_dev, found.st_ino)
         peer = _peers.get(key)
         if peer is None:
             peer = _peers[key] = Peer(fd)

@@ -144,6 +144,8 @@ def serve(
     ECONNRESET: the other end closed in the middle of one. TypeError: no device. What a device
     raises comes out, and its access stays without an answer. One thread serves a socket.
     """
+    if not isinstance(sock, socket.socket):
+        raise TypeError(f"serve a socket, not {type(sock).__name__}")
     line = None if irq is None else exact(irq.fileno(), "the descriptor of irq")
     vm = _Alone(line)
     clock = Clock(vm)

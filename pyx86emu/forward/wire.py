@@ -31,7 +31,8 @@ _KINDS = {
     if cmd or resp
 }
 _RESPONSE = Struct("=Q24s")
-_EXPONENT = {
+#: size_exponent of a size in bytes.
+EXPONENT = {
     1: IOREGIONFD_SIZE_8BIT,
     2: IOREGIONFD_SIZE_16BIT,
     4: IOREGIONFD_SIZE_32BIT,
@@ -60,7 +61,7 @@ class Command(NamedTuple):
 
     def pack(self) -> bytes:
         """Its 32 bytes."""
-        how = _EXPONENT[self.size] | (IOREGIONFD_RESP if self.respond else 0)
+        how = EXPONENT[self.size] | (IOREGIONFD_RESP if self.respond else 0)
         return pack_command(self.write, how, _PAD, self.user_data, self.offset, self.data)
 
 

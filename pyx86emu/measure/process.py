@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from struct import Struct
+from typing import Self
 
 from ..device import PioDevice
 from ..vm import Vm
@@ -42,7 +43,7 @@ class Other:
             program = [sys.executable, "-m", *(each.format(fd=number) for each in arguments)]
             self._child = subprocess.Popen(program, pass_fds=[number])
 
-    def __enter__(self) -> "Other":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,8 +87,11 @@ def listen(channel: socket.socket) -> None:
     _, (bell,), _, _ = socket.recv_fds(channel, 1, 1)
     os.set_blocking(bell, False)
     total = 0
+    poll = select.poll()
+    poll.register(bell, select.POLLIN)
+    poll.register(channel, select.POLLIN)
     while True:
-        ready, _, _ = select.select([bell, channel], [], [])
+        ready = [fd for fd, _ in poll.poll()]
         if bell in ready:
             total += os.eventfd_read(bell)
         elif not channel.recv(1):

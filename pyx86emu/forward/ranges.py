@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: In which order an access of another size is sent: as accesses of 1, 2, 4 or 8 bytes.
 PIECES = {3: (2, 1), 5: (4, 1), 6: (4, 2), 7: (4, 2, 1)}
-_POSTED = {size: wire._EXPONENT[size] for size in (1, 2, 4, 8)}
+EXPONENT = wire.EXPONENT
 
 
 class _Forwarded:
@@ -111,13 +111,14 @@ class _Forwarded:
         return value
 
     def _write(self, offset: int, size: int, value: int) -> None:
-        if size in PIECES:
+        exponent = EXPONENT.get(size)
+        if exponent is None:
             at = 0
             for n in PIECES[size]:
                 self._write(offset + at, n, value >> 8 * at & (1 << 8 * n) - 1)
                 at += n
         elif self.posted:
-            message = wire.pack_command(1, _POSTED[size], b"", self.user_data, offset, value)
+            message = wire.pack_command(1, exponent, b"", self.user_data, offset, value)
             if not self.peer.post(message):
                 self._exchange(message, size, False)
         else:
@@ -163,11 +164,8 @@ class ForwardedPio(_Forwarded, PioDevice):
 
     name = "forward"
 
-    def pio_read(self, offset: int, size: int) -> int:
-        return self._read(offset, size)
-
-    def pio_write(self, offset: int, size: int, value: int) -> None:
-        self._write(offset, size, value)
+    pio_read = _Forwarded._read
+    pio_write = _Forwarded._write
 
 
 class ForwardedMmio(_Forwarded, MmioDevice):
@@ -175,11 +173,8 @@ class ForwardedMmio(_Forwarded, MmioDevice):
 
     name = "forward"
 
-    def mmio_read(self, offset: int, size: int) -> int:
-        return self._read(offset, size)
-
-    def mmio_write(self, offset: int, size: int, value: int) -> None:
-        self._write(offset, size, value)
+    mmio_read = _Forwarded._read
+    mmio_write = _Forwarded._write
 
 
 def forward(
@@ -194,11 +189,12 @@ def forward(
     """`Bus.forward`."""
     posted = truth(posted, "posted")
     user_data = whole(user_data, "user_data", 0, 2**64 - 1)
+    base = bus._place(addr, "addr")
     length = whole(length, "length", 1, 1 << 32)
     if type(name) is not str:
         raise TypeError(f"a name is text (str), not {type(name).__name__}")
     make = ForwardedPio if bus.kind == "pio" else ForwardedMmio
     device = make(bus, length, peer_of(sock), posted, user_data, name)
-    attachment = bus.attach(device, addr)
+    attachment = bus.attach(device, base)
     device.placed(attachment)
     return attachment
