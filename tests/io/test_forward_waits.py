@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from pyx86emu import ExitReason, Machine, Vcpu, Vm
+from pyx86emu import ExitReason, Machine, PioDevice, Vcpu, Vm
+from pyx86emu.errors import NotYet
 from pyx86emu.forward import wire
 from tests import on_kvm
 from tests.harness import ROOT, Running, another, switches_every
@@ -362,3 +363,56 @@ def test_ctrl_c_ends_the_wait(code: str) -> None:
             assert child.stdout.readline() == "interrupted\n"
             there.sendall(wire.response(5 if code[:2] == "e4" else 0))
             assert child.stdout.readline().startswith("HLT")
+
+
+# -- other devices that wait -----------------------------------------------------------------------
+
+
+@both
+def test_any_device_may_wait_for_somebody_outside(accel: str) -> None:
+    """`wait_ends` says when the run has to end; NotYet lets the next run execute it again."""
+    on_kvm.need(accel)
+
+    class Slow(PioDevice):
+        calls = 0
+
+        def pio_read(self, offset: int, size: int) -> int:
+            self.calls += 1
+            if self.calls == 1:
+                vcpu.kick()
+            if vm._backend.wait_ends(0):
+                raise NotYet
+            return self.calls
+
+    with Vm(accel) as vm:
+        slow = Slow()
+        vm.pio.attach(slow, 0x80)
+        vcpu = guest(vm, READ)
+
+        assert not vm._backend.wait_ends(10**12)  # this thread is in no device
+        assert vcpu.run().reason is ExitReason.INTR
+        assert vcpu.regs.ip == 0x1000
+        assert vcpu.run().reason is ExitReason.HLT
+        assert vcpu.regs.al == 2
+
+
+@both
+def test_what_a_device_owes_comes_before_the_guest_goes_on(accel: str) -> None:
+    on_kvm.need(accel)
+    done: list[str] = []
+
+    class Lazy(PioDevice):
+        def pio_write(self, offset: int, size: int, value: int) -> None:
+            done.append("write")
+            vcpu.kick()
+            assert vm._backend.owe(lambda: done.append(f"ip {vcpu.regs.ip:x}") is None)
+
+    with Vm(accel) as vm:
+        vm.pio.attach(Lazy(), 0x80)
+        vcpu = guest(vm, WRITE)
+
+        assert not vm._backend.owe(lambda: True)  # this thread is in no device
+        assert vcpu.run().reason is ExitReason.INTR
+        assert done == ["write"]
+        assert vcpu.run().reason is ExitReason.HLT
+        assert done == ["write", "ip 1004"]
