@@ -3,6 +3,9 @@
 Any number of ranges, of any Vm, share one Peer, because they share one socket: answers have no
 names, they come in the order of the questions. A thread that waits looks every few ms whether the
 run of its vCPU has to end (`VmBackend.wait_ends`).
+
+Ctrl-C may come after any call. So what was sent and received is noted by the call itself, which
+`extend(map(...))` is, and what belongs together is stored without a call in between.
 """
 
 import errno
@@ -10,7 +13,6 @@ import os
 import select
 import socket
 import threading
-from collections import deque
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakValueDictionary
@@ -47,11 +49,14 @@ class Peer:
         self._send = self._sock.send
         #: Another process has it: this is a fork.
         self.forked = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # release() of a thread that has not got it raises
         self._owner = 0
-        self._unsent: deque[bytes] = deque()
-        self._awaited: deque[Exchange] = deque()
-        self._got = b""
+        #: Messages that are not all sent, and how many bytes each send() has sent of them.
+        self._queue: list[bytes] = []
+        self._sent: list[int] = []
+        self._awaited: list[Exchange] = []
+        #: What has come and belongs to no answer yet.
+        self._got: list[bytes] = []
         #: Why it cannot be used any more: errno and text.
         self._failed: tuple[int, str] | None = None
         # Only who has the lock uses them: two threads cannot share one.
@@ -66,103 +71,122 @@ class Peer:
     def post(self, message: bytes) -> bool:
         """Send a message that nobody answers, if that can be done at once. False: nothing was
         sent, an Exchange has to do it."""
-        if self._unsent or self._failed or self.forked or not self._lock.acquire(False):
+        if self._queue or self._failed or self.forked:
             return False
+        lock = self._lock
         try:
-            if self._unsent:
+            if not lock.acquire(False) or self._queue:
                 return False
             try:
                 sent = self._send(message, SEND)
             except OSError:
                 return False  # the Exchange meets it again
             if sent != wire.LENGTH:
-                self._unsent.append(message[sent:])
+                self._queue, self._sent = [message], [sent]
             return True
         finally:
-            self._lock.release()
+            try:  # noqa: SIM105  another call would let Ctrl-C in
+                lock.release()
+            except RuntimeError:
+                pass  # it was not acquired
 
     # -- for an Exchange ---------------------------------------------------------------------------
 
-    def take(self, who: "Exchange") -> bool:
-        """Become the one that uses the socket; False: the run has to end."""
+    def do(self, who: "Exchange") -> bool:
+        """Do what is left of an Exchange; False: the run has to end."""
         if self.forked:
             raise RuntimeError(
                 f"{who.range.where()} belongs to the process that forwarded it, not to its fork: "
                 "detach() it here"
             )
-        if not self._lock.acquire(False):
-            if self._owner == threading.get_ident():
-                raise RuntimeError(
-                    f"an access to {who.range.where()} inside another one on the same socket"
-                )
-            while not self._lock.acquire(timeout=LOOK_MS / 1000):
+        me = threading.get_ident()
+        if self._owner == me:
+            raise RuntimeError(
+                f"an access to {who.range.where()} inside another one on the same socket"
+            )
+        lock = self._lock
+        try:
+            while not lock.acquire(timeout=LOOK_MS / 1000):
                 if who.over():
                     return False
-        self._owner = threading.get_ident()
-        if self._failed is not None:
-            self.leave()
-            raise self._error(who)
-        return True
+            self._owner = me
+            if self._failed is not None:
+                raise self._error(who)
+            if not who.queued:
+                self._put(who)
+            return self._flush(who) and (not who.answered or self._listen(who))
+        finally:
+            if self._owner == me:
+                self._owner = 0
+            try:  # noqa: SIM105  as in post
+                lock.release()
+            except RuntimeError:
+                pass
 
-    def leave(self) -> None:
-        """Let others use the socket."""
-        self._owner = 0
-        self._lock.release()
-
-    def put(self, who: "Exchange") -> None:
+    def _put(self, who: "Exchange") -> None:
         """Queue its message. What the peer has said without being asked is an error."""
         if who.answered:
             if not self._awaited:
                 self._nothing_said(who)
-            self._awaited.append(who)
-        self._unsent.append(who.message)
+            self._queue, self._awaited, who.queued = (
+                [*self._queue, who.message],
+                [*self._awaited, who],
+                True,
+            )
+        else:
+            self._queue, who.queued = [*self._queue, who.message], True
 
-    def flush(self, who: "Exchange") -> bool:
+    def _flush(self, who: "Exchange") -> bool:
         """Send what is queued; False: the run has to end."""
-        while self._unsent:
-            message = self._unsent[0]
+        while True:
+            at, part = divmod(sum(self._sent), wire.LENGTH)
+            if at == len(self._queue):
+                self._queue, self._sent = [], []
+                return True
+            rest = self._queue[at][part:]
             try:
-                sent = self._sock.send(message, SEND)
+                self._sent.extend(map(self._send, (rest,), (SEND,)))
             except BlockingIOError:
                 if not self._wait(self._writable, who):
                     return False
-                continue
             except OSError as error:
                 raise self._dead(who, error) from None
-            if sent == len(message):
-                self._unsent.popleft()
-            else:
-                self._unsent[0] = message[sent:]
-        return True
 
-    def listen(self, who: "Exchange") -> bool:
+    def _listen(self, who: "Exchange") -> bool:
         """Take answers until `who` has its own; False: the run has to end."""
-        while who.answer is None:
+        while True:
+            self._answers(who)
+            if who.answer is not None:
+                return True
             if not self._wait(self._readable, who):
                 return False
-            room = wire.LENGTH * (1 if self._packets else len(self._awaited)) - len(self._got)
+            have = sum(map(len, self._got))
+            room = wire.LENGTH * (1 if self._packets else len(self._awaited)) - have
             try:
-                data = self._sock.recv(room + 1, NOW)
+                self._got.extend(map(self._sock.recv, (room + 1,), (NOW,)))
             except BlockingIOError:
-                continue  # another process has taken it
+                pass  # another process has taken it
             except OSError as error:
                 raise self._dead(who, error) from None
-            if not data:
-                raise self._dead(who)
-            if self._packets and len(data) != wire.LENGTH:
-                raise self._broken(who, f"a packet of {_bytes(data, room)}, not of 32 bytes")
-            self._got += data
-            while len(self._got) >= wire.LENGTH and self._awaited:
-                first = self._awaited[0]
-                message, self._got = self._got[: wire.LENGTH], self._got[wire.LENGTH :]
-                try:
-                    first.answer = wire.answer(message, first.write, first.size)
-                except ValueError as error:
-                    raise self._broken(who, str(error)) from None
-                self._awaited.popleft()
-            if self._got and not self._awaited:
+
+    def _answers(self, who: "Exchange") -> None:
+        """Give what has come to those that wait for it."""
+        if self._got and not self._got[-1]:
+            raise self._dead(who)
+        if self._packets and self._got and len(self._got[0]) != wire.LENGTH:
+            raise self._broken(who, f"a packet that has not {wire.LENGTH} bytes")
+        data = b"".join(self._got)
+        while len(data) >= wire.LENGTH and self._awaited:
+            first = self._awaited[0]
+            try:
+                value = wire.answer(data[: wire.LENGTH], first.write, first.size)
+            except ValueError as error:
+                raise self._broken(who, str(error)) from None
+            data = data[wire.LENGTH :]
+            if data and len(self._awaited) == 1:
                 raise self._broken(who, "it answered more than it was asked")
-        return True
+            rest = [data] if data else []
+            first.answer, self._got, self._awaited = value, rest, self._awaited[1:]
 
     def _nothing_said(self, who: "Exchange") -> None:
         if not self._readable.poll(0):
@@ -189,7 +213,8 @@ class Peer:
     # -- its end -----------------------------------------------------------------------------------
 
     def _dead(self, who: "Exchange", error: OSError | None = None) -> OSError:
-        half = f" in the middle of an answer, after {len(self._got)} of 32 bytes" * bool(self._got)
+        have = sum(map(len, self._got))
+        half = f" in the middle of an answer, after {have} of 32 bytes" * bool(have)
         if error is None or error.errno in (errno.EPIPE, errno.ECONNRESET):
             return self._fail(who, errno.ECONNRESET, f"has closed its end{half}")
         return self._fail(who, error.errno or errno.EIO, f"cannot be reached: {error.strerror}")
@@ -199,8 +224,7 @@ class Peer:
 
     def _fail(self, who: "Exchange", number: int, text: str) -> OSError:
         self._failed = (number, text)
-        self._unsent.clear()
-        self._awaited.clear()
+        self._queue, self._sent, self._awaited, self._got = [], [], [], []
         return self._error(who)
 
     def _error(self, who: "Exchange") -> OSError:
@@ -218,12 +242,29 @@ class Exchange:
     several runs of a vCPU, each of which calls `go()`."""
 
     __slots__ = (
-        *("answer", "answered", "message", "peer", "range", "size", "vm", "write"),
-        *("_began", "_looked", "_queued"),
+        *(
+            "answer",
+            "answered",
+            "message",
+            "offset",
+            "peer",
+            "range",
+            "running",
+            "size",
+            "vm",
+        ),
+        *("_began", "_looked", "queued", "write"),
     )
 
     def __init__(
-        self, peer: Peer, vm: "BusBackend", range: Sender, message: bytes, size: int, answered: bool
+        self,
+        peer: Peer,
+        vm: "BusBackend",
+        range: Sender,
+        message: bytes,
+        size: int,
+        answered: bool,
+        offset: int,
     ) -> None:
         self.peer = peer
         self.vm = vm
@@ -232,8 +273,12 @@ class Exchange:
         self.write = bool(message[0])
         self.size = size
         self.answered = answered
+        self.offset = offset
+        #: A thread is in go().
+        self.running = False
         self.answer: int | None = None
-        self._queued = False
+        #: The peer has the message.
+        self.queued = False
 
     def go(self) -> bool:
         """Do what is left; False: the run has to end. OSError ECONNRESET: the peer is gone; EPROTO:
@@ -241,16 +286,7 @@ class Exchange:
         if self.answer is not None:
             return True
         self._began = self._looked = monotonic_ns()
-        peer = self.peer
-        if not peer.take(self):
-            return False
-        try:
-            if not self._queued:
-                self._queued = True
-                peer.put(self)
-            return peer.flush(self) and (not self.answered or peer.listen(self))
-        finally:
-            peer.leave()
+        return self.peer.do(self)
 
     def over(self) -> bool:
         """Has the run to end? It looks only every few ms."""
@@ -259,10 +295,6 @@ class Exchange:
             return False
         self._looked = now
         return self.vm.wait_ends(now - self._began)
-
-
-def _bytes(data: bytes, room: int) -> str:
-    return f"more than {room} bytes" if len(data) > room else f"{len(data)} bytes"
 
 
 def _duplicate(fd: int) -> socket.socket:
@@ -284,7 +316,8 @@ def _duplicate(fd: int) -> socket.socket:
     except OSError as error:
         sock.close()
         raise OSError(
-            error.errno, "a socket without a peer: connect it, or use socket.socketpair()"
+            error.errno,
+            "a socket without a peer: connect it, or use socket.socketpair()",
         ) from None
     return sock
 

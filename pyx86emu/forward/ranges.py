@@ -6,6 +6,7 @@ again and finds the answer; a write is done, and the next run begins with what i
 """
 
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .._core import truth, whole
@@ -50,8 +51,8 @@ class _Forwarded:
         self._vm: BusBackend = bus._vm
         self._base = 0
         self._outside: weakref.ref[Outside] | None = None
-        #: Reads that a run has left, by offset and size.
-        self._late: dict[tuple[int, int], Exchange] = {}
+        #: Reads that are not over, of this run or of one that has left them.
+        self._late: list[Exchange] = []
 
     def where(self) -> str:
         """The range, as messages name it."""
@@ -75,22 +76,32 @@ class _Forwarded:
     def _read(self, offset: int, size: int) -> int:
         if size in PIECES:
             return self._read_pieces(offset, size)
-        late = self._late.pop((offset, size), None)
+        late = None
+        for each in self._late:
+            if each.offset == offset and each.size == size and not each.running:
+                late = each
+                break
         if late is None:
             message = wire.Command(False, size, True, self.user_data, offset, 0).pack()
-            late = Exchange(self.peer, self._vm, self, message, size, True)
+            late = Exchange(self.peer, self._vm, self, message, size, True, offset)
+            self._late.append(late)  # Ctrl-C may come at any moment
+        late.running = True
         try:
             done = late.go()
         except Exception:
-            raise  # there will be no answer
-        except BaseException:  # Ctrl-C
-            self._late[offset, size] = late
+            self._forget(late)  # there will be no answer
             raise
+        finally:
+            late.running = False
         if not done:
-            self._late[offset, size] = late
             raise NotYet
+        self._forget(late)
         assert late.answer is not None
         return late.answer
+
+    def _forget(self, late: Exchange) -> None:
+        with suppress(ValueError):  # a reset has forgotten it
+            self._late.remove(late)
 
     def _read_pieces(self, offset: int, size: int) -> int:
         """A read of 3, 5, 6 or 7 bytes, which the format does not have. If it ends too early, the
@@ -104,38 +115,41 @@ class _Forwarded:
                 at += n
         except BaseException:
             for where, n, piece in come:
-                kept = Exchange(self.peer, self._vm, self, b"\0", n, True)
+                kept = Exchange(self.peer, self._vm, self, b"\0", n, True, where)
                 kept.answer = piece
-                self._late[where, n] = kept
+                self._late.append(kept)
             raise
         return value
 
     def _write(self, offset: int, size: int, value: int) -> None:
         exponent = EXPONENT.get(size)
-        if exponent is None:
-            at = 0
-            for n in PIECES[size]:
-                self._write(offset + at, n, value >> 8 * at & (1 << 8 * n) - 1)
-                at += n
-        elif self.posted:
+        if self.posted and exponent is not None:
             message = wire.pack_command(1, exponent, b"", self.user_data, offset, value)
-            if not self.peer.post(message):
-                self._exchange(message, size, False)
-        else:
-            message = wire.Command(True, size, True, self.user_data, offset, value).pack()
-            self._exchange(message, size, True)
-
-    def _exchange(self, message: bytes, size: int, answered: bool) -> None:
-        exchange = Exchange(self.peer, self._vm, self, message, size, answered)
-        try:
-            if exchange.go():
+            if self.peer.post(message):
                 return
-        except Exception:
-            raise
-        except BaseException:  # Ctrl-C
-            self._vm.owe(exchange.go)
-            raise
-        self._vm.owe(exchange.go)
+        answered = not self.posted
+        parts, at = [], 0
+        for n in PIECES.get(size, (size,)):
+            part = value >> 8 * at & (1 << 8 * n) - 1
+            message = wire.Command(True, n, answered, self.user_data, offset + at, part).pack()
+            parts.append(Exchange(self.peer, self._vm, self, message, n, answered, offset + at))
+            at += n
+        while parts:
+            try:
+                if not parts[0].go():
+                    break
+            except Exception:
+                raise
+            except BaseException:  # Ctrl-C
+                self._owe(parts)
+                raise
+            del parts[0]
+        self._owe(parts)
+
+    def _owe(self, parts: list[Exchange]) -> None:
+        """The next run waits for what is left of a write."""
+        for each in parts:
+            self._vm.owe(each.go)
 
     # -- states ------------------------------------------------------------------------------------
 

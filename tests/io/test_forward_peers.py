@@ -179,7 +179,7 @@ def test_a_packet_has_32_bytes(said: bytes) -> None:
 
         there.send(said)
 
-        with pytest.raises(OSError, match=r"packet of|closed its end"):
+        with pytest.raises(OSError, match=r"packet that|closed its end"):
             run.result()
 
 

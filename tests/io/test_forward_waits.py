@@ -416,3 +416,35 @@ def test_what_a_device_owes_comes_before_the_guest_goes_on(accel: str) -> None:
         assert done == ["write"]
         assert vcpu.run().reason is ExitReason.HLT
         assert done == ["write", "ip 1004"]
+
+
+@pytest.mark.parametrize("posted", [True, False])
+def test_ctrl_c_at_any_moment_leaves_the_socket_in_order(posted: bool) -> None:
+    code = "b9d007 e780 e582 3d3412 7502 e2f5 f4"  # again: out 80h,ax; in ax,82h; cmp ax,1234h
+    inside, interrupts, exit = False, 0, None
+
+    def interrupt(number: int, frame: object) -> None:
+        if inside:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    with pair() as (here, there), Vm() as vm:
+        vm.pio.forward(0x80, 4, here, posted=posted)
+        vcpu = guest(vm, code)
+        answers = {True: wire.response(0), False: wire.response(0x1234)}
+        with peer(there, lambda c: answers[c.write] if c.respond else None):
+            signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-3)
+            while exit is None:
+                try:
+                    inside = True
+                    exit = vcpu.run()
+                    inside = False
+                except KeyboardInterrupt:
+                    inside = False
+                    interrupts += 1
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    assert exit.reason is ExitReason.HLT
+    assert (vcpu.regs.cx, vcpu.regs.ax) == (0, 0x1234)
+    assert interrupts
