@@ -550,8 +550,7 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
     try:
         if most != FOREVER:
             limit = c.run.retired + most
-        c.run.look = look
-        c.run.wall = wall
+        c.run.look, c.run.wall = look, wall
         c.debug.singlestep |= step
         if self.tables.closed:
             raise os_error(errno.EBADF, "this Vm is closed")
