@@ -26,7 +26,7 @@ import os
 from itertools import islice
 from operator import attrgetter
 
-from .errors import BusError, StateError
+from .errors import BusError, NotYet, StateError
 from .executed import Executed
 from .exits import ExitReason
 from .irqfd import IrqFd, ON_KVM as _irqfds_on_kvm
@@ -182,6 +182,7 @@ include "core/chips/access.pxi"
 include "core/chips/vga_access.pxi"
 include "core/io/reads.pxi"
 include "core/io/blockport.pxi"
+include "core/io/waits.pxi"
 include "core/io/pydevice.pxi"
 include "core/io/unclaimed.pxi"
 include "core/io/bus.pxi"

@@ -11,6 +11,8 @@ from ._core import BlockPort, Range, RangeTable, exact, truth, whole
 from .errors import BusError
 
 if TYPE_CHECKING:
+    import socket
+
     from . import _core
     from .address import Address
     from .backend import BusBackend
@@ -183,6 +185,45 @@ class Bus:
             raise BusError(f"'{name}' is not attached to the {self._kind} bus")
         for attachment in mine:
             attachment.detach()
+
+    def forward(
+        self,
+        addr: "Address",
+        length: int,
+        sock: "socket.socket",
+        *,
+        posted: bool = False,
+        user_data: int = 0,
+        name: str = "forward",
+    ) -> Attachment:
+        """Send the accesses to `length` addresses from `addr` on over a connected socket, to a
+        device in another process: in the format of KVM's proposed ioregionfd, with offsets from
+        `addr`. docs/IO.md, "Forwarded ranges".
+
+        The vCPU waits for each answer; with `posted=True` not for those to writes. Any number of
+        ranges may share a socket; `user_data`, 0 to 2**64 - 1, says which one is accessed. The bus
+        has a duplicate of the socket. `detach()` of the result ends it.
+
+        What comes out of `run()`: OSError ECONNRESET, the peer has closed its end; EPROTO, it has
+        answered what is no answer. A peer that does not answer keeps `run()` waiting, which Ctrl-C,
+        `kick()` and each limit still end.
+
+        BusError and OSError as of `attach`; TypeError: no socket; ValueError: one of datagrams, no
+        address, a number out of range; OSError: a socket that is closed or not connected. Any
+        thread may call it.
+
+        >>> import socket
+        >>> from pyx86emu import Vm
+        >>> here, there = socket.socketpair()
+        >>> with here, there, Vm() as vm:
+        ...     _ = vm.pio.forward(0x300, 16, here, posted=True)
+        ...     vm.pio.write(0x302, 1, 0x55)
+        ...     there.recv(32).hex(" ", 8)
+        '0100000000000000 0000000000000000 0200000000000000 5500000000000000'
+        """
+        from .forward.ranges import forward
+
+        return forward(self, addr, length, sock, posted, user_data, name)
 
     def ioeventfd(
         self,

@@ -56,7 +56,8 @@ LAYERS = (
     "backend",
     "_core",
     "kvm",
-    "events files unixsocket memory log clock state bus device listing symbols saved observe vm",
+    "events files unixsocket memory log clock state bus device forward listing symbols saved"
+    " observe vm",
     "pc.devices pc.disks pc.screen pc.firmware pc",
     "pc.board",
     "pc.limits pc.expect pc.ending pc.idle pc.web pc.parts pc.running pc.saving pc.saving_state"

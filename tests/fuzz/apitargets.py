@@ -19,7 +19,7 @@ from pyx86emu.pc.devices.floppy import FloppyController
 NOT_PARTS = (
     "cli", "measure", "examples", "conformance", "__main__", "models", "kvm", "web", "batch", "dos",
     "testing", "pytest_plugin", "gdb", "profile_flow", "profile_stack", "reached", "sources",
-    "trace",
+    "trace", "wire", "peer", "ranges",
 )  # fmt: skip
 #: Inside of an overlay: it owns the descriptor that its attribute has.
 INSIDE = ("Spill", "Layer", "Written", "Overlay")

@@ -25,6 +25,7 @@ from .pc import short
 from .ports import ports
 from .rewrite import Rewritten
 from .state import state
+from .wire import wire
 from .world import LIMIT, World
 
 OWN = Path(__file__).resolve().parents[1] / "guests"
@@ -144,6 +145,7 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "crowd": (crowd, 2),
     "api": (api, 3),
     "state": (state, 2),
+    "wire": (wire, 1),
 }
 
 

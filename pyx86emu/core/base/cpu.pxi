@@ -293,7 +293,9 @@ cdef struct ThreadState:         # requests of other threads, and whether this v
     uint32_t asleep              # in HLT without a deadline of its own, so that it cannot wake another vCPU
     uint64_t in_core             # 0: outside; else the epoch seen at the last block end
     uint32_t awaited             # 1: a thread sleeps until this vCPU goes outside
-    uint64_t waited              # host ns spent waiting in HLT
+    uint64_t waited              # host ns spent waiting in HLT, or by a device until a limit ended the run
+    uint64_t limit               # of the last run(), as run_core has them
+    uint64_t until
     uint32_t inside              # a thread is in run(); read by other vCPUs
     unsigned long runner         # that thread, 0: none. Changed only with the GIL
     pthread_mutex_t wait_lock
@@ -301,6 +303,7 @@ cdef struct ThreadState:         # requests of other threads, and whether this v
 
 cdef struct PythonState:         # calls of Python from the core, and what a device changed in them
     PyObject* raised             # the exception that run() raises
+    PyObject* owed               # a list of what devices have left for the next run() to wait for, or NULL
     uint64_t io_time             # guest time and `retired` at the access that a Python device is handling
     uint64_t io_retired
     bint touched                 # the device has changed what blocks rely on: leave the block after this instruction

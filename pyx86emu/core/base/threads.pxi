@@ -186,6 +186,13 @@ cdef void want(CPU* c, uint32_t what) noexcept nogil:
         wake(c)
 
 
+cdef inline void drop_requests(CPU* c, uint32_t which) noexcept nogil:
+    """Drop requests that were made to what the vCPU is no longer."""
+    cdef uint32_t rest = at_swap32(&c.threads.request, 0) & ~which
+    if rest:
+        want(c, rest)
+
+
 cdef void wake(CPU* c) noexcept nogil:
     """Wake the threads that wait for this vCPU, and the one that sleeps in its HLT."""
     pthread_mutex_lock(&c.threads.wait_lock)
