@@ -225,8 +225,11 @@ class VirtioMmio(VirtioTransport, MmioDevice):
             self._driver_sel = value
         elif offset == QUEUE_SEL:
             self._queue_sel = value
-        elif (queue := self._selected) is None or self.status & DRIVER_OK:
+        elif (queue := self._selected) is None:
             pass
+        elif self.status & DRIVER_OK:
+            if offset == QUEUE_READY and not value & 1:
+                self.stop_queue(self._queue_sel)
         elif offset == QUEUE_NUM:
             queue.size = value
         elif offset == QUEUE_READY:
