@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from os import register_at_fork
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 from weakref import WeakSet
 
 from .. import _core
@@ -250,17 +250,24 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
 
         MachineError: both or none of `port` and `addr`. Other errors as for `Bus.attach`.
         """
-        if (plug := getattr(device, "plug", None)) is not None:
-            if port is not None:
-                raise MachineError(f"'{device.name}' is attached with addr=, or without a place")
-            attachment: Attachment = plug(self, addr=addr, gsi=gsi, pull=pull)
-            return attachment
+        if hasattr(device, "plug"):
+            return self._plug(device, port, addr, gsi, pull)
+        part = cast("PioDevice | MmioDevice", device)
         if (port is None) == (addr is None):
             raise MachineError(f"attach '{device.name}' with either port= or addr=")
         if port is not None:
-            return self.pio.attach(device, port, gsi=gsi, pull=pull)
+            return self.pio.attach(part, port, gsi=gsi, pull=pull)
         assert addr is not None
-        return self.mmio.attach(device, addr, gsi=gsi, pull=pull)
+        return self.mmio.attach(part, addr, gsi=gsi, pull=pull)
+
+    def _plug(
+        self, device: Any, port: int | None, addr: "Address | None", gsi: int | None, pull: bool
+    ) -> Attachment:
+        """Attach a device that finds its own place."""
+        if port is not None:
+            raise MachineError(f"'{device.name}' is attached with addr=, or without a place")
+        attachment: Attachment = device.plug(self, addr=addr, gsi=gsi, pull=pull)
+        return attachment
 
     # -- what the outside sees -----------------------------------------------------------
 

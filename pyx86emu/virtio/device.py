@@ -2,8 +2,9 @@
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .._core import VirtQueue
 from .numbers import RING_FEATURES
@@ -22,7 +23,8 @@ Values = dict[str, Any]
 Request = tuple[int, bytes, int]
 
 
-class Vring(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Vring:
     """A queue as the driver has set it up: its index, the number of its descriptors, and the guest
     addresses of the descriptor table, the available ring and the used ring."""
 
@@ -135,7 +137,8 @@ class VirtioDevice:
         self.transport = transport
         self.queues = [None] * len(self.queue_sizes)
         for ring in queues:
-            queue = VirtQueue(transport.memory, *ring[1:], features=self.negotiated)
+            where = ring.size, ring.desc, ring.avail, ring.used
+            queue = VirtQueue(transport.memory, *where, features=self.negotiated)
             self.queues[ring.index] = queue
             self.check(queue)
 

@@ -11,7 +11,7 @@ import pytest
 
 from pyx86emu import Machine, MachineError, StateError
 from pyx86emu.virtio import mmio
-from pyx86emu.virtio.device import Served, VirtioDevice
+from pyx86emu.virtio.device import Served, VirtioDevice, Vring
 from pyx86emu.virtio.mmio import VirtioMmio
 from pyx86emu.virtio.numbers import (
     DRIVER_OK,
@@ -292,7 +292,7 @@ def test_who_works_outside_gets_descriptors(m: Machine) -> None:
 
     device = Outside(served="outside")
     _, registers, ring = started(m, device)
-    assert [each[1:] for each in device.rings] == [(8, *ring.addresses)]
+    assert device.rings == [Vring(0, 8, *ring.addresses)]
     guest(m, KICK32)
 
     m.vcpu.run(2)
