@@ -98,7 +98,8 @@ def _console(asked: Asked, options: Namespace, stack: ExitStack) -> "VirtioDevic
     if where == "stdio":
         stack.enter_context(ends.stdio(console))
     elif where == "pty":
-        pty = stack.enter_context(ends.Pty(console))
+        pty = ends.Pty(console)
+        stack.callback(pty.close)
         output.complain(f"pyx86emu: virtio-console is on {pty.path}")
     elif where.startswith("file:"):
         path = where[5:]

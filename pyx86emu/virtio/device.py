@@ -11,9 +11,6 @@ from .numbers import RING_FEATURES
 
 if TYPE_CHECKING:
     from .._core import GuestMap
-    from ..address import Address
-    from ..bus import Attachment
-    from ..pc.machine import Machine
     from ..vm import Vm
 
 #: Where the queues of a device are worked: by the thread of the vCPU between two instructions, by
@@ -153,19 +150,6 @@ class VirtioDevice:
 
     def close(self) -> None:
         """The device is detached for good: release what it has opened."""
-
-    def plug(
-        self,
-        machine: "Machine",
-        *,
-        addr: "Address | None" = None,
-        gsi: int | None = None,
-        pull: bool = False,
-    ) -> "Attachment":
-        """Attach it to a machine, at the MMIO transport. `Machine.attach` calls this."""
-        from .mmio import VirtioMmio
-
-        return VirtioMmio(self).plug(machine, addr=addr, gsi=gsi, pull=pull)
 
     # -- what subclasses use -----------------------------------------------------------------------
 
