@@ -60,6 +60,7 @@ REAL: dict[type, Callable[[], Any]] = {
     _core.VmTables: _core.VmTables,
     _core.GuestMap: guest_map,
     _core.VirtQueue: lambda: _core.VirtQueue(guest_map(), 8, 0x1000, 0x2000, 0x3000),
+    _core.UnclaimedPorts: lambda: _core.UnclaimedPorts(vm().create_vcpu()),
 }
 
 #: Arguments that every method is called with, one tuple at a time.
