@@ -227,6 +227,15 @@ class VirtioTransport:
             if self.status & DRIVER_OK and not self.status & NEEDS_RESET:
                 self.virtio.kicked(index)
 
+    def _kicked_elsewhere(self, index: int) -> None:
+        """The same, by another thread: what the device raises ends its work, and the driver is told
+        so."""
+        try:
+            self._kicked(index)
+        except BaseException as error:
+            self.needs_reset(f"{self.virtio.name}: {error!r}")
+            raise
+
     # -- status (3.1, 2.1) -------------------------------------------------------------------------
 
     def set_status(self, value: int) -> None:
@@ -288,7 +297,7 @@ class VirtioTransport:
         if self.gsi is not None:
             for index in indexes:
                 self.call(index)
-        kicked = _weakly(self._kicked)
+        kicked = _weakly(self._kicked_elsewhere)
         if isinstance(device.served, str):
             self._server = ThreadServer(device.name, fds, kicked)
         else:
