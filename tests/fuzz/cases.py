@@ -24,6 +24,7 @@ from .meddle import Meddled
 from .pc import short
 from .ports import ports
 from .rewrite import Rewritten
+from .rings import rings
 from .state import state
 from .wire import wire
 from .world import LIMIT, World
@@ -146,6 +147,7 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "api": (api, 3),
     "state": (state, 2),
     "wire": (wire, 1),
+    "rings": (rings, 1),
 }
 
 
