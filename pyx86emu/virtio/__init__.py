@@ -1,0 +1,1 @@
+"""virtio: devices whose queues are in guest memory."""
