@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from pyx86emu import EventFd, MemorySlot
+from pyx86emu import EventFd, Vm
 from pyx86emu.virtio.vhost.link import Queue
 from pyx86emu.virtio.vhost.session import Ring
 
@@ -30,7 +30,7 @@ class BlkQueue:
 
     def __init__(
         self,
-        ram: MemorySlot,
+        vm: Vm,
         at: int,
         *,
         number: int = 0,
@@ -39,7 +39,7 @@ class BlkQueue:
         size: int = 4096,
     ) -> None:
         assert num >= 3 * depth
-        self.ram, self.num, self.depth, self.size, self.number = ram, num, depth, size, number
+        self.vm, self.num, self.depth, self.size, self.number = vm, num, depth, size, number
         self.desc = at
         self.avail = at + 16 * num
         self.used = self.avail + 6 + 2 * num + 3 & -4
@@ -68,10 +68,10 @@ class BlkQueue:
         slot = self.free.pop(0)
         place = self.slots[slot]
         size = data if isinstance(data, int) else len(data)
-        self.ram[place.header : place.header + 16] = struct.pack("<IIQ", kind, 0, sector)
-        self.ram[place.status] = 0xFF
+        self.vm.write(place.header, struct.pack("<IIQ", kind, 0, sector))
+        self.vm.write(place.status, b"\xff")
         if isinstance(data, bytes):
-            self.ram[place.data : place.data + size] = data
+            self.vm.write(place.data, data)
         head = 3 * slot
         chain = [(place.header, 16, 0)]
         if size:
@@ -82,11 +82,11 @@ class BlkQueue:
             more = n + 1 < len(chain)
             table += struct.pack("<QIHH", addr, length, flags | more * NEXT, (head + n + 1) * more)
         at = self.desc + 16 * head
-        self.ram[at : at + len(table)] = table
+        self.vm.write(at, table)
         entry = self.avail + 4 + 2 * (self.made % self.num)
-        self.ram[entry : entry + 2] = struct.pack("<H", head)
+        self.vm.write(entry, struct.pack("<H", head))
         self.made += 1
-        self.ram[self.avail + 2 : self.avail + 4] = struct.pack("<H", self.made & 0xFFFF)
+        self.vm.write(self.avail + 2, struct.pack("<H", self.made & 0xFFFF))
         if ring:
             self.kick.write()
         return slot
@@ -94,21 +94,26 @@ class BlkQueue:
     def done(self) -> list[tuple[int, int, int]]:
         """Slot, status and length of each request that is used since the last call."""
         found = []
-        index = struct.unpack("<H", self.ram[self.used + 2 : self.used + 4])[0]
+        index = struct.unpack("<H", self.vm.read(self.used + 2, 2))[0]
         while index != self.seen & 0xFFFF:
             at = self.used + 4 + 8 * (self.seen % self.num)
-            head, length = struct.unpack("<II", self.ram[at : at + 8])
+            head, length = struct.unpack("<II", self.vm.read(at, 8))
             assert head % 3 == 0 and head // 3 < self.depth, f"used entry of head {head}"
             slot = head // 3
             assert slot not in self.free, f"slot {slot} is used twice"
             self.free.append(slot)
             self.seen += 1
-            found.append((slot, self.ram[self.slots[slot].status], length))
+            found.append((slot, self.vm.read(self.slots[slot].status, 1)[0], length))
         return found
+
+    def done_count(self) -> int:
+        """How many requests are used and not seen yet."""
+        index: int = struct.unpack("<H", self.vm.read(self.used + 2, 2))[0]
+        return index - self.seen & 0xFFFF
 
     def data(self, slot: int, size: int) -> bytes:
         at = self.slots[slot].data
-        return self.ram[at : at + size]
+        return self.vm.read(at, size)
 
     def close(self) -> None:
         self.kick.close()

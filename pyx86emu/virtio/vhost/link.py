@@ -63,7 +63,8 @@ class Link:
     `connect` returns a connected socket; it raises OSError if nobody is there (then it is called
     again later), and it must not wait. `patience`: host seconds for each answer. `reconnect`: the
     longest wait between two attempts, in host seconds; None: never connect again.
-    `on_failure(error)` is called from the link's thread when the back end cannot be used any more.
+    `on_failure(error)` is called from the link's thread when the back end cannot be used any more,
+    `on_session(session)` when another session has begun, before the back end works.
 
     Any thread may call the methods. `error` is what ended the last session, or None.
     """
@@ -75,11 +76,13 @@ class Link:
         patience: float = 5.0,
         reconnect: float | None = 1.0,
         on_failure: Callable[[Exception], object] | None = None,
+        on_session: Callable[[Session], object] | None = None,
     ) -> None:
         self._connect = connect
         self._patience = patience
         self._reconnect = reconnect
-        self.on_failure = on_failure
+        self._on_failure = on_failure
+        self._on_session = on_session
         self.error: Exception | None = None
         self.sessions = 0
         """How many sessions there have been."""
@@ -93,6 +96,7 @@ class Link:
         self._epoll: select.epoll | None = None
         self._failed = False
         self._worked = False  # has a back end worked on these rings?
+        self._next = SOON  # how long to wait before the next attempt to connect
         self._thread: threading.Thread | None = None
 
     # -- for other threads -------------------------------------------------------------------------
@@ -183,41 +187,43 @@ class Link:
     # -- the thread --------------------------------------------------------------------------------
 
     def _main(self) -> None:
-        wait = SOON
         with select.epoll() as self._epoll:
             self._epoll.register(self._wake.fileno(), select.EPOLLIN)
             if self._session is not None:
                 self._epoll.register(self._session.channel.fileno(), select.EPOLLIN)
             while not self._closing:
-                try:
-                    self._wake.read()
-                    while self._orders:
-                        what, done = self._orders.popleft()
-                        try:
-                            what()
-                        finally:
-                            done.set()
-                    if self._session is None and self._wants():
-                        self._again()
-                        wait = SOON
-                    self._wait(self._look())
-                except Cancelled as error:
-                    self._drop(error)
-                except (ProtocolError, MachineError) as error:
-                    self._fail(error)
-                except OSError as error:  # nobody is there, it has ended, or does not answer
-                    self._drop(error)
-                    if self._reconnect is None:
-                        self._fail(error)
-                    else:
-                        wait = min(2 * wait, self._reconnect)
-                        self._pause(wait)
-                except Exception as error:
-                    self._fail(error)
+                self._wake.read()
+                while self._orders:
+                    what, done = self._orders.popleft()
+                    self._try(what)
+                    done.set()
+                self._try(self._go_on)
         self._epoll = None
 
-    def _wants(self) -> bool:
-        return self._work is not None and not self._failed
+    def _go_on(self) -> None:
+        """What is to do without an order; then wait for the next thing."""
+        if self._session is None and self._work is not None and not self._failed:
+            self._again()
+            self._next = SOON
+        self._wait(self._look())
+
+    def _try(self, what: Callable[[], None]) -> None:
+        """Do it; an error ends the session."""
+        try:
+            what()
+        except Cancelled as error:
+            self._drop(error)
+        except ProtocolError as error:
+            self._fail(error)
+        except OSError as error:  # nobody is there, it has ended, or does not answer
+            self._drop(error)
+            if self._reconnect is None:
+                self._fail(error)
+            else:
+                self._pause(self._next)
+                self._next = min(2 * self._next, self._reconnect)
+        except Exception as error:
+            self._fail(error)
 
     def _wait(self, timeout: float | None) -> None:
         """Wait for an order, for the end of the session, for a ring."""
@@ -267,7 +273,9 @@ class Link:
     def _again(self) -> None:
         """Connect again and go on where the last back end has stopped."""
         assert self._work is not None
-        self._begin(self._connect())
+        session = self._begin(self._connect())
+        if self._on_session is not None:
+            self._on_session(session)
         self._bring_up(self._work)
         self.error = None
 
@@ -282,8 +290,8 @@ class Link:
     def _fail(self, error: Exception) -> None:
         self._drop(error)
         self._failed = True
-        if self.on_failure is not None:
-            self.on_failure(error)
+        if self._on_failure is not None:
+            self._on_failure(error)
 
     # -- orders ------------------------------------------------------------------------------------
 
