@@ -48,6 +48,7 @@ from .timetravel import TimeTravel
 
 if TYPE_CHECKING:
     from ..address import Address
+    from ..virtio.device import VirtioDevice
 
 D = TypeVar("D", bound=Device)
 
@@ -239,7 +240,7 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
 
     def attach(
         self,
-        device: PioDevice | MmioDevice,
+        device: "PioDevice | MmioDevice | VirtioDevice",
         *,
         port: int | None = None,
         addr: "Address | None" = None,
@@ -249,8 +250,15 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
         """Attach a device at a port or a physical address; `gsi` is its interrupt line, 0 to 15 but
         not 2. A device that is attached after the guest has run is not reset.
 
+        A virtio device finds a place and a line itself, if none is given (docs/VIRTIO.md).
+
         MachineError: both or none of `port` and `addr`. Other errors as for `Bus.attach`.
         """
+        if (plug := getattr(device, "plug", None)) is not None:
+            if port is not None:
+                raise MachineError(f"'{device.name}' is attached with addr=, or without a place")
+            attachment: Attachment = plug(self, addr=addr, gsi=gsi, pull=pull)
+            return attachment
         if (port is None) == (addr is None):
             raise MachineError(f"attach '{device.name}' with either port= or addr=")
         if port is not None:

@@ -1,1 +1,1 @@
-"""virtio: devices whose queues are in guest memory."""
+"""Virtio: devices whose kicks are ioeventfds and whose interrupts are irqfds. Loads nothing."""
