@@ -197,6 +197,7 @@ def test_memory_that_is_added_later_is_sent(vm: Vm, queue: BlkQueue) -> None:
     link.open(10)
     link.start(VERSION_1, [queue.queue()], memory_of(vm))
 
+    assert link.settle(10)
     vm.add_memory(0x200000, 0x10000, shared=True)
     link.memory_changed()
     assert link.settle(10)
