@@ -58,8 +58,8 @@ class Transport(Protocol):
         call of this. It belongs to the transport, and is closed at the next reset: dup() it."""
 
     def call(self, index: int) -> int:
-        """An eventfd that interrupts the driver, for this queue: whoever writes to it needs no other
-        call. It belongs to the transport, as the one of `notifier` does."""
+        """An eventfd that interrupts the driver, for this queue: whoever writes to it needs no
+        other call. It belongs to the transport, as the one of `notifier` does."""
 
 
 class VirtioDevice:

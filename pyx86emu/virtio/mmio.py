@@ -59,9 +59,12 @@ MAGIC_VALUE = 0x74726976  # "virt"
 VENDOR = 0x78796E70  # "pnyx": of no meaning to drivers
 #: Address registers: offset -> the attribute of the queue, and how far its bits are shifted.
 ADDRESSES = {
-    QUEUE_DESC_LOW: ("desc", 0), QUEUE_DESC_LOW + 4: ("desc", 32),
-    QUEUE_DRIVER_LOW: ("avail", 0), QUEUE_DRIVER_LOW + 4: ("avail", 32),
-    QUEUE_DEVICE_LOW: ("used", 0), QUEUE_DEVICE_LOW + 4: ("used", 32),
+    QUEUE_DESC_LOW: ("desc", 0),
+    QUEUE_DESC_LOW + 4: ("desc", 32),
+    QUEUE_DRIVER_LOW: ("avail", 0),
+    QUEUE_DRIVER_LOW + 4: ("avail", 32),
+    QUEUE_DEVICE_LOW: ("used", 0),
+    QUEUE_DEVICE_LOW + 4: ("used", 32),
 }
 WORD = 0xFFFFFFFF
 
@@ -222,8 +225,11 @@ class VirtioMmio(VirtioTransport, MmioDevice):
             self._driver_sel = value
         elif offset == QUEUE_SEL:
             self._queue_sel = value
-        elif (queue := self._selected) is None or self.status & DRIVER_OK:
+        elif (queue := self._selected) is None:
             pass
+        elif self.status & DRIVER_OK:
+            if offset == QUEUE_READY and not value & 1:
+                self.stop_queue(self._queue_sel)
         elif offset == QUEUE_NUM:
             queue.size = value
         elif offset == QUEUE_READY:

@@ -290,6 +290,12 @@ class VirtioTransport:
         for index in indexes:
             self._listen(index, Doorbell(call=lambda index=index: self._kicked(index)))
 
+    def stop_queue(self, index: int) -> None:
+        """The driver takes a queue back: the device leaves its memory alone."""
+        with self.virtio.lock:
+            self.queues[index].ready = False
+            self.virtio.queues[index] = None
+
     # -- reset -------------------------------------------------------------------------------------
 
     def reset_device(self) -> None:
