@@ -41,12 +41,16 @@ class Peer:
     def connect(self) -> socket.socket:
         """The front end's end of a new connection."""
         here, there = socket.socketpair()
+        self.take(there)
+        return here
+
+    def take(self, there: socket.socket) -> None:
+        """Answer at this socket."""
         channel = Channel(there)
         thread = threading.Thread(target=self._serve, args=(channel,), daemon=True)
         self._channels.append(channel)
         self._threads.append(thread)
         thread.start()
-        return here
 
     def _serve(self, channel: Channel) -> None:
         try:
