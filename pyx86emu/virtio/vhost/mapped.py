@@ -71,6 +71,7 @@ class Mapped:
         """ADD_MEM_REG: one more."""
         try:
             (fd,) = fds
+            apart([*self._areas, region])
             view = mapped(fd, region.size, region.offset, "a memory region")
             self._use({**self._areas, region: view})
         finally:

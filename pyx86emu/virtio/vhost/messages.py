@@ -246,6 +246,8 @@ def check_request(message: Message) -> Request:
 
 def check_config(message: Message) -> tuple[int, bytes, int]:
     """Offset, bytes and flags of GET_CONFIG and SET_CONFIG. ProtocolError: the sizes differ."""
+    if len(message.payload) < CONFIG.size:
+        raise ProtocolError(f"{message.name} with {len(message.payload)} bytes has no header")
     offset, size, flags = CONFIG.unpack_from(message.payload)
     data = message.payload[CONFIG.size :]
     if size != len(data) or offset + size > MOST_CONFIG:

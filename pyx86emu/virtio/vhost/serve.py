@@ -4,6 +4,7 @@ import os
 import select
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -141,8 +142,14 @@ class BackEnd:
         except Closed:
             self._hang_up()
         except Exception as error:
-            self.errors = [*self.errors[-15:], error]
+            self._note(error)
             self._hang_up()
+
+    def _note(self, error: Exception) -> None:
+        """Keep an error, and nothing that its frames refer to, such as memory of the guest."""
+        traceback.clear_frames(error.__traceback__)
+        error.__context__ = None
+        self.errors = [*self.errors[-15:], error]
 
     def _message(self) -> None:
         channel, connection = self._channel, self._connection
@@ -185,7 +192,7 @@ class BackEnd:
         try:
             connection.close()
         except Exception as error:  # of the device's reset()
-            self.errors = [*self.errors[-15:], error]
+            self._note(error)
         channel.close()
         if self._listener is not None and not self._closed:
             self._epoll.register(self._listener.fileno(), select.EPOLLIN)
