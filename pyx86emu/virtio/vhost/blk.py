@@ -20,6 +20,7 @@ from .link import Link, Memory, Queue
 from .messages import ProtocolError
 from .numbers import Protocol
 from .regions import shared_slots
+from .seconds import seconds
 from .session import Ring, Session, duplicate
 from .sockets import Caller, Listener, Way
 
@@ -56,8 +57,9 @@ class VhostUserBlk(VirtioDevice):
     read both, and call `memory_changed()` and `close()`.
 
     OSError: there is no back end at `path`, or none answers in time (TimeoutError); ProtocolError
-    (a ConnectionError): what answers is no vhost-user back end for a block device. (The document
-    "Vhost-user Protocol" of QEMU; virtio 1.2, 5.2.)
+    (a ConnectionError): what answers is no vhost-user back end for a block device; ValueError,
+    TypeError: a number out of range, or none. (The document "Vhost-user Protocol" of QEMU; virtio
+    1.2, 5.2.)
     """
 
     device_id = ID_BLOCK
@@ -78,6 +80,8 @@ class VhostUserBlk(VirtioDevice):
         size = whole(queue_size, "queue_size", 4, 1024)
         if size & size - 1:
             raise ValueError(f"queue_size={size}: give a power of two from 4 to 1024")
+        wait = seconds(timeout, "timeout")
+        again = None if reconnect is None else seconds(reconnect, "reconnect")
         self.path = os.fspath(path)
         way: Way = Listener(self.path) if truth(server, "server") else Caller(self.path)
         self._way = way
@@ -97,13 +101,13 @@ class VhostUserBlk(VirtioDevice):
 
         self._link = Link(
             way.connect,
-            patience=min(timeout, 5.0),
-            reconnect=reconnect,
+            patience=min(wait, 5.0),
+            reconnect=again,
             on_failure=failed,
             on_session=greet,
         )
         try:
-            session = self._link.open(timeout)
+            session = self._link.open(wait)
             count = session.queues()
             if not session.offered & F_MQ:
                 count = 1
@@ -153,7 +157,7 @@ class VhostUserBlk(VirtioDevice):
     def settle(self, timeout: float = 10.0) -> bool:
         """Wait until the back end knows what was done so far, at most `timeout` host seconds.
         Returns whether it does."""
-        return self._link.settle(timeout)
+        return self._link.settle(seconds(timeout, "timeout"))
 
     def _greet(self, session: Session) -> None:
         """Another connection: the queues must be there, and what the driver has set is set again.

@@ -16,6 +16,7 @@ from .backend import Connection, Line
 from .channel import Channel, Closed
 from .messages import ProtocolError
 from .numbers import REPLY
+from .seconds import seconds
 
 #: Host seconds for the rest of a message, and for an answer to be taken.
 PATIENCE = 5.0
@@ -67,6 +68,9 @@ class BackEnd:
     def step(self, timeout: float = 0) -> None:
         """Do what there is to do, after waiting at most `timeout` seconds for it. Only with
         `thread=False`."""
+        self._step(seconds(timeout, "timeout"))
+
+    def _step(self, timeout: float | None) -> None:
         for fd, _ in self._epoll.poll(timeout):
             if self._listener is not None and fd == self._listener.fileno():
                 with suppress(BlockingIOError):
@@ -84,8 +88,9 @@ class BackEnd:
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until another thread, or a signal handler, calls `close()`, or `timeout` seconds.
         Returns whether it is closed. Only with a thread."""
+        end = None if timeout is None else seconds(timeout, "timeout")
         if self._thread is not None:
-            self._thread.join(timeout)
+            self._thread.join(end)
             return not self._thread.is_alive()
         return self._closed
 
@@ -124,7 +129,7 @@ class BackEnd:
 
     def _run(self) -> None:
         while not self._closed:
-            self.step(-1)
+            self._step(None)
 
     def _accept(self, sock: socket.socket) -> None:
         """Serve this front end. Until it ends, others wait."""
