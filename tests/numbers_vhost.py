@@ -63,7 +63,7 @@ PLACES: dict[str, Place] = {
 }
 EXEMPT: dict[str, str] = {
     **dict.fromkeys(
-        ("VhostUserBlk.kicked", "VhostUserBlk.plug", "VhostUserBlk.write_config"),
+        ("VhostUserBlk.kicked", "VhostUserBlk.write_config"),
         "as those of VirtioDevice",
     ),
     **dict.fromkeys(

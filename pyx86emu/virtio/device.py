@@ -2,17 +2,15 @@
 
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .._core import VirtQueue
 from .numbers import RING_FEATURES
 
 if TYPE_CHECKING:
     from .._core import GuestMap
-    from ..address import Address
-    from ..bus import Attachment
-    from ..pc.machine import Machine
     from ..vm import Vm
 
 #: Where the queues of a device are worked: by the thread of the vCPU between two instructions, by
@@ -22,7 +20,8 @@ Values = dict[str, Any]
 Request = tuple[int, bytes, int]
 
 
-class Vring(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Vring:
     """A queue as the driver has set it up: its index, the number of its descriptors, and the guest
     addresses of the descriptor table, the available ring and the used ring."""
 
@@ -130,12 +129,16 @@ class VirtioDevice:
 
     # -- its life ----------------------------------------------------------------------------------
 
+    def plugged(self, vm: "Vm") -> None:
+        """It is attached to a Vm. MachineError: it cannot be used there. By default it can."""
+
     def activate(self, transport: Transport, queues: Sequence[Vring]) -> None:
         """The driver has set DRIVER_OK with these queues."""
         self.transport = transport
         self.queues = [None] * len(self.queue_sizes)
         for ring in queues:
-            queue = VirtQueue(transport.memory, *ring[1:], features=self.negotiated)
+            where = ring.size, ring.desc, ring.avail, ring.used
+            queue = VirtQueue(transport.memory, *where, features=self.negotiated)
             self.queues[ring.index] = queue
             self.check(queue)
 
@@ -150,19 +153,6 @@ class VirtioDevice:
 
     def close(self) -> None:
         """The device is detached for good: release what it has opened."""
-
-    def plug(
-        self,
-        machine: "Machine",
-        *,
-        addr: "Address | None" = None,
-        gsi: int | None = None,
-        pull: bool = False,
-    ) -> "Attachment":
-        """Attach it to a machine, at the MMIO transport. `Machine.attach` calls this."""
-        from .mmio import VirtioMmio
-
-        return VirtioMmio(self).plug(machine, addr=addr, gsi=gsi, pull=pull)
 
     # -- what subclasses use -----------------------------------------------------------------------
 

@@ -3,6 +3,7 @@ transport has them. Knows no register; mmio.py and pci.py have those."""
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._core import Doorbell, GuestMap
@@ -96,6 +97,7 @@ class VirtioTransport:
 
     def _plugged(self, vm: "Vm") -> None:
         """The transport is attached to a bus of this Vm."""
+        self.virtio.plugged(vm)
         self._vm = vm
         self._memory = GuestMap(vm)
 
@@ -288,7 +290,7 @@ class VirtioTransport:
     def _listen_here(self, indexes: list[int]) -> None:
         """The vCPU's thread serves: it calls the device between two instructions."""
         for index in indexes:
-            self._listen(index, Doorbell(call=lambda index=index: self._kicked(index)))
+            self._listen(index, Doorbell(call=partial(self._kicked, index)))
 
     def stop_queue(self, index: int) -> None:
         """The driver takes a queue back: the device leaves its memory alone."""
@@ -317,9 +319,11 @@ class VirtioTransport:
     def _close_descriptors(self) -> None:
         entries, self._entries = self._entries, []
         irqfds, self._irqfds = self._irqfds, []
-        for each in (*entries, *irqfds):
+        for entry in entries:
             with contextlib.suppress(OSError):  # the Vm is closed
-                each.deassign()
+                entry.deassign()
+        for irqfd in irqfds:
+            irqfd.deassign()
         descriptors = [*self._kicks.values(), *self._calls.values()]
         self._kicks, self._calls = {}, {}
         for fd in descriptors:

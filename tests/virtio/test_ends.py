@@ -65,8 +65,7 @@ def test_streams_of_asyncio_carry_bytes_both_ways() -> None:
         other, to_guest = await asyncio.open_connection(sock=ours)
         task = asyncio.create_task(streams(console, reader, writer))
         to_guest.write(b"to the guest")
-        while console.waiting != 12:
-            await asyncio.sleep(0)
+        await asyncio.to_thread(wait_until, lambda: console.waiting == 12)
         assert console.output is not None
         console.output(b"from the guest")
         assert await other.read(100) == b"from the guest"

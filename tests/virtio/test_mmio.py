@@ -11,7 +11,7 @@ import pytest
 
 from pyx86emu import Machine, MachineError, StateError
 from pyx86emu.virtio import mmio
-from pyx86emu.virtio.device import Served, VirtioDevice
+from pyx86emu.virtio.device import Served, VirtioDevice, Vring
 from pyx86emu.virtio.mmio import VirtioMmio
 from pyx86emu.virtio.numbers import (
     DRIVER_OK,
@@ -39,6 +39,7 @@ class Echo(VirtioDevice):
         super().__init__(served=served)
         self.threads: list[int] = []
         self.data = bytearray(b"configuration")
+        self.worked: Callable[[], object] = int
 
     @property
     def config(self) -> bytes:
@@ -51,6 +52,7 @@ class Echo(VirtioDevice):
         self.threads.append(threading.get_ident())
         for batch in self.requests(index):
             self.done(index, [(head, data[:room]) for head, data, room in batch])
+        self.worked()
 
 
 @pytest.fixture
@@ -257,11 +259,12 @@ def test_an_event_loop_serves(m: Machine) -> None:
         _, registers, ring = started(m, device)
         ask(m, ring)
         guest(m, KICK32)
+        event = asyncio.Event()
+        device.worked = event.set
         m.vcpu.run(1)
-        while not registers.get(mmio.INTERRUPT_STATUS):
-            await asyncio.sleep(0)
+        await event.wait()
         registers.put(mmio.STATUS, 0)
-        await asyncio.sleep(0)
+        await asyncio.to_thread(int)
         assert ring.reap() == [(0, 5)]
         return device.threads
 
@@ -292,7 +295,7 @@ def test_who_works_outside_gets_descriptors(m: Machine) -> None:
 
     device = Outside(served="outside")
     _, registers, ring = started(m, device)
-    assert [each[1:] for each in device.rings] == [(8, *ring.addresses)]
+    assert device.rings == [Vring(0, 8, *ring.addresses)]
     guest(m, KICK32)
 
     m.vcpu.run(2)

@@ -25,9 +25,7 @@ from .session import Ring, Session, duplicate
 from .sockets import Caller, Listener, Way
 
 if TYPE_CHECKING:
-    from ...address import Address
-    from ...bus import Attachment
-    from ...pc.machine import Machine
+    from ...vm import Vm
 
 #: Features that pass from the back end to the driver: those of the device type (bits 0 to 23), and
 #: those of split rings.
@@ -197,18 +195,9 @@ class VhostUserBlk(VirtioDevice):
 
     # -- its life ----------------------------------------------------------------------------------
 
-    def plug(
-        self,
-        machine: "Machine",
-        *,
-        addr: "Address | None" = None,
-        gsi: int | None = None,
-        pull: bool = False,
-    ) -> "Attachment":
-        """Attach it to a machine. MachineError: its RAM is not shared. `Machine.attach` calls
-        this."""
-        shared_slots(machine.vm)
-        return super().plug(machine, addr=addr, gsi=gsi, pull=pull)
+    def plugged(self, vm: "Vm") -> None:
+        """MachineError: the RAM is not shared."""
+        shared_slots(vm)
 
     def activate(self, transport: Transport, queues: Sequence[Vring]) -> None:
         """The driver is ready. The back end gets everything from another thread; what the driver
