@@ -86,7 +86,8 @@ class VirtioDevice:
     queue_sizes: tuple[int, ...] = ()
     #: The features of this device type, a mask.
     features: int = 0
-    #: False: what it does depends on something outside of the machine.
+    #: False: what it stores to memory depends on something outside of the machine, so that a
+    #: machine with it cannot be recorded.
     deterministic: bool = True
 
     def __init__(self, *, served: Served = "vcpu") -> None:

@@ -12,10 +12,12 @@ from contextlib import suppress
 from threading import Lock, Thread, current_thread
 from types import TracebackType
 
+from .._core import whole
 from .console import MOST_INPUT, VirtioConsole
 
 #: How many bytes of the guest wait for the other end.
 LIMIT = 1 << 20
+MOST_FD = (1 << 31) - 1
 CHUNK = 4096
 #: Seconds that a stream waits before it offers the guest input again.
 AGAIN = 0.005
@@ -25,7 +27,8 @@ class FdEnds:
     """A thread that moves bytes between a console and two descriptors; None: there is none in this
     direction. `close()` ends it, and closes the descriptors in `own`.
 
-    `dropped` counts bytes of the guest that were lost. OSError: no descriptor is left.
+    `dropped` counts bytes of the guest that were lost. OSError: no descriptor is left; TypeError,
+    ValueError: a descriptor that is no number from 0 to 2**31 - 1.
 
     >>> console, (there, back) = VirtioConsole(), os.pipe()
     >>> with FdEnds(console, None, back):
@@ -43,7 +46,9 @@ class FdEnds:
         own: tuple[int, ...] = (),
     ) -> None:
         self._console = console
-        self._read, self._write, self._own = read_fd, write_fd, own
+        self._read = None if read_fd is None else whole(read_fd, "read_fd", 0, MOST_FD)
+        self._write = None if write_fd is None else whole(write_fd, "write_fd", 0, MOST_FD)
+        self._own = own
         self._kept = bytearray()
         self._lock = Lock()
         self._closed = False

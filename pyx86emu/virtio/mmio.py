@@ -90,7 +90,6 @@ class VirtioMmio(VirtioTransport, MmioDevice):
     def __init__(self, device: VirtioDevice, *, ioeventfd: bool = True) -> None:
         super().__init__(device, ioeventfd=ioeventfd)
         self.name = device.name
-        self.deterministic = device.deterministic
         self._base = 0
 
     def _forget(self) -> None:

@@ -329,6 +329,16 @@ class VirtioTransport:
         for fd in descriptors:
             fd.close()
 
+    @property
+    def unrecorded(self) -> str | None:
+        """Why a recording cannot have this device; None: it can. What a device stores to memory is
+        in no recording: it does the same again, or it does not."""
+        if self._elsewhere:
+            return "another thread or process serves it; make the device with served='vcpu'"
+        if not self.virtio.deterministic:
+            return "what it stores comes from outside of the machine; detach it"
+        return None
+
     # -- saved states ------------------------------------------------------------------------------
 
     def state(self) -> Values:
