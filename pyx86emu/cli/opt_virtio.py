@@ -164,8 +164,7 @@ DEVICES = {
 def add(parser: Parser) -> None:
     """Declare it."""
     devices = (
-        "a virtio device: virtio-blk,drive=ID; vhost-user-blk,path=SOCK; "
-        "virtio-console,chardev=pty; virtio-rng"
+        "a virtio device: virtio-blk,drive=ID; vhost-user-blk,path=SOCK; virtio-console; virtio-rng"
     )
     parser.add_argument(
         "-device", metavar="KEYS", action="append", default=[], type=asked_for, help=devices

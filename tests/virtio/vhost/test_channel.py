@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import gc
 import os
 import socket
 import threading
@@ -23,6 +24,7 @@ def pair() -> Iterator[tuple[Channel, Channel]]:
 
 
 def open_fds() -> int:
+    gc.collect()
     return len(os.listdir("/proc/self/fd"))
 
 

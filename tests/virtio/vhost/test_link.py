@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import struct
 from collections.abc import Iterator
@@ -87,6 +88,7 @@ def liar(request: Request, answer: bytes) -> Peer:
 def test_garbage_at_the_start_is_an_error(request_: Request, answer: bytes, words: str) -> None:
     peer = liar(request_, answer)
     link = Link(peer.connect)
+    gc.collect()
     before = len(os.listdir("/proc/self/fd"))
 
     with pytest.raises(ProtocolError, match=words):

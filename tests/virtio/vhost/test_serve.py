@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import struct
@@ -56,6 +57,7 @@ def vm() -> Iterator[Vm]:
 
 
 def open_fds() -> int:
+    gc.collect()
     return len(os.listdir("/proc/self/fd"))
 
 
