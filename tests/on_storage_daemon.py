@@ -91,6 +91,11 @@ class StorageDaemon:
         wait_until(lambda: ready.exists() or self.process.poll() is not None)
         assert self.process.poll() is None, f"{DAEMON} ended with {self.process.returncode}"
 
+    def pause(self) -> None:
+        """SIGSTOP: what is made available now stays in flight. It is killed next."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitpid(self.process.pid, os.WUNTRACED)
+
     def kill(self) -> None:
         """SIGKILL: it can finish nothing."""
         self.process.send_signal(signal.SIGKILL)

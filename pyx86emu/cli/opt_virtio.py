@@ -149,12 +149,12 @@ _RNG = Kind(("seed",), _check_rng, _rng)
 _VHOST_BLK = Kind(("path", "server", "num-queues", "queue-size"), _check_vhost_blk, _vhost_blk)
 #: By name. QEMU's names for its MMIO devices end in -device; here both are the same.
 DEVICES = {
-    "vhost-user-blk": _VHOST_BLK,
     "virtio-blk": _BLK,
     "virtio-blk-device": _BLK,
     "virtio-console": _CONSOLE,
     "virtio-rng": _RNG,
     "virtio-rng-device": _RNG,
+    "vhost-user-blk": _VHOST_BLK,
 }
 
 

@@ -26,6 +26,7 @@ from .ports import ports
 from .rewrite import Rewritten
 from .rings import rings
 from .state import state
+from .vhost import vhost
 from .world import LIMIT, World
 
 OWN = Path(__file__).resolve().parents[1] / "guests"
@@ -146,6 +147,7 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "api": (api, 3),
     "state": (state, 2),
     "rings": (rings, 1),
+    "vhost": (vhost, 1),
 }
 
 

@@ -237,6 +237,20 @@ RIGHT = {
 }
 
 
+#: Messages of one case, in each direction.
+MESSAGES = 300
+
+
+def vhost(model: str, seed: int) -> int:
+    """Both directions: no crash, no error but ConnectionError, no descriptor left. The model does
+    not matter. Returns how many messages there were."""
+    rng = random.Random(f"vhost {model} {seed}")
+    _, strange = to_back_end(rng, MESSAGES)
+    assert not strange, strange
+    to_front_end(rng, MESSAGES)
+    return 2 * MESSAGES
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=10_000)

@@ -106,11 +106,6 @@ class BlkQueue:
             found.append((slot, self.vm.read(self.slots[slot].status, 1)[0], length))
         return found
 
-    def done_count(self) -> int:
-        """How many requests are used and not seen yet."""
-        index: int = struct.unpack("<H", self.vm.read(self.used + 2, 2))[0]
-        return index - self.seen & 0xFFFF
-
     def data(self, slot: int, size: int) -> bytes:
         at = self.slots[slot].data
         return self.vm.read(at, size)

@@ -16,10 +16,10 @@ from ...errors import StateError
 from ...events import EventFd
 from ..device import Transport, VirtioDevice, Vring
 from ..numbers import EVENT_IDX, ID_BLOCK, IN_ORDER, INDIRECT_DESC, VERSION_1
-from .link import Link, Memory, Queue
+from .link import Link, Queue
 from .messages import ProtocolError
 from .numbers import Protocol
-from .regions import shared_slots
+from .regions import memory_of, shared_slots
 from .seconds import seconds
 from .session import Ring, Session, duplicate
 from .sockets import Caller, Listener, Way
@@ -191,7 +191,8 @@ class VhostUserBlk(VirtioDevice):
         """The back end cannot be used any more. Called by the link's thread."""
         transport = self.transport
         if transport is not None:
-            transport.needs_reset(f"{self.name}: {error}")
+            with suppress(OSError):  # the Vm is closed
+                transport.needs_reset(f"{self.name}: {error}")
 
     # -- its life ----------------------------------------------------------------------------------
 
@@ -215,7 +216,7 @@ class VhostUserBlk(VirtioDevice):
             self._fds.append(self._call(transport, each.index))
             ring = Ring(each.size, each.desc, each.avail, each.used)
             rings.append(Queue(each.index, ring, kick, self._fds[-1]))
-        memory = Memory(lambda: shared_slots(vm), vm.read, vm.write)
+        memory = memory_of(vm)
         self._link.start(self.negotiated, rings, memory)
 
     @staticmethod

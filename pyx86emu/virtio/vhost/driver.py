@@ -10,10 +10,10 @@ from ...events import EventFd
 from ...vm import Vm
 from ..numbers import VERSION_1
 from .blk import CONFIG_SIZE
-from .link import SOON, Link, Memory, Queue
+from .link import SOON, Link, Queue
 from .messages import ProtocolError
 from .numbers import Protocol
-from .regions import shared_slots
+from .regions import memory_of
 from .seconds import seconds
 from .session import Ring, Session
 from .sockets import Caller
@@ -83,8 +83,8 @@ class BlkDriver:
             self.features = session.offered
             self.config = session.config(CONFIG_SIZE)
             queue = Queue(0, self._ring, self._kick.fileno(), self._call.fileno())
-            memory = Memory(lambda: shared_slots(self._vm), self._vm.read, self._vm.write)
-            self._link.start(self.features & (VERSION_1 | F_FLUSH), [queue], memory)
+            accepted = self.features & (VERSION_1 | F_FLUSH)
+            self._link.start(accepted, [queue], memory_of(self._vm))
         except BaseException:
             self.close()
             raise

@@ -19,9 +19,9 @@ from ...events import EventFd
 from .channel import Cancelled, Closed
 from .messages import ProtocolError
 from .numbers import Protocol
-from .regions import Shared, inside
+from .regions import Memory, inside
 from .session import Inflight, Ring, Session
-from .tracker import Read, Tracker, Write
+from .tracker import Tracker
 
 #: Host seconds between two looks at the rings while requests are in flight, and the least time
 #: between two looks.
@@ -38,14 +38,6 @@ class Queue(NamedTuple):
     ring: Ring
     kick: int
     call: int
-
-
-class Memory(NamedTuple):
-    """Guest memory: the regions that can be shared, and how to read and write it here."""
-
-    shared: Callable[[], list[Shared]]
-    read: Read
-    write: Write
 
 
 class Work(NamedTuple):

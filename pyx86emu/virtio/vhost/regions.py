@@ -1,5 +1,6 @@
 """Guest RAM for another process: list the shared slots of a Vm, as vhost-user regions."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ...errors import MachineError
@@ -16,6 +17,37 @@ class Shared(NamedTuple):
 
     region: Region
     fd: int
+
+
+class Memory(NamedTuple):
+    """Guest memory: the regions that can be shared, and how to read and write it here.
+    MachineError from each: there is no such memory any more."""
+
+    shared: Callable[[], list[Shared]]
+    read: Callable[[int, int], bytes]
+    write: Callable[[int, bytes], object]
+
+
+def memory_of(vm: Vm) -> Memory:
+    """The memory of a Vm."""
+
+    def read(addr: int, size: int) -> bytes:
+        try:
+            return vm.read(addr, size)
+        except (OSError, ValueError) as error:
+            raise _gone(error) from error
+
+    def write(addr: int, data: bytes) -> None:
+        try:
+            vm.write(addr, data)
+        except (OSError, ValueError) as error:
+            raise _gone(error) from error
+
+    return Memory(lambda: shared_slots(vm), read, write)
+
+
+def _gone(error: Exception) -> MachineError:
+    return MachineError(f"the memory of a ring is not there any more: {error}")
 
 
 def shared_slots(vm: Vm) -> list[Shared]:

@@ -1,6 +1,8 @@
 """Ways to a back end: call a Unix socket, or listen and be called. Never wait."""
 
+import os
 import socket
+from contextlib import suppress
 from typing import Protocol
 
 from ...unixsocket import listen
@@ -54,4 +56,7 @@ class Listener:
         return self._sock.accept()[0]
 
     def close(self) -> None:
-        self._sock.close()
+        if self._sock.fileno() >= 0:
+            self._sock.close()
+            with suppress(OSError):
+                os.unlink(self.path)

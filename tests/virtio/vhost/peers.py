@@ -7,12 +7,9 @@ import struct
 import threading
 from collections.abc import Callable
 
-from pyx86emu import Vm
 from pyx86emu.virtio.vhost.channel import Cancelled, Channel
-from pyx86emu.virtio.vhost.link import Memory
 from pyx86emu.virtio.vhost.messages import Message
 from pyx86emu.virtio.vhost.numbers import REPLY, Request
-from pyx86emu.virtio.vhost.regions import shared_slots
 
 VERSION_1 = 1 << 32
 #: The least that a back end answers.
@@ -22,10 +19,6 @@ ANSWERS = {
     Request.GET_CONFIG: struct.pack("=III", 0, 60, 0) + bytes(60),
     Request.GET_VRING_BASE: struct.pack("=II", 0, 0),
 }
-
-
-def memory_of(vm: Vm) -> Memory:
-    return Memory(lambda: shared_slots(vm), vm.read, vm.write)
 
 
 class Peer:

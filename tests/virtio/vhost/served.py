@@ -1,6 +1,7 @@
 """A process that serves a RamDisk in a file: `python -m tests.virtio.vhost.served SOCKET FILE`.
 
-The file outlives the process, and so does what was written to it.
+The file outlives the process, and so does what was written to it. With the word `hold` the first
+request that it gets is never done; with `forgets` it offers no INFLIGHT_SHMFD.
 """
 
 from __future__ import annotations
@@ -8,8 +9,12 @@ from __future__ import annotations
 import mmap
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from pyx86emu.virtio.vhost import backend
+from pyx86emu.virtio.vhost.numbers import Protocol
 from pyx86emu.virtio.vhost.serve import serve
 from tests.harness import ROOT
 from tests.virtio.vhost.ramdisk import RamDisk
@@ -18,15 +23,15 @@ from tests.virtio.vhost.ramdisk import RamDisk
 class Served:
     """Such a process. Use it in a `with` block, which ends it."""
 
-    def __init__(self, sock: Path, file: Path, size: int) -> None:
+    def __init__(self, sock: Path, file: Path, size: int, *words: str) -> None:
         self.sock = sock
         self.file = file
         file.write_bytes(bytes(size))
-        self.start()
+        self.start(*words)
 
-    def start(self) -> None:
+    def start(self, *words: str) -> None:
         """Start it, and wait until it listens."""
-        command = [sys.executable, "-m", __name__, str(self.sock), str(self.file)]
+        command = [sys.executable, "-m", __name__, str(self.sock), str(self.file), *words]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
         )
@@ -58,9 +63,23 @@ class Served:
             self.end()
 
 
-def main(sock: str, file: str) -> None:
+class Holder(RamDisk):
+    """Never gives its first request back, but all later ones."""
+
+    held: int | None = None
+
+    def done(self, index: int, batch: Sequence[Sequence[Any]]) -> None:
+        if self.held is None:
+            self.held, batch = batch[0][0], batch[1:]
+        super().done(index, batch)
+
+
+def main(sock: str, file: str, *words: str) -> None:
+    if "forgets" in words:
+        backend.OFFERED &= ~Protocol.INFLIGHT_SHMFD.bit
+    kind = Holder if "hold" in words else RamDisk
     with open(file, "r+b") as opened, mmap.mmap(opened.fileno(), 0) as disk:
-        back = serve(RamDisk(disk), sock)
+        back = serve(kind(disk), sock)
         print("ready", flush=True)
         sys.stdin.read()
         back.close()

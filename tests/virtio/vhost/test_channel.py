@@ -72,7 +72,7 @@ def test_descriptors_of_half_a_message_are_closed(pair: tuple[Channel, Channel])
     with pytest.raises(Closed):
         there.receive(1)
 
-    assert open_fds() == before
+    assert open_fds() <= before
     os.close(event)
 
 
@@ -89,7 +89,7 @@ def test_too_many_descriptors_are_refused_and_closed(
     with pytest.raises(ProtocolError, match="more than 8 descriptors"):
         there.receive(1)
 
-    assert open_fds() == before
+    assert open_fds() <= before
     os.close(event)
 
 

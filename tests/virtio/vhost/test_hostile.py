@@ -25,7 +25,7 @@ def test_random_messages_do_a_back_end_no_harm(seed: int) -> None:
 
     assert connections > 0
     assert strange == []
-    assert open_fds() == before
+    assert open_fds() <= before
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -34,7 +34,7 @@ def test_random_answers_do_a_front_end_no_harm(seed: int) -> None:
 
     assert to_front_end(random.Random(seed), 500) > 0
 
-    assert open_fds() == before
+    assert open_fds() <= before
 
 
 @pytest.mark.slow

@@ -13,10 +13,11 @@ from pyx86emu import MachineError, Vm
 from pyx86emu.virtio.vhost.link import Link
 from pyx86emu.virtio.vhost.messages import Message, ProtocolError
 from pyx86emu.virtio.vhost.numbers import Request
+from pyx86emu.virtio.vhost.regions import memory_of
 from pyx86emu.virtio.vhost.sockets import Caller, Listener
 from tests.harness import wait_until
 from tests.virtio.ring import BlkQueue
-from tests.virtio.vhost.peers import ANSWERS, VERSION_1, Peer, memory_of
+from tests.virtio.vhost.peers import ANSWERS, VERSION_1, Peer
 
 
 @pytest.fixture
@@ -207,3 +208,22 @@ def test_memory_that_is_added_later_is_sent(vm: Vm, queue: BlkQueue) -> None:
     link.close()
     peer.close()
     assert peer.asked.count("SET_MEM_TABLE") == 2
+
+
+def test_a_vm_that_is_closed_first_ends_the_link(queue: BlkQueue) -> None:
+    peer = Peer()
+    vm = Vm()
+    vm.add_memory(0, 1 << 20, shared=True)
+    failed: list[Exception] = []
+    link = Link(peer.connect, on_failure=failed.append)
+    link.open(10)
+    link.start(VERSION_1, [queue.queue()], memory_of(vm))
+    assert link.settle(10)
+
+    vm.close()
+    link.memory_changed()
+
+    wait_until(lambda: failed)
+    assert isinstance(failed[0], MachineError)
+    link.close()
+    peer.close()

@@ -19,6 +19,7 @@ from pyx86emu.virtio.vhost.channel import Channel, Closed
 from pyx86emu.virtio.vhost.link import Link
 from pyx86emu.virtio.vhost.messages import ADDR, INFLIGHT, ONE_REGION, STATE, U64, Region, table
 from pyx86emu.virtio.vhost.numbers import NEED_REPLY, Request
+from pyx86emu.virtio.vhost.regions import memory_of
 from pyx86emu.virtio.vhost.serve import BackEnd, serve
 from pyx86emu.virtio.vhost.session import Session
 from pyx86emu.virtio.vhost.sockets import Caller
@@ -27,7 +28,7 @@ from tests.harness import wait_until
 from tests.virtio.ring import BlkQueue
 from tests.virtio.vhost.ramdisk import RamDisk
 from tests.virtio.vhost.served import Served
-from tests.virtio.vhost.test_storage_daemon import DISK, FLUSH, VERSION_1, Load, memory_of
+from tests.virtio.vhost.test_storage_daemon import DISK, FLUSH, VERSION_1, Load
 
 SIZE = 1 << 20
 
@@ -122,6 +123,34 @@ def test_a_back_end_of_ours_that_is_killed_loses_nothing(
         queue.close()
 
 
+@pytest.mark.parametrize("words", [("hold",), ("hold", "forgets")], ids=["its list", "our list"])
+def test_the_oldest_request_is_not_lost_though_later_ones_are_done(
+    vm: Vm, sock: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Its entry in the available ring is overwritten by then: the used index alone loses it."""
+    with Served(sock, tmp_path / "disk", DISK, *words) as process:
+        link = Link(Caller(str(sock)).connect)
+        session = link.open(10)
+        assert bool(session.protocol & 1 << 12) == (words == ("hold",))
+        queue = BlkQueue(vm, 0x1000, num=256)
+        load = Load([queue])
+        link.start(VERSION_1 | FLUSH, [queue.queue()], memory_of(vm))
+        load.fill(1)
+        ((_, held),) = load.busy
+        for _ in range(45):  # 315 others: the ring has 256 entries
+            load.run_others(7)
+        assert [slot for _, slot in load.busy] == [held]
+
+        process.kill()
+        process.start(*words[1:])
+
+        while load.busy:
+            load.collect()
+        load.check(process.file.read_bytes())
+        link.close()
+        queue.close()
+
+
 def test_memory_that_is_added_while_the_device_works_is_mapped(vm: Vm, sock: Path) -> None:
     device = RamDisk(bytearray(DISK))
     with serve(device, sock) as back:
@@ -180,7 +209,7 @@ def test_closing_removes_the_socket_and_ends_the_thread(device: RamDisk, sock: P
 
     assert back.wait(0)
     assert not sock.exists()
-    assert open_fds() == before
+    assert open_fds() <= before
 
 
 def test_a_device_that_is_attached_is_not_served(sock: Path) -> None:
@@ -365,7 +394,7 @@ def test_what_a_front_end_may_not_do_ends_its_connection(
     say(front, fd)
 
     assert words in refused(front, back)
-    wait_until(lambda: open_fds() == before)
+    wait_until(lambda: open_fds() <= before)
     session = Session(Caller(str(sock)).connect())
     session.begin()  # others are served
     session.close()

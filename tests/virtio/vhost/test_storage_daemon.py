@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pyx86emu import Vm
-from pyx86emu.virtio.vhost.link import Link, Memory
-from pyx86emu.virtio.vhost.regions import shared_slots
+from pyx86emu.virtio.vhost.link import Link
+from pyx86emu.virtio.vhost.regions import memory_of
 from pyx86emu.virtio.vhost.sockets import Caller
 from tests.on_storage_daemon import StorageDaemon, image, need, raw
 from tests.virtio.ring import SECTOR, T_FLUSH, T_GET_ID, T_IN, T_OUT, BlkQueue
@@ -36,10 +36,6 @@ def disk(tmp_path: Path) -> Path:
     need()
     tmp_path.chmod(0o700)
     return image(tmp_path / "disk.qcow2", DISK)
-
-
-def memory_of(vm: Vm) -> Memory:
-    return Memory(lambda: shared_slots(vm), vm.read, vm.write)
 
 
 class Load:
@@ -78,6 +74,10 @@ class Load:
     def collect(self) -> None:
         """Wait for completions and check them."""
         assert self._poll.poll(PATIENCE), f"lost: {self.busy}"
+        self.gather()
+
+    def gather(self) -> None:
+        """Check what is completed."""
         for queue in self.queues:
             queue.call.read()
             for slot, status, length in queue.done():
@@ -96,6 +96,13 @@ class Load:
         limit = self.made + count
         while self.finished < limit:
             self.fill(limit)
+            self.collect()
+
+    def run_others(self, count: int) -> None:
+        """So many requests from begin to end, besides those that are in flight."""
+        before = len(self.busy)
+        self.fill(self.made + count)
+        while len(self.busy) > before:
             self.collect()
 
     def check(self, disk: bytes) -> None:
@@ -119,8 +126,11 @@ def load_with_kills(vm: Vm, disk: Path, count: int, kills: int, queues: int, num
         for _ in range(kills):
             load.run(count // (kills + 1))
             load.fill(load.made + 8 * queues)
+            daemon.pause()
+            load.gather()
+            load.fill(load.made + 4)
+            in_flight += len(load.busy)
             daemon.kill()
-            in_flight += len(load.busy) - sum(queue.done_count() for queue in made)
             daemon.start()
         load.run(count - load.finished)
 
