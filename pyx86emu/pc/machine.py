@@ -311,6 +311,7 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving, Plugg
         if self._debugger is not None:
             self._debugger.close(self.exit_status or 0)
         try:
+            self._unplug()
             try:
                 self.speaker.close()
             finally:

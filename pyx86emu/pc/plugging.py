@@ -48,3 +48,9 @@ class Plugging(Parts):
             return self.pio.attach(plugged, port, gsi=gsi, pull=pull)
         assert addr is not None
         return self.mmio.attach(plugged, addr, gsi=gsi, pull=pull)
+
+    def _unplug(self) -> None:
+        """The machine is about to be closed: devices that have threads or descriptors end them."""
+        for each in (*self.pio.attachments, *self.mmio.attachments):
+            if (gone := getattr(each.device, "detached", None)) is not None:
+                gone()

@@ -2,6 +2,7 @@
 transport has them. Knows no register; mmio.py and pci.py have those."""
 
 import contextlib
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -282,13 +283,18 @@ class VirtioTransport:
         if self.gsi is not None:
             for index in indexes:
                 self.call(index)
+        kicked = _weakly(self._kicked)
         if isinstance(device.served, str):
-            self._server = ThreadServer(device.name, fds, self._kicked)
+            self._server = ThreadServer(device.name, fds, kicked)
         else:
-            self._server = LoopServer(device.served, fds, self._kicked)
+            self._server = LoopServer(device.served, fds, kicked)
+        weakref.finalize(self, self._server.stop)
 
     def _listen_here(self, indexes: list[int]) -> None:
-        """The vCPU's thread serves: it calls the device between two instructions."""
+        """The vCPU's thread serves: it calls the device between two instructions. KVM signals
+        descriptors only: there each notification stays an exit."""
+        if self._vm is None or self._vm.accel == "kvm":
+            return
         for index in indexes:
             self._listen(index, Doorbell(call=partial(self._kicked, index)))
 
@@ -315,6 +321,12 @@ class VirtioTransport:
         with self.virtio.lock:
             self.virtio.reset()
             self._forget()
+
+    def detached(self) -> None:
+        """It is taken off its bus, or the machine is closed: threads end, descriptors are closed.
+        The device can be attached again, elsewhere."""
+        self._quiet()
+        self._vm = self._memory = self.gsi = None
 
     def _close_descriptors(self) -> None:
         entries, self._entries = self._entries, []
@@ -401,3 +413,14 @@ class VirtioTransport:
                 kick.write()
             if self.isr:
                 self._raise(None)
+
+
+def _weakly(method: Callable[[int], None]) -> Callable[[int], None]:
+    """The method, but it does not keep its object: a server must not keep a machine."""
+    found = weakref.WeakMethod(method)
+
+    def call(index: int) -> None:
+        if (there := found()) is not None:
+            there(index)
+
+    return call

@@ -66,7 +66,7 @@ def test_the_poller_needs_no_386(model: str, machine: Callable[..., Machine]) ->
     run(machine, "queue_poll", "vcpu", model=model)
 
 
-@pytest.mark.parametrize("way", ["pull", "thread"])
+@pytest.mark.parametrize("way", ["pull", "vcpu", "thread"])
 @pytest.mark.parametrize("guest", GUESTS)
 def test_guest_passes_on_kvm(guest: str, way: str, machine: Callable[..., Machine]) -> None:
     on_kvm.need("kvm")

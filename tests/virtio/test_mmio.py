@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,7 +22,7 @@ from pyx86emu.virtio.numbers import (
     NEEDS_RESET,
     VERSION_1,
 )
-from tests.harness import wait_until
+from tests.harness import descriptors, wait_until
 from tests.virtio.driver import Registers, Ring
 
 CODE = 0x7C00
@@ -416,3 +417,27 @@ def test_a_damaged_state_is_a_value_error(m: Machine, damage: Damage) -> None:
 
     with pytest.raises(ValueError):
         transport.load(values)
+
+
+# -- its end -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["detach", "close", "drop"])
+def test_a_device_that_is_gone_leaves_no_thread(how: str) -> None:
+    before, open_before = threading.active_count(), descriptors()
+    m = Machine(b"\xf4")
+    transport, _, _ = started(m, Echo(served="thread"))
+    assert threading.active_count() > before
+
+    if how == "detach":
+        m.mmio.detach(transport)
+        assert threading.active_count() == before
+        transport.attach(m.vm, 0xD8000)
+    if how == "drop":
+        m.vm.close()
+    m.close()
+    del m, transport
+    gc.collect()
+
+    wait_until(lambda: threading.active_count() == before)
+    wait_until(lambda: descriptors() == open_before)

@@ -421,3 +421,27 @@ def test_requests_in_flight_are_popped_again_after_a_load(memory: GuestMap) -> N
     assert other.pop_many() == [(heads[0], b"", 4), (heads[2], b"", 4)]
     other.push_many([(heads[0], b"one!"), (heads[2], b"tri!")])
     assert [head for head, _ in ring.reap()] == [heads[1], heads[0], heads[2]]
+
+
+def test_a_load_leaves_broken_what_is_misaligned(memory: GuestMap) -> None:
+    queue = VirtQueue(memory, 8, 0, 0x101, 0x200)
+    state = {**queue.state(), "broken": None}
+
+    queue.load(state)
+
+    assert "odd" in str(queue.broken)
+    assert queue.pop() is None
+
+
+def test_large_requests_are_copied_whole(memory: GuestMap) -> None:
+    ring, queue = pair(memory)
+    data = bytes(range(256)) * 300
+    memory.write(0x20000, data)
+    head = ring.add([(0x20000, len(data), False), (0x2C000, len(data), True)])
+    memory.write(0x3F000, b"end")
+
+    assert queue.pop() == (head, data, len(data))
+    queue.push(head, data[::-1])
+
+    assert memory.read(0x2C000, len(data)) == data[::-1]
+    assert memory.read(0x3F000, 3) == b"end"

@@ -95,6 +95,16 @@ cdef bint ring_begin(Ring* r) noexcept nogil:
     return r.chain != NULL and r.order != NULL and r.again != NULL and r.reads != NULL and r.writes != NULL
 
 
+cdef void ring_place(Ring* r) noexcept nogil:
+    """Break the queue if a part of it is not aligned (2.7, table of alignments)."""
+    if r.desc & 15:
+        ring_break(r, b"its descriptor table is at %#x: 16 bytes must divide that", r.desc)
+    elif r.avail & 1:
+        ring_break(r, b"its available ring is at %#x, which is odd", r.avail)
+    elif r.used & 3:
+        ring_break(r, b"its used ring is at %#x: 4 bytes must divide that", r.used)
+
+
 cdef void ring_free_chains(Ring* r) noexcept nogil:
     cdef uint32_t i
     for i in range(r.size if r.chain != NULL else 0):

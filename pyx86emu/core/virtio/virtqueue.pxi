@@ -1,5 +1,8 @@
 # GuestMap and VirtQueue: what a virtio device in Python sees of guest memory and of its queues.
 
+cdef enum:
+    LARGE_COPY = 65536                       # bytes of an area that are copied without the GIL
+
 cdef class GuestMap:
     """Guest memory as a device reaches it.
 
@@ -54,6 +57,8 @@ cdef class GuestMap:
             size = within(exact(size, "the size of an area"), "the size of an area", 1, UINT64_MAX - addr)
             sorted_.append((addr, len(sorted_), size, memoryview(buffer).cast("B")))
         sorted_.sort()
+        free(self.mem.area)                      # of an __init__ that has failed
+        self.views.clear()
         self.mem.area = <Area*>calloc(len(sorted_) + 1, sizeof(Area))
         if self.mem.area == NULL:
             raise MemoryError("no memory for a map of memory")
@@ -169,24 +174,21 @@ cdef class VirtQueue:
         memory.ready()
         if n & (n - 1):
             raise ValueError(f"the size of a queue is {n}: give a power of two")
-        self.made = 1
+        self.ring.size = n
+        if not ring_begin(&self.ring):
+            ring_end(&self.ring)
+            memset(&self.ring, 0, sizeof(Ring))
+            raise MemoryError("no memory for a queue")
         self.map = memory
         self.features = bits
         self.ring.mem = &memory.mem
-        self.ring.size = n
-        if not ring_begin(&self.ring):
-            raise MemoryError("no memory for a queue")
         self.ring.desc, self.ring.avail, self.ring.used = at_desc, at_avail, at_used
         self.ring.indirect = bits >> F_INDIRECT_DESC & 1
         self.ring.event_idx = bits >> F_EVENT_IDX & 1
         self.ring.in_order = bits >> F_IN_ORDER & 1
         self.ring.wants = 1
-        if at_desc & 15:
-            ring_break(&self.ring, b"its descriptor table is at %#x: 16 bytes must divide that", at_desc)
-        elif at_avail & 1:
-            ring_break(&self.ring, b"its available ring is at %#x, which is odd", at_avail)
-        elif at_used & 3:
-            ring_break(&self.ring, b"its used ring is at %#x: 4 bytes must divide that", at_used)
+        ring_place(&self.ring)
+        self.made = 1
 
     def __dealloc__(self):
         ring_end(&self.ring)
@@ -261,12 +263,28 @@ cdef class VirtQueue:
         cdef Ring* r = &self.ring
         while most and all_ < RING_BYTES and ring_take(r, &head) == RING_TOOK:
             data = PyBytes_FromStringAndSize(NULL, r.readable)
-            if not ring_read(r, <uint8_t*>data):
+            if not self.copy_in(<uint8_t*>data):
                 break
             all_ += r.readable
             found.append((head, data, r.writable))
             most -= 1
         return found
+
+    cdef bint copy_in(self, uint8_t* to) noexcept:
+        cdef bint there
+        if self.ring.mem.vm != NULL or self.ring.readable < LARGE_COPY:
+            return ring_read(&self.ring, to)
+        with nogil:
+            there = ring_read(&self.ring, to)
+        return there
+
+    cdef bint copy_out(self, uint32_t head, uint64_t at, const uint8_t* data, uint64_t n) noexcept:
+        cdef bint there
+        if self.ring.mem.vm != NULL or n < LARGE_COPY:
+            return ring_write(&self.ring, head, at, data, n)
+        with nogil:
+            there = ring_write(&self.ring, head, at, data, n)
+        return there
 
     def push(self, head, data=b"", tail=b""):
         """Give one request back. Returns whether the driver wants an interrupt."""
@@ -321,9 +339,9 @@ cdef class VirtQueue:
                     end = tail.len
                 if n > room or end > room - n:
                     raise ValueError(f"request {head} takes {room} bytes, not {n + end}")
-                if r.broken != NULL or not ring_write(r, head, 0, <uint8_t*>data.buf, n):
+                if r.broken != NULL or not self.copy_out(head, 0, <uint8_t*>data.buf, n):
                     return 0
-                if end and not ring_write(r, head, room - end, <uint8_t*>tail.buf, end):
+                if end and not self.copy_out(head, room - end, <uint8_t*>tail.buf, end):
                     return 0
             finally:
                 if tailed:
@@ -395,6 +413,7 @@ cdef class VirtQueue:
             for i in range(r.agains):
                 r.again[i] = heads[i]
             r.broken, self.why = NULL, None
+            ring_place(r)
             if broken is not None:
                 self.why = broken
                 ring_break(r, b"", 0)
