@@ -101,6 +101,8 @@ cdef extern from "core/host.h" nogil:
     uint32_t get16(uintptr_t)
     uint32_t get32(uintptr_t)
     void put16(uintptr_t, uint32_t)
+    uint32_t reg16(const uint16_t*)
+    uint32_t sum16(const uint16_t*, const uint16_t*, const uint16_t*)
     void put32(uintptr_t, uint32_t)
     uint64_t at_load64(const uint64_t*)
     void at_publish64(uint64_t*, uint64_t)
@@ -181,6 +183,7 @@ include "core/chips/vga_access.pxi"
 include "core/io/reads.pxi"
 include "core/io/blockport.pxi"
 include "core/io/pydevice.pxi"
+include "core/io/unclaimed.pxi"
 include "core/io/bus.pxi"
 include "core/cpu/arrivals.pxi"
 include "core/cpu/history.pxi"
@@ -192,6 +195,7 @@ include "core/cpu/ops_shift.pxi"
 include "core/cpu/ops_muldiv.pxi"
 include "core/cpu/ops_mov.pxi"
 include "core/cpu/ops_stack.pxi"
+include "core/cpu/ops_memory.pxi"
 include "core/cpu/ops_flow.pxi"
 include "core/cpu/ops_string.pxi"
 include "core/cpu/ops_io.pxi"
@@ -203,6 +207,7 @@ include "core/cpu/probes.pxi"
 include "core/cpu/seen.pxi"
 include "core/cpu/decode.pxi"
 include "core/cpu/forms.pxi"
+include "core/cpu/forms_flow.pxi"
 include "core/cpu/opcodes.pxi"
 
 include "core/observe.pxi"
@@ -230,6 +235,7 @@ include "core/face/coalesced_api.pxi"
 include "core/face/why.pxi"
 include "core/face/vcpu.pxi"
 include "core/face/looks_api.pxi"
+include "core/face/unclaimed_api.pxi"
 include "core/face/capabilities.pxi"
 include "core/face/vga_api.pxi"
 include "core/face/snapshot_memory.pxi"

@@ -31,8 +31,8 @@ def text(done: Sequence[Measured], host: Host, repeats: int, seconds: float) -> 
         lines.append(misses(really))
     noisy = [verdict for verdict in held if verdict.noise]
     if noisy:
-        lines += ["", "missed by noise: the spread includes the limit, measure these again"]
-        lines.append(misses(noisy))
+        what = "missed by noise: the spread includes the limit, measure again with more --repeats"
+        lines += ["", what, misses(noisy)]
     return "\n".join(lines)
 
 
