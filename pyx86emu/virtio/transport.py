@@ -5,6 +5,7 @@ import contextlib
 import weakref
 from collections.abc import Callable
 from functools import partial
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from .._core import Doorbell, GuestMap
@@ -77,6 +78,8 @@ class VirtioTransport:
         self.virtio = device
         self.ioeventfd = bool(ioeventfd)
         self.gsi: int | None = None
+        #: Held while the reasons for an interrupt and its line change: any thread may interrupt.
+        self._reasons = RLock()
         self._vm: Vm | None = None
         self._memory: GuestMap | None = None
         self._kicks: dict[int, EventFd] = {}
@@ -118,14 +121,16 @@ class VirtioTransport:
 
     def interrupt(self, index: int) -> None:
         """The device has used buffers of a queue."""
-        self.isr |= USED_BUFFER
-        self._raise(index)
+        with self._reasons:
+            self.isr |= USED_BUFFER
+            self._raise(index)
 
     def config_changed(self) -> None:
         """The configuration has changed."""
         if self.status & DRIVER_OK:
-            self.isr |= CONFIG_CHANGE
-            self._raise(None)
+            with self._reasons:
+                self.isr |= CONFIG_CHANGE
+                self._raise(None)
 
     def needs_reset(self, reason: str) -> None:
         """The driver has broken a rule: the device stands still until it is reset."""
@@ -175,12 +180,13 @@ class VirtioTransport:
 
     def acknowledge(self, bits: int) -> None:
         """The driver has seen these reasons."""
-        if bits & USED_BUFFER:
-            for index in self._calls:
-                self._acked[index] = self._used_index(index)
-        self.isr &= ~bits
-        if not self.isr:
-            self.irq(False)
+        with self._reasons:
+            if bits & USED_BUFFER:
+                for index in self._calls:
+                    self._acked[index] = self._used_index(index)
+            self.isr &= ~bits
+            if not self.isr:
+                self.irq(False)
 
     def _used_index(self, index: int) -> int:
         """The index of a used ring, as it is in memory."""
@@ -221,6 +227,15 @@ class VirtioTransport:
         with self.virtio.lock:
             if self.status & DRIVER_OK and not self.status & NEEDS_RESET:
                 self.virtio.kicked(index)
+
+    def _kicked_elsewhere(self, index: int) -> None:
+        """The same, by another thread: what the device raises ends its work, and the driver is told
+        so."""
+        try:
+            self._kicked(index)
+        except BaseException as error:
+            self.needs_reset(f"{self.virtio.name}: {error!r}")
+            raise
 
     # -- status (3.1, 2.1) -------------------------------------------------------------------------
 
@@ -283,7 +298,7 @@ class VirtioTransport:
         if self.gsi is not None:
             for index in indexes:
                 self.call(index)
-        kicked = _weakly(self._kicked)
+        kicked = _weakly(self._kicked_elsewhere)
         if isinstance(device.served, str):
             self._server = ThreadServer(device.name, fds, kicked)
         else:

@@ -58,12 +58,9 @@ REAL: dict[type, Callable[[], Any]] = {
     _core.VgaCore: _core.VgaCore,
     _core.VmFront: vm,
     _core.VmTables: _core.VmTables,
-<<<<<<< HEAD
     _core.GuestMap: guest_map,
     _core.VirtQueue: lambda: _core.VirtQueue(guest_map(), 8, 0x1000, 0x2000, 0x3000),
-=======
     _core.UnclaimedPorts: lambda: _core.UnclaimedPorts(vm().create_vcpu()),
->>>>>>> b8134314df3a5e2173efb148f2005d3ffd85c5b6
 }
 
 #: Arguments that every method is called with, one tuple at a time.

@@ -1,10 +1,10 @@
 # Split virtqueues, the device's side: take descriptor chains, give them back. Know no device and no transport.
 #
 # Virtual I/O Device 1.2, section 2.7. The driver may be hostile. So each index and address is read once and then
-# checked, and what was checked is kept: a chain that is in flight has its own list of the pieces to write. What breaks a
-# rule sets Ring.broken, a sentence; the queue does nothing more until it is made again.
+# checked, and what was checked is kept: a chain that is in flight has its own list of the pieces to write. What breaks
+# a rule sets Ring.broken, a sentence; the queue does nothing more until it is made again.
 #
-#   a rule of the driver                                     is broken by
+#   a rule for the driver                                    section
 #   the indexes of avail move by at most the queue size      2.7.13.3
 #   a chain has at most as many descriptors as the queue     2.7.5.3.1; so loops end
 #   INDIRECT is not nested, and not together with NEXT       2.7.5.3.1

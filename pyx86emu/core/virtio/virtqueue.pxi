@@ -7,9 +7,9 @@ cdef class GuestMap:
     """Guest memory as a device reaches it.
 
     `memory` is a Vm, or a list of `(guest address, size in bytes, buffer)`: memory that somebody else has mapped, as a
-    vhost-user back end gets it. A buffer may be longer than `size`; one that is read-only is ROM. A store to a Vm is one
-    of the host: code there is decoded again, saved states see it, it sets no bit in a dirty log. A store to a read-only
-    slot is refused.
+    vhost-user back end gets it. A buffer may be longer than `size`; one that is read-only is ROM. A store to a Vm is
+    one of the host: code there is decoded again, saved states see it, it sets no bit in a dirty log. A store to a
+    read-only slot is refused.
 
     `read` and `write` copy. ValueError: a hole, or a store to ROM; an area that overlaps another, is empty, ends beyond
     2**64, or does not begin at the same offset modulo 16 in the guest and in the host; more than 512 areas; TypeError:
