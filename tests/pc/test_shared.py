@@ -41,8 +41,3 @@ def test_a_fork_has_shared_memory_of_its_own() -> None:
             assert twin.vm.read(0x8000, 2) == b"\x34\x12"
             assert m.vm.read(0x8000, 2) == b"\0\0"
             assert twin.vm.slots[0].fileno() != m.vm.slots[0].fileno()
-
-
-def test_shared_is_true_or_false() -> None:
-    with pytest.raises(TypeError, match="shared"):
-        Machine(STORES, shared="yes")  # type: ignore[arg-type]
