@@ -162,6 +162,8 @@ class Connection:
         mine = features & ~F_PROTOCOL_FEATURES
         if mine & ~self._device.offered or not self._device.accepts(mine):
             raise ProtocolError(f"SET_FEATURES {features:#x} has features that are not offered")
+        if mine != self._device.negotiated and any(line.running for line in self._lines):
+            raise ProtocolError("SET_FEATURES changes the features while a queue runs")
         self._features = features
         self._device.negotiated = mine
         if not features & F_PROTOCOL_FEATURES:

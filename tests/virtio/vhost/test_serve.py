@@ -324,7 +324,14 @@ def no_memory_any_more(front: Channel, fd: int) -> None:
     front.send(Request.SET_MEM_TABLE, table([Region(0, 0x1000, 1 << 40)]), (fd,))
 
 
+def other_features(front: Channel, fd: int) -> None:
+    set_up(front, fd)
+    kick(front, fd)
+    front.send(Request.SET_FEATURES, U64.pack(VERSION_1 | FLUSH | 1 << 30))
+
+
 HOSTILE = {
+    "other features while a queue runs": (other_features, "while a queue runs"),
     "a request that is unknown": (send((200, b"", False)), "request 200 is not supported"),
     "memory that is shorter": (
         send((Request.SET_MEM_TABLE, table([Region(0, 0x20000, 0)]), True)),
