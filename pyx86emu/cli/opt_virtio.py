@@ -119,9 +119,34 @@ def _rng(asked: Asked, options: Namespace, stack: ExitStack) -> "VirtioDevice":
     return VirtioRng(seed=number(asked, "seed", 0, (1 << 64) - 1))
 
 
+def _check_vhost_blk(asked: Asked, options: Namespace) -> None:
+    if "path" not in asked.keys:
+        raise asked.wrong("it needs path=SOCK, the Unix socket of the program that has the disk")
+    if asked.keys.get("server", "off") not in ("on", "off"):
+        raise asked.wrong(f"server={asked.keys['server']}: give on or off")
+    if asked.keys.get("ioeventfd") == "off":
+        raise asked.wrong("ioeventfd=off: another process is notified by ioeventfds only")
+    number(asked, "num-queues", 1, 256)
+    size = number(asked, "queue-size", 4, 1024) or 256
+    if size & size - 1:
+        raise asked.wrong(f"queue-size={size}: give a power of two")
+
+
+def _vhost_blk(asked: Asked, options: Namespace, stack: ExitStack) -> "VirtioDevice":
+    from ..virtio.vhost.blk import VhostUserBlk
+
+    return VhostUserBlk(
+        asked.keys["path"],
+        server=asked.keys.get("server") == "on",
+        queues=number(asked, "num-queues", 1, 256),
+        queue_size=number(asked, "queue-size", 4, 1024) or 256,
+    )
+
+
 _BLK = Kind(("drive", "serial", "num-queues", "queue-size"), _check_blk, _blk)
 _CONSOLE = Kind(("chardev",), _check_console, _console)
 _RNG = Kind(("seed",), _check_rng, _rng)
+_VHOST_BLK = Kind(("path", "server", "num-queues", "queue-size"), _check_vhost_blk, _vhost_blk)
 #: By name. QEMU's names for its MMIO devices end in -device; here both are the same.
 DEVICES = {
     "virtio-blk": _BLK,
@@ -129,6 +154,7 @@ DEVICES = {
     "virtio-console": _CONSOLE,
     "virtio-rng": _RNG,
     "virtio-rng-device": _RNG,
+    "vhost-user-blk": _VHOST_BLK,
 }
 
 
@@ -137,7 +163,9 @@ DEVICES = {
 
 def add(parser: Parser) -> None:
     """Declare it."""
-    devices = "a virtio device: virtio-blk,drive=ID; virtio-console,chardev=pty; virtio-rng"
+    devices = (
+        "a virtio device: virtio-blk,drive=ID; vhost-user-blk,path=SOCK; virtio-console; virtio-rng"
+    )
     parser.add_argument(
         "-device", metavar="KEYS", action="append", default=[], type=asked_for, help=devices
     )
@@ -197,6 +225,11 @@ def check(options: Namespace) -> None:
                 f"-drive file={each.path},if=none: no device has it; "
                 f"add -device virtio-blk,drive={each.place[5:]}"
             )
+
+
+def shares(options: Namespace) -> bool:
+    """Does a device need RAM that another process can map?"""
+    return any(asked.name == "vhost-user-blk" for asked in options.device)
 
 
 def around(m: Machine, options: Namespace) -> "AbstractContextManager[object] | None":

@@ -9,7 +9,7 @@ from .. import models
 from ..errors import DiskError
 from ..pc.disks.image import Disk
 from ..pc.machine import Machine
-from . import drives, extras, opt_trace, output
+from . import drives, extras, opt_trace, opt_virtio, output
 from . import options as arguments
 from .accel import usable
 from .outcome import (
@@ -64,6 +64,7 @@ def make_machine(options: Options, disks: dict[str, Disk], clock: Clock | None) 
                 no_reboot=options.no_reboot,
                 bios=options.bios,
                 option_roms=tuple(options.option_rom),
+                shared=opt_virtio.shares(options),
             )
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -87,7 +88,8 @@ def main(args: list[str]) -> int:
     live = watched or shown == WEB
     if options.timeout is None and not (live or options.s or options.gdb):
         options.timeout = PIPED_TIMEOUT
-    clock: Clock | None = options.clock or ("host" if live else None)
+    outside = opt_virtio.shares(options)  # another process, which takes time of the host
+    clock: Clock | None = options.clock or ("host" if live or outside else None)
     start = monotonic()
     with (
         Ending() as ending,

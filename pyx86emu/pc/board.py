@@ -208,12 +208,13 @@ def memory_size(memory: int) -> int:
         ) from None
 
 
-def add_memory(vm: "Vm", ram: int, roms: Sequence[Placed] = ()) -> None:
-    """Add RAM and ROMs, by default the BIOS. Between them, from A0000h to BFFFFh, is the VGA."""
-    vm.add_memory(0, min(ram, BASE_MEMORY))
+def add_memory(vm: "Vm", ram: int, roms: Sequence[Placed] = (), *, shared: bool = False) -> None:
+    """Add RAM and ROMs, by default the BIOS. Between them, from A0000h to BFFFFh, is the VGA.
+    `shared`: another process can map the RAM."""
+    vm.add_memory(0, min(ram, BASE_MEMORY), shared=shared)
     add_to(vm, roms or place())
     if ram > EXTENDED:
-        vm.add_memory(EXTENDED, ram - EXTENDED)
+        vm.add_memory(EXTENDED, ram - EXTENDED, shared=shared)
 
 
 def drive_type(disk: FloppyDisk | None) -> int:

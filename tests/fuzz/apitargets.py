@@ -19,6 +19,7 @@ from pyx86emu.pc.devices.floppy import FloppyController
 #: Programs, not parts: they run for long, or end the process.
 NOT_PARTS = (
     "cli", "measure", "examples", "conformance", "__main__", "models", "kvm", "web", "batch", "dos",
+    "vhost",  # connections to other processes, which tests/fuzz/vhost.py has
     "testing", "pytest_plugin", "gdb", "profile_flow", "profile_stack", "reached", "sources",
     "trace", "virtio", "wire", "peer", "ranges",
 )  # fmt: skip

@@ -27,6 +27,7 @@ from .rewrite import Rewritten
 from .rings import rings
 from .state import state
 from .wire import wire
+from .vhost import vhost
 from .world import LIMIT, World
 
 OWN = Path(__file__).resolve().parents[1] / "guests"
@@ -148,6 +149,7 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "state": (state, 2),
     "wire": (wire, 1),
     "rings": (rings, 1),
+    "vhost": (vhost, 1),
 }
 
 
