@@ -19,7 +19,7 @@ import pytest
 from pyx86emu import ExitReason, Machine, cli, models
 from pyx86emu.cli import options, status
 from pyx86emu.measure import boot, cpu, io, kernels
-from tests import pages, tree
+from tests import on_matplotlib, pages, tree
 from tests.imports import LAYERS
 from tests.pages import PAGES, ROOT
 
@@ -348,7 +348,7 @@ def test_a_command_of_the_pages_runs(
     command: str, rule: Rule, scratch: Path, shared: Callable[[str], Path]
 ) -> None:
     if rule.needs == "matplotlib":
-        pytest.importorskip("matplotlib")
+        on_matplotlib.need()
     if rule.needs == "vectors":
         for chip in ("8086", "80286"):
             link = scratch / "vectors" / chip

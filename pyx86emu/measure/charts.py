@@ -50,7 +50,7 @@ def sources(report: Report, group: str) -> list[str]:
     where = report["host"]
     return [
         f"python -m pyx86emu bench {group}: medians of {where['repeats']} runs or more, in turns.",
-        f"{host.line(where)}; {where['date']}",
+        f"{host.line(where)}; {where['date']}, load {where['load']:g}",
     ]
 
 

@@ -295,7 +295,7 @@ cdef bint same_bytes(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip) noe
         if (again[i].fn != first[i].fn or again[i].imm != first[i].imm or again[i].disp != first[i].disp
                 or again[i].dst != first[i].dst or again[i].src != first[i].src or again[i].base != first[i].base
                 or again[i].index != first[i].index or again[i].tip != first[i].tip or again[i].seg != first[i].seg
-                or again[i].fip != first[i].fip):
+                or again[i].scale != first[i].scale or again[i].fip != first[i].fip):
             return 0
     return 1
 

@@ -2,7 +2,7 @@
 #
 # The fast path is one table entry and one test. An entry of c.run.rd or c.run.wr is the host address minus the guest
 # address of a granule, or 0. Segment bases and granules are multiples of 16 bytes. So an access that crosses the end of
-# its segment, granule or slot also crosses a multiple of 16, and the fast path tests only that.
+# its segment, granule or slot also crosses a multiple of 16, and only those are looked at more closely.
 #
 # The slow path serves all other accesses, in this order: the end of the segment, breakpoints on data, then each part
 # within a page of 4 KiB by itself: RAM with its code and dirty log, or the bus.
@@ -12,9 +12,20 @@
 
 cdef inline uintptr_t plain_at(CPU* c, int seg, uint32_t ea, int size) noexcept nogil:
     """The host address of seg:ea, if it can be read at once; 0: take the slow path."""
-    cdef uint32_t pa = c.arch.sb[seg] + ea
-    cdef uintptr_t p = c.run.rd[pa >> 8]
-    if RARELY(p == 0 or (size > 1 and (pa & 15) > <uint32_t>(16 - size))):
+    return plain_in(c.run.rd, c.arch.sb[seg] + ea, ea, size)
+
+
+cdef inline uintptr_t plain_to(CPU* c, int seg, uint32_t ea, int size) noexcept nogil:
+    """The same for a store."""
+    return plain_in(c.run.wr, c.arch.sb[seg] + ea, ea, size)
+
+
+cdef inline uintptr_t plain_in(uintptr_t* table, uint32_t pa, uint32_t ea, int size) noexcept nogil:
+    cdef uintptr_t p = table[pa >> 8]
+    if size > 1 and RARELY((pa & 15) > <uint32_t>(16 - size)):
+        if (pa & 255) + size > 256 or ea + size > 0x10000:
+            return 0
+    if RARELY(p == 0):
         return 0
     return THERE(p + pa)
 
@@ -23,6 +34,35 @@ cdef inline uint32_t get(uintptr_t p, int size) noexcept nogil:
     if size == 1:
         return (<uint8_t*>p)[0]
     return get16(p) if size == 2 else get32(p)
+
+
+cdef inline void poke(uintptr_t p, uint32_t v, int size) noexcept nogil:
+    if size == 1:
+        (<uint8_t*>p)[0] = <uint8_t>v
+    elif size == 2:
+        put16(p, v)
+    else:
+        put32(p, v)
+
+
+cdef inline uintptr_t operand_at(CPU* c, Op* o, uint32_t ea, int size, int a) noexcept nogil:
+    """plain_at() for the operand of `o`. A 32-bit address (a = 4) may be above FFFFh: the slow path faults."""
+    if a == 4 and RARELY(ea > 0xFFFF):
+        return 0
+    return plain_at(c, o.seg, ea, size)
+
+
+cdef inline uint64_t operand_slow(CPU* c, Op* o, uint32_t ea, int size) noexcept nogil:
+    """Load the operand of `o` wherever it is, after operand_at() has given 0."""
+    if ea > 0xFFFF:
+        c.run.go = fault_beyond(c, o, o.seg)
+        return LOAD_FAILED
+    return load_any(c, o, o.seg, ea, size)
+
+
+cdef Op* fault_beyond(CPU* c, Op* o, int seg) noexcept nogil:
+    """The operand is beyond the end of the segment."""
+    return fault(c, o, c.m.ss_vector if seg == SS else 13)
 
 
 cdef inline uint64_t ld(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
@@ -35,37 +75,40 @@ cdef inline uint64_t ld(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept 
 
 cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     """Store and go on to the next op. This must be the last thing that an instruction does."""
-    cdef uint32_t pa = c.arch.sb[seg] + ea
-    cdef uintptr_t p = c.run.wr[pa >> 8]
-    if size == 1:
-        if RARELY(p == 0):
-            return store_common(c, o, seg, ea, v, 1)
-        (<uint8_t*>(p + pa))[0] = <uint8_t>v
-    else:
-        if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
-            return store_common(c, o, seg, ea, v, size)
-        if size == 2:
-            put16(p + pa, v)
-        else:
-            put32(p + pa, v)
+    cdef uintptr_t p = plain_to(c, seg, ea, size)
+    if RARELY(p == 0):
+        return store_common(c, o, seg, ea, v, size)
+    poke(p, v, size)
     o = o + 1
     return GO(c, o)
+
+
+cdef inline Op* store_operand(CPU* c, Op* o, uint32_t ea, uint32_t v, int size, int a) noexcept nogil:
+    """st() to the operand of `o`."""
+    if a == 4 and RARELY(ea > 0xFFFF):
+        return fault_beyond(c, o, o.seg)
+    return st(c, o, o.seg, ea, v, size)
 
 
 cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     """Store in the middle of an instruction. 0: it has faulted, and the handler returns c.run.go. Else the handler must
     test c.run.attn at its end, as done() does."""
-    cdef uint32_t pa = c.arch.sb[seg] + ea
-    cdef uintptr_t p = c.run.wr[pa >> 8]
-    if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
+    cdef uintptr_t p = plain_to(c, seg, ea, size)
+    if RARELY(p == 0):
         return put_any(c, o, seg, ea, v, size)
-    if size == 1:
-        (<uint8_t*>(p + pa))[0] = <uint8_t>v
-    elif size == 2:
-        put16(p + pa, v)
-    else:
-        put32(p + pa, v)
+    poke(p, v, size)
     return 1
+
+
+cdef inline uintptr_t frame_at(CPU* c, uintptr_t* table, uint32_t sp, uint32_t bytes_) noexcept nogil:
+    """The host address of a frame of so many bytes at SS:sp, if it is in the segment and in one granule that is
+    reached at once. Else 0."""
+    cdef uint32_t pa = c.arch.sb[SS] + sp
+    cdef uintptr_t p
+    if RARELY(sp > 0x10000 - bytes_ or (pa & 255) + bytes_ > 256):
+        return 0
+    p = table[pa >> 8]
+    return 0 if RARELY(p == 0) else THERE(p + pa)
 
 
 cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept nogil:
@@ -77,12 +120,7 @@ cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noex
     a = <uint32_t>c.vm.mem.canon[g] << 8 | (pa & 255)
     if c.blocks.list[a >> 8] == NULL or get16(<uintptr_t>c.blocks.codemap + (a >> 3)) >> (a & 7) & ((1 << size) - 1):
         return 0
-    if size == 1:
-        (<uint8_t*>(p + pa))[0] = <uint8_t>v
-    elif size == 2:
-        put16(p + pa, v)
-    else:
-        put32(p + pa, v)
+    poke(p + pa, v, size)
     return 1
 
 
@@ -135,7 +173,7 @@ cdef inline bint overruns(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcep
         return 0
     if c.m.wraps:
         return 0
-    c.run.go = fault(c, o, c.m.ss_vector if seg == SS else 13)
+    c.run.go = fault_beyond(c, o, seg)
     return 1
 
 
