@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -88,9 +89,9 @@ def test_a_text_that_does_not_come_is_an_error(
     silent = Guest("silent", "silent", prompt="never", keys="x", end="never")
 
     with pytest.raises(TimeoutError, match="silent does not show 'never'"):
-        guests_qemu.our_work(silent, OWN_IMAGE, tmp_path)
+        guests_qemu.our_work(silent, OWN_IMAGE)
     with pytest.raises(TimeoutError, match="silent does not show 'never'"):
-        guests_qemu.our_boot(silent, OWN_IMAGE, tmp_path)
+        guests_qemu.our_boot(silent, OWN_IMAGE, tmp_path, dict(os.environ))
 
 
 def test_qemu_says_which_text_did_not_come(tmp_path: Path) -> None:

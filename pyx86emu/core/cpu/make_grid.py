@@ -207,7 +207,10 @@ def grid() -> str:
     g.table("READ_M", g.sized(READ, "read_m", "m", "R_"))
     shifts = g.by_size(SHIFT, "modify_m", "mi")
     shifts += [
-        [g.handler(f"{op.lower()}{8 * s}_mc", f"modify_m(c, o, W_BY_CL + {op}, {s})") for s in SIZES]
+        [
+            g.handler(f"{op.lower()}{8 * s}_mc", f"modify_m(c, o, W_BY_CL + {op}, {s})")
+            for s in SIZES
+        ]
         for op in SHIFT
     ]
     g.table("MODIFY_M", shifts + g.sized(MODIFY, "modify_m", "m", "W_"))
