@@ -38,7 +38,7 @@ class Group:
 
 GROUPS = {
     "cpu": Group("kernels, compared with Unicorn and /dev/kvm", ("cpu",)),
-    "guests": Group("how fast the images in PYX86EMU_GUESTS run", ("guests",)),
+    "guests": Group("real guests, compared with QEMU", ("guests", "guests_qemu")),
     "io": Group("ways of doing I/O, compared with write(2)", ("io",)),
     "boot": Group("start-up: processes, machines, memory, two threads", ("boot",)),
     "vcpus": Group("two vCPUs of one Vm: computing, sharing, ringing, at the chips", ("vcpus",)),
