@@ -26,8 +26,8 @@ from .ports import ports
 from .rewrite import Rewritten
 from .rings import rings
 from .state import state
-from .wire import wire
 from .vhost import vhost
+from .wire import wire
 from .world import LIMIT, World
 
 OWN = Path(__file__).resolve().parents[1] / "guests"

@@ -144,8 +144,8 @@ cdef void open_short_ways(Chips* chips) noexcept nogil:
 
 
 cdef void follow_ways(VM* vm) noexcept nogil:
-    """The short ways of the first vCPU have changed, or there is another vCPU: those of the others follow. Every vCPU is
-    outside. If no memory is left the others have none."""
+    """The short ways of the first vCPU have changed, or there is another vCPU: those of the others follow. Every vCPU
+    is outside. If no memory is left the others have none."""
     cdef Ways* w
     cdef int port
     if vm.ncpus < 2:

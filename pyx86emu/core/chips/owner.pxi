@@ -11,9 +11,9 @@
 #   another thread while the owner runs     the lock, after it has asked the owner (Vm.lock_chips)
 #   the thread of the irqfds                the lock; it changes only `rung`, which the owner reads as others do
 #
-# To ask the owner means: set OWNER_ASKED in `owner` with the writers' lock held, and wait until the owner has passed the
-# end of a block or is outside (await_vcpu). Each vCPU looks at `owner` when it comes inside (look_at_owner), and only
-# then: so `owns` is valid until it goes outside. After that there is no owner, and everyone takes the lock.
+# To ask the owner means: set OWNER_ASKED in `owner` with the writers' lock held, and wait until the owner has passed
+# the end of a block or is outside (await_vcpu). Each vCPU looks at `owner` when it comes inside (look_at_owner), and
+# only then: so `owns` is valid until it goes outside. After that there is no owner, and everyone takes the lock.
 #
 # A vCPU that takes the lock many times in a row, without another user in between, becomes the owner. How many times is
 # `patience`: it is doubled while owners are asked soon after they became it, compared with what the asking costs. So

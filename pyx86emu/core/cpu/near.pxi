@@ -3,8 +3,8 @@
 # A granule with code takes every store the slow way. Most of these stores hit no code: data and stacks lie next to it.
 # That is seen in the vCPU's own map of code before the store (store_near_code in memory.pxi, for one vCPU).
 #
-# Another vCPU that has code in the granule may decode at this moment. It marks the bytes first and then reads them again
-# (decode_block); so here the bytes are stored first, and its marks are read after that, with a fence in between.
+# Another vCPU that has code in the granule may decode at this moment. It marks the bytes first and then reads them
+# again (decode_block); so here the bytes are stored first, and its marks are read after that, with a fence in between.
 # Whichever comes second sees the other. A vCPU that has no code there yet waits for the others when it claims the
 # granule (claim); so as long as no other has, there is no fence.
 

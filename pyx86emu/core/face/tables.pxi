@@ -244,8 +244,8 @@ cdef void drop_code(VM* vm) noexcept nogil:
 
 
 cdef void vcpu_joined(VM* vm) noexcept nogil:
-    """There is one vCPU more. If it is the second one: blocks of the first have no locked ops (locks() in forms.pxi). All
-    are outside."""
+    """There is one vCPU more. If it is the second one: blocks of the first have no locked ops (locks() in forms.pxi).
+    All are outside."""
     follow_ways(vm)
     if vm.ncpus == 2 and vm.cpu[0] != NULL:
         want(vm.cpu[0], REQ_DROP)
