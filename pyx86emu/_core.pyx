@@ -97,11 +97,15 @@ cdef extern from "core/host.h" nogil:
     int MOST_CHUNKS
     Op* GO(CPU*, Op*)
     bint RARELY(bint)
+    void* new_chunk(void**, int, size_t)
+    void free_chunk(void**, int, size_t)
     void SEE_OP(void*, void*, int, int)
     uintptr_t THERE(uintptr_t)
     uint32_t get16(uintptr_t)
     uint32_t get32(uintptr_t)
     void put16(uintptr_t, uint32_t)
+    uint32_t reg16(const uint16_t*)
+    uint32_t sum16(const uint16_t*, const uint16_t*, const uint16_t*)
     void put32(uintptr_t, uint32_t)
     uint64_t at_load64(const uint64_t*)
     void at_publish64(uint64_t*, uint64_t)
@@ -192,6 +196,7 @@ include "core/cpu/ops_shift.pxi"
 include "core/cpu/ops_muldiv.pxi"
 include "core/cpu/ops_mov.pxi"
 include "core/cpu/ops_stack.pxi"
+include "core/cpu/ops_memory.pxi"
 include "core/cpu/runs.pxi"
 include "core/cpu/ops_flow.pxi"
 include "core/cpu/ops_string.pxi"
@@ -204,6 +209,7 @@ include "core/cpu/probes.pxi"
 include "core/cpu/seen.pxi"
 include "core/cpu/decode.pxi"
 include "core/cpu/forms.pxi"
+include "core/cpu/forms_flow.pxi"
 include "core/cpu/opcodes.pxi"
 
 include "core/observe.pxi"

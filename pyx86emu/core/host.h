@@ -3,7 +3,9 @@
 #define PYX86EMU_HOST_H
 #include <errno.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,6 +51,30 @@
    10 slots then. */
 #define MOST_CHUNKS (MAX_CHUNKS * 6 / 5)
 
+/* Memory for chunk number n of at most MOST_CHUNKS, of `size` bytes; NULL: there is none. A guest with much code has its
+   later chunks in pages of 2 MiB, if the host has them: its first run takes fewer page faults, and the host's table of
+   pages holds them all. free_chunk() is called for all of them, in this order. */
+#define SMALL_CHUNKS 8
+#define HUGE_PAGE (2 << 20)
+static inline void *new_chunk(void **chunk, int n, size_t size)
+{
+    int at = (n - SMALL_CHUNKS) % (int)(HUGE_PAGE / size);
+    void *page;
+    if (n < SMALL_CHUNKS)
+        return malloc(size);
+    if (at)
+        return (char *)chunk[n - at] + at * size;
+    if (posix_memalign(&page, HUGE_PAGE, HUGE_PAGE))
+        return NULL;
+    madvise(page, HUGE_PAGE, MADV_HUGEPAGE);
+    return page;
+}
+static inline void free_chunk(void **chunk, int n, size_t size)
+{
+    if (n < SMALL_CHUNKS || (n - SMALL_CHUNKS) % (int)(HUGE_PAGE / size) == 0)
+        free(chunk[n]);
+}
+
 /* Says that x is most often false. The compiler then moves the slow path to the end of the handler,
    and saves registers only there. */
 #define RARELY(x) __builtin_expect(!!(x), 0)
@@ -64,6 +90,28 @@ static inline uint32_t get16(uintptr_t p) { uint16_t v; memcpy(&v, (void *)p, 2)
 static inline uint32_t get32(uintptr_t p) { uint32_t v; memcpy(&v, (void *)p, 4); return v; }
 static inline void put16(uintptr_t p, uint32_t v) { uint16_t w = (uint16_t)v; memcpy((void *)p, &w, 2); }
 static inline void put32(uintptr_t p, uint32_t v) { memcpy((void *)p, &v, 4); }
+
+/* A word of the register file, which most often was stored an instruction ago. A load that extends it (MOVZX) waits for
+   the store: 7 cycles on Zen 4. A load of 16 bits takes the value over from it at once, as those of 32 and 64 bits do.
+   So here the upper half is cleared first. */
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+static inline uint32_t reg16(const uint16_t *p)
+{
+    uint32_t v = 0;
+    __asm__("movw %1, %w0" : "+r"(v) : "m"(*p));
+    return v;
+}
+/* The sum of two words of the register file and another one, modulo 64 KiB. */
+static inline uint32_t sum16(const uint16_t *a, const uint16_t *b, const uint16_t *d)
+{
+    uint32_t v = 0;
+    __asm__("movw %1, %w0\n\taddw %2, %w0\n\taddw %3, %w0" : "+r"(v) : "m"(*a), "m"(*b), "m"(*d) : "cc");
+    return v;
+}
+#else
+static inline uint32_t reg16(const uint16_t *p) { return *p; }
+static inline uint32_t sum16(const uint16_t *a, const uint16_t *b, const uint16_t *d) { return (*a + *b + *d) & 0xFFFF; }
+#endif
 
 /* Words that several threads read and write. All of these are in one order for all threads, except load and
    publish: a thread that loads what was published also sees what was stored before it. */

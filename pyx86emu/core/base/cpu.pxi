@@ -30,13 +30,14 @@ cdef struct Op:                  # 48 bytes; operands are byte offsets into CPU,
     uint16_t base                # effective address = base + index + disp, modulo 64 KiB
     uint16_t index
     uint32_t imm
-    uint16_t disp
-    uint16_t ip                  # of the first prefix
+    uint16_t disp                # with a 32-bit address, `tip` holds the upper half
     uint16_t tip                 # branch target, or a second immediate
+    uint16_t ip                  # of the first prefix
     uint16_t fip                 # of the next instruction
     uint8_t n                    # first op: instructions in the block; other ops: instructions before it
     uint8_t k                    # index in the block
     uint8_t seg
+    uint8_t scale                # of a 32-bit address: base + (index << scale) + disp
 
 cdef struct Block:               # lies in the op slot before the block's first op
     uint32_t key                 # CS << 16 | IP: the same bytes at another CS:IP are another block
@@ -59,7 +60,8 @@ cdef struct Decoded:             # what the decoder returns about a block
     uint32_t waits               # linear address + 1: what would be predicated if it had been reached; 0: nothing
 
 cdef enum:
-    HASH = 4096                  # places in the hash table of blocks
+    HASH = 4096                  # places in the hash table of blocks, at first,
+    MOST_HASH = 65536            # and at most
     BLOCK_OPS = 32               # a block with so many ops ends
     CALLS = 16                   # CALLs that are kept to predict their returns
     LOG_READS = 80               # answers kept for one instruction
@@ -202,6 +204,8 @@ cdef struct EventState:          # interrupts, and what an instruction leaves fo
 
 cdef struct BlockState:          # decoded code, see blocks.pxi
     Op** hash
+    uint32_t hash_mask           # places of it - 1
+    uint32_t built               # blocks since all were dropped
     Op* calls[CALLS]             # the last CALLs, a circular list: t0 of each is the block that its RET went to last
     uint32_t depth               # where the next CALL goes in `calls`
     uint8_t* codemap             # by canonical address, one bit per byte: 1 if a block was decoded from it
@@ -384,8 +388,13 @@ cdef inline uint32_t reg(CPU* c, uint32_t off, int size) noexcept nogil:
     if size == 1:
         return P8(c, off)[0]
     if size == 2:
-        return P16(c, off)[0]
+        return reg16(P16(c, off))
     return P32(c, off)[0]
+
+cdef inline uint32_t reg_plain(CPU* c, uint32_t off, int size) noexcept nogil:
+    """reg() for an operation whose result goes back to the same register without a look at its flags: the host does
+    this with one instruction that loads and stores."""
+    return P16(c, off)[0] if size == 2 else reg(c, off, size)
 
 cdef inline void put_reg(CPU* c, uint32_t off, int size, uint32_t v) noexcept nogil:
     if size == 1:
@@ -414,7 +423,17 @@ cdef inline int32_t sign(uint32_t a, int size) noexcept nogil:
 
 cdef inline uint32_t EA(CPU* c, Op* o) noexcept nogil:
     """The effective address of `o`, a 16-bit one."""
-    return (<uint32_t>P16(c, o.base)[0] + P16(c, o.index)[0] + o.disp) & 0xFFFF
+    return sum16(P16(c, o.base), P16(c, o.index), &o.disp)
+
+cdef inline uint32_t EA32(CPU* c, Op* o) noexcept nogil:
+    """The effective address of `o`, a 32-bit one (prefix 67h)."""
+    return P32(c, o.base)[0] + (P32(c, o.index)[0] << o.scale) + (<uint32_t>o.tip << 16 | o.disp)
+
+
+cdef inline uint32_t effective(CPU* c, Op* o, int a) noexcept nogil:
+    """The effective address of `o`. `a`: the address size, 2 or 4 bytes."""
+    return EA(c, o) if a == 2 else EA32(c, o)
+
 
 cdef inline int before(Op* o) noexcept nogil:
     """How many instructions of the block come before the one of `o`."""

@@ -170,28 +170,27 @@ cdef void modrm32(Dec* d) noexcept nogil:
 
 
 cdef Op* emit_ea(Dec* d, Fn fn) noexcept nogil:
-    """An op that computes a 32-bit address."""
+    """An op with the address of the ModR/M byte."""
     cdef Op* o = emit(d, fn)
     o.base = <uint16_t>d.ea_base
     o.index = <uint16_t>d.ea_index
-    o.dst = <uint16_t>d.ea_scale
-    o.imm = d.ea_disp
+    o.disp = <uint16_t>d.ea_disp
     o.seg = <uint8_t>d.ea_seg
+    if d.ads == 4:
+        o.scale = <uint8_t>d.ea_scale
+        o.tip = <uint16_t>(d.ea_disp >> 16)
     return o
 
 
 cdef Op* emit_mem(Dec* d, Fn fn) noexcept nogil:
-    """An op with the memory operand of the ModR/M byte. With prefix 67h another op before it computes the address."""
+    """An op for 16-bit addresses with the memory operand of the ModR/M byte. With prefix 67h another op before it
+    computes the address."""
     cdef Op* o
-    if d.ads == 4:
-        emit_ea(d, ea32)
-        o = emit(d, fn)
-        o.base = O_EA(d.c)
-    else:
-        o = emit(d, fn)
-        o.base = <uint16_t>d.ea_base
-        o.index = <uint16_t>d.ea_index
-        o.disp = <uint16_t>d.ea_disp
+    if d.ads == 2:
+        return emit_ea(d, fn)
+    emit_ea(d, ea32)
+    o = emit(d, fn)
+    o.base = O_EA(d.c)
     o.seg = <uint8_t>d.ea_seg
     return o
 
@@ -219,8 +218,8 @@ cdef int decode_one(Dec* d) noexcept nogil:
     d.jumps = 0
     while True:
         op = fetch8(d)
-        if d.over or d.hole:
-            break
+        if d.over or d.hole or (op & 0xE7) != 0x26 and op - 0x64 > 3 and op - 0xF0 > 3:
+            break                                # no prefix
         if op == 0x26 or op == 0x2E or op == 0x36 or op == 0x3E:
             d.seg = op >> 3 & 3
         elif (op == 0x64 or op == 0x65) and level >= 3:

@@ -1,4 +1,5 @@
-# Operand forms live here: each makes the ops of an instruction. Names end in operands: e r/m, g register, i immediate.
+# Operand forms live here, of arithmetic and moves: each makes the ops of an instruction. Names end in operands: e r/m,
+# g register, i immediate. forms_flow.pxi has the others.
 
 cdef uint16_t operand(Dec* d, int size) noexcept nogil:
     """Where an op can read the r/m operand: its register, or c.run.tmp after an op that loads it."""
@@ -8,20 +9,33 @@ cdef uint16_t operand(Dec* d, int size) noexcept nogil:
     return O_TMP(d.c)
 
 
-cdef Op* modify(Dec* d, Fn fn, int size, bint lockable) noexcept nogil:
-    """An op that reads and writes r/m: the register form `fn`; for memory on c.run.tmp, between a load and a store."""
+cdef bint locks(Dec* d) noexcept nogil:
+    """Is the instruction, which may have LOCK, to be executed as one that is locked? Not in a Vm with one vCPU: nobody
+    else is there, and all blocks are dropped when a second one comes."""
+    d.lock_ok = 1
+    return d.lock and d.c.vm.ncpus > 1
+
+
+cdef Op* emit_wide(Dec* d, Fn a16, Fn a32) noexcept nogil:
+    """An op with the memory operand of the ModR/M byte, of those that have a handler for each address size."""
+    return emit_ea(d, a16 if d.ads == 2 else a32)
+
+
+cdef Op* modify(Dec* d, Fn fn, Fn in_memory, int size, bint lockable) noexcept nogil:
+    """An op that reads and writes r/m: `fn` for a register, `in_memory` for memory. With LOCK `fn` works on c.run.tmp,
+    between a load and a store."""
     cdef Op* o
     cdef Op* back
-    cdef bint locked = d.lock and lockable
     if d.mod == 3:
         o = emit(d, fn)
         o.dst = reg_at(d.rm, size)
         return o
-    d.lock_ok = lockable
-    emit_mem(d, LOCK_LOAD[0][si_(size)] if locked else LOAD_TMP[0][si_(size)])
+    if not (lockable and locks(d)):
+        return emit_mem(d, in_memory)
+    emit_mem(d, LOCK_LOAD[0][si_(size)])
     o = emit(d, fn)
     o.dst = O_TMP(d.c)
-    back = emit(d, LOCK_STORE[0][si_(size)] if locked else STORE_BACK[0][si_(size)])
+    back = emit(d, LOCK_STORE[0][si_(size)])
     back.seg = <uint8_t>d.ea_seg
     return o
 
@@ -63,11 +77,16 @@ cdef void alu_eg(Dec* d, int op, int size) noexcept nogil:
     if d.mod == 3:
         o = emit(d, ALU_RR[op][si_(size)])
         o.dst = reg_at(d.rm, size)
-    elif d.lock and op != CMP and op != TEST:
-        o = modify(d, ALU_RR[op][si_(size)], size, 1)
+    elif op != CMP and op != TEST:
+        o = store_form(d, ALU_RR[op][si_(size)], ALU_MR[op][si_(size)], ALU_MR_A32[op][si_(size)], size)
     else:
-        o = emit_mem(d, ALU_MR[op][si_(size)])
+        o = emit_wide(d, ALU_MR[op][si_(size)], ALU_MR_A32[op][si_(size)])
     o.src = reg_at(d.reg, size)
+
+
+cdef Op* store_form(Dec* d, Fn fn, Fn a16, Fn a32, int size) noexcept nogil:
+    """An op that reads and writes memory; `fn` is its register form, for LOCK."""
+    return modify(d, fn, NULL, size, 1) if locks(d) else emit_wide(d, a16, a32)
 
 
 cdef void alu_ge(Dec* d, int op, int size) noexcept nogil:
@@ -77,7 +96,7 @@ cdef void alu_ge(Dec* d, int op, int size) noexcept nogil:
         o = emit(d, ALU_RR[op][si_(size)])
         o.src = reg_at(d.rm, size)
     else:
-        o = emit_mem(d, ALU_RM[op][si_(size)])
+        o = emit_wide(d, ALU_RM[op][si_(size)], ALU_RM_A32[op][si_(size)])
     o.dst = reg_at(d.reg, size)
 
 
@@ -109,22 +128,22 @@ cdef void alu_ai(Dec* d, int op, int size) noexcept nogil:
 cdef void alu_ei(Dec* d, int op, int size, bint short_) noexcept nogil:
     """The ModR/M byte was read before."""
     cdef Op* o
-    cdef bint locked = d.lock and op != CMP and op != TEST
-    if not locked and fluid_operand(d, 1 if short_ else size):
+    cdef bint writes = op != CMP and op != TEST
+    if not (d.lock and writes) and fluid_operand(d, 1 if short_ else size):
         if d.mod == 3:
             o = emit(d, ALU_RR[op][si_(size)])
             o.dst = reg_at(d.rm, size)
         else:
-            o = emit_mem(d, ALU_MR[op][si_(size)])
+            o = emit_wide(d, ALU_MR[op][si_(size)], ALU_MR_A32[op][si_(size)])
         o.src = O_TMP2(d.c)
         return
     if d.mod == 3:
         o = emit(d, ALU_RI[op][si_(size)])
         o.dst = reg_at(d.rm, size)
-    elif locked:
-        o = modify(d, ALU_RI[op][si_(size)], size, 1)
+    elif writes:
+        o = store_form(d, ALU_RI[op][si_(size)], ALU_MI[op][si_(size)], ALU_MI_A32[op][si_(size)], size)
     else:
-        o = emit_mem(d, ALU_MI[op][si_(size)])
+        o = emit_wide(d, ALU_MI[op][si_(size)], ALU_MI_A32[op][si_(size)])
     o.imm = fetch_s8(d) if short_ else fetch_v(d, size)
 
 
@@ -138,10 +157,8 @@ cdef void unary_e(Dec* d, int op, int size) noexcept nogil:
     if d.mod == 3:
         o = emit(d, UNARY_R[op][si_(size)])
         o.dst = reg_at(d.rm, size)
-    elif d.lock:
-        modify(d, UNARY_R[op][si_(size)], size, 1)
     else:
-        emit_mem(d, UNARY_M[op][si_(size)])
+        store_form(d, UNARY_R[op][si_(size)], UNARY_M[op][si_(size)], UNARY_M_A32[op][si_(size)], size)
 
 
 cdef void unary_reg(Dec* d, int op, int n) noexcept nogil:
@@ -149,11 +166,14 @@ cdef void unary_reg(Dec* d, int op, int n) noexcept nogil:
     o.dst = reg_at(n, d.os)
 
 
-cdef void read_e(Dec* d, Fn fn, int size) noexcept nogil:
-    """MUL, DIV: o.src is the r/m operand. o.imm: there is REP, on a model where it negates the result."""
-    cdef uint16_t at = operand(d, size)
-    cdef Op* o = emit(d, fn)
-    o.src = at
+cdef void read_e(Dec* d, Fn fn, int what, int size) noexcept nogil:
+    """MUL, DIV of r/m. o.imm: there is REP, on a model where it negates the result."""
+    cdef Op* o
+    if d.mod == 3:
+        o = emit(d, fn)
+        o.src = reg_at(d.rm, size)
+    else:
+        o = emit_mem(d, READ_M[what][si_(size)])
     o.imm = d.rep != 0 and d.c.m.rep_negates
 
 
@@ -166,29 +186,33 @@ cdef void group3(Dec* d, int size) noexcept nogil:
     elif d.reg == 3:
         unary_e(d, NEG, size)
     elif d.reg == 4:
-        read_e(d, mul8 if size == 1 else (mul16 if size == 2 else mul32), size)
+        read_e(d, mul8 if size == 1 else (mul16 if size == 2 else mul32), R_MUL, size)
     elif d.reg == 5:
-        read_e(d, imul8 if size == 1 else (imul16 if size == 2 else imul32), size)
+        read_e(d, imul8 if size == 1 else (imul16 if size == 2 else imul32), R_IMUL, size)
     elif d.reg == 6:
-        read_e(d, div8 if size == 1 else (div16 if size == 2 else div32), size)
+        read_e(d, div8 if size == 1 else (div16 if size == 2 else div32), R_DIV, size)
     else:
-        read_e(d, idiv8 if size == 1 else (idiv16 if size == 2 else idiv32), size)
+        read_e(d, idiv8 if size == 1 else (idiv16 if size == 2 else idiv32), R_IDIV, size)
 
 
-cdef Op* to_reg(Dec* d, Fn fn, int from_, int size) noexcept nogil:
-    """r <- r/m, for operands of two sizes and for operations that have no memory form."""
+cdef Op* to_reg(Dec* d, Fn fn, int what, int from_, int size) noexcept nogil:
+    """r <- r/m, for operands of two sizes and for operations without a table of their own. `what` is the form that
+    reads memory (R_*), -1: there is none."""
     cdef uint16_t at
     cdef Op* o
     modrm(d)
-    at = operand(d, from_)
-    o = emit(d, fn)
-    o.src = at
+    if d.mod != 3 and what >= 0:
+        o = emit_mem(d, READ_M[what][si_(from_)])
+    else:
+        at = operand(d, from_)
+        o = emit(d, fn)
+        o.src = at
     o.dst = reg_at(d.reg, size)
     return o
 
 
 cdef void imul_gei(Dec* d, bint short_) noexcept nogil:
-    cdef Op* o = to_reg(d, imul16_ri if d.os == 2 else imul32_ri, d.os, d.os)
+    cdef Op* o = to_reg(d, imul16_ri if d.os == 2 else imul32_ri, R_IMUL_RI, d.os, d.os)
     o.imm = fetch_s8(d) if short_ else fetch_v(d, d.os)
 
 
@@ -202,21 +226,22 @@ cdef void shift_e(Dec* d, int size, int how) noexcept nogil:
     if op == SETMO and d.c.m.level > 0:
         op = SHL
     if how == 2:
-        o = modify(d, SHIFT_RC[op][si_(size)], size, 0)
+        o = modify(d, SHIFT_RC[op][si_(size)], MODIFY_M[W_BY_CL + op][si_(size)], size, 0)
         o.imm = d.c.m.count_mask
         return
     if how == 3:
         n = fetch8(d) & d.c.m.count_mask
-    o = modify(d, SHIFT_RI[op][si_(size)], size, 0)
-    o.imm = n
     if n == 0:
-        o.fn = nop
+        modify(d, nop, MODIFY_M[W_SAME][si_(size)], size, 0)
+        return
+    o = modify(d, SHIFT_RI[op][si_(size)], MODIFY_M[op][si_(size)], size, 0)
+    o.imm = n
 
 
-cdef void shift_double(Dec* d, Fn fn, bint imm) noexcept nogil:
+cdef void shift_double(Dec* d, Fn fn, int what, bint imm) noexcept nogil:
     cdef Op* o
     modrm(d)
-    o = modify(d, fn, d.os, 0)
+    o = modify(d, fn, MODIFY_M[what][si_(d.os)], d.os, 0)
     o.src = reg_at(d.reg, d.os)
     if imm:
         o.imm = fetch8(d)
@@ -231,7 +256,7 @@ cdef void mov_eg(Dec* d, int size) noexcept nogil:
         o = emit(d, MOV_RR[0][si_(size)])
         o.dst = reg_at(d.rm, size)
     else:
-        o = emit_mem(d, MOV_MR[0][si_(size)])
+        o = emit_wide(d, MOV_MR[0][si_(size)], MOV_MR_A32[0][si_(size)])
     o.src = reg_at(d.reg, size)
 
 
@@ -242,7 +267,7 @@ cdef void mov_ge(Dec* d, int size) noexcept nogil:
         o = emit(d, MOV_RR[0][si_(size)])
         o.src = reg_at(d.rm, size)
     else:
-        o = emit_mem(d, MOV_RM[0][si_(size)])
+        o = emit_wide(d, MOV_RM[0][si_(size)], MOV_RM_A32[0][si_(size)])
     o.dst = reg_at(d.reg, size)
 
 
@@ -256,10 +281,10 @@ cdef void mov_ei(Dec* d, int size) noexcept nogil:
     if d.mod == 3:
         mov_reg_imm(d, d.rm, size)
     elif fluid_operand(d, size):
-        o = emit_mem(d, MOV_MR[0][si_(size)])
+        o = emit_wide(d, MOV_MR[0][si_(size)], MOV_MR_A32[0][si_(size)])
         o.src = O_TMP2(d.c)
     else:
-        o = emit_mem(d, MOV_MI[0][si_(size)])
+        o = emit_wide(d, MOV_MI[0][si_(size)], MOV_MI_A32[0][si_(size)])
         o.imm = fetch_v(d, size)
 
 
@@ -292,7 +317,7 @@ cdef void xchg_eg(Dec* d, int size) noexcept nogil:
     modrm(d)
     if d.mod != 3:
         d.lock = 1
-    o = modify(d, XCHG_RR[0][si_(size)], size, 1)
+    o = modify(d, XCHG_RR[0][si_(size)], MODIFY_M[W_XCHG][si_(size)], size, 1)
     o.src = reg_at(d.reg, size)
     d.lock = said
 
@@ -303,11 +328,11 @@ cdef void xchg_acc(Dec* d, int n) noexcept nogil:
     o.src = reg_at(n, d.os)
 
 
-cdef void modify_eg(Dec* d, Fn fn, int size) noexcept nogil:
+cdef void modify_eg(Dec* d, Fn fn, int what, int size) noexcept nogil:
     """CMPXCHG, XADD."""
     cdef Op* o
     modrm(d)
-    o = modify(d, fn, size, 1)
+    o = modify(d, fn, MODIFY_M[what][si_(size)], size, 1)
     o.src = reg_at(d.reg, size)
 
 
@@ -320,7 +345,11 @@ cdef void mov_es(Dec* d) noexcept nogil:
     if d.reg > (GS if d.c.m.level >= 3 else DS):
         ud(d)
         return
-    o = write_only(d, mov_rs32 if d.mod == 3 and d.os == 4 else mov_rs16, d.os if d.mod == 3 else 2)
+    if d.mod == 3:
+        o = emit(d, mov_rs32 if d.os == 4 else mov_rs16)
+        o.dst = reg_at(d.rm, d.os)
+    else:
+        o = emit_mem(d, mov_ms)
     o.src = <uint16_t>d.reg
 
 
@@ -333,29 +362,28 @@ cdef void mov_se(Dec* d) noexcept nogil:
     if d.reg > (GS if d.c.m.level >= 3 else DS) or (d.reg == CS and d.c.m.level > 0):
         ud(d)
         return
-    at = operand(d, 2)
-    o = emit(d, mov_ss if d.reg == SS else (mov_cs if d.reg == CS else mov_sr))
-    o.src = at
+    if d.mod != 3 and d.reg != SS and d.reg != CS:
+        o = emit_mem(d, READ_M[R_SREG][si_(2)])
+    else:
+        at = operand(d, 2)
+        o = emit(d, mov_ss if d.reg == SS else (mov_cs if d.reg == CS else mov_sr))
+        o.src = at
     o.dst = <uint16_t>d.reg
     d.ends = d.reg == SS or d.reg == CS
     d.jumps = d.reg == CS
 
 
-cdef void lea(Dec* d) noexcept nogil:
+cdef void lea_ge(Dec* d) noexcept nogil:
     cdef Op* o
     modrm(d)
     if d.mod == 3:
         if d.c.m.level > 0:
             ud(d)
         else:
-            o = emit(d, lea16)                   # 8086: the address that was computed last
+            o = emit(d, lea_last)
             o.dst = reg_at(d.reg, 2)
         return
-    if d.ads == 4:
-        emit_ea(d, ea32_free)
-    else:
-        emit_mem(d, ea16_free)
-    o = emit(d, lea16 if d.os == 2 else lea32)
+    o = emit_wide(d, LEA[0][si_(d.os)], LEA_A32[0][si_(d.os)])
     o.dst = reg_at(d.reg, d.os)
 
 
@@ -366,9 +394,12 @@ cdef void far_pointer(Dec* d, int seg) noexcept nogil:
     if d.mod == 3 and d.c.m.level > 0:
         ud(d)
         return
-    if d.mod != 3:
-        emit_mem(d, load_far16 if d.os == 2 else load_far32)
-    o = emit(d, lseg16 if d.os == 2 else lseg32)
+    if d.mod != 3 and d.os == 2:
+        o = emit_mem(d, lseg16_m)
+    else:
+        if d.mod != 3:
+            emit_mem(d, load_far32)
+        o = emit(d, lseg16 if d.os == 2 else lseg32)
     o.dst = reg_at(d.reg, d.os)
     o.src = <uint16_t>seg
 
@@ -389,26 +420,25 @@ cdef void bits_eg(Dec* d, int what) noexcept nogil:
     if d.mod == 3:
         o = emit(d, fn)
         o.dst = reg_at(d.rm, d.os)
+        o.tip = what
+    elif d.ads == 2 and (what == BT or not locks(d)):
+        o = emit_mem(d, BIT_M[what][si_(d.os)])
     else:
-        if d.ads == 4:
-            emit_ea(d, ea32_free)
-        else:
-            emit_mem(d, ea16_free)
+        o = emit_ea(d, ea16_free if d.ads == 2 else ea32_free)
         at = emit(d, bit_address16 if d.os == 2 else bit_address32)
         at.src = reg_at(d.reg, d.os)
         at.imm = d.ads == 2
         at.seg = <uint8_t>d.ea_seg
         o = bits_at(d, fn, what)
+        o.tip = what
     o.src = reg_at(d.reg, d.os)
-    o.tip = what
 
 
 cdef Op* bits_at(Dec* d, Fn fn, int what) noexcept nogil:
     """The bit operation on the word at c.run.ea."""
     cdef Op* o
     cdef Op* m
-    cdef bint locked = d.lock and what != BT
-    d.lock_ok = what != BT
+    cdef bint locked = what != BT and locks(d)
     m = emit(d, LOCK_LOAD[0][si_(d.os)] if locked else LOAD_TMP[0][si_(d.os)])
     m.base = O_EA(d.c)
     m.seg = <uint8_t>d.ea_seg
@@ -433,168 +463,6 @@ cdef void bits_ei(Dec* d) noexcept nogil:
         o = emit(d, fn)
         o.dst = reg_at(d.rm, d.os) if d.mod == 3 else O_TMP(d.c)
     else:
-        o = modify(d, fn, d.os, 1)
+        o = modify(d, fn, MODIFY_M[W_BTS + d.reg - 5][si_(d.os)], d.os, 1)
     o.tip = d.reg - 4
-    o.imm = fetch8(d)
-
-
-# -- stack and flow ---------------------------------------------------------------------------------------------
-
-cdef void push_reg(Dec* d, int n) noexcept nogil:
-    cdef Op* o
-    if n == SP and d.c.m.push_sp_new:
-        emit(d, push_sp_8086)
-        return
-    o = emit(d, push16_r if d.os == 2 else push32_r)
-    o.src = reg_at(n, 2)
-
-
-cdef void push_imm(Dec* d, uint32_t v) noexcept nogil:
-    emit(d, push16_i if d.os == 2 else push32_i).imm = v
-
-
-cdef void push_seg(Dec* d, int seg) noexcept nogil:
-    cdef Op* o = emit(d, push16_s if d.os == 2 else push32_s)
-    o.src = seg
-
-
-cdef void pop_reg(Dec* d, int n) noexcept nogil:
-    cdef Op* o = emit(d, pop16_r if d.os == 2 else pop32_r)
-    o.dst = reg_at(n, 2)
-
-
-cdef void pop_seg(Dec* d, int seg) noexcept nogil:
-    cdef Op* o
-    if seg == CS:
-        ending(d, pop_cs)
-        d.o.dst = CS
-        return
-    if seg == SS:
-        o = emit(d, pop16_ss if d.os == 2 else pop32_ss)
-        d.ends = 1
-    else:
-        o = emit(d, pop16_s if d.os == 2 else pop32_s)
-    o.dst = seg
-
-
-cdef void pop_e(Dec* d) noexcept nogil:
-    modrm(d)
-    if d.reg != 0 and d.c.m.level > 0:
-        ud(d)
-    elif d.mod == 3:
-        pop_reg(d, d.rm)
-    else:
-        if d.ads == 4 and d.ea_base == 4 * SP:
-            d.ea_disp += d.os
-        emit_mem(d, pop16_m if d.os == 2 else pop32_m)
-
-
-cdef void branch(Dec* d, Fn fn, uint32_t offset, int cc) noexcept nogil:
-    """A relative jump. cc: Jcc's condition, 16 for LOOP and JCXZ, -1 for none; needed if the target is above FFFFh."""
-    cdef uint32_t to = d.ip + offset
-    cdef Op* o
-    if d.os == 2:
-        to &= 0xFFFF
-    o = emit(d, fn)
-    o.tip = <uint16_t>to
-    d.ends = 1
-    d.jumps = 1
-    if to > 0xFFFF:
-        if cc < 0:
-            o.fn = fault_gp
-        elif cc < 16:
-            o.fn = jcc_out
-            o.imm = cc
-        else:
-            o.imm = 1                            # LOOP and JCXZ fault if they jump
-
-
-cdef void branch_cc(Dec* d, int cc, uint32_t offset) noexcept nogil:
-    branch(d, JCC[0][cc], offset, cc)
-
-
-cdef void far_direct(Dec* d, Fn fn) noexcept nogil:
-    cdef uint32_t ip = fetch_v(d, d.os)
-    ending(d, fn)
-    d.o.imm = ip
-    d.o.tip = <uint16_t>fetch16(d)
-
-
-cdef void returns(Dec* d, Fn fn, bint imm) noexcept nogil:
-    cdef uint32_t n = fetch16(d) if imm else 0
-    ending(d, fn)
-    d.o.imm = n
-
-
-cdef void interrupt(Dec* d, int vector) noexcept nogil:
-    ending(d, int_n)
-    d.o.imm = vector
-
-
-cdef void group5(Dec* d, int size) noexcept nogil:
-    """FE and FF. FE /2-7 on the 8086 use a byte and an old value from inside the chip: decoded as the FF forms."""
-    cdef uint16_t at
-    cdef Op* o
-    cdef int r
-    modrm(d)
-    r = d.reg
-    if r <= 1:
-        unary_e(d, r, size)
-        return
-    if (size == 1 or r == 7) and d.c.m.level > 0:
-        ud(d)
-        return
-    if r >= 6:
-        if d.mod == 3:
-            push_reg(d, d.rm)
-            return
-        at = operand(d, d.os)
-        o = emit(d, push16_r if d.os == 2 else push32_r)
-        o.src = at
-        return
-    if r == 3 or r == 5:
-        if d.mod == 3 and d.c.m.level > 0:
-            ud(d)
-            return
-        if d.mod != 3:
-            emit_mem(d, load_far16 if d.os == 2 else load_far32)
-        if r == 5:
-            emit(d, jmp_far_m)
-        else:
-            emit(d, call_far16_m if d.os == 2 else call_far32_m)
-    else:
-        at = operand(d, d.os)
-        if r == 2:
-            o = emit(d, call16_r if d.os == 2 else call32_r)
-        else:
-            o = emit(d, jmp16_r if d.os == 2 else jmp32_r)
-        o.src = at
-    d.ends = 1
-    d.jumps = 1
-
-
-cdef void bound_ge(Dec* d) noexcept nogil:
-    cdef Op* o
-    modrm(d)
-    if d.mod == 3:
-        ud(d)
-        return
-    o = emit_mem(d, bound16 if d.os == 2 else bound32)
-    o.dst = reg_at(d.reg, d.os)
-
-
-cdef void enter_ii(Dec* d) noexcept nogil:
-    cdef Op* o = emit(d, enter16 if d.os == 2 else enter32)
-    o.imm = fetch16(d)
-    o.tip = <uint16_t>fetch8(d)
-
-
-cdef void strings(Dec* d, int what, int size) noexcept nogil:
-    cdef Op* o = emit(d, REPEAT[what][si_(size)] if d.rep else STRING[what][si_(size)])
-    o.imm = d.rep | (S_A32 if d.ads == 4 else 0)
-    o.seg = <uint8_t>(d.seg if d.seg >= 0 else DS)
-
-
-cdef void port_imm(Dec* d, Fn fn) noexcept nogil:
-    cdef Op* o = emit(d, fn)
     o.imm = fetch8(d)

@@ -72,9 +72,32 @@ cdef bint shutdown(CPU* c, Op* o, int vector, int first, bint frame) noexcept no
     return 1
 
 
-cdef Op* software_int(CPU* c, Op* o, int vector, bint seen) noexcept nogil:
+cdef inline Op* software_int(CPU* c, Op* o, uint32_t vector, bint seen) noexcept nogil:
     """INT n, INT3, INTO, INT1: the return address is that of the next instruction. Ends its block. `seen`: for the
-    history."""
+    history. Here vector table and frame are in memory that is reached at once."""
+    cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - 6) & 0xFFFF, entry = c.system.idt_base + vector * 4, ip, cs
+    cdef uintptr_t frame = frame_at(c, c.run.wr, sp, 6), p
+    if RARELY(frame == 0 or vector * 4 + 3 > c.system.idt_limit or entry > 0xFFFFC or entry & 3):
+        return software_int_slow(c, o, vector, seen)
+    p = c.run.rd[entry >> 8]
+    if RARELY(p == 0):
+        return software_int_slow(c, o, vector, seen)
+    c.events.no_trap = 1
+    ip = get16(p + entry)                        # before the pushes: the stack may be there
+    cs = get16(p + entry + 2)
+    put16(frame, o.fip)
+    put16(frame + 2, c.arch.sb[CS] >> 4)
+    put16(frame + 4, fl_all(c))
+    P16(c, 4 * SP)[0] = <uint16_t>sp
+    c.arch.rest &= ~<uint32_t>(F_IF | F_TF | F_RF)
+    c.arch.sb[CS] = cs << 4
+    called(c, o)
+    if seen:
+        history_place(c, ip)
+    return take_guess(c, o, ip)
+
+
+cdef Op* software_int_slow(CPU* c, Op* o, uint32_t vector, bint seen) noexcept nogil:
     c.events.no_trap = 1
     if not deliver(c, o, vector, o.fip, o) or c.run.attn or c.run.why:
         return NULL

@@ -18,9 +18,6 @@ SHIFT = ("ROL", "ROR", "RCL", "RCR", "SHL", "SHR", "SETMO", "SAR")
 PLAIN = [
     "mov_rr",
     "mov_ri",
-    "mov_rm",
-    "mov_mr",
-    "mov_mi",
     "xchg_rr",
     "load_tmp",
     "store_tmp",
@@ -33,6 +30,38 @@ PLAIN = [
     "predicated_mov_rr",
     "predicated_mov_ri",
 ]
+#: Templates with a parameter for the address size.
+ADDRESSED = ["mov_rm", "mov_mr", "mov_mi", "lea"]
+#: Instructions that read memory (R_* of ops_memory.pxi), and the sizes of the operand there.
+READ = {
+    "MUL": (1, 2, 4),
+    "IMUL": (1, 2, 4),
+    "DIV": (1, 2, 4),
+    "IDIV": (1, 2, 4),
+    "IMUL_RR": (2, 4),
+    "IMUL_RI": (2, 4),
+    "PUSH": (2, 4),
+    "SREG": (2,),
+    "ZX16": (1,),
+    "ZX32": (1, 2),
+    "SX16": (1,),
+    "SX32": (1, 2),
+}
+#: Instructions that read and write it (W_*, after the shifts by a constant and by CL).
+MODIFY = {
+    "XCHG": (1, 2, 4),
+    "XADD": (1, 2, 4),
+    "CMPXCHG": (1, 2, 4),
+    "BTS": (2, 4),
+    "BTR": (2, 4),
+    "BTC": (2, 4),
+    "SHLD": (2, 4),
+    "SHRD": (2, 4),
+    "SHLD_CL": (2, 4),
+    "SHRD_CL": (2, 4),
+    "SAME": (1, 2, 4),
+}
+BITS = {"BT": (2, 4), "BTS": (2, 4), "BTR": (2, 4), "BTC": (2, 4)}
 #: An operation and the Jcc after it as one op: by template, the operations.
 FUSED = {
     "alu_rr": ("ADD", "SUB", "OR", "CMP", "TEST"),
@@ -84,6 +113,27 @@ class Grid:
             for op in operations
         ]
 
+    def sized(
+        self, forms: dict[str, tuple[int, ...]], template: str, stem: str, prefix: str
+    ) -> list[list[str]]:
+        """Instances for the operand sizes that an instruction has; NULL for the others."""
+        return [
+            [
+                self.handler(f"{op.lower()}{8 * s}_{stem}", f"{template}(c, o, {prefix}{op}, {s})")
+                if s in sizes
+                else "NULL"
+                for s in SIZES
+            ]
+            for op, sizes in forms.items()
+        ]
+
+    def addressed(
+        self, operations: tuple[str, ...], template: str, stem: str, name: str, last: str = ""
+    ) -> None:
+        """A table for addresses of 16 bits and one for addresses of 32 bits."""
+        self.table(name, self.by_size(operations, template, stem, f"{last}, 2"))
+        self.table(f"{name}_A32", self.by_size(operations, template, f"{stem}_a32", f"{last}, 4"))
+
     def flagged(self, operations: tuple[str, ...], template: str) -> None:
         """Two instances of each: one computes its flags, one is for flags that nothing reads."""
         stem = template.rsplit("_", 1)[1]
@@ -116,15 +166,17 @@ class Grid:
 
 def grid() -> str:
     g = Grid()
-    for form in ("rr", "ri", "rm"):
+    for form in ("rr", "ri"):
         g.flagged(ALU, f"alu_{form}")
+    g.addressed(ALU, "alu_rm", "rm", "ALU_RM", ", LIVE")
+    g.addressed(ALU, "alu_rm", "rm_dead", "ALU_RM_DEAD", ", DEAD")
     for form in ("mr", "mi"):
-        g.table(f"ALU_{form.upper()}", g.by_size(ALU, f"alu_{form}", form))
+        g.addressed(ALU, f"alu_{form}", form, f"ALU_{form.upper()}")
     g.flagged(UNARY, "unary_r")
     for form in ("alu_rr", "alu_ri"):
         g.flagged(ALU, f"predicated_{form}")
     g.flagged(UNARY, "predicated_unary_r")
-    g.table("UNARY_M", g.by_size(UNARY, "unary_m", "m"))
+    g.addressed(UNARY, "unary_m", "m", "UNARY_M")
     g.flagged(SHIFT, "shift_ri")
     g.table("SHIFT_RC", g.by_size(SHIFT, "shift_rc", "rc"))
     g.fused(FUSED, "jcc")
@@ -133,17 +185,37 @@ def grid() -> str:
     for name in PLAIN:
         row = [g.handler(f"{name}{8 * s}", f"{name}(c, o, {s})") for s in SIZES]
         g.table(name.upper(), [row])
-    for table, prefix, template in (("STRING", "", "string"), ("REPEAT", "rep_", "repeat")):
+    for name in ADDRESSED:
+        for table, stem, a in ((name, name, 2), (f"{name}_a32", f"{name}_a32_", 4)):
+            row = [g.handler(f"{stem}{8 * s}", f"{name}(c, o, {s}, {a})") for s in SIZES]
+            g.table(table.upper(), [row])
+    g.table("READ_M", g.sized(READ, "read_m", "m", "R_"))
+    shifts = g.by_size(SHIFT, "modify_m", "mi")
+    shifts += [
+        [g.handler(f"{op.lower()}{8 * s}_mc", f"modify_m(c, o, W_BY_CL + {op}, {s})") for s in SIZES]
+        for op in SHIFT
+    ]
+    g.table("MODIFY_M", shifts + g.sized(MODIFY, "modify_m", "m", "W_"))
+    g.table("BIT_M", g.sized(BITS, "bit_m", "mr", ""))
+    for table, stem, a in (("STRING", "", 2), ("STRING_A32", "_a32", 4)):
         g.table(
             table,
             [
                 [
-                    g.handler(f"{prefix}{op.lower()}{8 * s}", f"{template}(c, o, S_{op}, {s})")
+                    g.handler(f"{op.lower()}{8 * s}{stem}", f"string(c, o, S_{op}, {s}, {a})")
                     for s in SIZES
                 ]
                 for op in STRING
             ],
         )
+    rows = []
+    for op in STRING:
+        rows.append([])
+        for s in SIZES:
+            name = f"rep_{op.lower()}{8 * s}"
+            long = g.handler(f"{name}_long", f"repeat_long(c, o, S_{op}, {s})")
+            rows[-1].append(g.handler(name, f"repeat(c, o, S_{op}, {s}, {long})"))
+    g.table("REPEAT", rows)
     for name in ("jcc", "predicate"):
         row = [
             g.handler(f"{name}_{cc:x}", f"{name}(c, o, {cc >> 1}, {cc & 1})") for cc in range(16)

@@ -25,6 +25,35 @@ cdef inline uint32_t get(uintptr_t p, int size) noexcept nogil:
     return get16(p) if size == 2 else get32(p)
 
 
+cdef inline void poke(uintptr_t p, uint32_t v, int size) noexcept nogil:
+    if size == 1:
+        (<uint8_t*>p)[0] = <uint8_t>v
+    elif size == 2:
+        put16(p, v)
+    else:
+        put32(p, v)
+
+
+cdef inline uintptr_t operand_at(CPU* c, Op* o, uint32_t ea, int size, int a) noexcept nogil:
+    """plain_at() for the operand of `o`. A 32-bit address (a = 4) may be above FFFFh: the slow path faults."""
+    if a == 4 and RARELY(ea > 0xFFFF):
+        return 0
+    return plain_at(c, o.seg, ea, size)
+
+
+cdef inline uint64_t operand_slow(CPU* c, Op* o, uint32_t ea, int size) noexcept nogil:
+    """Load the operand of `o` wherever it is, after operand_at() has given 0."""
+    if ea > 0xFFFF:
+        c.run.go = fault_beyond(c, o)
+        return LOAD_FAILED
+    return load_any(c, o, o.seg, ea, size)
+
+
+cdef Op* fault_beyond(CPU* c, Op* o) noexcept nogil:
+    """The operand's address is above FFFFh (prefix 67h)."""
+    return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+
+
 cdef inline uint64_t ld(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
     """Load 1, 2 or 4 bytes at seg:ea, or LOAD_FAILED."""
     cdef uintptr_t p = plain_at(c, seg, ea, size)
@@ -37,19 +66,18 @@ cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) no
     """Store and go on to the next op. This must be the last thing that an instruction does."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
     cdef uintptr_t p = c.run.wr[pa >> 8]
-    if size == 1:
-        if RARELY(p == 0):
-            return store_common(c, o, seg, ea, v, 1)
-        (<uint8_t*>(p + pa))[0] = <uint8_t>v
-    else:
-        if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
-            return store_common(c, o, seg, ea, v, size)
-        if size == 2:
-            put16(p + pa, v)
-        else:
-            put32(p + pa, v)
+    if RARELY(p == 0 or (size > 1 and (pa & 15) > <uint32_t>(16 - size))):
+        return store_common(c, o, seg, ea, v, size)
+    poke(p + pa, v, size)
     o = o + 1
     return GO(c, o)
+
+
+cdef inline Op* store_operand(CPU* c, Op* o, uint32_t ea, uint32_t v, int size, int a) noexcept nogil:
+    """st() to the operand of `o`."""
+    if a == 4 and RARELY(ea > 0xFFFF):
+        return fault_beyond(c, o)
+    return st(c, o, o.seg, ea, v, size)
 
 
 cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
@@ -59,13 +87,24 @@ cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) 
     cdef uintptr_t p = c.run.wr[pa >> 8]
     if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
         return put_any(c, o, seg, ea, v, size)
-    if size == 1:
-        (<uint8_t*>(p + pa))[0] = <uint8_t>v
-    elif size == 2:
-        put16(p + pa, v)
-    else:
-        put32(p + pa, v)
+    poke(p + pa, v, size)
     return 1
+
+
+cdef inline uintptr_t frame_at(CPU* c, uintptr_t* table, uint32_t sp, uint32_t bytes_) noexcept nogil:
+    """The host address of a frame of so many bytes at SS:sp, if it is in the segment and in one granule that is
+    reached at once. Else 0."""
+    cdef uint32_t pa = c.arch.sb[SS] + sp
+    cdef uintptr_t p
+    if RARELY(sp > 0x10000 - bytes_ or (pa & 255) + bytes_ > 256):
+        return 0
+    p = table[pa >> 8]
+    return 0 if RARELY(p == 0) else THERE(p + pa)
+
+
+cdef inline bint across(uint32_t pa, uint32_t ea, int size) noexcept nogil:
+    """Is the access in one granule and in its segment? Then it may be over a multiple of 16."""
+    return (pa & 255) + size <= 256 and ea + size <= 0x10000
 
 
 cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept nogil:
@@ -77,20 +116,18 @@ cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noex
     a = <uint32_t>c.vm.mem.canon[g] << 8 | (pa & 255)
     if c.blocks.list[a >> 8] == NULL or get16(<uintptr_t>c.blocks.codemap + (a >> 3)) >> (a & 7) & ((1 << size) - 1):
         return 0
-    if size == 1:
-        (<uint8_t*>(p + pa))[0] = <uint8_t>v
-    elif size == 2:
-        put16(p + pa, v)
-    else:
-        put32(p + pa, v)
+    poke(p + pa, v, size)
     return 1
 
 
 cdef Op* store_common(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """Stores that are still frequent: the same ring again, and a store next to code. The rest goes on from here."""
+    """Stores that are still frequent: over a multiple of 16, the same ring again, and next to code. The rest goes on
+    from here."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
-    cdef uintptr_t hole = c.run.holes[pa >> 8]
-    if hole == 0:
+    cdef uintptr_t hole = c.run.holes[pa >> 8], p = c.run.wr[pa >> 8]
+    if p and across(pa, ea, size):
+        poke(p + pa, v, size)
+    elif hole == 0:
         if (pa & 15) + size > 16 or not rings_again(&c.rings, BUS_MMIO, bus_address(c, pa), size, cut(v, size)):
             return store_any(c, o, seg, ea, v, size)
     elif hole == VGA_HOLE:
@@ -143,6 +180,8 @@ cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept n
     """ld() wherever it may come from."""
     cdef uint64_t a, b
     cdef uint32_t base = c.arch.sb[seg], pa = base + ea
+    if c.run.rd[pa >> 8] and across(pa, ea, size):
+        return get(c.run.rd[pa >> 8] + pa, size)
     if c.run.holes[pa >> 8] == VGA_HOLE and (pa & 15) + size <= 16 and vga_short(c, pa, size):
         return vga_load(c, pa, size)
     rings_spend(&c.rings, 1)
@@ -165,8 +204,13 @@ cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept n
 
 
 cdef bint put_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """put() wherever it may go: next to code, over the end of the segment, to ROM or a device."""
-    if store_near_code(c, c.arch.sb[seg] + ea, v, size):
+    """put() wherever it may go: over a multiple of 16, next to code, over the end of the segment, to ROM or a device."""
+    cdef uint32_t pa = c.arch.sb[seg] + ea
+    cdef uintptr_t p = c.run.wr[pa >> 8]
+    if p and across(pa, ea, size):
+        poke(p + pa, v, size)
+        return 1
+    if store_near_code(c, pa, v, size):
         return 1
     return put_slow(c, o, seg, ea, v, size)
 

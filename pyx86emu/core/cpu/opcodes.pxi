@@ -153,7 +153,7 @@ cdef void opcode(Dec* d, uint32_t byte) noexcept nogil:
     elif op == 0x8A: mov_ge(d, 1)                             # 8A MOV Gb,Eb
     elif op == 0x8B: mov_ge(d, v)                             # 8B MOV Gv,Ev
     elif op == 0x8C: mov_es(d)                                # 8C MOV Ew,Sw
-    elif op == 0x8D: lea(d)                                   # 8D LEA Gv,M
+    elif op == 0x8D: lea_ge(d)                                # 8D LEA Gv,M
     elif op == 0x8E: mov_se(d)                                # 8E MOV Sw,Ew
     elif op == 0x8F: pop_e(d)                                 # 8F POP Ev
     # -- 90 .. 9F ------------------------------------------------------------
@@ -232,7 +232,7 @@ cdef void opcode(Dec* d, uint32_t byte) noexcept nogil:
     elif op == 0xD4: port_imm(d, aam)                         # D4 AAM Ib
     elif op == 0xD5: port_imm(d, aad)                         # D5 AAD Ib
     elif op == 0xD6: plain(d, salc)                           # D6 SALC (undocumented)
-    elif op == 0xD7: xlat(d)                                  # D7 XLAT
+    elif op == 0xD7: xlat_al(d)                               # D7 XLAT
     elif op == 0xD8: escape(d)                                # D8 ESC 0
     elif op == 0xD9: escape(d)                                # D9 ESC 1
     elif op == 0xDA: escape(d)                                # DA ESC 2
@@ -284,7 +284,7 @@ cdef void escape(Dec* d) noexcept nogil:
         emit_mem(d, LOAD_TMP[0][1])
 
 
-cdef void xlat(Dec* d) noexcept nogil:
+cdef void xlat_al(Dec* d) noexcept nogil:
     cdef Op* o = emit(d, xlat16 if d.ads == 2 else xlat32)
     o.seg = <uint8_t>(d.seg if d.seg >= 0 else DS)
 
@@ -365,30 +365,30 @@ cdef void opcode_0f_386(Dec* d, uint32_t byte, int v) noexcept nogil:
     elif op == 0xA1: pop_seg(d, FS)                           # 0F A1 POP FS
     elif op == 0xA2: plain(d, cpuid)                          # 0F A2 CPUID
     elif op == 0xA3: bits_eg(d, BT)                           # 0F A3 BT Ev,Gv
-    elif op == 0xA4: shift_double(d, shld16_i if v == 2 else shld32_i, 1)# 0F A4 SHLD Ev,Gv,Ib
-    elif op == 0xA5: shift_double(d, shld16_c if v == 2 else shld32_c, 0)# 0F A5 SHLD Ev,Gv,CL
+    elif op == 0xA4: shift_double(d, shld16_i if v == 2 else shld32_i, W_SHLD, 1)# 0F A4 SHLD Ev,Gv,Ib
+    elif op == 0xA5: shift_double(d, shld16_c if v == 2 else shld32_c, W_SHLD_CL, 0)# 0F A5 SHLD Ev,Gv,CL
     elif op == 0xA8: push_seg(d, GS)                          # 0F A8 PUSH GS
     elif op == 0xA9: pop_seg(d, GS)                           # 0F A9 POP GS
     elif op == 0xAB: bits_eg(d, BTS)                          # 0F AB BTS Ev,Gv
-    elif op == 0xAC: shift_double(d, shrd16_i if v == 2 else shrd32_i, 1)# 0F AC SHRD Ev,Gv,Ib
-    elif op == 0xAD: shift_double(d, shrd16_c if v == 2 else shrd32_c, 0)# 0F AD SHRD Ev,Gv,CL
-    elif op == 0xAF: to_reg(d, imul16_rr if v == 2 else imul32_rr, v, v)# 0F AF IMUL Gv,Ev
-    elif op == 0xB0: modify_eg(d, CMPXCHG[0][0], 1)           # 0F B0 CMPXCHG Eb,Gb
-    elif op == 0xB1: modify_eg(d, CMPXCHG[0][v >> 1], v)      # 0F B1 CMPXCHG Ev,Gv
+    elif op == 0xAC: shift_double(d, shrd16_i if v == 2 else shrd32_i, W_SHRD, 1)# 0F AC SHRD Ev,Gv,Ib
+    elif op == 0xAD: shift_double(d, shrd16_c if v == 2 else shrd32_c, W_SHRD_CL, 0)# 0F AD SHRD Ev,Gv,CL
+    elif op == 0xAF: to_reg(d, imul16_rr if v == 2 else imul32_rr, R_IMUL_RR, v, v)# 0F AF IMUL Gv,Ev
+    elif op == 0xB0: modify_eg(d, CMPXCHG[0][0], W_CMPXCHG, 1)# 0F B0 CMPXCHG Eb,Gb
+    elif op == 0xB1: modify_eg(d, CMPXCHG[0][v >> 1], W_CMPXCHG, v)# 0F B1 CMPXCHG Ev,Gv
     elif op == 0xB2: far_pointer(d, SS)                       # 0F B2 LSS Gv,Mp
     elif op == 0xB3: bits_eg(d, BTR)                          # 0F B3 BTR Ev,Gv
     elif op == 0xB4: far_pointer(d, FS)                       # 0F B4 LFS Gv,Mp
     elif op == 0xB5: far_pointer(d, GS)                       # 0F B5 LGS Gv,Mp
-    elif op == 0xB6: to_reg(d, movzx16_8 if v == 2 else movzx32_8, 1, v)# 0F B6 MOVZX Gv,Eb
-    elif op == 0xB7: to_reg(d, MOV_RR[0][1] if v == 2 else movzx32_16, 2, v)# 0F B7 MOVZX Gv,Ew
+    elif op == 0xB6: to_reg(d, movzx16_8 if v == 2 else movzx32_8, R_ZX16 if v == 2 else R_ZX32, 1, v)# 0F B6 MOVZX Gv,Eb
+    elif op == 0xB7: to_reg(d, MOV_RR[0][1] if v == 2 else movzx32_16, -1 if v == 2 else R_ZX32, 2, v)# 0F B7 MOVZX Gv,Ew
     elif op == 0xBA: bits_ei(d)                               # 0F BA group 8 Ev,Ib
     elif op == 0xBB: bits_eg(d, BTC)                          # 0F BB BTC Ev,Gv
-    elif op == 0xBC: to_reg(d, bsf16 if v == 2 else bsf32, v, v)# 0F BC BSF Gv,Ev
-    elif op == 0xBD: to_reg(d, bsr16 if v == 2 else bsr32, v, v)# 0F BD BSR Gv,Ev
-    elif op == 0xBE: to_reg(d, movsx16_8 if v == 2 else movsx32_8, 1, v)# 0F BE MOVSX Gv,Eb
-    elif op == 0xBF: to_reg(d, MOV_RR[0][1] if v == 2 else movsx32_16, 2, v)# 0F BF MOVSX Gv,Ew
-    elif op == 0xC0: modify_eg(d, XADD[0][0], 1)              # 0F C0 XADD Eb,Gb
-    elif op == 0xC1: modify_eg(d, XADD[0][v >> 1], v)         # 0F C1 XADD Ev,Gv
+    elif op == 0xBC: to_reg(d, bsf16 if v == 2 else bsf32, -1, v, v)# 0F BC BSF Gv,Ev
+    elif op == 0xBD: to_reg(d, bsr16 if v == 2 else bsr32, -1, v, v)# 0F BD BSR Gv,Ev
+    elif op == 0xBE: to_reg(d, movsx16_8 if v == 2 else movsx32_8, R_SX16 if v == 2 else R_SX32, 1, v)# 0F BE MOVSX Gv,Eb
+    elif op == 0xBF: to_reg(d, MOV_RR[0][1] if v == 2 else movsx32_16, -1 if v == 2 else R_SX32, 2, v)# 0F BF MOVSX Gv,Ew
+    elif op == 0xC0: modify_eg(d, XADD[0][0], W_XADD, 1)      # 0F C0 XADD Eb,Gb
+    elif op == 0xC1: modify_eg(d, XADD[0][v >> 1], W_XADD, v) # 0F C1 XADD Ev,Gv
     elif op == 0xC8: swap_reg(d, AX)                          # 0F C8 BSWAP eAX
     elif op == 0xC9: swap_reg(d, CX)                          # 0F C9 BSWAP eCX
     elif op == 0xCA: swap_reg(d, DX)                          # 0F CA BSWAP eDX

@@ -51,7 +51,8 @@ cdef inline uint32_t alu(CPU* c, int op, uint32_t a, uint32_t b, int size, bint 
 
 
 cdef inline Op* alu_rr(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
-    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), reg(c, o.src, size), size, flags)
+    cdef uint32_t a = reg(c, o.dst, size) if flags else reg_plain(c, o.dst, size)
+    cdef uint32_t r = alu(c, op, a, reg(c, o.src, size), size, flags)
     if op != CMP and op != TEST:
         put_reg(c, o.dst, size, r)
     o = o + 1
@@ -59,22 +60,24 @@ cdef inline Op* alu_rr(CPU* c, Op* o, int op, int size, bint flags) noexcept nog
 
 
 cdef inline Op* alu_ri(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
-    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), cut(o.imm, size), size, flags)
+    cdef uint32_t a = reg(c, o.dst, size) if flags else reg_plain(c, o.dst, size)
+    cdef uint32_t r = alu(c, op, a, cut(o.imm, size), size, flags)
     if op != CMP and op != TEST:
         put_reg(c, o.dst, size, r)
     o = o + 1
     return GO(c, o)
 
 
-cdef inline Op* alu_rm(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
-    cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
+cdef inline Op* alu_rm(CPU* c, Op* o, int op, int size, bint flags, int a) noexcept nogil:
+    """`a`: the address size."""
+    cdef uintptr_t p = operand_at(c, o, effective(c, o, a), size, a)
     if RARELY(p == 0):
-        return alu_rm_slow(c, o, op, size, flags)
+        return alu_rm_slow(c, o, op, size, flags, a)
     return alu_rm_of(c, o, op, get(p, size), size, flags)
 
 
-cdef Op* alu_rm_slow(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
-    cdef uint64_t b = load_any(c, o, o.seg, EA(c, o), size)
+cdef Op* alu_rm_slow(CPU* c, Op* o, int op, int size, bint flags, int a) noexcept nogil:
+    cdef uint64_t b = operand_slow(c, o, effective(c, o, a), size)
     if b == LOAD_FAILED:
         return c.run.go
     return alu_rm_of(c, o, op, <uint32_t>b, size, flags)
@@ -84,27 +87,28 @@ cdef Op* alu_rm_slow(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil
 # that computes (_of).
 
 cdef inline Op* alu_rm_of(CPU* c, Op* o, int op, uint32_t b, int size, bint flags) noexcept nogil:
-    cdef uint32_t r = alu(c, op, reg(c, o.dst, size), b, size, flags)
+    cdef uint32_t a = reg(c, o.dst, size) if flags else reg_plain(c, o.dst, size)
+    cdef uint32_t r = alu(c, op, a, b, size, flags)
     if op != CMP and op != TEST:
         put_reg(c, o.dst, size, r)
     o = o + 1
     return GO(c, o)
 
 
-cdef inline Op* alu_m(CPU* c, Op* o, int op, uint32_t b, int size) noexcept nogil:
-    cdef uint32_t ea = EA(c, o)
-    cdef uintptr_t p = plain_at(c, o.seg, ea, size)
+cdef inline Op* alu_m(CPU* c, Op* o, int op, uint32_t b, int size, int a) noexcept nogil:
+    cdef uint32_t ea = effective(c, o, a)
+    cdef uintptr_t p = operand_at(c, o, ea, size, a)
     if RARELY(p == 0):
-        return alu_m_slow(c, o, op, b, size)
+        return alu_m_slow(c, o, op, b, size, a)
     return alu_m_of(c, o, op, ea, get(p, size), b, size)
 
 
-cdef Op* alu_m_slow(CPU* c, Op* o, int op, uint32_t b, int size) noexcept nogil:
-    cdef uint32_t ea = EA(c, o)
-    cdef uint64_t a = load_any(c, o, o.seg, ea, size)
-    if a == LOAD_FAILED:
+cdef Op* alu_m_slow(CPU* c, Op* o, int op, uint32_t b, int size, int a) noexcept nogil:
+    cdef uint32_t ea = effective(c, o, a)
+    cdef uint64_t v = operand_slow(c, o, ea, size)
+    if v == LOAD_FAILED:
         return c.run.go
-    return alu_m_of(c, o, op, ea, <uint32_t>a, b, size)
+    return alu_m_of(c, o, op, ea, <uint32_t>v, b, size)
 
 
 cdef inline Op* alu_m_of(CPU* c, Op* o, int op, uint32_t ea, uint32_t a, uint32_t b, int size) noexcept nogil:
@@ -115,12 +119,12 @@ cdef inline Op* alu_m_of(CPU* c, Op* o, int op, uint32_t ea, uint32_t a, uint32_
     return GO(c, o)
 
 
-cdef inline Op* alu_mr(CPU* c, Op* o, int op, int size) noexcept nogil:
-    return alu_m(c, o, op, reg(c, o.src, size), size)
+cdef inline Op* alu_mr(CPU* c, Op* o, int op, int size, int a) noexcept nogil:
+    return alu_m(c, o, op, reg(c, o.src, size), size, a)
 
 
-cdef inline Op* alu_mi(CPU* c, Op* o, int op, int size) noexcept nogil:
-    return alu_m(c, o, op, cut(o.imm, size), size)
+cdef inline Op* alu_mi(CPU* c, Op* o, int op, int size, int a) noexcept nogil:
+    return alu_m(c, o, op, cut(o.imm, size), size, a)
 
 
 cdef inline uint32_t unary(CPU* c, int op, uint32_t a, int size, bint flags) noexcept nogil:
@@ -141,17 +145,26 @@ cdef inline uint32_t unary(CPU* c, int op, uint32_t a, int size, bint flags) noe
 
 
 cdef inline Op* unary_r(CPU* c, Op* o, int op, int size, bint flags) noexcept nogil:
-    put_reg(c, o.dst, size, unary(c, op, reg(c, o.dst, size), size, flags))
+    cdef uint32_t a = reg(c, o.dst, size) if flags else reg_plain(c, o.dst, size)
+    put_reg(c, o.dst, size, unary(c, op, a, size, flags))
     o = o + 1
     return GO(c, o)
 
 
-cdef inline Op* unary_m(CPU* c, Op* o, int op, int size) noexcept nogil:
-    cdef uint32_t ea = EA(c, o)
-    cdef uint64_t a = ld(c, o, o.seg, ea, size)
-    if RARELY(a == LOAD_FAILED):
+cdef inline Op* unary_m(CPU* c, Op* o, int op, int size, int a) noexcept nogil:
+    cdef uint32_t ea = effective(c, o, a)
+    cdef uintptr_t p = operand_at(c, o, ea, size, a)
+    if RARELY(p == 0):
+        return unary_m_slow(c, o, op, size, a)
+    return st(c, o, o.seg, ea, unary(c, op, get(p, size), size, LIVE), size)
+
+
+cdef Op* unary_m_slow(CPU* c, Op* o, int op, int size, int a) noexcept nogil:
+    cdef uint32_t ea = effective(c, o, a)
+    cdef uint64_t v = operand_slow(c, o, ea, size)
+    if v == LOAD_FAILED:
         return c.run.go
-    return st(c, o, o.seg, ea, unary(c, op, <uint32_t>a, size, LIVE), size)
+    return st(c, o, o.seg, ea, unary(c, op, <uint32_t>v, size, LIVE), size)
 
 
 # -- an operation and the Jcc after it as one op ----------------------------------------------------------------
@@ -192,21 +205,21 @@ cdef inline Op* compared(CPU* c, Op* o, int op, uint32_t a, uint32_t b, int size
 cdef inline Op* alu_rm_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
     cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
     if RARELY(p == 0):
-        return alu_rm_slow(c, o, op, size, LIVE)     # the Jcc is then executed by itself
+        return alu_rm_slow(c, o, op, size, LIVE, 2)  # the Jcc is then executed by itself
     return compared(c, o, op, reg(c, o.dst, size), get(p, size), size, cc, negate)
 
 
 cdef inline Op* alu_mr_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
     cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
     if RARELY(p == 0):
-        return alu_m_slow(c, o, op, reg(c, o.src, size), size)
+        return alu_m_slow(c, o, op, reg(c, o.src, size), size, 2)
     return compared(c, o, op, get(p, size), reg(c, o.src, size), size, cc, negate)
 
 
 cdef inline Op* alu_mi_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
     cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
     if RARELY(p == 0):
-        return alu_m_slow(c, o, op, cut(o.imm, size), size)
+        return alu_m_slow(c, o, op, cut(o.imm, size), size, 2)
     return compared(c, o, op, get(p, size), cut(o.imm, size), size, cc, negate)
 
 

@@ -84,7 +84,7 @@ cdef inline Op* go_to(CPU* c, Op* o, uint32_t ip, bint seen) noexcept nogil:
 
 
 cdef Op* call16_rel(CPU* c, Op* o) noexcept nogil:
-    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - 2) & 0xFFFF, pa = c.arch.sb[SS] + sp
+    cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - 2) & 0xFFFF, pa = c.arch.sb[SS] + sp
     cdef uintptr_t p = c.run.wr[pa >> 8]
     if RARELY(p == 0 or (pa & 15) > 14):
         return call16_rel_slow(c, o)
@@ -194,7 +194,7 @@ cdef Op* ret(CPU* c, Op* o, int size, bint seen) noexcept nogil:
 
 
 cdef inline Op* ret_word(CPU* c, Op* o, bint seen) noexcept nogil:
-    cdef uintptr_t p = plain_at(c, SS, P16(c, 4 * SP)[0], 2)
+    cdef uintptr_t p = plain_at(c, SS, reg16(P16(c, 4 * SP)), 2)
     if RARELY(p == 0):
         return ret(c, o, 2, seen)
     P16(c, 4 * SP)[0] += <uint16_t>(2 + o.imm)
@@ -214,17 +214,28 @@ cdef Op* ret32_seen(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* retf(CPU* c, Op* o, int size, bint seen) noexcept nogil:
+    cdef uintptr_t p = frame_at(c, c.run.rd, reg16(P16(c, 4 * SP)), 2 * size)
+    if RARELY(p == 0):
+        return retf_slow(c, o, size, seen)
+    return retf_to(c, o, get(p, size), get16(p + size), size, seen)
+
+
+cdef Op* retf_slow(CPU* c, Op* o, int size, bint seen) noexcept nogil:
     cdef uint64_t cs, ip = pop(c, o, 0, size)
-    if RARELY(ip == LOAD_FAILED):
+    if ip == LOAD_FAILED:
         return c.run.go
     cs = pop(c, o, size, 2)
-    if RARELY(cs == LOAD_FAILED):
+    if cs == LOAD_FAILED:
         return c.run.go
-    if ip > 0xFFFF:
+    return retf_to(c, o, <uint32_t>ip, <uint32_t>cs, size, seen)
+
+
+cdef inline Op* retf_to(CPU* c, Op* o, uint32_t ip, uint32_t cs, int size, bint seen) noexcept nogil:
+    if RARELY(ip > 0xFFFF):
         return fault(c, o, 13)
     P16(c, 4 * SP)[0] += <uint16_t>(2 * size + o.imm)
-    c.arch.sb[CS] = <uint32_t>cs << 4
-    return back_to(c, o, <uint32_t>ip, seen)
+    c.arch.sb[CS] = cs << 4
+    return back_to(c, o, ip, seen)
 
 
 cdef Op* retf16(CPU* c, Op* o) noexcept nogil:
@@ -241,28 +252,39 @@ cdef Op* retf32_seen(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* iret(CPU* c, Op* o, int size, bint seen) noexcept nogil:
+    cdef uint32_t sp = reg16(P16(c, 4 * SP))
+    cdef uintptr_t p = frame_at(c, c.run.rd, sp, 3 * size)
+    if RARELY(p == 0):
+        return iret_slow(c, o, size, seen)
+    return iret_to(c, o, get(p, size), get16(p + size), get(p + 2 * size, size), size, seen)
+
+
+cdef Op* iret_slow(CPU* c, Op* o, int size, bint seen) noexcept nogil:
     cdef uint64_t ip, cs, flags
     ip = pop(c, o, 0, size)
-    if RARELY(ip == LOAD_FAILED):
+    if ip == LOAD_FAILED:
         return c.run.go
     cs = pop(c, o, size, 2)
-    if RARELY(cs == LOAD_FAILED):
+    if cs == LOAD_FAILED:
         return c.run.go
     flags = pop(c, o, 2 * size, size)
-    if RARELY(flags == LOAD_FAILED):
+    if flags == LOAD_FAILED:
         return c.run.go
-    if ip > 0xFFFF:
+    return iret_to(c, o, <uint32_t>ip, <uint32_t>cs, <uint32_t>flags, size, seen)
+
+
+cdef inline Op* iret_to(CPU* c, Op* o, uint32_t ip, uint32_t cs, uint32_t flags, int size, bint seen) noexcept nogil:
+    if RARELY(ip > 0xFFFF):
         return fault(c, o, 13)
     P16(c, 4 * SP)[0] += 3 * size
-    c.arch.sb[CS] = <uint32_t>cs << 4
+    c.arch.sb[CS] = cs << 4
     c.events.nmi_masked = 0
-    fl_load(c, <uint32_t>flags,
-            c.m.flags_writable if size == 2 else c.m.eflags_writable | F_RF)
-    if c.arch.rest & F_TF or c.events.nmi or (c.arch.rest & F_IF and interrupt_waits(c)):
+    fl_load(c, flags, c.m.flags_writable if size == 2 else c.m.eflags_writable | F_RF)
+    if RARELY(c.arch.rest & F_TF or c.events.nmi or (c.arch.rest & F_IF and interrupt_waits(c))):
         leave_after(c, o)
-        c.arch.ip = <uint32_t>ip
+        c.arch.ip = ip
         return NULL
-    return back_to(c, o, <uint32_t>ip, seen)
+    return back_to(c, o, ip, seen)
 
 
 cdef Op* iret16(CPU* c, Op* o) noexcept nogil:

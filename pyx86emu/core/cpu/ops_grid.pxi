@@ -326,328 +326,652 @@ cdef Op* test32_ri_dead(CPU* c, Op* o) noexcept nogil:
     return alu_ri(c, o, TEST, 4, DEAD)
 
 cdef Op* add8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADD, 1, LIVE)
+    return alu_rm(c, o, ADD, 1, LIVE, 2)
 
 cdef Op* add16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADD, 2, LIVE)
+    return alu_rm(c, o, ADD, 2, LIVE, 2)
 
 cdef Op* add32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADD, 4, LIVE)
+    return alu_rm(c, o, ADD, 4, LIVE, 2)
 
 cdef Op* or8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, OR, 1, LIVE)
+    return alu_rm(c, o, OR, 1, LIVE, 2)
 
 cdef Op* or16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, OR, 2, LIVE)
+    return alu_rm(c, o, OR, 2, LIVE, 2)
 
 cdef Op* or32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, OR, 4, LIVE)
+    return alu_rm(c, o, OR, 4, LIVE, 2)
 
 cdef Op* adc8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADC, 1, LIVE)
+    return alu_rm(c, o, ADC, 1, LIVE, 2)
 
 cdef Op* adc16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADC, 2, LIVE)
+    return alu_rm(c, o, ADC, 2, LIVE, 2)
 
 cdef Op* adc32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADC, 4, LIVE)
+    return alu_rm(c, o, ADC, 4, LIVE, 2)
 
 cdef Op* sbb8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SBB, 1, LIVE)
+    return alu_rm(c, o, SBB, 1, LIVE, 2)
 
 cdef Op* sbb16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SBB, 2, LIVE)
+    return alu_rm(c, o, SBB, 2, LIVE, 2)
 
 cdef Op* sbb32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SBB, 4, LIVE)
+    return alu_rm(c, o, SBB, 4, LIVE, 2)
 
 cdef Op* and8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, AND, 1, LIVE)
+    return alu_rm(c, o, AND, 1, LIVE, 2)
 
 cdef Op* and16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, AND, 2, LIVE)
+    return alu_rm(c, o, AND, 2, LIVE, 2)
 
 cdef Op* and32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, AND, 4, LIVE)
+    return alu_rm(c, o, AND, 4, LIVE, 2)
 
 cdef Op* sub8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SUB, 1, LIVE)
+    return alu_rm(c, o, SUB, 1, LIVE, 2)
 
 cdef Op* sub16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SUB, 2, LIVE)
+    return alu_rm(c, o, SUB, 2, LIVE, 2)
 
 cdef Op* sub32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SUB, 4, LIVE)
+    return alu_rm(c, o, SUB, 4, LIVE, 2)
 
 cdef Op* xor8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, XOR, 1, LIVE)
+    return alu_rm(c, o, XOR, 1, LIVE, 2)
 
 cdef Op* xor16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, XOR, 2, LIVE)
+    return alu_rm(c, o, XOR, 2, LIVE, 2)
 
 cdef Op* xor32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, XOR, 4, LIVE)
+    return alu_rm(c, o, XOR, 4, LIVE, 2)
 
 cdef Op* cmp8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, CMP, 1, LIVE)
+    return alu_rm(c, o, CMP, 1, LIVE, 2)
 
 cdef Op* cmp16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, CMP, 2, LIVE)
+    return alu_rm(c, o, CMP, 2, LIVE, 2)
 
 cdef Op* cmp32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, CMP, 4, LIVE)
+    return alu_rm(c, o, CMP, 4, LIVE, 2)
 
 cdef Op* test8_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, TEST, 1, LIVE)
+    return alu_rm(c, o, TEST, 1, LIVE, 2)
 
 cdef Op* test16_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, TEST, 2, LIVE)
+    return alu_rm(c, o, TEST, 2, LIVE, 2)
 
 cdef Op* test32_rm(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, TEST, 4, LIVE)
+    return alu_rm(c, o, TEST, 4, LIVE, 2)
+
+cdef Op* add8_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADD, 1, LIVE, 4)
+
+cdef Op* add16_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADD, 2, LIVE, 4)
+
+cdef Op* add32_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADD, 4, LIVE, 4)
+
+cdef Op* or8_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, OR, 1, LIVE, 4)
+
+cdef Op* or16_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, OR, 2, LIVE, 4)
+
+cdef Op* or32_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, OR, 4, LIVE, 4)
+
+cdef Op* adc8_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADC, 1, LIVE, 4)
+
+cdef Op* adc16_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADC, 2, LIVE, 4)
+
+cdef Op* adc32_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADC, 4, LIVE, 4)
+
+cdef Op* sbb8_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SBB, 1, LIVE, 4)
+
+cdef Op* sbb16_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SBB, 2, LIVE, 4)
+
+cdef Op* sbb32_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SBB, 4, LIVE, 4)
+
+cdef Op* and8_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, AND, 1, LIVE, 4)
+
+cdef Op* and16_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, AND, 2, LIVE, 4)
+
+cdef Op* and32_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, AND, 4, LIVE, 4)
+
+cdef Op* sub8_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SUB, 1, LIVE, 4)
+
+cdef Op* sub16_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SUB, 2, LIVE, 4)
+
+cdef Op* sub32_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SUB, 4, LIVE, 4)
+
+cdef Op* xor8_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, XOR, 1, LIVE, 4)
+
+cdef Op* xor16_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, XOR, 2, LIVE, 4)
+
+cdef Op* xor32_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, XOR, 4, LIVE, 4)
+
+cdef Op* cmp8_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, CMP, 1, LIVE, 4)
+
+cdef Op* cmp16_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, CMP, 2, LIVE, 4)
+
+cdef Op* cmp32_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, CMP, 4, LIVE, 4)
+
+cdef Op* test8_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, TEST, 1, LIVE, 4)
+
+cdef Op* test16_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, TEST, 2, LIVE, 4)
+
+cdef Op* test32_rm_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, TEST, 4, LIVE, 4)
 
 cdef Op* add8_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADD, 1, DEAD)
+    return alu_rm(c, o, ADD, 1, DEAD, 2)
 
 cdef Op* add16_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADD, 2, DEAD)
+    return alu_rm(c, o, ADD, 2, DEAD, 2)
 
 cdef Op* add32_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADD, 4, DEAD)
+    return alu_rm(c, o, ADD, 4, DEAD, 2)
 
 cdef Op* or8_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, OR, 1, DEAD)
+    return alu_rm(c, o, OR, 1, DEAD, 2)
 
 cdef Op* or16_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, OR, 2, DEAD)
+    return alu_rm(c, o, OR, 2, DEAD, 2)
 
 cdef Op* or32_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, OR, 4, DEAD)
+    return alu_rm(c, o, OR, 4, DEAD, 2)
 
 cdef Op* adc8_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADC, 1, DEAD)
+    return alu_rm(c, o, ADC, 1, DEAD, 2)
 
 cdef Op* adc16_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADC, 2, DEAD)
+    return alu_rm(c, o, ADC, 2, DEAD, 2)
 
 cdef Op* adc32_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, ADC, 4, DEAD)
+    return alu_rm(c, o, ADC, 4, DEAD, 2)
 
 cdef Op* sbb8_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SBB, 1, DEAD)
+    return alu_rm(c, o, SBB, 1, DEAD, 2)
 
 cdef Op* sbb16_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SBB, 2, DEAD)
+    return alu_rm(c, o, SBB, 2, DEAD, 2)
 
 cdef Op* sbb32_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SBB, 4, DEAD)
+    return alu_rm(c, o, SBB, 4, DEAD, 2)
 
 cdef Op* and8_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, AND, 1, DEAD)
+    return alu_rm(c, o, AND, 1, DEAD, 2)
 
 cdef Op* and16_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, AND, 2, DEAD)
+    return alu_rm(c, o, AND, 2, DEAD, 2)
 
 cdef Op* and32_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, AND, 4, DEAD)
+    return alu_rm(c, o, AND, 4, DEAD, 2)
 
 cdef Op* sub8_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SUB, 1, DEAD)
+    return alu_rm(c, o, SUB, 1, DEAD, 2)
 
 cdef Op* sub16_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SUB, 2, DEAD)
+    return alu_rm(c, o, SUB, 2, DEAD, 2)
 
 cdef Op* sub32_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, SUB, 4, DEAD)
+    return alu_rm(c, o, SUB, 4, DEAD, 2)
 
 cdef Op* xor8_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, XOR, 1, DEAD)
+    return alu_rm(c, o, XOR, 1, DEAD, 2)
 
 cdef Op* xor16_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, XOR, 2, DEAD)
+    return alu_rm(c, o, XOR, 2, DEAD, 2)
 
 cdef Op* xor32_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, XOR, 4, DEAD)
+    return alu_rm(c, o, XOR, 4, DEAD, 2)
 
 cdef Op* cmp8_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, CMP, 1, DEAD)
+    return alu_rm(c, o, CMP, 1, DEAD, 2)
 
 cdef Op* cmp16_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, CMP, 2, DEAD)
+    return alu_rm(c, o, CMP, 2, DEAD, 2)
 
 cdef Op* cmp32_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, CMP, 4, DEAD)
+    return alu_rm(c, o, CMP, 4, DEAD, 2)
 
 cdef Op* test8_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, TEST, 1, DEAD)
+    return alu_rm(c, o, TEST, 1, DEAD, 2)
 
 cdef Op* test16_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, TEST, 2, DEAD)
+    return alu_rm(c, o, TEST, 2, DEAD, 2)
 
 cdef Op* test32_rm_dead(CPU* c, Op* o) noexcept nogil:
-    return alu_rm(c, o, TEST, 4, DEAD)
+    return alu_rm(c, o, TEST, 4, DEAD, 2)
+
+cdef Op* add8_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADD, 1, DEAD, 4)
+
+cdef Op* add16_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADD, 2, DEAD, 4)
+
+cdef Op* add32_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADD, 4, DEAD, 4)
+
+cdef Op* or8_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, OR, 1, DEAD, 4)
+
+cdef Op* or16_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, OR, 2, DEAD, 4)
+
+cdef Op* or32_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, OR, 4, DEAD, 4)
+
+cdef Op* adc8_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADC, 1, DEAD, 4)
+
+cdef Op* adc16_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADC, 2, DEAD, 4)
+
+cdef Op* adc32_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, ADC, 4, DEAD, 4)
+
+cdef Op* sbb8_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SBB, 1, DEAD, 4)
+
+cdef Op* sbb16_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SBB, 2, DEAD, 4)
+
+cdef Op* sbb32_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SBB, 4, DEAD, 4)
+
+cdef Op* and8_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, AND, 1, DEAD, 4)
+
+cdef Op* and16_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, AND, 2, DEAD, 4)
+
+cdef Op* and32_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, AND, 4, DEAD, 4)
+
+cdef Op* sub8_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SUB, 1, DEAD, 4)
+
+cdef Op* sub16_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SUB, 2, DEAD, 4)
+
+cdef Op* sub32_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, SUB, 4, DEAD, 4)
+
+cdef Op* xor8_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, XOR, 1, DEAD, 4)
+
+cdef Op* xor16_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, XOR, 2, DEAD, 4)
+
+cdef Op* xor32_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, XOR, 4, DEAD, 4)
+
+cdef Op* cmp8_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, CMP, 1, DEAD, 4)
+
+cdef Op* cmp16_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, CMP, 2, DEAD, 4)
+
+cdef Op* cmp32_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, CMP, 4, DEAD, 4)
+
+cdef Op* test8_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, TEST, 1, DEAD, 4)
+
+cdef Op* test16_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, TEST, 2, DEAD, 4)
+
+cdef Op* test32_rm_dead_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_rm(c, o, TEST, 4, DEAD, 4)
 
 cdef Op* add8_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, ADD, 1)
+    return alu_mr(c, o, ADD, 1, 2)
 
 cdef Op* add16_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, ADD, 2)
+    return alu_mr(c, o, ADD, 2, 2)
 
 cdef Op* add32_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, ADD, 4)
+    return alu_mr(c, o, ADD, 4, 2)
 
 cdef Op* or8_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, OR, 1)
+    return alu_mr(c, o, OR, 1, 2)
 
 cdef Op* or16_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, OR, 2)
+    return alu_mr(c, o, OR, 2, 2)
 
 cdef Op* or32_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, OR, 4)
+    return alu_mr(c, o, OR, 4, 2)
 
 cdef Op* adc8_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, ADC, 1)
+    return alu_mr(c, o, ADC, 1, 2)
 
 cdef Op* adc16_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, ADC, 2)
+    return alu_mr(c, o, ADC, 2, 2)
 
 cdef Op* adc32_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, ADC, 4)
+    return alu_mr(c, o, ADC, 4, 2)
 
 cdef Op* sbb8_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, SBB, 1)
+    return alu_mr(c, o, SBB, 1, 2)
 
 cdef Op* sbb16_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, SBB, 2)
+    return alu_mr(c, o, SBB, 2, 2)
 
 cdef Op* sbb32_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, SBB, 4)
+    return alu_mr(c, o, SBB, 4, 2)
 
 cdef Op* and8_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, AND, 1)
+    return alu_mr(c, o, AND, 1, 2)
 
 cdef Op* and16_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, AND, 2)
+    return alu_mr(c, o, AND, 2, 2)
 
 cdef Op* and32_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, AND, 4)
+    return alu_mr(c, o, AND, 4, 2)
 
 cdef Op* sub8_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, SUB, 1)
+    return alu_mr(c, o, SUB, 1, 2)
 
 cdef Op* sub16_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, SUB, 2)
+    return alu_mr(c, o, SUB, 2, 2)
 
 cdef Op* sub32_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, SUB, 4)
+    return alu_mr(c, o, SUB, 4, 2)
 
 cdef Op* xor8_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, XOR, 1)
+    return alu_mr(c, o, XOR, 1, 2)
 
 cdef Op* xor16_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, XOR, 2)
+    return alu_mr(c, o, XOR, 2, 2)
 
 cdef Op* xor32_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, XOR, 4)
+    return alu_mr(c, o, XOR, 4, 2)
 
 cdef Op* cmp8_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, CMP, 1)
+    return alu_mr(c, o, CMP, 1, 2)
 
 cdef Op* cmp16_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, CMP, 2)
+    return alu_mr(c, o, CMP, 2, 2)
 
 cdef Op* cmp32_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, CMP, 4)
+    return alu_mr(c, o, CMP, 4, 2)
 
 cdef Op* test8_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, TEST, 1)
+    return alu_mr(c, o, TEST, 1, 2)
 
 cdef Op* test16_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, TEST, 2)
+    return alu_mr(c, o, TEST, 2, 2)
 
 cdef Op* test32_mr(CPU* c, Op* o) noexcept nogil:
-    return alu_mr(c, o, TEST, 4)
+    return alu_mr(c, o, TEST, 4, 2)
+
+cdef Op* add8_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, ADD, 1, 4)
+
+cdef Op* add16_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, ADD, 2, 4)
+
+cdef Op* add32_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, ADD, 4, 4)
+
+cdef Op* or8_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, OR, 1, 4)
+
+cdef Op* or16_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, OR, 2, 4)
+
+cdef Op* or32_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, OR, 4, 4)
+
+cdef Op* adc8_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, ADC, 1, 4)
+
+cdef Op* adc16_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, ADC, 2, 4)
+
+cdef Op* adc32_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, ADC, 4, 4)
+
+cdef Op* sbb8_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, SBB, 1, 4)
+
+cdef Op* sbb16_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, SBB, 2, 4)
+
+cdef Op* sbb32_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, SBB, 4, 4)
+
+cdef Op* and8_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, AND, 1, 4)
+
+cdef Op* and16_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, AND, 2, 4)
+
+cdef Op* and32_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, AND, 4, 4)
+
+cdef Op* sub8_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, SUB, 1, 4)
+
+cdef Op* sub16_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, SUB, 2, 4)
+
+cdef Op* sub32_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, SUB, 4, 4)
+
+cdef Op* xor8_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, XOR, 1, 4)
+
+cdef Op* xor16_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, XOR, 2, 4)
+
+cdef Op* xor32_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, XOR, 4, 4)
+
+cdef Op* cmp8_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, CMP, 1, 4)
+
+cdef Op* cmp16_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, CMP, 2, 4)
+
+cdef Op* cmp32_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, CMP, 4, 4)
+
+cdef Op* test8_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, TEST, 1, 4)
+
+cdef Op* test16_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, TEST, 2, 4)
+
+cdef Op* test32_mr_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mr(c, o, TEST, 4, 4)
 
 cdef Op* add8_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, ADD, 1)
+    return alu_mi(c, o, ADD, 1, 2)
 
 cdef Op* add16_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, ADD, 2)
+    return alu_mi(c, o, ADD, 2, 2)
 
 cdef Op* add32_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, ADD, 4)
+    return alu_mi(c, o, ADD, 4, 2)
 
 cdef Op* or8_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, OR, 1)
+    return alu_mi(c, o, OR, 1, 2)
 
 cdef Op* or16_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, OR, 2)
+    return alu_mi(c, o, OR, 2, 2)
 
 cdef Op* or32_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, OR, 4)
+    return alu_mi(c, o, OR, 4, 2)
 
 cdef Op* adc8_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, ADC, 1)
+    return alu_mi(c, o, ADC, 1, 2)
 
 cdef Op* adc16_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, ADC, 2)
+    return alu_mi(c, o, ADC, 2, 2)
 
 cdef Op* adc32_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, ADC, 4)
+    return alu_mi(c, o, ADC, 4, 2)
 
 cdef Op* sbb8_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, SBB, 1)
+    return alu_mi(c, o, SBB, 1, 2)
 
 cdef Op* sbb16_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, SBB, 2)
+    return alu_mi(c, o, SBB, 2, 2)
 
 cdef Op* sbb32_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, SBB, 4)
+    return alu_mi(c, o, SBB, 4, 2)
 
 cdef Op* and8_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, AND, 1)
+    return alu_mi(c, o, AND, 1, 2)
 
 cdef Op* and16_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, AND, 2)
+    return alu_mi(c, o, AND, 2, 2)
 
 cdef Op* and32_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, AND, 4)
+    return alu_mi(c, o, AND, 4, 2)
 
 cdef Op* sub8_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, SUB, 1)
+    return alu_mi(c, o, SUB, 1, 2)
 
 cdef Op* sub16_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, SUB, 2)
+    return alu_mi(c, o, SUB, 2, 2)
 
 cdef Op* sub32_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, SUB, 4)
+    return alu_mi(c, o, SUB, 4, 2)
 
 cdef Op* xor8_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, XOR, 1)
+    return alu_mi(c, o, XOR, 1, 2)
 
 cdef Op* xor16_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, XOR, 2)
+    return alu_mi(c, o, XOR, 2, 2)
 
 cdef Op* xor32_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, XOR, 4)
+    return alu_mi(c, o, XOR, 4, 2)
 
 cdef Op* cmp8_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, CMP, 1)
+    return alu_mi(c, o, CMP, 1, 2)
 
 cdef Op* cmp16_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, CMP, 2)
+    return alu_mi(c, o, CMP, 2, 2)
 
 cdef Op* cmp32_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, CMP, 4)
+    return alu_mi(c, o, CMP, 4, 2)
 
 cdef Op* test8_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, TEST, 1)
+    return alu_mi(c, o, TEST, 1, 2)
 
 cdef Op* test16_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, TEST, 2)
+    return alu_mi(c, o, TEST, 2, 2)
 
 cdef Op* test32_mi(CPU* c, Op* o) noexcept nogil:
-    return alu_mi(c, o, TEST, 4)
+    return alu_mi(c, o, TEST, 4, 2)
+
+cdef Op* add8_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, ADD, 1, 4)
+
+cdef Op* add16_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, ADD, 2, 4)
+
+cdef Op* add32_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, ADD, 4, 4)
+
+cdef Op* or8_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, OR, 1, 4)
+
+cdef Op* or16_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, OR, 2, 4)
+
+cdef Op* or32_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, OR, 4, 4)
+
+cdef Op* adc8_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, ADC, 1, 4)
+
+cdef Op* adc16_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, ADC, 2, 4)
+
+cdef Op* adc32_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, ADC, 4, 4)
+
+cdef Op* sbb8_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, SBB, 1, 4)
+
+cdef Op* sbb16_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, SBB, 2, 4)
+
+cdef Op* sbb32_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, SBB, 4, 4)
+
+cdef Op* and8_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, AND, 1, 4)
+
+cdef Op* and16_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, AND, 2, 4)
+
+cdef Op* and32_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, AND, 4, 4)
+
+cdef Op* sub8_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, SUB, 1, 4)
+
+cdef Op* sub16_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, SUB, 2, 4)
+
+cdef Op* sub32_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, SUB, 4, 4)
+
+cdef Op* xor8_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, XOR, 1, 4)
+
+cdef Op* xor16_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, XOR, 2, 4)
+
+cdef Op* xor32_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, XOR, 4, 4)
+
+cdef Op* cmp8_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, CMP, 1, 4)
+
+cdef Op* cmp16_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, CMP, 2, 4)
+
+cdef Op* cmp32_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, CMP, 4, 4)
+
+cdef Op* test8_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, TEST, 1, 4)
+
+cdef Op* test16_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, TEST, 2, 4)
+
+cdef Op* test32_mi_a32(CPU* c, Op* o) noexcept nogil:
+    return alu_mi(c, o, TEST, 4, 4)
 
 cdef Op* inc8_r(CPU* c, Op* o) noexcept nogil:
     return unary_r(c, o, INC, 1, LIVE)
@@ -1118,40 +1442,76 @@ cdef Op* neg32_r_predicated_dead(CPU* c, Op* o) noexcept nogil:
     return predicated_unary_r(c, o, NEG, 4, DEAD)
 
 cdef Op* inc8_m(CPU* c, Op* o) noexcept nogil:
-    return unary_m(c, o, INC, 1)
+    return unary_m(c, o, INC, 1, 2)
 
 cdef Op* inc16_m(CPU* c, Op* o) noexcept nogil:
-    return unary_m(c, o, INC, 2)
+    return unary_m(c, o, INC, 2, 2)
 
 cdef Op* inc32_m(CPU* c, Op* o) noexcept nogil:
-    return unary_m(c, o, INC, 4)
+    return unary_m(c, o, INC, 4, 2)
 
 cdef Op* dec8_m(CPU* c, Op* o) noexcept nogil:
-    return unary_m(c, o, DEC, 1)
+    return unary_m(c, o, DEC, 1, 2)
 
 cdef Op* dec16_m(CPU* c, Op* o) noexcept nogil:
-    return unary_m(c, o, DEC, 2)
+    return unary_m(c, o, DEC, 2, 2)
 
 cdef Op* dec32_m(CPU* c, Op* o) noexcept nogil:
-    return unary_m(c, o, DEC, 4)
+    return unary_m(c, o, DEC, 4, 2)
 
 cdef Op* not8_m(CPU* c, Op* o) noexcept nogil:
-    return unary_m(c, o, NOT, 1)
+    return unary_m(c, o, NOT, 1, 2)
 
 cdef Op* not16_m(CPU* c, Op* o) noexcept nogil:
-    return unary_m(c, o, NOT, 2)
+    return unary_m(c, o, NOT, 2, 2)
 
 cdef Op* not32_m(CPU* c, Op* o) noexcept nogil:
-    return unary_m(c, o, NOT, 4)
+    return unary_m(c, o, NOT, 4, 2)
 
 cdef Op* neg8_m(CPU* c, Op* o) noexcept nogil:
-    return unary_m(c, o, NEG, 1)
+    return unary_m(c, o, NEG, 1, 2)
 
 cdef Op* neg16_m(CPU* c, Op* o) noexcept nogil:
-    return unary_m(c, o, NEG, 2)
+    return unary_m(c, o, NEG, 2, 2)
 
 cdef Op* neg32_m(CPU* c, Op* o) noexcept nogil:
-    return unary_m(c, o, NEG, 4)
+    return unary_m(c, o, NEG, 4, 2)
+
+cdef Op* inc8_m_a32(CPU* c, Op* o) noexcept nogil:
+    return unary_m(c, o, INC, 1, 4)
+
+cdef Op* inc16_m_a32(CPU* c, Op* o) noexcept nogil:
+    return unary_m(c, o, INC, 2, 4)
+
+cdef Op* inc32_m_a32(CPU* c, Op* o) noexcept nogil:
+    return unary_m(c, o, INC, 4, 4)
+
+cdef Op* dec8_m_a32(CPU* c, Op* o) noexcept nogil:
+    return unary_m(c, o, DEC, 1, 4)
+
+cdef Op* dec16_m_a32(CPU* c, Op* o) noexcept nogil:
+    return unary_m(c, o, DEC, 2, 4)
+
+cdef Op* dec32_m_a32(CPU* c, Op* o) noexcept nogil:
+    return unary_m(c, o, DEC, 4, 4)
+
+cdef Op* not8_m_a32(CPU* c, Op* o) noexcept nogil:
+    return unary_m(c, o, NOT, 1, 4)
+
+cdef Op* not16_m_a32(CPU* c, Op* o) noexcept nogil:
+    return unary_m(c, o, NOT, 2, 4)
+
+cdef Op* not32_m_a32(CPU* c, Op* o) noexcept nogil:
+    return unary_m(c, o, NOT, 4, 4)
+
+cdef Op* neg8_m_a32(CPU* c, Op* o) noexcept nogil:
+    return unary_m(c, o, NEG, 1, 4)
+
+cdef Op* neg16_m_a32(CPU* c, Op* o) noexcept nogil:
+    return unary_m(c, o, NEG, 2, 4)
+
+cdef Op* neg32_m_a32(CPU* c, Op* o) noexcept nogil:
+    return unary_m(c, o, NEG, 4, 4)
 
 cdef Op* rol8_ri(CPU* c, Op* o) noexcept nogil:
     return shift_ri(c, o, ROL, 1, LIVE)
@@ -2833,33 +3193,6 @@ cdef Op* mov_ri16(CPU* c, Op* o) noexcept nogil:
 cdef Op* mov_ri32(CPU* c, Op* o) noexcept nogil:
     return mov_ri(c, o, 4)
 
-cdef Op* mov_rm8(CPU* c, Op* o) noexcept nogil:
-    return mov_rm(c, o, 1)
-
-cdef Op* mov_rm16(CPU* c, Op* o) noexcept nogil:
-    return mov_rm(c, o, 2)
-
-cdef Op* mov_rm32(CPU* c, Op* o) noexcept nogil:
-    return mov_rm(c, o, 4)
-
-cdef Op* mov_mr8(CPU* c, Op* o) noexcept nogil:
-    return mov_mr(c, o, 1)
-
-cdef Op* mov_mr16(CPU* c, Op* o) noexcept nogil:
-    return mov_mr(c, o, 2)
-
-cdef Op* mov_mr32(CPU* c, Op* o) noexcept nogil:
-    return mov_mr(c, o, 4)
-
-cdef Op* mov_mi8(CPU* c, Op* o) noexcept nogil:
-    return mov_mi(c, o, 1)
-
-cdef Op* mov_mi16(CPU* c, Op* o) noexcept nogil:
-    return mov_mi(c, o, 2)
-
-cdef Op* mov_mi32(CPU* c, Op* o) noexcept nogil:
-    return mov_mi(c, o, 4)
-
 cdef Op* xchg_rr8(CPU* c, Op* o) noexcept nogil:
     return xchg_rr(c, o, 1)
 
@@ -2959,131 +3292,650 @@ cdef Op* predicated_mov_ri16(CPU* c, Op* o) noexcept nogil:
 cdef Op* predicated_mov_ri32(CPU* c, Op* o) noexcept nogil:
     return predicated_mov_ri(c, o, 4)
 
+cdef Op* mov_rm8(CPU* c, Op* o) noexcept nogil:
+    return mov_rm(c, o, 1, 2)
+
+cdef Op* mov_rm16(CPU* c, Op* o) noexcept nogil:
+    return mov_rm(c, o, 2, 2)
+
+cdef Op* mov_rm32(CPU* c, Op* o) noexcept nogil:
+    return mov_rm(c, o, 4, 2)
+
+cdef Op* mov_rm_a32_8(CPU* c, Op* o) noexcept nogil:
+    return mov_rm(c, o, 1, 4)
+
+cdef Op* mov_rm_a32_16(CPU* c, Op* o) noexcept nogil:
+    return mov_rm(c, o, 2, 4)
+
+cdef Op* mov_rm_a32_32(CPU* c, Op* o) noexcept nogil:
+    return mov_rm(c, o, 4, 4)
+
+cdef Op* mov_mr8(CPU* c, Op* o) noexcept nogil:
+    return mov_mr(c, o, 1, 2)
+
+cdef Op* mov_mr16(CPU* c, Op* o) noexcept nogil:
+    return mov_mr(c, o, 2, 2)
+
+cdef Op* mov_mr32(CPU* c, Op* o) noexcept nogil:
+    return mov_mr(c, o, 4, 2)
+
+cdef Op* mov_mr_a32_8(CPU* c, Op* o) noexcept nogil:
+    return mov_mr(c, o, 1, 4)
+
+cdef Op* mov_mr_a32_16(CPU* c, Op* o) noexcept nogil:
+    return mov_mr(c, o, 2, 4)
+
+cdef Op* mov_mr_a32_32(CPU* c, Op* o) noexcept nogil:
+    return mov_mr(c, o, 4, 4)
+
+cdef Op* mov_mi8(CPU* c, Op* o) noexcept nogil:
+    return mov_mi(c, o, 1, 2)
+
+cdef Op* mov_mi16(CPU* c, Op* o) noexcept nogil:
+    return mov_mi(c, o, 2, 2)
+
+cdef Op* mov_mi32(CPU* c, Op* o) noexcept nogil:
+    return mov_mi(c, o, 4, 2)
+
+cdef Op* mov_mi_a32_8(CPU* c, Op* o) noexcept nogil:
+    return mov_mi(c, o, 1, 4)
+
+cdef Op* mov_mi_a32_16(CPU* c, Op* o) noexcept nogil:
+    return mov_mi(c, o, 2, 4)
+
+cdef Op* mov_mi_a32_32(CPU* c, Op* o) noexcept nogil:
+    return mov_mi(c, o, 4, 4)
+
+cdef Op* lea8(CPU* c, Op* o) noexcept nogil:
+    return lea(c, o, 1, 2)
+
+cdef Op* lea16(CPU* c, Op* o) noexcept nogil:
+    return lea(c, o, 2, 2)
+
+cdef Op* lea32(CPU* c, Op* o) noexcept nogil:
+    return lea(c, o, 4, 2)
+
+cdef Op* lea_a32_8(CPU* c, Op* o) noexcept nogil:
+    return lea(c, o, 1, 4)
+
+cdef Op* lea_a32_16(CPU* c, Op* o) noexcept nogil:
+    return lea(c, o, 2, 4)
+
+cdef Op* lea_a32_32(CPU* c, Op* o) noexcept nogil:
+    return lea(c, o, 4, 4)
+
+cdef Op* mul8_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_MUL, 1)
+
+cdef Op* mul16_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_MUL, 2)
+
+cdef Op* mul32_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_MUL, 4)
+
+cdef Op* imul8_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_IMUL, 1)
+
+cdef Op* imul16_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_IMUL, 2)
+
+cdef Op* imul32_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_IMUL, 4)
+
+cdef Op* div8_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_DIV, 1)
+
+cdef Op* div16_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_DIV, 2)
+
+cdef Op* div32_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_DIV, 4)
+
+cdef Op* idiv8_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_IDIV, 1)
+
+cdef Op* idiv16_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_IDIV, 2)
+
+cdef Op* idiv32_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_IDIV, 4)
+
+cdef Op* imul_rr16_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_IMUL_RR, 2)
+
+cdef Op* imul_rr32_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_IMUL_RR, 4)
+
+cdef Op* imul_ri16_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_IMUL_RI, 2)
+
+cdef Op* imul_ri32_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_IMUL_RI, 4)
+
+cdef Op* push16_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_PUSH, 2)
+
+cdef Op* push32_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_PUSH, 4)
+
+cdef Op* sreg16_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_SREG, 2)
+
+cdef Op* zx168_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_ZX16, 1)
+
+cdef Op* zx328_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_ZX32, 1)
+
+cdef Op* zx3216_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_ZX32, 2)
+
+cdef Op* sx168_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_SX16, 1)
+
+cdef Op* sx328_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_SX32, 1)
+
+cdef Op* sx3216_m(CPU* c, Op* o) noexcept nogil:
+    return read_m(c, o, R_SX32, 2)
+
+cdef Op* rol8_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, ROL, 1)
+
+cdef Op* rol16_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, ROL, 2)
+
+cdef Op* rol32_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, ROL, 4)
+
+cdef Op* ror8_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, ROR, 1)
+
+cdef Op* ror16_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, ROR, 2)
+
+cdef Op* ror32_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, ROR, 4)
+
+cdef Op* rcl8_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, RCL, 1)
+
+cdef Op* rcl16_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, RCL, 2)
+
+cdef Op* rcl32_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, RCL, 4)
+
+cdef Op* rcr8_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, RCR, 1)
+
+cdef Op* rcr16_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, RCR, 2)
+
+cdef Op* rcr32_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, RCR, 4)
+
+cdef Op* shl8_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, SHL, 1)
+
+cdef Op* shl16_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, SHL, 2)
+
+cdef Op* shl32_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, SHL, 4)
+
+cdef Op* shr8_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, SHR, 1)
+
+cdef Op* shr16_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, SHR, 2)
+
+cdef Op* shr32_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, SHR, 4)
+
+cdef Op* setmo8_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, SETMO, 1)
+
+cdef Op* setmo16_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, SETMO, 2)
+
+cdef Op* setmo32_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, SETMO, 4)
+
+cdef Op* sar8_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, SAR, 1)
+
+cdef Op* sar16_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, SAR, 2)
+
+cdef Op* sar32_mi(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, SAR, 4)
+
+cdef Op* rol8_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + ROL, 1)
+
+cdef Op* rol16_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + ROL, 2)
+
+cdef Op* rol32_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + ROL, 4)
+
+cdef Op* ror8_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + ROR, 1)
+
+cdef Op* ror16_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + ROR, 2)
+
+cdef Op* ror32_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + ROR, 4)
+
+cdef Op* rcl8_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + RCL, 1)
+
+cdef Op* rcl16_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + RCL, 2)
+
+cdef Op* rcl32_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + RCL, 4)
+
+cdef Op* rcr8_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + RCR, 1)
+
+cdef Op* rcr16_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + RCR, 2)
+
+cdef Op* rcr32_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + RCR, 4)
+
+cdef Op* shl8_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + SHL, 1)
+
+cdef Op* shl16_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + SHL, 2)
+
+cdef Op* shl32_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + SHL, 4)
+
+cdef Op* shr8_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + SHR, 1)
+
+cdef Op* shr16_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + SHR, 2)
+
+cdef Op* shr32_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + SHR, 4)
+
+cdef Op* setmo8_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + SETMO, 1)
+
+cdef Op* setmo16_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + SETMO, 2)
+
+cdef Op* setmo32_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + SETMO, 4)
+
+cdef Op* sar8_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + SAR, 1)
+
+cdef Op* sar16_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + SAR, 2)
+
+cdef Op* sar32_mc(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BY_CL + SAR, 4)
+
+cdef Op* xchg8_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_XCHG, 1)
+
+cdef Op* xchg16_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_XCHG, 2)
+
+cdef Op* xchg32_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_XCHG, 4)
+
+cdef Op* xadd8_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_XADD, 1)
+
+cdef Op* xadd16_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_XADD, 2)
+
+cdef Op* xadd32_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_XADD, 4)
+
+cdef Op* cmpxchg8_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_CMPXCHG, 1)
+
+cdef Op* cmpxchg16_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_CMPXCHG, 2)
+
+cdef Op* cmpxchg32_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_CMPXCHG, 4)
+
+cdef Op* bts16_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BTS, 2)
+
+cdef Op* bts32_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BTS, 4)
+
+cdef Op* btr16_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BTR, 2)
+
+cdef Op* btr32_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BTR, 4)
+
+cdef Op* btc16_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BTC, 2)
+
+cdef Op* btc32_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_BTC, 4)
+
+cdef Op* shld16_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_SHLD, 2)
+
+cdef Op* shld32_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_SHLD, 4)
+
+cdef Op* shrd16_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_SHRD, 2)
+
+cdef Op* shrd32_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_SHRD, 4)
+
+cdef Op* shld_cl16_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_SHLD_CL, 2)
+
+cdef Op* shld_cl32_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_SHLD_CL, 4)
+
+cdef Op* shrd_cl16_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_SHRD_CL, 2)
+
+cdef Op* shrd_cl32_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_SHRD_CL, 4)
+
+cdef Op* same8_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_SAME, 1)
+
+cdef Op* same16_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_SAME, 2)
+
+cdef Op* same32_m(CPU* c, Op* o) noexcept nogil:
+    return modify_m(c, o, W_SAME, 4)
+
+cdef Op* bt16_mr(CPU* c, Op* o) noexcept nogil:
+    return bit_m(c, o, BT, 2)
+
+cdef Op* bt32_mr(CPU* c, Op* o) noexcept nogil:
+    return bit_m(c, o, BT, 4)
+
+cdef Op* bts16_mr(CPU* c, Op* o) noexcept nogil:
+    return bit_m(c, o, BTS, 2)
+
+cdef Op* bts32_mr(CPU* c, Op* o) noexcept nogil:
+    return bit_m(c, o, BTS, 4)
+
+cdef Op* btr16_mr(CPU* c, Op* o) noexcept nogil:
+    return bit_m(c, o, BTR, 2)
+
+cdef Op* btr32_mr(CPU* c, Op* o) noexcept nogil:
+    return bit_m(c, o, BTR, 4)
+
+cdef Op* btc16_mr(CPU* c, Op* o) noexcept nogil:
+    return bit_m(c, o, BTC, 2)
+
+cdef Op* btc32_mr(CPU* c, Op* o) noexcept nogil:
+    return bit_m(c, o, BTC, 4)
+
 cdef Op* movs8(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_MOVS, 1)
+    return string(c, o, S_MOVS, 1, 2)
 
 cdef Op* movs16(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_MOVS, 2)
+    return string(c, o, S_MOVS, 2, 2)
 
 cdef Op* movs32(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_MOVS, 4)
+    return string(c, o, S_MOVS, 4, 2)
 
 cdef Op* stos8(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_STOS, 1)
+    return string(c, o, S_STOS, 1, 2)
 
 cdef Op* stos16(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_STOS, 2)
+    return string(c, o, S_STOS, 2, 2)
 
 cdef Op* stos32(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_STOS, 4)
+    return string(c, o, S_STOS, 4, 2)
 
 cdef Op* lods8(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_LODS, 1)
+    return string(c, o, S_LODS, 1, 2)
 
 cdef Op* lods16(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_LODS, 2)
+    return string(c, o, S_LODS, 2, 2)
 
 cdef Op* lods32(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_LODS, 4)
+    return string(c, o, S_LODS, 4, 2)
 
 cdef Op* cmps8(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_CMPS, 1)
+    return string(c, o, S_CMPS, 1, 2)
 
 cdef Op* cmps16(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_CMPS, 2)
+    return string(c, o, S_CMPS, 2, 2)
 
 cdef Op* cmps32(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_CMPS, 4)
+    return string(c, o, S_CMPS, 4, 2)
 
 cdef Op* scas8(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_SCAS, 1)
+    return string(c, o, S_SCAS, 1, 2)
 
 cdef Op* scas16(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_SCAS, 2)
+    return string(c, o, S_SCAS, 2, 2)
 
 cdef Op* scas32(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_SCAS, 4)
+    return string(c, o, S_SCAS, 4, 2)
 
 cdef Op* ins8(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_INS, 1)
+    return string(c, o, S_INS, 1, 2)
 
 cdef Op* ins16(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_INS, 2)
+    return string(c, o, S_INS, 2, 2)
 
 cdef Op* ins32(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_INS, 4)
+    return string(c, o, S_INS, 4, 2)
 
 cdef Op* outs8(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_OUTS, 1)
+    return string(c, o, S_OUTS, 1, 2)
 
 cdef Op* outs16(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_OUTS, 2)
+    return string(c, o, S_OUTS, 2, 2)
 
 cdef Op* outs32(CPU* c, Op* o) noexcept nogil:
-    return string(c, o, S_OUTS, 4)
+    return string(c, o, S_OUTS, 4, 2)
+
+cdef Op* movs8_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_MOVS, 1, 4)
+
+cdef Op* movs16_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_MOVS, 2, 4)
+
+cdef Op* movs32_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_MOVS, 4, 4)
+
+cdef Op* stos8_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_STOS, 1, 4)
+
+cdef Op* stos16_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_STOS, 2, 4)
+
+cdef Op* stos32_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_STOS, 4, 4)
+
+cdef Op* lods8_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_LODS, 1, 4)
+
+cdef Op* lods16_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_LODS, 2, 4)
+
+cdef Op* lods32_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_LODS, 4, 4)
+
+cdef Op* cmps8_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_CMPS, 1, 4)
+
+cdef Op* cmps16_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_CMPS, 2, 4)
+
+cdef Op* cmps32_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_CMPS, 4, 4)
+
+cdef Op* scas8_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_SCAS, 1, 4)
+
+cdef Op* scas16_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_SCAS, 2, 4)
+
+cdef Op* scas32_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_SCAS, 4, 4)
+
+cdef Op* ins8_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_INS, 1, 4)
+
+cdef Op* ins16_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_INS, 2, 4)
+
+cdef Op* ins32_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_INS, 4, 4)
+
+cdef Op* outs8_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_OUTS, 1, 4)
+
+cdef Op* outs16_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_OUTS, 2, 4)
+
+cdef Op* outs32_a32(CPU* c, Op* o) noexcept nogil:
+    return string(c, o, S_OUTS, 4, 4)
+
+cdef Op* rep_movs8_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_MOVS, 1)
 
 cdef Op* rep_movs8(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_MOVS, 1)
+    return repeat(c, o, S_MOVS, 1, rep_movs8_long)
+
+cdef Op* rep_movs16_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_MOVS, 2)
 
 cdef Op* rep_movs16(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_MOVS, 2)
+    return repeat(c, o, S_MOVS, 2, rep_movs16_long)
+
+cdef Op* rep_movs32_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_MOVS, 4)
 
 cdef Op* rep_movs32(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_MOVS, 4)
+    return repeat(c, o, S_MOVS, 4, rep_movs32_long)
+
+cdef Op* rep_stos8_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_STOS, 1)
 
 cdef Op* rep_stos8(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_STOS, 1)
+    return repeat(c, o, S_STOS, 1, rep_stos8_long)
+
+cdef Op* rep_stos16_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_STOS, 2)
 
 cdef Op* rep_stos16(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_STOS, 2)
+    return repeat(c, o, S_STOS, 2, rep_stos16_long)
+
+cdef Op* rep_stos32_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_STOS, 4)
 
 cdef Op* rep_stos32(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_STOS, 4)
+    return repeat(c, o, S_STOS, 4, rep_stos32_long)
+
+cdef Op* rep_lods8_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_LODS, 1)
 
 cdef Op* rep_lods8(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_LODS, 1)
+    return repeat(c, o, S_LODS, 1, rep_lods8_long)
+
+cdef Op* rep_lods16_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_LODS, 2)
 
 cdef Op* rep_lods16(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_LODS, 2)
+    return repeat(c, o, S_LODS, 2, rep_lods16_long)
+
+cdef Op* rep_lods32_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_LODS, 4)
 
 cdef Op* rep_lods32(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_LODS, 4)
+    return repeat(c, o, S_LODS, 4, rep_lods32_long)
+
+cdef Op* rep_cmps8_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_CMPS, 1)
 
 cdef Op* rep_cmps8(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_CMPS, 1)
+    return repeat(c, o, S_CMPS, 1, rep_cmps8_long)
+
+cdef Op* rep_cmps16_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_CMPS, 2)
 
 cdef Op* rep_cmps16(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_CMPS, 2)
+    return repeat(c, o, S_CMPS, 2, rep_cmps16_long)
+
+cdef Op* rep_cmps32_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_CMPS, 4)
 
 cdef Op* rep_cmps32(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_CMPS, 4)
+    return repeat(c, o, S_CMPS, 4, rep_cmps32_long)
+
+cdef Op* rep_scas8_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_SCAS, 1)
 
 cdef Op* rep_scas8(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_SCAS, 1)
+    return repeat(c, o, S_SCAS, 1, rep_scas8_long)
+
+cdef Op* rep_scas16_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_SCAS, 2)
 
 cdef Op* rep_scas16(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_SCAS, 2)
+    return repeat(c, o, S_SCAS, 2, rep_scas16_long)
+
+cdef Op* rep_scas32_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_SCAS, 4)
 
 cdef Op* rep_scas32(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_SCAS, 4)
+    return repeat(c, o, S_SCAS, 4, rep_scas32_long)
+
+cdef Op* rep_ins8_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_INS, 1)
 
 cdef Op* rep_ins8(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_INS, 1)
+    return repeat(c, o, S_INS, 1, rep_ins8_long)
+
+cdef Op* rep_ins16_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_INS, 2)
 
 cdef Op* rep_ins16(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_INS, 2)
+    return repeat(c, o, S_INS, 2, rep_ins16_long)
+
+cdef Op* rep_ins32_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_INS, 4)
 
 cdef Op* rep_ins32(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_INS, 4)
+    return repeat(c, o, S_INS, 4, rep_ins32_long)
+
+cdef Op* rep_outs8_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_OUTS, 1)
 
 cdef Op* rep_outs8(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_OUTS, 1)
+    return repeat(c, o, S_OUTS, 1, rep_outs8_long)
+
+cdef Op* rep_outs16_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_OUTS, 2)
 
 cdef Op* rep_outs16(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_OUTS, 2)
+    return repeat(c, o, S_OUTS, 2, rep_outs16_long)
+
+cdef Op* rep_outs32_long(CPU* c, Op* o) noexcept nogil:
+    return repeat_long(c, o, S_OUTS, 4)
 
 cdef Op* rep_outs32(CPU* c, Op* o) noexcept nogil:
-    return repeat(c, o, S_OUTS, 4)
+    return repeat(c, o, S_OUTS, 4, rep_outs32_long)
 
 cdef Op* jcc_0(CPU* c, Op* o) noexcept nogil:
     return jcc(c, o, 0, 0)
@@ -3187,9 +4039,13 @@ cdef Fn ALU_RR_DEAD[9][3]
 cdef Fn ALU_RI[9][3]
 cdef Fn ALU_RI_DEAD[9][3]
 cdef Fn ALU_RM[9][3]
+cdef Fn ALU_RM_A32[9][3]
 cdef Fn ALU_RM_DEAD[9][3]
+cdef Fn ALU_RM_DEAD_A32[9][3]
 cdef Fn ALU_MR[9][3]
+cdef Fn ALU_MR_A32[9][3]
 cdef Fn ALU_MI[9][3]
+cdef Fn ALU_MI_A32[9][3]
 cdef Fn UNARY_R[4][3]
 cdef Fn UNARY_R_DEAD[4][3]
 cdef Fn PREDICATED_ALU_RR[9][3]
@@ -3199,14 +4055,12 @@ cdef Fn PREDICATED_ALU_RI_DEAD[9][3]
 cdef Fn PREDICATED_UNARY_R[4][3]
 cdef Fn PREDICATED_UNARY_R_DEAD[4][3]
 cdef Fn UNARY_M[4][3]
+cdef Fn UNARY_M_A32[4][3]
 cdef Fn SHIFT_RI[8][3]
 cdef Fn SHIFT_RI_DEAD[8][3]
 cdef Fn SHIFT_RC[8][3]
 cdef Fn MOV_RR[1][3]
 cdef Fn MOV_RI[1][3]
-cdef Fn MOV_RM[1][3]
-cdef Fn MOV_MR[1][3]
-cdef Fn MOV_MI[1][3]
 cdef Fn XCHG_RR[1][3]
 cdef Fn LOAD_TMP[1][3]
 cdef Fn STORE_TMP[1][3]
@@ -3218,7 +4072,19 @@ cdef Fn XADD[1][3]
 cdef Fn FLUID_IMM[1][3]
 cdef Fn PREDICATED_MOV_RR[1][3]
 cdef Fn PREDICATED_MOV_RI[1][3]
+cdef Fn MOV_RM[1][3]
+cdef Fn MOV_RM_A32[1][3]
+cdef Fn MOV_MR[1][3]
+cdef Fn MOV_MR_A32[1][3]
+cdef Fn MOV_MI[1][3]
+cdef Fn MOV_MI_A32[1][3]
+cdef Fn LEA[1][3]
+cdef Fn LEA_A32[1][3]
+cdef Fn READ_M[12][3]
+cdef Fn MODIFY_M[27][3]
+cdef Fn BIT_M[4][3]
 cdef Fn STRING[7][3]
+cdef Fn STRING_A32[7][3]
 cdef Fn REPEAT[7][3]
 cdef Fn JCC[1][16]
 cdef Fn PREDICATE[1][16]
@@ -3360,6 +4226,33 @@ cdef void fill_grid() noexcept nogil:
     ALU_RM[8][0] = test8_rm
     ALU_RM[8][1] = test16_rm
     ALU_RM[8][2] = test32_rm
+    ALU_RM_A32[0][0] = add8_rm_a32
+    ALU_RM_A32[0][1] = add16_rm_a32
+    ALU_RM_A32[0][2] = add32_rm_a32
+    ALU_RM_A32[1][0] = or8_rm_a32
+    ALU_RM_A32[1][1] = or16_rm_a32
+    ALU_RM_A32[1][2] = or32_rm_a32
+    ALU_RM_A32[2][0] = adc8_rm_a32
+    ALU_RM_A32[2][1] = adc16_rm_a32
+    ALU_RM_A32[2][2] = adc32_rm_a32
+    ALU_RM_A32[3][0] = sbb8_rm_a32
+    ALU_RM_A32[3][1] = sbb16_rm_a32
+    ALU_RM_A32[3][2] = sbb32_rm_a32
+    ALU_RM_A32[4][0] = and8_rm_a32
+    ALU_RM_A32[4][1] = and16_rm_a32
+    ALU_RM_A32[4][2] = and32_rm_a32
+    ALU_RM_A32[5][0] = sub8_rm_a32
+    ALU_RM_A32[5][1] = sub16_rm_a32
+    ALU_RM_A32[5][2] = sub32_rm_a32
+    ALU_RM_A32[6][0] = xor8_rm_a32
+    ALU_RM_A32[6][1] = xor16_rm_a32
+    ALU_RM_A32[6][2] = xor32_rm_a32
+    ALU_RM_A32[7][0] = cmp8_rm_a32
+    ALU_RM_A32[7][1] = cmp16_rm_a32
+    ALU_RM_A32[7][2] = cmp32_rm_a32
+    ALU_RM_A32[8][0] = test8_rm_a32
+    ALU_RM_A32[8][1] = test16_rm_a32
+    ALU_RM_A32[8][2] = test32_rm_a32
     ALU_RM_DEAD[0][0] = add8_rm_dead
     ALU_RM_DEAD[0][1] = add16_rm_dead
     ALU_RM_DEAD[0][2] = add32_rm_dead
@@ -3387,6 +4280,33 @@ cdef void fill_grid() noexcept nogil:
     ALU_RM_DEAD[8][0] = test8_rm_dead
     ALU_RM_DEAD[8][1] = test16_rm_dead
     ALU_RM_DEAD[8][2] = test32_rm_dead
+    ALU_RM_DEAD_A32[0][0] = add8_rm_dead_a32
+    ALU_RM_DEAD_A32[0][1] = add16_rm_dead_a32
+    ALU_RM_DEAD_A32[0][2] = add32_rm_dead_a32
+    ALU_RM_DEAD_A32[1][0] = or8_rm_dead_a32
+    ALU_RM_DEAD_A32[1][1] = or16_rm_dead_a32
+    ALU_RM_DEAD_A32[1][2] = or32_rm_dead_a32
+    ALU_RM_DEAD_A32[2][0] = adc8_rm_dead_a32
+    ALU_RM_DEAD_A32[2][1] = adc16_rm_dead_a32
+    ALU_RM_DEAD_A32[2][2] = adc32_rm_dead_a32
+    ALU_RM_DEAD_A32[3][0] = sbb8_rm_dead_a32
+    ALU_RM_DEAD_A32[3][1] = sbb16_rm_dead_a32
+    ALU_RM_DEAD_A32[3][2] = sbb32_rm_dead_a32
+    ALU_RM_DEAD_A32[4][0] = and8_rm_dead_a32
+    ALU_RM_DEAD_A32[4][1] = and16_rm_dead_a32
+    ALU_RM_DEAD_A32[4][2] = and32_rm_dead_a32
+    ALU_RM_DEAD_A32[5][0] = sub8_rm_dead_a32
+    ALU_RM_DEAD_A32[5][1] = sub16_rm_dead_a32
+    ALU_RM_DEAD_A32[5][2] = sub32_rm_dead_a32
+    ALU_RM_DEAD_A32[6][0] = xor8_rm_dead_a32
+    ALU_RM_DEAD_A32[6][1] = xor16_rm_dead_a32
+    ALU_RM_DEAD_A32[6][2] = xor32_rm_dead_a32
+    ALU_RM_DEAD_A32[7][0] = cmp8_rm_dead_a32
+    ALU_RM_DEAD_A32[7][1] = cmp16_rm_dead_a32
+    ALU_RM_DEAD_A32[7][2] = cmp32_rm_dead_a32
+    ALU_RM_DEAD_A32[8][0] = test8_rm_dead_a32
+    ALU_RM_DEAD_A32[8][1] = test16_rm_dead_a32
+    ALU_RM_DEAD_A32[8][2] = test32_rm_dead_a32
     ALU_MR[0][0] = add8_mr
     ALU_MR[0][1] = add16_mr
     ALU_MR[0][2] = add32_mr
@@ -3414,6 +4334,33 @@ cdef void fill_grid() noexcept nogil:
     ALU_MR[8][0] = test8_mr
     ALU_MR[8][1] = test16_mr
     ALU_MR[8][2] = test32_mr
+    ALU_MR_A32[0][0] = add8_mr_a32
+    ALU_MR_A32[0][1] = add16_mr_a32
+    ALU_MR_A32[0][2] = add32_mr_a32
+    ALU_MR_A32[1][0] = or8_mr_a32
+    ALU_MR_A32[1][1] = or16_mr_a32
+    ALU_MR_A32[1][2] = or32_mr_a32
+    ALU_MR_A32[2][0] = adc8_mr_a32
+    ALU_MR_A32[2][1] = adc16_mr_a32
+    ALU_MR_A32[2][2] = adc32_mr_a32
+    ALU_MR_A32[3][0] = sbb8_mr_a32
+    ALU_MR_A32[3][1] = sbb16_mr_a32
+    ALU_MR_A32[3][2] = sbb32_mr_a32
+    ALU_MR_A32[4][0] = and8_mr_a32
+    ALU_MR_A32[4][1] = and16_mr_a32
+    ALU_MR_A32[4][2] = and32_mr_a32
+    ALU_MR_A32[5][0] = sub8_mr_a32
+    ALU_MR_A32[5][1] = sub16_mr_a32
+    ALU_MR_A32[5][2] = sub32_mr_a32
+    ALU_MR_A32[6][0] = xor8_mr_a32
+    ALU_MR_A32[6][1] = xor16_mr_a32
+    ALU_MR_A32[6][2] = xor32_mr_a32
+    ALU_MR_A32[7][0] = cmp8_mr_a32
+    ALU_MR_A32[7][1] = cmp16_mr_a32
+    ALU_MR_A32[7][2] = cmp32_mr_a32
+    ALU_MR_A32[8][0] = test8_mr_a32
+    ALU_MR_A32[8][1] = test16_mr_a32
+    ALU_MR_A32[8][2] = test32_mr_a32
     ALU_MI[0][0] = add8_mi
     ALU_MI[0][1] = add16_mi
     ALU_MI[0][2] = add32_mi
@@ -3441,6 +4388,33 @@ cdef void fill_grid() noexcept nogil:
     ALU_MI[8][0] = test8_mi
     ALU_MI[8][1] = test16_mi
     ALU_MI[8][2] = test32_mi
+    ALU_MI_A32[0][0] = add8_mi_a32
+    ALU_MI_A32[0][1] = add16_mi_a32
+    ALU_MI_A32[0][2] = add32_mi_a32
+    ALU_MI_A32[1][0] = or8_mi_a32
+    ALU_MI_A32[1][1] = or16_mi_a32
+    ALU_MI_A32[1][2] = or32_mi_a32
+    ALU_MI_A32[2][0] = adc8_mi_a32
+    ALU_MI_A32[2][1] = adc16_mi_a32
+    ALU_MI_A32[2][2] = adc32_mi_a32
+    ALU_MI_A32[3][0] = sbb8_mi_a32
+    ALU_MI_A32[3][1] = sbb16_mi_a32
+    ALU_MI_A32[3][2] = sbb32_mi_a32
+    ALU_MI_A32[4][0] = and8_mi_a32
+    ALU_MI_A32[4][1] = and16_mi_a32
+    ALU_MI_A32[4][2] = and32_mi_a32
+    ALU_MI_A32[5][0] = sub8_mi_a32
+    ALU_MI_A32[5][1] = sub16_mi_a32
+    ALU_MI_A32[5][2] = sub32_mi_a32
+    ALU_MI_A32[6][0] = xor8_mi_a32
+    ALU_MI_A32[6][1] = xor16_mi_a32
+    ALU_MI_A32[6][2] = xor32_mi_a32
+    ALU_MI_A32[7][0] = cmp8_mi_a32
+    ALU_MI_A32[7][1] = cmp16_mi_a32
+    ALU_MI_A32[7][2] = cmp32_mi_a32
+    ALU_MI_A32[8][0] = test8_mi_a32
+    ALU_MI_A32[8][1] = test16_mi_a32
+    ALU_MI_A32[8][2] = test32_mi_a32
     UNARY_R[0][0] = inc8_r
     UNARY_R[0][1] = inc16_r
     UNARY_R[0][2] = inc32_r
@@ -3609,6 +4583,18 @@ cdef void fill_grid() noexcept nogil:
     UNARY_M[3][0] = neg8_m
     UNARY_M[3][1] = neg16_m
     UNARY_M[3][2] = neg32_m
+    UNARY_M_A32[0][0] = inc8_m_a32
+    UNARY_M_A32[0][1] = inc16_m_a32
+    UNARY_M_A32[0][2] = inc32_m_a32
+    UNARY_M_A32[1][0] = dec8_m_a32
+    UNARY_M_A32[1][1] = dec16_m_a32
+    UNARY_M_A32[1][2] = dec32_m_a32
+    UNARY_M_A32[2][0] = not8_m_a32
+    UNARY_M_A32[2][1] = not16_m_a32
+    UNARY_M_A32[2][2] = not32_m_a32
+    UNARY_M_A32[3][0] = neg8_m_a32
+    UNARY_M_A32[3][1] = neg16_m_a32
+    UNARY_M_A32[3][2] = neg32_m_a32
     SHIFT_RI[0][0] = rol8_ri
     SHIFT_RI[0][1] = rol16_ri
     SHIFT_RI[0][2] = rol32_ri
@@ -3687,15 +4673,6 @@ cdef void fill_grid() noexcept nogil:
     MOV_RI[0][0] = mov_ri8
     MOV_RI[0][1] = mov_ri16
     MOV_RI[0][2] = mov_ri32
-    MOV_RM[0][0] = mov_rm8
-    MOV_RM[0][1] = mov_rm16
-    MOV_RM[0][2] = mov_rm32
-    MOV_MR[0][0] = mov_mr8
-    MOV_MR[0][1] = mov_mr16
-    MOV_MR[0][2] = mov_mr32
-    MOV_MI[0][0] = mov_mi8
-    MOV_MI[0][1] = mov_mi16
-    MOV_MI[0][2] = mov_mi32
     XCHG_RR[0][0] = xchg_rr8
     XCHG_RR[0][1] = xchg_rr16
     XCHG_RR[0][2] = xchg_rr32
@@ -3729,6 +4706,159 @@ cdef void fill_grid() noexcept nogil:
     PREDICATED_MOV_RI[0][0] = predicated_mov_ri8
     PREDICATED_MOV_RI[0][1] = predicated_mov_ri16
     PREDICATED_MOV_RI[0][2] = predicated_mov_ri32
+    MOV_RM[0][0] = mov_rm8
+    MOV_RM[0][1] = mov_rm16
+    MOV_RM[0][2] = mov_rm32
+    MOV_RM_A32[0][0] = mov_rm_a32_8
+    MOV_RM_A32[0][1] = mov_rm_a32_16
+    MOV_RM_A32[0][2] = mov_rm_a32_32
+    MOV_MR[0][0] = mov_mr8
+    MOV_MR[0][1] = mov_mr16
+    MOV_MR[0][2] = mov_mr32
+    MOV_MR_A32[0][0] = mov_mr_a32_8
+    MOV_MR_A32[0][1] = mov_mr_a32_16
+    MOV_MR_A32[0][2] = mov_mr_a32_32
+    MOV_MI[0][0] = mov_mi8
+    MOV_MI[0][1] = mov_mi16
+    MOV_MI[0][2] = mov_mi32
+    MOV_MI_A32[0][0] = mov_mi_a32_8
+    MOV_MI_A32[0][1] = mov_mi_a32_16
+    MOV_MI_A32[0][2] = mov_mi_a32_32
+    LEA[0][0] = lea8
+    LEA[0][1] = lea16
+    LEA[0][2] = lea32
+    LEA_A32[0][0] = lea_a32_8
+    LEA_A32[0][1] = lea_a32_16
+    LEA_A32[0][2] = lea_a32_32
+    READ_M[0][0] = mul8_m
+    READ_M[0][1] = mul16_m
+    READ_M[0][2] = mul32_m
+    READ_M[1][0] = imul8_m
+    READ_M[1][1] = imul16_m
+    READ_M[1][2] = imul32_m
+    READ_M[2][0] = div8_m
+    READ_M[2][1] = div16_m
+    READ_M[2][2] = div32_m
+    READ_M[3][0] = idiv8_m
+    READ_M[3][1] = idiv16_m
+    READ_M[3][2] = idiv32_m
+    READ_M[4][0] = NULL
+    READ_M[4][1] = imul_rr16_m
+    READ_M[4][2] = imul_rr32_m
+    READ_M[5][0] = NULL
+    READ_M[5][1] = imul_ri16_m
+    READ_M[5][2] = imul_ri32_m
+    READ_M[6][0] = NULL
+    READ_M[6][1] = push16_m
+    READ_M[6][2] = push32_m
+    READ_M[7][0] = NULL
+    READ_M[7][1] = sreg16_m
+    READ_M[7][2] = NULL
+    READ_M[8][0] = zx168_m
+    READ_M[8][1] = NULL
+    READ_M[8][2] = NULL
+    READ_M[9][0] = zx328_m
+    READ_M[9][1] = zx3216_m
+    READ_M[9][2] = NULL
+    READ_M[10][0] = sx168_m
+    READ_M[10][1] = NULL
+    READ_M[10][2] = NULL
+    READ_M[11][0] = sx328_m
+    READ_M[11][1] = sx3216_m
+    READ_M[11][2] = NULL
+    MODIFY_M[0][0] = rol8_mi
+    MODIFY_M[0][1] = rol16_mi
+    MODIFY_M[0][2] = rol32_mi
+    MODIFY_M[1][0] = ror8_mi
+    MODIFY_M[1][1] = ror16_mi
+    MODIFY_M[1][2] = ror32_mi
+    MODIFY_M[2][0] = rcl8_mi
+    MODIFY_M[2][1] = rcl16_mi
+    MODIFY_M[2][2] = rcl32_mi
+    MODIFY_M[3][0] = rcr8_mi
+    MODIFY_M[3][1] = rcr16_mi
+    MODIFY_M[3][2] = rcr32_mi
+    MODIFY_M[4][0] = shl8_mi
+    MODIFY_M[4][1] = shl16_mi
+    MODIFY_M[4][2] = shl32_mi
+    MODIFY_M[5][0] = shr8_mi
+    MODIFY_M[5][1] = shr16_mi
+    MODIFY_M[5][2] = shr32_mi
+    MODIFY_M[6][0] = setmo8_mi
+    MODIFY_M[6][1] = setmo16_mi
+    MODIFY_M[6][2] = setmo32_mi
+    MODIFY_M[7][0] = sar8_mi
+    MODIFY_M[7][1] = sar16_mi
+    MODIFY_M[7][2] = sar32_mi
+    MODIFY_M[8][0] = rol8_mc
+    MODIFY_M[8][1] = rol16_mc
+    MODIFY_M[8][2] = rol32_mc
+    MODIFY_M[9][0] = ror8_mc
+    MODIFY_M[9][1] = ror16_mc
+    MODIFY_M[9][2] = ror32_mc
+    MODIFY_M[10][0] = rcl8_mc
+    MODIFY_M[10][1] = rcl16_mc
+    MODIFY_M[10][2] = rcl32_mc
+    MODIFY_M[11][0] = rcr8_mc
+    MODIFY_M[11][1] = rcr16_mc
+    MODIFY_M[11][2] = rcr32_mc
+    MODIFY_M[12][0] = shl8_mc
+    MODIFY_M[12][1] = shl16_mc
+    MODIFY_M[12][2] = shl32_mc
+    MODIFY_M[13][0] = shr8_mc
+    MODIFY_M[13][1] = shr16_mc
+    MODIFY_M[13][2] = shr32_mc
+    MODIFY_M[14][0] = setmo8_mc
+    MODIFY_M[14][1] = setmo16_mc
+    MODIFY_M[14][2] = setmo32_mc
+    MODIFY_M[15][0] = sar8_mc
+    MODIFY_M[15][1] = sar16_mc
+    MODIFY_M[15][2] = sar32_mc
+    MODIFY_M[16][0] = xchg8_m
+    MODIFY_M[16][1] = xchg16_m
+    MODIFY_M[16][2] = xchg32_m
+    MODIFY_M[17][0] = xadd8_m
+    MODIFY_M[17][1] = xadd16_m
+    MODIFY_M[17][2] = xadd32_m
+    MODIFY_M[18][0] = cmpxchg8_m
+    MODIFY_M[18][1] = cmpxchg16_m
+    MODIFY_M[18][2] = cmpxchg32_m
+    MODIFY_M[19][0] = NULL
+    MODIFY_M[19][1] = bts16_m
+    MODIFY_M[19][2] = bts32_m
+    MODIFY_M[20][0] = NULL
+    MODIFY_M[20][1] = btr16_m
+    MODIFY_M[20][2] = btr32_m
+    MODIFY_M[21][0] = NULL
+    MODIFY_M[21][1] = btc16_m
+    MODIFY_M[21][2] = btc32_m
+    MODIFY_M[22][0] = NULL
+    MODIFY_M[22][1] = shld16_m
+    MODIFY_M[22][2] = shld32_m
+    MODIFY_M[23][0] = NULL
+    MODIFY_M[23][1] = shrd16_m
+    MODIFY_M[23][2] = shrd32_m
+    MODIFY_M[24][0] = NULL
+    MODIFY_M[24][1] = shld_cl16_m
+    MODIFY_M[24][2] = shld_cl32_m
+    MODIFY_M[25][0] = NULL
+    MODIFY_M[25][1] = shrd_cl16_m
+    MODIFY_M[25][2] = shrd_cl32_m
+    MODIFY_M[26][0] = same8_m
+    MODIFY_M[26][1] = same16_m
+    MODIFY_M[26][2] = same32_m
+    BIT_M[0][0] = NULL
+    BIT_M[0][1] = bt16_mr
+    BIT_M[0][2] = bt32_mr
+    BIT_M[1][0] = NULL
+    BIT_M[1][1] = bts16_mr
+    BIT_M[1][2] = bts32_mr
+    BIT_M[2][0] = NULL
+    BIT_M[2][1] = btr16_mr
+    BIT_M[2][2] = btr32_mr
+    BIT_M[3][0] = NULL
+    BIT_M[3][1] = btc16_mr
+    BIT_M[3][2] = btc32_mr
     STRING[0][0] = movs8
     STRING[0][1] = movs16
     STRING[0][2] = movs32
@@ -3750,6 +4880,27 @@ cdef void fill_grid() noexcept nogil:
     STRING[6][0] = outs8
     STRING[6][1] = outs16
     STRING[6][2] = outs32
+    STRING_A32[0][0] = movs8_a32
+    STRING_A32[0][1] = movs16_a32
+    STRING_A32[0][2] = movs32_a32
+    STRING_A32[1][0] = stos8_a32
+    STRING_A32[1][1] = stos16_a32
+    STRING_A32[1][2] = stos32_a32
+    STRING_A32[2][0] = lods8_a32
+    STRING_A32[2][1] = lods16_a32
+    STRING_A32[2][2] = lods32_a32
+    STRING_A32[3][0] = cmps8_a32
+    STRING_A32[3][1] = cmps16_a32
+    STRING_A32[3][2] = cmps32_a32
+    STRING_A32[4][0] = scas8_a32
+    STRING_A32[4][1] = scas16_a32
+    STRING_A32[4][2] = scas32_a32
+    STRING_A32[5][0] = ins8_a32
+    STRING_A32[5][1] = ins16_a32
+    STRING_A32[5][2] = ins32_a32
+    STRING_A32[6][0] = outs8_a32
+    STRING_A32[6][1] = outs16_a32
+    STRING_A32[6][2] = outs32_a32
     REPEAT[0][0] = rep_movs8
     REPEAT[0][1] = rep_movs16
     REPEAT[0][2] = rep_movs32

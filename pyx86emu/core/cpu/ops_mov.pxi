@@ -1,13 +1,14 @@
 # Data movement lives here: MOV XCHG LEA, segment loads, far pointers, extensions, bits, and the ops for c.run.tmp.
 #
-# Only frequent instructions have a form of their own for a memory operand. All others use their register form on
-# c.run.tmp, a field of CPU with a byte offset like a register:
+# Frequent instructions have a form of their own for a memory operand (ops_memory.pxi has those that read it, or read and
+# write it). All others use their register form on c.run.tmp, a field of CPU with a byte offset like a register:
 #
-#   reads memory (MUL m)    load_tmp, register form
+#   reads memory (BSF m)    load_tmp, register form
 #   writes memory (SETcc m) register form, store_tmp
-#   both (SHL m)            load_tmp, register form, store_back; with LOCK: lock_load, register form, lock_store
+#   both, with LOCK         lock_load, register form, lock_store
 #
-# With prefix 67h, ea32 comes first and computes the address to c.run.ea.
+# MOV, LEA and the arithmetic group have forms for addresses of 16 and of 32 bits (`a`: 2 or 4 bytes). For all others
+# ea32 comes first with prefix 67h, and computes the address to c.run.ea.
 
 cdef inline Op* mov_rr(CPU* c, Op* o, int size) noexcept nogil:
     put_reg(c, o.dst, size, reg(c, o.src, size))
@@ -21,17 +22,17 @@ cdef inline Op* mov_ri(CPU* c, Op* o, int size) noexcept nogil:
     return GO(c, o)
 
 
-cdef inline Op* mov_rm(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), size)
+cdef inline Op* mov_rm(CPU* c, Op* o, int size, int a) noexcept nogil:
+    cdef uintptr_t p = operand_at(c, o, effective(c, o, a), size, a)
     if RARELY(p == 0):
-        return mov_rm_slow(c, o, size)
+        return mov_rm_slow(c, o, size, a)
     put_reg(c, o.dst, size, get(p, size))
     o = o + 1
     return GO(c, o)
 
 
-cdef Op* mov_rm_slow(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint64_t v = load_any(c, o, o.seg, EA(c, o), size)
+cdef Op* mov_rm_slow(CPU* c, Op* o, int size, int a) noexcept nogil:
+    cdef uint64_t v = operand_slow(c, o, effective(c, o, a), size)
     if v == LOAD_FAILED:
         return c.run.go
     put_reg(c, o.dst, size, <uint32_t>v)
@@ -39,12 +40,12 @@ cdef Op* mov_rm_slow(CPU* c, Op* o, int size) noexcept nogil:
     return GO(c, o)
 
 
-cdef inline Op* mov_mr(CPU* c, Op* o, int size) noexcept nogil:
-    return st(c, o, o.seg, EA(c, o), reg(c, o.src, size), size)
+cdef inline Op* mov_mr(CPU* c, Op* o, int size, int a) noexcept nogil:
+    return store_operand(c, o, effective(c, o, a), reg(c, o.src, size), size, a)
 
 
-cdef inline Op* mov_mi(CPU* c, Op* o, int size) noexcept nogil:
-    return st(c, o, o.seg, EA(c, o), o.imm, size)
+cdef inline Op* mov_mi(CPU* c, Op* o, int size, int a) noexcept nogil:
+    return store_operand(c, o, effective(c, o, a), o.imm, size, a)
 
 
 cdef inline Op* xchg_rr(CPU* c, Op* o, int size) noexcept nogil:
@@ -130,17 +131,17 @@ cdef inline Op* lock_store(CPU* c, Op* o, int size) noexcept nogil:
 
 cdef Op* ea32(CPU* c, Op* o) noexcept nogil:
     """Prefix 67h: the 32-bit effective address to c.run.ea. It faults if it is above FFFFh, for any operand size."""
-    cdef uint32_t ea = P32(c, o.base)[0] + (P32(c, o.index)[0] << o.dst) + o.imm
-    if ea > 0xFFFF:
-        return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+    cdef uint32_t ea = EA32(c, o)
+    if RARELY(ea > 0xFFFF):
+        return fault_beyond(c, o)
     c.run.ea = ea
     o = o + 1
     return GO(c, o)
 
 
 cdef Op* ea32_free(CPU* c, Op* o) noexcept nogil:
-    """Prefix 67h for LEA and bit strings: an address above FFFFh does not fault yet."""
-    c.run.ea = P32(c, o.base)[0] + (P32(c, o.index)[0] << o.dst) + o.imm
+    """Prefix 67h for bit strings: an address above FFFFh does not fault yet."""
+    c.run.ea = EA32(c, o)
     o = o + 1
     return GO(c, o)
 
@@ -173,6 +174,11 @@ cdef Op* mov_rs16(CPU* c, Op* o) noexcept nogil:
     return GO(c, o)
 
 
+cdef Op* mov_ms(CPU* c, Op* o) noexcept nogil:
+    """MOV m16, Sreg."""
+    return st(c, o, o.seg, EA(c, o), c.arch.sb[o.src] >> 4, 2)
+
+
 cdef Op* mov_rs32(CPU* c, Op* o) noexcept nogil:
     P32(c, o.dst)[0] = c.arch.sb[o.src] >> 4
     o = o + 1
@@ -201,77 +207,118 @@ cdef Op* mov_cs(CPU* c, Op* o) noexcept nogil:
     return jump(c)
 
 
-cdef inline Op* load_far(CPU* c, Op* o, int size) noexcept nogil:
-    """A far pointer to c.run.tmp (offset) and c.run.tmp2 (selector)."""
+cdef inline bint load_far(CPU* c, Op* o, int size) noexcept nogil:
+    """A far pointer to c.run.tmp (offset) and c.run.tmp2 (selector). 0: not loaded; the handler returns c.run.go."""
     cdef uint32_t ea = EA(c, o), second = ea + size
     cdef uint64_t v = ld(c, o, o.seg, ea, size), s
     if RARELY(v == LOAD_FAILED):
-        return c.run.go
+        return 0
     if second > 0xFFFF:
         if not c.m.word_wraps:
-            return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+            c.run.go = fault_beyond(c, o)
+            return 0
         second &= 0xFFFF
     s = ld(c, o, o.seg, second, 2)
     if RARELY(s == LOAD_FAILED):
-        return c.run.go
+        return 0
     c.run.tmp = <uint32_t>v
     c.run.tmp2 = <uint32_t>s
-    o = o + 1
-    return GO(c, o)
+    return 1
 
 
 cdef Op* load_far16(CPU* c, Op* o) noexcept nogil:
-    return load_far(c, o, 2)
+    if not load_far(c, o, 2):
+        return c.run.go
+    o = o + 1
+    return GO(c, o)
 
 cdef Op* load_far32(CPU* c, Op* o) noexcept nogil:
-    return load_far(c, o, 4)
+    if not load_far(c, o, 4):
+        return c.run.go
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* lseg(CPU* c, Op* o, uint32_t offset, uint32_t selector, int size) noexcept nogil:
+    """LES LDS LFS LGS LSS; o.src is the segment's number."""
+    put_reg(c, o.dst, size, offset)
+    c.arch.sb[o.src] = (selector & 0xFFFF) << 4
+    o = o + 1
+    return GO(c, o)
 
 
 cdef Op* lseg16(CPU* c, Op* o) noexcept nogil:
-    """LES LDS LFS LGS LSS after load_far; o.src is the segment's number."""
-    P16(c, o.dst)[0] = <uint16_t>c.run.tmp
-    c.arch.sb[o.src] = (c.run.tmp2 & 0xFFFF) << 4      # 8086, register operand: the pointer loaded last
-    o = o + 1
-    return GO(c, o)
+    """After load_far. On the 8086 with a register operand: the pointer that was loaded last."""
+    return lseg(c, o, c.run.tmp, c.run.tmp2, 2)
 
 cdef Op* lseg32(CPU* c, Op* o) noexcept nogil:
-    P32(c, o.dst)[0] = c.run.tmp
-    c.arch.sb[o.src] = (c.run.tmp2 & 0xFFFF) << 4      # 8086, register operand: the pointer loaded last
-    o = o + 1
-    return GO(c, o)
+    return lseg(c, o, c.run.tmp, c.run.tmp2, 4)
+
+
+cdef Op* lseg16_m(CPU* c, Op* o) noexcept nogil:
+    """A far pointer of 16:16 bits that lies in one piece of memory. Others take load_far."""
+    cdef uintptr_t p = plain_at(c, o.seg, EA(c, o), 4)
+    if RARELY(p == 0):
+        return lseg16_slow(c, o)
+    c.run.tmp = get16(p)
+    c.run.tmp2 = get16(p + 2)
+    return lseg(c, o, c.run.tmp, c.run.tmp2, 2)
+
+
+cdef Op* lseg16_slow(CPU* c, Op* o) noexcept nogil:
+    if not load_far(c, o, 2):
+        return c.run.go
+    return lseg(c, o, c.run.tmp, c.run.tmp2, 2)
 
 
 # -- the rest -----------------------------------------------------------------------------------------------
 
-cdef Op* lea16(CPU* c, Op* o) noexcept nogil:
+cdef inline Op* lea(CPU* c, Op* o, int size, int a) noexcept nogil:
+    c.run.ea = effective(c, o, a)
+    put_reg(c, o.dst, size, c.run.ea)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* lea_last(CPU* c, Op* o) noexcept nogil:
+    """8086, LEA with a register operand: the address that was computed last."""
     P16(c, o.dst)[0] = <uint16_t>c.run.ea
     o = o + 1
     return GO(c, o)
 
-cdef Op* lea32(CPU* c, Op* o) noexcept nogil:
-    P32(c, o.dst)[0] = c.run.ea
+
+cdef inline Op* xlat(CPU* c, Op* o, int a) noexcept nogil:
+    """Looks at the whole table of 256 bytes instead of the byte that AL selects. So the host need not wait for AL
+    before it can look."""
+    cdef uint32_t first = reg(c, 4 * BX, a), pa
+    cdef uintptr_t p
+    if a == 4 and RARELY(first > 0xFF00):
+        return xlat_slow(c, o, a)
+    pa = c.arch.sb[o.seg] + first
+    p = c.run.rd[pa >> 8]
+    if RARELY(p == 0 or p != c.run.rd[pa + 255 >> 8] or first > 0xFF00):
+        return xlat_slow(c, o, a)
+    P8(c, O_AL)[0] = (<uint8_t*>(p + pa))[P8(c, O_AL)[0]]
     o = o + 1
     return GO(c, o)
+
+
+cdef Op* xlat_slow(CPU* c, Op* o, int a) noexcept nogil:
+    """A table that ends in another slot or at the end of the segment, or is no plain memory."""
+    cdef uint32_t ea = reg(c, 4 * BX, a) + P8(c, O_AL)[0]
+    cdef uint64_t v = operand_slow(c, o, ea if a == 4 else ea & 0xFFFF, 1)
+    if v == LOAD_FAILED:
+        return c.run.go
+    P8(c, O_AL)[0] = <uint8_t>v
+    o = o + 1
+    return GO(c, o)
+
 
 cdef Op* xlat16(CPU* c, Op* o) noexcept nogil:
-    cdef uint64_t v = ld(c, o, o.seg, (<uint32_t>P16(c, 4 * BX)[0] + P8(c, O_AL)[0]) & 0xFFFF, 1)
-    if RARELY(v == LOAD_FAILED):
-        return c.run.go
-    P8(c, O_AL)[0] = <uint8_t>v
-    o = o + 1
-    return GO(c, o)
+    return xlat(c, o, 2)
 
 cdef Op* xlat32(CPU* c, Op* o) noexcept nogil:
-    cdef uint32_t ea = c.arch.r[BX] + P8(c, O_AL)[0]
-    cdef uint64_t v
-    if ea > 0xFFFF:
-        return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
-    v = ld(c, o, o.seg, ea, 1)
-    if RARELY(v == LOAD_FAILED):
-        return c.run.go
-    P8(c, O_AL)[0] = <uint8_t>v
-    o = o + 1
-    return GO(c, o)
+    return xlat(c, o, 4)
 
 cdef Op* movzx16_8(CPU* c, Op* o) noexcept nogil:
     P16(c, o.dst)[0] = P8(c, o.src)[0]
@@ -357,22 +404,31 @@ cdef Op* sahf(CPU* c, Op* o) noexcept nogil:
     return GO(c, o)
 
 
-cdef inline Op* cmpxchg(CPU* c, Op* o, int size) noexcept nogil:
-    """CMPXCHG. For memory a store always follows, so that the destination is written in both cases, as on the chip."""
-    cdef uint32_t acc = reg(c, 0, size), d = reg(c, o.dst, size)
+cdef inline uint32_t exchanged(CPU* c, Op* o, uint32_t d, int size) noexcept nogil:
+    """CMPXCHG: the new value of the destination `d`. Memory is written in both cases, as on the chip."""
+    cdef uint32_t acc = reg(c, 0, size)
     fl_arith(c, acc, d, <uint64_t>acc - d, size)
     if acc == d:
-        put_reg(c, o.dst, size, reg(c, o.src, size))
-    else:
-        put_reg(c, 0, size, d)
+        return reg(c, o.src, size)
+    put_reg(c, 0, size, d)
+    return d
+
+
+cdef inline Op* cmpxchg(CPU* c, Op* o, int size) noexcept nogil:
+    put_reg(c, o.dst, size, exchanged(c, o, reg(c, o.dst, size), size))
     o = o + 1
     return GO(c, o)
 
 
-cdef inline Op* xadd(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint32_t d = reg(c, o.dst, size), r = alu(c, ADD, d, reg(c, o.src, size), size, LIVE)
+cdef inline uint32_t added(CPU* c, Op* o, uint32_t d, int size) noexcept nogil:
+    """XADD: the new value of the destination `d`."""
+    cdef uint32_t r = alu(c, ADD, d, reg(c, o.src, size), size, LIVE)
     put_reg(c, o.src, size, d)
-    put_reg(c, o.dst, size, r)
+    return r
+
+
+cdef inline Op* xadd(CPU* c, Op* o, int size) noexcept nogil:
+    put_reg(c, o.dst, size, added(c, o, reg(c, o.dst, size), size))
     o = o + 1
     return GO(c, o)
 
@@ -386,21 +442,27 @@ cdef enum:
     BTC = 3
 
 
-cdef inline Op* bit_test(CPU* c, Op* o, uint32_t at, int size) noexcept nogil:
-    """BT BTS BTR BTC, as o.tip says. CF is the old bit, and the other flags stay. 80386: OF is that of ROR by the bit's
-    number."""
-    cdef uint32_t v = reg(c, o.dst, size), bit, w = 8 * size
+cdef inline uint32_t bit_test(CPU* c, int what, uint32_t v, uint32_t at, int size) noexcept nogil:
+    """`v` after BT BTS BTR BTC of bit `at`. CF is the old bit, and the other flags stay. 80386: OF is that of ROR by
+    the bit's number."""
+    cdef uint32_t bit, w = 8 * size
     at &= w - 1
     bit = 1U << at
     fl_set_cf(c, v >> at & 1)
     if c.m.bt_of:
         fl_cf_of(c, fl_cf(c), (v >> (at + w - 1) % w ^ v >> (at + w - 2) % w) & 1)
-    if o.tip == BTS:
+    if what == BTS:
         v |= bit
-    elif o.tip == BTR:
+    elif what == BTR:
         v &= ~bit
-    elif o.tip == BTC:
+    elif what == BTC:
         v ^= bit
+    return v
+
+
+cdef inline Op* bit_in(CPU* c, Op* o, uint32_t at, int size) noexcept nogil:
+    """BT BTS BTR BTC, as o.tip says, of the operand at o.dst."""
+    cdef uint32_t v = bit_test(c, o.tip, reg(c, o.dst, size), at, size)
     if o.tip != BT:
         put_reg(c, o.dst, size, v)
     o = o + 1
@@ -408,16 +470,16 @@ cdef inline Op* bit_test(CPU* c, Op* o, uint32_t at, int size) noexcept nogil:
 
 
 cdef Op* bit16_r(CPU* c, Op* o) noexcept nogil:
-    return bit_test(c, o, P16(c, o.src)[0], 2)
+    return bit_in(c, o, P16(c, o.src)[0], 2)
 
 cdef Op* bit32_r(CPU* c, Op* o) noexcept nogil:
-    return bit_test(c, o, P32(c, o.src)[0], 4)
+    return bit_in(c, o, P32(c, o.src)[0], 4)
 
 cdef Op* bit16_i(CPU* c, Op* o) noexcept nogil:
-    return bit_test(c, o, o.imm, 2)
+    return bit_in(c, o, o.imm, 2)
 
 cdef Op* bit32_i(CPU* c, Op* o) noexcept nogil:
-    return bit_test(c, o, o.imm, 4)
+    return bit_in(c, o, o.imm, 4)
 
 
 cdef inline Op* bit_address(CPU* c, Op* o, int size) noexcept nogil:
@@ -428,7 +490,7 @@ cdef inline Op* bit_address(CPU* c, Op* o, int size) noexcept nogil:
     if o.imm:
         c.run.ea &= 0xFFFF
     elif c.run.ea > 0xFFFF:
-        return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+        return fault_beyond(c, o)
     o = o + 1
     return GO(c, o)
 

@@ -1,6 +1,6 @@
 # Multiplication, division and decimal adjustment live here: MUL IMUL DIV IDIV, AAA AAS DAA DAS AAM AAD.
 #
-# Memory operands are in c.run.tmp (see ops_mov.pxi). Intel leaves many flags undefined here. They are set as the
+# ops_memory.pxi has the forms with a memory operand. Intel leaves many flags undefined here. They are set as the
 # SingleStepTests vectors of each chip show them; models.py names the vectors.
 
 cdef inline void fl_product(CPU* c, uint32_t high, bint wide, int size) noexcept nogil:
@@ -19,8 +19,8 @@ cdef inline void fl_signed_product(CPU* c, uint64_t p, bint wide, int size) noex
     fl_result(c, sum_, size, wide, wide, (high ^ sum_) >> 4 & 1)
 
 
-cdef inline Op* mul(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint64_t p = <uint64_t>reg(c, 0, size) * reg(c, o.src, size)
+cdef inline Op* mul(CPU* c, Op* o, uint32_t by, int size) noexcept nogil:
+    cdef uint64_t p = <uint64_t>reg(c, 0, size) * by
     cdef bint neg = o.imm != 0                   # 8086: REP negates the product
     if neg:
         p = 0 - p
@@ -28,8 +28,8 @@ cdef inline Op* mul(CPU* c, Op* o, int size) noexcept nogil:
     return product(c, o, p, size)
 
 
-cdef inline Op* imul(CPU* c, Op* o, int size) noexcept nogil:
-    cdef int64_t p = <int64_t>sign(reg(c, 0, size), size) * sign(reg(c, o.src, size), size)
+cdef inline Op* imul(CPU* c, Op* o, uint32_t by, int size) noexcept nogil:
+    cdef int64_t p = <int64_t>sign(reg(c, 0, size), size) * sign(by, size)
     if o.imm != 0:
         p = -p
     fl_signed_product(c, <uint64_t>p, p != sign(<uint32_t>p, size), size)
@@ -58,8 +58,8 @@ cdef inline Op* imul_to(CPU* c, Op* o, uint32_t a, uint32_t b, int size) noexcep
     return GO(c, o)
 
 
-cdef inline Op* div(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint64_t n, d = reg(c, o.src, size), q
+cdef inline Op* div(CPU* c, Op* o, uint32_t by, int size) noexcept nogil:
+    cdef uint64_t n, d = by, q
     cdef uint32_t r
     n = dividend(c, size)
     if d == 0 or n >> 8 * size >= d:
@@ -77,8 +77,8 @@ cdef inline Op* div(CPU* c, Op* o, int size) noexcept nogil:
     return quotient(c, o, <uint32_t>q, r, size)
 
 
-cdef inline Op* idiv(CPU* c, Op* o, int size) noexcept nogil:
-    cdef int64_t n, d = sign(reg(c, o.src, size), size), q, r, most = <int64_t>1 << (8 * size - 1)
+cdef inline Op* idiv(CPU* c, Op* o, uint32_t by, int size) noexcept nogil:
+    cdef int64_t n, d = sign(by, size), q, r, most = <int64_t>1 << (8 * size - 1)
     cdef uint32_t left
     if size == 1:
         n = <int16_t>dividend(c, 1)
@@ -230,40 +230,40 @@ cdef inline bint carry_of(uint64_t r, int size) noexcept nogil:
 
 
 cdef Op* mul8(CPU* c, Op* o) noexcept nogil:
-    return mul(c, o, 1)
+    return mul(c, o, P8(c, o.src)[0], 1)
 
 cdef Op* mul16(CPU* c, Op* o) noexcept nogil:
-    return mul(c, o, 2)
+    return mul(c, o, P16(c, o.src)[0], 2)
 
 cdef Op* mul32(CPU* c, Op* o) noexcept nogil:
-    return mul(c, o, 4)
+    return mul(c, o, P32(c, o.src)[0], 4)
 
 cdef Op* imul8(CPU* c, Op* o) noexcept nogil:
-    return imul(c, o, 1)
+    return imul(c, o, P8(c, o.src)[0], 1)
 
 cdef Op* imul16(CPU* c, Op* o) noexcept nogil:
-    return imul(c, o, 2)
+    return imul(c, o, P16(c, o.src)[0], 2)
 
 cdef Op* imul32(CPU* c, Op* o) noexcept nogil:
-    return imul(c, o, 4)
+    return imul(c, o, P32(c, o.src)[0], 4)
 
 cdef Op* div8(CPU* c, Op* o) noexcept nogil:
-    return div(c, o, 1)
+    return div(c, o, P8(c, o.src)[0], 1)
 
 cdef Op* div16(CPU* c, Op* o) noexcept nogil:
-    return div(c, o, 2)
+    return div(c, o, P16(c, o.src)[0], 2)
 
 cdef Op* div32(CPU* c, Op* o) noexcept nogil:
-    return div(c, o, 4)
+    return div(c, o, P32(c, o.src)[0], 4)
 
 cdef Op* idiv8(CPU* c, Op* o) noexcept nogil:
-    return idiv(c, o, 1)
+    return idiv(c, o, P8(c, o.src)[0], 1)
 
 cdef Op* idiv16(CPU* c, Op* o) noexcept nogil:
-    return idiv(c, o, 2)
+    return idiv(c, o, P16(c, o.src)[0], 2)
 
 cdef Op* idiv32(CPU* c, Op* o) noexcept nogil:
-    return idiv(c, o, 4)
+    return idiv(c, o, P32(c, o.src)[0], 4)
 
 cdef Op* imul16_rr(CPU* c, Op* o) noexcept nogil:
     return imul_to(c, o, P16(c, o.dst)[0], P16(c, o.src)[0], 2)

@@ -94,56 +94,61 @@ cdef inline Op* shift_rc(CPU* c, Op* o, int op, int size) noexcept nogil:
     return GO(c, o)
 
 
-cdef inline Op* double_shift(CPU* c, Op* o, bint right, uint32_t n, int size) noexcept nogil:
-    """SHLD, SHRD: bits come in from the second register. With a 16-bit operand, from the 17th bit on they come from
+cdef inline uint32_t double_shift(CPU* c, bint right, uint32_t a, uint32_t b, uint32_t n, int size) noexcept nogil:
+    """`a` after SHLD or SHRD: bits come in from `b`. With a 16-bit operand, from the 17th bit on they come from
     `again`: on most chips the first operand, on the others (shld_again) the second register once more."""
-    cdef uint32_t w = 8 * size, a = reg(c, o.dst, size), b = reg(c, o.src, size), r, cf
+    cdef uint32_t w = 8 * size, r, cf
     cdef uint64_t again = b if c.m.shld_again else a
     cdef uint64_t wide
     n &= 31
-    if n:
-        if right:
-            wide = <uint64_t>b << w | a
-            if size == 2:
-                wide |= again << 32
-            r = cut(<uint32_t>(wide >> n), size)
-            cf = <uint32_t>(wide >> (n - 1)) & 1
-            fl_result(c, r, size, cf, (r >> (w - 1)) ^ (r >> (w - 2) & 1), 0)
-        else:
-            if size == 2:
-                wide = <uint64_t>a << 32 | <uint64_t>b << 16 | again
-                r = cut(<uint32_t>(wide << n >> 32), 2)
-                cf = <uint32_t>(wide >> (48 - n)) & 1
-            else:
-                wide = <uint64_t>a << 32 | b
-                r = <uint32_t>(wide << n >> 32)
-                cf = a >> (32 - n) & 1
-            fl_result(c, r, size, cf, (r >> (w - 1)) ^ cf, 0)
-        put_reg(c, o.dst, size, r)
+    if n == 0:
+        return a
+    if right:
+        wide = <uint64_t>b << w | a
+        if size == 2:
+            wide |= again << 32
+        r = cut(<uint32_t>(wide >> n), size)
+        cf = <uint32_t>(wide >> (n - 1)) & 1
+        fl_result(c, r, size, cf, (r >> (w - 1)) ^ (r >> (w - 2) & 1), 0)
+        return r
+    if size == 2:
+        wide = <uint64_t>a << 32 | <uint64_t>b << 16 | again
+        r = cut(<uint32_t>(wide << n >> 32), 2)
+        cf = <uint32_t>(wide >> (48 - n)) & 1
+    else:
+        wide = <uint64_t>a << 32 | b
+        r = <uint32_t>(wide << n >> 32)
+        cf = a >> (32 - n) & 1
+    fl_result(c, r, size, cf, (r >> (w - 1)) ^ cf, 0)
+    return r
+
+
+cdef inline Op* double_shift_r(CPU* c, Op* o, bint right, uint32_t n, int size) noexcept nogil:
+    put_reg(c, o.dst, size, double_shift(c, right, reg(c, o.dst, size), reg(c, o.src, size), n, size))
     o = o + 1
     return GO(c, o)
 
 
 cdef Op* shld16_i(CPU* c, Op* o) noexcept nogil:
-    return double_shift(c, o, 0, o.imm, 2)
+    return double_shift_r(c, o, 0, o.imm, 2)
 
 cdef Op* shld32_i(CPU* c, Op* o) noexcept nogil:
-    return double_shift(c, o, 0, o.imm, 4)
+    return double_shift_r(c, o, 0, o.imm, 4)
 
 cdef Op* shrd16_i(CPU* c, Op* o) noexcept nogil:
-    return double_shift(c, o, 1, o.imm, 2)
+    return double_shift_r(c, o, 1, o.imm, 2)
 
 cdef Op* shrd32_i(CPU* c, Op* o) noexcept nogil:
-    return double_shift(c, o, 1, o.imm, 4)
+    return double_shift_r(c, o, 1, o.imm, 4)
 
 cdef Op* shld16_c(CPU* c, Op* o) noexcept nogil:
-    return double_shift(c, o, 0, P8(c, O_CL)[0], 2)
+    return double_shift_r(c, o, 0, P8(c, O_CL)[0], 2)
 
 cdef Op* shld32_c(CPU* c, Op* o) noexcept nogil:
-    return double_shift(c, o, 0, P8(c, O_CL)[0], 4)
+    return double_shift_r(c, o, 0, P8(c, O_CL)[0], 4)
 
 cdef Op* shrd16_c(CPU* c, Op* o) noexcept nogil:
-    return double_shift(c, o, 1, P8(c, O_CL)[0], 2)
+    return double_shift_r(c, o, 1, P8(c, O_CL)[0], 2)
 
 cdef Op* shrd32_c(CPU* c, Op* o) noexcept nogil:
-    return double_shift(c, o, 1, P8(c, O_CL)[0], 4)
+    return double_shift_r(c, o, 1, P8(c, O_CL)[0], 4)

@@ -2,7 +2,7 @@
 # an instruction that faults has changed nothing.
 
 cdef inline Op* push(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
-    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF, pa = c.arch.sb[SS] + sp
+    cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - size) & 0xFFFF, pa = c.arch.sb[SS] + sp
     cdef uintptr_t p = c.run.wr[pa >> 8]
     if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
         return push_slow(c, o, v, size)
@@ -16,7 +16,7 @@ cdef inline Op* push(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
 
 
 cdef Op* push_slow(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
-    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF
+    cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - size) & 0xFFFF
     if not put_any(c, o, SS, sp, v, size):
         return c.run.go
     P16(c, 4 * SP)[0] = <uint16_t>sp
@@ -28,7 +28,7 @@ cdef Op* push_slow(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
 
 cdef inline bint push_more(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
     """One of several pushes, or one before a jump. 0: it has faulted, and the handler returns c.run.go."""
-    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - size) & 0xFFFF
+    cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - size) & 0xFFFF
     if not put(c, o, SS, sp, v, size):
         return 0
     P16(c, 4 * SP)[0] = <uint16_t>sp
@@ -37,7 +37,7 @@ cdef inline bint push_more(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
 
 cdef inline bint pushes_fault(CPU* c, Op* o, int count, int size) noexcept nogil:
     """Would one of `count` pushes cross the end of the segment? Then the fault is delivered before the first push."""
-    cdef uint32_t sp = P16(c, 4 * SP)[0]
+    cdef uint32_t sp = reg16(P16(c, 4 * SP))
     cdef int i
     if c.m.wraps or (sp & (size - 1)) == 0:
         return 0
@@ -51,7 +51,7 @@ cdef inline bint pushes_fault(CPU* c, Op* o, int count, int size) noexcept nogil
 
 cdef inline uint64_t pop(CPU* c, Op* o, uint32_t at, int size) noexcept nogil:
     """The value `at` bytes above SP. SP does not change."""
-    return ld(c, o, SS, (<uint32_t>P16(c, 4 * SP)[0] + at) & 0xFFFF, size)
+    return ld(c, o, SS, (reg16(P16(c, 4 * SP)) + at) & 0xFFFF, size)
 
 
 cdef Op* push16_r(CPU* c, Op* o) noexcept nogil:
@@ -73,11 +73,11 @@ cdef Op* push32_s(CPU* c, Op* o) noexcept nogil:
     return push(c, o, c.arch.sb[o.src] >> 4, 4)
 
 cdef Op* push_sp_8086(CPU* c, Op* o) noexcept nogil:
-    return push(c, o, <uint32_t>P16(c, 4 * SP)[0] - 2, 2)
+    return push(c, o, reg16(P16(c, 4 * SP)) - 2, 2)
 
 
 cdef inline Op* pop_r(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uintptr_t p = plain_at(c, SS, P16(c, 4 * SP)[0], size)
+    cdef uintptr_t p = plain_at(c, SS, reg16(P16(c, 4 * SP)), size)
     if RARELY(p == 0):
         return pop_r_slow(c, o, size)
     P16(c, 4 * SP)[0] += size
@@ -87,7 +87,7 @@ cdef inline Op* pop_r(CPU* c, Op* o, int size) noexcept nogil:
 
 
 cdef Op* pop_r_slow(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint64_t v = load_any(c, o, SS, P16(c, 4 * SP)[0], size)
+    cdef uint64_t v = load_any(c, o, SS, reg16(P16(c, 4 * SP)), size)
     if v == LOAD_FAILED:
         return c.run.go
     P16(c, 4 * SP)[0] += size
@@ -134,17 +134,28 @@ cdef inline bint pop_segment(CPU* c, Op* o, int size) noexcept nogil:
     return 1
 
 
-cdef Op* pop16_s(CPU* c, Op* o) noexcept nogil:
-    if not pop_segment(c, o, 2):
+cdef inline Op* pop_s(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uintptr_t p = plain_at(c, SS, reg16(P16(c, 4 * SP)), 2)
+    if RARELY(p == 0):
+        return pop_s_slow(c, o, size)
+    P16(c, 4 * SP)[0] += size
+    c.arch.sb[o.dst] = get16(p) << 4
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* pop_s_slow(CPU* c, Op* o, int size) noexcept nogil:
+    if not pop_segment(c, o, size):
         return c.run.go
     o = o + 1
     return GO(c, o)
 
+
+cdef Op* pop16_s(CPU* c, Op* o) noexcept nogil:
+    return pop_s(c, o, 2)
+
 cdef Op* pop32_s(CPU* c, Op* o) noexcept nogil:
-    if not pop_segment(c, o, 4):
-        return c.run.go
-    o = o + 1
-    return GO(c, o)
+    return pop_s(c, o, 4)
 
 cdef inline Op* pop_ss(CPU* c, Op* o, int size) noexcept nogil:
     if not pop_segment(c, o, size):
@@ -169,6 +180,19 @@ cdef Op* pop_cs(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* pusha(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - 8 * size) & 0xFFFF
+    cdef uintptr_t p = frame_at(c, c.run.wr, sp, 8 * size)
+    cdef int i
+    if RARELY(p == 0):
+        return pusha_slow(c, o, size)
+    for i in range(8):
+        poke(p + (7 - i) * size, c.arch.r[i] if size == 4 else reg16(P16(c, 4 * i)), size)
+    P16(c, 4 * SP)[0] = <uint16_t>sp
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* pusha_slow(CPU* c, Op* o, int size) noexcept nogil:
     cdef int i
     cdef uint32_t sp = c.arch.r[SP]
     if pushes_fault(c, o, 8, size):
@@ -187,6 +211,20 @@ cdef Op* pusha32(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* popa(CPU* c, Op* o, int size) noexcept nogil:
+    cdef uint32_t sp = reg16(P16(c, 4 * SP))
+    cdef uintptr_t p = frame_at(c, c.run.rd, sp, 8 * size)
+    cdef int i
+    if RARELY(p == 0):
+        return popa_slow(c, o, size)
+    for i in range(8):
+        if i != SP:
+            put_reg(c, 4 * i, size, get(p + (7 - i) * size, size))
+    P16(c, 4 * SP)[0] = <uint16_t>(sp + 8 * size)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* popa_slow(CPU* c, Op* o, int size) noexcept nogil:
     """All reads come first, because they may exit: DI's place, then upwards. The 80286 reads AX's place before the
     others. The value for SP is read and not used."""
     cdef uint32_t v[8]
@@ -250,7 +288,7 @@ cdef inline Op* enter_frame(CPU* c, Op* o, int size) noexcept nogil:
     exit. A read of bytes that the instruction itself pushes gets the pushed value, so that the result is the same."""
     cdef int level = o.tip & 31, i, k, b
     cdef uint32_t display[32]
-    cdef uint32_t sp = P16(c, 4 * SP)[0], bp = P16(c, 4 * BP)[0], frame = (sp - size) & 0xFFFF, at, d
+    cdef uint32_t sp = reg16(P16(c, 4 * SP)), bp = reg16(P16(c, 4 * BP)), frame = (sp - size) & 0xFFFF, at, d
     cdef uint64_t v
     if pushes_fault(c, o, level + 1 if level else 1, size):
         return c.run.go
@@ -292,7 +330,7 @@ cdef Op* enter32(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* leave_frame(CPU* c, Op* o, int size) noexcept nogil:
-    cdef uint32_t bp = P16(c, 4 * BP)[0]
+    cdef uint32_t bp = reg16(P16(c, 4 * BP))
     cdef uint64_t v = ld(c, o, SS, bp, size)
     if RARELY(v == LOAD_FAILED):
         return c.run.go

@@ -17,10 +17,11 @@ cdef enum:
     S_SCAS = 4
     S_INS = 5
     S_OUTS = 6
+    SHORT_REP = 8                # elements: so few are quicker one by one than found to be in one piece
 
 
 cdef inline uint32_t index_reg(CPU* c, Op* o, int r) noexcept nogil:
-    return c.arch.r[r] if o.imm & S_A32 else P16(c, 4 * r)[0]
+    return c.arch.r[r] if o.imm & S_A32 else reg16(P16(c, 4 * r))
 
 
 cdef inline void step_reg(CPU* c, Op* o, int r, int by) noexcept nogil:
@@ -113,12 +114,12 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
         if RARELY(a == LOAD_FAILED):
             return 0
         step_reg(c, o, SI, by)
-        if RARELY(P16(c, 4 * DX)[0] == 0xFFFF and size == 2 and c.m.port_wraps):
+        if RARELY(reg16(P16(c, 4 * DX)) == 0xFFFF and size == 2 and c.m.port_wraps):
             bus_write_wrapped(c, o, a)
         else:
-            bus_write(c, o, BUS_PIO, P16(c, 4 * DX)[0], size, a)
+            bus_write(c, o, BUS_PIO, reg16(P16(c, 4 * DX)), size, a)
         if RARELY(c.observe.mask & LOOK_IO):
-            see_port(c, o, P16(c, 4 * DX)[0], size, a, 1)
+            see_port(c, o, reg16(P16(c, 4 * DX)), size, a, 1)
     else:
         if half and di == 0xFFFF:
             return fault_half_done(c, o, 0, by, 2)
@@ -129,7 +130,7 @@ cdef inline bint iteration(CPU* c, Op* o, int what, int size) noexcept nogil:
         if a == LOAD_FAILED:
             return 0
         if RARELY(c.observe.mask & LOOK_IO):
-            see_port(c, o, P16(c, 4 * DX)[0], size, a, 0)
+            see_port(c, o, reg16(P16(c, 4 * DX)), size, a, 0)
         if not string_store(c, o, di, <uint32_t>a, size):
             return 0
         step_reg(c, o, DI, by)
@@ -141,7 +142,7 @@ cdef uint64_t ins_value(CPU* c, Op* o, int size) noexcept nogil:
     asks for a batch if the port has no device and there is REP."""
     cdef uint64_t v
     cdef int n
-    cdef uint32_t port = P16(c, 4 * DX)[0]
+    cdef uint32_t port = reg16(P16(c, 4 * DX))
     if next_of_batch(c, size, &v):
         return v
     if RARELY(port == 0xFFFF and size == 2 and c.m.port_wraps):
@@ -204,7 +205,7 @@ cdef inline uint32_t elements(uintptr_t* table, uint32_t base, uint32_t at, uint
 cdef inline uint32_t bulk(CPU* c, Op* o, int what, int size) noexcept nogil:
     """Execute as many iterations as can be done at once, and return how many; 0: go on one by one. Of LODS, CMPS and
     SCAS the last one is never among them: it is executed by iteration(), which sets AL or the flags."""
-    cdef uint32_t n = P16(c, 4 * CX)[0], si = P16(c, 4 * SI)[0], di = P16(c, 4 * DI)[0]
+    cdef uint32_t n = reg16(P16(c, 4 * CX)), si = reg16(P16(c, 4 * SI)), di = reg16(P16(c, 4 * DI))
     cdef uint32_t from_ = c.arch.sb[o.seg] + si, to = c.arch.sb[ES] + di, room
     cdef bint down = c.arch.rest & F_DF != 0
     cdef int32_t by = -size if down else size
@@ -263,7 +264,7 @@ cdef uint32_t planes_ahead(CPU* c, uint32_t base, uint32_t at, uint32_t n, uint3
 
 cdef uint32_t through_planes(CPU* c, Op* o, int what, int size, uint32_t n) noexcept nogil:
     """MOVS and STOS of at most n elements to planes, or from planes to RAM. Returns how many; 0: go on another way."""
-    cdef uint32_t si = P16(c, 4 * SI)[0], di = P16(c, 4 * DI)[0], i, v = c.arch.r[AX]
+    cdef uint32_t si = reg16(P16(c, 4 * SI)), di = reg16(P16(c, 4 * DI)), i, v = c.arch.r[AX]
     cdef uint32_t from_ = c.arch.sb[o.seg] + si, to = c.arch.sb[ES] + di
     cdef bint down = c.arch.rest & F_DF != 0, loads = 0, stores
     cdef int32_t by = -size if down else size
@@ -342,7 +343,56 @@ cdef inline uint32_t scan(uintptr_t b, uintptr_t a, uint32_t with_, uint32_t n, 
     return n
 
 
-cdef inline Op* string(CPU* c, Op* o, int what, int size) noexcept nogil:
+cdef inline Op* string(CPU* c, Op* o, int what, int size, int a) noexcept nogil:
+    """One iteration without REP, in memory that is reached at once. All others are string_slow()."""
+    cdef uint32_t si = reg(c, 4 * SI, a), di = reg(c, 4 * DI, a), pa
+    cdef uint32_t by = <uint32_t>size * (1 - (c.arch.rest >> 9 & 2))
+    cdef uintptr_t p = 0, q = 0
+    if what == S_INS or what == S_OUTS:
+        return string_slow(c, o, what, size)
+    if what == S_MOVS or what == S_LODS or what == S_CMPS:
+        if a == 4 and RARELY(si > 0xFFFF):
+            return string_slow(c, o, what, size)
+        p = plain_at(c, o.seg, si, size)
+        if RARELY(p == 0):
+            return string_slow(c, o, what, size)
+    if what != S_LODS and a == 4 and RARELY(di > 0xFFFF):
+        return string_slow(c, o, what, size)
+    if what == S_CMPS or what == S_SCAS:
+        q = plain_at(c, ES, di, size)
+        if RARELY(q == 0):
+            return string_slow(c, o, what, size)
+    elif what != S_LODS:
+        pa = c.arch.sb[ES] + di
+        q = c.run.wr[pa >> 8]
+        if RARELY(q == 0 or (size > 1 and (pa & 15) > <uint32_t>(16 - size))):
+            return string_slow(c, o, what, size)
+        q += pa
+    if what == S_MOVS or what == S_LODS or what == S_CMPS:
+        put_reg(c, 4 * SI, a, si + by)
+    if what != S_LODS:
+        put_reg(c, 4 * DI, a, di + by)
+    element(c, what, p, q, size)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline void element(CPU* c, int what, uintptr_t p, uintptr_t q, int size) noexcept nogil:
+    """What a string instruction does with one element: the source at p, the destination at q."""
+    cdef uint32_t v
+    if what == S_MOVS:
+        poke(q, get(p, size), size)
+    elif what == S_STOS:
+        poke(q, reg(c, 0, size), size)
+    elif what == S_LODS:
+        put_reg(c, 0, size, get(p, size))
+    else:
+        v = get(p, size) if what == S_CMPS else reg(c, 0, size)
+        fl_arith(c, v, get(q, size), <uint64_t>v - get(q, size), size)
+
+
+cdef Op* string_slow(CPU* c, Op* o, int what, int size) noexcept nogil:
+    """One iteration without REP, wherever its elements are."""
     if not iteration(c, o, what, size):
         return c.run.go
     if c.run.attn:
@@ -360,18 +410,68 @@ cdef Op* leave_rep(CPU* c, Op* o) noexcept nogil:
     return NULL
 
 
-cdef inline Op* repeat(CPU* c, Op* o, int what, int size) noexcept nogil:
-    """REP. One iteration was charged with the block; each further one is charged before it begins."""
-    cdef bint buffered, together
+cdef inline bint together(uintptr_t* table, uint32_t base, uint32_t low, uint32_t bytes_) noexcept nogil:
+    """Are so many bytes, from base:low on, in the segment and in one granule that is reached at once?"""
+    return low <= 0x10000 - bytes_ and (base + low & 255) + bytes_ <= 256 and table[base + low >> 8] != 0
+
+
+cdef inline Op* repeat(CPU* c, Op* o, int what, int size, Fn long_) noexcept nogil:
+    """REP of a few elements in memory that is reached at once. All others are `long_`, repeat_long() for this
+    instruction. One iteration was charged with the block."""
+    cdef uint32_t n = reg16(P16(c, 4 * CX)), si = reg16(P16(c, 4 * SI)), di = reg16(P16(c, 4 * DI)), back = 0, i
+    cdef uint32_t by = <uint32_t>size * (1 - (c.arch.rest >> 9 & 2)), from_ = c.arch.sb[o.seg] + si, to
+    cdef uintptr_t p = 0, q = 0
+    if what == S_INS or what == S_OUTS or RARELY(
+            n > SHORT_REP or o.imm & S_A32 or c.run.left < <int64_t>n or at_get_floor(&c.run.floor) != 0):
+        return long_(c, o)
+    if n == 0:
+        o = o + 1
+        return GO(c, o)
+    to = c.arch.sb[ES] + di
+    if c.arch.rest & F_DF:
+        back = (n - 1) * size
+    if what == S_MOVS or what == S_LODS or what == S_CMPS:
+        if not together(c.run.rd, c.arch.sb[o.seg], si - back, n * size):
+            return long_(c, o)
+        p = c.run.rd[from_ >> 8] + from_
+    if what == S_MOVS or what == S_STOS:
+        if not together(c.run.wr, c.arch.sb[ES], di - back, n * size):
+            return long_(c, o)
+        q = c.run.wr[to >> 8] + to
+    elif what != S_LODS:
+        if not together(c.run.rd, c.arch.sb[ES], di - back, n * size):
+            return long_(c, o)
+        q = c.run.rd[to >> 8] + to
+    i = 0
+    while True:
+        element(c, what, p, q, size)
+        i += 1
+        if i == n or (what == S_CMPS or what == S_SCAS) and (c.arch.res == 0) == (o.imm & S_REPNE != 0):
+            break
+        p += <int32_t>by
+        q += <int32_t>by
+    if what == S_MOVS or what == S_LODS or what == S_CMPS:
+        P16(c, 4 * SI)[0] = <uint16_t>(si + by * i)
+    if what != S_LODS:
+        P16(c, 4 * DI)[0] = <uint16_t>(di + by * i)
+    P16(c, 4 * CX)[0] = <uint16_t>(n - i)
+    c.run.left -= i - 1
+    o = o + 1
+    return GO(c, o)
+
+
+cdef inline Op* repeat_long(CPU* c, Op* o, int what, int size) noexcept nogil:
+    """REP of any number of elements anywhere. Each iteration after the first is charged before it begins."""
+    cdef bint buffered, many
     if index_reg(c, o, CX) == 0:
         o = o + 1
         return GO(c, o)
     while True:
-        together = what != S_INS and what != S_OUTS and bulk(c, o, what, size) != 0
-        if together and what != S_MOVS and what != S_STOS:
+        many = what != S_INS and what != S_OUTS and bulk(c, o, what, size) != 0
+        if many and what != S_MOVS and what != S_STOS:
             c.run.left -= 1                          # do not stop before the iteration that sets AL or the flags
             continue
-        if not together:
+        if not many:
             if not iteration(c, o, what, size):
                 return c.run.go
             step_reg(c, o, CX, -1)

@@ -90,7 +90,7 @@ cdef void runs(Fn fn, int length, Fn all_) noexcept nogil:
 cdef void fill_traits() noexcept nogil:
     cdef int op, i
     cdef uint8_t reads, sets, kills
-    cdef Fn[21] flagless = [probe_skip, probe_fork, nop, lea16, lea32, ea16_free, ea32_free, cbw, cwde, cwd, cdq, bswap,
+    cdef Fn[20] flagless = [probe_skip, probe_fork, nop, lea_last, ea16_free, ea32_free, cbw, cwde, cwd, cdq, bswap,
                             movzx16_8, movzx32_8, movzx32_16, movsx16_8, movsx32_8, movsx32_16, mov_rs16, mov_rs32,
                             mov_sr]
     for op in range(ADD, TEST + 1):
@@ -99,6 +99,7 @@ cdef void fill_traits() noexcept nogil:
             trait(ALU_RR[op][i], FL_ALL, FL_ALL, reads).dead = ALU_RR_DEAD[op][i]
             trait(ALU_RI[op][i], FL_ALL, FL_ALL, reads).dead = ALU_RI_DEAD[op][i]
             trait(ALU_RM[op][i], FL_ALL, 0, FL_ALL).dead = ALU_RM_DEAD[op][i]
+            trait(ALU_RM_A32[op][i], FL_ALL, 0, FL_ALL).dead = ALU_RM_DEAD_A32[op][i]
             predicated(ALU_RR[op][i], PREDICATED_ALU_RR[op][i]).dead = PREDICATED_ALU_RR_DEAD[op][i]
             predicated(ALU_RI[op][i], PREDICATED_ALU_RI[op][i]).dead = PREDICATED_ALU_RI_DEAD[op][i]
     for op in range(INC, NEG + 1):
@@ -117,8 +118,10 @@ cdef void fill_traits() noexcept nogil:
         predicated(MOV_RR[0][i], PREDICATED_MOV_RR[0][i])
         predicated(MOV_RI[0][i], PREDICATED_MOV_RI[0][i])
         trait(XCHG_RR[0][i], 0, 0, 0)
+        trait(LEA[0][i], 0, 0, 0)
+        trait(LEA_A32[0][i], 0, 0, 0)
         trait(FLUID_IMM[0][i], 0, 0, 0)
-    for i in range(21):
+    for i in range(20):
         trait(flagless[i], 0, 0, 0)
     for i in range(16):
         trait(JCC[0][i], 0, 0, FL_ALL).condition = <uint8_t>i

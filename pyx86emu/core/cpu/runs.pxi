@@ -4,26 +4,26 @@
 # and SP does not wrap. Else the first op does its own part, and the others are executed one by one.
 
 cdef inline Op* push16_r_run(CPU* c, Op* o, int n) noexcept nogil:
-    cdef uint32_t sp = (<uint32_t>P16(c, 4 * SP)[0] - 2 * n) & 0xFFFF, pa = c.arch.sb[SS] + sp
+    cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - 2 * n) & 0xFFFF, pa = c.arch.sb[SS] + sp
     cdef uintptr_t p = c.run.wr[pa >> 8]
     if RARELY(p == 0 or sp & 1 or sp > <uint32_t>(0x10000 - 2 * n) or c.run.wr[(pa + 2 * n - 2) >> 8] != p):
         return push16_r(c, o)
     p += pa
-    put16(p + 2 * n - 2, P16(c, o.src)[0])
-    put16(p + 2 * n - 4, P16(c, o[1].src)[0])
-    if n > 2: put16(p + 2 * n - 6, P16(c, o[2].src)[0])
-    if n > 3: put16(p + 2 * n - 8, P16(c, o[3].src)[0])
-    if n > 4: put16(p + 2 * n - 10, P16(c, o[4].src)[0])
-    if n > 5: put16(p + 2 * n - 12, P16(c, o[5].src)[0])
-    if n > 6: put16(p + 2 * n - 14, P16(c, o[6].src)[0])
-    if n > 7: put16(p, P16(c, o[7].src)[0])
+    put16(p + 2 * n - 2, reg16(P16(c, o.src)))
+    put16(p + 2 * n - 4, reg16(P16(c, o[1].src)))
+    if n > 2: put16(p + 2 * n - 6, reg16(P16(c, o[2].src)))
+    if n > 3: put16(p + 2 * n - 8, reg16(P16(c, o[3].src)))
+    if n > 4: put16(p + 2 * n - 10, reg16(P16(c, o[4].src)))
+    if n > 5: put16(p + 2 * n - 12, reg16(P16(c, o[5].src)))
+    if n > 6: put16(p + 2 * n - 14, reg16(P16(c, o[6].src)))
+    if n > 7: put16(p, reg16(P16(c, o[7].src)))
     P16(c, 4 * SP)[0] = <uint16_t>sp
     o = o + n
     return GO(c, o)
 
 
 cdef inline Op* pop16_r_run(CPU* c, Op* o, int n) noexcept nogil:
-    cdef uint32_t sp = P16(c, 4 * SP)[0], pa = c.arch.sb[SS] + sp
+    cdef uint32_t sp = reg16(P16(c, 4 * SP)), pa = c.arch.sb[SS] + sp
     cdef uintptr_t p = c.run.rd[pa >> 8]
     if RARELY(p == 0 or sp & 1 or sp > <uint32_t>(0x10000 - 2 * n) or c.run.rd[(pa + 2 * n - 2) >> 8] != p):
         return pop16_r(c, o)

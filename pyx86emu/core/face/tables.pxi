@@ -243,6 +243,12 @@ cdef void drop_code(VM* vm) noexcept nogil:
             want(vm.cpu[i], REQ_DROP)
 
 
+cdef void drop_unlocked(VM* vm) noexcept nogil:
+    """There is a second vCPU: blocks of the first one have no locked ops (locks() in forms.pxi). All are outside."""
+    if vm.ncpus == 2 and vm.cpu[0] != NULL:
+        want(vm.cpu[0], REQ_DROP)
+
+
 # All Vms: after a fork, the child resets each of them (fork.pxi).
 import weakref as _weakref
 

@@ -58,6 +58,7 @@ cdef class Vcpu:
             vm.vm.ncpus += 1
             if vm.vm.ncpus > 1:
                 share_chips(vm.vm.chips)
+                drop_unlocked(vm.vm)
             if lines == 20:
                 vm.vm.a20 = 0
         vm.resume(lines == 20)
