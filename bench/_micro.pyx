@@ -57,9 +57,10 @@ cdef class Bed:
         cdef int64_t began = host_ns()
         if e == NULL:
             raise LookupError("the entry is not found")
-        rings_add(&self.c.rings, e, 1, 0)                     # the first of a slice is written at once
+        rings_count(&self.c.rings, e, 1, 0)                   # the first of a slice is written at once
         for i in range(n - 1):
-            rings_add(&self.c.rings, e, 1, i)
+            rings_seen(&self.c.rings, e, i)
+            rings_count(&self.c.rings, e, 1, i)
             rings_flush(&self.c.rings)
         began = host_ns() - began
         rings_new_slice(&self.c.rings)

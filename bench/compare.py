@@ -1,18 +1,21 @@
 """Compare two reports of `pyx86emu bench --json`: python bench/compare.py BEFORE.json AFTER.json
 
-It prints each row that is in both reports, with the ratio after / before. A `*` marks rows that
-differ by more than 5 %.
+It prints where and when each was measured, then each row that is in both reports, with the ratio
+after / before. A `*` marks rows that differ by more than 5 %.
 """
 
 import json
 import sys
 from collections.abc import Iterator
+from math import nan
 from pathlib import Path
 from typing import Any
 
+from pyx86emu.measure import host
+
 NOTABLE = 0.05
 #: The first of these keys that a row has is compared.
-FIGURES = ("mips_at_3ghz", "mips", "iops", "ns", "value")
+FIGURES = ("mips_at_3ghz", "mips", "iops", "ns", "us", "value")
 
 
 def figures(report: Any, path: str = "") -> Iterator[tuple[str, float]]:
@@ -30,11 +33,15 @@ def figures(report: Any, path: str = "") -> Iterator[tuple[str, float]]:
 
 def main(before: str, after: str) -> int:
     """Print the table."""
-    old = dict(figures(json.loads(Path(before).read_text("utf-8"))))
-    new = dict(figures(json.loads(Path(after).read_text("utf-8"))))
+    reports = [json.loads(Path(path).read_text("utf-8")) for path in (before, after)]
+    for word, report in zip(("before", "after"), reports, strict=True):
+        if "host" in report:
+            where = report["host"]
+            print(f"{word:<8}{host.line(where)}; {where['date']}, load {where['load']:g}")
+    old, new = (dict(figures(report)) for report in reports)
     print(f"{'row':<56}{'before':>14}{'after':>14}{'ratio':>8}")
     for name in [name for name in old if name in new]:
-        ratio = new[name] / old[name]
+        ratio = new[name] / old[name] if old[name] else nan
         mark = "  *" if abs(ratio - 1) > NOTABLE else ""
         print(f"{name:<56}{old[name]:>14,.4g}{new[name]:>14,.4g}{ratio:>8.3f}{mark}")
     for name in sorted(old.keys() ^ new.keys()):

@@ -97,8 +97,6 @@ cdef extern from "core/host.h" nogil:
     int MOST_CHUNKS
     Op* GO(CPU*, Op*)
     bint RARELY(bint)
-    void* new_chunk(void**, int, size_t)
-    void free_chunk(void**, int, size_t)
     void SEE_OP(void*, void*, int, int)
     uintptr_t THERE(uintptr_t)
     uint32_t get16(uintptr_t)
@@ -185,6 +183,7 @@ include "core/chips/vga_access.pxi"
 include "core/io/reads.pxi"
 include "core/io/blockport.pxi"
 include "core/io/pydevice.pxi"
+include "core/io/unclaimed.pxi"
 include "core/io/bus.pxi"
 include "core/cpu/arrivals.pxi"
 include "core/cpu/history.pxi"
@@ -236,6 +235,7 @@ include "core/face/coalesced_api.pxi"
 include "core/face/why.pxi"
 include "core/face/vcpu.pxi"
 include "core/face/looks_api.pxi"
+include "core/face/unclaimed_api.pxi"
 include "core/face/capabilities.pxi"
 include "core/face/vga_api.pxi"
 include "core/face/snapshot_memory.pxi"

@@ -28,6 +28,7 @@ from pyx86emu.measure.engines import Ours
 from pyx86emu.measure.io import VGA, WINDOW, ZONES, set_up_vga
 from pyx86emu.measure.kernels import FOOTPRINTS, KERNELS, Kernel
 from pyx86emu.measure.ring import PATHS, Bench, install
+from tests import counted_forms
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPECTED = Path(__file__).with_suffix(".json")
@@ -156,6 +157,7 @@ def cases() -> Iterator[tuple[str, AbstractContextManager[Run], int]]:
         yield name, vga(registers), RINGS
     for bus in ZONES:
         yield f"coalesced-{bus}", zone(bus), RINGS
+    yield from counted_forms.cases()
 
 
 def child() -> None:

@@ -52,5 +52,8 @@ EXEMPT: dict[str, str] = {
     "Symbols.__init__": "takes mappings; tests/test_symbols.py has their numbers",
     "Bus.unclaimed": "called with the port of an exit",
     "_core.stop_exit": "called by Ports, with numbers of an exit",
+    "text.places": "called by the screen, with numbers of a Row",
+    "LastRead.note": "called by Ports, with numbers of an exit",
+    "UnclaimedPorts.note": "called by Ports; tests/pc/test_unclaimed_ports.py has its numbers",
     "Scan.address": "called by the screen, with numbers that it has looked at",
 }

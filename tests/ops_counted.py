@@ -19,7 +19,7 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -161,7 +161,7 @@ def system(guest: str) -> str:
 def table(title: str, of: dict[str, Counter[Any]], all_: dict[str, Counts], top: int) -> list[str]:
     """The rows that take the largest share of instructions, each system weighing the same."""
     systems = Counter(map(system, of))
-    sums: Counter[Any] = Counter()
+    sums: dict[Any, float] = defaultdict(float)
     for guest, counter in of.items():
         for key, n in counter.items():
             sums[key] += all_[guest].share(n) / systems[system(guest)] / len(systems)
@@ -169,7 +169,7 @@ def table(title: str, of: dict[str, Counter[Any]], all_: dict[str, Counts], top:
         f"| {title} | mean, % | of {len(systems)} guests | most, % |",
         "| --- | ---: | ---: | ---: |",
     ]
-    for key, mean in sums.most_common(top):
+    for key, mean in sorted(sums.items(), key=lambda item: -item[1])[:top]:
         shares = {guest: all_[guest].share(of[guest][key]) for guest in of}
         most = max(shares, key=lambda guest: shares[guest])
         many = len({system(guest) for guest, share in shares.items() if share >= USES})

@@ -19,7 +19,7 @@ import pytest
 from pyx86emu import ExitReason, Machine, cli, models
 from pyx86emu.cli import options, status
 from pyx86emu.measure import boot, cpu, io, kernels
-from tests import pages, tree
+from tests import on_matplotlib, pages, tree
 from tests.imports import LAYERS
 from tests.pages import PAGES, ROOT
 
@@ -81,7 +81,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 FILE = re.compile(r"[\w./*<>-]*\.(?:pxi|pyx|pyi|py|h|md|asm|inc|bin|sym|json|toml|npz|png)\b")
 #: Files that a command makes or reads, or that stand for any: they are in no list of ours.
 NOT_OURS = re.compile(
-    r"(dir|doorbell|hello|mips|entries|file)\.png|boot\.bin|[ab]\.json|meta\.json|vectors\.npz"
+    r"(dir|doorbell|hello|mips|entries|latency|limits-GROUP|file)\.png|boot\.bin|[ab]\.json|meta\.json|vectors\.npz"
     r"|(dos|disk)\.img|guests\.toml|repeat\.txt|FILE\.\w+"
     r"|.*NAME.*|.*<.*|.*/shared/.*|\.npz"
 )
@@ -348,7 +348,7 @@ def test_a_command_of_the_pages_runs(
     command: str, rule: Rule, scratch: Path, shared: Callable[[str], Path]
 ) -> None:
     if rule.needs == "matplotlib":
-        pytest.importorskip("matplotlib")
+        on_matplotlib.need()
     if rule.needs == "vectors":
         for chip in ("8086", "80286"):
             link = scratch / "vectors" / chip

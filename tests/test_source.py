@@ -368,7 +368,7 @@ BREAKS = (
         the_core_has_only_the_natural_knots,
         CORE + "cpu/memory.pxi",
         "\n",
-        "    c.run.go = fault(c, o, c.m.ss_vector if seg == SS else 13)\n",
+        "    return fault(c, o, c.m.ss_vector if seg == SS else 13)\n",
     ),
     Break(
         a_listed_call_upwards_is_made, "pyx86emu/_core.pyx", "#   run_core  io/bus -> run  why\n"

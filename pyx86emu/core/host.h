@@ -3,9 +3,7 @@
 #define PYX86EMU_HOST_H
 #include <errno.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,30 +48,6 @@
 /* The same while blocks have probes. A granule still has less than 65,536 blocks, as each has at least
    10 slots then. */
 #define MOST_CHUNKS (MAX_CHUNKS * 6 / 5)
-
-/* Memory for chunk number n of at most MOST_CHUNKS, of `size` bytes; NULL: there is none. A guest with much code has its
-   later chunks in pages of 2 MiB, if the host has them: its first run takes fewer page faults, and the host's table of
-   pages holds them all. free_chunk() is called for all of them, in this order. */
-#define SMALL_CHUNKS 8
-#define HUGE_PAGE (2 << 20)
-static inline void *new_chunk(void **chunk, int n, size_t size)
-{
-    int at = (n - SMALL_CHUNKS) % (int)(HUGE_PAGE / size);
-    void *page;
-    if (n < SMALL_CHUNKS)
-        return malloc(size);
-    if (at)
-        return (char *)chunk[n - at] + at * size;
-    if (posix_memalign(&page, HUGE_PAGE, HUGE_PAGE))
-        return NULL;
-    madvise(page, HUGE_PAGE, MADV_HUGEPAGE);
-    return page;
-}
-static inline void free_chunk(void **chunk, int n, size_t size)
-{
-    if (n < SMALL_CHUNKS || (n - SMALL_CHUNKS) % (int)(HUGE_PAGE / size) == 0)
-        free(chunk[n]);
-}
 
 /* Says that x is most often false. The compiler then moves the slow path to the end of the handler,
    and saves registers only there. */

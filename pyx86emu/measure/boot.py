@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from statistics import median
@@ -18,7 +18,7 @@ from ..vm import Vm
 from .cpu import turns_for
 from .engines import Ours
 from .kernels import KERNELS
-from .verdicts import Verdict
+from .verdicts import Verdict, spread
 
 #: cli; hlt: a boot sector that halts at once and never continues.
 HALT = b"\xfa\xf4".ljust(510, b"\0") + b"\x55\xaa"
@@ -50,6 +50,8 @@ class Row:
     unit: str
     what: str
     ratio: float | None = None
+    values: Sequence[float] = ()
+    """The repetitions of which `ratio`, or else `value`, is the median."""
 
     def line(self) -> str:
         """The row as text, below HEAD."""
@@ -59,8 +61,16 @@ class Row:
 
     def as_dict(self) -> dict[str, Any]:
         """The row as `--json` prints it."""
-        row = {"name": self.name, "value": round(self.value, 4), "unit": self.unit}
-        return row if self.ratio is None else row | {"ratio": round(self.ratio, 3)}
+        row: dict[str, Any] = {
+            "name": self.name,
+            "value": round(self.value, 4),
+            "unit": self.unit,
+        }
+        if self.ratio is not None:
+            row["ratio"] = round(self.ratio, 3)
+        if self.values:
+            row["spread"] = [round(each, 4) for each in spread(self.values)]
+        return row
 
 
 HEAD = f"{'start-up':<16}{'':>16}{'ratio':>8}"
@@ -93,30 +103,30 @@ def processes(rounds: int) -> Iterator[Row]:
         pair()
         pairs = [pair() for _ in range(rounds)]
     yield Row("python", median(a for a, _ in pairs) * 1e3, "ms", "python -c pass")
-    ratio = median(b / a for a, b in pairs)
+    ratios = [b / a for a, b in pairs]
     what = "python -m pyx86emu on a boot sector that halts at once; ratio to the row above"
-    yield Row("boot", median(b for _, b in pairs) * 1e3, "ms", what, ratio)
+    yield Row("boot", median(b for _, b in pairs) * 1e3, "ms", what, median(ratios), ratios)
 
 
 def in_process(rounds: int) -> Iterator[Row]:
     """Time how long making a machine and a bare Vm takes."""
 
-    def milliseconds(make: Callable[[], Machine | Vm]) -> float:
+    def row(name: str, make: Callable[[], Machine | Vm], what: str) -> Row:
         times = []
         for _ in range(rounds):
             start = perf_counter()
             made = make()
-            times.append(perf_counter() - start)
+            times.append((perf_counter() - start) * 1e3)
             made.close()
-        return median(times[1:]) * 1e3
+        return Row(name, median(times[1:]), "ms", what, None, times[1:])
 
     def bare() -> Vm:
         vm = Vm()
         vm.create_vcpu()
         return vm
 
-    yield Row("machine", milliseconds(lambda: Machine(HALT)), "ms", "Machine(boot sector)")
-    yield Row("vm-vcpu", milliseconds(bare), "ms", "Vm() and create_vcpu()")
+    yield row("machine", lambda: Machine(HALT), "Machine(boot sector)")
+    yield row("vm-vcpu", bare, "Vm() and create_vcpu()")
 
 
 def resident() -> int:
@@ -218,7 +228,8 @@ def threads(rounds: int, scale: float) -> Row:
             for _ in range(rounds)
         ]
     what = "two machines in two threads, compared with one; ratio to the same in plain C"
-    return Row("threads", median(a for a, _ in pairs), "x", what, median(a / b for a, b in pairs))
+    ratios = [a / b for a, b in pairs]
+    return Row("threads", median(a for a, _ in pairs), "x", what, median(ratios), ratios)
 
 
 def rows(rounds: int, scale: float) -> Iterator[Row]:
@@ -236,4 +247,4 @@ def verdicts(rows: list[Row]) -> Iterator[Verdict]:
         if row.name in LIMITS:
             limit, unit, most = LIMITS[row.name]
             value = row.value if row.ratio is None else row.ratio
-            yield Verdict(row.name, value, limit, unit, most)
+            yield Verdict(row.name, value, limit, unit, most, row.values)

@@ -4,7 +4,7 @@ A guest loop rings N times. The result is valid only if exactly N rings arrived.
 explains each row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,7 @@ from .. import _core
 from ..vm import Vm
 from .consumers import PythonDrainer
 from .ring import PATHS, Bench, BusName, has, install
-from .rows import ON_KVM, Row
+from .rows import ON_KVM, TO_ONE, Row
 
 #: Rings of a run on a fast path, and on a path that enters Python or the kernel at each ring.
 MANY = 2_000_000
@@ -32,6 +32,7 @@ class Case:
     ring: Callable[[int], float]
     count: Callable[[], int]
     extra: Callable[[], dict[str, Any]]
+    repeated: Callable[[], dict[str, Sequence[float]]] = dict
     times: list[float] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
 
@@ -44,7 +45,8 @@ class Case:
     def row(self) -> Row:
         """Return the median time of the runs, and the count that differs most from the rings."""
         worst = max(self.counts, key=lambda got: abs(got - self.rings))
-        return Row(self.name, self.rings, median_high(self.times), worst, self.extra())
+        seconds = median_high(self.times)
+        return Row(self.name, self.rings, seconds, worst, self.extra(), self.repeated())
 
 
 class Cases:
@@ -94,9 +96,10 @@ class Cases:
         ring: Callable[[int], float],
         count: Callable[[], int],
         extra: Callable[[], dict[str, Any]] = dict,
+        repeated: Callable[[], dict[str, Sequence[float]]] = dict,
     ) -> None:
         """Warm up a case and add it to the list."""
-        case = Case(name, max(1, int(rings * self._scale)), ring, count, extra)
+        case = Case(name, max(1, int(rings * self._scale)), ring, count, extra, repeated)
         case.ring(min(case.rings, 1000))
         case.count()
         self.cases.append(case)
@@ -191,14 +194,11 @@ class Cases:
             return many
 
         def extra() -> dict[str, Any]:
-            pairs = ratios[1:]  # the first is the warm-up
-            return facts | {
-                "ratio_to_one_entry": round(median(pairs), 3),
-                "spread": [round(min(pairs), 3), round(max(pairs), 3)],
-            }
+            return facts | {TO_ONE: round(median(ratios[1:]), 3)}  # the first is the warm-up
 
         few = path[:4] in ("exit", "push") or not coalesce
-        self.add(name, FEW if few else MANY, ring, count_among, extra)
+        rings = FEW if few else MANY
+        self.add(name, rings, ring, count_among, extra, lambda: {TO_ONE: ratios[1:]})
 
     def consumed(
         self, path: str, *, rings: int = MANY, in_python: bool = False, coalesce: bool = True

@@ -1,7 +1,7 @@
 """Real guests: time how the images in PYX86EMU_GUESTS boot. They are not part of the project."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -23,12 +23,19 @@ class Row:
     instructions: int
     mips: float
 
+    def line(self) -> str:
+        """The row as text, below HEAD."""
+        return f"{self.name:<28}{self.instructions:>14,}{self.mips:>9,.0f}"
+
     def as_dict(self) -> dict[str, Any]:
         """The row as `--json` prints it."""
         return asdict(self)
 
 
-def rows() -> Iterator[Row]:
+HEAD = f"{'real guest (PYX86EMU_GUESTS)':<28}{'instructions':>14}{'MIPS':>9}"
+
+
+def rows(repeats: int, scale: float) -> Iterator[Row]:
     """Boot each image that fits a diskette drive; leave out guests that only wait."""
     directory = os.environ.get("PYX86EMU_GUESTS")
     for path in sorted(Path(directory).glob("*.img")) if directory else []:
@@ -43,10 +50,3 @@ def rows() -> Iterator[Row]:
             instructions = machine.vcpu.instructions
         if instructions >= ENOUGH:
             yield Row(path.stem, instructions, round(instructions / seconds / 1e6, 1))
-
-
-def table(rows: Iterable[Row]) -> str:
-    """Return the figures as text."""
-    lines = [f"{'real guest':<28}{'instructions':>14}{'MIPS':>9}"]
-    lines += [f"{row.name:<28}{row.instructions:>14,}{row.mips:>9,.0f}" for row in rows]
-    return "\n".join(lines)

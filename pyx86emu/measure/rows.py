@@ -3,8 +3,11 @@
 The figures of 2009 were measured on a hypervisor on hardware. bench/README.md describes them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from .verdicts import spread
 
 #: path -> (its name in 2009, rings a second, microseconds)
 YEAR_2009 = {
@@ -18,6 +21,8 @@ YEAR_2009 = {
 
 #: The key in `Row.extra` of the ratio to `write-floor`.
 TO_FLOOR = "to_write_floor"
+#: The same of the ratio to a Vm with one entry.
+TO_ONE = "ratio_to_one_entry"
 
 #: Before the name of a path: it was measured on this host's KVM.
 ON_KVM = "kvm-"
@@ -32,6 +37,8 @@ class Row:
     seconds: float
     count: int
     extra: dict[str, Any] = field(default_factory=dict)
+    repeated: dict[str, Sequence[float]] = field(default_factory=dict)
+    """The repetitions of which a value of `extra` is the median, by its key."""
 
     @property
     def iops(self) -> float:
@@ -58,4 +65,7 @@ class Row:
             path, iops, us = YEAR_2009[self.name]
             row["year_2009"] = {"name": path, "iops": iops, "rtt_us": us}
             row["ratio_2009"] = round(self.iops / iops, 2)
-        return row | self.extra
+        row |= self.extra
+        for key, values in self.repeated.items():
+            row[f"{key}_spread"] = [round(each, 3) for each in spread(values)]
+        return row

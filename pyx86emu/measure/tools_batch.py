@@ -4,12 +4,11 @@ import pickle
 from collections.abc import Iterator
 from itertools import repeat
 from pathlib import Path
-from statistics import median
 from time import perf_counter, process_time
 
 from ..tools import batch
 from ..tools.batch.guest import run_job
-from .tools import Row
+from .figures import Row
 from .tools_state import INPUT, MEMORY, PARSER, RUN, made
 
 #: cli; hlt: the BIOS boots it, which are 30,000 instructions.
@@ -80,20 +79,23 @@ def inputs_a_second(workers: int | None, count: int, edges: bool = False) -> flo
 
 def rows(rounds: int, scale: float) -> Iterator[Row]:
     """Yield all figures, one by one."""
-    guests, inputs = max(int(GUESTS * scale), 64), max(int(INPUTS * scale), 600)
+    guests = max(int(GUESTS * scale) // rounds, 64)
+    inputs = max(int(INPUTS * scale) // rounds, 600)
     job = next(jobs(1))
     (result,) = batch.run([job], workers=1)
     what = "a job on its way to a worker, with its boot sector named by its SHA-256"
     yield Row("batch-job", len(pickle.dumps(job)), "bytes", what, None, 1024)
     yield Row("batch-result", len(pickle.dumps(result)), "bytes", "its result", None, 1024)
     what = "processor time of a guest that the BIOS boots and that halts: make, boot, judge, close"
-    yield Row("batch-guest", own_time(guests), "us", what)
+    yield Row.of("batch-guest", [own_time(guests) for _ in range(rounds)], "us", what)
     what = "real time of the same by batch.run, in a process for each CPU"
-    yield Row("batch-guests", all_time(guests), "us", what)
+    yield Row.of("batch-guests", [all_time(guests) for _ in range(rounds)], "us", what)
     what = "batch.run of one job: start a process, run the guest, end the process"
-    yield Row("batch-first", median(first_result() for _ in range(rounds)), "ms", what)
+    yield Row.of("batch-first", [first_result() for _ in range(rounds)], "ms", what)
     yield Row("batch-worker", worker_memory(), "MiB", "the memory of a worker process")
     what = f"inputs a second of map_inputs, {RUN} instructions each, in a process for each CPU"
-    yield Row("batch-inputs", inputs_a_second(None, inputs), "/s", what, None, 40_000.0, True)
+    rates = [inputs_a_second(None, inputs) for _ in range(rounds)]
+    yield Row.of("batch-inputs", rates, "/s", what, limit=40_000.0, least=True)
     what = "the same with the jumps that each input makes"
-    yield Row("batch-edges", inputs_a_second(None, inputs // 4, True), "/s", what, None, None, True)
+    rates = [inputs_a_second(None, inputs // 4, True) for _ in range(rounds)]
+    yield Row.of("batch-edges", rates, "/s", what, least=True)

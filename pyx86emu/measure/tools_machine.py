@@ -3,9 +3,10 @@
 import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from statistics import median
 
 from ..pc.machine import Machine
-from .tools import Row
+from .figures import Row
 from .tools_state import (
     FILLER,
     INPUT,
@@ -97,19 +98,23 @@ def child() -> None:
 
 def rows(rounds: int, scale: float) -> Iterator[Row]:
     """Yield all figures, one by one."""
-    count = max(int(300 * scale), 15)
+    count = max(int(300 * scale) // rounds, 15)
+
+    def repeat(figure: Callable[[int], float]) -> list[float]:
+        return [figure(count) for _ in range(rounds)]
+
     what = f"m.restore() of a Machine after the guest has filled {PAGES} pages"
-    yield Row("machine-restore", restore_pages(count), "us", what, None, 40.0)
+    yield Row.of("machine-restore", repeat(restore_pages), "us", what, limit=40.0)
     what = f"m.save() after the guest has filled {PAGES} pages"
-    yield Row("machine-save", save_again(count), "us", what)
+    yield Row.of("machine-save", repeat(save_again), "us", what)
     what = "m.fork() of a PC of 1 MiB with its disk"
-    yield Row("machine-fork", fork(count), "us", what, None, 600.0)
+    yield Row.of("machine-fork", repeat(fork), "us", what, limit=600.0)
     m, once = fuzzer()
     with closing(m):
         once()
-        rate = a_second(once, SECONDS * scale)
+        rates = [a_second(once, SECONDS * scale / rounds) for _ in range(rounds)]
     what = f"a second: m.restore, write 64 bytes, m.run {RUN} instructions, read the result"
-    yield Row("machine-fuzz-loop", rate, "/s", what, None, 15_000.0, least=True)
+    yield Row.of("machine-fuzz-loop", rates, "/s", what, limit=15_000.0, least=True)
     what = "what two processes with this loop gain, as a part of what two of plain C gain"
-    gained = processes(rounds, SECONDS * scale, rate, CHILD)
-    yield Row("machine-2-processes", gained, "x", what, None, 0.9, True)
+    gained = processes(rounds, SECONDS * scale, median(rates), CHILD)
+    yield Row.of("machine-2-processes", gained, "x", what, limit=0.9, least=True)

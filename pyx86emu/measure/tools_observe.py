@@ -13,8 +13,8 @@ from ..observe import Observers
 from ..tools.coverage import Coverage
 from .cpu import turns_for
 from .engines import Ours
+from .figures import Row
 from .kernels import KERNELS, Kernel
-from .tools import Row
 
 On = Callable[[_core.Vcpu], AbstractContextManager[object]]
 
@@ -59,8 +59,8 @@ def ports(vcpu: _core.Vcpu) -> AbstractContextManager[object]:
     return Observers(vcpu).io()
 
 
-def cost(kernel: Kernel, on: On, rounds: int, scale: float) -> float:
-    """How long the kernel takes with it, divided by how long without."""
+def cost(kernel: Kernel, on: On, rounds: int, scale: float) -> list[float]:
+    """How long the kernel takes with it, divided by how long without, in each round."""
     with closing(Ours(kernel)) as engine:
         turns = turns_for(engine, SECONDS * scale)
         ratios = []
@@ -69,48 +69,55 @@ def cost(kernel: Kernel, on: On, rounds: int, scale: float) -> float:
             with on(engine.vcpu):
                 engine.run(1)
                 ratios.append(engine.run(turns) / without)
-        return median(ratios)
+        return ratios
 
 
 def costs(
     on: On, rounds: int, scale: float, kernels: Iterable[Kernel] | None = None
-) -> dict[str, float]:
+) -> dict[str, list[float]]:
     """The same for many kernels, by name."""
     return {k.name: cost(k, on, rounds, scale) for k in (SMALL if kernels is None else kernels)}
 
 
-def percent(ratio: float) -> float:
+def percent(ratios: Iterable[float]) -> list[float]:
     """What it costs more, in percent."""
-    return (ratio - 1) * 100
+    return [(ratio - 1) * 100 for ratio in ratios]
 
 
-def least(ratios: dict[str, float]) -> tuple[str, float]:
-    """The kernel that pays most, and its speed in percent of full speed."""
-    name = max(ratios, key=ratios.__getitem__)
-    return name, 100 / ratios[name]
+def of_median_kernel(found: dict[str, list[float]]) -> list[float]:
+    """What it costs the median kernel, in percent, in each round."""
+    return percent(map(median, zip(*found.values(), strict=True)))
+
+
+def most(found: dict[str, list[float]]) -> str:
+    """The kernel that pays most."""
+    return max(found, key=lambda name: median(found[name]))
 
 
 def rows(rounds: int, scale: float) -> Iterator[Row]:
     """Yield all figures, one by one."""
     found = costs(history, rounds, scale)
     what = "what record_history costs the median kernel"
-    yield Row("history-median", percent(median(found.values())), "%", what, None, 3.0)
-    yield Row("history-fib", percent(found["fib"]), "%", "and fib", None, 10.0)
-    name, slowest = max(found.items(), key=lambda item: item[1])
-    yield Row("history-most", percent(slowest), "%", f"and the kernel that pays most, {name}")
+    yield Row.of("history-median", of_median_kernel(found), "%", what, limit=3.0)
+    yield Row.of("history-fib", percent(found["fib"]), "%", "and fib", limit=10.0)
+    name = most(found)
+    what = f"and the kernel that pays most, {name}"
+    yield Row.of("history-most", percent(found[name]), "%", what)
     for row, on, of in (
         ("coverage", Coverage, "with coverage, in percent of full speed"),
         ("coverage-edges", edges, "with coverage and AFL's map, in percent of full speed"),
     ):
-        name, speed = least(costs(on, rounds, scale))
+        found = costs(on, rounds, scale)
+        name = most(found)
+        speeds = [100 / ratio for ratio in found[name]]
         what = f"the kernel that pays most, {name}, {of}"
-        yield Row(row, speed, "%", what, None, 50.0, True)
+        yield Row.of(row, speeds, "%", what, limit=50.0, least=True)
     found = costs(executed, rounds, scale)
     what = "what an observer of an instruction costs that is never reached: the median kernel"
-    yield Row("observe-exec", percent(median(found.values())), "%", what)
+    yield Row.of("observe-exec", of_median_kernel(found), "%", what)
     found = costs(written, rounds, scale)
     what = "what an observer of stores to another page costs: the median kernel"
-    yield Row("observe-write", percent(median(found.values())), "%", what)
+    yield Row.of("observe-write", of_median_kernel(found), "%", what)
     paid = cost(BY_NAME["poll"], ports, rounds, scale)
     what = "what a log of all ports costs the kernel poll, an IN for every 6 instructions"
-    yield Row("observe-io", percent(paid), "%", what)
+    yield Row.of("observe-io", percent(paid), "%", what)

@@ -8,7 +8,7 @@ from statistics import median
 from time import perf_counter
 
 from ..pc.machine import Machine
-from .tools import Row
+from .figures import Row
 
 #: Guest seconds that are recorded.
 SECONDS = 10.0

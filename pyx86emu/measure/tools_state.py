@@ -18,7 +18,7 @@ from typing import Any
 from .. import _core
 from ..vm import Vm
 from .boot import PACKAGE
-from .tools import Row
+from .figures import Row
 
 MEMORY = 1 << 20
 CODE = 0x1000
@@ -213,9 +213,9 @@ def gain(children: list[Any], line: str) -> float:
     return 2 * seconds(children[:1]) / seconds(children)
 
 
-def processes(rounds: int, seconds: float, rate: float, source: str = CHILD) -> float:
-    """What two processes with a loop gain, compared with two of plain C. `source` is run by
-    both."""
+def processes(rounds: int, seconds: float, rate: float, source: str = CHILD) -> list[float]:
+    """What two processes with a loop gain, compared with two of plain C, in each round. `source`
+    is run by both."""
     env = {**os.environ, "PYTHONPATH": PACKAGE}
     pipe = subprocess.PIPE
     children = [
@@ -227,7 +227,7 @@ def processes(rounds: int, seconds: float, rate: float, source: str = CHILD) -> 
     loops, additions = f"fuzz {max(int(rate * seconds), 1)}\n", f"c {int(seconds * 3e9) + 1}\n"
     try:
         gain(children, loops)
-        return median(gain(children, loops) / gain(children, additions) for _ in range(rounds))
+        return [gain(children, loops) / gain(children, additions) for _ in range(rounds)]
     finally:
         for each in children:
             assert each.stdin is not None and each.stdout is not None
@@ -238,7 +238,11 @@ def processes(rounds: int, seconds: float, rate: float, source: str = CHILD) -> 
 
 def rows(rounds: int, scale: float) -> Iterator[Row]:
     """Yield all figures, one by one."""
-    count = max(int(300 * scale), 15)
+    count = max(int(300 * scale) // rounds, 15)
+
+    def repeat(figure: Callable[[int], float]) -> list[float]:
+        return [figure(count) for _ in range(rounds)]
+
     peers = find_spec("unicorn") is not None
     saved = restored = fuzzed = None
     if peers:
@@ -247,22 +251,22 @@ def rows(rounds: int, scale: float) -> Iterator[Row]:
         restored = microseconds(peer.restore, lambda: None, count)
         fuzzed = a_second(lambda: peer.fuzz(data), SECONDS * scale)
     what = f"vm.restore() after the guest has filled {PAGES} pages; Unicorn: context_restore, copy"
-    yield Row("restore-32-pages", restore_pages(count), "us", what, restored, 15.0)
+    times = repeat(restore_pages)
+    yield Row.of("restore-32-pages", times, "us", what, peer=restored, limit=15.0)
     what = (
         f"vm.save() of 1 MiB after the guest has filled {PAGES} pages; Unicorn: context_save, copy"
     )
-    yield Row("save", save_again(count), "us", what, saved, 150.0)
+    yield Row.of("save", repeat(save_again), "us", what, peer=saved, limit=150.0)
     what = "the first vm.save(), without a page of zeros: most of it is the host's new pages"
-    yield Row("save-first", save_all(count), "us", what)
+    yield Row.of("save-first", repeat(save_all), "us", what)
     what = "vm.fork() of 1 MiB, of which some has changed since the last one"
-    yield Row("fork", fork(count), "us", what, None, 150.0)
+    yield Row.of("fork", repeat(fork), "us", what, limit=150.0)
     vm, once = fuzzer()
     with closing(vm):
         once()
-        rate = a_second(once, SECONDS * scale)
+        rates = [a_second(once, SECONDS * scale / rounds) for _ in range(rounds)]
     what = f"a second: restore, write 64 bytes, run {RUN} instructions, read the result"
-    yield Row("fuzz-loop", rate, "/s", what, fuzzed, 40_000.0, least=True)
+    yield Row.of("fuzz-loop", rates, "/s", what, peer=fuzzed, limit=40_000.0, least=True)
     what = "what two processes with this loop gain, as a part of what two of plain C gain"
-    yield Row(
-        "fuzz-2-processes", processes(rounds, SECONDS * scale, rate), "x", what, None, 0.9, True
-    )
+    gained = processes(rounds, SECONDS * scale, median(rates))
+    yield Row.of("fuzz-2-processes", gained, "x", what, limit=0.9, least=True)

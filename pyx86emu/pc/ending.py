@@ -236,9 +236,10 @@ def _last_fault(m: "Machine") -> str:
 def _port(m: "Machine", cs: int, ip: int) -> Ending | None:
     """A port that nobody answers, read in a loop near CS:IP."""
     ports = m._places.ports
-    if ports.times < HINT or ports.cs != cs or abs(ports.ip - ip) > NEAR:
+    seen = ports.seen
+    if seen.times < HINT or seen.cs != cs or abs(seen.ip - ip) > NEAR:
         return None
-    if not m.pio.unclaimed(ports.port, 1):
+    if not m.pio.unclaimed(seen.port, 1):
         return None
     return Ending("port", f"{ports.message}; it reads FFh")
 

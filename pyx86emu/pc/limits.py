@@ -130,20 +130,39 @@ class Watch:
         self.pattern = _pattern(until)
         self._display = display
         self._logs = logs
-        self._looked_at: tuple[int, ...] = ()
+        #: The last searched display and text of it, and how long the logs were; -1: none.
+        self._version = -1
+        self._text: str | None = None
+        self._totals = [-1] * len(logs)
 
     def seen(self) -> bool:
         """True if the pattern is in any of the texts. Searches only texts that have changed."""
         if self.pattern is None:
             return False
-        version = (self._display.version, *(log.total for log in self._logs))
-        if version == self._looked_at:
-            return False
-        texts = (self._display.text or "", *(log.text(TAIL) for log in self._logs))
-        if any(self.pattern.search(text) for text in texts):
-            self._looked_at = ()  # so that the next run finds it again
+        if self._display_has(self.pattern) or self._logs_have(self.pattern):
+            self._version, self._text = -1, None  # so that the next run finds it again
+            self._totals = [-1] * len(self._logs)
             return True
-        self._looked_at = version
+        return False
+
+    def _display_has(self, pattern: re.Pattern[str]) -> bool:
+        version = self._display.version
+        if version == self._version:
+            return False
+        self._version = version
+        text = self._display.text or ""
+        if text == self._text:
+            return False
+        self._text = text
+        return pattern.search(text) is not None
+
+    def _logs_have(self, pattern: re.Pattern[str]) -> bool:
+        for i, log in enumerate(self._logs):
+            total = log.total
+            if total != self._totals[i]:
+                self._totals[i] = total
+                if pattern.search(log.text(TAIL)):
+                    return True
         return False
 
 

@@ -190,6 +190,7 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
     ) -> None:
         """Make and attach the parts; the Vm has memory and the first vCPU."""
         self._places = Stops(self.vcpu)
+        self.stats.count(self._places.ports.seen)
         self.serial_log = Log(log_limit)
         """The bytes that the guest sent over COM1; `total` counts all of them."""
         self._wires = board.Wires(

@@ -243,6 +243,20 @@ class Running(Parts):
         wall_deadline: int | None,
     ) -> "_core.Exit":
         """Run until an exit that is not a device access or a reset. All limits are absolute."""
+        seen = self._places.ports.seen
+        seen.answered = True
+        try:
+            return self._turns(budget, deadline, look, wall_deadline)
+        finally:
+            seen.answered = False  # who calls Vcpu.run() gets an exit
+
+    def _turns(
+        self,
+        budget: int | None,
+        deadline: int | None,
+        look: int | None,
+        wall_deadline: int | None,
+    ) -> "_core.Exit":
         vcpu, stats = self.vcpu, self.stats
         run = vcpu.run_until if self._debugger is None else self._debugger.run
         if self._profile is not None:
@@ -253,7 +267,7 @@ class Running(Parts):
             exit = run(left, deadline=deadline, look=look, wall_deadline=wall_deadline)
             reason = exit.reason
             if reason is ExitReason.IO:
-                stats.pio_exits += 1
+                stats.returned += 1
                 self._serve(self.pio, exit)
                 if self._places.ports.due:
                     return self._places.ports.take()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .._core import stop_exit
+from .._core import UnclaimedPorts, Vcpu, stop_exit
 from ..exits import ExitReason
 
 if TYPE_CHECKING:
@@ -19,40 +19,67 @@ READS = 100_000
 HINT = 1_000
 
 
-class Ports:
-    """Reads of ports that no device has: the last place, and how often in a row."""
+class LastRead:
+    """What `_core.UnclaimedPorts` is for a vCPU of another back end, whose accesses all exit."""
 
     def __init__(self) -> None:
-        self.port = -1
+        self.port = self.cs = self.ip = 0
+        self.times = self.every = self.served = 0
+        self.answered = False
+
+    def note(self, port: int, cs: int, ip: int) -> int:
+        """Count a read. Returns how many in a row were made there."""
+        if ip != self.ip or port != self.port or cs != self.cs:
+            self.times = 0
+        self.port, self.cs, self.ip = port, cs, ip
+        self.times += 1
+        return self.times
+
+    def forget(self) -> None:
+        """No read was made."""
         self.times = 0
-        self.cs = self.ip = 0
-        self.stops = False
+
+
+class Ports:
+    """Reads of ports that no device has: when they end a run. `seen` has the last one."""
+
+    def __init__(self, vcpu: "VcpuBackend") -> None:
+        self.seen = UnclaimedPorts(vcpu) if isinstance(vcpu, Vcpu) else LastRead()
         self.due = False
 
+    @property
+    def stops(self) -> bool:
+        """Do they end a run?"""
+        return self.seen.every != 0
+
+    @stops.setter
+    def stops(self, value: bool) -> None:
+        self.seen.every = READS if value else 0
+
     def read(self, exit: "_core.Exit", bus: "Bus") -> None:
-        """No device has answered this read."""
-        if exit.ip != self.ip or exit.addr != self.port or exit.cs != self.cs:
-            self.port, self.cs, self.ip, self.times = exit.addr, exit.cs, exit.ip, 0
-        self.times += 1
-        if self.stops and self.times % READS == 0 and bus.unclaimed(self.port, exit.size):
+        """No device has answered this read, which made an exit."""
+        times = self.seen.note(exit.addr, exit.cs, exit.ip)
+        if self.stops and times % READS == 0 and bus.unclaimed(exit.addr, exit.size):
             self.due = True
 
     def forget(self) -> None:
         """After a reset."""
-        self.port, self.times, self.due = -1, 0, False
+        self.seen.forget()
+        self.due = False
 
     @property
     def message(self) -> str:
         """What was seen, in words."""
+        seen = self.seen
         return (
-            f"port {self.port:#x}, which no device has, is read in a loop at "
-            f"{self.cs:04x}:{self.ip:04x}"
+            f"port {seen.port:#x}, which no device has, is read in a loop at "
+            f"{seen.cs:04x}:{seen.ip:04x}"
         )
 
     def take(self) -> "_core.Exit":
         """The exit that is due."""
         self.due = False
-        return stop_exit(PORT, self.cs, self.ip, self.message)
+        return stop_exit(PORT, self.seen.cs, self.seen.ip, self.message)
 
 
 class Stops:
@@ -60,7 +87,7 @@ class Stops:
 
     def __init__(self, vcpu: "VcpuBackend") -> None:
         self._vcpu = vcpu
-        self.ports = Ports()
+        self.ports = Ports(vcpu)
         self.default: frozenset[str] = frozenset()
         self._own: frozenset[str] = frozenset()
 

@@ -12,6 +12,7 @@ import pytest
 from pyx86emu.cli import bench, demo
 from pyx86emu.measure.ring import PATHS
 from pyx86emu.measure.rows import YEAR_2009
+from tests import on_matplotlib
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,17 +70,15 @@ def test_the_demo_guest_is_built_from_its_source(nasm: str, tmp_path: Path) -> N
 def test_the_bench_prints_json_and_a_chart(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    pytest.importorskip("matplotlib")
-    chart = tmp_path / "chart.png"
-
+    on_matplotlib.need()
     status = bench.main(
-        ["doorbell", "--json", "--repeats", "1", "--scale", "0.001", "--plot", str(chart)]
+        ["doorbell", "--json", "--repeats", "1", "--scale", "0.001", "--plot", str(tmp_path)]
     )
 
-    rows = json.loads(capsys.readouterr().out)["rows"]
+    rows = json.loads(capsys.readouterr().out)["doorbell"]["rows"]
     assert status == 0
     assert all({"name", "rings", "iops", "rtt_us", "exact"} <= row.keys() for row in rows)
-    assert chart.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert (tmp_path / "doorbell.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
 def test_the_bench_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:

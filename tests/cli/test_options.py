@@ -58,8 +58,7 @@ from tests.cli.drive import HALT, Image, pyx86emu
         (["-snapshot", "--write-back", "boot.img"], "-snapshot and --write-back are opposites"),
         (["run"], "no image to boot: give one, pyx86emu IMAGE"),
         (["bench", "nothing"], "argument what: invalid choice: 'nothing'"),
-        (["bench", "doorbell", "--plot", "a.svg"], "--plot a.svg: only PNG is written"),
-        (["bench", "doorbell", "--plot", "no/a.png"], "--plot no/a.png: there is no directory no"),
+        (["bench", "doorbell", "--plot", "boot.img"], "/boot.img is no directory"),
         (["bench", "io", "--plot", "boot.img"], "/boot.img is no directory"),
         (["bench", "io", "--plot", "boot.img/charts"], "/boot.img is no directory"),
         (["bench", "--plot", ""], "--plot : name a directory"),
@@ -326,10 +325,8 @@ def test_what_is_refused_leaves_an_old_log_alone(image: Image, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("module", "words", "text"),
     [
-        ("matplotlib", ["bench", "doorbell", "--plot", "x.xyz"], "only PNG is written"),
-        ("matplotlib", ["bench", "doorbell", "--plot", "/nowhere/x.png"], "no directory /nowhere"),
         ("matplotlib", ["bench", "--plot", "/dev/null"], "/dev/null is no directory"),
-        ("matplotlib", ["bench", "doorbell", "--plot", "x.png"], "--plot needs matplotlib"),
+        ("matplotlib", ["bench", "doorbell", "--plot", "charts"], "--plot needs matplotlib"),
         ("numpy", ["conformance", "none.npz"], "none.npz does not exist"),
         ("numpy", ["conformance", "/", "--form", "("], "is no regular expression"),
         ("numpy", ["conformance", "/", "--model", "z80"], "unknown CPU model 'z80'"),

@@ -54,6 +54,7 @@ REAL: dict[type, Callable[[], Any]] = {
     _core.VgaCore: _core.VgaCore,
     _core.VmFront: vm,
     _core.VmTables: _core.VmTables,
+    _core.UnclaimedPorts: lambda: _core.UnclaimedPorts(vm().create_vcpu()),
 }
 
 #: Arguments that every method is called with, one tuple at a time.

@@ -40,6 +40,7 @@ LOCKABLE = ("ff04", "0104", "8304 7f", "f714", "0fab04", "0fba2c 1f", "0fc104", 
 SEGMENTS = ("", "", "", "26", "2e", "36", "3e")
 LEVEL = {"8086": 0, "80286": 2, "80386": 3, "80486": 4}
 HANDLER = 0x500
+LIMIT = 2000
 
 
 def forms(model: str) -> tuple[str, ...]:
@@ -89,14 +90,13 @@ def outcome(model: str, form: str, seed: int, how: str) -> dict[str, object]:
             vm.create_vcpu(model)
         if how == "watched":
             vcpu.debug(watch=[(0, 0x40000, "rw")])
-        exit = vcpu.run(2000)
-        while exit.reason is ExitReason.DEBUG:
-            exit = vcpu.run(2000)
+        exit = vcpu.run(LIMIT)
+        while exit.reason is ExitReason.DEBUG and vcpu.instructions < LIMIT:
+            exit = vcpu.run(LIMIT - vcpu.instructions)
         regs = vcpu.regs
         names = ("eax", "ebx", "ecx", "edx", "esp", "ebp", "esi", "edi", "eip", "eflags", "cs", "ds", "es", "ss")
         seen: dict[str, object] = {name: hex(getattr(regs, name)) for name in names}
         return seen | {
-            "end": exit.reason,
             "instructions": vcpu.instructions,
             "memory": bytes(vm.slots[0][:]),
         }

@@ -1,4 +1,4 @@
-"""Much code: the hash of blocks grows, and their memory comes in large pages."""
+"""Much code: the hash of blocks grows."""
 
 from __future__ import annotations
 

@@ -11,8 +11,10 @@ from tests.harness import CODE, Guest
 
 REGISTERS = ("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eip", "eflags")
 #: SP: aligned or not, at the ends of the segment, of a granule, of the code, and in it.
-TOPS = (0x8000, 0x8001, 0x8008, 0x8104, 0x80FE, 0x7FF8, 0, 1, 2, 3, 6, 14, 0xFFF0, 0xFFFE, 0xFFFF)
-TOPS += (CODE, CODE - 6, CODE + 4, CODE + 40, CODE + 50, CODE + 0x100, 0x800, 0x806, 0x7F8)
+TOPS = (
+    *(0x8000, 0x8001, 0x8008, 0x8104, 0x80FE, 0x7FF8, 0, 1, 2, 3, 6, 14, 0xFFF0, 0xFFFE, 0xFFFF),
+    *(CODE, CODE - 6, CODE + 4, CODE + 40, CODE + 50, CODE + 0x100, 0x800, 0x806, 0x7F8),
+)
 #: SS: RAM up to the end of the segment; RAM up to 0800h of it, and a hole above; a hole.
 STACKS = (0, 0xF80, 0x2000)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pyx86emu.cli.bench_doorbell import table
+from pyx86emu.measure import doorbell_rows
 from pyx86emu.measure.doorbell import all_rows
+from pyx86emu.measure.doorbell_table import table
 from pyx86emu.measure.ring import PATHS
 from pyx86emu.measure.rows import YEAR_2009, Row
 from tests import on_kvm
@@ -22,7 +23,7 @@ def test_every_row_is_exact() -> None:
 def test_the_paths_of_kvm_are_beside_ours() -> None:
     on_kvm.need("kvm")
 
-    rows = all_rows(scale=0.001, repeats=1)
+    rows = doorbell_rows.rows(1, 0.001)
 
     kvm = {row.name for row in rows if row.name.startswith("kvm-")}
     ways = ("exit", "push", "ioeventfd")

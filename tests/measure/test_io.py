@@ -35,7 +35,7 @@ def test_each_row_is_measured_in_a_pair_with_the_floor() -> None:
         for case, row in zip(cases.cases[1:], others, strict=True):
             assert len(cases.ratios[case.name]) == 2
             assert "to_write_floor" in row.extra
-        assert "to_write_floor" not in floor.extra
+        assert floor.extra["to_write_floor"] == 1
     finally:
         cases.close()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from pyx86emu.measure import (
-    tools,
+    figures,
     tools_batch,
     tools_machine,
     tools_observe,
     tools_record,
     tools_state,
 )
-from pyx86emu.measure.tools import Row
+from pyx86emu.measure.figures import Row
 
 
 def test_every_row_of_states_is_measured() -> None:
@@ -88,7 +88,7 @@ def test_a_row_without_a_limit_has_no_verdict() -> None:
         Row("c", 1, "/s", "", None, 2, True),
     ]
 
-    assert [(verdict.name, verdict.ok) for verdict in tools.verdicts(rows)] == [
+    assert [(verdict.name, verdict.ok) for verdict in figures.verdicts(rows)] == [
         ("a", True),
         ("c", False),
     ]

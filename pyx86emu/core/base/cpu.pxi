@@ -315,6 +315,15 @@ cdef struct PythonState:         # calls of Python from the core, and what a dev
     bint called                  # a Python function was called in this slice
     PyThreadState* thread        # for taking the GIL again; NULL while it is held
 
+cdef struct UnclaimedState:      # ports that no device has, see io/unclaimed.pxi
+    bint answered                # the core answers: reads give all ones, writes are dropped
+    uint32_t port                # the last read, and how many were made there in a row
+    uint32_t cs
+    uint32_t ip
+    uint64_t times
+    uint64_t every               # not 0: a read whose number in `times` is a multiple of it exits
+    uint64_t served              # accesses that the core has answered
+
 cdef struct CPU:
     ArchState arch               # must stay first
     RunState run
@@ -329,6 +338,7 @@ cdef struct CPU:
     PythonState python
     ObserveState observe
     WhyState why
+    UnclaimedState unclaimed
     Rings rings                  # rings that are counted but not yet written to their eventfds
     VM* vm
     Chips* chips                 # the Vm's

@@ -166,6 +166,35 @@ cdef inline void set_dirty(Slot* s, uint32_t addr) noexcept nogil:
     at_or8(&s.dirty[page >> 3], <uint8_t>(1 << (page & 7)))
 
 
+cdef void arm_pages(VM* vm, Slot* s, const uint8_t* bits, uint64_t n) noexcept nogil:
+    """The dirty bits in these `n` bytes were set and are cleared now: arm their pages. The others are armed, because a
+    page whose bit is clear always is. The caller holds the writers' lock, and every vCPU is outside."""
+    cdef uint64_t i, bit
+    for i in range(n):
+        for bit in range(8 if bits[i] else 0):
+            if bits[i] >> bit & 1:
+                arm_page(vm, s, i << 3 | bit)
+
+
+cdef void arm_page(VM* vm, Slot* s, uint64_t page) noexcept nogil:
+    """The same for one page. The log of a VGA may have bits of a larger window from before."""
+    cdef int i
+    if not s.readonly and page < s.size >> 12:
+        for i in range(16):
+            arm_granule(vm, s, page << 4 | i, ATTR_LOG)
+
+
+cdef void arm_granule(VM* vm, Slot* s, uint64_t granule, uint8_t why) noexcept nogil:
+    """The next store to this granule of the slot takes the slow path, because of ATTR_LOG or ATTR_CLEAN."""
+    cdef uint64_t g = (s.addr >> 8) + granule
+    if g >= GRANULES or granule_address(vm, <uint32_t>g) != g << 8:
+        return
+    vm.mem.attr[g] |= why
+    if not vm.a20 and g + WRAP < GRANULES:
+        vm.mem.attr[g + WRAP] |= why
+    reopen(vm, <uint32_t>g)
+
+
 cdef void log_page(CPU* c, uint32_t g) noexcept nogil:
     """The first store to a clean page: set its dirty bit. Further stores to it are fast.
 
@@ -215,17 +244,6 @@ cdef void arm_tracks(VM* vm) noexcept nogil:
         mem.attr[g] = was & ~<uint8_t>ATTR_CLEAN | (ATTR_CLEAN if clean_granule(vm, s, addr) else 0)
         if was != mem.attr[g]:
             reopen(vm, g)
-
-
-cdef void arm_granule(VM* vm, Slot* s, uint32_t granule) noexcept nogil:
-    """The same for one granule of a slot, which has left the list of its track."""
-    cdef uint64_t g = (s.addr >> 8) + granule
-    if g >= GRANULES or granule_address(vm, <uint32_t>g) != g << 8:
-        return
-    vm.mem.attr[g] |= ATTR_CLEAN
-    if not vm.a20 and g + WRAP < GRANULES:
-        vm.mem.attr[g + WRAP] |= ATTR_CLEAN
-    reopen(vm, <uint32_t>g)
 
 
 cdef void note_store(CPU* c, uint32_t g) noexcept nogil:

@@ -76,7 +76,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
 cdef void free_cpu(CPU* c) noexcept:
     cdef int i
     for i in range(c.blocks.pools):
-        free_chunk(<void**>c.blocks.pool, i, CHUNK * sizeof(Op))
+        free(c.blocks.pool[i])
     free(c.blocks.pool)
     free(c.blocks.hash)
     free(c.blocks.codemap)

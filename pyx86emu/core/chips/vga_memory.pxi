@@ -115,6 +115,22 @@ cdef void vga_each_plane(Vga* v, uint8_t* to) noexcept nogil:
         put32(p + 0x30000 + at, odd >> 16 | odd2 & 0xFFFF0000U)
 
 
+cdef bint vga_has_crtc(Vga* v, const uint8_t* crtc) noexcept nogil:
+    """Is this a text mode whose CRTC has these registers, without those of the cursor (0Ah, 0Bh, 0Eh and 0Fh)?"""
+    return (not v.graphics[6] & 1 and memcmp(v.crtc, crtc, 10) == 0 and memcmp(v.crtc + 12, crtc + 12, 2) == 0
+            and memcmp(v.crtc + 16, crtc + 16, 9) == 0)
+
+
+cdef void vga_characters(Vga* v, uintptr_t place, Py_ssize_t n, uint8_t* to) noexcept nogil:
+    """The bytes of plane 0 at these places. What is mapped is in `linear`. No vCPU is inside."""
+    cdef uint32_t at, top = vga_linear_size(v.mapped) if v.mapped else 0
+    cdef uint32_t other = 3 if v.mapped == VGA_CHAIN4 else (1 if v.mapped == VGA_ODD_EVEN else 0)
+    cdef Py_ssize_t i
+    for i in range(n):
+        at = get16(place + 2 * <uintptr_t>i)
+        to[i] = v.linear[at] if at < top and not at & other else <uint8_t>v.cell[at]
+
+
 cdef void vga_map(Vga* v, uint64_t now) noexcept nogil:
     """`linear` becomes memory of the guest."""
     vga_to_linear(v, v.plan)

@@ -209,7 +209,7 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
         if c.blocks.pools >= (MOST_CHUNKS if c.observe.mask else MAX_CHUNKS):
             drop_blocks(c)
         else:
-            room = <Op*>new_chunk(<void**>c.blocks.pool, c.blocks.pools, CHUNK * sizeof(Op))
+            room = <Op*>malloc(CHUNK * sizeof(Op))
             if room == NULL:
                 if c.blocks.pools == 0:
                     return NULL
@@ -556,7 +556,7 @@ cdef void drop_blocks(CPU* c) noexcept nogil:
     c.blocks.built = 0
     forget_calls(c)
     for g in range(1, c.blocks.pools):
-        free_chunk(<void**>c.blocks.pool, g, CHUNK * sizeof(Op))
+        free(c.blocks.pool[g])
     c.blocks.pools = 1 if c.blocks.pools else 0
     c.blocks.pool_used = 0
     c.blocks.generation += 1

@@ -2,7 +2,7 @@
 #
 # The fast path is one table entry and one test. An entry of c.run.rd or c.run.wr is the host address minus the guest
 # address of a granule, or 0. Segment bases and granules are multiples of 16 bytes. So an access that crosses the end of
-# its segment, granule or slot also crosses a multiple of 16, and the fast path tests only that.
+# its segment, granule or slot also crosses a multiple of 16, and only those are looked at more closely.
 #
 # The slow path serves all other accesses, in this order: the end of the segment, breakpoints on data, then each part
 # within a page of 4 KiB by itself: RAM with its code and dirty log, or the bus.
@@ -12,9 +12,20 @@
 
 cdef inline uintptr_t plain_at(CPU* c, int seg, uint32_t ea, int size) noexcept nogil:
     """The host address of seg:ea, if it can be read at once; 0: take the slow path."""
-    cdef uint32_t pa = c.arch.sb[seg] + ea
-    cdef uintptr_t p = c.run.rd[pa >> 8]
-    if RARELY(p == 0 or (size > 1 and (pa & 15) > <uint32_t>(16 - size))):
+    return plain_in(c.run.rd, c.arch.sb[seg] + ea, ea, size)
+
+
+cdef inline uintptr_t plain_to(CPU* c, int seg, uint32_t ea, int size) noexcept nogil:
+    """The same for a store."""
+    return plain_in(c.run.wr, c.arch.sb[seg] + ea, ea, size)
+
+
+cdef inline uintptr_t plain_in(uintptr_t* table, uint32_t pa, uint32_t ea, int size) noexcept nogil:
+    cdef uintptr_t p = table[pa >> 8]
+    if size > 1 and RARELY((pa & 15) > <uint32_t>(16 - size)):
+        if (pa & 255) + size > 256 or ea + size > 0x10000:
+            return 0
+    if RARELY(p == 0):
         return 0
     return THERE(p + pa)
 
@@ -44,14 +55,14 @@ cdef inline uintptr_t operand_at(CPU* c, Op* o, uint32_t ea, int size, int a) no
 cdef inline uint64_t operand_slow(CPU* c, Op* o, uint32_t ea, int size) noexcept nogil:
     """Load the operand of `o` wherever it is, after operand_at() has given 0."""
     if ea > 0xFFFF:
-        c.run.go = fault_beyond(c, o)
+        c.run.go = fault_beyond(c, o, o.seg)
         return LOAD_FAILED
     return load_any(c, o, o.seg, ea, size)
 
 
-cdef Op* fault_beyond(CPU* c, Op* o) noexcept nogil:
-    """The operand's address is above FFFFh (prefix 67h)."""
-    return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+cdef Op* fault_beyond(CPU* c, Op* o, int seg) noexcept nogil:
+    """The operand is beyond the end of the segment."""
+    return fault(c, o, c.m.ss_vector if seg == SS else 13)
 
 
 cdef inline uint64_t ld(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept nogil:
@@ -64,11 +75,10 @@ cdef inline uint64_t ld(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept 
 
 cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     """Store and go on to the next op. This must be the last thing that an instruction does."""
-    cdef uint32_t pa = c.arch.sb[seg] + ea
-    cdef uintptr_t p = c.run.wr[pa >> 8]
-    if RARELY(p == 0 or (size > 1 and (pa & 15) > <uint32_t>(16 - size))):
+    cdef uintptr_t p = plain_to(c, seg, ea, size)
+    if RARELY(p == 0):
         return store_common(c, o, seg, ea, v, size)
-    poke(p + pa, v, size)
+    poke(p, v, size)
     o = o + 1
     return GO(c, o)
 
@@ -76,18 +86,17 @@ cdef inline Op* st(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) no
 cdef inline Op* store_operand(CPU* c, Op* o, uint32_t ea, uint32_t v, int size, int a) noexcept nogil:
     """st() to the operand of `o`."""
     if a == 4 and RARELY(ea > 0xFFFF):
-        return fault_beyond(c, o)
+        return fault_beyond(c, o, o.seg)
     return st(c, o, o.seg, ea, v, size)
 
 
 cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     """Store in the middle of an instruction. 0: it has faulted, and the handler returns c.run.go. Else the handler must
     test c.run.attn at its end, as done() does."""
-    cdef uint32_t pa = c.arch.sb[seg] + ea
-    cdef uintptr_t p = c.run.wr[pa >> 8]
-    if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
+    cdef uintptr_t p = plain_to(c, seg, ea, size)
+    if RARELY(p == 0):
         return put_any(c, o, seg, ea, v, size)
-    poke(p + pa, v, size)
+    poke(p, v, size)
     return 1
 
 
@@ -100,11 +109,6 @@ cdef inline uintptr_t frame_at(CPU* c, uintptr_t* table, uint32_t sp, uint32_t b
         return 0
     p = table[pa >> 8]
     return 0 if RARELY(p == 0) else THERE(p + pa)
-
-
-cdef inline bint across(uint32_t pa, uint32_t ea, int size) noexcept nogil:
-    """Is the access in one granule and in its segment? Then it may be over a multiple of 16."""
-    return (pa & 255) + size <= 256 and ea + size <= 0x10000
 
 
 cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept nogil:
@@ -121,13 +125,10 @@ cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noex
 
 
 cdef Op* store_common(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """Stores that are still frequent: over a multiple of 16, the same ring again, and next to code. The rest goes on
-    from here."""
+    """Stores that are still frequent: the same ring again, and a store next to code. The rest goes on from here."""
     cdef uint32_t pa = c.arch.sb[seg] + ea
-    cdef uintptr_t hole = c.run.holes[pa >> 8], p = c.run.wr[pa >> 8]
-    if p and across(pa, ea, size):
-        poke(p + pa, v, size)
-    elif hole == 0:
+    cdef uintptr_t hole = c.run.holes[pa >> 8]
+    if hole == 0:
         if (pa & 15) + size > 16 or not rings_again(&c.rings, BUS_MMIO, bus_address(c, pa), size, cut(v, size)):
             return store_any(c, o, seg, ea, v, size)
     elif hole == VGA_HOLE:
@@ -172,7 +173,7 @@ cdef inline bint overruns(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcep
         return 0
     if c.m.wraps:
         return 0
-    c.run.go = fault(c, o, c.m.ss_vector if seg == SS else 13)
+    c.run.go = fault_beyond(c, o, seg)
     return 1
 
 
@@ -180,8 +181,6 @@ cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept n
     """ld() wherever it may come from."""
     cdef uint64_t a, b
     cdef uint32_t base = c.arch.sb[seg], pa = base + ea
-    if c.run.rd[pa >> 8] and across(pa, ea, size):
-        return get(c.run.rd[pa >> 8] + pa, size)
     if c.run.holes[pa >> 8] == VGA_HOLE and (pa & 15) + size <= 16 and vga_short(c, pa, size):
         return vga_load(c, pa, size)
     rings_spend(&c.rings, 1)
@@ -204,13 +203,8 @@ cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept n
 
 
 cdef bint put_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
-    """put() wherever it may go: over a multiple of 16, next to code, over the end of the segment, to ROM or a device."""
-    cdef uint32_t pa = c.arch.sb[seg] + ea
-    cdef uintptr_t p = c.run.wr[pa >> 8]
-    if p and across(pa, ea, size):
-        poke(p + pa, v, size)
-        return 1
-    if store_near_code(c, pa, v, size):
+    """put() wherever it may go: next to code, over the end of the segment, to ROM or a device."""
+    if store_near_code(c, c.arch.sb[seg] + ea, v, size):
         return 1
     return put_slow(c, o, seg, ea, v, size)
 

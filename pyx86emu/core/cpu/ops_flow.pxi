@@ -84,11 +84,11 @@ cdef inline Op* go_to(CPU* c, Op* o, uint32_t ip, bint seen) noexcept nogil:
 
 
 cdef Op* call16_rel(CPU* c, Op* o) noexcept nogil:
-    cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - 2) & 0xFFFF, pa = c.arch.sb[SS] + sp
-    cdef uintptr_t p = c.run.wr[pa >> 8]
-    if RARELY(p == 0 or (pa & 15) > 14):
+    cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - 2) & 0xFFFF
+    cdef uintptr_t p = plain_to(c, SS, sp, 2)
+    if RARELY(p == 0):
         return call16_rel_slow(c, o)
-    put16(p + pa, o.fip)
+    put16(p, o.fip)
     P16(c, 4 * SP)[0] = <uint16_t>sp
     called(c, o)
     return take(c, o)
@@ -328,7 +328,7 @@ cdef inline Op* bound(CPU* c, Op* o, int size) noexcept nogil:
         return c.run.go
     if second > 0xFFFF:
         if not c.m.word_wraps:
-            return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+            return fault_beyond(c, o, o.seg)
         second &= 0xFFFF
     hi = ld(c, o, o.seg, second, size)
     if RARELY(hi == LOAD_FAILED):

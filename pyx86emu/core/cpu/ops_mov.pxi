@@ -133,7 +133,7 @@ cdef Op* ea32(CPU* c, Op* o) noexcept nogil:
     """Prefix 67h: the 32-bit effective address to c.run.ea. It faults if it is above FFFFh, for any operand size."""
     cdef uint32_t ea = EA32(c, o)
     if RARELY(ea > 0xFFFF):
-        return fault_beyond(c, o)
+        return fault_beyond(c, o, o.seg)
     c.run.ea = ea
     o = o + 1
     return GO(c, o)
@@ -215,7 +215,7 @@ cdef inline bint load_far(CPU* c, Op* o, int size) noexcept nogil:
         return 0
     if second > 0xFFFF:
         if not c.m.word_wraps:
-            c.run.go = fault_beyond(c, o)
+            c.run.go = fault_beyond(c, o, o.seg)
             return 0
         second &= 0xFFFF
     s = ld(c, o, o.seg, second, 2)
@@ -490,7 +490,7 @@ cdef inline Op* bit_address(CPU* c, Op* o, int size) noexcept nogil:
     if o.imm:
         c.run.ea &= 0xFFFF
     elif c.run.ea > 0xFFFF:
-        return fault_beyond(c, o)
+        return fault_beyond(c, o, o.seg)
     o = o + 1
     return GO(c, o)
 

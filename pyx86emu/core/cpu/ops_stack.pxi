@@ -2,14 +2,11 @@
 # an instruction that faults has changed nothing.
 
 cdef inline Op* push(CPU* c, Op* o, uint32_t v, int size) noexcept nogil:
-    cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - size) & 0xFFFF, pa = c.arch.sb[SS] + sp
-    cdef uintptr_t p = c.run.wr[pa >> 8]
-    if RARELY(p == 0 or (pa & 15) > <uint32_t>(16 - size)):
+    cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - size) & 0xFFFF
+    cdef uintptr_t p = plain_to(c, SS, sp, size)
+    if RARELY(p == 0):
         return push_slow(c, o, v, size)
-    if size == 2:
-        put16(p + pa, v)
-    else:
-        put32(p + pa, v)
+    poke(p, v, size)
     P16(c, 4 * SP)[0] = <uint16_t>sp
     o = o + 1
     return GO(c, o)

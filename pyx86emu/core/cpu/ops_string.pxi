@@ -147,7 +147,8 @@ cdef uint64_t ins_value(CPU* c, Op* o, int size) noexcept nogil:
         return v
     if RARELY(port == 0xFFFF and size == 2 and c.m.port_wraps):
         return bus_read_wrapped(c, o)
-    if o.imm & (S_REP | S_REPNE) and answering(c.vm, BUS_PIO, port, size) == NULL:
+    if (o.imm & (S_REP | S_REPNE) and answering(c.vm, BUS_PIO, port, size) == NULL
+            and not answers_read(c, o, port, size)):
         n = ins_batch(c, o, size)
         add_exit(c, o, EXIT_IO, port, size, n, 0, 0)
         begin_batch(c, n, size)
@@ -345,7 +346,7 @@ cdef inline uint32_t scan(uintptr_t b, uintptr_t a, uint32_t with_, uint32_t n, 
 
 cdef inline Op* string(CPU* c, Op* o, int what, int size, int a) noexcept nogil:
     """One iteration without REP, in memory that is reached at once. All others are string_slow()."""
-    cdef uint32_t si = reg(c, 4 * SI, a), di = reg(c, 4 * DI, a), pa
+    cdef uint32_t si = reg(c, 4 * SI, a), di = reg(c, 4 * DI, a)
     cdef uint32_t by = <uint32_t>size * (1 - (c.arch.rest >> 9 & 2))
     cdef uintptr_t p = 0, q = 0
     if what == S_INS or what == S_OUTS:
@@ -363,11 +364,9 @@ cdef inline Op* string(CPU* c, Op* o, int what, int size, int a) noexcept nogil:
         if RARELY(q == 0):
             return string_slow(c, o, what, size)
     elif what != S_LODS:
-        pa = c.arch.sb[ES] + di
-        q = c.run.wr[pa >> 8]
-        if RARELY(q == 0 or (size > 1 and (pa & 15) > <uint32_t>(16 - size))):
+        q = plain_to(c, ES, di, size)
+        if RARELY(q == 0):
             return string_slow(c, o, what, size)
-        q += pa
     if what == S_MOVS or what == S_LODS or what == S_CMPS:
         put_reg(c, 4 * SI, a, si + by)
     if what != S_LODS:

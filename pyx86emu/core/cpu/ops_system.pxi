@@ -66,7 +66,7 @@ cdef inline Op* load_table(CPU* c, Op* o, bint idt) noexcept nogil:
     if RARELY(limit == LOAD_FAILED):
         return c.run.go
     if ea + 6 > 0x10000:
-        return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+        return fault_beyond(c, o, o.seg)
     base = ld(c, o, o.seg, ea + 2, 4)
     if RARELY(base == LOAD_FAILED):
         return c.run.go
@@ -90,7 +90,7 @@ cdef Op* lidt(CPU* c, Op* o) noexcept nogil:
 cdef inline Op* store_table(CPU* c, Op* o, uint32_t limit, uint32_t base) noexcept nogil:
     cdef uint32_t ea = EA(c, o)
     if ea + 6 > 0x10000:
-        return fault(c, o, c.m.ss_vector if o.seg == SS else 13)
+        return fault_beyond(c, o, o.seg)
     if c.m.level == 2:                           # 80286: the sixth byte is FFh
         base |= 0xFF000000U
     if not put(c, o, o.seg, ea, limit, 2) or not put(c, o, o.seg, ea + 2, base, 4):

@@ -85,7 +85,7 @@ cdef void restore_part(VM* vm, Slot* s, Part* to) noexcept nogil:
             t.age[granule] = 0
             t.n -= 1
             t.list[i] = t.list[t.n]
-            arm_granule(vm, s, granule)
+            arm_granule(vm, s, granule, ATTR_CLEAN)
             continue
         else:
             t.age[granule] += 1
@@ -146,7 +146,7 @@ cdef void track_part(VM* vm, Slot* s, int part) noexcept nogil:
     cdef uint32_t i
     for i in range(t.n):
         t.age[t.list[i]] = 0
-        arm_granule(vm, s, t.list[i])
+        arm_granule(vm, s, t.list[i], ATTR_CLEAN)
     t.n = 0
     t.rest = 0
     t.part = part

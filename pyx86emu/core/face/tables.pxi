@@ -107,7 +107,7 @@ cdef int slot_take_log(VM* vm, Slot* s, uint8_t* out, uint64_t n, bint clear) no
     memcpy(out, s.dirty, n)
     if clear:
         memset(s.dirty, 0, n)
-        arm_log(vm, s)
+        arm_pages(vm, s, out, n)
     return CHANGED
 
 
@@ -123,7 +123,7 @@ cdef int slot_clear_log(VM* vm, Slot* s, uint64_t first, uint64_t count, const u
         if s.dirty[page >> 3] >> (page & 7) & 1 and (chosen == NULL or chosen[i >> 3] >> (i & 7) & 1):
             s.dirty[page >> 3] &= ~<uint8_t>(1 << (page & 7))
             out[i >> 3] |= 1 << (i & 7)
-    arm_log(vm, s)
+            arm_page(vm, s, page)
     return CHANGED
 
 

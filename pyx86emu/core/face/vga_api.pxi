@@ -193,18 +193,52 @@ cdef class VgaCore:
         """A number that changes when what shows may have changed."""
         cdef Vga* v = self.v
         cdef Slot* slot
+        cdef uint8_t stored[4]
         if not (at_peek32(&v.changed) & VGA_SHOWN or v.dirty[0] or v.dirty[1]):
             return v.version
         self.hold()
         v.version += 1
         v.changed &= ~<uint32_t>VGA_SHOWN
         if v.dirty[0] or v.dirty[1]:
+            memcpy(stored, v.dirty, sizeof(stored))
             memset(v.dirty, 0, sizeof(v.dirty))
             slot = slot_of_face(self.vm.vm, <PyObject*>self, v.mapped_base) if self.vm is not None else NULL
             if slot != NULL:
-                arm_log(self.vm.vm, slot)
+                arm_pages(self.vm.vm, slot, stored, sizeof(stored))
         self.release()
         return v.version
+
+    @property
+    def text_crtc(self):
+        """The 25 registers of the CRTC; None in graphics modes."""
+        cdef bytes found
+        self.hold()
+        found = vga_text_crtc(self.v)
+        self.release()
+        return found
+
+    def characters(self, crtc, places):
+        """The bytes of plane 0 at `places`, a buffer of 16-bit addresses in the host's byte order: a byte each. None:
+        the CRTC's registers, without those of the cursor, are no longer these 25 bytes, or the mode is no text mode.
+        TypeError: no buffers; ValueError: not 25 bytes, or half an address. Much less than `state()` copies."""
+        cdef bytes wanted = exact_bytes(crtc, "crtc", 25), out
+        cdef Py_buffer view
+        cdef uint8_t* to
+        cdef bint same
+        borrow(places, &view)
+        try:
+            if view.len % 2:
+                raise ValueError(f"{view.len} bytes of addresses: each has 2")
+            out = PyBytes_FromStringAndSize(NULL, view.len // 2)
+            to = out
+            self.hold()
+            same = vga_has_crtc(self.v, wanted)
+            if same:
+                vga_characters(self.v, <uintptr_t>view.buf, view.len // 2, to)
+            self.release()
+        finally:
+            PyBuffer_Release(&view)
+        return out if same else None
 
     def touch(self):
         """Memory that Python has may have changed."""
@@ -261,6 +295,10 @@ cdef class VgaCore:
             self.vm.resume(True)                 # what was decoded in the window is old
         if v.turn:
             self.turned()
+
+
+cdef bytes vga_text_crtc(Vga* v):
+    return None if v.graphics[6] & 1 else PyBytes_FromStringAndSize(<char*>v.crtc, 25)
 
 
 cdef dict vga_values(Vga* v, bytes planes):

@@ -96,14 +96,10 @@ cdef void rings_signal(Rings *r, IoEntry *e) noexcept nogil:
     sink_signal(e.target, 1)
 
 
-cdef inline void rings_add(Rings *r, IoEntry *e, int size, uint64_t value) noexcept nogil:
-    """Count one hit: the guest wrote `value`, of `size` bytes, to `e`."""
+cdef inline void rings_seen(Rings *r, IoEntry *e, uint64_t value) noexcept nogil:
+    """The guest wrote `value` to `e`. The hit is to be counted, or signalled."""
     at_publish64(&e.last_value, value)
     r.again_how = 0
-    if e.coalesce:
-        rings_count(r, e, size, value)
-    else:
-        rings_signal(r, e)
 
 
 cdef void rings_count(Rings *r, IoEntry *e, int size, uint64_t value) noexcept nogil:

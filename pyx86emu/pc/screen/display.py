@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from numpy import uint8
     from numpy.typing import NDArray
+    from typing_extensions import Buffer
 
     from ..devices.vga.snapshot import VgaSnapshot
 
@@ -35,3 +36,14 @@ class Adapter(Protocol):
 
     def snapshot(self) -> "VgaSnapshot":
         """Registers and memory at this moment."""
+
+
+class TextAdapter(Adapter, Protocol):
+    """An adapter of which characters can be read without the rest: `Vga`."""
+
+    @property
+    def text_crtc(self) -> bytes | None:
+        """The registers of the CRTC; None in graphics modes."""
+
+    def characters(self, crtc: bytes, places: "Buffer") -> bytes | None:
+        """The bytes of plane 0 at these addresses; None: the registers are others now."""

@@ -11,7 +11,7 @@ Blanking inside the displayed area, and a reset of the sequencer, are not shown.
 from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from numpy import int64
@@ -54,6 +54,19 @@ SHIFT_INTERLEAVE, SHIFT_256 = 0x20, 0x40  # in graphics register 5
 CURSOR_FRAMES, CHARACTER_FRAMES = 8, 16
 
 Address = TypeVar("Address", int, "NDArray[int64]")
+
+
+class HasCrtc(Protocol):
+    """What has the registers of a CRTC: a VgaSnapshot, or a `Crtc`."""
+
+    @property
+    def crtc(self) -> bytes: ...
+
+
+class Crtc(NamedTuple):
+    """The registers of a CRTC alone."""
+
+    crtc: bytes
 
 
 class Row(NamedTuple):
@@ -117,9 +130,14 @@ class Scan:
 
 def scan(crtc: bytes) -> Scan:
     """What a monitor gets from a CRTC with these 25 registers. Never raises for any 25 bytes."""
+    return _scan(without_cursor(crtc))
+
+
+def without_cursor(crtc: bytes) -> bytes:
+    """25 registers of a CRTC, with 0 in those of the cursor."""
     cut = bytearray(crtc[:25].ljust(25, b"\0"))
     cut[CURSOR_START : CURSOR_END + 1] = cut[CURSOR_HIGH : CURSOR_LOW + 1] = b"\0\0"
-    return _scan(bytes(cut))
+    return bytes(cut)
 
 
 @lru_cache(64)
@@ -240,7 +258,7 @@ def text_rows(lines: Scan) -> tuple[Row, ...]:
     return rows[:-1] if cut and len(rows) > 1 else rows
 
 
-def cursor_lines(shown: "VgaSnapshot") -> tuple[int, int] | None:
+def cursor_lines(shown: "HasCrtc") -> tuple[int, int] | None:
     """(first, last) scan line of the text cursor inside its row; None if it is off."""
     first, last = shown.crtc[CURSOR_START] & 0x1F, shown.crtc[CURSOR_END] & 0x1F
     most = shown.crtc[MAX_SCAN_LINE] & 0x1F
@@ -249,14 +267,14 @@ def cursor_lines(shown: "VgaSnapshot") -> tuple[int, int] | None:
     return first, last
 
 
-def cursor_address(shown: "VgaSnapshot") -> int:
+def cursor_address(shown: "HasCrtc") -> int:
     """The character at the cursor, as the CRTC counts them."""
     skew = shown.crtc[CURSOR_END] >> 5 & 3
     at: int = (shown.crtc[CURSOR_HIGH] << 8 | shown.crtc[CURSOR_LOW]) + skew
     return at & 0xFFFF
 
 
-def cursor_place(shown: "VgaSnapshot") -> tuple[int, int] | None:
+def cursor_place(shown: "HasCrtc") -> tuple[int, int] | None:
     """(column, row) of the text cursor; None if it is off or outside the screen."""
     if cursor_lines(shown) is None:
         return None

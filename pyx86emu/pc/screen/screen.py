@@ -1,7 +1,7 @@
 """The screen: show what the guest shows, as text, dots and files. Changes nothing."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..._core import exact, truth
 from ...errors import MachineError
@@ -9,6 +9,7 @@ from ...memory import load
 from . import markup, png, text
 from . import scan as s
 from .display import Adapter
+from .reader import Reader
 
 if TYPE_CHECKING:
     from numpy import uint8
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from ...vm import Vm
     from ..devices.vga.snapshot import VgaSnapshot
+    from .display import TextAdapter
 
 BIOS_MODE = 0x449
 SUFFIXES = (".png", ".txt", ".ansi", ".html")
@@ -37,6 +39,8 @@ class Screen:
         self._vm = vm
         self._vga = vga
         self._last: tuple[int, VgaSnapshot] | None = None
+        #: Reads characters without the rest, if the adapter can do that.
+        self._reader = Reader(cast("TextAdapter", vga)) if hasattr(vga, "characters") else None
 
     def _now(self) -> "VgaSnapshot":
         """What the VGA holds; the same object until it changes, whatever the time is."""
@@ -126,6 +130,8 @@ class Screen:
     def text(self) -> str | None:
         """The rows, joined with line ends, without trailing blanks, code page 437 as Unicode; None
         in graphics modes."""
+        if self._reader is not None:
+            return self._reader.text()
         rows = self.lines
         return None if rows is None else text.text_of(rows)
 
@@ -133,6 +139,8 @@ class Screen:
     def cursor(self) -> tuple[int, int] | None:
         """(column, row); None if the cursor is hidden or outside the screen, or in graphics
         modes."""
+        if self._reader is not None:
+            return self._reader.cursor()
         shown = self._now()
         return None if s.graphics(shown) else s.cursor_place(shown)
 

@@ -31,26 +31,38 @@ def row(shown: "VgaSnapshot", base: int, first: int = 0) -> bytes:
 
 
 def _row(lines: s.Scan, planes: bytes, base: int, first: int) -> bytes:
+    where = places(lines, base, first)
+    cells = bytearray(2 * lines.columns)
+    if isinstance(where, range):
+        for plane in range(2):
+            here = plane * PLANE
+            cells[plane::2] = planes[here + where[0] : here + where[-1] + 1 : where.step]
+        return bytes(cells)
+    for x, at in enumerate(where):
+        cells[2 * x], cells[2 * x + 1] = planes[at], planes[PLANE + at]
+    return bytes(cells)
+
+
+def places(lines: s.Scan, base: int, first: int) -> range | list[int]:
+    """The addresses in each plane of the characters of a row; a range, if they are evenly spaced
+    and do not wrap, as every BIOS sets it."""
     columns = lines.columns
     at = lines.address(base, first)
     end = lines.address(base + columns - 1, first)
-    cells = bytearray(2 * columns)
     step, left = divmod(end - at, max(columns - 1, 1))
     if step in (1, 2) and not left and not lines.shift and not lines.uses_scan:
-        # As every BIOS sets it: the characters are evenly spaced and do not wrap.
-        for plane in range(2):
-            here = plane * PLANE
-            cells[plane::2] = planes[here + at : here + end + 1 : step]
-        return bytes(cells)
-    for x in range(columns):
-        at = lines.address(base + (x >> lines.shift), first)
-        cells[2 * x], cells[2 * x + 1] = planes[at], planes[PLANE + at]
-    return bytes(cells)
+        return range(at, end + 1, step)
+    return [lines.address(base + (x >> lines.shift), first) for x in range(columns)]
 
 
 def decode(row: bytes) -> str:
     """The characters of a row as Unicode, with trailing blanks."""
     return charmap_decode(row[::2], "strict", CP437)[0]
+
+
+def decode_characters(row: bytes) -> str:
+    """Characters without attributes as Unicode, without trailing blanks."""
+    return charmap_decode(row, "strict", CP437)[0].rstrip()
 
 
 def text_of(all_rows: list[bytes]) -> str:

@@ -24,11 +24,14 @@
 Bit 0 of miscellaneous output says whether the monochrome or the colour ports are there.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...._core import VgaCore
 from ....device import PioDevice
 from .snapshot import VgaSnapshot
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 #: The port of offset 0.
 BASE = 0x3B0
@@ -84,6 +87,17 @@ class Vga(PioDevice):
             **{name: state[name] for name in VgaSnapshot._fields if name != "frame"},
             frame=now // self.core.frame_ns,
         )
+
+    @property
+    def text_crtc(self) -> bytes | None:
+        """The 25 registers of the CRTC, at this moment; None in graphics modes. Any thread."""
+        return self.core.text_crtc
+
+    def characters(self, crtc: bytes, places: "Buffer") -> bytes | None:
+        """The characters at `places` in plane 0, as 16-bit addresses of the host. None: the
+        registers, without the cursor's, are no longer `crtc`, or the mode is no text mode. Any
+        thread."""
+        return self.core.characters(crtc, places)
 
     # -- saved state -------------------------------------------------------------------------------
 
