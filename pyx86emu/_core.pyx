@@ -26,7 +26,7 @@ import os
 from itertools import islice
 from operator import attrgetter
 
-from .errors import BusError, StateError
+from .errors import BusError, NotYet, StateError
 from .executed import Executed
 from .exits import ExitReason
 from .irqfd import IrqFd, ON_KVM as _irqfds_on_kvm
@@ -143,6 +143,7 @@ cdef extern from "core/host.h" nogil:
 # this list, with its reason. Nothing else may.
 #
 #   decode_ops  cpu/blocks -> cpu/decode        the decoder, which fills a block, names all handlers; these use blocks
+#   call_bells  run -> face/bell_calls          a Doorbell may have a Python function that it calls
 #   call_timer  run -> face/vm                  a timer is a Python function that the Vm keeps
 
 # What stands alone: it knows no vCPU, and the structs of the next layer have it as members.
@@ -178,15 +179,18 @@ include "core/base/lifecycle.pxi"
 
 # An instruction, and what it meets beyond RAM.
 include "core/io/irqfds.pxi"
+include "core/chips/owner.pxi"
 include "core/chips/access.pxi"
 include "core/chips/vga_access.pxi"
 include "core/io/reads.pxi"
 include "core/io/blockport.pxi"
+include "core/io/waits.pxi"
 include "core/io/pydevice.pxi"
 include "core/io/unclaimed.pxi"
 include "core/io/bus.pxi"
 include "core/cpu/arrivals.pxi"
 include "core/cpu/history.pxi"
+include "core/cpu/near.pxi"
 include "core/cpu/memory.pxi"
 include "core/cpu/interrupts.pxi"
 include "core/cpu/blocks.pxi"
@@ -222,6 +226,7 @@ include "core/face/tables.pxi"
 include "core/face/hostmemory.pxi"
 include "core/face/slots.pxi"
 include "core/face/ioeventfd_api.pxi"
+include "core/face/bell_calls.pxi"
 include "core/face/irqfd_api.pxi"
 include "core/face/registers.pxi"
 include "core/face/vcpu_state.pxi"
@@ -249,6 +254,11 @@ include "core/face/front.pxi"
 include "core/face/speaker_api.pxi"
 include "core/face/fork.pxi"
 include "core/face/factories.pxi"
+
+# Virtqueues, for devices in Python.
+include "core/virtio/guestmem.pxi"
+include "core/virtio/ring.pxi"
+include "core/virtio/virtqueue.pxi"
 
 # For the verbs conformance and bench; nothing above is for these alone.
 include "core/lab/vectors.pxi"

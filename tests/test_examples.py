@@ -16,7 +16,9 @@ from pyx86emu.examples import (
     doorbell_thread,
     fuzz,
     inputs,
+    memory_process,
     queues_asyncio,
+    virtio_device,
 )
 from tests import on_kvm
 from tests.harness import ROOT, Running, python
@@ -57,10 +59,19 @@ def test_a_selector_says_which_queue_was_rung(accel: str) -> None:
 
 
 def test_another_process_hears_the_bell_and_reads_the_guests_memory(accel: str) -> None:
+    done = python("-m", "pyx86emu.examples.memory_process", "--accel", accel)
+
+    total = sum(range(memory_process.NUMBERS + 1))
+    assert (done.stdout, done.stderr) == (f"{total:,}\n", "")
+
+
+def test_another_process_counts_every_ring_whichever_way_it_came(accel: str) -> None:
     done = python("-m", "pyx86emu.examples.doorbell_process", "--accel", accel)
 
-    total = sum(range(doorbell_process.NUMBERS + 1))
-    assert (done.stdout, done.stderr) == (f"{total:,}\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    ways = zip(done.stdout.splitlines(), doorbell_process.RINGS.items(), strict=True)
+    for line, (port, rings) in ways:
+        assert line.split()[:2] == [doorbell_process.NAMES[port], f"{rings:,}"]
 
 
 def test_a_guest_that_rings_its_own_irqfd_gets_each_interrupt(accel: str) -> None:
@@ -143,3 +154,9 @@ def test_the_program_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> N
     exec(compile(program, "README.md", "exec"), {"__name__": "readme"})
 
     assert capsys.readouterr().out.strip()
+
+
+def test_a_virtio_device_answers_without_an_exit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert virtio_device.main() == b"FROM A KICK TO A COMPLETION"
+
+    assert capsys.readouterr().out == "1 request, 0 exits: FROM A KICK TO A COMPLETION\n"

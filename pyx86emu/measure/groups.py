@@ -41,12 +41,14 @@ GROUPS = {
     "guests": Group("how fast the images in PYX86EMU_GUESTS run", ("guests",)),
     "io": Group("ways of doing I/O, compared with write(2)", ("io",)),
     "boot": Group("start-up: processes, machines, memory, two threads", ("boot",)),
+    "vcpus": Group("two vCPUs of one Vm: computing, sharing, ringing, at the chips", ("vcpus",)),
     "cold": Group("code that runs for the first time", ("cold",)),
     "latency": Group("how long a ring needs to wake another thread or process", ("latency",)),
     "tools": Group(
         "states, recordings, batches, observation",
         ("tools_state", "tools_machine", "tools_record", "tools_batch", "tools_observe"),
     ),
+    "virtio": Group("requests of a virtio disk, served in this process", ("virtio",)),
     "doorbell": Group("the ways to signal the host: a part of io", ("doorbell_rows",), part=True),
 }
 

@@ -43,8 +43,8 @@ TO_WRITE_FLOOR = {
     "ioeventfd-hc": 20.0,
     "ioeventfd-pio-consumer": 20.0,
     "ioeventfd-mmio-consumer": 20.0,
-    "ioeventfd-pio-each": 0.87,  # 0.9 where returns after a system call are predicted
-    "ioeventfd-mmio-each": 0.87,
+    "ioeventfd-pio-each": 0.85,  # 0.9 where returns after a system call are predicted
+    "ioeventfd-mmio-each": 0.85,
     "push-pio": 1.7,
     "push-mmio": 1.7,
     "exit-pio": 0.7,

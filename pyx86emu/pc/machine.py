@@ -6,13 +6,11 @@ from datetime import datetime
 from functools import partial
 from os import register_at_fork
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from weakref import WeakSet
 
 from .. import _core
-from ..bus import Attachment
-from ..device import Device, MmioDevice, PioDevice
-from ..errors import MachineError
+from ..device import Device
 from ..exits import ExitReason
 from ..log import LIMIT, Log
 from ..vm import Vm
@@ -33,11 +31,12 @@ from .devices import (
 )
 from .disks.image import Disk
 from .drives import Boot, Drives
-from .ending import PORT_92, Resets
 from .expect import Expectations
 from .inspecting import Inspecting
 from .observing import Observing
 from .optionroms import OptionRom, RomSource, place
+from .plugging import Plugging
+from .resets import PORT_92, Resets
 from .running import Running
 from .saving import Saving
 from .screen.screen import Screen
@@ -45,9 +44,6 @@ from .serving import Serving
 from .stats import Stats
 from .stops import Stops
 from .timetravel import TimeTravel
-
-if TYPE_CHECKING:
-    from ..address import Address
 
 D = TypeVar("D", bound=Device)
 
@@ -63,7 +59,7 @@ def _after_fork() -> None:
 register_at_fork(after_in_child=_after_fork)
 
 
-class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
+class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving, Plugging):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
     A floppy is in drive A, a hard disk is the first one. `fda`, `fdb`, `hda` and `hdb` put disks
@@ -76,6 +72,8 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
     (timers follow the host's clock); by default "virtual", on KVM "host".
     `bios` is a ROM in place of ours, which ends at FFFFFh; `option_roms` are ROMs of others below
     it. `optionroms.place` says how they are given, and which errors there are.
+    `shared`: the RAM is memory that another process can map, as a vhost-user back end does
+    (`MemorySlot.fileno`).
     Ports without a device and holes in memory read as FFh. The newest `log_limit` bytes of serial
     text and of debug text are kept, by default 16 MiB each.
 
@@ -137,6 +135,7 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
         bios: RomSource | None = None,
         option_roms: Sequence[OptionRom] = (),
         log_limit: int = LIMIT,
+        shared: bool = False,
     ) -> None:
         if "vm" in self.__dict__:
             raise RuntimeError("a Machine is initialised once: make another one")
@@ -146,6 +145,7 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
         if rtc_base is not None and not isinstance(rtc_base, datetime):
             raise TypeError(f"rtc_base must be a datetime, not {type(rtc_base).__name__}")
         no_reboot = _core.truth(no_reboot, "no_reboot")
+        shared = _core.truth(shared, "shared")
         roms = place(option_roms, bios)
         vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
         self._begin(vm, clock == "host", no_reboot, bios is not None)
@@ -153,7 +153,7 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
             self.drives = Drives(boot, fda=fda, fdb=fdb, hda=hda, hdb=hdb, order=order)
             self._roms = [(each.addr, each.data) for each in roms]
-            board.add_memory(vm, ram, roms)
+            board.add_memory(vm, ram, roms, shared=shared)
             self._build(vm.create_vga(), ram, rtc_base, log_limit)
         except BaseException:
             self.close()
@@ -234,27 +234,6 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
         given. MachineError: there is none."""
         return self._wires.part(kind, name)
 
-    def attach(
-        self,
-        device: PioDevice | MmioDevice,
-        *,
-        port: int | None = None,
-        addr: "Address | None" = None,
-        gsi: int | None = None,
-        pull: bool = False,
-    ) -> Attachment:
-        """Attach a device at a port or a physical address; `gsi` is its interrupt line, 0 to 15 but
-        not 2. A device that is attached after the guest has run is not reset.
-
-        MachineError: both or none of `port` and `addr`. Other errors as for `Bus.attach`.
-        """
-        if (port is None) == (addr is None):
-            raise MachineError(f"attach '{device.name}' with either port= or addr=")
-        if port is not None:
-            return self.pio.attach(device, port, gsi=gsi, pull=pull)
-        assert addr is not None
-        return self.mmio.attach(device, addr, gsi=gsi, pull=pull)
-
     # -- what the outside sees -----------------------------------------------------------
 
     @property
@@ -333,6 +312,7 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
         if self._debugger is not None:
             self._debugger.close(self.exit_status or 0)
         try:
+            self._unplug()
             try:
                 self.speaker.close()
             finally:

@@ -24,7 +24,10 @@ from .meddle import Meddled
 from .pc import short
 from .ports import ports
 from .rewrite import Rewritten
+from .rings import rings
 from .state import state
+from .wire import wire
+from .vhost import vhost
 from .world import LIMIT, World
 
 OWN = Path(__file__).resolve().parents[1] / "guests"
@@ -144,6 +147,9 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "crowd": (crowd, 2),
     "api": (api, 3),
     "state": (state, 2),
+    "wire": (wire, 1),
+    "rings": (rings, 1),
+    "vhost": (vhost, 1),
 }
 
 

@@ -92,6 +92,7 @@ cdef enum:                       # c.threads.request: asked by other threads
     REQ_SYNC = 8                 # another thread waits until this vCPU has passed the end of a block
     REQ_DROP = 16                # drop every block
     REQ_RESET = 32               # a device that this vCPU called asked for a reset
+    REQ_CALL = 128               # it has rung Doorbells that call a function
     REQ_VGA = 64                 # the window of the VGA becomes memory, or is memory no longer
 
 cdef enum:                       # c.run.attn: why the block must be left after the running instruction
@@ -296,7 +297,9 @@ cdef struct ThreadState:         # requests of other threads, and whether this v
     uint32_t asleep              # in HLT without a deadline of its own, so that it cannot wake another vCPU
     uint64_t in_core             # 0: outside; else the epoch seen at the last block end
     uint32_t awaited             # 1: a thread sleeps until this vCPU goes outside
-    uint64_t waited              # host ns spent waiting in HLT
+    uint64_t waited              # host ns spent waiting in HLT, or by a device until a limit ended the run
+    uint64_t limit               # of the last run(), as run_core has them
+    uint64_t until
     uint32_t inside              # a thread is in run(); read by other vCPUs
     unsigned long runner         # that thread, 0: none. Changed only with the GIL
     pthread_mutex_t wait_lock
@@ -304,6 +307,7 @@ cdef struct ThreadState:         # requests of other threads, and whether this v
 
 cdef struct PythonState:         # calls of Python from the core, and what a device changed in them
     PyObject* raised             # the exception that run() raises
+    PyObject* owed               # a list of what devices have left for the next run() to wait for, or NULL
     uint64_t io_time             # guest time and `retired` at the access that a Python device is handling
     uint64_t io_retired
     bint touched                 # the device has changed what blocks rely on: leave the block after this instruction
@@ -342,6 +346,8 @@ cdef struct CPU:
     Rings rings                  # rings that are counted but not yet written to their eventfds
     VM* vm
     Chips* chips                 # the Vm's
+    Ways* ways                   # the short ways to the chips
+    bint owns                    # it uses the chips without the lock; may change when it comes inside (owner.pxi)
     int no                       # index in the Vm
     Model m
 
@@ -381,6 +387,10 @@ cdef enum:
 # The entry of c.blocks.calls where no CALL has been stored.
 cdef Op NO_CALL
 memset(&NO_CALL, 0, sizeof(Op))
+
+# The short ways of a vCPU that does not own the chips.
+cdef Ways NO_WAYS
+memset(&NO_WAYS, 0, sizeof(Ways))
 
 
 # A register operand is a byte offset into CPU. P8, P16 and P32 make a pointer of it.

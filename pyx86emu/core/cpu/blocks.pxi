@@ -331,8 +331,8 @@ cdef bint claim(CPU* c, uint32_t g) noexcept nogil:
     at_or64(&mem.code[mem.canon[g]], mine)
     if was == 0 and mem.ram[g]:
         reopen(c.vm, g)
-        if c.vm.ncpus > 1:
-            wait_for_others(c.vm, c)             # another vCPU may still use the old pointer
+    if c.vm.ncpus > 1 and mem.ram[g]:
+        wait_for_others(c.vm, c)                 # another vCPU may still use the old pointer, or store without a fence
     pthread_mutex_unlock(&c.vm.writers)
     return 1
 
@@ -479,8 +479,7 @@ cdef void code_written(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
     if who & ~(1ULL << c.no):
         for i in range(c.vm.ncpus):
             if i != c.no and who >> i & 1 and touches(c.vm.cpu[i], n, lo, hi):
-                at_or64(&c.vm.cpu[i].blocks.dirty_code[n >> 6], 1ULL << (n & 63))
-                want(c.vm.cpu[i], REQ_CODE)
+                note_written(c.vm.cpu[i], n)
 
 
 cdef bint touches(CPU* c, int n, uint32_t lo, uint32_t hi) noexcept nogil:

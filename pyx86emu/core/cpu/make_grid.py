@@ -8,6 +8,7 @@ Run it after you change something here: `python pyx86emu/core/cpu/make_grid.py`.
 output with ops_grid.pxi.
 """
 
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
@@ -114,7 +115,7 @@ class Grid:
         ]
 
     def sized(
-        self, forms: dict[str, tuple[int, ...]], template: str, stem: str, prefix: str
+        self, forms: Mapping[str, tuple[int, ...]], template: str, stem: str, prefix: str
     ) -> list[list[str]]:
         """Instances for the operand sizes that an instruction has; NULL for the others."""
         return [
@@ -192,7 +193,10 @@ def grid() -> str:
     g.table("READ_M", g.sized(READ, "read_m", "m", "R_"))
     shifts = g.by_size(SHIFT, "modify_m", "mi")
     shifts += [
-        [g.handler(f"{op.lower()}{8 * s}_mc", f"modify_m(c, o, W_BY_CL + {op}, {s})") for s in SIZES]
+        [
+            g.handler(f"{op.lower()}{8 * s}_mc", f"modify_m(c, o, W_BY_CL + {op}, {s})")
+            for s in SIZES
+        ]
         for op in SHIFT
     ]
     g.table("MODIFY_M", shifts + g.sized(MODIFY, "modify_m", "m", "W_"))
@@ -208,7 +212,7 @@ def grid() -> str:
                 for op in STRING
             ],
         )
-    rows = []
+    rows: list[list[str]] = []
     for op in STRING:
         rows.append([])
         for s in SIZES:
