@@ -97,6 +97,7 @@ cdef extern from "core/host.h" nogil:
     int MOST_CHUNKS
     Op* GO(CPU*, Op*)
     bint RARELY(bint)
+    void SEE_OP(void*, void*, int, int)
     uintptr_t THERE(uintptr_t)
     uint32_t get16(uintptr_t)
     uint32_t get32(uintptr_t)
@@ -199,6 +200,7 @@ include "core/cpu/ops_muldiv.pxi"
 include "core/cpu/ops_mov.pxi"
 include "core/cpu/ops_stack.pxi"
 include "core/cpu/ops_memory.pxi"
+include "core/cpu/runs.pxi"
 include "core/cpu/ops_flow.pxi"
 include "core/cpu/ops_string.pxi"
 include "core/cpu/ops_io.pxi"

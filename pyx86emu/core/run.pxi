@@ -17,6 +17,7 @@ cdef Op* step_end(CPU* c, Op* o) noexcept nogil:
 cdef inline void trampoline(CPU* c, Op* o) noexcept nogil:
     """Execute ops until one leaves its block. With tail calls (GO in host.h) this loop makes one turn for many ops."""
     while o != NULL:
+        SEE_OP(<void*>o.fn, <void*>first_of(o), o.k, o.ip)
         o = o.fn(c, o)
 
 

@@ -60,7 +60,8 @@ cdef struct Decoded:             # what the decoder returns about a block
     uint32_t waits               # linear address + 1: what would be predicated if it had been reached; 0: nothing
 
 cdef enum:
-    HASH = 4096                  # places in the hash table of blocks
+    HASH = 4096                  # places in the hash table of blocks, at first,
+    MOST_HASH = 65536            # and at most
     BLOCK_OPS = 32               # a block with so many ops ends
     CALLS = 16                   # CALLs that are kept to predict their returns
     LOG_READS = 80               # answers kept for one instruction
@@ -204,6 +205,8 @@ cdef struct EventState:          # interrupts, and what an instruction leaves fo
 
 cdef struct BlockState:          # decoded code, see blocks.pxi
     Op** hash
+    uint32_t hash_mask           # places of it - 1
+    uint32_t built               # blocks since all were dropped
     Op* calls[CALLS]             # the last CALLs, a circular list: t0 of each is the block that its RET went to last
     uint32_t depth               # where the next CALL goes in `calls`
     uint8_t* codemap             # by canonical address, one bit per byte: 1 if a block was decoded from it

@@ -46,6 +46,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     if c == NULL:
         raise MemoryError("no memory for a vCPU")
     c.blocks.hash = <Op**>calloc(HASH, sizeof(Op*))
+    c.blocks.hash_mask = HASH - 1
     forget_calls(c)
     c.blocks.codemap = <uint8_t*>calloc(GRANULES * 32 + 1, 1)       # +1: two bytes are read at once
     c.blocks.list = <Block**>calloc(GRANULES, sizeof(Block*))
