@@ -1,7 +1,6 @@
 """Virtio: the option -device, as QEMU spells it. Knows names and keys, no device."""
 
 import os
-
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
