@@ -142,10 +142,10 @@ def _vhost_blk(asked: Asked, options: Options, stack: ExitStack) -> "VirtioDevic
     )
 
 
-_BLK = Kind(("drive", "serial", "num-queues", "queue-size"), _check_blk, _blk)
+_BLK = Kind(("drive", "rom", "serial", "num-queues", "queue-size"), _check_blk, _blk)
 _CONSOLE = Kind(("chardev",), _check_console, _console)
 _RNG = Kind(("seed",), _check_rng, _rng)
-_VHOST_BLK = Kind(("path", "server", "num-queues", "queue-size"), _check_vhost_blk, _vhost_blk)
+_VHOST_BLK = Kind(("path", "rom", "server", "num-queues", "queue-size"), _check_vhost_blk, _vhost_blk)
 #: By name. QEMU's names for its MMIO devices end in -device; here both are the same.
 DEVICES = {
     "virtio-blk": _BLK,
@@ -214,8 +214,9 @@ def check(options: Options) -> None:
     for asked in options.device:
         number(asked, "addr", 0, (1 << 32) - 1)
         number(asked, "irq", 0, 15)
-        if asked.keys.get("ioeventfd", "on") not in ("on", "off"):
-            raise asked.wrong(f"ioeventfd={asked.keys['ioeventfd']}: give on or off")
+        for key in ("ioeventfd", "rom"):
+            if asked.keys.get(key, "on") not in ("on", "off"):
+                raise asked.wrong(f"{key}={asked.keys[key]}: give on or off")
         DEVICES[asked.name].check(asked, options)
     taken = {asked.keys.get("drive") for asked in options.device}
     for each in options.disks:
@@ -245,6 +246,8 @@ def _attached(m: Machine, options: Options) -> Iterator[None]:
             try:
                 device = DEVICES[asked.name].make(asked, options, stack)
                 how: dict[str, Any] = {"ioeventfd": asked.keys.get("ioeventfd", "on") == "on"}
+                if "rom" in asked.keys:
+                    how["rom"] = asked.keys["rom"] == "on"
                 transport = VirtioMmio(device, **how)
                 addr, irq = number(asked, "addr", 0, 1 << 32), number(asked, "irq", 0, 15)
                 m.attach(transport, addr=addr, gsi=irq)
