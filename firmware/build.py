@@ -49,7 +49,7 @@ def option_rom(name: str, nasm: str = "nasm") -> bytes:
 
 
 def main() -> int:
-    """Write the image, the symbol list, the list of services, the ROMs and the guest of the demo."""
+    """Write the images, the symbol list and the list of services."""
     import services  # only here: a test loads this file without its directory
 
     image, symbols = build()

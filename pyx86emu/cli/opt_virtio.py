@@ -145,7 +145,9 @@ def _vhost_blk(asked: Asked, options: Options, stack: ExitStack) -> "VirtioDevic
 _BLK = Kind(("drive", "rom", "serial", "num-queues", "queue-size"), _check_blk, _blk)
 _CONSOLE = Kind(("chardev",), _check_console, _console)
 _RNG = Kind(("seed",), _check_rng, _rng)
-_VHOST_BLK = Kind(("path", "rom", "server", "num-queues", "queue-size"), _check_vhost_blk, _vhost_blk)
+_VHOST_BLK = Kind(
+    ("path", "rom", "server", "num-queues", "queue-size"), _check_vhost_blk, _vhost_blk
+)
 #: By name. QEMU's names for its MMIO devices end in -device; here both are the same.
 DEVICES = {
     "virtio-blk": _BLK,

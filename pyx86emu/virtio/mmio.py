@@ -80,8 +80,8 @@ class VirtioMmio(VirtioTransport, MmioDevice):
     if another thread works the queues, their interrupts are irqfds. With False each notification is
     an exit. The guest sees the same.
 
-    `rom=True`: a disk in the window comes with an option ROM, which serves INT 13h, so that the BIOS
-    boots from it (firmware/virtioblk.asm). None: only if the machine has no other disk.
+    `rom=True`: a disk in the window comes with an option ROM, which serves INT 13h, so that the
+    BIOS boots from it (firmware/virtioblk.asm). None: only if the machine has no other disk.
 
     TypeError: no VirtioDevice; ValueError: `ioeventfd=False` for a device that others serve.
     (Virtio 1.2, 4.2.)
@@ -121,7 +121,7 @@ class VirtioMmio(VirtioTransport, MmioDevice):
         )
         if self.virtio.device_id == ID_BLOCK and WINDOW <= self._base < WINDOW_END:
             other = any(machine.disks.values())
-            if self.rom or self.rom is None and not other:
+            if self.rom or (self.rom is None and not other):
                 machine.add_rom("virtioblk")
         return attachment
 

@@ -291,9 +291,12 @@ def set_up(front: Channel, fd: int, *, num: int = 16, at: int = 1 << 40) -> None
 
 def kick(front: Channel, fd: int, with_what: int | None = None) -> None:
     event = os.eventfd(0)
-    front.send(Request.SET_VRING_KICK, U64.pack(0), (event if with_what is None else with_what,))
-    front.send(Request.SET_VRING_ENABLE, STATE.pack(0, 1))
-    os.close(event)
+    what = event if with_what is None else with_what
+    try:
+        front.send(Request.SET_VRING_KICK, U64.pack(0), (what,))
+        front.send(Request.SET_VRING_ENABLE, STATE.pack(0, 1))
+    finally:
+        os.close(event)
 
 
 def send(*messages: tuple[int, bytes, bool]) -> Say:
