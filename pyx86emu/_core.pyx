@@ -142,6 +142,7 @@ cdef extern from "core/host.h" nogil:
 # this list, with its reason. Nothing else may.
 #
 #   decode_ops  cpu/blocks -> cpu/decode        the decoder, which fills a block, names all handlers; these use blocks
+#   call_bells  run -> face/bell_calls          a Doorbell may have a Python function that it calls
 #   call_timer  run -> face/vm                  a timer is a Python function that the Vm keeps
 
 # What stands alone: it knows no vCPU, and the structs of the next layer have it as members.
@@ -220,6 +221,7 @@ include "core/face/tables.pxi"
 include "core/face/hostmemory.pxi"
 include "core/face/slots.pxi"
 include "core/face/ioeventfd_api.pxi"
+include "core/face/bell_calls.pxi"
 include "core/face/irqfd_api.pxi"
 include "core/face/registers.pxi"
 include "core/face/vcpu_state.pxi"
@@ -247,6 +249,11 @@ include "core/face/front.pxi"
 include "core/face/speaker_api.pxi"
 include "core/face/fork.pxi"
 include "core/face/factories.pxi"
+
+# Virtqueues, for devices in Python.
+include "core/virtio/guestmem.pxi"
+include "core/virtio/ring.pxi"
+include "core/virtio/virtqueue.pxi"
 
 # For the verbs conformance and bench; nothing above is for these alone.
 include "core/lab/vectors.pxi"

@@ -51,8 +51,10 @@ class Attachment:
     def detach(self) -> None:
         """Take the device off the bus; its addresses are free again. When it returns, no vCPU
         calls the device any more; a call that another thread is in may still go on. Twice is
-        harmless."""
+        harmless. A device with a method `detached` is told so."""
         self.bus._remove(self)
+        if (gone := getattr(self.device, "detached", None)) is not None:
+            gone()
 
     def __repr__(self) -> str:
         where = ", ".join(_span(start, end) for start, end in self.ranges)

@@ -395,6 +395,7 @@ LAYERS = (
     "observe",
     "run",
     "face",
+    "virtio",
     "lab",
 )
 PLACE = {name: place for place, names in enumerate(LAYERS) for name in names.split()}

@@ -60,14 +60,16 @@ LAYERS = (
     "pc.devices pc.disks pc.screen pc.firmware pc",
     "pc.board",
     "pc.limits pc.expect pc.ending pc.idle pc.web pc.parts pc.running pc.saving"
-    " pc.saving_disks pc.timetravel pc.observing pc.inspecting pc.serving pc.machine",
+    " pc.saving_disks pc.timetravel pc.observing pc.inspecting pc.serving pc.plugging"
+    " pc.machine",
     "tools",  # whatever is not named here: measure, conformance ...
     "__init__",  # the public names
     "testing pytest_plugin cli examples __main__",
 )
 #: Methods of Machine that are doors to a tool: they import it when they are called.
 DOORS = {
-    f"pyx86emu.pc.{name}" for name in ["saving", "timetravel", "observing", "inspecting", "serving"]
+    f"pyx86emu.pc.{name}"
+    for name in ["saving", "timetravel", "observing", "inspecting", "serving", "plugging"]
 }
 #: They name classes of the core as types; when they are imported they need nothing of it.
 TYPES_OF_THE_CORE = {"pyx86emu.backend"}

@@ -257,7 +257,7 @@ PLACES: dict[str, Place] = {
         log_limit=1,
         called={"log_limit": "limit of a log"},
     ),
-    "Machine.attach": place(attached, port=0x301, gsi=1, called={"port": "base", "addr": "base"}),
+    "Plugging.attach": place(attached, port=0x301, gsi=1, called={"port": "base", "addr": "base"}),
     "Running.run": place(lambda w: w.machine.run, timeout=0, wall=0, max_instructions=0),
     "Running.limits": place(lambda w: w.machine.limits, timeout=1, wall=1, max_instructions=1),
     "Running.boot": place(lambda w: w.machine.boot, timeout=0),

@@ -17,6 +17,7 @@ from pyx86emu.examples import (
     fuzz,
     inputs,
     queues_asyncio,
+    virtio_device,
 )
 from tests import on_kvm
 from tests.harness import ROOT, Running, python
@@ -143,3 +144,9 @@ def test_the_program_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> N
     exec(compile(program, "README.md", "exec"), {"__name__": "readme"})
 
     assert capsys.readouterr().out.strip()
+
+
+def test_a_virtio_device_answers_without_an_exit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert virtio_device.main() == b"FROM A KICK TO A COMPLETION"
+
+    assert capsys.readouterr().out == "1 request, 0 exits: FROM A KICK TO A COMPLETION\n"

@@ -19,7 +19,10 @@ Geometry = tuple[int, int, int]
 DRIVES = ("fda", "fdb", "hda", "hdb")
 #: The drives of each `if=` of -drive, by `index=`.
 INTERFACES = {"floppy": ("fda", "fdb"), "ide": ("hda", "hdb")}
-KEYS = ("file", "format", "if", "index", "media", "snapshot", "readonly", "cyls", "heads", "secs")
+KEYS = (
+    *("file", "format", "if", "id", "index", "media", "snapshot", "readonly"),
+    *("cyls", "heads", "secs"),
+)
 ORDERS = ("a", "c", "ac", "ca")
 #: Letters of -boot that QEMU knows, and why they cannot be.
 NO_BOOT = {"d": "there is no CD-ROM drive", "n": "there is no network card", "b": "only A boots"}
@@ -32,7 +35,7 @@ CONVERT = "convert it first, `qemu-img convert -O raw FILE FILE.img`"
 
 class Drive(NamedTuple):
     """What the options say about one disk. `place`: fda, fdb, hda, hdb, or image: the disk's kind
-    decides. `option` is how messages name it."""
+    decides; none:ID, a disk for -device. `option` is how messages name it."""
 
     place: str
     path: str
@@ -100,21 +103,31 @@ def drive(text: str) -> Drive:
         raise _wrong(text, f"format={kind} is not read: {CONVERT}")
     if (media := given.get("media", "disk")) != "disk":
         raise _wrong(text, f"there is no drive for media={media}: leave it out")
-    places = INTERFACES.get(given.get("if", "ide"))
-    if places is None:
-        raise _wrong(text, f"there is no if={given['if']}: give if=ide or if=floppy")
-    index = given.get("index", "")
-    if index not in ("", "0", "1"):
-        raise _wrong(text, f"index={index}: give 0 or 1, there are two drives of each kind")
-    place = places[int(index)] if index else given.get("if", "ide")
     return Drive(
-        place,
+        _place(text, given),
         given["file"],
         "-drive",
         _sizes(text, given),
         write_back=_on(text, given, "snapshot") is False,
         readonly=_on(text, given, "readonly") is True,
     )
+
+
+def _place(text: str, given: dict[str, str]) -> str:
+    """The drive that `if=`, `index=` and `id=` name."""
+    interface, index = given.get("if", "ide"), given.get("index", "")
+    if interface == "none":
+        if index or "id" not in given:
+            raise _wrong(
+                text, "if=none needs id=ID, for -device virtio-blk,drive=ID, and no index="
+            )
+        return f"none:{given['id']}"
+    places = INTERFACES.get(interface)
+    if places is None:
+        raise _wrong(text, f"there is no if={interface}: give if=ide, if=floppy or if=none")
+    if index not in ("", "0", "1"):
+        raise _wrong(text, f"index={index}: give 0 or 1, there are two drives of each kind")
+    return places[int(index)] if index else interface
 
 
 def _sizes(text: str, given: dict[str, str]) -> Geometry | None:
@@ -149,7 +162,7 @@ def drives(options: Namespace) -> list[Drive]:
         found.append(Drive("image", options.image, "IMAGE"))
     for place in DRIVES:
         found += [Drive(place, path, f"-{place}") for path in getattr(options, place)]
-    found += options.drive
+    found += [each for each in options.drive if not each.place.startswith("none:")]
     taken: dict[str, Drive] = {}
     placed: list[Drive] = []
     for each in [
@@ -170,7 +183,14 @@ def drives(options: Namespace) -> list[Drive]:
         placed.append(each)
     if not placed:
         raise UsageError("no image to boot: give one, pyx86emu IMAGE")
-    return [_with(each, options, len(placed)) for each in placed]
+    for each in options.drive:
+        if each.place.startswith("none:"):
+            if each.place in taken:
+                raise UsageError(f"-drive file={each.path}: another one has id={each.place[5:]}")
+            taken[each.place] = each
+    boots = [_with(each, options, len(placed)) for each in placed]
+    spare = [each for place, each in taken.items() if place.startswith("none:")]
+    return boots + [_with(each, options, 2) for each in spare]
 
 
 def _with(each: Drive, options: Namespace, number: int) -> Drive:
@@ -208,7 +228,9 @@ def open_disks(found: list[Drive], delete: bool = False) -> Iterator[dict[str, D
 def open_disk(each: Drive, delete: bool = False) -> Disk:
     """The open disk of a drive. UsageError: it cannot be opened."""
     kind: Literal["floppy", "hd"] | None = None
-    if each.place in DRIVES:
+    if each.place.startswith("none:"):
+        kind = "hd"
+    elif each.place in DRIVES:
         kind = "floppy" if each.place in INTERFACES["floppy"] else "hd"
     _is_no_program(each.path)
     try:

@@ -25,6 +25,7 @@ from . import (
     opt_stop_on,
     opt_symbols,
     opt_trace,
+    opt_virtio,
 )
 from .output import check_apart
 from .parser import Parser
@@ -44,6 +45,7 @@ class Extra(Protocol):
 
 #: The tools, in the order in which they are entered.
 EXTRAS: tuple[Extra, ...] = (
+    opt_virtio,  # a state and a recording have these devices
     opt_state,
     opt_record,
     opt_stop_on,

@@ -40,7 +40,6 @@ FOREIGN = {
     "-nic": NETWORK,
     "-usb": USB,
     "-usbdevice": USB,
-    "-device": "devices are not added by words: from Python, `Machine.attach` adds one",
     "-object": BACKEND,
     "-global": BACKEND,
     "-set": BACKEND,

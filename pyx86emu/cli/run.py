@@ -97,6 +97,7 @@ def main(args: list[str]) -> int:
         make_machine(options, disks, clock) as m,
         Outputs(options, shown == SCREEN) as outputs,
     ):
+        options.opened = disks
         m._record_history()  # for the report of a bad end
         outputs.connect(m)
         script = make_script(m, options)

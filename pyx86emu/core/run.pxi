@@ -197,6 +197,10 @@ cdef void serve_requests(CPU* c) noexcept nogil:
         c.threads.kicked = 1
     if asked & REQ_RESET:
         reset_cpu(c)
+    if asked & REQ_CALL:
+        go_outside(c)
+        call_bells(c)
+        come_inside(c)
 
 
 cdef bint wait_for_event(CPU* c, uint64_t ns) noexcept nogil:

@@ -46,6 +46,7 @@ GROUPS = {
         "states, recordings, batches, observation",
         ("tools_state", "tools_machine", "tools_record", "tools_batch", "tools_observe"),
     ),
+    "virtio": Group("requests of a virtio disk, served in this process", ("virtio",)),
     "doorbell": Group("the ways to signal the host: a part of io", ("doorbell_rows",), part=True),
 }
 

@@ -6,13 +6,11 @@ from datetime import datetime
 from functools import partial
 from os import register_at_fork
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from weakref import WeakSet
 
 from .. import _core
-from ..bus import Attachment
-from ..device import Device, MmioDevice, PioDevice
-from ..errors import MachineError
+from ..device import Device
 from ..exits import ExitReason
 from ..log import LIMIT, Log
 from ..vm import Vm
@@ -38,6 +36,7 @@ from .expect import Expectations
 from .inspecting import Inspecting
 from .observing import Observing
 from .optionroms import OptionRom, RomSource, place
+from .plugging import Plugging
 from .running import Running
 from .saving import Saving
 from .screen.screen import Screen
@@ -45,9 +44,6 @@ from .serving import Serving
 from .stats import Stats
 from .stops import Stops
 from .timetravel import TimeTravel
-
-if TYPE_CHECKING:
-    from ..address import Address
 
 D = TypeVar("D", bound=Device)
 
@@ -63,7 +59,7 @@ def _after_fork() -> None:
 register_at_fork(after_in_child=_after_fork)
 
 
-class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
+class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving, Plugging):
     """A small PC that boots `boot`: a path, the bytes of a boot sector or image, or a Disk.
 
     A floppy is in drive A, a hard disk is the first one. `fda`, `fdb`, `hda` and `hdb` put disks
@@ -234,27 +230,6 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
         given. MachineError: there is none."""
         return self._wires.part(kind, name)
 
-    def attach(
-        self,
-        device: PioDevice | MmioDevice,
-        *,
-        port: int | None = None,
-        addr: "Address | None" = None,
-        gsi: int | None = None,
-        pull: bool = False,
-    ) -> Attachment:
-        """Attach a device at a port or a physical address; `gsi` is its interrupt line, 0 to 15 but
-        not 2. A device that is attached after the guest has run is not reset.
-
-        MachineError: both or none of `port` and `addr`. Other errors as for `Bus.attach`.
-        """
-        if (port is None) == (addr is None):
-            raise MachineError(f"attach '{device.name}' with either port= or addr=")
-        if port is not None:
-            return self.pio.attach(device, port, gsi=gsi, pull=pull)
-        assert addr is not None
-        return self.mmio.attach(device, addr, gsi=gsi, pull=pull)
-
     # -- what the outside sees -----------------------------------------------------------
 
     @property
@@ -333,6 +308,7 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving):
         if self._debugger is not None:
             self._debugger.close(self.exit_status or 0)
         try:
+            self._unplug()
             try:
                 self.speaker.close()
             finally:

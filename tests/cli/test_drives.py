@@ -69,7 +69,10 @@ def test_a_geometry_is_that_of_the_image_or_of_the_only_disk() -> None:
         (["a", "--geometry", "80,2"], "--geometry 80,2: give cylinders,heads,sectors in digits"),
         (["a", "--geometry", "\u0668\u0660,2,18"], "give cylinders,heads,sectors in digits"),
         (["-snapshot", "-drive", "file=c,snapshot=off"], "snapshot=off are opposites"),
-        (["-drive", "c.img"], "-drive c.img: 'c.img' is none of file, format, if, index, media"),
+        (
+            ["-drive", "c.img"],
+            "-drive c.img: 'c.img' is none of file, format, if, id, index, media",
+        ),
         (["-drive", "if=ide"], "-drive if=ide: it needs file=FILE"),
         (["-drive", "file="], "-drive file=: 'file=' is none of file"),
         (["-drive", "file=c,file=d"], "-drive file=c,file=d: file= is there twice"),
@@ -77,7 +80,10 @@ def test_a_geometry_is_that_of_the_image_or_of_the_only_disk() -> None:
             ["-drive", "file=c,format=qcow2"],
             "format=qcow2 is not read: convert it first, `qemu-img",
         ),
-        (["-drive", "file=c,if=virtio"], "there is no if=virtio: give if=ide or if=floppy"),
+        (
+            ["-drive", "file=c,if=virtio"],
+            "there is no if=virtio: give if=ide, if=floppy or if=none",
+        ),
         (["-drive", "file=c,index=2"], "index=2: give 0 or 1, there are two drives of each kind"),
         (["-drive", "file=c,media=cdrom"], "there is no drive for media=cdrom: leave it out"),
         (["-drive", "file=c,snapshot=yes"], "snapshot=yes: give on or off"),

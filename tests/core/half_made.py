@@ -31,6 +31,10 @@ def range_() -> _core.Range:
     return _core.Range(0, 4, 0, 4, lambda offset, size: 0, lambda offset, size, value: None)
 
 
+def guest_map() -> _core.GuestMap:
+    return _core.GuestMap(vm())
+
+
 #: A real object of every class of the core.
 REAL: dict[type, Callable[[], Any]] = {
     Doorbell: Doorbell,
@@ -54,6 +58,8 @@ REAL: dict[type, Callable[[], Any]] = {
     _core.VgaCore: _core.VgaCore,
     _core.VmFront: vm,
     _core.VmTables: _core.VmTables,
+    _core.GuestMap: guest_map,
+    _core.VirtQueue: lambda: _core.VirtQueue(guest_map(), 8, 0x1000, 0x2000, 0x3000),
     _core.UnclaimedPorts: lambda: _core.UnclaimedPorts(vm().create_vcpu()),
 }
 

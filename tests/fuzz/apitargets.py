@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import mmap
 import pkgutil
 from collections.abc import Callable
 from functools import cache
@@ -19,7 +20,7 @@ from pyx86emu.pc.devices.floppy import FloppyController
 NOT_PARTS = (
     "cli", "measure", "examples", "conformance", "__main__", "models", "kvm", "web", "batch", "dos",
     "testing", "pytest_plugin", "gdb", "profile_flow", "profile_stack", "reached", "sources",
-    "trace",
+    "trace", "virtio",
 )  # fmt: skip
 #: Inside of an overlay: it owns the descriptor that its attribute has.
 INSIDE = ("Spill", "Layer", "Written", "Overlay")
@@ -199,6 +200,14 @@ def some_irqfd() -> Any:
     return vm.irqfd(5, EventFd())
 
 
+def some_queue() -> tuple[Any, Any]:
+    """Memory with a request in a queue, and that queue."""
+    memory = _core.GuestMap([(0, 0x4000, mmap.mmap(-1, 0x4000))])
+    memory.write(0, bytes.fromhex("0030000000000000 08000000 0200 0000"))
+    memory.write(0x1000, bytes.fromhex("0000 0100 0000"))
+    return memory, _core.VirtQueue(memory, 4, 0, 0x1000, 0x2000)
+
+
 kvm_vcpus = (lambda: kvm_vm().vcpus[0], lambda: kvm_bare().vcpus[0])
 MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     "Vm": (some_vm, Vm, kvm_vm, kvm_bare),
@@ -220,6 +229,8 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     "PitChannel": (lambda: some_vm().pit.channels[0],),
     "PitCounter": (lambda: some_vm().pit.channels[2].counter,),
     "Capabilities": (lambda: some_vm().capabilities,),
+    "GuestMap": (lambda: _core.GuestMap(some_vm()), lambda: some_queue()[0]),
+    "VirtQueue": (lambda: some_queue()[1],),
     "Exit": (
         some_exit,
         lambda: some_exit("e699"),

@@ -24,6 +24,7 @@ from .meddle import Meddled
 from .pc import short
 from .ports import ports
 from .rewrite import Rewritten
+from .rings import rings
 from .state import state
 from .world import LIMIT, World
 
@@ -144,6 +145,7 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "crowd": (crowd, 2),
     "api": (api, 3),
     "state": (state, 2),
+    "rings": (rings, 1),
 }
 
 

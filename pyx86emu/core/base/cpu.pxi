@@ -91,6 +91,7 @@ cdef enum:                       # c.threads.request: asked by other threads
     REQ_SYNC = 8                 # another thread waits until this vCPU has passed the end of a block
     REQ_DROP = 16                # drop every block
     REQ_RESET = 32               # a device that this vCPU called asked for a reset
+    REQ_CALL = 128               # it has rung Doorbells that call a function
     REQ_VGA = 64                 # the window of the VGA becomes memory, or is memory no longer
 
 cdef enum:                       # c.run.attn: why the block must be left after the running instruction

@@ -59,12 +59,16 @@ cdef object io_take_count(int fd):
     return count
 
 
+@cython.no_gc_clear                          # the sink refers to `call`
 cdef class Doorbell:
     """A counter that ioeventfds ring. It needs no descriptor and no system call.
 
     One Doorbell may serve any number of entries, buses, vCPUs and Vms. With `notify`, the first ring after each
-    `drain()` writes to this eventfd: read the eventfd first, then drain. Any thread may call everything here at any
-    time. OSError EBADF, EINVAL: `notify` is not open, or is not an eventfd.
+    `drain()` writes to this eventfd: read the eventfd first, then drain. With `call`, a vCPU that rings it calls this
+    function, without arguments, after the instruction that rings: once, however often that instruction rings. What it
+    raises comes out of `run()`. The function is called as long as the Doorbell is kept, or the entry's IoEventFd. Any
+    thread may call everything here at any time. OSError EBADF, EINVAL: `notify` is not open, or is not an eventfd;
+    TypeError: `call` cannot be called; ValueError: both are given.
 
     >>> bell = Doorbell()
     >>> bell.ring()
@@ -74,6 +78,7 @@ cdef class Doorbell:
     """
     cdef Sink *sink
     cdef object notify                      # the object that was passed, kept so that it stays open
+    cdef readonly object call               # the function, or None
     cdef bint made
 
     def __cinit__(self, *args, **kwargs):
@@ -83,10 +88,14 @@ cdef class Doorbell:
         self.sink.kind = SINK_BELL
         self.sink.refs = 1
 
-    def __init__(self, notify=None):
+    def __init__(self, notify=None, *, call=None):
         cdef int error = -IO_EBADF
         cdef int fd
         cdef Sink *target = NULL
+        if call is not None and not callable(call):
+            raise TypeError(f"call must be a function, not {type(call).__name__}")
+        if call is not None and notify is not None:
+            raise ValueError("a Doorbell has either notify= or call=")
         if notify is not None:
             fd = io_number(notify, "notify")
             if fd >= 0:
@@ -100,8 +109,14 @@ cdef class Doorbell:
         self.made = True
         self.sink.notify = target
         self.notify = notify
+        self.call = call
+        if call is not None:
+            self.sink.call = <PyObject*>call
+            self.sink.line = SINK_CALL
 
     def __dealloc__(self):
+        if self.call is not None:
+            self.sink.call = NULL
         sink_drop(self.sink)
 
     @property

@@ -20,9 +20,18 @@ cdef inline void hit(CPU* c, IoEntry* e, int size, uint64_t value) noexcept nogi
 
 cdef void ring_line(CPU* c, IoEntry* e, uint64_t value) noexcept nogil:
     """Raise the line of the irqfd that has the eventfd of this ioeventfd. Nothing is written to the eventfd, because
-    the irqfd would take it at once."""
+    the irqfd would take it at once. Or note the call of a Doorbell."""
     cdef uint32_t how = at_get32(&e.target.line)
     cdef uint64_t count
+    if how & SINK_CALL:
+        rings_flush(&c.rings)
+        c.rings.again_how = 0
+        at_publish64(&e.last_value, value)
+        at_add64(&e.hits, 1)
+        rings_call(&c.rings, e.target)
+        want(c, REQ_CALL)
+        c.run.attn |= ATTN_LOOK
+        return
     rings_flush(&c.rings)                        # those came before
     c.rings.again_how = 0
     at_publish64(&e.last_value, value)

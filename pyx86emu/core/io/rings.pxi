@@ -15,6 +15,7 @@
 cdef enum:
     IO_RINGS = 16                           # entries that one slice remembers
     IO_BURST = 8                            # counted rings of a slice that are a burst
+    IO_CALLS = 16                           # Doorbells that one instruction can ring
     IO_ALLOWANCE = 600                      # units that slow paths may spend before the counts are signalled
 
 cdef struct RingCount:
@@ -40,6 +41,8 @@ cdef struct Rings:                          # one per vCPU; rings_begin() makes 
     uint64_t again_value
     bint again_any                          # the value does not matter
     RingCount item[IO_RINGS]
+    Sink *call[IO_CALLS]                    # Doorbells that call a function, and have been rung; a reference each
+    uint32_t calls
 
 
 cdef void rings_flush(Rings *r) noexcept nogil:
@@ -133,6 +136,19 @@ cdef inline bint rings_again(Rings *r, int bus, uint64_t addr, int size, uint64_
     last.count += 1
     r.pending = True
     return True
+
+
+cdef void rings_call(Rings *r, Sink *bell) noexcept nogil:
+    """Note that this Doorbell is to call its function. It is noted once, however often it rings until then."""
+    cdef uint32_t i
+    at_add64(&bell.pending, 1)
+    for i in range(r.calls):
+        if r.call[i] == bell:
+            return
+    if r.calls < IO_CALLS:
+        at_add64(&bell.refs, 1)
+        r.call[r.calls] = bell
+        r.calls += 1
 
 
 cdef void rings_new_slice_slow(Rings *r) noexcept nogil:

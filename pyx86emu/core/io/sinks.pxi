@@ -59,6 +59,7 @@ cdef enum:
     SINK_BELL = 1
     SINK_LINE = 0x100                       # Sink.line: rings raise a line, the number of which is in bits 0 to 3
     SINK_HELD = 0x200                       # and hold it high until the guest's EOI
+    SINK_CALL = 0x400                       # SINK_BELL: the vCPU that rings calls a function, after the instruction
 
 cdef struct Sink:
     # An eventfd or a Doorbell that entries signal. `refs` counts its users: each table that lists it, Doorbell and
@@ -72,6 +73,7 @@ cdef struct Sink:
     uint64_t pending                        # SINK_BELL: rings since the last drain
     uint64_t drained                        # SINK_BELL: rings drained so far; only touched under the GIL
     Sink *notify                            # SINK_BELL: signalled when `pending` leaves 0
+    PyObject *call                          # SINK_CALL: the function, which the Doorbell object keeps; NULL: it is gone
     # The fields below belong to the table that lists it, under its writer lock. Doorbells are not listed.
     int64_t id                              # eventfd-id in fdinfo; -1: this kernel has none
     uint64_t entries

@@ -41,6 +41,9 @@ class Recording:
             raise MachineError(
                 f"a machine of accel={m.vm.accel!r} cannot be recorded: use accel='interp'"
             )
+        for each in (*m.pio.attachments, *m.mmio.attachments):
+            if (why := getattr(each.device, "unrecorded", None)) is not None:
+                raise MachineError(f"a machine with '{each.name}' cannot be recorded: {why}")
         self._m = m
         self._file = None if path is None else file.Writer(path)
         try:

@@ -1,0 +1,230 @@
+"""Virtio: the option -device, as QEMU spells it. Knows names and keys, no device."""
+
+import os
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import Pyx86Error
+from ..pc.machine import Machine
+from . import output
+from .output import check_file
+from .parser import Parser
+from .status import UsageError, reason
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from ..virtio.device import VirtioDevice
+
+#: Keys that every device takes.
+COMMON = ("addr", "irq", "ioeventfd", "id")
+CHARDEVS = "stdio, pty, file:PATH or null"
+
+
+class Asked(NamedTuple):
+    """One -device: its text, the name of the device, its keys."""
+
+    text: str
+    name: str
+    keys: dict[str, str]
+
+    def wrong(self, why: str) -> UsageError:
+        """What to raise."""
+        return UsageError(f"-device {self.text}: {why}")
+
+
+class Kind(NamedTuple):
+    """A device of `DEVICES`. `check` refuses before the guest starts; `make` returns it, and may
+    leave in the stack what is to be closed after the run."""
+
+    keys: tuple[str, ...]
+    check: Callable[[Asked, Namespace], object]
+    make: Callable[[Asked, Namespace, ExitStack], "VirtioDevice"]
+
+
+# -- the devices -----------------------------------------------------------------------------------
+
+
+def _check_blk(asked: Asked, options: Namespace) -> None:
+    drives = [each.place.removeprefix("none:") for each in options.disks]
+    if "drive" not in asked.keys:
+        raise asked.wrong("it needs drive=ID, with -drive file=FILE,if=none,id=ID")
+    if asked.keys["drive"] not in drives:
+        raise asked.wrong(
+            f"no -drive has id={asked.keys['drive']}: add -drive "
+            f"file=FILE,if=none,id={asked.keys['drive']}"
+        )
+    used = [e.keys.get("drive") for e in options.virtio if e.name.startswith("virtio-blk")]
+    if used.count(asked.keys["drive"]) > 1:
+        raise asked.wrong(f"two devices have drive={asked.keys['drive']}: give each its own")
+    number(asked, "num-queues", 1, 64)
+    number(asked, "queue-size", 4, 1 << 15)
+    if len(asked.keys.get("serial", "").encode()) > 20:
+        raise asked.wrong("a serial has at most 20 bytes")
+
+
+def _blk(asked: Asked, options: Namespace, stack: ExitStack) -> "VirtioDevice":
+    from ..virtio.blk import VirtioBlk
+
+    return VirtioBlk(
+        options.opened[f"none:{asked.keys['drive']}"],
+        serial=asked.keys.get("serial", ""),
+        queues=number(asked, "num-queues", 1, 64) or 1,
+        size=number(asked, "queue-size", 4, 1 << 15) or 256,
+    )
+
+
+def _check_console(asked: Asked, options: Namespace) -> None:
+    where = asked.keys.get("chardev", "null")
+    if where.startswith("file:") and where != "file:":
+        check_file("-device", where[5:])
+    elif where not in ("stdio", "pty", "null"):
+        raise asked.wrong(f"chardev={where}: give {CHARDEVS}")
+    if where == "stdio" and (options.json or not options.nographic):
+        raise asked.wrong("chardev=stdio needs -nographic, and no --json")
+    if where == "stdio" and "none" not in options.serial:
+        raise asked.wrong("chardev=stdio: COM1 has standard input; add -serial none")
+
+
+def _console(asked: Asked, options: Namespace, stack: ExitStack) -> "VirtioDevice":
+    from ..virtio import ends
+    from ..virtio.console import VirtioConsole
+
+    console = VirtioConsole()
+    where = asked.keys.get("chardev", "null")
+    if where == "stdio":
+        stack.enter_context(ends.stdio(console))
+    elif where == "pty":
+        pty = ends.Pty(console)
+        stack.callback(pty.close)
+        output.complain(f"pyx86emu: virtio-console is on {pty.path}")
+    elif where.startswith("file:"):
+        path = where[5:]
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        stack.callback(os.close, fd)
+        console.output = partial(os.write, fd)
+    return console
+
+
+def _check_rng(asked: Asked, options: Namespace) -> None:
+    number(asked, "seed", 0, (1 << 64) - 1)
+
+
+def _rng(asked: Asked, options: Namespace, stack: ExitStack) -> "VirtioDevice":
+    from ..virtio.rng import VirtioRng
+
+    return VirtioRng(seed=number(asked, "seed", 0, (1 << 64) - 1))
+
+
+_BLK = Kind(("drive", "serial", "num-queues", "queue-size"), _check_blk, _blk)
+_CONSOLE = Kind(("chardev",), _check_console, _console)
+_RNG = Kind(("seed",), _check_rng, _rng)
+#: By name. QEMU's names for its MMIO devices end in -device; here both are the same.
+DEVICES = {
+    "virtio-blk": _BLK,
+    "virtio-blk-device": _BLK,
+    "virtio-console": _CONSOLE,
+    "virtio-rng": _RNG,
+    "virtio-rng-device": _RNG,
+}
+
+
+# -- the option ------------------------------------------------------------------------------------
+
+
+def add(parser: Parser) -> None:
+    """Declare it."""
+    devices = "a virtio device: virtio-blk,drive=ID; virtio-console,chardev=pty; virtio-rng"
+    parser.add_argument(
+        "-device", metavar="KEYS", action="append", default=[], type=asked_for, help=devices
+    )
+    parser.set_defaults(opened={})
+
+
+def asked_for(text: str) -> Asked:
+    """`virtio-blk,drive=d0,serial=x`. As in QEMU, two commas stand for one in a value.
+
+    >>> asked_for("virtio-blk,drive=a,,b")[1:]
+    ('virtio-blk', {'drive': 'a,b'})
+    """
+    name, *parts = text.replace(",,", "\0").split(",")
+    asked = Asked(text, name, {})
+    kind = DEVICES.get(name)
+    if kind is None:
+        known = ", ".join(each for each in DEVICES if not each.endswith("-device"))
+        raise asked.wrong(f"there is no such device: give {known}; `Machine.attach` adds others")
+    for part in parts:
+        key, equals, value = part.replace("\0", ",").partition("=")
+        allowed = (*kind.keys, *COMMON)
+        if key not in allowed or not equals or not value:
+            raise asked.wrong(f"{part!r} is none of {', '.join(allowed)} with =VALUE")
+        if key in asked.keys:
+            raise asked.wrong(f"{key}= is there twice")
+        asked.keys[key] = value
+    return asked
+
+
+def number(asked: Asked, key: str, least: int, most: int) -> int | None:
+    """The number of a key, decimal or 0x; None: it is not given. UsageError: it is no such number,
+    or out of range."""
+    if (text := asked.keys.get(key)) is None:
+        return None
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = -1
+    if not least <= value <= most:
+        raise asked.wrong(f"{key}={text}: give a number from {least} to {most:#x}")
+    return value
+
+
+def check(options: Namespace) -> None:
+    """UsageError: a device cannot be made of its keys, or there is none for a drive."""
+    options.virtio = options.device
+    for asked in options.device:
+        number(asked, "addr", 0, (1 << 32) - 1)
+        number(asked, "irq", 0, 15)
+        if asked.keys.get("ioeventfd", "on") not in ("on", "off"):
+            raise asked.wrong(f"ioeventfd={asked.keys['ioeventfd']}: give on or off")
+        DEVICES[asked.name].check(asked, options)
+    taken = {asked.keys.get("drive") for asked in options.device}
+    for each in options.disks:
+        if each.place.startswith("none:") and each.place[5:] not in taken:
+            raise UsageError(
+                f"-drive file={each.path},if=none: no device has it; "
+                f"add -device virtio-blk,drive={each.place[5:]}"
+            )
+
+
+def around(m: Machine, options: Namespace) -> "AbstractContextManager[object] | None":
+    """Attach the devices."""
+    return _attached(m, options) if options.device else None
+
+
+@contextmanager
+def _attached(m: Machine, options: Namespace) -> Iterator[None]:
+    from ..virtio.mmio import VirtioMmio
+
+    with ExitStack() as stack:
+        for asked in options.device:
+            try:
+                device = DEVICES[asked.name].make(asked, options, stack)
+                how: dict[str, Any] = {"ioeventfd": asked.keys.get("ioeventfd", "on") == "on"}
+                transport = VirtioMmio(device, **how)
+                addr, irq = number(asked, "addr", 0, 1 << 32), number(asked, "irq", 0, 15)
+                m.attach(transport, addr=addr, gsi=irq)
+            except OSError as error:
+                raise asked.wrong(reason(error)) from error
+            except (Pyx86Error, ValueError) as error:
+                raise asked.wrong(str(error)) from error
+            stack.callback(_detached, transport)
+        yield
+
+
+def _detached(transport: Any) -> None:
+    """After the run: threads end, descriptors are closed."""
+    transport.reset_device()
+    transport.virtio.close()

@@ -1,0 +1,56 @@
+"""Plugging: attach devices to a machine; virtio devices get a transport. Makes no part."""
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MachineError
+from .parts import Parts
+
+if TYPE_CHECKING:
+    from ..address import Address
+    from ..bus import Attachment
+    from ..device import MmioDevice, PioDevice
+    from ..virtio.device import VirtioDevice
+
+
+class Plugging(Parts):
+    """The methods of a Machine that attach devices."""
+
+    def attach(
+        self,
+        device: "PioDevice | MmioDevice | VirtioDevice",
+        *,
+        port: int | None = None,
+        addr: "Address | None" = None,
+        gsi: int | None = None,
+        pull: bool = False,
+    ) -> "Attachment":
+        """Attach a device at a port or a physical address; `gsi` is its interrupt line, 0 to 15 but
+        not 2. A device that is attached after the guest has run is not reset.
+
+        A virtio device, or a transport with one, finds a place and a line itself if none is given
+        (docs/VIRTIO.md). A device without a transport gets that of MMIO.
+
+        MachineError: both or none of `port` and `addr`. Other errors as for `Bus.attach`.
+        """
+        plugged: Any = device
+        if hasattr(device, "queue_sizes"):
+            from ..virtio.mmio import VirtioMmio
+
+            plugged = VirtioMmio(plugged)
+        if hasattr(plugged, "plug"):
+            if port is not None:
+                raise MachineError(f"'{device.name}' is attached with addr=, or without a place")
+            attachment: Attachment = plugged.plug(self, addr=addr, gsi=gsi, pull=pull)
+            return attachment
+        if (port is None) == (addr is None):
+            raise MachineError(f"attach '{device.name}' with either port= or addr=")
+        if port is not None:
+            return self.pio.attach(plugged, port, gsi=gsi, pull=pull)
+        assert addr is not None
+        return self.mmio.attach(plugged, addr, gsi=gsi, pull=pull)
+
+    def _unplug(self) -> None:
+        """The machine is about to be closed: devices that have threads or descriptors end them."""
+        for each in (*self.pio.attachments, *self.mmio.attachments):
+            if (gone := getattr(each.device, "detached", None)) is not None:
+                gone()

@@ -1,0 +1,223 @@
+"""VirtioDevice: features, queues and configuration of one device. Knows no register and no bus."""
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from .._core import VirtQueue
+from .numbers import RING_FEATURES
+
+if TYPE_CHECKING:
+    from .._core import GuestMap
+    from ..vm import Vm
+
+#: Where the queues of a device are worked: by the thread of the vCPU between two instructions, by
+#: a thread of the device, by an event loop, or outside: by who has the descriptors.
+Served = Literal["vcpu", "thread", "outside"] | AbstractEventLoop
+Values = dict[str, Any]
+Request = tuple[int, bytes, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Vring:
+    """A queue as the driver has set it up: its index, the number of its descriptors, and the guest
+    addresses of the descriptor table, the available ring and the used ring."""
+
+    index: int
+    size: int
+    desc: int
+    avail: int
+    used: int
+
+
+class Transport(Protocol):
+    """What a device may ask of its transport. Any thread may call it."""
+
+    @property
+    def memory(self) -> "GuestMap":
+        """The memory of the guest."""
+
+    @property
+    def vm(self) -> "Vm | None":
+        """The Vm of the guest; its slots are for devices that another process serves."""
+
+    def interrupt(self, index: int) -> None:
+        """Interrupt the driver: the device has used buffers of this queue."""
+
+    def config_changed(self) -> None:
+        """Interrupt the driver: the configuration has changed."""
+
+    def needs_reset(self, reason: str) -> None:
+        """Set DEVICE_NEEDS_RESET, and say so to the driver."""
+
+    def notifier(self, index: int) -> int:
+        """The eventfd that the driver's notifications of this queue are written to, since the first
+        call of this. It belongs to the transport, and is closed at the next reset: dup() it."""
+
+    def call(self, index: int) -> int:
+        """An eventfd that interrupts the driver, for this queue: whoever writes to it needs no
+        other call. It belongs to the transport, as the one of `notifier` does."""
+
+
+class VirtioDevice:
+    """A virtio device. A subclass sets what the class attributes below say, and has `kicked`.
+
+    The driver finds it with the features that it offers (`features`, a mask of 64 bits; all of
+    `RING_FEATURES` are added) and with `len(queue_sizes)` queues of at most so many descriptors.
+
+    - `activate(transport, queues)`: the driver has set DRIVER_OK. `negotiated` has the features.
+      The queues are made here, `self.queues`, None where the driver does not use one. A device
+      whose queues are worked elsewhere has `served = "outside"` and an `activate` of its own, which
+      takes addresses from `queues` and descriptors from `transport.notifier` and `.call`.
+    - `kicked(index)`: the driver has notified. `served` says which thread calls it.
+    - `reset()`: as after power on. A subclass calls `super().reset()`.
+    - `state()`, `load(values)`: for saved states.
+
+    `lock` is held while a method of the device is called.
+    """
+
+    #: The device type (5).
+    device_id: int = 0
+    #: Its name in messages.
+    name: str = "virtio"
+    #: The most descriptors of each queue, powers of two.
+    queue_sizes: tuple[int, ...] = ()
+    #: The features of this device type, a mask.
+    features: int = 0
+    #: False: what it stores to memory depends on something outside of the machine, so that a
+    #: machine with it cannot be recorded.
+    deterministic: bool = True
+
+    def __init__(self, *, served: Served = "vcpu") -> None:
+        if served not in ("vcpu", "thread", "outside") and not isinstance(
+            served, AbstractEventLoop
+        ):
+            raise ValueError(
+                f"served={served!r}: give 'vcpu', 'thread' or an event loop of asyncio"
+            )
+        self.served = served
+        self.lock = RLock()
+        self.transport: Transport | None = None
+        self.negotiated = 0
+        self.queues: list[VirtQueue | None] = [None] * len(self.queue_sizes)
+        #: It changes with the configuration (4.2.2, ConfigGeneration).
+        self.generation = 0
+
+    # -- what the driver sees --------------------------------------------------------------------
+
+    @property
+    def offered(self) -> int:
+        """The features that the driver is offered."""
+        return self.features | RING_FEATURES
+
+    def accepts(self, features: int) -> bool:
+        """May the driver use the device with these features? They were all offered."""
+        return True
+
+    @property
+    def config(self) -> bytes:
+        """The configuration space (2.5), little-endian."""
+        return b""
+
+    def read_config(self, offset: int, size: int) -> bytes:
+        """What the driver reads there; beyond its end are zeros."""
+        return self.config[offset : offset + size].ljust(size, b"\0")
+
+    def write_config(self, offset: int, data: bytes) -> None:
+        """The driver writes there. By default ignored."""
+
+    # -- its life ----------------------------------------------------------------------------------
+
+    def activate(self, transport: Transport, queues: Sequence[Vring]) -> None:
+        """The driver has set DRIVER_OK with these queues."""
+        self.transport = transport
+        self.queues = [None] * len(self.queue_sizes)
+        for ring in queues:
+            where = ring.size, ring.desc, ring.avail, ring.used
+            queue = VirtQueue(transport.memory, *where, features=self.negotiated)
+            self.queues[ring.index] = queue
+            self.check(queue)
+
+    def kicked(self, index: int) -> None:
+        """The driver has notified queue `index`: there may be something in it."""
+
+    def reset(self) -> None:
+        """The driver has reset the device, or the machine was reset."""
+        self.transport = None
+        self.negotiated = 0
+        self.queues = [None] * len(self.queue_sizes)
+
+    def close(self) -> None:
+        """The device is detached for good: release what it has opened."""
+
+    # -- what subclasses use -----------------------------------------------------------------------
+
+    def check(self, queue: VirtQueue) -> bool:
+        """False: the queue is broken. The driver is told so, once."""
+        if (why := queue.broken) is None:
+            return True
+        if self.transport is not None:
+            self.transport.needs_reset(f"{self.name}: {why}")
+        return False
+
+    def requests(self, index: int) -> Iterator[list[Request]]:
+        """What is in a queue, in batches, until it is empty. Notifications are off meanwhile."""
+        queue = self.queues[index]
+        if queue is None:
+            return
+        while True:
+            queue.notify(False)
+            while batch := queue.pop_many():
+                yield batch
+            if not queue.notify(True):
+                break
+        self.check(queue)
+
+    def done(self, index: int, batch: Sequence[Sequence[Any]]) -> None:
+        """Give requests back, as `VirtQueue.push_many` does, and interrupt the driver if it wants
+        that. After a reset meanwhile nothing happens."""
+        queue, transport = self.queues[index], self.transport
+        if queue is None or transport is None:
+            return
+        if queue.push_many(batch):
+            transport.interrupt(index)
+        self.check(queue)
+
+    def config_is_new(self, change: Callable[[], object] = int) -> None:
+        """Change the configuration with `change()`, and say so to the driver."""
+        with self.lock:
+            change()
+            self.generation = self.generation + 1 & 0xFFFFFFFF
+            if self.transport is not None:
+                self.transport.config_changed()
+
+    # -- saved states ------------------------------------------------------------------------------
+
+    def state(self) -> Values:
+        """What the device is now, with its queues, as values."""
+        return {
+            "negotiated": self.negotiated,
+            "generation": self.generation,
+            "queues": tuple([None if queue is None else queue.state() for queue in self.queues]),
+        }
+
+    def load(self, values: Values) -> None:
+        """Become what `state()` returned. The transport has called `activate` if the device was
+        active. ValueError, TypeError, KeyError: the values are damaged."""
+        states = values["queues"]
+        if type(states) is not tuple or len(states) != len(self.queues):
+            raise ValueError(f"a state of '{self.name}' has other queues")
+        for queue, state in zip(self.queues, states, strict=True):
+            if (queue is None) != (state is None):
+                raise ValueError(f"a state of '{self.name}' has other queues")
+            if queue is not None:
+                queue.load(state)
+        generation = values["generation"]
+        if type(generation) is not int or not 0 <= generation < 1 << 32:
+            raise ValueError(f"a state of '{self.name}' has no generation")
+        self.generation = generation
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} '{self.name}'>"

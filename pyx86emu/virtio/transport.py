@@ -1,0 +1,440 @@
+"""VirtioTransport: status, features, queues, notifications and interrupts of one device, as every
+transport has them. Knows no register; mmio.py and pci.py have those."""
+
+import contextlib
+import weakref
+from collections.abc import Callable
+from functools import partial
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from .._core import Doorbell, GuestMap
+from ..events import EventFd
+from .device import VirtioDevice, Vring
+from .numbers import (
+    CONFIG_CHANGE,
+    DRIVER_OK,
+    FAILED,
+    FEATURES_OK,
+    NEEDS_RESET,
+    USED_BUFFER,
+    VERSION_1,
+)
+from .serving import LoopServer, ThreadServer
+
+if TYPE_CHECKING:
+    from .._core import IoEventFd
+    from ..irqfd import IrqFd
+    from ..vm import Vm
+
+Values = dict[str, Any]
+
+
+class QueueSetUp:
+    """What the driver has written about one queue."""
+
+    FIELDS = ("size", "ready", "desc", "avail", "used")
+
+    def __init__(self, most: int) -> None:
+        self.most = self.size = most
+        self.ready = False
+        self.desc = self.avail = self.used = 0
+
+    def values(self) -> Values:
+        """As values, for a state."""
+        return {name: getattr(self, name) for name in self.FIELDS}
+
+    def load(self, values: Values) -> None:
+        """The same back. ValueError, TypeError, KeyError: damaged."""
+        numbers = {name: values[name] for name in self.FIELDS}
+        if type(numbers["ready"]) is not bool:
+            raise ValueError("a virtqueue of a state is neither ready nor not")
+        for name in ("size", "desc", "avail", "used"):
+            if type(numbers[name]) is not int or not 0 <= numbers[name] < 1 << 64:
+                raise ValueError(f"a virtqueue of a state has no {name}")
+        for name, value in numbers.items():
+            setattr(self, name, value)
+
+
+class VirtioTransport:
+    """One device at its transport. A subclass is a device of a bus; it attaches itself, and has
+
+    - `_kick_at(index)`: the arguments of `Vm.ioeventfd` for the notifications of a queue, a list;
+    - `irq`: sets the level of its interrupt line; `gsi`: the number of this line, or None;
+    - `legacy`: True if a driver without VERSION_1 is welcome.
+
+    `ioeventfd=False`: each notification is an exit, and `kicked` is called by the vCPU's thread.
+    Otherwise the queues are worked where `device.served` says.
+    """
+
+    legacy = False
+    irq: Callable[[bool], None]
+
+    def __init__(self, device: VirtioDevice, *, ioeventfd: bool = True) -> None:
+        if not isinstance(device, VirtioDevice):
+            raise TypeError(f"a virtio transport takes a VirtioDevice, not {type(device).__name__}")
+        if device.served == "outside" and not ioeventfd:
+            raise ValueError(f"'{device.name}' is served outside: it needs ioeventfd=True")
+        self.virtio = device
+        self.ioeventfd = bool(ioeventfd)
+        self.gsi: int | None = None
+        #: Held while the reasons for an interrupt and its line change: any thread may interrupt.
+        self._reasons = RLock()
+        self._vm: Vm | None = None
+        self._memory: GuestMap | None = None
+        self._kicks: dict[int, EventFd] = {}
+        self._calls: dict[int, EventFd] = {}
+        self._entries: list[IoEventFd] = []
+        self._irqfds: list[IrqFd] = []
+        self._server: ThreadServer | LoopServer | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """The registers as after power on."""
+        self.status = 0
+        self.driver_features = 0
+        self.isr = 0
+        #: Why the device needs a reset; None: it does not.
+        self.trouble: str | None = None
+        self.queues = [QueueSetUp(most) for most in self.virtio.queue_sizes]
+        self._acked: dict[int, int] = {}
+
+    def _plugged(self, vm: "Vm") -> None:
+        """The transport is attached to a bus of this Vm."""
+        self._vm = vm
+        self._memory = GuestMap(vm)
+
+    # -- Transport: what the device asks -----------------------------------------------------------
+
+    @property
+    def memory(self) -> GuestMap:
+        """The memory of the guest. RuntimeError: the transport is attached nowhere."""
+        if self._memory is None:
+            raise RuntimeError(f"'{self.virtio.name}' is attached to no machine")
+        return self._memory
+
+    @property
+    def vm(self) -> "Vm | None":
+        """The Vm, or None."""
+        return self._vm
+
+    def interrupt(self, index: int) -> None:
+        """The device has used buffers of a queue."""
+        with self._reasons:
+            self.isr |= USED_BUFFER
+            self._raise(index)
+
+    def config_changed(self) -> None:
+        """The configuration has changed."""
+        if self.status & DRIVER_OK:
+            with self._reasons:
+                self.isr |= CONFIG_CHANGE
+                self._raise(None)
+
+    def needs_reset(self, reason: str) -> None:
+        """The driver has broken a rule: the device stands still until it is reset."""
+        if self.status & NEEDS_RESET:
+            return
+        self.trouble = reason
+        self.status |= NEEDS_RESET
+        self.config_changed()
+
+    def notifier(self, index: int) -> int:
+        """The eventfd of the notifications of a queue."""
+        if index not in self._kicks:
+            kick = self._kicks[index] = EventFd()
+            self._listen(index, kick)
+        return self._kicks[index].fileno()
+
+    def call(self, index: int) -> int:
+        """The eventfd that interrupts the driver for a queue."""
+        if index not in self._calls:
+            if self._vm is None or self.gsi is None:
+                raise RuntimeError(
+                    f"'{self.virtio.name}' has no interrupt line: attach it with gsi="
+                )
+            call = self._calls[index] = EventFd()
+            self._irqfds.append(self._vm.irqfd(self.gsi, call))
+            self._acked[index] = self._used_index(index)
+        return self._calls[index].fileno()
+
+    # -- interrupts --------------------------------------------------------------------------------
+
+    def _raise(self, index: int | None) -> None:
+        """Interrupt: by the irqfd if others than the vCPU's thread work the queues, else by the
+        line itself, at this instruction."""
+        if self._elsewhere and self.gsi is not None:
+            self.call(0 if index is None else index)
+            self._calls[0 if index is None else index].write()
+        else:
+            self.irq(True)
+
+    def interrupt_status(self) -> int:
+        """The reasons for an interrupt. Who writes to the eventfd of `call` sets no bit: then the
+        used rings say whether there is something new."""
+        for index in self._calls:
+            if self._used_index(index) != self._acked.get(index, 0):
+                return self.isr | USED_BUFFER
+        return self.isr
+
+    def acknowledge(self, bits: int) -> None:
+        """The driver has seen these reasons."""
+        with self._reasons:
+            if bits & USED_BUFFER:
+                for index in self._calls:
+                    self._acked[index] = self._used_index(index)
+            self.isr &= ~bits
+            if not self.isr:
+                self.irq(False)
+
+    def _used_index(self, index: int) -> int:
+        """The index of a used ring, as it is in memory."""
+        try:
+            return int.from_bytes(self.memory.read(self.queues[index].used + 2, 2), "little")
+        except ValueError:
+            return 0
+
+    # -- notifications -----------------------------------------------------------------------------
+
+    @property
+    def _elsewhere(self) -> bool:
+        """Is the device served by another thread than the vCPU's?"""
+        return self.ioeventfd and self.virtio.served != "vcpu"
+
+    def _kick_at(self, index: int) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+    def _listen(self, index: int, fd: "EventFd | Doorbell") -> None:
+        """Register the ioeventfds of a queue."""
+        assert self._vm is not None
+        for where in self._kick_at(index):
+            self._entries.append(self._vm.ioeventfd(fd=fd, **where))
+
+    def notified(self, index: int) -> None:
+        """The driver's notification has come as an exit."""
+        if index >= len(self.queues) or not self.status & DRIVER_OK or self.status & NEEDS_RESET:
+            return
+        if self._elsewhere:
+            kick = self._kicks.get(index)  # written in a size that no ioeventfd has
+            if kick is not None:
+                kick.write()
+        else:
+            self._kicked(index)
+
+    def _kicked(self, index: int) -> None:
+        """Let the device work."""
+        with self.virtio.lock:
+            if self.status & DRIVER_OK and not self.status & NEEDS_RESET:
+                self.virtio.kicked(index)
+
+    def _kicked_elsewhere(self, index: int) -> None:
+        """The same, by another thread: what the device raises ends its work, and the driver is told
+        so."""
+        try:
+            self._kicked(index)
+        except BaseException as error:
+            self.needs_reset(f"{self.virtio.name}: {error!r}")
+            raise
+
+    # -- status (3.1, 2.1) -------------------------------------------------------------------------
+
+    def set_status(self, value: int) -> None:
+        """The driver writes the device status; 0 is a reset."""
+        if value == 0:
+            self.reset_device()
+            return
+        before, value = self.status, value & 0xFF & ~NEEDS_RESET
+        if value & FEATURES_OK and not before & FEATURES_OK and not self._agreed():
+            value &= ~FEATURES_OK
+        if before & FEATURES_OK:
+            value |= FEATURES_OK  # only a reset takes it back
+        self.status = value | before & NEEDS_RESET
+        if value & DRIVER_OK and not before & DRIVER_OK and not value & FAILED:
+            if not value & FEATURES_OK and (not self.legacy or not self._agreed()):
+                self.status &= ~DRIVER_OK
+                self.needs_reset(f"{self.virtio.name}: DRIVER_OK without FEATURES_OK")
+                return
+            self._activate()
+
+    def _agreed(self) -> bool:
+        """Are the features of the driver some that the device can work with?"""
+        chosen = self.driver_features
+        if chosen & ~self.virtio.offered or not (chosen & VERSION_1 or self.legacy):
+            return False
+        if not self.virtio.accepts(chosen):
+            return False
+        self.virtio.negotiated = chosen
+        return True
+
+    def _rings(self) -> list[Vring]:
+        return [
+            Vring(index, each.size, each.desc, each.avail, each.used)
+            for index, each in enumerate(self.queues)
+            if each.ready
+        ]
+
+    def _activate(self) -> None:
+        """DRIVER_OK: the device lives."""
+        for index, each in enumerate(self.queues):
+            size = each.size
+            if each.ready and (not 0 < size <= each.most or size & (size - 1)):
+                self.needs_reset(
+                    f"{self.virtio.name}: queue {index} has {size} descriptors: "
+                    f"a power of two up to {each.most} is allowed"
+                )
+                return
+        rings = self._rings()
+        device = self.virtio
+        with device.lock:
+            device.activate(self, rings)
+        if device.served == "outside" or not self.ioeventfd:
+            return
+        indexes = [ring.index for ring in rings]
+        if device.served == "vcpu":
+            self._listen_here(indexes)
+            return
+        fds = {index: self.notifier(index) for index in indexes}
+        if self.gsi is not None:
+            for index in indexes:
+                self.call(index)
+        kicked = _weakly(self._kicked_elsewhere)
+        if isinstance(device.served, str):
+            self._server = ThreadServer(device.name, fds, kicked)
+        else:
+            self._server = LoopServer(device.served, fds, kicked)
+        weakref.finalize(self, self._server.stop)
+
+    def _listen_here(self, indexes: list[int]) -> None:
+        """The vCPU's thread serves: it calls the device between two instructions. KVM signals
+        descriptors only: there each notification stays an exit."""
+        if self._vm is None or self._vm.accel == "kvm":
+            return
+        for index in indexes:
+            self._listen(index, Doorbell(call=partial(self._kicked, index)))
+
+    def stop_queue(self, index: int) -> None:
+        """The driver takes a queue back: the device leaves its memory alone."""
+        with self.virtio.lock:
+            self.queues[index].ready = False
+            self.virtio.queues[index] = None
+
+    # -- reset -------------------------------------------------------------------------------------
+
+    def reset_device(self) -> None:
+        """As after power on: no further call of the device begins, its descriptors are closed."""
+        self._quiet()
+        self.irq(False)
+
+    def _quiet(self) -> None:
+        """The same, but the interrupt line stays as it is."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+            server.join()
+        self._close_descriptors()
+        with self.virtio.lock:
+            self.virtio.reset()
+            self._forget()
+
+    def detached(self) -> None:
+        """It is taken off its bus, or the machine is closed: threads end, descriptors are closed.
+        The device can be attached again, elsewhere."""
+        self._quiet()
+        self._vm = self._memory = self.gsi = None
+
+    def _close_descriptors(self) -> None:
+        entries, self._entries = self._entries, []
+        irqfds, self._irqfds = self._irqfds, []
+        for entry in entries:
+            with contextlib.suppress(OSError):  # the Vm is closed
+                entry.deassign()
+        for irqfd in irqfds:
+            irqfd.deassign()
+        descriptors = [*self._kicks.values(), *self._calls.values()]
+        self._kicks, self._calls = {}, {}
+        for fd in descriptors:
+            fd.close()
+
+    @property
+    def unrecorded(self) -> str | None:
+        """Why a recording cannot have this device; None: it can. What a device stores to memory is
+        in no recording: it does the same again, or it does not."""
+        if self._elsewhere:
+            return "another thread or process serves it; make the device with served='vcpu'"
+        if not self.virtio.deterministic:
+            return "what it stores comes from outside of the machine; detach it"
+        return None
+
+    # -- saved states ------------------------------------------------------------------------------
+
+    def state(self) -> Values:
+        """The registers and the device."""
+        from ..errors import StateError
+
+        if self.virtio.served == "outside":
+            raise StateError(
+                f"'{self.virtio.name}' is served by another process, which keeps a part of its "
+                "state: detach it before the machine is saved"
+            )
+        with self.virtio.lock:
+            return {
+                "type": self.virtio.device_id,
+                "status": self.status,
+                "driver_features": self.driver_features,
+                "isr": self.interrupt_status(),
+                "trouble": self.trouble,
+                "queues": tuple([each.values() for each in self.queues]),
+                "device": self.virtio.state(),
+            }
+
+    def load(self, values: Values) -> None:
+        """Become what `state()` returned. ValueError, TypeError, KeyError: damaged."""
+        from ..state import take, take_whole
+
+        if take_whole(values, "type", 0, 0xFFFF) != self.virtio.device_id:
+            raise ValueError(f"the state has another virtio device than '{self.virtio.name}'")
+        queues = take(values, "queues", tuple)
+        if len(queues) != len(self.queues):
+            raise ValueError(f"the state of '{self.virtio.name}' has {len(queues)} queues")
+        self._quiet()
+        status = take_whole(values, "status", 0, 0xFF)
+        self.driver_features = take_whole(values, "driver_features", 0, (1 << 64) - 1)
+        for each, kept in zip(self.queues, queues, strict=True):
+            each.load(kept)
+        device = take(values, "device", dict)
+        negotiated = take_whole(device, "negotiated", 0, (1 << 64) - 1)
+        self.virtio.negotiated = negotiated
+        self.status = status & ~NEEDS_RESET
+        if status & DRIVER_OK:
+            self._activate()
+        with self.virtio.lock:
+            self.virtio.load(device)
+        self.status = status
+        trouble = values["trouble"]
+        if trouble is not None and type(trouble) is not str:
+            raise ValueError("a state has a trouble that is no text")
+        self.trouble = trouble
+        self.isr = take_whole(values, "isr", 0, 3)
+        self._resume()
+
+    def _resume(self) -> None:
+        """After a load: the line is as it was saved, by the chips; a device that others serve looks
+        again at what it had taken."""
+        if not self.status & DRIVER_OK or self.status & NEEDS_RESET:
+            return
+        if self._elsewhere:
+            for kick in self._kicks.values():
+                kick.write()
+            if self.isr:
+                self._raise(None)
+
+
+def _weakly(method: Callable[[int], None]) -> Callable[[int], None]:
+    """The method, but it does not keep its object: a server must not keep a machine."""
+    found = weakref.WeakMethod(method)
+
+    def call(index: int) -> None:
+        if (there := found()) is not None:
+            there(index)
+
+    return call

@@ -1,0 +1,108 @@
+"""-device: virtio devices on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pyx86emu import cli
+from tests.harness import ROOT
+
+GUEST = ROOT / "tests" / "virtio" / "queue_irq.bin"
+WRITER = ROOT / "tests" / "virtio" / "queue_poll.bin"
+SECTORS = b"".join(bytes([n]) * 512 for n in range(64))
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    path = tmp_path / "disk.img"
+    path.write_bytes(SECTORS)
+    return path
+
+
+def run(*words: object) -> int:
+    return cli.main(["run", *(str(word) for word in words)])
+
+
+@pytest.mark.parametrize("more", ["", ",ioeventfd=off", ",serial=x,queue-size=16,num-queues=2"])
+def test_a_guest_finds_its_disk(disk: Path, more: str) -> None:
+    drive = f"file={disk},if=none,id=d0"
+
+    assert run(GUEST, "-drive", drive, "-device", f"virtio-blk,drive=d0{more}") == 33
+
+
+def test_the_image_is_written_only_if_that_is_asked_for(disk: Path) -> None:
+    words = (WRITER, "-device", "virtio-blk,drive=d0", "-drive")
+
+    assert run(*words, f"file={disk},if=none,id=d0") == 33
+    assert disk.read_bytes() == SECTORS
+    assert run(*words, f"file={disk},if=none,id=d0,snapshot=off") == 33
+
+    assert disk.read_bytes()[1536:1540] == bytes.fromhex("0004 0204")
+
+
+def test_other_devices_are_attached(
+    disk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["-drive", f"file={disk},if=none,id=d0", "-device", "virtio-blk,drive=d0"]
+    words += ["-device", "virtio-rng,seed=1", "-device", "virtio-console,chardev=pty"]
+    words += ["-device", f"virtio-console,chardev=file:{tmp_path}/said,addr=0xD8000,irq=9"]
+
+    assert run(GUEST, *words) == 33
+
+    assert "virtio-console is on /dev/pts/" in capsys.readouterr().err
+    assert (tmp_path / "said").read_bytes() == b""
+
+
+def test_a_state_has_the_device(disk: Path, tmp_path: Path) -> None:
+    words = [GUEST, "-drive", f"file={disk},if=none,id=d0", "-device", "virtio-blk,drive=d0"]
+    state = tmp_path / "a.state"
+    assert run(*words, "--max-instructions", "2000000", "--save-state", state) in (33, 124)
+
+    assert run(*words, "--load-state", state) == 33
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["-device", "e1000"], "there is no such device: give virtio-blk, virtio-console"),
+        (["-device", "virtio-blk"], "it needs drive=ID, with -drive file=FILE,if=none,id=ID"),
+        (["-device", "virtio-blk,drive=x"], "no -drive has id=x: add -drive file=FILE"),
+        (["-device", "virtio-rng,seed=1,seed=2"], "seed= is there twice"),
+        (["-device", "virtio-rng,seed=x"], "seed=x: give a number from 0"),
+        (["-device", "virtio-rng,speed=1"], "'speed=1' is none of seed, addr, irq"),
+        (["-device", "virtio-rng,irq=16"], "irq=16: give a number from 0 to 0xf"),
+        (["-device", "virtio-rng,ioeventfd=1"], "ioeventfd=1: give on or off"),
+        (["-device", "virtio-rng,addr=0xB8000"], "overlaps"),
+        (["-device", "virtio-console,chardev=x"], "chardev=x: give stdio, pty, file:PATH or null"),
+        (["-device", "virtio-console,chardev=stdio"], "chardev=stdio needs -nographic"),
+        (
+            ["-drive", "file=DISK,if=none,id=d0"],
+            "no device has it; add -device virtio-blk,drive=d0",
+        ),
+        (["-drive", "file=DISK,if=none"], "if=none needs id=ID"),
+        (
+            ["-drive", "file=DISK,if=none,id=d0", *["-device", "virtio-blk,drive=d0"] * 2],
+            "two devices have drive=d0",
+        ),
+        (
+            [
+                "-drive",
+                "file=DISK,if=none,id=d0",
+                "-device",
+                f"virtio-blk,drive=d0,serial={'x' * 21}",
+            ],
+            "a serial has at most 20 bytes",
+        ),
+        (["-drive", "file=DISK,if=none,id=d", "-drive", "file=DISK,if=none,id=d"], "has id=d"),
+    ],
+)
+def test_wrong_words_are_one_sentence(
+    words: list[str], text: str, disk: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run(GUEST, *(word.replace("DISK", str(disk)) for word in words))
+
+    out, err = capsys.readouterr()
+    assert (status, out) == (2, "")
+    assert text in err and err.count("\n") == 1

@@ -1,0 +1,144 @@
+"""Doorbell(call=): the vCPU that rings calls a function after the instruction, and goes on."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from pyx86emu import Doorbell, EventFd, Vcpu, Vm
+
+CODE = 0x1000
+
+
+@pytest.fixture(name="vm")
+def fixture_vm() -> Iterator[Vm]:
+    with Vm() as made:
+        made.add_memory(0, 0x10000)
+        yield made
+
+
+@pytest.fixture
+def vcpu(vm: Vm) -> Vcpu:
+    vcpu = vm.create_vcpu()
+    vcpu.regs.cs, vcpu.regs.ip, vcpu.regs.ss, vcpu.regs.sp = 0, CODE, 0, 0x8000
+    return vcpu
+
+
+def program(vm: Vm, code: str) -> None:
+    vm.write(CODE, bytes.fromhex(code))
+
+
+def test_the_function_is_called_between_two_instructions(vm: Vm, vcpu: Vcpu) -> None:
+    seen: list[tuple[int, int]] = []
+    bell = Doorbell(call=lambda: seen.append((vcpu.regs.ip, vcpu.regs.ax)))
+    vm.ioeventfd(0x80, 1, fd=bell)
+    program(vm, "40 e680 40 e680 40 f4")  # inc ax; out 80h,al; inc ax; out 80h,al; inc ax; hlt
+
+    exit = vcpu.run()
+
+    assert exit.reason.name == "HLT"
+    assert seen == [(CODE + 3, 1), (CODE + 6, 2)]
+    assert (bell.count, bell.drain()) == (2, 2)
+
+
+def test_blocks_and_steps_are_the_same(vm: Vm, vcpu: Vcpu) -> None:
+    program(vm, "b90500 e680 e2fc f4")  # mov cx,5; again: out 80h,al; loop again; hlt
+    found = []
+    for step in (False, True):
+        vcpu.regs.ip = CODE
+        seen: list[tuple[int, int, int]] = []
+        start = vcpu.instructions or 0
+
+        def note(seen: list[tuple[int, int, int]] = seen, start: int = start) -> None:
+            seen.append((vcpu.regs.ip, vcpu.regs.cx, (vcpu.instructions or 0) - start))
+
+        with vm.ioeventfd(0x80, 1, fd=Doorbell(call=note)):
+            while vcpu.regs.ip != CODE + 8:
+                vcpu.step() if step else vcpu.run()
+        found.append(seen)
+
+    assert found[0] == found[1]
+    assert [cx for _, cx, _ in found[0]] == [5, 4, 3, 2, 1]
+
+
+def test_one_instruction_calls_each_bell_once(vm: Vm, vcpu: Vcpu) -> None:
+    calls: list[str] = []
+    one, two = (
+        Doorbell(call=lambda: calls.append("one")),
+        Doorbell(call=lambda: calls.append("two")),
+    )
+    for i in range(8):
+        vm.ioeventfd(0x20000 - 2 - 2 * i, 2, bus="mmio", fd=one if i % 2 else two)
+    vcpu.regs.ss, vcpu.regs.sp = 0x1000, 0  # SP wraps: the words go to 1FFFEh and below, a hole
+    program(vm, "60 f4")  # pusha; hlt
+
+    vcpu.run()
+
+    assert sorted(calls) == ["one", "two"]
+    assert (one.count, two.count) == (4, 4)
+
+
+def test_what_it_raises_comes_out_of_run(vm: Vm, vcpu: Vcpu) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("in the call")
+
+    entry = vm.ioeventfd(0x80, 1, fd=Doorbell(call=fail))
+    program(vm, "e680 f4")
+
+    with pytest.raises(ZeroDivisionError, match="in the call"):
+        vcpu.run()
+
+    assert vcpu.run().reason.name == "HLT"
+    assert entry.hits == 1
+
+
+def test_the_function_may_remove_the_entry(vm: Vm, vcpu: Vcpu) -> None:
+    calls: list[int] = []
+
+    def once() -> None:
+        calls.append(1)
+        entry.close()
+
+    entry = vm.ioeventfd(0x80, 1, fd=Doorbell(call=once))
+    program(vm, "e680 e680 f4")
+
+    assert vcpu.run().reason.name == "IO"  # the second one has no entry
+    assert calls == [1]
+
+
+def test_a_bell_that_is_gone_only_counts(vm: Vm, vcpu: Vcpu) -> None:
+    calls: list[int] = []
+    vm.ioeventfd(0x80, 1, fd=Doorbell(call=lambda: calls.append(1)))  # nobody keeps it
+    gc.collect()
+    program(vm, "e680 f4")
+
+    assert vcpu.run().reason.name == "HLT"
+
+    assert calls == []
+    assert vm.ioeventfds[0].hits == 1
+
+
+def test_an_interrupt_that_it_raises_comes_at_once() -> None:
+    with Vm(irqchip=True) as vm:
+        vm.add_memory(0, 0x10000)
+        vcpu = vm.create_vcpu()
+        vcpu.regs.cs, vcpu.regs.ip, vcpu.regs.ss, vcpu.regs.sp = 0, CODE, 0, 0x8000
+        bell = Doorbell(call=lambda: vm.irq_line(5, True))
+        vm.ioeventfd(0x99, 1, fd=bell)
+        # ICWs: vectors from 20h; line 5 open; sti; out 99h,al; inc ax; hlt
+        program(vm, "b011e620 b020e621 b004e621 b001e621 b0dfe621 31c0 fb 90 e699 40 f4")
+        vm.write(0x25 * 4, bytes.fromhex("00060000"))
+        vm.write(0x600, b"\xf4")
+        vcpu.run()
+
+        assert vcpu.regs.ip == 0x601
+        assert vcpu.regs.ax == 0  # before INC
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(TypeError, match="call"):
+        Doorbell(call=7)  # type: ignore[arg-type]
+    with EventFd() as event, pytest.raises(ValueError, match="either"):
+        Doorbell(event, call=print)

@@ -1,0 +1,50 @@
+"""A machine with a virtio disk can be recorded, and goes back; others say why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyx86emu import Disk, Machine, MachineError
+from pyx86emu.virtio.blk import VirtioBlk
+from pyx86emu.virtio.console import VirtioConsole
+from pyx86emu.virtio.rng import VirtioRng
+
+GUEST = Path(__file__).with_name("queue_irq.bin")
+IMAGE = b"".join(bytes([n]) * 512 for n in range(64))
+
+
+def test_a_run_goes_back_over_requests(machine: Callable[..., Machine]) -> None:
+    m = machine(GUEST.read_bytes())
+    with Disk(IMAGE, kind="hd") as disk:
+        m.attach(VirtioBlk(disk))
+        with m.record():
+            m.run()
+            assert m.exit_status == 33
+            end, written = m.vcpu.instructions or 0, m.vm.read(0x11000, 0x1000)
+            m.goto(end - 4000)
+            assert m.vm.read(0x11000, 0x1000) != written
+            m.goto(end)
+
+            assert m.vm.read(0x11000, 0x1000) == written
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (VirtioConsole, "outside of the machine"),
+        (VirtioRng, "outside of the machine"),
+        (lambda: VirtioRng(seed=1, served="thread"), "another thread"),
+    ],
+)
+def test_what_cannot_be_repeated_is_not_recorded(
+    make: Callable[[], Any], why: str, machine: Callable[..., Machine]
+) -> None:
+    m = machine(GUEST.read_bytes())
+    m.attach(make())
+
+    with pytest.raises(MachineError, match=why):
+        m.record()
