@@ -112,7 +112,7 @@ class VirtioPci(VirtioTransport, PciFunction):
         if kind in TRANSITIONAL:
             number, class_code = TRANSITIONAL[kind]
             room = LEGACY_CONFIG + min(len(device.config), 0x100 - LEGACY_CONFIG)
-            bars = (Bar(max(0x40, 1 << (room - 1).bit_length()), io=True), Bar(WINDOW))
+            bars = (Bar(max(0x80, 1 << (room - 1).bit_length()), io=True), Bar(WINDOW))
         self.describe(
             VENDOR,
             number,
@@ -197,6 +197,9 @@ class VirtioPci(VirtioTransport, PciFunction):
             super()._raise(index)
         else:
             self.irq(True)
+
+    def _make_calls(self, indexes: list[int]) -> None:
+        """Nothing: a thread of this process sets the level itself."""
 
     def call(self, index: int) -> int:
         """The eventfd that interrupts the driver for a queue. It holds the line up until the end of

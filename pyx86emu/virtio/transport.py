@@ -162,6 +162,12 @@ class VirtioTransport:
             self._acked[index] = self._used_index(index)
         return self._calls[index].fileno()
 
+    def _make_calls(self, indexes: list[int]) -> None:
+        """Another thread is about to serve these queues: make what it interrupts with."""
+        if self.gsi is not None:
+            for index in indexes:
+                self.call(index)
+
     # -- interrupts --------------------------------------------------------------------------------
 
     def _raise(self, index: int | None) -> None:
@@ -311,9 +317,7 @@ class VirtioTransport:
             self._listen_here(indexes)
             return
         fds = {index: self.notifier(index) for index in indexes}
-        if self.gsi is not None:
-            for index in indexes:
-                self.call(index)
+        self._make_calls(indexes)
         kicked = weakly(self._kicked_elsewhere)
         if isinstance(device.served, str):
             self._server = ThreadServer(device.name, fds, kicked)
