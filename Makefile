@@ -5,7 +5,7 @@
 #   make lint       ruff, cython-lint, mypy ...   make notail     the tests on a build without tail calls
 #   make bench      the benchmarks                make sanitize   all tests under ASan and UBSan
 #   make firmware   rebuild the BIOS (nasm)       make fuzz       hostile guests, under ASan and UBSan
-#   make tsan       many threads, under TSan
+#   make tsan       many threads, under TSan      make ops        which ops real guests execute
 #   make kernels    rebuild the benchmark kernels make nightly    make slow, then an hour of fuzz
 #   make board      update the vectors' board in the docs
 #   make firmware-elsewhere         our BIOS on QEMU, the video BIOSes of others here
@@ -28,7 +28,7 @@ CORE := $(wildcard pyx86emu/_core.p* pyx86emu/core/*.pxi pyx86emu/core/*/*.pxi p
 PACKAGE := $(CORE) $(shell find pyx86emu -name '*.py' -o -name '*.pyi' -o -path '*/roms/*' -o -path '*/measure/bin/*')
 NEEDS := Debian: apt-get install gcc make python3-dev python3-venv
 
-.PHONY: run test dev slow lint bench kernels firmware firmware-elsewhere notail sanitize tsan fuzz nightly board gallery wheel clean core
+.PHONY: run test dev slow lint bench kernels firmware firmware-elsewhere notail ops sanitize tsan fuzz nightly board gallery wheel clean core
 .DELETE_ON_ERROR:
 
 run: core
@@ -96,6 +96,10 @@ SANITIZER_LIBS = $(foreach l,libasan.so libubsan.so libstdc++.so.6,$(realpath $(
 # notail and sanitize compare themselves with the release build (tests/test_builds.py).
 notail: .build/notail/done core $(VENV)/deps-test
 	$(call elsewhere,notail) $(PY) -m pytest $(ARGS)
+
+# Which ops real guests execute: see tests/ops_counted.py.
+ops: .build/ops/done $(VENV)/deps-test
+	@$(call elsewhere,ops) $(PY) -m tests.ops_counted $(ARGS)
 
 # Python's own allocator and signal handler would hide errors, and pytest would capture the report of
 # one, so they are replaced or off. Leaks are not checked, as Python itself leaks at exit. The allocator

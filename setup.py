@@ -1,7 +1,7 @@
 """The build of the extension pyx86emu._core: choose the compiler options of a flavour.
 
-PYX86EMU_BUILD=release|dev|notail|sanitize|tsan chooses the flavour. CONTRIBUTING.md says what each
-is for. All other settings are in pyproject.toml.
+PYX86EMU_BUILD=release|dev|notail|sanitize|tsan|ops chooses the flavour. CONTRIBUTING.md says what
+each is for. All other settings are in pyproject.toml.
 """
 
 import os
@@ -13,6 +13,7 @@ from setuptools import Extension, setup
 NO_TAIL_CALLS = "-DNO_TAIL_CALLS"  # host.h: handlers return to the trampoline
 GUARD_PAGES = "-DGUARD_PAGES"  # host.h: an access just outside a slot ends the process
 SMALL_POOL = "-DSMALL_POOL"  # host.h: the pool is always full, so blocks are always dropped
+COUNT_OPS = "-DCOUNT_OPS"  # host.h: which ops are executed after which
 SANITIZERS = "-fsanitize=address,undefined"
 THREADS = "-fsanitize=thread"
 #: Inline every function that is declared inline, and no other. A slow path that gcc inlines makes
@@ -35,6 +36,7 @@ FLAVOURS = {
         *[GUARD_PAGES, SMALL_POOL, SANITIZERS, "-fno-sanitize-recover=all"],
     ],
     "tsan": ["-O1", "-g", "-fno-omit-frame-pointer", NO_TAIL_CALLS, THREADS, "-Wno-tsan"],
+    "ops": ["-O1", "-g0", NO_TAIL_CALLS, COUNT_OPS],
 }
 LINKED = {"sanitize": [SANITIZERS], "tsan": [THREADS]}
 # Registers are one array, accessed as bytes, words and dwords. Guest arithmetic wraps around.

@@ -4,8 +4,7 @@ Every name is imported on its first use. `import pyx86emu` itself loads nothing 
 in every project, for the plugin.
 """
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # type checkers take it for true; `typing` is not imported for it
 if TYPE_CHECKING:
     from ._core import (
         CoalescedRing,

@@ -26,7 +26,7 @@ import os
 from itertools import islice
 from operator import attrgetter
 
-from .errors import BusError, StateError
+from .errors import BusError, NotYet, StateError
 from .executed import Executed
 from .exits import ExitReason
 from .irqfd import IrqFd, ON_KVM as _irqfds_on_kvm
@@ -97,6 +97,7 @@ cdef extern from "core/host.h" nogil:
     int MOST_CHUNKS
     Op* GO(CPU*, Op*)
     bint RARELY(bint)
+    void SEE_OP(void*, void*, int, int)
     uintptr_t THERE(uintptr_t)
     uint32_t get16(uintptr_t)
     uint32_t get32(uintptr_t)
@@ -178,15 +179,18 @@ include "core/base/lifecycle.pxi"
 
 # An instruction, and what it meets beyond RAM.
 include "core/io/irqfds.pxi"
+include "core/chips/owner.pxi"
 include "core/chips/access.pxi"
 include "core/chips/vga_access.pxi"
 include "core/io/reads.pxi"
 include "core/io/blockport.pxi"
+include "core/io/waits.pxi"
 include "core/io/pydevice.pxi"
 include "core/io/unclaimed.pxi"
 include "core/io/bus.pxi"
 include "core/cpu/arrivals.pxi"
 include "core/cpu/history.pxi"
+include "core/cpu/near.pxi"
 include "core/cpu/memory.pxi"
 include "core/cpu/interrupts.pxi"
 include "core/cpu/blocks.pxi"
@@ -196,6 +200,7 @@ include "core/cpu/ops_muldiv.pxi"
 include "core/cpu/ops_mov.pxi"
 include "core/cpu/ops_stack.pxi"
 include "core/cpu/ops_memory.pxi"
+include "core/cpu/runs.pxi"
 include "core/cpu/ops_flow.pxi"
 include "core/cpu/ops_string.pxi"
 include "core/cpu/ops_io.pxi"

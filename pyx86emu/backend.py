@@ -58,6 +58,19 @@ class BusBackend(Protocol):
         """Request the interrupt of a line once, until the guest takes it."""
         ...
 
+    def wait_ends(self, ns: int, /) -> bool:
+        """A device that waits for somebody outside asks every few ms, after `ns` host ns: has the
+        run to end, because of a kick, a reset or a limit? Then its read raises `errors.NotYet`, and
+        its write calls `owe` and returns. False in a thread whose vCPU is not in a device: it waits
+        on."""
+        ...
+
+    def owe(self, settle: Callable[[], bool], /) -> bool:
+        """The vCPU whose device this thread is in calls settle() when its next run begins, before
+        the guest goes on. True: it is done; False: `wait_ends` said that this run has to end, too.
+        Returns False if there is no such vCPU."""
+        ...
+
     def ioeventfd(
         self,
         addr: int,

@@ -11,6 +11,8 @@ from ._core import BlockPort, Range, RangeTable, exact, truth, whole
 from .errors import BusError
 
 if TYPE_CHECKING:
+    import socket
+
     from . import _core
     from .address import Address
     from .backend import BusBackend
@@ -43,7 +45,7 @@ class Attachment:
         self.device = device
         self.base = base
         self.ranges = ranges
-        self.length = max(end for _, end in ranges) - base
+        self.length = max([end for _, end in ranges]) - base
         self.name = name
         #: Of a device that is not deterministic.
         self.outside: Outside | None = None
@@ -159,7 +161,7 @@ class Bus:
             here = block if start <= block_addr < end else None
             own = (start, end, attachment.base, most, read, write, f"'{name}'", attachment)
             ranges.append(Range(*own, here, block_addr))
-        before = {each: getattr(device, each, _ABSENT) for each in ("clock", "irq")}
+        before = getattr(device, "clock", _ABSENT), getattr(device, "irq", _ABSENT)
         self._claim(ranges)
         try:
             device.clock = self._clock
@@ -172,7 +174,7 @@ class Bus:
                 each.open(pull)
         except BaseException:
             self._remove(attachment)
-            for what, value in before.items():
+            for what, value in zip(("clock", "irq"), before, strict=True):
                 _put_back(device, what, value)
             raise
         return attachment
@@ -185,6 +187,45 @@ class Bus:
             raise BusError(f"'{name}' is not attached to the {self._kind} bus")
         for attachment in mine:
             attachment.detach()
+
+    def forward(
+        self,
+        addr: "Address",
+        length: int,
+        sock: "socket.socket",
+        *,
+        posted: bool = False,
+        user_data: int = 0,
+        name: str = "forward",
+    ) -> Attachment:
+        """Send the accesses to `length` addresses from `addr` on over a connected socket, to a
+        device in another process: in the format of KVM's proposed ioregionfd, with offsets from
+        `addr`. docs/IO.md, "Forwarded ranges".
+
+        The vCPU waits for each answer; with `posted=True` not for those to writes. Any number of
+        ranges may share a socket; `user_data`, 0 to 2**64 - 1, says which one is accessed. The bus
+        has a duplicate of the socket. `detach()` of the result ends it.
+
+        What comes out of `run()`: OSError ECONNRESET, the peer has closed its end; EPROTO, it has
+        answered what is no answer. A peer that does not answer keeps `run()` waiting, which Ctrl-C,
+        `kick()` and each limit still end.
+
+        BusError and OSError as of `attach`; TypeError: no socket; ValueError: one of datagrams, no
+        address, a number out of range; OSError: a socket that is closed or not connected. Any
+        thread may call it.
+
+        >>> import socket
+        >>> from pyx86emu import Vm
+        >>> here, there = socket.socketpair()
+        >>> with here, there, Vm() as vm:
+        ...     _ = vm.pio.forward(0x300, 16, here, posted=True)
+        ...     vm.pio.write(0x302, 1, 0x55)
+        ...     there.recv(32).hex(" ", 8)
+        '0100000000000000 0000000000000000 0200000000000000 5500000000000000'
+        """
+        from .forward.ranges import forward
+
+        return forward(self, addr, length, sock, posted, user_data, name)
 
     def ioeventfd(
         self,
@@ -316,8 +357,9 @@ class Bus:
                 offset, size = part
             except (TypeError, ValueError):
                 raise TypeError(f"a range of '{name}' is {part!r}: give (offset, length)") from None
-            offset = exact(offset, f"the offset of a range of '{name}'")
-            size = exact(size, f"the length of '{name}'")
+            if type(offset) is not int or type(size) is not int:
+                offset = exact(offset, f"the offset of a range of '{name}'")
+                size = exact(size, f"the length of '{name}'")
             if offset < 0 or size < 1:
                 raise BusError(
                     f"'{name}' has a range at offset {offset} with {size} bytes: "

@@ -1,10 +1,9 @@
 """Capabilities: say what a back end can do, as plain values. Know no back end."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """What the back end of a Vm has (KVM_CHECK_EXTENSION). A value: it does not change.
 
     What is False here is refused when it is asked for, with an OSError EOPNOTSUPP or a ValueError

@@ -23,3 +23,8 @@ class MachineError(Pyx86Error, ValueError):
 
 class StateError(Pyx86Error, ValueError):
     """Bytes that are no state, or a state of another Vm or machine than it is restored into."""
+
+
+class NotYet(BaseException):
+    """A read of a device has no answer yet, and the run has to end (`VmBackend.wait_ends`). It is
+    no error: `run()` returns, and the next one executes the instruction again."""

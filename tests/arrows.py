@@ -391,7 +391,7 @@ def use(words: list[Token], known: set[str], found: Statement) -> None:
 LAYERS = (
     "base/numbers base/models io/sinks io/find io/rings io/registry io/coalesced chips",
     "base",
-    "io cpu chips/access chips/vga_access",
+    "io cpu chips/owner chips/access chips/vga_access",
     "observe",
     "run",
     "face",

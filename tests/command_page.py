@@ -5,7 +5,6 @@ python -m tests.command_page --write
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from pyx86emu.cli import VERBS, batch, dos
 from pyx86emu.cli.foreign import FOREIGN
 from pyx86emu.cli.options import parser
+from pyx86emu.cli.parser import Option
 
 PAGE = Path(__file__).parents[1] / "docs/COMMANDS.md"
 
@@ -21,9 +21,9 @@ Table = list[tuple[str, str]]
 
 def tables() -> list[Table]:
     """The tables, each with its head."""
-    actions = parser()._actions
-    of_batch = batch.parser()._actions
-    of_dos = dos.parser()._actions
+    actions = parser().options
+    of_batch = batch.parser().options
+    of_dos = dos.parser().options
     return [
         [("verb", "what it does"), *((f"`{verb}`", what) for verb, what in VERBS.items())],
         [("option", "meaning"), *((_shape(each), each.help or "") for each in actions)],
@@ -45,10 +45,10 @@ def page(text: str) -> str:
     return text
 
 
-def _shape(action: argparse.Action) -> str:
+def _shape(action: Option) -> str:
     """The option as it is typed."""
     value = action.metavar or ("|".join(action.choices) if action.choices else "")
-    names = action.option_strings or [""]
+    names = action.names or [""]
     return ", ".join(f"`{name} {value}`".replace(" `", "`").replace("` ", "`") for name in names)
 
 

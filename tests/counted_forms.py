@@ -58,7 +58,8 @@ FORMS = {
 @contextmanager
 def form(code: str, instructions: int) -> Iterator[Callable[[int], int]]:
     """Turns -> instructions."""
-    loop = bytes.fromhex("be0080 bf0090" + code * 8 + "664d 75")  # mov si; mov di; ...; dec ebp; jnz
+    # mov si; mov di; the form; dec ebp; jnz
+    loop = bytes.fromhex("be0080 bf0090" + code * 8 + "664d 75")
     loop += (-(len(loop) + 1) & 0xFF).to_bytes(1, "little") + b"\xf4"
     with Vm() as vm:
         ram = vm.add_memory(0, 0x20000)

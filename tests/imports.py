@@ -56,10 +56,11 @@ LAYERS = (
     "backend",
     "_core",
     "kvm",
-    "events files unixsocket memory log clock state bus device listing symbols saved observe vm",
+    "events files unixsocket memory log clock state bus device forward listing symbols saved"
+    " observe vm",
     "pc.devices pc.disks pc.screen pc.firmware pc",
     "pc.board",
-    "pc.limits pc.expect pc.ending pc.idle pc.web pc.parts pc.running pc.saving"
+    "pc.limits pc.expect pc.ending pc.idle pc.web pc.parts pc.running pc.saving pc.saving_state"
     " pc.saving_disks pc.timetravel pc.observing pc.inspecting pc.serving pc.plugging"
     " pc.machine",
     "tools",  # whatever is not named here: measure, conformance ...

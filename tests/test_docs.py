@@ -243,6 +243,7 @@ RULES = (
     Rule(r"python -m pyx86emu batch .*--dask ", reason="tests/cli/test_batch.py has a cluster"),
     Rule(r"dask ", reason="tests/on_dask.py starts a cluster from Python"),
     Rule(r"python -m tests\.model_page > ", reason="tests/core/test_models.py compares"),
+    Rule(r"python -m pyx86emu\.forward SOCK ", reason="tests/forward/test_main.py runs it"),
     Rule(r"python -m pyx86emu(\.examples\.\w+)?( |$)"),
 )
 

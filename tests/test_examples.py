@@ -16,6 +16,7 @@ from pyx86emu.examples import (
     doorbell_thread,
     fuzz,
     inputs,
+    memory_process,
     queues_asyncio,
     virtio_device,
 )
@@ -58,10 +59,19 @@ def test_a_selector_says_which_queue_was_rung(accel: str) -> None:
 
 
 def test_another_process_hears_the_bell_and_reads_the_guests_memory(accel: str) -> None:
+    done = python("-m", "pyx86emu.examples.memory_process", "--accel", accel)
+
+    total = sum(range(memory_process.NUMBERS + 1))
+    assert (done.stdout, done.stderr) == (f"{total:,}\n", "")
+
+
+def test_another_process_counts_every_ring_whichever_way_it_came(accel: str) -> None:
     done = python("-m", "pyx86emu.examples.doorbell_process", "--accel", accel)
 
-    total = sum(range(doorbell_process.NUMBERS + 1))
-    assert (done.stdout, done.stderr) == (f"{total:,}\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    ways = zip(done.stdout.splitlines(), doorbell_process.RINGS.items(), strict=True)
+    for line, (port, rings) in ways:
+        assert line.split()[:2] == [doorbell_process.NAMES[port], f"{rings:,}"]
 
 
 def test_a_guest_that_rings_its_own_irqfd_gets_each_interrupt(accel: str) -> None:

@@ -64,7 +64,12 @@ def the_core_imports_only_the_lowest_layer(tree: Tree) -> list[str]:
 # Files that need each other, and why that is natural. There is no other knot.
 KNOTS = {
     ("cpu/interrupts", "cpu/memory"): "an access may fault; a fault is delivered through memory",
-    ("cpu/decode", "cpu/forms", "cpu/forms_flow", "cpu/opcodes"): "one decoder, cut by what a reader looks for",
+    (
+        "cpu/decode",
+        "cpu/forms",
+        "cpu/forms_flow",
+        "cpu/opcodes",
+    ): "one decoder, cut by what a reader looks for",
     ("cpu/ops_grid", "cpu/peephole"): "the grid registers its fused handlers, by their traits",
 }
 

@@ -1,12 +1,11 @@
 """Accelerators: read -accel, and say in one sentence why one cannot be used."""
 
-from argparse import ArgumentTypeError
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from ..vm import BACK_ENDS
 from .parser import Parser
-from .status import UsageError, reason
+from .status import UsageError, ValueRefused, reason
 
 HELP = "what runs the guest: interp (the default), kvm, or auto: kvm where it can be used"
 
@@ -19,13 +18,13 @@ def add_accel(parser: Parser) -> None:
 
 
 def accelerator(text: str) -> str:
-    """A name that `Vm(accel=)` takes. ArgumentTypeError: another one.
+    """A name that `Vm(accel=)` takes. ValueRefused: another one.
 
     >>> accelerator("kvm")
     'kvm'
     """
     if text not in BACK_ENDS:
-        raise ArgumentTypeError(f"{text!r}: give {' or '.join(BACK_ENDS)}")
+        raise ValueRefused(f"{text!r}: give {' or '.join(BACK_ENDS)}")
     return text
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -12,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from . import output
-from .parser import Parser
+from .parser import Options, Parser
 from .signals import Ending
 from .status import HOST, INTERRUPTED, NOT_MET, OK, HostError, UsageError, reason
 from .values import whole
@@ -109,7 +108,7 @@ def main(args: list[str]) -> int:
     return OK if all(each.passed for each in results) else NOT_MET
 
 
-def _plan(options: Namespace) -> Plan:
+def _plan(options: Options) -> Plan:
     """The jobs that were asked for. UsageError: a mistake in the file."""
     from ..tools.batch import JobError, plan
 
@@ -134,7 +133,7 @@ def _plan(options: Namespace) -> Plan:
 
 
 @contextmanager
-def _executor(options: Namespace) -> Iterator[Executor | None]:
+def _executor(options: Options) -> Iterator[Executor | None]:
     """The executor that was asked for; None: processes here."""
     if options.dask is None:
         yield None
@@ -154,7 +153,7 @@ def _executor(options: Namespace) -> Iterator[Executor | None]:
         yield client.get_executor()
 
 
-def _run(options: Namespace, plan: Plan, executor: Executor | None, results: list[Result]) -> None:
+def _run(options: Options, plan: Plan, executor: Executor | None, results: list[Result]) -> None:
     """Run the jobs. What of a failure is kept is written as it comes."""
     from ..tools import batch
     from ..tools.batch.keeping import keep
@@ -181,7 +180,7 @@ def _run(options: Namespace, plan: Plan, executor: Executor | None, results: lis
             shown.done(result)
 
 
-def _report(options: Namespace, plan: Plan, results: Sequence[Result], seconds: float) -> bool:
+def _report(options: Options, plan: Plan, results: Sequence[Result], seconds: float) -> bool:
     """Write the table and the files. True: one of the files cannot be written."""
     from ..tools.batch import reports
 

@@ -1,6 +1,7 @@
 """`bench`: measure, print tables or JSON, draw charts. What is measured lives in `measure`."""
 
 import json
+import os
 from time import monotonic
 from typing import Any
 
@@ -28,6 +29,12 @@ def main(args: list[str]) -> int:
     )
     choices = [*GROUPS, "all"]
     parser.add_argument("what", nargs="?", default="all", choices=choices, help="what to measure")
+    parser.add_argument(
+        "images",
+        nargs="?",
+        metavar="DIR",
+        help="the images of real guests, which guests.py extracts; by default $PYX86EMU_GUESTS",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of the tables")
     parser.add_argument(
         "--plot",
@@ -46,6 +53,10 @@ def main(args: list[str]) -> int:
     scale = options.scale * (0.1 if options.quick else 1.0)
     if options.plot is not None:
         _check_plot(options.plot)
+    if options.images is not None:
+        if not os.path.isdir(options.images):
+            raise UsageError(f"{options.images}: no such directory: give one with images")
+        os.environ["PYX86EMU_GUESTS"] = options.images
     parts = [name for name, group in GROUPS.items() if not group.part]
     names = parts if options.what == "all" else [options.what]
     say = (lambda text: None) if options.json else output.say

@@ -5,7 +5,6 @@ import errno
 import os
 import select
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from ..errors import DiskError, MachineError
 from ..exits import ExitReason
 from . import extras, opt_trace, output
 from .accel import add_accel, usable
-from .parser import Parser
+from .parser import Options, Parser
 from .signals import Ending
 from .status import INTERRUPTED, OK, SHUTDOWN, TIMEOUT, UNSUPPORTED, UsageError, reason
 from .values import model, seconds, whole
@@ -79,7 +78,7 @@ def split(p: Parser, args: Sequence[str]) -> tuple[list[str], list[str]]:
         if len(word) < 2 or not word.startswith("-"):
             return list(args[: at + 1]), list(args[at + 1 :])
         known = p.known.get(word)
-        at += 2 if known is not None and known.nargs != 0 else 1
+        at += 2 if known is not None and known.takes_value else 1
     return list(args), []
 
 
@@ -113,7 +112,7 @@ def main(args: list[str]) -> int:
     return status
 
 
-def _make(options: Namespace, source: "Stdin", writer: "Writer") -> "Dos":
+def _make(options: Options, source: "Stdin", writer: "Writer") -> "Dos":
     """The machine with the program. UsageError: it cannot be."""
     from ..dos.machine import Dos
 
@@ -152,7 +151,7 @@ def _variable(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _run(dos: "Dos", options: Namespace, writer: "Writer") -> int:
+def _run(dos: "Dos", options: Options, writer: "Writer") -> int:
     """Run the program and report; the exit status."""
     m = dos.machine
     m._record_history()  # for the report of a bad end

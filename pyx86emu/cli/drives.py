@@ -3,7 +3,6 @@
 import os
 import re
 import warnings
-from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal, NamedTuple
@@ -11,6 +10,7 @@ from typing import Literal, NamedTuple
 from ..errors import DiskError, Pyx86Error
 from ..pc.disks.image import Disk
 from . import output
+from .parser import Options
 from .status import HostError, UsageError, reason
 
 Geometry = tuple[int, int, int]
@@ -155,7 +155,7 @@ def _wrong(text: str, why: str) -> UsageError:
 # -- all options together --------------------------------------------------------------------------
 
 
-def drives(options: Namespace) -> list[Drive]:
+def drives(options: Options) -> list[Drive]:
     """The disks that the options name. UsageError: two for one drive, or none."""
     found: list[Drive] = []
     if options.image is not None:
@@ -193,7 +193,7 @@ def drives(options: Namespace) -> list[Drive]:
     return boots + [_with(each, options, 2) for each in spare]
 
 
-def _with(each: Drive, options: Namespace, number: int) -> Drive:
+def _with(each: Drive, options: Options, number: int) -> Drive:
     """The drive with what --geometry, --write-back and -snapshot say about all of them."""
     if options.snapshot and each.write_back:
         raise UsageError(f"-snapshot and -drive file={each.path},snapshot=off are opposites")

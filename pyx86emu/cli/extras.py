@@ -10,7 +10,6 @@ A file has three functions:
 It imports its tool inside `around`, so that a tool that is not used costs no start-up time.
 """
 
-from argparse import Namespace
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack
 from typing import Protocol
@@ -28,7 +27,7 @@ from . import (
     opt_virtio,
 )
 from .output import check_apart
-from .parser import Parser
+from .parser import Options, Parser
 
 
 class Extra(Protocol):
@@ -36,11 +35,9 @@ class Extra(Protocol):
 
     def add(self, parser: Parser, /) -> None: ...
 
-    def check(self, options: Namespace, /) -> None: ...
+    def check(self, options: Options, /) -> None: ...
 
-    def around(
-        self, m: Machine, options: Namespace, /
-    ) -> AbstractContextManager[object] | None: ...
+    def around(self, m: Machine, options: Options, /) -> AbstractContextManager[object] | None: ...
 
 
 #: The tools, in the order in which they are entered.
@@ -78,7 +75,7 @@ WRITTEN = (
 
 
 def check(
-    options: Namespace,
+    options: Options,
     which: tuple[Extra, ...] = EXTRAS,
     inputs: Iterable[tuple[str, str | None]] = (),
 ) -> None:
@@ -94,7 +91,7 @@ def check(
     check_apart(others, [("the state of --load-state", state)])
 
 
-def around(m: Machine, options: Namespace, which: tuple[Extra, ...] = EXTRAS) -> ExitStack:
+def around(m: Machine, options: Options, which: tuple[Extra, ...] = EXTRAS) -> ExitStack:
     """Enter the tools that the options ask for."""
     with ExitStack() as stack:
         for extra in which:

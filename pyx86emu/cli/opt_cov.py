@@ -1,7 +1,6 @@
 """Coverage: the option --cov, a tracefile of lcov with the lines that were executed."""
 
 import os
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..pc.machine import Machine
 from . import output
 from .output import check_file
-from .parser import Parser
+from .parser import Options, Parser
 from .status import HostError, UsageError, reason
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def add(parser: Parser) -> None:
     )
 
 
-def check(options: Namespace) -> None:
+def check(options: Options) -> None:
     """UsageError: it cannot be written, or is another file."""
     if options.cov is None:
         return
@@ -47,7 +46,7 @@ def check(options: Namespace) -> None:
             raise UsageError(f"--cov: {error}") from None
 
 
-def around(m: Machine, options: Namespace) -> AbstractContextManager[object] | None:
+def around(m: Machine, options: Options) -> AbstractContextManager[object] | None:
     """Cover the run."""
     if options.cov is None:
         return None

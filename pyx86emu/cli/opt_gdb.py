@@ -1,13 +1,12 @@
 """gdb: the options -s, -S and -gdb, as QEMU spells them."""
 
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from ..pc.machine import Machine
 from . import output
-from .parser import Parser
+from .parser import Options, Parser
 from .signals import Interrupted
 from .status import UsageError, reason
 
@@ -28,7 +27,7 @@ def add(parser: Parser) -> None:
     parser.add_argument("-S", action="store_true", help=waits)
 
 
-def check(options: Namespace) -> None:
+def check(options: Options) -> None:
     """UsageError: what is asked for cannot be done."""
     where = options.gdb
     if where is not None and options.s:
@@ -46,7 +45,7 @@ def check(options: Namespace) -> None:
             raise UsageError(f"-gdb {where}: {error}") from error
 
 
-def around(m: Machine, options: Namespace) -> "AbstractContextManager[object] | None":
+def around(m: Machine, options: Options) -> "AbstractContextManager[object] | None":
     """The server while the guest runs; None: there is none."""
     where = DEFAULT if options.s else options.gdb
     return None if where is None else _served(m, where, options.S)

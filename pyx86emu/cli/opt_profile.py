@@ -1,13 +1,12 @@
 """Profile: the option --profile, how many instructions each call stack of the guest has had."""
 
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from ..pc.machine import Machine
 from .output import check_file
-from .parser import Parser
+from .parser import Options, Parser
 from .status import HostError, UsageError, reason
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def add(parser: Parser) -> None:
     )
 
 
-def check(options: Namespace) -> None:
+def check(options: Options) -> None:
     """UsageError: it cannot be written, or not be had."""
     if options.profile is None:
         return
@@ -32,7 +31,7 @@ def check(options: Namespace) -> None:
         raise UsageError("--profile with -accel kvm: KVM has no profile, use -accel interp")
 
 
-def around(m: Machine, options: Namespace) -> AbstractContextManager[object] | None:
+def around(m: Machine, options: Options) -> AbstractContextManager[object] | None:
     """Profile the run."""
     if options.profile is None:
         return None

@@ -1,12 +1,11 @@
 """Recording a run: --record keeps what comes from outside, for `pyx86emu replay`."""
 
-from argparse import Namespace
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from ..errors import MachineError
 from .output import check_file
-from .parser import Parser
+from .parser import Options, Parser
 from .status import UsageError, reason
 
 if TYPE_CHECKING:
@@ -18,12 +17,12 @@ def add(parser: Parser) -> None:
     parser.add_argument("--record", metavar="FILE", help=records)
 
 
-def check(options: Namespace) -> None:
+def check(options: Options) -> None:
     if options.record is not None:
         check_file("--record", options.record)
 
 
-def around(m: "Machine", options: Namespace) -> AbstractContextManager[object] | None:
+def around(m: "Machine", options: Options) -> AbstractContextManager[object] | None:
     if options.record is None:
         return None
     try:

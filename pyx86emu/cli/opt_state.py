@@ -1,12 +1,11 @@
 """State files: keep the machine in one, and go on from one, --save-state and --load-state."""
 
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from ..pc.machine import Machine
 from .output import check_file, check_input
-from .parser import Parser
+from .parser import Options, Parser
 from .status import HostError, UsageError, reason
 
 SAVE, LOAD = "--save-state", "--load-state"
@@ -20,7 +19,7 @@ def add(parser: Parser) -> None:
     parser.add_argument(LOAD, metavar="FILE", help=loads)
 
 
-def check(options: Namespace) -> None:
+def check(options: Options) -> None:
     """UsageError: a file cannot be read or written."""
     if options.save_state is not None:
         check_file(SAVE, options.save_state)
@@ -28,7 +27,7 @@ def check(options: Namespace) -> None:
         check_input(LOAD, options.load_state)
 
 
-def around(m: Machine, options: Namespace) -> AbstractContextManager[object] | None:
+def around(m: Machine, options: Options) -> AbstractContextManager[object] | None:
     """Load, run, save."""
     if options.save_state is None and options.load_state is None:
         return None

@@ -1,11 +1,10 @@
 """Stops: read --stop-on, and end a run where no program should be. Know names of places only."""
 
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from ..pc.machine import Machine
-from .parser import Parser
+from .parser import Options, Parser
 from .status import UsageError
 
 #: As `pc.stops.NAMES` has them.
@@ -33,13 +32,13 @@ def _names(text: str) -> frozenset[str]:
     return found
 
 
-def check(options: Namespace) -> None:
+def check(options: Options) -> None:
     """UsageError: KVM cannot do it."""
     if options.stop_on - {"port"} and options.accel == "kvm":
         raise UsageError("--stop-on with -accel kvm: KVM cannot stop there, use -accel interp")
 
 
-def around(m: Machine, options: Namespace) -> AbstractContextManager[object] | None:
+def around(m: Machine, options: Options) -> AbstractContextManager[object] | None:
     """Stop during the run."""
     return _stopping(m, options.stop_on) if options.stop_on else None
 

@@ -1,16 +1,14 @@
 """Symbols: the option --symbols, names and lines of the guest's code for the tools that show it."""
 
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..address import linear
 from ..pc.machine import Machine
 from .output import check_input
-from .parser import Parser
+from .parser import Options, Parser
 from .status import UsageError, reason
 
 if TYPE_CHECKING:
@@ -41,13 +39,15 @@ def place(text: str) -> Place:
     path, sign, at = text.rpartition("@")
     if not sign or "/" in at:
         return Place(text, None)
+    from ..address import linear  # only here: most runs have no symbols
+
     try:
         return Place(path, linear(at, what="the address after @"))
     except ValueError as error:
         raise UsageError(f"--symbols {text}: {error}") from None
 
 
-def check(options: Namespace) -> None:
+def check(options: Options) -> None:
     """UsageError: a file cannot be read, or has none."""
     options.base = 0
     for each in options.symbols:
@@ -66,7 +66,7 @@ def _load(file: Place, base: int) -> "Symbols":
         raise UsageError(str(error)) from None
 
 
-def around(m: Machine, options: Namespace) -> AbstractContextManager[object] | None:
+def around(m: Machine, options: Options) -> AbstractContextManager[object] | None:
     """Give them to the machine."""
     return _named(m, options.symbols, options.base) if options.symbols else None
 

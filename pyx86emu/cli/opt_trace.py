@@ -2,13 +2,12 @@
 
 import os
 import sys
-from argparse import Namespace
 from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, NoReturn
 
 from . import output
 from .output import check_file
-from .parser import Parser
+from .parser import Options, Parser
 from .status import HostError, UsageError, reason
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def add(parser: Parser) -> None:
     add("-D", metavar="FILE", help="of -d (default: standard error); -: standard output")
 
 
-def check(options: Namespace) -> None:
+def check(options: Options) -> None:
     """UsageError: what is asked for cannot be done."""
     for needs, name, text in (
         (options.trace, "--trace-file", options.trace_file),
@@ -70,7 +69,7 @@ def check(options: Namespace) -> None:
             check_file("-D" if name == "-d" else "--trace-file", path)
 
 
-def check_drawn(options: Namespace, drawn: bool) -> None:
+def check_drawn(options: Options, drawn: bool) -> None:
     """UsageError: the lines would go to the terminal on which the screen is drawn."""
     for name, text, of, file in (
         ("--trace", options.trace, "--trace-file", options.trace_file),
@@ -83,7 +82,7 @@ def check_drawn(options: Namespace, drawn: bool) -> None:
             )
 
 
-def asked_for_help(options: Namespace) -> bool:
+def asked_for_help(options: Options) -> bool:
     """Print the list of -d help."""
     if options.d != HELP:
         return False
@@ -93,7 +92,7 @@ def asked_for_help(options: Namespace) -> bool:
     return True
 
 
-def around(m: "Machine", options: Namespace) -> AbstractContextManager[object] | None:
+def around(m: "Machine", options: Options) -> AbstractContextManager[object] | None:
     """Trace while the guest runs; None: nothing is to be traced."""
     if options.trace is None and options.d is None:
         return None

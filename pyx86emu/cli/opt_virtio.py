@@ -1,7 +1,6 @@
 """Virtio: the option -device, as QEMU spells it. Knows names and keys, no device."""
 
 import os
-from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -11,7 +10,7 @@ from ..errors import Pyx86Error
 from ..pc.machine import Machine
 from . import output
 from .output import check_file
-from .parser import Parser
+from .parser import Options, Parser
 from .status import UsageError, reason
 
 if TYPE_CHECKING:
@@ -41,14 +40,14 @@ class Kind(NamedTuple):
     leave in the stack what is to be closed after the run."""
 
     keys: tuple[str, ...]
-    check: Callable[[Asked, Namespace], object]
-    make: Callable[[Asked, Namespace, ExitStack], "VirtioDevice"]
+    check: Callable[[Asked, Options], object]
+    make: Callable[[Asked, Options, ExitStack], "VirtioDevice"]
 
 
 # -- the devices -----------------------------------------------------------------------------------
 
 
-def _check_blk(asked: Asked, options: Namespace) -> None:
+def _check_blk(asked: Asked, options: Options) -> None:
     drives = [each.place.removeprefix("none:") for each in options.disks]
     if "drive" not in asked.keys:
         raise asked.wrong("it needs drive=ID, with -drive file=FILE,if=none,id=ID")
@@ -66,7 +65,7 @@ def _check_blk(asked: Asked, options: Namespace) -> None:
         raise asked.wrong("a serial has at most 20 bytes")
 
 
-def _blk(asked: Asked, options: Namespace, stack: ExitStack) -> "VirtioDevice":
+def _blk(asked: Asked, options: Options, stack: ExitStack) -> "VirtioDevice":
     from ..virtio.blk import VirtioBlk
 
     return VirtioBlk(
@@ -77,7 +76,7 @@ def _blk(asked: Asked, options: Namespace, stack: ExitStack) -> "VirtioDevice":
     )
 
 
-def _check_console(asked: Asked, options: Namespace) -> None:
+def _check_console(asked: Asked, options: Options) -> None:
     where = asked.keys.get("chardev", "null")
     if where.startswith("file:") and where != "file:":
         check_file("-device", where[5:])
@@ -89,7 +88,7 @@ def _check_console(asked: Asked, options: Namespace) -> None:
         raise asked.wrong("chardev=stdio: COM1 has standard input; add -serial none")
 
 
-def _console(asked: Asked, options: Namespace, stack: ExitStack) -> "VirtioDevice":
+def _console(asked: Asked, options: Options, stack: ExitStack) -> "VirtioDevice":
     from ..virtio import ends
     from ..virtio.console import VirtioConsole
 
@@ -109,19 +108,44 @@ def _console(asked: Asked, options: Namespace, stack: ExitStack) -> "VirtioDevic
     return console
 
 
-def _check_rng(asked: Asked, options: Namespace) -> None:
+def _check_rng(asked: Asked, options: Options) -> None:
     number(asked, "seed", 0, (1 << 64) - 1)
 
 
-def _rng(asked: Asked, options: Namespace, stack: ExitStack) -> "VirtioDevice":
+def _rng(asked: Asked, options: Options, stack: ExitStack) -> "VirtioDevice":
     from ..virtio.rng import VirtioRng
 
     return VirtioRng(seed=number(asked, "seed", 0, (1 << 64) - 1))
 
 
+def _check_vhost_blk(asked: Asked, options: Options) -> None:
+    if "path" not in asked.keys:
+        raise asked.wrong("it needs path=SOCK, the Unix socket of the program that has the disk")
+    if asked.keys.get("server", "off") not in ("on", "off"):
+        raise asked.wrong(f"server={asked.keys['server']}: give on or off")
+    if asked.keys.get("ioeventfd") == "off":
+        raise asked.wrong("ioeventfd=off: another process is notified by ioeventfds only")
+    number(asked, "num-queues", 1, 256)
+    size = number(asked, "queue-size", 4, 1024) or 256
+    if size & size - 1:
+        raise asked.wrong(f"queue-size={size}: give a power of two")
+
+
+def _vhost_blk(asked: Asked, options: Options, stack: ExitStack) -> "VirtioDevice":
+    from ..virtio.vhost.blk import VhostUserBlk
+
+    return VhostUserBlk(
+        asked.keys["path"],
+        server=asked.keys.get("server") == "on",
+        queues=number(asked, "num-queues", 1, 256),
+        queue_size=number(asked, "queue-size", 4, 1024) or 256,
+    )
+
+
 _BLK = Kind(("drive", "serial", "num-queues", "queue-size"), _check_blk, _blk)
 _CONSOLE = Kind(("chardev",), _check_console, _console)
 _RNG = Kind(("seed",), _check_rng, _rng)
+_VHOST_BLK = Kind(("path", "server", "num-queues", "queue-size"), _check_vhost_blk, _vhost_blk)
 #: By name. QEMU's names for its MMIO devices end in -device; here both are the same.
 DEVICES = {
     "virtio-blk": _BLK,
@@ -129,6 +153,7 @@ DEVICES = {
     "virtio-console": _CONSOLE,
     "virtio-rng": _RNG,
     "virtio-rng-device": _RNG,
+    "vhost-user-blk": _VHOST_BLK,
 }
 
 
@@ -137,7 +162,9 @@ DEVICES = {
 
 def add(parser: Parser) -> None:
     """Declare it."""
-    devices = "a virtio device: virtio-blk,drive=ID; virtio-console,chardev=pty; virtio-rng"
+    devices = (
+        "a virtio device: virtio-blk,drive=ID; vhost-user-blk,path=SOCK; virtio-console; virtio-rng"
+    )
     parser.add_argument(
         "-device", metavar="KEYS", action="append", default=[], type=asked_for, help=devices
     )
@@ -181,7 +208,7 @@ def number(asked: Asked, key: str, least: int, most: int) -> int | None:
     return value
 
 
-def check(options: Namespace) -> None:
+def check(options: Options) -> None:
     """UsageError: a device cannot be made of its keys, or there is none for a drive."""
     options.virtio = options.device
     for asked in options.device:
@@ -199,13 +226,18 @@ def check(options: Namespace) -> None:
             )
 
 
-def around(m: Machine, options: Namespace) -> "AbstractContextManager[object] | None":
+def shares(options: Options) -> bool:
+    """Does a device need RAM that another process can map?"""
+    return any(asked.name == "vhost-user-blk" for asked in options.device)
+
+
+def around(m: Machine, options: Options) -> "AbstractContextManager[object] | None":
     """Attach the devices."""
     return _attached(m, options) if options.device else None
 
 
 @contextmanager
-def _attached(m: Machine, options: Namespace) -> Iterator[None]:
+def _attached(m: Machine, options: Options) -> Iterator[None]:
     from ..virtio.mmio import VirtioMmio
 
     with ExitStack() as stack:

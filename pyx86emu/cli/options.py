@@ -1,6 +1,5 @@
 """The options of `run`: read them, check what can be checked before the guest starts."""
 
-import argparse
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,9 +9,9 @@ from . import drives, extras
 from .accel import add_accel
 from .output import check_apart, check_file, check_input
 from .outputs import STDIO
-from .parser import Parser
-from .script import AddStep, expect, send
-from .status import UsageError
+from .parser import Options, Parser
+from .script import add_step, expect, send
+from .status import UsageError, ValueRefused
 from .values import model, seconds, whole
 
 MIB = 1 << 20
@@ -100,9 +99,9 @@ def parser() -> Parser:
     add("--wall", metavar="S", type=seconds, help="seconds of real time")
     add("--max-instructions", metavar="N", type=whole(), help="instructions, the BIOS's included")
     waits = "wait until the guest shows this; as the last step, end with 0"
-    add("--expect", metavar="REGEX", type=expect, action=AddStep, help=waits)
+    add("--expect", metavar="REGEX", type=expect, action=add_step, help=waits)
     sends = "then type TEXT, or send it over COM1 with serial:TEXT; \\n, \\xNN, {ret}, {ctrl+c} ..."
-    add("--send", metavar="TEXT", type=send, action=AddStep, help=sends)
+    add("--send", metavar="TEXT", type=send, action=add_step, help=sends)
     add(
         "--type",
         metavar="TEXT",
@@ -119,7 +118,7 @@ def _instead(name: str) -> str | None:
     return FOREIGN.get(name)
 
 
-def read(args: Sequence[str]) -> argparse.Namespace:
+def read(args: Sequence[str]) -> Options:
     """The checked options; `disks` has a Drive for each disk. UsageError: one sentence that says
     what cannot be done."""
     options = parser().parse(args)
@@ -155,7 +154,7 @@ def read(args: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _check_lines(options: argparse.Namespace) -> None:
+def _check_lines(options: Options) -> None:
     """-serial and -parallel: as many as there are ports, and their files can be written."""
     if len(options.serial) > len(PORTS):
         raise UsageError(f"-serial {options.serial[2]}: there are two, COM1 and COM2")
@@ -233,7 +232,7 @@ def _shift(text: str) -> int:
     value = _suboption("-icount", text, "shift")
     try:
         return whole(high=LARGEST_SHIFT)(value)
-    except argparse.ArgumentTypeError as error:
+    except ValueRefused as error:
         raise UsageError(f"-icount {text}: shift goes from 0 to {LARGEST_SHIFT}") from error
 
 
@@ -244,12 +243,12 @@ def _suboption(option: str, text: str, key: str) -> str:
     return value
 
 
-def _check_file(option: str, path: str, options: argparse.Namespace) -> None:
+def _check_file(option: str, path: str, options: Options) -> None:
     """The file can be written, and is none of the images."""
     check_file(option, path)
     check_apart([(option, path)], images(options))
 
 
-def images(options: argparse.Namespace) -> list[tuple[str, str]]:
+def images(options: Options) -> list[tuple[str, str]]:
     """The images, as `check_apart` takes them."""
     return [("the disk image", disk.path) for disk in options.disks]

@@ -1,16 +1,14 @@
 """Outcomes: turn the end of a run into an exit status, a sentence, a report."""
 
-import json
-from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import MachineError
 from ..exits import ExitReason
 from ..pc.disks.image import Disk
-from ..pc.ending import Ending, ending, place
 from ..pc.machine import Machine
 from . import output
+from .parser import Options
 from .script import Script
 from .status import (
     HOST,
@@ -26,6 +24,7 @@ from .status import (
 
 if TYPE_CHECKING:
     from .. import Exit
+    from ..pc.ending import Ending
 
 
 #: Of these, the last instructions are shown.
@@ -41,25 +40,31 @@ EARLIER = {
 
 
 class Outcome(NamedTuple):
-    """How a run ended. `ending`: what the machine shows; None if the host or the user ended it.
-    `last`: the last instructions, if it ended badly. `fault`, `jumped_from`: as those of Exit."""
+    """How a run ended. `ending`: what the machine shows; None if the host or the user ended it,
+    or if it ended well and nobody asks. `last`: the last instructions, if it ended badly. `fault`,
+    `jumped_from`: as those of Exit."""
 
     status: int
     reason: str
     message: str | None
     cs: int
     ip: int
-    ending: Ending | None = None
+    ending: "Ending | None" = None
     last: tuple[str, ...] = ()
     fault: str | None = None
     jumped_from: str | None = None
 
 
-def outcome(m: Machine, exit: "Exit", script: Script) -> Outcome:
-    """The outcome of a run that the guest or a limit has ended."""
+def outcome(m: Machine, exit: "Exit", script: Script, reported: bool = True) -> Outcome:
+    """The outcome of a run that the guest or a limit has ended. `reported`: what the machine shows
+    is wanted, however it ended."""
     status = exit_status(m, exit, script.unmet is not None)
-    name, found = exit.reason.name, ending(m, exit)
+    name, found = exit.reason.name, None
     last: tuple[str, ...] = ()
+    if reported or status in BAD:
+        from ..pc.ending import ending
+
+        found = ending(m, exit)
     if status in BAD:
         from ..tools.trail import trail_of  # only here: a good end needs none
 
@@ -115,6 +120,8 @@ def explain(m: Machine, end: Outcome, script: Script) -> None:
     elif status == TIMEOUT:
         text = f"stopped, time is up ({where}): {what}; {_advice(m, end)}"
     elif status == INTERRUPTED:
+        from ..pc.ending import place
+
         text = f"{text} (at {place(m, end.cs, end.ip)}, {m.time:.3f} guest seconds)"
     elif status != HOST:
         return
@@ -139,7 +146,7 @@ def _advice(m: Machine, end: Outcome) -> str:
     return "to run on, raise --timeout, --wall or --max-instructions"
 
 
-def hint(m: Machine, options: Namespace) -> None:
+def hint(m: Machine, options: Options) -> None:
     """In a pipe: nothing came out, and there is something on the screen. Say how to see it."""
     if m.serial_log.total or m.debug.log.total or options.screen or options.screenshot:
         return
@@ -234,4 +241,6 @@ def report(
 
 def as_json(report: dict[str, Any]) -> str:
     """One line."""
+    import json  # only here: most runs print none
+
     return json.dumps(report)

@@ -4,7 +4,6 @@ Nothing stays in Python's buffers. So there is no second error when Python ends 
 """
 
 import os
-import select
 import stat
 import sys
 from collections.abc import Callable, Iterable
@@ -27,6 +26,8 @@ def write_all(sink: Sink, data: bytes) -> None:
     rest: bytes | memoryview = data
     while (written := sink.write(rest)) != len(rest):
         if written is None:  # another program has made this descriptor non-blocking
+            import select
+
             poll = select.poll()
             poll.register(sink.fileno(), select.POLLOUT)
             poll.poll()

@@ -1,11 +1,11 @@
 """Outputs: where the text and the bytes of the guest's lines go."""
 
-from argparse import Namespace
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ..pc.machine import Machine
 from . import output
+from .parser import Options
 
 if TYPE_CHECKING:
     from .lines import Line
@@ -21,7 +21,7 @@ class Outputs:
     UsageError: a line cannot be opened.
     """
 
-    def __init__(self, options: Namespace, drawn: bool) -> None:
+    def __init__(self, options: Options, drawn: bool) -> None:
         self.to_stdout = not options.json and not drawn
         first = options.serial[0] if options.serial else None
         self.serial_to_stdout = self.to_stdout and first in (None, *STDIO)

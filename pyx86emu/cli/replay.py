@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 from ..errors import DiskError, MachineError
 from . import extras, opt_trace, output
 from .output import check_input
-from .parser import Parser
+from .parser import Options, Parser
 from .signals import Ending
 from .status import OK, HostError, UsageError, reason
 from .values import whole
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-
     from .. import Exit
     from ..pc.machine import Machine
 
@@ -67,7 +65,7 @@ def main(args: list[str]) -> int:
     return OK
 
 
-def _made(options: "Namespace", stack: ExitStack) -> "Machine":
+def _made(options: "Options", stack: ExitStack) -> "Machine":
     """The machine of the recording, whose output goes to standard output."""
     from ..pc.machine import Machine
     from ..tools.record.file import devices
@@ -107,7 +105,7 @@ def _run(m: "Machine", to: int | None) -> "Exit":
             return exit
 
 
-def _report(m: "Machine", options: "Namespace", exit: "Exit") -> None:
+def _report(m: "Machine", options: "Options", exit: "Exit") -> None:
     where = f"{exit.cs:04x}:{exit.ip:04x}, {m.vcpu.instructions} instructions, {m.time:.3f} s"
     if options.screenshot:
         m.screen.save(options.screenshot)

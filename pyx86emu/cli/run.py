@@ -1,6 +1,5 @@
 """`run IMAGE`: boot an image, show its output, end with a status that says how the run ended."""
 
-import argparse
 import sys
 from collections.abc import Callable
 from time import monotonic
@@ -10,7 +9,7 @@ from .. import models
 from ..errors import DiskError
 from ..pc.disks.image import Disk
 from ..pc.machine import Machine
-from . import drives, extras, opt_trace, output
+from . import drives, extras, opt_trace, opt_virtio, output
 from . import options as arguments
 from .accel import usable
 from .outcome import (
@@ -27,6 +26,7 @@ from .outcome import (
     screenshot,
 )
 from .outputs import STDIO, Outputs
+from .parser import Options
 from .script import Script, Send, check_keys, unescaped
 from .session import Session
 from .signals import Ending
@@ -43,9 +43,7 @@ Clock = Literal["virtual", "host"]
 SCREEN, SERIAL, WEB, BATCH = "screen", "serial", "web", "batch"
 
 
-def make_machine(
-    options: argparse.Namespace, disks: dict[str, Disk], clock: Clock | None
-) -> Machine:
+def make_machine(options: Options, disks: dict[str, Disk], clock: Clock | None) -> Machine:
     """The machine that the options describe. UsageError: its back end lacks something, or a ROM
     cannot be used."""
     try:
@@ -66,6 +64,7 @@ def make_machine(
                 no_reboot=options.no_reboot,
                 bios=options.bios,
                 option_roms=tuple(options.option_rom),
+                shared=opt_virtio.shares(options),
             )
     except ValueError as error:
         raise UsageError(str(error)) from error
@@ -89,7 +88,8 @@ def main(args: list[str]) -> int:
     live = watched or shown == WEB
     if options.timeout is None and not (live or options.s or options.gdb):
         options.timeout = PIPED_TIMEOUT
-    clock: Clock | None = options.clock or ("host" if live else None)
+    outside = opt_virtio.shares(options)  # another process, which takes time of the host
+    clock: Clock | None = options.clock or ("host" if live or outside else None)
     start = monotonic()
     with (
         Ending() as ending,
@@ -126,9 +126,7 @@ def main(args: list[str]) -> int:
     return end.status
 
 
-def traced(
-    m: Machine, options: argparse.Namespace, run: Callable[[], Outcome]
-) -> tuple[Outcome, list[str]]:
+def traced(m: Machine, options: Options, run: Callable[[], Outcome]) -> tuple[Outcome, list[str]]:
     """Run with the tools that the options ask for; also what they could not write at the end."""
     end = None
     try:
@@ -141,7 +139,7 @@ def traced(
     return end, []
 
 
-def shown_by(options: argparse.Namespace, watched: bool) -> str:
+def shown_by(options: Options, watched: bool) -> str:
     """Who shows the guest: its screen on the terminal, COM1 on standard input and output, or
     nobody. UsageError: the display cannot be had."""
     display, _ = options.display or ("term" if watched else "none", "")
@@ -159,7 +157,7 @@ def shown_by(options: argparse.Namespace, watched: bool) -> str:
     return SCREEN if display == "term" else SERIAL if first in STDIO else BATCH
 
 
-def make_script(m: Machine, options: argparse.Namespace) -> Script:
+def make_script(m: Machine, options: Options) -> Script:
     """--type, --expect and --send, checked before the guest starts. UsageError: no key types some
     of a text."""
     keys = unescaped(options.type) if options.type else ""
@@ -170,9 +168,7 @@ def make_script(m: Machine, options: argparse.Namespace) -> Script:
     return Script(m, keys, options.script)
 
 
-def run(
-    m: Machine, options: argparse.Namespace, script: Script, outputs: Outputs, shown: str
-) -> Outcome:
+def run(m: Machine, options: Options, script: Script, outputs: Outputs, shown: str) -> Outcome:
     """Run to the end. A signal or a host error is an outcome too, so results are still written."""
 
     def session() -> Session:
@@ -197,12 +193,10 @@ def run(
         why = reason(error) if isinstance(error, OSError) else str(error)
         names = ", ".join(each.path for each in options.disks)
         return cut_short(m, HOST, "HOST_ERROR", f"cannot read {names}: {why}")
-    return outcome(m, exit, script)
+    return outcome(m, exit, script, reported=options.json)
 
 
-def _run(
-    m: Machine, session: Callable[[], Session], shown: str, options: argparse.Namespace
-) -> "Exit":
+def _run(m: Machine, session: Callable[[], Session], shown: str, options: Options) -> "Exit":
     if shown == WEB:
         from . import web
 

@@ -1,13 +1,13 @@
 """Scripts: take --expect and --send in order, and do them while the guest runs."""
 
 import re
-from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..pc.expect import Expectations
 from ..pc.limits import Watch
 from ..pc.machine import Machine
+from .parser import Options
 from .status import UsageError
 from .values import regex
 
@@ -37,18 +37,9 @@ class Send(NamedTuple):
 Step = Expect | Send
 
 
-class AddStep(Action):
+def add_step(options: Options, step: Step) -> None:
     """--expect and --send: add a step to the script."""
-
-    def __call__(
-        self,
-        parser: ArgumentParser,
-        namespace: Namespace,
-        values: str | Sequence[Any] | None,
-        option_string: str | None = None,
-    ) -> None:
-        assert isinstance(values, (Expect, Send))
-        namespace.script = [*namespace.script, values]
+    options.script = [*options.script, step]
 
 
 def expect(text: str) -> Expect:

@@ -1,6 +1,7 @@
 """Lines over sockets: a serial port of the guest calls a server, or is one, over TCP or Unix."""
 
 import os
+import re
 import select
 import socket
 from contextlib import suppress
@@ -111,7 +112,7 @@ def _words(words: list[str], what: str) -> tuple[bool, bool]:
 
 def _tcp(address: str, server: bool, what: str, say: Say) -> SocketLine:
     host, colon, port = address.rpartition(":")
-    if not colon or not WHOLE.fullmatch(port) or int(port) > 65535:
+    if not colon or not re.fullmatch(WHOLE, port) or int(port) > 65535:
         raise UsageError(f"{what}: give tcp:HOST:PORT, such as tcp:localhost:4444")
     named = host.removeprefix("[").removesuffix("]")
     if not server:

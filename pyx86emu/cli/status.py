@@ -16,6 +16,10 @@ class UsageError(Exception):
     """What the user typed cannot be done. The message is one sentence that says what can."""
 
 
+class ValueRefused(Exception):
+    """The value of an option cannot be used; the message says why. The parser adds the option."""
+
+
 class HostError(Exception):
     """The host failed to write, read or give memory. The message is one sentence; if it is empty,
     nothing is printed."""

@@ -4,17 +4,18 @@
 """
 
 import re
-from argparse import ArgumentTypeError
 from collections.abc import Callable
 
 from .. import models
+from .status import ValueRefused
 
-WHOLE = re.compile(r"[0-9]{1,18}")
-DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
+#: Compiled on their first use, which most runs have none of.
+WHOLE = r"[0-9]{1,18}"
+DECIMAL = r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}"
 
 
 def whole(low: int = 0, high: int = 10**18 - 1) -> Callable[[str], int]:
-    """A reader of whole numbers from `low` to `high`. Every reader raises ArgumentTypeError.
+    """A reader of whole numbers from `low` to `high`. Every reader raises ValueRefused.
 
     >>> whole()("640"), whole(high=10)("7")
     (640, 7)
@@ -22,9 +23,9 @@ def whole(low: int = 0, high: int = 10**18 - 1) -> Callable[[str], int]:
     span = f"{low} or more" if high == 10**18 - 1 else f"from {low} to {high}"
 
     def read(text: str) -> int:
-        value = int(text) if WHOLE.fullmatch(text) else -1
+        value = int(text) if re.fullmatch(WHOLE, text) else -1
         if not low <= value <= high:
-            raise ArgumentTypeError(f"{text!r}: give a whole number, {span}, in digits")
+            raise ValueRefused(f"{text!r}: give a whole number, {span}, in digits")
         return value
 
     return read
@@ -36,16 +37,16 @@ def seconds(text: str) -> float:
     >>> seconds("1.5"), seconds(".25")
     (1.5, 0.25)
     """
-    if not DECIMAL.fullmatch(text):
-        raise ArgumentTypeError(f"{text!r}: give seconds in digits, such as 90 or 0.5")
+    if not re.fullmatch(DECIMAL, text):
+        raise ValueRefused(f"{text!r}: give seconds in digits, such as 90 or 0.5")
     return float(text)
 
 
 def factor(text: str) -> float:
     """A number above 0, such as 2 or 0.1."""
-    value = float(text) if DECIMAL.fullmatch(text) else 0.0
+    value = float(text) if re.fullmatch(DECIMAL, text) else 0.0
     if value <= 0:
-        raise ArgumentTypeError(f"{text!r}: give a number above 0 in digits, such as 2 or 0.1")
+        raise ValueRefused(f"{text!r}: give a number above 0 in digits, such as 2 or 0.1")
     return value
 
 
@@ -54,7 +55,7 @@ def model(text: str) -> str:
     try:
         return models.canonical(text)
     except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
+        raise ValueRefused(str(error)) from error
 
 
 def regex(text: str, flags: int = re.M | re.S) -> re.Pattern[str]:
@@ -62,4 +63,4 @@ def regex(text: str, flags: int = re.M | re.S) -> re.Pattern[str]:
     try:
         return re.compile(text, flags)
     except (re.error, RecursionError, OverflowError) as error:
-        raise ArgumentTypeError(f"{text!r} is no regular expression ({error})") from error
+        raise ValueRefused(f"{text!r} is no regular expression ({error})") from error

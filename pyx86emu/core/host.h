@@ -21,6 +21,13 @@
 #define GO(c, nx) ((nx)->fn((c), (nx)))
 #endif
 
+/* Each op that the loop executes. A test build counts them; without tail calls these are all ops. */
+#ifdef COUNT_OPS
+#include "../../tests/ops_counted.h"
+#else
+#define SEE_OP(fn, first, k, insn) ((void)0)
+#endif
+
 /* Bytes before and after a slot's memory that no access is allowed to touch. Only in a test build:
    they cost two more mappings per slot. */
 #ifdef GUARD_PAGES

@@ -17,6 +17,7 @@ cdef Op* step_end(CPU* c, Op* o) noexcept nogil:
 cdef inline void trampoline(CPU* c, Op* o) noexcept nogil:
     """Execute ops until one leaves its block. With tail calls (GO in host.h) this loop makes one turn for many ops."""
     while o != NULL:
+        SEE_OP(<void*>o.fn, <void*>first_of(o), o.k, o.ip)
         o = o.fn(c, o)
 
 
@@ -152,7 +153,9 @@ cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
     """The first vCPU drives the chips and Python's timers."""
     cdef VM* vm = c.vm
     if at_peek64(&c.chips.due) <= now:
+        lock_chips(c)
         chips_serve(c.chips, now)
+        unlock_chips(c)
     if vm.timer <= now:
         go_outside(c)
         call_timer(c, now)
@@ -160,7 +163,10 @@ cdef void serve_timers(CPU* c, uint64_t now) noexcept nogil:
 
 
 cdef int acknowledge(CPU* c) noexcept nogil:
-    cdef int vector = chips_acknowledge(c.chips, clock_now(c))
+    cdef int vector
+    lock_chips(c)
+    vector = chips_acknowledge(c.chips, clock_now(c))
+    unlock_chips(c)
     if c.vm.resampled:
         look_for_eoi(c)
     return vector
@@ -188,7 +194,7 @@ cdef void serve_requests(CPU* c) noexcept nogil:
             come_inside(c)
         asked |= at_swap32(&c.threads.request, 0) & ~<uint32_t>(REQ_SYNC | REQ_VGA)
     if asked & REQ_INTR and c.no == 0:
-        chips_look(c.chips)
+        chips_look(c)
     if asked & REQ_DROP:
         drop_blocks(c)
     if asked & REQ_CODE:

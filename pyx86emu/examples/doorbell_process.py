@@ -1,68 +1,94 @@
-"""A doorbell and another process: it gets the eventfd over a socket, and the guest's memory too.
+"""A doorbell and another process that counts what the guest rings: the measurement of 2009 again.
 
-The guest writes numbers into a ring of its RAM and rings after each. The other process reads them
-there: it has mapped the same memory, and no byte goes through the socket.
+The guest rings three ways: an ioeventfd, whose eventfd the other process gets over a Unix socket
+(SCM_RIGHTS); a forwarded range with posted writes; one whose writes are waited for. In 2009 the
+harness was a module of the kernel. Here it is a process, and nothing of it is in the guest's.
 """
 
 import argparse
-import mmap
 import os
 import select
 import socket
 import subprocess
 import sys
+from time import perf_counter
 
-from pyx86emu import ExitReason, Vm
+from pyx86emu import ExitReason, PioDevice, Vm
+from pyx86emu.forward import serve
 
-NUMBERS = 1000
-RING = 0x8000  # words; the first word is the number that was written last
-# again: inc ax; mov di,ax; and di,0fffh; mov [di+di+8002h],ax; mov [8000h],ax; out 80h,al; loop
-CODE = bytes.fromhex("40 89c7 81e7ff0f 01ff 89850280 a30080 e680 e2ec f4")
-
-
-def consumer(channel: socket.socket) -> int:
-    """The other process: take two descriptors, wait for the bell, add the numbers up."""
-    _, fds, _, _ = socket.recv_fds(channel, 1, 2)
-    bell, memory = fds
-    total = read = 0
-    with mmap.mmap(memory, 0x10000) as data, memoryview(data) as view, view.cast("H") as words:
-        while read < NUMBERS:
-            select.select([bell], [], [])
-            os.eventfd_read(bell)
-            newest = words[RING // 2]
-            while read < newest:
-                read += 1
-                total += words[RING // 2 + 1 + (read & 0xFFF)]
-    return total
+EVENTFD, POSTED, WAITED = 0x80, 0x84, 0x88
+#: Rings by each way.
+RINGS = {EVENTFD: 100_000, POSTED: 20_000, WAITED: 2_000}
+NAMES = {EVENTFD: "eventfd-process", POSTED: "forward-posted", WAITED: "forward-waited"}
+CODE = bytes.fromhex("ee 6649 75fb f4")  # again: out dx,al; dec ecx; jnz again; hlt
 
 
-def main(accel: str = "interp") -> int:
-    """Run the guest here and the consumer in another process; return the sum that it found."""
+class Counter(PioDevice):
+    """The harness: a write rings, a read says how many rings there were."""
+
+    length = 4
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def pio_read(self, offset: int, size: int) -> int:
+        return self.count
+
+    def pio_write(self, offset: int, size: int, value: int) -> None:
+        self.count += 1
+
+
+def harness(channel: socket.socket) -> None:
+    """The other process: it gets an eventfd, then it is two devices, by `user_data`."""
+    _, (bell,), _, _ = socket.recv_fds(channel, 1, 1)
+    heard = 0
+    while heard < RINGS[EVENTFD]:
+        select.select([bell], [], [])
+        heard += os.eventfd_read(bell)
+    channel.send(b"!")
+    serve(channel, {POSTED: Counter(), WAITED: Counter()})
+
+
+def main(accel: str = "interp") -> dict[str, int]:
+    """Ring each way; print what a ring costs; return what the other process has counted."""
+    counts: dict[str, int] = {}
     here, there = socket.socketpair()
-    with here, there, Vm(accel=accel) as vm:
-        ram = vm.add_memory(0, 0x10000, shared=True)
-        ram[0x1000 : 0x1000 + len(CODE)] = CODE
+    program = [sys.executable, "-m", __spec__.name, "--harness", str(there.fileno())]
+    with here, Vm(accel) as vm, subprocess.Popen(program, pass_fds=[there.fileno()]) as other:
+        there.close()
+        bell = vm.ioeventfd(EVENTFD, length=1)
+        socket.send_fds(here, [b"!"], [bell.fileno()])
+        ranges = [
+            vm.pio.forward(port, 4, here, posted=port == POSTED, user_data=port)
+            for port in (POSTED, WAITED)
+        ]
+        vm.add_memory(0, 0x10000)
+        vm.write(0x1000, CODE)
         vcpu = vm.create_vcpu()
-        regs = vcpu.regs
-        regs.cs = regs.ds = 0
-        regs.ip, regs.cx, regs.ax = 0x1000, NUMBERS, 0
-        bell = vm.ioeventfd(0x80, length=1)
-        program = [sys.executable, "-m", __spec__.name, "--consumer", str(there.fileno())]
-        with subprocess.Popen(program, pass_fds=[there.fileno()], stdout=subprocess.PIPE) as other:
-            socket.send_fds(here, [b"!"], [bell.fileno(), ram.fileno()])
+        for port, rings in RINGS.items():
+            regs = vcpu.regs
+            regs.cs, regs.ip, regs.dx, regs.ecx = 0, 0x1000, port, rings
+            start = perf_counter()
             assert vcpu.run().reason is ExitReason.HLT
-            assert other.stdout is not None
-            total = int(other.stdout.read())
-    print(f"{total:,}")
-    return total
+            seconds = perf_counter() - start
+            if port == EVENTFD:
+                counts[NAMES[port]] = rings if here.recv(1) == b"!" else 0
+            else:
+                counts[NAMES[port]] = vm.pio.read(port, 4)
+            print(f"{NAMES[port]:<16}{counts[NAMES[port]]:>10,} {seconds / rings * 1e6:8.3f} us")
+        for each in ranges:
+            each.detach()
+        here.shutdown(socket.SHUT_RDWR)
+        assert other.wait() == 0
+    return counts
 
 
 if __name__ == "__main__":
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--accel", default="interp", help="interp, kvm or auto")
-    options.add_argument("--consumer", type=int, help=argparse.SUPPRESS)
+    options.add_argument("--harness", type=int, help=argparse.SUPPRESS)
     asked = options.parse_args()
-    if asked.consumer is None:
+    if asked.harness is None:
         main(asked.accel)
     else:
-        print(consumer(socket.socket(fileno=asked.consumer)))
+        harness(socket.socket(fileno=asked.harness))

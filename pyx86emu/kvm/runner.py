@@ -1,11 +1,13 @@
 """Runner: run a guest by KVM_RUN until the caller has to look. Know exits, not devices."""
 
+from collections.abc import Callable
 from fcntl import ioctl
 from threading import TIMEOUT_MAX, RLock, get_ident, get_native_id
 from time import monotonic_ns, sleep
 from typing import TYPE_CHECKING, Any
 
 from .._core import Exit, exact, whole
+from ..errors import NotYet
 from ..exits import ExitReason
 from . import abi, signals
 from .accesses import Accesses
@@ -14,6 +16,7 @@ from .messages import internal_error, run_error
 from .records import read_mp_state
 from .registers import FLAG_IF, RFLAGS_AT, Registers, put
 from .state import State
+from .waits import ended, settled
 
 if TYPE_CHECKING:
     from .vm import Vm
@@ -74,6 +77,7 @@ class Runner(State):
             self._step_lost = False  # a step whose event KVM will not report
             self._stepped = False
             self._kept: Exit | None = None  # that the next run returns
+            self._owed: list[Callable[[], bool]] = []  # what devices have left for the next run
             self._step_from = 0
         except BaseException:
             self._release()
@@ -167,6 +171,8 @@ class Runner(State):
         accesses, vm = self._accesses, self._back
         first = self._number == 0
         accesses.serial += 1  # what waited for an answer waits no more
+        if self._owed and not settled(self):
+            return ended(self)
         if self._queued:  # the page has a newer access than `accesses`
             if exit := self._decode():
                 return exit
@@ -319,7 +325,10 @@ class Runner(State):
         self._in_device = True
         exit = None
         try:
-            exit = self._accesses.serve()
+            try:
+                exit = self._accesses.serve()
+            except NotYet:
+                return ended(self)
             if exit is None and self._back._ring._due:
                 self._back._ring._hand_over()  # KVM's ring was full
             return exit

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import ioctl
 from itertools import count
-from threading import RLock
+from threading import RLock, get_ident
 from time import monotonic_ns, sleep
 from typing import Any, Literal, Protocol
 
 from .. import _core
-from .._core import exact, truth
+from .._core import exact, truth, whole
 from ..address import Address
 from ..capabilities import Capabilities
 from ..irqfd import IrqFd
@@ -30,7 +30,7 @@ from .coalesced import CAPACITY, PAGE, CoalescedRing, CoalescedZone, coalesce
 from .ioeventfd import Entry, tell
 from .irqfd import IrqFds
 from .messages import FOREIGN, SHUT, no_irqchip, refused
-from .runner import NEVER, moment
+from .runner import LAST_TIME, NEVER, moment
 from .slots import Slot
 from .system import System, ioctl_number
 from .vcpu import Vcpu
@@ -454,6 +454,26 @@ class Vm(_core.Vm):
 
     def pressed(self) -> bool:
         return bool(self._made) and self._made[0]._pressed()
+
+    def wait_ends(self, ns: int) -> bool:
+        """Has a device to end its wait for somebody outside? All limits of KVM are in real time."""
+        whole(ns, "ns", 0, LAST_TIME)
+        vcpu = self._asking()
+        return vcpu is not None and vcpu._pressed()
+
+    def owe(self, settle: Callable[[], bool]) -> bool:
+        """The vCPU whose device this thread is in calls settle() when its next run begins. False:
+        there is none."""
+        if not callable(settle):
+            raise TypeError(f"what is owed is a function, not {type(settle).__name__}")
+        vcpu = self._asking()
+        if vcpu is not None:
+            vcpu._owed.append(settle)
+        return vcpu is not None
+
+    def _asking(self) -> Vcpu | None:
+        me = get_ident()
+        return next((each for each in self._made if each._runner == me and each._in_device), None)
 
     @property
     def time(self) -> int:

@@ -1,76 +1,35 @@
-"""The start-up measurement: time processes, machines, two threads, `run(wall=...)`; and memory."""
+"""The start-up measurement: time processes, two threads, `run(wall=...)`. `crowd`: many guests."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from statistics import median
 from tempfile import TemporaryDirectory
 from threading import Thread
 from time import perf_counter
-from typing import Any, Literal
+from typing import Literal
 
 from .. import _core
 from ..pc.machine import Machine
-from ..vm import Vm
+from . import crowd
 from .cpu import turns_for
+from .crowd import HALT, PACKAGE, Row
 from .engines import Ours
 from .kernels import KERNELS
-from .verdicts import Verdict, spread
+from .verdicts import Verdict
 
-#: cli; hlt: a boot sector that halts at once and never continues.
-HALT = b"\xfa\xf4".ljust(510, b"\0") + b"\x55\xaa"
-
-#: The directory that has the package.
-PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PAGE = os.sysconf("SC_PAGE_SIZE")
-KIB = 1024
-#: Machines whose memory is measured.
-CROWD = 100
 #: Seconds that each of two threads computes.
 THREAD_SECONDS = 0.2
 
 LIMITS = {
-    "boot": (5.0, "x python -c pass", True),
-    "machine": (1.0, "ms", True),
-    "vm-vcpu": (0.3, "ms", True),
+    "boot": (4.0, "x python -c pass", True),
+    "machine": (3000.0, "/s", False),
+    "vm-vcpu": (10000.0, "/s", False),
     "wall-limit": (20.0, "ms", True),
     "threads": (0.9, "x C threads", False),
 }
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure. The limits of `boot` and `threads` are for `ratio`."""
-
-    name: str
-    value: float
-    unit: str
-    what: str
-    ratio: float | None = None
-    values: Sequence[float] = ()
-    """The repetitions of which `ratio`, or else `value`, is the median."""
-
-    def line(self) -> str:
-        """The row as text, below HEAD."""
-        value = f"{self.value:.3f} {self.unit}"
-        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
-        return f"{self.name:<16}{value:>16}{ratio:>8}  {self.what}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """The row as `--json` prints it."""
-        row: dict[str, Any] = {
-            "name": self.name,
-            "value": round(self.value, 4),
-            "unit": self.unit,
-        }
-        if self.ratio is not None:
-            row["ratio"] = round(self.ratio, 3)
-        if self.values:
-            row["spread"] = [round(each, 4) for each in spread(self.values)]
-        return row
 
 
 HEAD = f"{'start-up':<16}{'':>16}{'ratio':>8}"
@@ -106,63 +65,6 @@ def processes(rounds: int) -> Iterator[Row]:
     ratios = [b / a for a, b in pairs]
     what = "python -m pyx86emu on a boot sector that halts at once; ratio to the row above"
     yield Row("boot", median(b for _, b in pairs) * 1e3, "ms", what, median(ratios), ratios)
-
-
-def in_process(rounds: int) -> Iterator[Row]:
-    """Time how long making a machine and a bare Vm takes."""
-
-    def row(name: str, make: Callable[[], Machine | Vm], what: str) -> Row:
-        times = []
-        for _ in range(rounds):
-            start = perf_counter()
-            made = make()
-            times.append((perf_counter() - start) * 1e3)
-            made.close()
-        return Row(name, median(times[1:]), "ms", what, None, times[1:])
-
-    def bare() -> Vm:
-        vm = Vm()
-        vm.create_vcpu()
-        return vm
-
-    yield row("machine", lambda: Machine(HALT), "Machine(boot sector)")
-    yield row("vm-vcpu", bare, "Vm() and create_vcpu()")
-
-
-def resident() -> int:
-    """Return the resident memory of this process in bytes."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * PAGE
-
-
-def halted_vm() -> Vm:
-    """Return a Vm with one page of RAM, after it ran a HLT there."""
-    vm = Vm()
-    ram = vm.add_memory(0, PAGE)
-    ram[0] = 0xF4
-    vcpu = vm.create_vcpu()
-    vcpu.regs.cs, vcpu.regs.ip = 0, 0
-    vcpu.run()
-    return vm
-
-
-def memory_per_vm(machines: int = CROWD) -> float:
-    """Return the KiB that a Vm with one vCPU needs in addition to its RAM."""
-    first = halted_vm()
-    before = resident()
-    crowd = [halted_vm() for _ in range(machines)]
-    used = resident() - before
-    for vm in [first, *crowd]:
-        vm.close()
-    return used / machines / KIB - PAGE / KIB
-
-
-def memory_row() -> Row:
-    """Measure in a new process: this one would reuse memory that it has freed."""
-    code = f"from {__name__} import memory_per_vm; print(memory_per_vm())"
-    env = {**os.environ, "PYTHONPATH": PACKAGE}
-    out = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True)
-    return Row("memory-per-vm", float(out.stdout), "KiB", "a Vm with a vCPU, without its RAM")
 
 
 #: Boot sectors that never end. Each could delay the check of the clock in another way.
@@ -235,8 +137,8 @@ def threads(rounds: int, scale: float) -> Row:
 def rows(rounds: int, scale: float) -> Iterator[Row]:
     """Yield all figures, one by one."""
     yield from processes(2 * rounds + 1)
-    yield from in_process(10 * rounds + 1)
-    yield memory_row()
+    yield from crowd.rates(10 * rounds)
+    yield from crowd.memory(scale)
     yield wall_limit(rounds)
     yield threads(rounds, scale)
 

@@ -15,12 +15,15 @@ from typing import Any
 from .. import _core
 from ..vm import Vm
 from .consumers import PythonDrainer
+from .process import Listener, Server
 from .ring import PATHS, Bench, BusName, has, install
 from .rows import ON_KVM, TO_ONE, Row
 
 #: Rings of a run on a fast path, and on a path that enters Python or the kernel at each ring.
 MANY = 2_000_000
 FEW = 100_000
+#: The port that is forwarded to another process.
+FORWARDED = 0x560
 
 
 @dataclass
@@ -236,19 +239,36 @@ class Cases:
 
 
 class BothCases(Cases):
-    """The same, and after it the paths that KVM has, on this host's KVM: rows "kvm-exit-pio" ...
+    """The same, and after it the rows with another process, and the paths that KVM has, on this
+    host's KVM: rows "kvm-exit-pio" ...
 
-    There are none where KVM cannot be used.
+    Of the last there are none where KVM cannot be used.
     """
 
     def __init__(self, scale: float) -> None:
         super().__init__(scale)
+        self.heard()
+        self.forwarded("forward-posted", FEW, posted=True)
+        self.forwarded("forward-waited", FEW // 10, posted=False)
         try:
             Vm("kvm").close()
         except OSError:
             return
         for path in PATHS:
             self.on_kvm(path)
+
+    def heard(self) -> None:
+        """Another process has the eventfd."""
+        bench = self.bench(*PATHS["ioeventfd-pio"])
+        bell = bench.vm.ioeventfd(bench.addr, 1)
+        other = self._open.enter_context(Listener(bell.fileno()))
+        self.add("eventfd-process", MANY, bench.ring, other.count)
+
+    def forwarded(self, name: str, rings: int, *, posted: bool) -> None:
+        """Another process is the device."""
+        bench = self.bench("pio", FORWARDED)
+        other = self._open.enter_context(Server(bench.vm, FORWARDED, posted=posted))
+        self.add(name, rings, bench.ring, other.count)
 
     def on_kvm(self, path: str) -> None:
         """One of PATHS on KVM, if it has it."""

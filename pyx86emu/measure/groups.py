@@ -38,9 +38,11 @@ class Group:
 
 GROUPS = {
     "cpu": Group("kernels, compared with Unicorn and /dev/kvm", ("cpu",)),
-    "guests": Group("how fast the images in PYX86EMU_GUESTS run", ("guests",)),
+    "guests": Group("real guests, compared with QEMU", ("guests", "guests_qemu")),
     "io": Group("ways of doing I/O, compared with write(2)", ("io",)),
     "boot": Group("start-up: processes, machines, memory, two threads", ("boot",)),
+    "vcpus": Group("two vCPUs of one Vm: computing, sharing, ringing, at the chips", ("vcpus",)),
+    "cold": Group("code that runs for the first time", ("cold",)),
     "latency": Group("how long a ring needs to wake another thread or process", ("latency",)),
     "tools": Group(
         "states, recordings, batches, observation",

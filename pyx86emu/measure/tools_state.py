@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import _core
 from ..vm import Vm
-from .boot import PACKAGE
+from .crowd import PACKAGE
 from .figures import Row
 
 MEMORY = 1 << 20

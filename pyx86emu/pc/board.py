@@ -28,13 +28,13 @@ from .devices import (
     Uart16550A,
     Vga,
 )
-from .devices.ata.drive import AtaDisk
 from .devices.floppy.drive import FloppyDisk
 from .optionroms import Placed, add_to, place
 
 if TYPE_CHECKING:
     from .. import _core
     from ..vm import Vm
+    from .devices.ata.drive import AtaDisk
 
 D = TypeVar("D", bound=Device)
 
@@ -81,7 +81,7 @@ class Wires:
         serial: Callable[[bytes], object],
         line: Callable[[int], Callable[[bool], object]] = lambda gsi: bool,
         disks: Sequence[FloppyDisk | None] = (),
-        hard_disks: Sequence[AtaDisk | None] = (),
+        hard_disks: "Sequence[AtaDisk | None]" = (),
         order: str = "ac",
         vga: "_core.VgaCore | None" = None,
         rtc_base: datetime | None = None,
@@ -208,12 +208,13 @@ def memory_size(memory: int) -> int:
         ) from None
 
 
-def add_memory(vm: "Vm", ram: int, roms: Sequence[Placed] = ()) -> None:
-    """Add RAM and ROMs, by default the BIOS. Between them, from A0000h to BFFFFh, is the VGA."""
-    vm.add_memory(0, min(ram, BASE_MEMORY))
+def add_memory(vm: "Vm", ram: int, roms: Sequence[Placed] = (), *, shared: bool = False) -> None:
+    """Add RAM and ROMs, by default the BIOS. Between them, from A0000h to BFFFFh, is the VGA.
+    `shared`: another process can map the RAM."""
+    vm.add_memory(0, min(ram, BASE_MEMORY), shared=shared)
     add_to(vm, roms or place())
     if ram > EXTENDED:
-        vm.add_memory(EXTENDED, ram - EXTENDED)
+        vm.add_memory(EXTENDED, ram - EXTENDED, shared=shared)
 
 
 def drive_type(disk: FloppyDisk | None) -> int:
@@ -227,7 +228,7 @@ def drive_type(disk: FloppyDisk | None) -> int:
 def cmos(
     ram: int,
     disks: Sequence[FloppyDisk | None] = (),
-    hard_disks: Sequence[AtaDisk | None] = (),
+    hard_disks: "Sequence[AtaDisk | None]" = (),
     order: str = "ac",
 ) -> dict[int, int]:
     """What firmware reads from the battery-backed RAM: register -> value.

@@ -12,19 +12,12 @@ from ..memory import load
 from ..models import MODELS
 from ..vm import Vm
 from .firmware import rom, symbol
+from .resets import BIOS, Reset
 from .stops import HINT
 
 if TYPE_CHECKING:
     from .. import _core
-    from ..backend import VcpuBackend
-    from ..executed import Executed
     from .machine import Machine
-
-#: The ways in which a guest resets its PC.
-TRIPLE_FAULT = "triple fault"
-PULSE_8042 = "8042 reset pulse"
-PORT_92 = "port 92h"
-JUMP = "jump to the reset vector"
 
 FLAG_TF, FLAG_IF = 0x100, 0x200
 SIGNATURE = 0x7DFE
@@ -32,7 +25,6 @@ SIGNATURE = 0x7DFE
 EMPTY = 16
 #: Endless loops that do nothing.
 LOOPS = (b"\xeb\xfe", b"\xe9\xfd\xff")
-BIOS = 0xF000
 KEY_WAIT = "(kbd_wait of"
 IRET = b"\xcf"
 #: Faults of real mode, whose handler returns to the instruction that raised them.
@@ -62,8 +54,6 @@ ARRIVED = {
     "null-vector": "executed the vector table at",
     "stack": "pushed over code at",
 }
-#: So many instructions before a reset are kept.
-KEPT = 1024
 #: A guest that resets so many times, and goes on doing it, does nothing else.
 AGAIN = 3
 #: A loop is no longer than this, in bytes.
@@ -75,51 +65,6 @@ REGISTERS = (
     *("eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eflags"),
     *("ds", "es", "ss", "fs", "gs"),
 )
-
-
-class Reset(NamedTuple):
-    """A reset that the guest caused: how, at which instruction, and when."""
-
-    kind: str
-    """TRIPLE_FAULT, PULSE_8042, PORT_92 or JUMP."""
-    cs: int
-    ip: int
-    """Of a jump: of the instruction that jumped; on KVM, which does not say it, of our BIOS."""
-    time: float
-    """Guest seconds since power-on."""
-    detail: str | None = None
-    """Of a triple fault: the chain of faults, `Exit.fault`. None on KVM, which does not say it."""
-
-    def __str__(self) -> str:
-        detail = f" ({self.detail})" if self.detail else ""
-        return f"{self.kind} at {self.cs:04x}:{self.ip:04x}{detail}"
-
-
-class Astray(NamedTuple):
-    """The first time that the guest came to a place where no program should be."""
-
-    name: str
-    """As in `stop_on`."""
-    steps: "tuple[Executed, ...]"
-    """The last instructions before it."""
-
-
-class Resets:
-    """How often the guest has reset the machine, and the last time."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.last: Reset | None = None
-        self.steps: tuple[Executed, ...] = ()
-        """The last instructions before it; empty if the vCPU keeps no history."""
-
-    def note(self, reset: Reset) -> None:
-        """One more."""
-        self.count += 1
-        self.last = reset
-
-    def __repr__(self) -> str:
-        return f"<{self.count} resets, the last: {self.last}>"
 
 
 class Ending(NamedTuple):
@@ -217,11 +162,6 @@ def _before(m: "Machine") -> str:
             continue
         notes.append(f"it {ARRIVED[name]} {cs:04x}:{ip:04x}{cause}")
     return f"; before that {'; '.join(notes)}" if notes else ""
-
-
-def jump_to_reset(vcpu: "VcpuBackend") -> tuple[int, int] | None:
-    """The CS:IP of the last jump to where a PC restarts; None: it is not known."""
-    return next((came for name, _, _, came, _, _ in vcpu.arrivals if name == "reset"), None)
 
 
 def _last_fault(m: "Machine") -> str:

@@ -7,7 +7,6 @@ from ..clock import LAST
 from ..errors import MachineError
 from ..log import Log
 from ..state import Values, take, take_whole
-from .ending import ending
 from .limits import TAIL, Limits, Watch
 
 if TYPE_CHECKING:
@@ -239,6 +238,8 @@ def wait(m: "Machine", texts: Expectations, pattern: object, limits: Limits) -> 
     if not watch.seen():  # it may be there already
         exit = limits.run()
         if watch.found is None:
+            from .ending import ending  # only here: most runs end well
+
             raise MachineError(
                 f"{asked.pattern!r} was not seen: the run ended with {exit.reason.name} at "
                 f"{exit.cs:04x}:{exit.ip:04x}, {m.time:.3f} guest seconds; {ending(m, exit).text}"

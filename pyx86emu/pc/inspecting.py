@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from .._core import exact
-from ..address import Address, Located, located
 from ..memory import load
 from .parts import Parts
 
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Buffer
 
+    from ..address import Address, Located
     from ..symbols import Symbols
     from ..tools.disasm import Listing, Syntax
 
@@ -57,12 +57,14 @@ class Inspecting(Parts):
             self._all_symbols = bios if self._symbols is None else self._symbols | bios
         return self._all_symbols
 
-    def located(self, at: Address) -> Located:
+    def located(self, at: "Address") -> "Located":
         """An address as (linear, cs, ip); `cs` and `ip` are None if it has no segment."""
+        from ..address import located
+
         labels = self.labels() if isinstance(at, str) else None
         return located(at, symbols=labels, regs=self.vcpu.regs)
 
-    def load(self, data: "Buffer", at: Address = "0000:7c00") -> None:
+    def load(self, data: "Buffer", at: "Address" = "0000:7c00") -> None:
         """Write bytes to memory, read-only memory too. Decoded code there is forgotten. Any thread
         may call it. ValueError: there is no memory at an address; TypeError: no bytes.
 
@@ -76,24 +78,24 @@ class Inspecting(Parts):
             raise TypeError("load() writes bytes: read a file with Path(name).read_bytes()")
         self.vm.write(self.located(at).linear, data)
 
-    def read_bytes(self, at: Address, size: int) -> bytes:
+    def read_bytes(self, at: "Address", size: int) -> bytes:
         """`size` bytes of memory. ValueError: a negative size, or there is no memory at an address.
         Any thread may call it, as the next three."""
         return self.vm.read(self.located(at).linear, exact(size, "size"))
 
-    def read_u8(self, at: Address) -> int:
+    def read_u8(self, at: "Address") -> int:
         """A byte of memory. ValueError: there is no memory."""
         return self._number(at, 1)
 
-    def read_u16(self, at: Address) -> int:
+    def read_u16(self, at: "Address") -> int:
         """A word of memory, little-endian. ValueError: there is no memory."""
         return self._number(at, 2)
 
-    def read_u32(self, at: Address) -> int:
+    def read_u32(self, at: "Address") -> int:
         """A dword of memory, little-endian. ValueError: there is no memory."""
         return self._number(at, 4)
 
-    def _number(self, at: Address, size: int) -> int:
+    def _number(self, at: "Address", size: int) -> int:
         where = at if type(at) is int else self.located(at).linear
         return int.from_bytes(self.vm.read(where, size), "little")
 
@@ -114,7 +116,7 @@ class Inspecting(Parts):
         return np.frombuffer(load(self.vm, 0, REACH), np.uint8)
 
     def disassemble(
-        self, at: Address | None = None, count: int = 8, *, syntax: "Syntax" = "nasm"
+        self, at: "Address | None" = None, count: int = 8, *, syntax: "Syntax" = "nasm"
     ) -> "Listing":
         """`count` instructions from `at`, or from CS:IP: a list of `Line`s, which can be printed.
 
@@ -129,6 +131,7 @@ class Inspecting(Parts):
         0000:7c00  b80100           mov ax, 1
         0000:7c03  ebfe             jmp 0x7c03
         """
+        from ..address import Located
         from ..tools.disasm import disassemble
 
         if exact(count, "count") < 0:

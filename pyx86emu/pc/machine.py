@@ -31,12 +31,12 @@ from .devices import (
 )
 from .disks.image import Disk
 from .drives import Boot, Drives
-from .ending import PORT_92, Resets
 from .expect import Expectations
 from .inspecting import Inspecting
 from .observing import Observing
 from .optionroms import OptionRom, RomSource, place
 from .plugging import Plugging
+from .resets import PORT_92, Resets
 from .running import Running
 from .saving import Saving
 from .screen.screen import Screen
@@ -72,6 +72,8 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving, Plugg
     (timers follow the host's clock); by default "virtual", on KVM "host".
     `bios` is a ROM in place of ours, which ends at FFFFFh; `option_roms` are ROMs of others below
     it. `optionroms.place` says how they are given, and which errors there are.
+    `shared`: the RAM is memory that another process can map, as a vhost-user back end does
+    (`MemorySlot.fileno`).
     Ports without a device and holes in memory read as FFh. The newest `log_limit` bytes of serial
     text and of debug text are kept, by default 16 MiB each.
 
@@ -133,6 +135,7 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving, Plugg
         bios: RomSource | None = None,
         option_roms: Sequence[OptionRom] = (),
         log_limit: int = LIMIT,
+        shared: bool = False,
     ) -> None:
         if "vm" in self.__dict__:
             raise RuntimeError("a Machine is initialised once: make another one")
@@ -142,6 +145,7 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving, Plugg
         if rtc_base is not None and not isinstance(rtc_base, datetime):
             raise TypeError(f"rtc_base must be a datetime, not {type(rtc_base).__name__}")
         no_reboot = _core.truth(no_reboot, "no_reboot")
+        shared = _core.truth(shared, "shared")
         roms = place(option_roms, bios)
         vm = Vm(accel, irqchip=True, shift=shift, clock=clock)
         self._begin(vm, clock == "host", no_reboot, bios is not None)
@@ -149,7 +153,7 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving, Plugg
             self.vcpu = vm.create_vcpu() if model is None else vm.create_vcpu(model)
             self.drives = Drives(boot, fda=fda, fdb=fdb, hda=hda, hdb=hdb, order=order)
             self._roms = [(each.addr, each.data) for each in roms]
-            board.add_memory(vm, ram, roms)
+            board.add_memory(vm, ram, roms, shared=shared)
             self._build(vm.create_vga(), ram, rtc_base, log_limit)
         except BaseException:
             self.close()

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
 
-from ..address import Address
 from .parts import Parts
 
 if TYPE_CHECKING:
+    from ..address import Address
     from ..observe import Do, Event, Observer, Observers
     from ..tools.coverage import Coverage
     from ..tools.profile import Profile
@@ -39,7 +39,7 @@ class Observing(Parts):
 
     def on_exec(
         self,
-        at: Address,
+        at: "Address",
         call: Call | None = None,
         *,
         do: "Do | None" = None,
@@ -75,7 +75,7 @@ class Observing(Parts):
 
     def on_write(
         self,
-        addr: Address,
+        addr: "Address",
         length: int = 1,
         call: Call | None = None,
         *,
@@ -88,7 +88,7 @@ class Observing(Parts):
 
     def on_read(
         self,
-        addr: Address,
+        addr: "Address",
         length: int = 1,
         call: Call | None = None,
         *,

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Sequence
-from operator import index
+from operator import attrgetter, index
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import MachineError
@@ -71,20 +71,18 @@ def place(option_roms: Sequence[OptionRom] = (), bios: RomSource | None = None) 
 
 def add_to(vm: "Vm", placed: Sequence[Placed]) -> None:
     """Add read-only memory for these ROMs. Bytes of a page without a ROM are FFh."""
-    pages: dict[int, bytearray] = {}
-    for each in placed:
-        for at in range(each.addr & -PAGE, each.end, PAGE):
-            page = pages.setdefault(at, bytearray(b"\xff" * PAGE))
-            first, last = max(each.addr, at), min(each.end, at + PAGE)
-            page[first - at : last - at] = each.data[first - each.addr : last - each.addr]
-    start = None
-    for at in sorted(pages):
-        start = at if start is None else start
-        if at + PAGE not in pages:
-            data = b"".join(pages[page] for page in range(start, at + PAGE, PAGE))
-            vm.add_memory(start, len(data), readonly=True)
-            vm.write(start, data)
-            start = None
+    spans: list[tuple[int, bytearray]] = []
+    for each in sorted(placed, key=attrgetter("addr")):
+        page = each.addr & -PAGE
+        if not spans or page > spans[-1][0] + len(spans[-1][1]) + PAGE - 1:
+            spans.append((page, bytearray()))
+        start, data = spans[-1]
+        data += b"\xff" * (each.addr - start - len(data))
+        data += each.data
+    for start, data in spans:
+        data += b"\xff" * (-len(data) % PAGE)
+        vm.add_memory(start, len(data), readonly=True)
+        vm.write(start, data)
 
 
 def _read(source: RomSource, what: str) -> tuple[bytes, str]:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from .devices.dma import Dma8237
     from .devices.mouse import Ps2Mouse
     from .drives import Drives
-    from .ending import Astray, Resets
     from .machine import Machine
+    from .resets import Astray, Resets
     from .screen.screen import Screen
     from .stats import Stats
 

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 from ..bus import Bus
 from ..clock import LAST
 from ..exits import ExitReason
-from .ending import (
+from .expect import Expectations, Seen, wait
+from .handover import BOOT_SECTOR, POST_BOOT, POST_NOTHING, STEPS, tried
+from .limits import Limits, moment, passed
+from .parts import Parts
+from .points import Debugger, Points
+from .resets import (
     BIOS,
     JUMP,
     KEPT,
@@ -20,11 +25,6 @@ from .ending import (
     Reset,
     jump_to_reset,
 )
-from .expect import Expectations, Seen, wait
-from .handover import BOOT_SECTOR, POST_BOOT, POST_NOTHING, STEPS, tried
-from .limits import Limits, moment, passed
-from .parts import Parts
-from .points import Debugger, Points
 from .stops import ASTRAY, Stops
 
 if TYPE_CHECKING:

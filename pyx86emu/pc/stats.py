@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ..backend import WriteRing
+if TYPE_CHECKING:
+    from ..backend import WriteRing
 
 if TYPE_CHECKING:
     from .._core import UnclaimedPorts
@@ -17,7 +18,7 @@ class Stats:
     answers them, and no run ends for them.
     """
 
-    def __init__(self, ring: WriteRing) -> None:
+    def __init__(self, ring: "WriteRing") -> None:
         self._ring = ring
         self._unclaimed: UnclaimedPorts | LastRead | None = None
         self.clear()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from .._core import whole
 from ..executed import Executed
 from ..memory import load
-from ..pc.ending import JUMP, ending
+from ..pc.ending import ending
 from ..pc.handover import BOOT_SECTOR
+from ..pc.resets import JUMP
 
 if TYPE_CHECKING:
     from .._core import Exit

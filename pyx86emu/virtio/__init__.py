@@ -1,1 +1,48 @@
-"""Virtio: devices whose kicks are ioeventfds and whose interrupts are irqfds. Loads nothing."""
+"""Virtio: devices whose kicks are ioeventfds and whose interrupts are irqfds. A name is imported
+when it is first used."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .blk import VirtioBlk
+    from .console import VirtioConsole
+    from .device import VirtioDevice
+    from .mmio import VirtioMmio
+    from .rng import VirtioRng
+    from .vhost.blk import VhostUserBlk
+    from .vhost.driver import BlkDriver
+    from .vhost.serve import BackEnd, serve
+
+_LATER = {
+    "BackEnd": "vhost.serve",
+    "BlkDriver": "vhost.driver",
+    "VhostUserBlk": "vhost.blk",
+    "VirtioBlk": "blk",
+    "VirtioConsole": "console",
+    "VirtioDevice": "device",
+    "VirtioMmio": "mmio",
+    "VirtioRng": "rng",
+    "serve": "vhost.serve",
+}
+__all__ = [  # the names of _LATER
+    "BackEnd",
+    "BlkDriver",
+    "VhostUserBlk",
+    "VirtioBlk",
+    "VirtioConsole",
+    "VirtioDevice",
+    "VirtioMmio",
+    "VirtioRng",
+    "serve",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a name of `_LATER` on its first use. AttributeError: there is no such name."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    globals()[name] = value
+    return value

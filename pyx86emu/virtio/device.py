@@ -130,6 +130,9 @@ class VirtioDevice:
 
     # -- its life ----------------------------------------------------------------------------------
 
+    def plugged(self, vm: "Vm") -> None:
+        """It is attached to a Vm. MachineError: it cannot be used there. By default it can."""
+
     def activate(self, transport: Transport, queues: Sequence[Vring]) -> None:
         """The driver has set DRIVER_OK with these queues."""
         self.transport = transport

@@ -105,6 +105,7 @@ class VirtioTransport:
 
     def _plugged(self, vm: "Vm") -> None:
         """The transport is attached to a bus of this Vm."""
+        self.virtio.plugged(vm)
         self._vm = vm
         self._memory = GuestMap(vm)
 

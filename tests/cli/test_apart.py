@@ -10,6 +10,7 @@ import pytest
 
 from pyx86emu.cli import opt_trace
 from pyx86emu.cli.output import check_apart
+from pyx86emu.cli.parser import Options
 from pyx86emu.cli.status import UsageError
 from tests.cli.drive import HALT, SPIN, Image, command, pyx86emu
 
@@ -100,10 +101,8 @@ def test_a_trace_may_go_to_standard_output(image: Image) -> None:
 def test_a_trace_does_not_go_to_the_terminal_on_which_the_screen_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from argparse import Namespace
-
     monkeypatch.setattr("pyx86emu.cli.output.is_terminal", lambda _: True)
-    options = Namespace(trace="int", trace_file=None, d=None, D=None)
+    options = Options(trace="int", trace_file=None, d=None, D=None)
 
     with pytest.raises(UsageError, match="give --trace-file FILE or -display none"):
         opt_trace.check_drawn(options, True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from datetime import datetime
@@ -12,7 +11,7 @@ import pytest
 
 from pyx86emu import cli
 from pyx86emu.cli import options
-from pyx86emu.cli.parser import Parser
+from pyx86emu.cli.parser import Options, Parser
 from pyx86emu.cli.status import UsageError
 from tests import command_page
 from tests.cli.drive import HALT, Image, pyx86emu
@@ -147,7 +146,7 @@ def test_a_value_too_few_or_too_many_is_named(
     assert text in capsys.readouterr().err
 
 
-def parse(*args: str) -> argparse.Namespace:
+def parse(*args: str) -> Options:
     return options.parser().parse(args)
 
 

@@ -1,4 +1,4 @@
-"""Each form of an instruction, in memory that is reached at once and by the slow path: equal results.
+"""Each form of an instruction, in plain memory and by the slow path: equal results.
 
 The handlers of frequent forms reach plain memory themselves and leave the rest to a slow path. Here
 one Vm has plain memory, in the second one everything is watched, so that each access takes the slow
@@ -16,27 +16,122 @@ from tests.harness import CODE, Running, another, program, wait_until
 
 #: Without prefixes. ModR/M bytes: [si], [bx+di+disp], [disp16]; a register for comparison.
 OF_8086 = (
-    *("8b04", "8904", "8a4102", "888102 01", "8b06fe80", "c604 55", "c704 5566", "a1fe80", "a3ff80"),
-    *("0304", "0004", "1101", "2b4102", "3904", "8404", "8304 7f", "8134 1234", "f604 01", "f704 8000"),
+    *(
+        "8b04",
+        "8904",
+        "8a4102",
+        "888102 01",
+        "8b06fe80",
+        "c604 55",
+        "c704 5566",
+        "a1fe80",
+        "a3ff80",
+    ),
+    *(
+        "0304",
+        "0004",
+        "1101",
+        "2b4102",
+        "3904",
+        "8404",
+        "8304 7f",
+        "8134 1234",
+        "f604 01",
+        "f704 8000",
+    ),
     *("ff04", "fe0c", "f714", "f61c", "d104", "d224", "d32c", "d114", "d23c", "d31c"),
-    *("8704", "8604", "f724", "f62c", "f734", "f63c", "ff34", "8f04", "c43c", "c51c", "8d4102", "d7"),
+    *(
+        "8704",
+        "8604",
+        "f724",
+        "f62c",
+        "f734",
+        "f63c",
+        "ff34",
+        "8f04",
+        "c43c",
+        "c51c",
+        "8d4102",
+        "d7",
+    ),
     *("8c04", "8e04 8ed8", "06 07", "1e 1f", "50 5b", "9c 9d", "cd21", "e80000 5a", "9a00110000"),
     *("a4", "a5", "aa", "ab", "ac", "ad", "a6", "a7", "ae", "af"),
     *("f3a4", "f3a5", "f3aa", "f3ab", "f3ac", "f3ad", "f3a6", "f2a7", "f2ae", "f3af"),
 )
-OF_80186 = ("60", "61", "60 61", "c104 03", "c02c 07", "c110 09", "c104 00", "6b0409", "69041234", "c8080000 c9")
+OF_80186 = (
+    "60",
+    "61",
+    "60 61",
+    "c104 03",
+    "c02c 07",
+    "c110 09",
+    "c104 00",
+    "6b0409",
+    "69041234",
+    "c8080000 c9",
+)
 OF_80386 = (
     *("0fb604", "0fb704", "0fbe4102", "0fbf04", "0faf04", "0fa404 05", "0fad04", "0fac04 00"),
-    *("0fa304", "0fab04", "0fb304", "0fbb04", "0fba24 03", "0fba2c 1f", "0fba34 07", "0f9404", "0fb204"),
+    *(
+        "0fa304",
+        "0fab04",
+        "0fb304",
+        "0fbb04",
+        "0fba24 03",
+        "0fba2c 1f",
+        "0fba34 07",
+        "0f9404",
+        "0fb204",
+    ),
 )
 OF_80486 = ("0fc104", "0fc004", "0fb104", "0fb004", "0fb0c3", "0fc1c3")
 #: With the prefix 67h: [esi], [ebx+ecx*4+8], [esi*2+8000h], [ebx-1]; what they access is at 8000h.
 WIDE = (
-    *("678b06", "67880c8b", "678b448b08", "678904 75 00800000", "678d44 8b08", "6766 8d04b5 00000100"),
-    *("67030e", "670106", "67294b ff", "678306 05", "67c706 1234", "67f716", "67ff06", "67d126", "67ff36"),
-    *("67f726", "67ac", "67aa", "67a5", "67a6", "67ae", "67f3a4", "67d7", "670fb606", "670fab06", "67c43e"),
+    *(
+        "678b06",
+        "67880c8b",
+        "678b448b08",
+        "678904 75 00800000",
+        "678d44 8b08",
+        "6766 8d04b5 00000100",
+    ),
+    *(
+        "67030e",
+        "670106",
+        "67294b ff",
+        "678306 05",
+        "67c706 1234",
+        "67f716",
+        "67ff06",
+        "67d126",
+        "67ff36",
+    ),
+    *(
+        "67f726",
+        "67ac",
+        "67aa",
+        "67a5",
+        "67a6",
+        "67ae",
+        "67f3a4",
+        "67d7",
+        "670fb606",
+        "670fab06",
+        "67c43e",
+    ),
 )
-LOCKABLE = ("ff04", "0104", "8304 7f", "f714", "0fab04", "0fba2c 1f", "0fc104", "0fb104", "8704", "67ff06")
+LOCKABLE = (
+    "ff04",
+    "0104",
+    "8304 7f",
+    "f714",
+    "0fab04",
+    "0fba2c 1f",
+    "0fc104",
+    "0fb104",
+    "8704",
+    "67ff06",
+)
 SEGMENTS = ("", "", "", "26", "2e", "36", "3e")
 LEVEL = {"8086": 0, "80286": 2, "80386": 3, "80486": 4}
 HANDLER = 0x500
@@ -94,7 +189,22 @@ def outcome(model: str, form: str, seed: int, how: str) -> dict[str, object]:
         while exit.reason is ExitReason.DEBUG and vcpu.instructions < LIMIT:
             exit = vcpu.run(LIMIT - vcpu.instructions)
         regs = vcpu.regs
-        names = ("eax", "ebx", "ecx", "edx", "esp", "ebp", "esi", "edi", "eip", "eflags", "cs", "ds", "es", "ss")
+        names = (
+            "eax",
+            "ebx",
+            "ecx",
+            "edx",
+            "esp",
+            "ebp",
+            "esi",
+            "edi",
+            "eip",
+            "eflags",
+            "cs",
+            "ds",
+            "es",
+            "ss",
+        )
         seen: dict[str, object] = {name: hex(getattr(regs, name)) for name in names}
         return seen | {
             "instructions": vcpu.instructions,
@@ -116,7 +226,9 @@ def test_a_form_does_the_same_in_all_memory(model: str, how: str) -> None:
 def test_locked_instructions_lock_from_the_second_vcpu_on() -> None:
     """Given a vCPU that runs LOCK INC alone, when a second one comes, then none of both is lost."""
     turns = 300_000
-    code = program("f0 66 ff 06 00 80  66 49  75 f6  f4")  # again: lock inc dword [8000h]; dec ecx; jnz
+    code = program(
+        "f0 66 ff 06 00 80  66 49  75 f6  f4"
+    )  # again: lock inc dword [8000h]; dec ecx; jnz
     with Vm() as vm:
         ram = vm.add_memory(0, 0x10000)
         ram[CODE : CODE + len(code)] = code

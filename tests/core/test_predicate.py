@@ -68,7 +68,7 @@ def test_predicated_is_branched(condition: int, model: str) -> None:
 
 @pytest.mark.parametrize("model", ["80186", "80286", "80386", "80486"])
 def test_shift_registers(model: str) -> None:
-    """SHL or SHR, JC or JNC, XOR: one op if the registers are the same."""
+    """SHL or SHR, JC or JNC, XOR: the step of a CRC."""
     rng = random.Random(model)
     with Guest(model=model) as guest:
         for _ in range(400):

@@ -20,8 +20,9 @@ from pyx86emu.pc.pci import PciBus
 #: Programs, not parts: they run for long, or end the process.
 NOT_PARTS = (
     "cli", "measure", "examples", "conformance", "__main__", "models", "kvm", "web", "batch", "dos",
+    "vhost",  # connections to other processes, which tests/fuzz/vhost.py has
     "testing", "pytest_plugin", "gdb", "profile_flow", "profile_stack", "reached", "sources",
-    "trace", "virtio",
+    "trace", "virtio", "wire", "peer", "ranges",
 )  # fmt: skip
 #: Inside of an overlay: it owns the descriptor that its attribute has.
 INSIDE = ("Spill", "Layer", "Written", "Overlay")

@@ -8,6 +8,7 @@ import mmap
 import os
 import random
 import re
+import socket
 from collections.abc import Callable
 from datetime import datetime
 from fractions import Fraction
@@ -90,6 +91,13 @@ def closed_descriptor() -> int:
     fd = os.eventfd(0)
     os.close(fd)
     return fd
+
+
+def dead_socket(kind: int) -> socket.socket:
+    """Connected once; the other end is closed."""
+    here, there = socket.socketpair(socket.AF_UNIX, kind)
+    there.close()
+    return here
 
 
 def released() -> memoryview:
@@ -226,6 +234,10 @@ VALUES: dict[str, Make] = {
     "closed EventFd": lambda _: _closed(EventFd()),
     "Doorbell": lambda _: Doorbell(),
     "file": lambda _: io.FileIO("disk.img"),
+    "dead socket": lambda _: dead_socket(socket.SOCK_STREAM),
+    "dead socket of packets": lambda _: dead_socket(socket.SOCK_SEQPACKET),
+    "dead socket of datagrams": lambda _: dead_socket(socket.SOCK_DGRAM),
+    "socket of nobody": lambda _: socket.socket(socket.AF_UNIX),
     "device": lambda _: device(),
     "device booms": lambda _: device(pio_read=boom, pio_write=boom, mmio_read=boom),
     "device without name": lambda _: device(name=None),

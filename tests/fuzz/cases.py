@@ -26,6 +26,8 @@ from .ports import ports
 from .rewrite import Rewritten
 from .rings import rings
 from .state import state
+from .vhost import vhost
+from .wire import wire
 from .world import LIMIT, World
 
 OWN = Path(__file__).resolve().parents[1] / "guests"
@@ -145,7 +147,9 @@ KINDS: dict[str, tuple[Callable[[str, int], int], int]] = {
     "crowd": (crowd, 2),
     "api": (api, 3),
     "state": (state, 2),
+    "wire": (wire, 1),
     "rings": (rings, 1),
+    "vhost": (vhost, 1),
 }
 
 

@@ -57,7 +57,7 @@ def test_blocks_are_not_visible(model: str) -> None:
 #: Some cases of the other kinds, for every model.
 QUICK = {
     "sector": 6, "guest": 6, "ports": 4, "bios": 3, "alias": 30, "devices": 20, "crowd": 2,
-    "api": 2, "state": 25,
+    "api": 2, "state": 25, "wire": 6,
 }  # fmt: skip
 
 

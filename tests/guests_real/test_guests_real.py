@@ -121,6 +121,16 @@ class Driver:
         return read(base + first * pitch, (end - first) * pitch)
 
 
+def machine_of(guest: dict[str, Any], image: Path, make: Callable[..., Machine]) -> Machine:
+    """The machine that a guest needs."""
+    data = image.read_bytes()
+    assert hashlib.sha256(data).hexdigest() == guest["image_sha256"], "not the image it should be"
+    disk = Disk(data, geometry=tuple(guest["geometry"]))
+    model = MODELS[guest.get("cpu_detected", guest["cpu"])]
+    drive = {"a": "fda", "c": "hda"}[guest["boot"]]
+    return make(**{drive: disk}, order=guest["boot"], model=model, memory=guest["mem_kib"] * 1024)
+
+
 @pytest.mark.parametrize("guest", listed(), ids=lambda guest: str(guest["id"]))
 def test_guest_shows_what_is_expected(
     guest: dict[str, Any],
@@ -130,12 +140,7 @@ def test_guest_shows_what_is_expected(
     image = guests / f"{guest['id']}.img"
     if not image.is_file():
         pytest.skip(f"{image.name} is missing: guests.py makes it")
-    data = image.read_bytes()
-    assert hashlib.sha256(data).hexdigest() == guest["image_sha256"], "not the image it should be"
-    disk = Disk(data, geometry=tuple(guest["geometry"]))
-    model = MODELS[guest.get("cpu_detected", guest["cpu"])]
-    drive = {"a": "fda", "c": "hda"}[guest["boot"]]
-    m = machine(**{drive: disk}, order=guest["boot"], model=model, memory=guest["mem_kib"] * 1024)
+    m = machine_of(guest, image, machine)
     take_through(guest, guests, m)
 
 

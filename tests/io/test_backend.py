@@ -28,6 +28,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "pyx86emu"
 USERS = (
     ("clock.py", "vm _vm", "TimeSource", ""),
     ("bus.py", "vm _vm", "BusBackend", ""),
+    ("forward/peer.py", "vm _vm", "BusBackend", ""),
+    ("forward/ranges.py", "vm _vm", "BusBackend", ""),
     ("pc/**/*.py", "vm _vm", "VmBackend", "clock pio mmio save restore vcpus _empty_twin"),
     ("pc/**/*.py", "vcpu", "VcpuBackend", ""),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -300,7 +300,7 @@ def real_mode(can: Capabilities, make: Callable[..., Vm]) -> None:
 
 
 def test_each_field_has_a_check() -> None:
-    assert tuple(CHECKS) == tuple(each.name for each in fields(Capabilities))
+    assert tuple(CHECKS) == Capabilities._fields
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -318,7 +318,7 @@ def test_capabilities_are_a_value(vm: Callable[..., Vm]) -> None:
     can = vm().capabilities
     assert can == vm().capabilities
     assert hash(can) == hash(vm().capabilities)
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         can.accel = "kvm"  # type: ignore[misc]
     with pytest.raises(AttributeError):
         vm().capabilities = can  # type: ignore[misc]

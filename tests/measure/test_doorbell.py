@@ -18,6 +18,7 @@ def test_every_row_is_exact() -> None:
     assert {"ioeventfd-mmio-each", "ioeventfd-pio-each"} <= rows.keys()
     assert {"ioeventfd-pio-consumer", "ioeventfd-pio-datamatch-256-last"} <= rows.keys()
     assert {f"ioeventfd-{bus}-1000000-entries" for bus in ("pio", "mmio")} <= rows.keys()
+    assert {"eventfd-process", "forward-posted", "forward-waited"} <= rows.keys()
 
 
 def test_the_paths_of_kvm_are_beside_ours() -> None:

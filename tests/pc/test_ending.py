@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyx86emu import ExitReason, Machine
-from pyx86emu.pc.ending import JUMP, Ending, Resets, ending
+from pyx86emu.pc.ending import Ending, ending
+from pyx86emu.pc.resets import JUMP, Resets
 
 LIMIT = "0f011e207c"  # lidt [7C20h], where zeros are: the interrupt table has no entry
 

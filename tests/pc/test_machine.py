@@ -426,7 +426,7 @@ def test_an_image_that_cannot_be_opened_closes_the_vm() -> None:
 def test_an_error_at_any_step_closes_the_image(
     boot_image: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*args: object) -> None:
+    def fail(*args: object, **named: object) -> None:
         raise MemoryError("no memory for a slot")
 
     monkeypatch.setattr(board, step, fail)

@@ -2,7 +2,6 @@
 
 import errno
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -298,7 +297,7 @@ def test_a_machine_of_kvm_is_not_saved(accel: str, monkeypatch: pytest.MonkeyPat
     need(accel)
     with Machine(LETTERS, accel=accel) as m, Machine(LETTERS) as other:
         state = other.save()
-        lacking = replace(m.vm.capabilities, save=False)
+        lacking = m.vm.capabilities._replace(save=False)
         monkeypatch.setattr(Vm, "capabilities", lacking)
         for method in m.save, m.fork, lambda: m.restore(state):
             with pytest.raises(OSError, match="cannot be saved, restored or forked") as error:

@@ -274,14 +274,16 @@ def test_an_event_loop_serves(m: Machine) -> None:
 
 @pytest.mark.parametrize("served", ["vcpu", "thread"])
 def test_a_reset_closes_what_was_opened(m: Machine, served: Served) -> None:
+    others = set(threading.enumerate())
     transport, registers, _ = started(m, Echo(served=served))
     assert m.vm.ioeventfds
-    threads = threading.active_count()
+    mine = set(threading.enumerate()) - others
+    assert bool(mine) is (served == "thread")
 
     registers.put(mmio.STATUS, 0)
 
     assert m.vm.ioeventfds == ()
-    assert threading.active_count() == threads - (served == "thread")
+    assert not any(thread.is_alive() for thread in mine)
     assert transport.virtio.transport is None
 
 
@@ -443,14 +445,14 @@ def test_a_damaged_state_is_a_value_error(m: Machine, damage: Damage) -> None:
 
 @pytest.mark.parametrize("how", ["detach", "close", "drop"])
 def test_a_device_that_is_gone_leaves_no_thread(how: str) -> None:
-    before, open_before = threading.active_count(), descriptors()
+    others, open_before = set(threading.enumerate()), descriptors()
     m = Machine(b"\xf4")
     transport, _, _ = started(m, Echo(served="thread"))
-    assert threading.active_count() > before
+    (mine,) = set(threading.enumerate()) - others
 
     if how == "detach":
         m.mmio.detach(transport)
-        assert threading.active_count() == before
+        assert not mine.is_alive()
         transport.attach(m.vm, 0xD8000)
     if how == "drop":
         m.vm.close()
@@ -458,5 +460,5 @@ def test_a_device_that_is_gone_leaves_no_thread(how: str) -> None:
     del m, transport
     gc.collect()
 
-    wait_until(lambda: threading.active_count() == before)
-    wait_until(lambda: descriptors() == open_before)
+    wait_until(lambda: not mine.is_alive())
+    wait_until(lambda: descriptors() <= open_before)

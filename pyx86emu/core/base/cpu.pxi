@@ -60,7 +60,8 @@ cdef struct Decoded:             # what the decoder returns about a block
     uint32_t waits               # linear address + 1: what would be predicated if it had been reached; 0: nothing
 
 cdef enum:
-    HASH = 4096                  # places in the hash table of blocks
+    HASH = 4096                  # places in the hash table of blocks, at first,
+    MOST_HASH = 65536            # and at most
     BLOCK_OPS = 32               # a block with so many ops ends
     CALLS = 16                   # CALLs that are kept to predict their returns
     LOG_READS = 80               # answers kept for one instruction
@@ -204,6 +205,8 @@ cdef struct EventState:          # interrupts, and what an instruction leaves fo
 
 cdef struct BlockState:          # decoded code, see blocks.pxi
     Op** hash
+    uint32_t hash_mask           # places of it - 1
+    uint32_t built               # blocks since all were dropped
     Op* calls[CALLS]             # the last CALLs, a circular list: t0 of each is the block that its RET went to last
     uint32_t depth               # where the next CALL goes in `calls`
     uint8_t* codemap             # by canonical address, one bit per byte: 1 if a block was decoded from it
@@ -294,7 +297,9 @@ cdef struct ThreadState:         # requests of other threads, and whether this v
     uint32_t asleep              # in HLT without a deadline of its own, so that it cannot wake another vCPU
     uint64_t in_core             # 0: outside; else the epoch seen at the last block end
     uint32_t awaited             # 1: a thread sleeps until this vCPU goes outside
-    uint64_t waited              # host ns spent waiting in HLT
+    uint64_t waited              # host ns spent waiting in HLT, or by a device until a limit ended the run
+    uint64_t limit               # of the last run(), as run_core has them
+    uint64_t until
     uint32_t inside              # a thread is in run(); read by other vCPUs
     unsigned long runner         # that thread, 0: none. Changed only with the GIL
     pthread_mutex_t wait_lock
@@ -302,6 +307,7 @@ cdef struct ThreadState:         # requests of other threads, and whether this v
 
 cdef struct PythonState:         # calls of Python from the core, and what a device changed in them
     PyObject* raised             # the exception that run() raises
+    PyObject* owed               # a list of what devices have left for the next run() to wait for, or NULL
     uint64_t io_time             # guest time and `retired` at the access that a Python device is handling
     uint64_t io_retired
     bint touched                 # the device has changed what blocks rely on: leave the block after this instruction
@@ -340,6 +346,8 @@ cdef struct CPU:
     Rings rings                  # rings that are counted but not yet written to their eventfds
     VM* vm
     Chips* chips                 # the Vm's
+    Ways* ways                   # the short ways to the chips
+    bint owns                    # it uses the chips without the lock; may change when it comes inside (owner.pxi)
     int no                       # index in the Vm
     Model m
 
@@ -379,6 +387,10 @@ cdef enum:
 # The entry of c.blocks.calls where no CALL has been stored.
 cdef Op NO_CALL
 memset(&NO_CALL, 0, sizeof(Op))
+
+# The short ways of a vCPU that does not own the chips.
+cdef Ways NO_WAYS
+memset(&NO_WAYS, 0, sizeof(Ways))
 
 
 # A register operand is a byte offset into CPU. P8, P16 and P32 make a pointer of it.

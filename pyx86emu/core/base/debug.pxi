@@ -42,10 +42,9 @@ cdef void look_for_guest(CPU* c) noexcept nogil:
     c.run.wr = c.vm.mem.wr
     c.run.holes = c.vm.mem.holes
     if c.debug.data & LOOK_GUEST:
-        memset(c.vm.mem.filled, 0xFF, sizeof(c.vm.mem.filled))
-        c.run.rd = c.vm.mem.closed
-        c.run.wr = c.vm.mem.closed
-        c.run.holes = c.vm.mem.filled
+        c.run.rd = ALL_CLOSED
+        c.run.wr = ALL_CLOSED
+        c.run.holes = ALL_FILLED
 
 
 cdef uint32_t breakpoints_hit(CPU* c, uint32_t at, uint32_t size, uint32_t kinds) noexcept nogil:

@@ -156,13 +156,6 @@ cdef inline void fl_unless(CPU* c, uint32_t skip, uint32_t res, uint32_t aux, ui
     c.arch.cfw = either(skip, cfw, c.arch.cfw)
 
 
-cdef inline void fl_logic_unless(CPU* c, uint32_t skip, uint32_t r, int size) noexcept nogil:
-    """fl_logic if `skip` is 0. If it is all ones, keep the flags; r must then be the result that they belong to."""
-    put_res(c, r, size)
-    c.arch.aux &= skip
-    c.arch.cfw &= skip
-
-
 cdef inline void fl_save(CPU* c) noexcept nogil:
     c.locked.saved_res = c.arch.res
     c.locked.saved_aux = c.arch.aux

@@ -51,42 +51,65 @@ cdef inline uint32_t bus_mask(VM* vm, uint32_t pa) noexcept nogil:
 cdef void rebuild_tables(VM* vm) noexcept nogil:
     """Build all tables from the slots and A20. The caller holds the writers' lock, and no block is used any more."""
     cdef Mem* mem = vm.mem
-    cdef uint32_t g, h, addr
-    cdef Slot* s = NULL
-    cdef Slot* t
+    cdef uint32_t g
     cdef int i, near = slots_below(vm, <uint64_t>GRANULES << 8)      # few: the others are out of reach
-    cdef bint shared = share_memory(vm, near)
+    memset(mem.ram, 0, sizeof(mem.ram))
+    memset(mem.attr, 0, sizeof(mem.attr))
+    for g in range(GRANULES):
+        mem.alias[g] = <uint16_t>g
+        mem.canon[g] = <uint16_t>g
+        if mem.code[g]:                          # of a new Vm it is all 0: then it needs no memory of the host
+            mem.code[g] = 0
+    for i in range(near):
+        show_slot(vm, &vm.slots[i])
+    if not vm.a20:
+        for g in range(WRAP, GRANULES):
+            mem.ram[g] = mem.ram[g - WRAP] - (WRAP << 8) if mem.ram[g - WRAP] else 0
+            mem.attr[g] = mem.attr[g - WRAP]
+    if share_memory(vm, near):
+        link_aliases(vm, near)
+    elif not vm.a20:
+        link_aliases(vm, 0)
+    close_watched(vm)
+
+
+cdef void show_slot(VM* vm, Slot* s) noexcept nogil:
+    """Enter a slot where A20 does not matter."""
+    cdef Mem* mem = vm.mem
+    cdef uint32_t g, first = <uint32_t>(s.addr >> 8)
+    cdef uint32_t last = <uint32_t>min((s.addr + s.size) >> 8, <uint64_t>GRANULES)
+    cdef uintptr_t distance = <uintptr_t>s.host - <uintptr_t>s.addr
+    cdef uint8_t rom = ATTR_ROM if s.readonly else 0
+    for g in range(first, last):
+        mem.ram[g] = distance
+    if rom or s.dirty != NULL or s.track != NULL:
+        for g in range(first, last):
+            mem.attr[g] = (rom | (ATTR_LOG if clean_page(s, g << 8) else 0)
+                           | (ATTR_CLEAN if clean_granule(vm, s, g << 8) else 0))
+
+
+cdef void link_aliases(VM* vm, int others) noexcept nogil:
+    """Link the granules that show the same host memory. `others`: that of how many slots may also be in
+    another one."""
+    cdef Mem* mem = vm.mem
+    cdef uint32_t g, h
+    cdef Slot* t
+    cdef int i
     cdef uintptr_t host
     for g in range(GRANULES):
-        mem.alias[g] = g
-        mem.canon[g] = g
-    for g in range(GRANULES):
-        addr = granule_address(vm, g)
-        if s == NULL or addr - s.addr >= s.size:
-            s = slot_at(vm, addr)
-        mem.code[g] = 0
-        mem.attr[g] = 0
-        mem.wr[g] = 0
-        mem.ram[g] = 0
-        if s == NULL:
+        if mem.ram[g] == 0:
             continue
-        host = <uintptr_t>s.host + (addr - s.addr)
-        mem.attr[g] = ((ATTR_ROM if s.readonly else 0) | (ATTR_LOG if clean_page(s, addr) else 0)
-                       | (ATTR_CLEAN if clean_granule(vm, s, addr) else 0))
-        mem.ram[g] = host - (g << 8)
-        h = g
-        if addr != g << 8:
-            h = addr >> 8                        # the granule that a closed A20 line shows here
-        for i in range(near if shared else 0):
+        host = mem.ram[g] + (g << 8)
+        h = granule_address(vm, g) >> 8          # the granule that a closed A20 line shows here
+        for i in range(others):
             t = &vm.slots[i]
-            if t != s and <uintptr_t>t.host <= host < <uintptr_t>t.host + t.size:
+            if <uintptr_t>t.host <= host < <uintptr_t>t.host + t.size:
                 if (t.addr + (host - <uintptr_t>t.host)) >> 8 < h:
                     h = <uint32_t>((t.addr + (host - <uintptr_t>t.host)) >> 8)
         if h < g:
             mem.canon[g] = mem.canon[h]
             mem.alias[g] = mem.alias[h]
-            mem.alias[h] = g
-    close_watched(vm)
+            mem.alias[h] = <uint16_t>g
 
 
 cdef void close_watched(VM* vm) noexcept nogil:
@@ -94,6 +117,7 @@ cdef void close_watched(VM* vm) noexcept nogil:
     every vCPU is outside."""
     cdef Mem* mem = vm.mem
     cdef uint32_t g
+    cdef uint8_t attr
     cdef int i, k
     for g in range(<uint32_t>GRANULES):
         mem.attr[g] &= ~<uint8_t>(ATTR_STORES | ATTR_LOADS)
@@ -106,14 +130,23 @@ cdef void close_watched(VM* vm) noexcept nogil:
                 if vm.cpu[i].observe.look[k].kind & (LOOK_WRITE | LOOK_READ):
                     mark_watched(vm, vm.cpu[i].observe.look[k].first, vm.cpu[i].observe.look[k].last,
                                  vm.cpu[i].observe.look[k].kind == LOOK_READ)
+    memcpy(mem.rd, mem.ram, sizeof(mem.ram))
+    memcpy(mem.wr, mem.ram, sizeof(mem.ram))
+    memcpy(mem.holes, mem.ram, sizeof(mem.ram))
     for g in range(<uint32_t>GRANULES):
-        mem.rd[g] = 0 if mem.attr[g] & ATTR_LOADS else mem.ram[g]
-        mem.holes[g] = mem.ram[g] if not mem.attr[g] & ATTR_STORES else WATCHED
-        if mem.holes[g] == 0 and vm.chips.vga.cell != NULL and (
-                VGA_WINDOW >> 8 <= g < VGA_WINDOW + VGA_WINDOW_SIZE >> 8):
-            mem.holes[g] = VGA_HOLE
-        if mem.ram[g]:
-            reopen(vm, g)
+        attr = mem.attr[g]
+        if attr == 0 and mem.code[mem.canon[g]] == 0:
+            continue                             # nearly all
+        if attr & ATTR_NOTED or mem.code[mem.canon[g]]:
+            mem.wr[g] = 0
+        if attr & ATTR_LOADS:
+            mem.rd[g] = 0
+        if attr & ATTR_STORES:
+            mem.holes[g] = WATCHED
+    if vm.chips.vga.cell != NULL:
+        for g in range(VGA_WINDOW >> 8, VGA_WINDOW + VGA_WINDOW_SIZE >> 8):
+            if mem.holes[g] == 0:
+                mem.holes[g] = VGA_HOLE
 
 
 cdef void mark_watched(VM* vm, uint64_t first, uint64_t last, bint loads) noexcept nogil:
@@ -136,7 +169,7 @@ cdef void reopen(VM* vm, uint32_t g) noexcept nogil:
     cdef uint32_t a = g
     cdef bint code = mem.code[mem.canon[g]] != 0
     while True:
-        mem.wr[a] = 0 if code or mem.attr[a] & (ATTR_ROM | ATTR_LOG | ATTR_STORES | ATTR_CLEAN) else mem.ram[a]
+        mem.wr[a] = 0 if code or mem.attr[a] & ATTR_NOTED else mem.ram[a]
         a = mem.alias[a]
         if a == g:
             break

@@ -34,6 +34,7 @@ cdef void free_vm(VM* vm) noexcept:
     store_drop(vm.store)
     if vm.chips != NULL:
         free(vm.chips.lines)
+        free(vm.chips.others)
     free(vm.chips)
     free(vm.mem)
     free(vm.slots)
@@ -45,6 +46,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     if c == NULL:
         raise MemoryError("no memory for a vCPU")
     c.blocks.hash = <Op**>calloc(HASH, sizeof(Op*))
+    c.blocks.hash_mask = HASH - 1
     forget_calls(c)
     c.blocks.codemap = <uint8_t*>calloc(GRANULES * 32 + 1, 1)       # +1: two bytes are read at once
     c.blocks.list = <Block**>calloc(GRANULES, sizeof(Block*))
@@ -57,6 +59,7 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
         raise MemoryError("no memory for a vCPU")
     c.vm = vm
     c.chips = vm.chips
+    c.ways = &NO_WAYS
     vm.refs += 1
     c.no = MAX_VCPUS                             # not yet in vm.cpu
     c.run.ram = vm.mem.ram
@@ -153,6 +156,7 @@ cdef void fork_vm(VM* vm, unsigned long me) noexcept nogil:
     pthread_mutex_init(&vm.chips.lock, NULL)
     zones_forked(&vm.zones)
     vm.stopping = 0
+    vm.chips.owner &= ~<uint64_t>OWNER_ASKED
 
 
 cdef void fork_cpu(CPU* c, bint left) noexcept nogil:

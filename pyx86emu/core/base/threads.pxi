@@ -62,6 +62,20 @@ cdef inline void go_outside(CPU* c) noexcept nogil:
     leave_core(c)
 
 
+cdef inline void look_at_owner(CPU* c) noexcept nogil:
+    """For a vCPU that comes inside: does it own the chips? (chips/owner.pxi.)"""
+    cdef bint owns = at_get64(&c.chips.owner) == <uint64_t><uintptr_t>c
+    if RARELY(owns != c.owns):
+        owner_changed(c, owns)
+
+
+cdef void owner_changed(CPU* c, bint owns) noexcept nogil:
+    c.owns = owns
+    c.ways = &NO_WAYS
+    if owns:
+        c.ways = &c.chips.ways if c.no == 0 else c.chips.others if c.chips.others != NULL else &NO_WAYS
+
+
 cdef void come_inside(CPU* c) noexcept nogil:
     while True:
         at_put64(&c.threads.in_core, at_get64(&c.vm.epoch))
@@ -69,6 +83,7 @@ cdef void come_inside(CPU* c) noexcept nogil:
             # The host changes these while the vCPU is outside only.
             c.run.watched = (c.debug.singlestep | <uint32_t>(c.debug.breaks | c.debug.watches | c.observe.looks) |
                              c.observe.mask | c.why.stops)
+            look_at_owner(c)
             return
         leave_core(c)
         let_gil_go(c)
@@ -101,6 +116,7 @@ cdef void lock_from_core(CPU* c) noexcept nogil:
     let_gil_go(c)
     pthread_mutex_lock(&c.vm.writers)
     at_put64(&c.threads.in_core, at_get64(&c.vm.epoch))
+    look_at_owner(c)
 
 
 cdef inline bint has_passed(CPU* c, uint64_t epoch) noexcept nogil:
@@ -168,6 +184,13 @@ cdef void want(CPU* c, uint32_t what) noexcept nogil:
     at_put_floor(&c.run.floor, 0x7FFFFFFFFFFFFFFF)
     if at_get32(&c.threads.waiting):
         wake(c)
+
+
+cdef inline void drop_requests(CPU* c, uint32_t which) noexcept nogil:
+    """Drop requests that were made to what the vCPU is no longer."""
+    cdef uint32_t rest = at_swap32(&c.threads.request, 0) & ~which
+    if rest:
+        want(c, rest)
 
 
 cdef void wake(CPU* c) noexcept nogil:

@@ -10,6 +10,7 @@ cdef enum:
     ATTR_STORES = 4              # a vCPU has a watchpoint here: each store takes the slow path,
     ATTR_LOADS = 8               # and each load
     ATTR_CLEAN = 16              # it is as in VM.base: the first store is noted
+    ATTR_NOTED = ATTR_ROM | ATTR_LOG | ATTR_STORES | ATTR_CLEAN      # a store here takes the slow path
 
 cdef enum:                       # entries of `holes` that are no address
     WATCHED = 1
@@ -33,8 +34,13 @@ cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm se
     uint16_t canon[GRANULES]     # canonical granule: one for all that show the same host memory
     uint16_t alias[GRANULES]     # next granule that shows the same host memory, in a ring
     uint8_t attr[GRANULES]       # ATTR_*
-    uintptr_t closed[GRANULES]   # `rd` and `wr` of a vCPU with breakpoints on data: all 0, so each access is checked
-    uintptr_t filled[GRANULES]   # `holes` of such a vCPU: no entry is 0 once it is used
+
+# The tables of a vCPU with breakpoints on data, where each access is checked: `rd` and `wr` of all 0, and `holes` of
+# which no entry is 0.
+cdef uintptr_t ALL_CLOSED[4352]
+cdef uintptr_t ALL_FILLED[4352]
+memset(ALL_CLOSED, 0, sizeof(ALL_CLOSED))
+memset(ALL_FILLED, 0xFF, sizeof(ALL_FILLED))
 
 cdef enum:                       # who answers a Range; an access to one up to RANGE_PULL is an exit
     RANGE_CLAIMED = 0            # nothing yet: its device is being attached
@@ -62,7 +68,6 @@ cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     Chips* chips                 # always there; on its ports with irqchip_on
     uint64_t timer               # guest ns of Python's timer, UINT64_MAX: none
     int64_t host_base            # host ns at which guest time was 0
-    uint64_t ticks               # guest time of the first vCPU, in instructions, for the others
     IrqFds* irqfds               # NULL: there was none yet, or the Vm is closed
     uint64_t irq_serial          # of the last irqfd that was made
     uint32_t resampled           # lines whose EOI an irqfd waits for
@@ -75,3 +80,6 @@ cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     pthread_mutex_t noting       # held for a few instructions, while a Track is written
     PyObject* owner              # the Vm object, borrowed
     int refs
+    uint64_t apart[8]            # the first vCPU writes `ticks` at each slice: in no cache line with what others read
+    uint64_t ticks               # guest time of the first vCPU, in instructions, for the others
+    uint64_t apart_too[8]

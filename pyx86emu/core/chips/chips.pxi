@@ -1,4 +1,4 @@
-# The chips of a Vm in the core: keep their table, serve their deadlines, lock them. Know rows, not vCPUs.
+# The chips of a Vm in the core: keep their table and serve their deadlines. Know rows, not vCPUs.
 #
 # To add a chip, write a file in this folder, add a row here (chips_new) and add its state to Chips. Then IN, OUT,
 # REP INS, the host's reads and writes, the lock and the timed edges of its line work. A span may be on the MMIO bus. A
@@ -9,19 +9,7 @@
 # A vCPU that is late (a long instruction, the host's clock) may find a rise and its fall at once. Then it sees the fall
 # one instruction after the rise: a guest with open interrupts loses none.
 #
-# While one vCPU and its own thread are the only users of the chips, that vCPU takes no lock. ("Inside" and "outside"
-# are defined in docs/CORE.md.)
-#
-#   user                                  while the chips are not shared                       after they are shared
-#   the only vCPU, inside the core        no lock; a byte may take the short way               the lock, the long way
-#   its own thread, in a device or timer  the lock; its vCPU is outside and cannot interfere   the lock
-#   a thread while no vCPU runs           the lock; it has the GIL, so no vCPU can come in     the lock
-#   another thread while the vCPU runs    it shares the chips first (Vm.lock_chips)            the lock
-#   the thread of the irqfds              the lock; it changes only `rung`                     the same
-#   a second vCPU                         it shares the chips when it is created               the lock, the long way
-#
-# Shared chips stay shared. While they become shared every vCPU is kept outside. So `shared` and the short ways do not
-# change for a vCPU that is inside. A thread that holds the lock waits for nothing, including the GIL.
+# Who may use them when is said in owner.pxi.
 
 ctypedef uint32_t (*ChipRead)(void* state, uint32_t port, uint64_t now) noexcept nogil
 ctypedef bint (*ChipWrite)(void* state, uint32_t port, uint32_t value, uint64_t now) noexcept nogil
@@ -39,6 +27,8 @@ cdef enum:                       # the rows
 cdef enum:
     CHIP_SPANS = 6
     SHORT_PORTS = 1024           # the ISA bus decodes 10 bits; these ports may have a short way
+    OWNER_ASKED = 1              # a bit of `owner`: somebody waits until the owner has given the chips up
+    LEAST_PATIENCE = 512         # uses of some 50 ns: they take longer than to ask a vCPU that runs (owner.pxi)
 
 cdef struct Span:
     int bus                      # BUS_PIO or BUS_MMIO; no address is on both: ports are below 10000h, memory is not
@@ -61,17 +51,27 @@ cdef struct Chip:
     uint64_t rise                # when its line rises next
     uint64_t due                 # the next event: that, or a fall that takes a request away
 
+# The short ways of a vCPU, by port; NULL: go to the bus.
+cdef struct Ways:
+    PortFn in_[SHORT_PORTS]      # of a byte
+    PortFn out[SHORT_PORTS]
+    PortFn out16[SHORT_PORTS]    # of a word, whose bytes go to two ports of one chip
+
 cdef struct Chips:
     Chip chip[CHIPS]
     uint64_t due                 # the earliest `due` of the rows
     uint32_t rung                # lines that irqfds have raised and no user of the chips has seen: bits 0 to 15 as a
     uint32_t held                # pulse, bits 16 to 31 held high. While `hold` is set, a recorder keeps them in `held`
     uint32_t hold
-    bint shared
     pthread_mutex_t lock
-    PortFn in_[SHORT_PORTS]      # the short way of a byte, by port; NULL: go to the bus
-    PortFn out[SHORT_PORTS]
-    PortFn out16[SHORT_PORTS]    # the same for a word, whose bytes go to two ports of one chip
+    uint64_t owner               # CPU*, which uses the chips without the lock; 0: everyone takes it. See owner.pxi
+    int user                     # who took the lock last: the number of a vCPU + 1; 0: the host
+    uint32_t alone               # how often that one took it in a row
+    uint32_t patience            # and how often it has to until it becomes the owner
+    int64_t since                # host ns when the owner became it,
+    int64_t began                # and when it was asked last
+    Ways ways                    # of the first vCPU, while it is the owner
+    Ways* others                 # the same for other vCPUs; NULL: there is none
     IrqChip irqchip
     Pit pit
     Vga vga
@@ -87,6 +87,7 @@ cdef Chips* chips_new() noexcept nogil:
         return NULL
     pthread_mutex_init(&chips.lock, NULL)
     chips.due = FOREVER
+    chips.patience = LEAST_PATIENCE
 
     chip = add_chip(chips, CHIP_PIC, b"the interrupt controller", &chips.irqchip, irqchip_read, irqchip_write)
     chip.interrupts = 1
@@ -217,20 +218,17 @@ cdef void find_due(Chips* chips) noexcept nogil:
 
 
 cdef void chips_serve(Chips* chips, uint64_t now) noexcept nogil:
-    """Serve every chip that is due. The first vCPU calls this when `due` has come."""
+    """Serve every chip that is due. The caller has the chips."""
     cdef int i
-    lock_chips(chips)
     for i in range(CHIPS):
         if chips.chip[i].due <= now:
             chip_follow(chips, &chips.chip[i], now)
-    unlock_chips(chips)
 
 
 cdef int chips_acknowledge(Chips* chips, uint64_t now) noexcept nogil:
-    """INTA: the vector of the interrupt that the first vCPU takes."""
+    """INTA: the vector of the interrupt that the first vCPU takes. The caller has the chips."""
     cdef int vector, i
     cdef Chip* chip
-    lock_chips(chips)
     if RARELY(chips.lines != NULL):
         note_line(chips.lines, &chips.irqchip, next_line(&chips.irqchip), LINE_TAKEN, now)
     vector = irqchip_ack(&chips.irqchip)
@@ -239,12 +237,11 @@ cdef int chips_acknowledge(Chips* chips, uint64_t now) noexcept nogil:
         if chip.due < chip.rise and not irqchip_requests(&chips.irqchip, chip.gsi):
             chip.due = chip.rise                 # the request was taken: nobody can see the fall
             find_due(chips)
-    unlock_chips(chips)
     return vector
 
 
 cdef void chips_take_rung(Chips* chips) noexcept nogil:
-    """Raise the lines that irqfds have raised. The caller has the lock, or is the only user."""
+    """Raise the lines that irqfds have raised. The caller has the chips."""
     cdef uint32_t rung = at_swap32(&chips.rung, 0)
     cdef int line
     for line in range(16):
@@ -269,15 +266,7 @@ cdef void pulse_gsi(Chips* chips, int line, uint64_t now) noexcept nogil:
     irqchip_pulse(&chips.irqchip, line)
 
 
-cdef inline void chips_look(Chips* chips) noexcept nogil:
-    """The first vCPU was asked to look at its interrupts."""
-    if at_get32(&chips.rung):
-        lock_chips(chips)
-        chips_take_rung(chips)
-        unlock_chips(chips)
-
-
-# -- sharing
+# -- short ways
 
 cdef void short_way(Chips* chips, int row, PortFn in_, PortFn out, PortFn out16) noexcept nogil:
     """Send byte accesses to a chip's ports to these handlers, without lock and search, and words too if `out16` is not
@@ -289,29 +278,8 @@ cdef void short_way(Chips* chips, int row, PortFn in_, PortFn out, PortFn out16)
     for i in range(chip.spans):
         port, end = chip.span[i].base, chip.span[i].base + chip.span[i].length
         while chip.span[i].bus == BUS_PIO and port < end and port < SHORT_PORTS:
-            chips.in_[port] = in_
-            chips.out[port] = out
+            chips.ways.in_[port] = in_
+            chips.ways.out[port] = out
             if port + 1 < end:
-                chips.out16[port] = out16
+                chips.ways.out16[port] = out16
             port += 1
-
-
-cdef void share_chips(Chips* chips) noexcept nogil:
-    """From now on every user takes the lock, and there is no short way. The caller keeps every vCPU outside."""
-    chips.shared = 1
-    memset(chips.in_, 0, sizeof(chips.in_))
-    memset(chips.out, 0, sizeof(chips.out))
-    memset(chips.out16, 0, sizeof(chips.out16))
-    chips.vga.shared = 1
-    vga_open(&chips.vga)
-
-
-cdef inline void lock_chips(Chips* chips) noexcept nogil:
-    """For a vCPU inside the core. It stays inside until it has unlocked."""
-    if RARELY(chips.shared):
-        pthread_mutex_lock(&chips.lock)
-
-
-cdef inline void unlock_chips(Chips* chips) noexcept nogil:
-    if RARELY(chips.shared):
-        pthread_mutex_unlock(&chips.lock)

@@ -83,8 +83,8 @@ cdef void speaker_listen(Chips* chips, Speaker* s, uint64_t now) noexcept nogil:
     chips.speaker = s
     chips.chip[CHIP_PIT].write = pit_write_heard
     chips.chip[CHIP_PORT61].write = port61_write_heard
-    s.way42, s.way43, s.way61 = chips.out[0x42], chips.out[0x43], chips.out[0x61]
-    chips.out[0x42] = chips.out[0x43] = chips.out[0x61] = NULL
+    s.way42, s.way43, s.way61 = chips.ways.out[0x42], chips.ways.out[0x43], chips.ways.out[0x61]
+    chips.ways.out[0x42] = chips.ways.out[0x43] = chips.ways.out[0x61] = NULL
 
 
 cdef void speaker_again(Chips* chips, uint64_t now) noexcept nogil:
@@ -107,8 +107,7 @@ cdef void speaker_ignore(Chips* chips) noexcept nogil:
     cdef Speaker* s = <Speaker*>chips.speaker
     chips.chip[CHIP_PIT].write = pit_write
     chips.chip[CHIP_PORT61].write = port61_write
-    if not chips.shared:
-        chips.out[0x42], chips.out[0x43], chips.out[0x61] = s.way42, s.way43, s.way61
+    chips.ways.out[0x42], chips.ways.out[0x43], chips.ways.out[0x61] = s.way42, s.way43, s.way61
     chips.speaker = NULL
 
 

@@ -73,7 +73,6 @@ cdef struct Vga:
     uint32_t mapped_base
     bint turn                    # `mapped` is to become `plan`
     bint eager                   # a plain window is mapped at once
-    bint shared                  # several threads use the chips: there is no short way
     uint32_t patience            # accesses to a plain window that are still to come before it is mapped
     uint32_t wait                # how many they are after a change
     uint64_t mapped_at
@@ -257,4 +256,4 @@ cdef void vga_replan_slow(Vga* v) noexcept nogil:
 cdef inline void vga_open(Vga* v) noexcept nogil:
     """The short way serves the window while it is not plain."""
     v.low = v.base
-    v.span = 0 if v.plan or v.mapped or v.shared else v.size
+    v.span = 0 if v.plan or v.mapped else v.size

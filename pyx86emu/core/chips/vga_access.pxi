@@ -1,6 +1,6 @@
 # The VGA for a vCPU: the short ways to its ports and to the planes, and the change of its window to memory and back.
 #
-# The window is on the short way while it is not plain, one vCPU is the only user of the chips, and no ioeventfd is in
+# The window is on the short way while it is not plain, for the owner of the chips (owner.pxi), if no ioeventfd is in
 # the page. Where it is plain it becomes memory (vga.pxi). An access that changes this asks for it with REQ_VGA, which
 # is served after the instruction; so the next one sees the window as the registers have it.
 
@@ -48,7 +48,8 @@ cdef Op* out16_vga(CPU* c, Op* o, uint32_t port) noexcept nogil:
 cdef inline bint vga_short(CPU* c, uint32_t pa, uint32_t size) noexcept nogil:
     """Are these bytes of one page planes on the short way? The caller knows that nothing is watched."""
     cdef uint32_t a = pa - c.chips.vga.low
-    return a < c.chips.vga.span and a + size <= c.chips.vga.span and at_load64(&c.vm.iotable.pages[pa >> 12]) == 0
+    return (a < c.chips.vga.span and a + size <= c.chips.vga.span and at_load64(&c.vm.iotable.pages[pa >> 12]) == 0
+            and c.owns)
 
 
 cdef inline bint vga_store(CPU* c, uint32_t pa, uint32_t v, uint32_t size) noexcept nogil:

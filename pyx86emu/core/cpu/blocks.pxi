@@ -23,8 +23,8 @@ cdef inline Block* next_in(Block* b, int g) noexcept nogil:
     return b.next[0] if b.gran[0] == <int16_t>g else b.next[1]
 
 
-cdef inline Op** slot_of(CPU* c, uint32_t key) noexcept nogil:
-    return &c.blocks.hash[(key ^ key >> 13) & (HASH - 1)]
+cdef inline Op** slot_of(CPU* c, uint64_t key) noexcept nogil:
+    return &c.blocks.hash[(key * 0x9E3779B97F4A7C15ULL >> 40) & c.blocks.hash_mask]
 
 
 cdef inline Op* jump(CPU* c) noexcept nogil:
@@ -229,7 +229,26 @@ cdef Op* build(CPU* c, uint32_t key) noexcept nogil:
     b.cap = max(used + flagged_room(c), least_room(c))   # a stale block must have room for another long instruction
     c.blocks.pool_used += 1 + b.cap
     slot_of(c, key)[0] = first
+    c.blocks.built += 1
+    if RARELY(c.blocks.built > c.blocks.hash_mask and c.blocks.hash_mask < MOST_HASH - 1):
+        grow_hash(c)
     return first
+
+
+cdef void grow_hash(CPU* c) noexcept nogil:
+    """Four times as many places, if there is memory for them."""
+    cdef uint32_t i, places = c.blocks.hash_mask + 1
+    cdef Op** old = c.blocks.hash
+    cdef Op** hash_ = <Op**>calloc(4 * places, sizeof(Op*))
+    if hash_ == NULL:
+        return
+    rings_flush(&c.rings)                        # it takes some 100 us with the most places
+    c.blocks.hash = hash_
+    c.blocks.hash_mask = 4 * places - 1
+    for i in range(places):
+        if old[i] != NULL:
+            slot_of(c, header(old[i]).key)[0] = old[i]
+    free(old)
 
 
 cdef inline int least_room(CPU* c) noexcept nogil:
@@ -312,8 +331,8 @@ cdef bint claim(CPU* c, uint32_t g) noexcept nogil:
     at_or64(&mem.code[mem.canon[g]], mine)
     if was == 0 and mem.ram[g]:
         reopen(c.vm, g)
-        if c.vm.ncpus > 1:
-            wait_for_others(c.vm, c)             # another vCPU may still use the old pointer
+    if c.vm.ncpus > 1 and mem.ram[g]:
+        wait_for_others(c.vm, c)                 # another vCPU may still use the old pointer, or store without a fence
     pthread_mutex_unlock(&c.vm.writers)
     return 1
 
@@ -460,8 +479,7 @@ cdef void code_written(CPU* c, Op* o, uint32_t g, uint32_t lo, uint32_t hi) noex
     if who & ~(1ULL << c.no):
         for i in range(c.vm.ncpus):
             if i != c.no and who >> i & 1 and touches(c.vm.cpu[i], n, lo, hi):
-                at_or64(&c.vm.cpu[i].blocks.dirty_code[n >> 6], 1ULL << (n & 63))
-                want(c.vm.cpu[i], REQ_CODE)
+                note_written(c.vm.cpu[i], n)
 
 
 cdef bint touches(CPU* c, int n, uint32_t lo, uint32_t hi) noexcept nogil:
@@ -533,7 +551,8 @@ cdef void drop_blocks(CPU* c) noexcept nogil:
             if at_peek64(&mem.code[g]) == 0 and mem.ram[g]:
                 reopen(c.vm, g)
     pthread_mutex_unlock(&c.vm.writers)
-    memset(c.blocks.hash, 0, HASH * sizeof(Op*))
+    memset(c.blocks.hash, 0, (c.blocks.hash_mask + 1) * sizeof(Op*))
+    c.blocks.built = 0
     forget_calls(c)
     for g in range(1, c.blocks.pools):
         free(c.blocks.pool[g])

@@ -218,8 +218,8 @@ cdef int decode_one(Dec* d) noexcept nogil:
     d.jumps = 0
     while True:
         op = fetch8(d)
-        if d.over or d.hole:
-            break
+        if d.over or d.hole or (op & 0xE7) != 0x26 and op - 0x64 > 3 and op - 0xF0 > 3:
+            break                                # no prefix
         if op == 0x26 or op == 0x2E or op == 0x36 or op == 0x3E:
             d.seg = op >> 3 & 3
         elif (op == 0x64 or op == 0x65) and level >= 3:
@@ -305,8 +305,7 @@ cdef inline int put_end(Op* first, int used, int count, uint32_t hi, Fn fn) noex
 cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, uint32_t mask) noexcept nogil:
     """The op before `next_` ends the block. If it is a Jcc that jumps over a few instructions which can be predicated,
     replace it by a predicate (see predicate.pxi) and add them to the block. Returns how many they are, or 0. `mask`:
-    LOOK_*. For the history an op that stores the outcome comes before them, unless they become one op with the
-    predicate; for a map of edges one that counts."""
+    LOOK_*. For the history an op that stores the outcome comes before them; for a map of edges one that counts."""
     cdef Op* jcc = next_ - 1
     cdef Trait* t = trait_of(jcc.fn)
     cdef int condition = t.condition, n = 0, fluid_before = d.block.fluid
@@ -332,7 +331,7 @@ cdef int predicates(Dec* d, Op* next_, int room, uint32_t limit, uint32_t mask) 
         jcc.fn = PREDICATE[0][condition]
         jcc.src = <uint16_t>n
         if mask & LOOK_HISTORY:
-            store_outcome(jcc, condition)
+            store_outcome(jcc)
         if mask & LOOK_EDGES:
             count_outcome(jcc, d.base)
         return n
@@ -423,7 +422,7 @@ cdef int decode_ops(CPU* c, Op* first, int cap, uint32_t base, uint32_t ip, Deco
         if not open_:
             i = predicates(d, first + used, cap - used, limit, c.observe.mask)
             if i:
-                used += i + (first[used].fn == probe_skip)
+                used += i + history
                 count += i
                 d.block.hi = d.ip
                 open_ = 1

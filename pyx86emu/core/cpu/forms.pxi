@@ -211,6 +211,11 @@ cdef Op* to_reg(Dec* d, Fn fn, int what, int from_, int size) noexcept nogil:
     return o
 
 
+cdef void extend(Dec* d, Fn fn16, Fn fn32, int what16, int what32, int from_) noexcept nogil:
+    """MOVZX, MOVSX: a handler and a form that reads memory for each size of the register."""
+    to_reg(d, fn16 if d.os == 2 else fn32, what16 if d.os == 2 else what32, from_, d.os)
+
+
 cdef void imul_gei(Dec* d, bint short_) noexcept nogil:
     cdef Op* o = to_reg(d, imul16_ri if d.os == 2 else imul32_ri, R_IMUL_RI, d.os, d.os)
     o.imm = fetch_s8(d) if short_ else fetch_v(d, d.os)

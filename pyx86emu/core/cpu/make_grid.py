@@ -8,6 +8,7 @@ Run it after you change something here: `python pyx86emu/core/cpu/make_grid.py`.
 output with ops_grid.pxi.
 """
 
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 
@@ -64,22 +65,21 @@ MODIFY = {
 BITS = {"BT": (2, 4), "BTS": (2, 4), "BTR": (2, 4), "BTC": (2, 4)}
 #: An operation and the Jcc after it as one op: by template, the operations.
 FUSED = {
-    "alu_rr": ("ADD", "SUB", "AND", "OR", "CMP", "TEST"),
-    "alu_ri": ("ADD", "SUB", "AND", "CMP", "TEST"),
+    "alu_rr": ("ADD", "SUB", "OR", "CMP", "TEST"),
+    "alu_ri": ("CMP", "TEST"),
     "alu_rm": ("CMP",),
-    "alu_mr": ("CMP", "TEST"),
+    "alu_mr": ("CMP",),
     "alu_mi": ("CMP", "TEST"),
-    "unary_r": ("INC", "DEC"),
-    "shift_ri": ("SHL", "SHR"),
+    "unary_r": ("DEC",),
 }
 #: The same with a predicate after the operation.
 FUSED_PREDICATE: dict[str, tuple[str, ...]] = {
-    "alu_rr": ("CMP", "TEST"),
-    "alu_ri": ("CMP", "TEST"),
-    "shift_ri": ("SHL", "SHR"),
+    "alu_ri": ("CMP",),
 }
 CONDITIONS = tuple(cc for cc in range(16) if cc >> 1 not in (0, 5))  # not O NO P NP
-SHIFT_CONDITIONS = (2, 3, 4, 5)  # B AE E NE
+#: The same instruction several times in a row as one op: up to so many.
+RUN = ("push16_r", "pop16_r")
+LONGEST_RUN = 8
 STRING = ("MOVS", "STOS", "LODS", "CMPS", "SCAS", "INS", "OUTS")
 
 
@@ -115,7 +115,7 @@ class Grid:
         ]
 
     def sized(
-        self, forms: dict[str, tuple[int, ...]], template: str, stem: str, prefix: str
+        self, forms: Mapping[str, tuple[int, ...]], template: str, stem: str, prefix: str
     ) -> list[list[str]]:
         """Instances for the operand sizes that an instruction has; NULL for the others."""
         return [
@@ -149,8 +149,7 @@ class Grid:
         """One instance for each condition of the Jcc or predicate after the operation."""
         for template, operations in forms.items():
             stem = template.rsplit("_", 1)[1]
-            conditions = SHIFT_CONDITIONS if template == "shift_ri" else CONDITIONS
-            for op, (i, s), cc in product(operations, enumerate(SIZES), conditions):
+            for op, (i, s), cc in product(operations, enumerate(SIZES), CONDITIONS):
                 name = self.handler(
                     f"{op.lower()}{8 * s}_{stem}_{second[0]}{cc:x}",
                     f"{template}_{second}(c, o, {op}, {s}, {cc >> 1}, {cc & 1})",
@@ -158,25 +157,12 @@ class Grid:
                 live = f"{template.upper()}[{op}][{i}]"
                 self.traits.append(f"    fuses({live}, {second.upper()}[0][{cc}], {name})")
 
-    def three(self) -> None:
-        """One instance for SHL or SHR, a predicate on its carry, and XOR of the same register."""
-        for i, form in enumerate(("rr", "ri")):
-            for op, (j, s), cc in product(("SHL", "SHR"), enumerate(SIZES), (2, 3)):
-                name = self.handler(
-                    f"{op.lower()}{8 * s}_xor_{form}_p{cc}",
-                    f"shift_xor(c, o, {op}, {s}, {cc & 1}, {i}, 0)",
-                )
-                seen = self.handler(
-                    f"{op.lower()}{8 * s}_xor_{form}_p{cc}_seen",
-                    f"shift_xor(c, o, {op}, {s}, {cc & 1}, {i}, 1)",
-                )
-                for flags in ("", "_DEAD"):
-                    third = f"PREDICATED_ALU_{form.upper()}{flags}[XOR][{j}]"
-                    first = f"SHIFT_RI[{op}][{j}], PREDICATE[0][{cc}]"
-                    self.traits.append(
-                        f"    fuses_three({first}, {third},\n"
-                        f"                {1 - i}, {name}, {seen})"
-                    )
+    def runs(self) -> None:
+        """One instance for each length of a run."""
+        for name in RUN:
+            for n in range(2, LONGEST_RUN + 1):
+                handler = self.handler(f"{name}_x{n}", f"{name}_run(c, o, {n})")
+                self.traits.append(f"    runs({name}, {n}, {handler})")
 
 
 def grid() -> str:
@@ -196,7 +182,7 @@ def grid() -> str:
     g.table("SHIFT_RC", g.by_size(SHIFT, "shift_rc", "rc"))
     g.fused(FUSED, "jcc")
     g.fused(FUSED_PREDICATE, "predicate")
-    g.three()
+    g.runs()
     for name in PLAIN:
         row = [g.handler(f"{name}{8 * s}", f"{name}(c, o, {s})") for s in SIZES]
         g.table(name.upper(), [row])
@@ -207,7 +193,10 @@ def grid() -> str:
     g.table("READ_M", g.sized(READ, "read_m", "m", "R_"))
     shifts = g.by_size(SHIFT, "modify_m", "mi")
     shifts += [
-        [g.handler(f"{op.lower()}{8 * s}_mc", f"modify_m(c, o, W_BY_CL + {op}, {s})") for s in SIZES]
+        [
+            g.handler(f"{op.lower()}{8 * s}_mc", f"modify_m(c, o, W_BY_CL + {op}, {s})")
+            for s in SIZES
+        ]
         for op in SHIFT
     ]
     g.table("MODIFY_M", shifts + g.sized(MODIFY, "modify_m", "m", "W_"))
@@ -223,7 +212,7 @@ def grid() -> str:
                 for op in STRING
             ],
         )
-    rows = []
+    rows: list[list[str]] = []
     for op in STRING:
         rows.append([])
         for s in SIZES:

@@ -112,10 +112,11 @@ cdef inline uintptr_t frame_at(CPU* c, uintptr_t* table, uint32_t sp, uint32_t b
 
 
 cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noexcept nogil:
-    """Store to RAM in a granule with code, if no byte of the store is code. 0: not such a store; nothing is done."""
+    """Store to RAM in a granule with code, if no byte of the store is code. 0: not such a store; nothing is done. There
+    is one vCPU; near.pxi has the same for several."""
     cdef uint32_t g = pa >> 8, a
     cdef uintptr_t p = c.run.rd[g]
-    if p == 0 or (pa & 15) > <uint32_t>(16 - size) or c.vm.mem.attr[g] or c.vm.ncpus != 1:
+    if p == 0 or (pa & 15) > <uint32_t>(16 - size) or c.vm.mem.attr[g]:
         return 0
     a = <uint32_t>c.vm.mem.canon[g] << 8 | (pa & 255)
     if c.blocks.list[a >> 8] == NULL or get16(<uintptr_t>c.blocks.codemap + (a >> 3)) >> (a & 7) & ((1 << size) - 1):
@@ -133,7 +134,17 @@ cdef Op* store_common(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size)
             return store_any(c, o, seg, ea, v, size)
     elif hole == VGA_HOLE:
         return store_planes(c, o, seg, ea, v, size)
+    elif RARELY(c.vm.ncpus != 1):
+        return store_near_codes(c, o, seg, ea, v, size)
     elif not store_near_code(c, pa, v, size):
+        return store_any(c, o, seg, ea, v, size)
+    o = o + 1
+    return GO(c, o)
+
+
+cdef Op* store_near_codes(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """A store next to code, if there are several vCPUs. The rest goes to store_any."""
+    if not stored_near_codes(c, c.arch.sb[seg] + ea, v, size):
         return store_any(c, o, seg, ea, v, size)
     o = o + 1
     return GO(c, o)
@@ -204,7 +215,16 @@ cdef uint64_t load_any(CPU* c, Op* o, int seg, uint32_t ea, int size) noexcept n
 
 cdef bint put_any(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
     """put() wherever it may go: next to code, over the end of the segment, to ROM or a device."""
+    if RARELY(c.vm.ncpus != 1):
+        return put_near_codes(c, o, seg, ea, v, size)
     if store_near_code(c, c.arch.sb[seg] + ea, v, size):
+        return 1
+    return put_slow(c, o, seg, ea, v, size)
+
+
+cdef bint put_near_codes(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) noexcept nogil:
+    """The same if there are several vCPUs."""
+    if stored_near_codes(c, c.arch.sb[seg] + ea, v, size):
         return 1
     return put_slow(c, o, seg, ea, v, size)
 

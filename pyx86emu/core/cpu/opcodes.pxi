@@ -379,14 +379,14 @@ cdef void opcode_0f_386(Dec* d, uint32_t byte, int v) noexcept nogil:
     elif op == 0xB3: bits_eg(d, BTR)                          # 0F B3 BTR Ev,Gv
     elif op == 0xB4: far_pointer(d, FS)                       # 0F B4 LFS Gv,Mp
     elif op == 0xB5: far_pointer(d, GS)                       # 0F B5 LGS Gv,Mp
-    elif op == 0xB6: to_reg(d, movzx16_8 if v == 2 else movzx32_8, R_ZX16 if v == 2 else R_ZX32, 1, v)# 0F B6 MOVZX Gv,Eb
-    elif op == 0xB7: to_reg(d, MOV_RR[0][1] if v == 2 else movzx32_16, -1 if v == 2 else R_ZX32, 2, v)# 0F B7 MOVZX Gv,Ew
+    elif op == 0xB6: extend(d, movzx16_8, movzx32_8, R_ZX16, R_ZX32, 1) # 0F B6 MOVZX Gv,Eb
+    elif op == 0xB7: extend(d, MOV_RR[0][1], movzx32_16, -1, R_ZX32, 2) # 0F B7 MOVZX Gv,Ew
     elif op == 0xBA: bits_ei(d)                               # 0F BA group 8 Ev,Ib
     elif op == 0xBB: bits_eg(d, BTC)                          # 0F BB BTC Ev,Gv
     elif op == 0xBC: to_reg(d, bsf16 if v == 2 else bsf32, -1, v, v)# 0F BC BSF Gv,Ev
     elif op == 0xBD: to_reg(d, bsr16 if v == 2 else bsr32, -1, v, v)# 0F BD BSR Gv,Ev
-    elif op == 0xBE: to_reg(d, movsx16_8 if v == 2 else movsx32_8, R_SX16 if v == 2 else R_SX32, 1, v)# 0F BE MOVSX Gv,Eb
-    elif op == 0xBF: to_reg(d, MOV_RR[0][1] if v == 2 else movsx32_16, -1 if v == 2 else R_SX32, 2, v)# 0F BF MOVSX Gv,Ew
+    elif op == 0xBE: extend(d, movsx16_8, movsx32_8, R_SX16, R_SX32, 1) # 0F BE MOVSX Gv,Eb
+    elif op == 0xBF: extend(d, MOV_RR[0][1], movsx32_16, -1, R_SX32, 2) # 0F BF MOVSX Gv,Ew
     elif op == 0xC0: modify_eg(d, XADD[0][0], W_XADD, 1)      # 0F C0 XADD Eb,Gb
     elif op == 0xC1: modify_eg(d, XADD[0][v >> 1], W_XADD, v) # 0F C1 XADD Ev,Gv
     elif op == 0xC8: swap_reg(d, AX)                          # 0F C8 BSWAP eAX

@@ -7,7 +7,7 @@
 # The handlers jump to the chip or the bus. If they called it, they would have to save registers on their common path.
 
 cdef inline Op* port_in(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
-    cdef PortFn way = c.chips.in_[port] if size == 1 and port < SHORT_PORTS else NULL
+    cdef PortFn way = c.ways.in_[port] if size == 1 and port < SHORT_PORTS else NULL
     # An instruction that is run again runs as a single step. Its answer is in the log, which the bus reads.
     if way != NULL and not RARELY(c.run.stepping):
         return way(c, o, port)
@@ -29,7 +29,7 @@ cdef inline Op* port_out(CPU* c, Op* o, uint32_t port, int size) noexcept nogil:
         o = o + 1
         return GO(c, o)
     if size <= 2 and port < SHORT_PORTS:
-        way = c.chips.out[port] if size == 1 else c.chips.out16[port]
+        way = c.ways.out[port] if size == 1 else c.ways.out16[port]
     if way != NULL and not io_port(c.vm.iotable, port):
         return way(c, o, port)
     return out_bus(c, o, port, size)

@@ -1,7 +1,7 @@
 # Data movement lives here: MOV XCHG LEA, segment loads, far pointers, extensions, bits, and the ops for c.run.tmp.
 #
-# Frequent instructions have a form of their own for a memory operand (ops_memory.pxi has those that read it, or read and
-# write it). All others use their register form on c.run.tmp, a field of CPU with a byte offset like a register:
+# Frequent instructions have a form of their own for a memory operand; ops_memory.pxi has those that read it, or read
+# and write it. All others use their register form on c.run.tmp, a field of CPU with a byte offset like a register:
 #
 #   reads memory (BSF m)    load_tmp, register form
 #   writes memory (SETcc m) register form, store_tmp

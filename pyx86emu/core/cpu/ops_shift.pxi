@@ -85,13 +85,6 @@ cdef inline Op* shift_ri(CPU* c, Op* o, int op, int size, bint flags) noexcept n
     return GO(c, o)
 
 
-cdef inline Op* shift_ri_jcc(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
-    cdef uint32_t r = shift(c, op, reg(c, o.dst, size), o.imm, size, LIVE, 1)
-    cdef bint taken = fl_cond(c, cc) != negate
-    put_reg(c, o.dst, size, r)
-    return branch_if(c, o, taken)
-
-
 cdef inline Op* shift_rc(CPU* c, Op* o, int op, int size) noexcept nogil:
     """By CL. o.imm is the model's mask of the count."""
     cdef uint32_t n = P8(c, O_CL)[0] & o.imm

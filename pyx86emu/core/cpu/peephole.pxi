@@ -7,14 +7,15 @@
 # may fault. An op at which the block is not left has a trait: the flags it sets, overwrites and reads. An op without a
 # trait reads all flags. Single steps do not use the peephole, and must give the same results.
 
-# Ops side by side that become one. What a row saves is counted (tests/counted.py): host instructions per guest
-# instruction of a kernel of the bench, without the row and with it. make_grid.py makes the handlers and the rows
-# (fill_fused).
+#   runs        PUSH after PUSH, POP after POP become one op
 #
-#   ops                                                 handlers        saves
-#   CMP TEST ADD SUB AND OR INC DEC SHL SHR, Jcc        *_jcc           inssort 20.3 -> 18.6, sieve 14.7 -> 13.2
-#   CMP TEST SHL SHR, predicate                         *_predicate     crc32 17.6 -> 16.6
-#   SHL SHR, predicate of CF, XOR of the same register  shift_xor       crc32 16.6 -> 13.5
+# A fusion is here only if at least three unrelated real guests execute it; docs/PERFORMANCE.md has the histogram
+# (`make ops`). make_grid.py makes the handlers and the rows (fill_fused).
+#
+#   ops                                                         handlers
+#   CMP TEST ADD SUB OR DEC, Jcc                                *_jcc
+#   CMP with an immediate, predicate                            *_predicate
+#   two to eight PUSH of registers; the same of POP             *_run
 
 cdef enum:
     FL_CF = 1
@@ -23,7 +24,7 @@ cdef enum:
     TRAITS = 1024
     OF_PREDICATE = 16            # Trait.condition of a predicate is the condition of its Jcc plus this
     NO_CONDITION = 32
-    MOST_THREES = 48             # places in THREES
+    LONGEST_RUN = 8
 
 cdef struct Trait:
     Fn fn
@@ -34,18 +35,9 @@ cdef struct Trait:
     uint8_t condition            # of a Jcc; of a predicate, plus OF_PREDICATE; else NO_CONDITION
     Fn* fused                    # by condition: the same operation with the Jcc or predicate after it, or NULL
     Fn predicated                # the same operation after a predicate, or NULL
+    Fn* run                      # by length: the handler for so many of them in a row, or NULL
 
 cdef Trait TRAIT[TRAITS]         # a hash table by fn; a NULL fn ends the search
-
-cdef struct Three:               # an op, a predicate, and the one instruction that is predicated: one register
-    Fn first
-    Fn third
-    uint8_t condition            # of the predicate
-    uint8_t other                # the third reads a register, which must not be the same one
-    Fn all_                      # the handler that does all three
-    Fn seen                      # the same for blocks of the history
-
-cdef Three THREES[MOST_THREES + 1]      # a NULL `first` ends the list
 
 
 cdef Trait* trait_of(Fn fn) noexcept nogil:
@@ -84,12 +76,15 @@ cdef void fuses(Fn fn, Fn second, Fn both) noexcept nogil:
         t.fused[trait_of(second).condition] = both
 
 
-cdef void fuses_three(Fn first, Fn predicate_, Fn third, bint other, Fn all_, Fn seen) noexcept nogil:
-    cdef int i = 0
-    while THREES[i].first != NULL:
-        i += 1
-    if i < MOST_THREES:
-        THREES[i] = Three(first, third, trait_of(predicate_).condition, other, all_, seen)
+cdef void runs(Fn fn, int length, Fn all_) noexcept nogil:
+    """`all_` does the same as so many `fn` in a row. No operand of them may be SP."""
+    cdef Trait* t = trait_of(fn)
+    if t.fn == NULL:
+        t = trait(fn, FL_ALL, 0, FL_ALL)         # it accesses memory: the block may be left there
+    if t.run == NULL:
+        t.run = <Fn*>calloc(LONGEST_RUN + 1, sizeof(Fn))
+    if t.run != NULL:
+        t.run[length] = all_
 
 
 cdef void fill_traits() noexcept nogil:
@@ -135,50 +130,36 @@ cdef void fill_traits() noexcept nogil:
     fill_fused()
 
 
-cdef Fn three(Op* o, int condition) noexcept nogil:
-    """The handler that does `o`, the predicate of this condition after it, and the predicated instruction. NULL: there
-    is none."""
-    cdef Three* t = THREES
-    if o[1].src != 1 or o[2].dst != o.dst:
-        return NULL
-    while t.first != NULL:
-        if (t.first == o.fn and t.third == o[2].fn and t.condition == condition
-                and not (t.other and o[2].src == o.dst)):
-            return t.all_
-        t += 1
-    return NULL
-
-
-cdef Fn three_seen(Fn all_) noexcept nogil:
-    """The handler for blocks of the history."""
-    cdef Three* t = THREES
-    while t.first != NULL and t.all_ != all_:
-        t += 1
-    return t.seen if t.first != NULL else all_
-
-
 cdef void peephole(Op* first, int used) noexcept nogil:
     """Go over the ops of a block from the last to the first. `live` are the flags that may be read after the op."""
     cdef uint8_t live = FL_ALL
     cdef Op* o = first + used
     cdef Trait* t
-    cdef Fn fused
+    cdef Fn plain = NULL                         # the op after `o`, if it is in a run,
+    cdef int length = 0                          # of so many ops
     cdef int condition = NO_CONDITION
     while o != first:
         o -= 1
         t = trait_of(o.fn)
         if t.fn == NULL:
             live = FL_ALL
+            condition = NO_CONDITION
+            plain = NULL
+            continue
+        if t.run != NULL:
+            length = length + 1 if o.fn == plain and length < LONGEST_RUN else 1
+            plain = o.fn if o.src != 4 * SP and o.dst != 4 * SP else NULL
+            if plain != NULL and length > 1:
+                o.fn = t.run[length]
+                o[1].fn = plain                  # if the run cannot be done at once, its ops are executed one by one
         else:
+            plain = NULL
             if condition != NO_CONDITION and t.fused != NULL and t.fused[condition] != NULL:
-                fused = three(o, condition)
-                o.fn = fused if fused != NULL else t.fused[condition]
+                o.fn = t.fused[condition]
             elif t.dead != NULL and not t.sets & live:
                 o.fn = t.dead
-            live = (live & ~t.kills) | t.reads
-            condition = t.condition
-            continue
-        condition = NO_CONDITION
+        live = (live & ~t.kills) | t.reads
+        condition = t.condition
 
 
 fill_traits()

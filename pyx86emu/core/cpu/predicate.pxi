@@ -78,35 +78,7 @@ cdef inline Op* predicated_mov_ri(CPU* c, Op* o, int size) noexcept nogil:
 
 # -- an operation and the predicate after it as one op ------------------------------------------------------------
 
-cdef inline Op* alu_rr_predicate(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
-    """CMP or TEST, then the predicate."""
-    alu(c, op, reg(c, o.dst, size), reg(c, o.src, size), size, LIVE)
-    return predicate_on(c, o + 1, skip_if(c, cc, negate))
-
-
 cdef inline Op* alu_ri_predicate(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
+    """CMP, then the predicate."""
     alu(c, op, reg(c, o.dst, size), cut(o.imm, size), size, LIVE)
     return predicate_on(c, o + 1, skip_if(c, cc, negate))
-
-
-cdef inline Op* shift_ri_predicate(CPU* c, Op* o, int op, int size, int cc, bint negate) noexcept nogil:
-    cdef uint32_t r = shift(c, op, reg(c, o.dst, size), o.imm, size, LIVE, 1)
-    cdef uint32_t skip = skip_if(c, cc, negate)
-    put_reg(c, o.dst, size, r)
-    return predicate_on(c, o + 1, skip)
-
-
-cdef inline Op* shift_xor(CPU* c, Op* o, int op, int size, bint negate, bint immediate, bint seen) noexcept nogil:
-    """SHL or SHR, a predicate on its carry, and XOR of the same register with an immediate or another register: the
-    step of a CRC. Between the shift and the XOR the value stays in a register of the host."""
-    cdef uint32_t dst = o.dst, mask = cut(o[2].imm, size) if immediate else reg(c, o[2].src, size), r, skip
-    r = shift(c, op, reg(c, dst, size), o.imm, size, LIVE, 1)
-    skip = skip_if(c, 1, negate)
-    r ^= mask & ~skip
-    fl_logic_unless(c, skip, r, size)
-    put_reg(c, dst, size, r)
-    c.run.slice_end -= skip & 1
-    if seen:                                     # for the history
-        history_skip(c, o[1].imm, skip)
-    o = o + 3
-    return GO(c, o)

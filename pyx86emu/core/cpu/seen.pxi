@@ -52,17 +52,10 @@ cdef void mark_rep(Op* o) noexcept nogil:
     o.fn = probe_rep
 
 
-cdef void store_outcome(Op* jcc, int condition) noexcept nogil:
-    """A predicate and what depends on it were decoded: put an op between them that stores the outcome. It is not needed
-    if the peephole makes one op of them with the operation before."""
+cdef void store_outcome(Op* jcc) noexcept nogil:
+    """A predicate and what depends on it were decoded: put an op between them that stores the outcome."""
     cdef int i, n = jcc.src
-    cdef Trait* t
     jcc.seg = PREDICATE_SEEN
-    if jcc.k:
-        t = trait_of((jcc - 1).fn)
-        if (t.fn != NULL and t.fused != NULL and t.fused[OF_PREDICATE + condition] != NULL
-                and three(jcc - 1, OF_PREDICATE + condition) != NULL):
-            return
     for i in range(n, 0, -1):
         jcc[i + 1] = jcc[i]
         jcc[i + 1].k += 1
@@ -79,11 +72,7 @@ cdef void see_predicates(Op* first, int used, int count) noexcept nogil:
     cdef int i
     for i in range(used):
         if first[i].seg == PREDICATE_SEEN:
-            first[i].imm = <uint32_t>(count - before(first + i) - 1)
-            if first[i + 1].fn == probe_skip:
-                first[i + 1].imm = first[i].imm
-            else:
-                first[i - 1].fn = three_seen(first[i - 1].fn)
+            first[i + 1].imm = <uint32_t>(count - before(first + i) - 1)
 
 
 cdef bint may_predicate(Op* jcc, uint32_t mask) noexcept nogil:

@@ -3,8 +3,6 @@
 # What is read may come from anywhere. So each number is compared with its range before it is stored, and each length
 # before memory is taken: an index, a count or a size that is out of range never gets into a struct.
 
-from dataclasses import asdict
-
 cdef uint64_t MOST_MEMORY = 1ULL << 32           # bytes of all slots together
 
 
@@ -336,6 +334,7 @@ cdef dict chip_values(Snapshot s):
     cdef Pit pit = s.chips.pit
     cdef bint waits = s.chips.waits
     cdef int n
+    from dataclasses import asdict
     for n in range(3):
         pit_at(&pit, n, s.now)
     if s.chips.found:

@@ -90,13 +90,6 @@ cdef void restore_observers(CPU* c, SavedCpu* from_) noexcept nogil:
         c.observe.history.oldest = c.observe.history.marks
 
 
-cdef inline void drop_requests(CPU* c, uint32_t which) noexcept nogil:
-    """Drop requests that were made to what the vCPU is no longer."""
-    cdef uint32_t rest = at_swap32(&c.threads.request, 0) & ~which
-    if rest:
-        want(c, rest)
-
-
 cdef bint put_watches(Vcpu vcpu, list watches, Watch* table) noexcept:
     """Give a vCPU these watchpoints, and their table. 1: granules are to be closed or opened."""
     cdef CPU* c = vcpu.c

@@ -115,7 +115,7 @@ cdef void restore_vga(VmTables tables, Image* image, Vga* saved) noexcept:
         else:
             restore_part(vm, slot, cells + 1)
     v[0] = saved[0]
-    v.cell, v.linear, v.shared, v.eager, v.version = now.cell, now.linear, now.shared, now.eager, now.version
+    v.cell, v.linear, v.eager, v.version = now.cell, now.linear, now.eager, now.version
     v.changed = now.changed | VGA_SHOWN
     memcpy(v.dirty, now.dirty, sizeof(v.dirty))
     if v.mapped and slot == NULL:                # a slot of the host has the place of the window

@@ -31,6 +31,7 @@ cdef class SpeakerTap:
         if not busy:
             pthread_mutex_lock(&back.vm.chips.lock)
             speaker_listen(back.vm.chips, s, back.now())
+            follow_ways(back.vm)
             pthread_mutex_unlock(&back.vm.chips.lock)
         back.resume(False)
         if busy:
@@ -87,6 +88,7 @@ cdef void end_tap(Vm vm, Speaker* s) noexcept:
     pthread_mutex_lock(&vm.vm.chips.lock)
     if vm.vm.chips.speaker == <void*>s:
         speaker_ignore(vm.vm.chips)
+        follow_ways(vm.vm)
     pthread_mutex_unlock(&vm.vm.chips.lock)
 
 

@@ -243,8 +243,10 @@ cdef void drop_code(VM* vm) noexcept nogil:
             want(vm.cpu[i], REQ_DROP)
 
 
-cdef void drop_unlocked(VM* vm) noexcept nogil:
-    """There is a second vCPU: blocks of the first one have no locked ops (locks() in forms.pxi). All are outside."""
+cdef void vcpu_joined(VM* vm) noexcept nogil:
+    """There is one vCPU more. If it is the second one: blocks of the first have no locked ops (locks() in forms.pxi).
+    All are outside."""
+    follow_ways(vm)
     if vm.ncpus == 2 and vm.cpu[0] != NULL:
         want(vm.cpu[0], REQ_DROP)
 
@@ -355,17 +357,25 @@ cdef class VmTables:
     cdef int lock_chips(self) noexcept:
         """Lock the chips. The caller keeps the GIL and obeys the rules of stop() until unlock_chips().
 
-        A vCPU that no thread runs, or this thread itself, is outside and cannot come in while the GIL is ours. One that
-        another thread runs may be in the chips at this moment, without a lock: stop it once, and it takes one.
+        An owner that no thread runs, or this thread itself, is outside and cannot come in while the GIL is ours. One
+        that another thread runs may be in the chips at this moment, without a lock: ask it for them.
         """
-        cdef unsigned long runs = self.vm.cpu[0].threads.runner if self.vm.cpu[0] != NULL else 0
-        if not self.vm.chips.shared and runs and runs != PyThread_get_thread_ident():
-            self.stop()
-            share_chips(self.vm.chips)
-            self.resume(False)
-        pthread_mutex_lock(&self.vm.chips.lock)  # its holders wait for nothing, not for the GIL either
-        if at_get32(&self.vm.chips.rung):
-            chips_take_rung(self.vm.chips)
+        cdef Chips* chips = self.vm.chips
+        cdef CPU* owner
+        cdef unsigned long runs
+        pthread_mutex_lock(&chips.lock)          # its holders wait for nothing, not for the GIL either
+        owner = owner_of(chips)
+        runs = owner.threads.runner if owner != NULL else 0
+        if runs and runs != PyThread_get_thread_ident():
+            pthread_mutex_unlock(&chips.lock)
+            with nogil:
+                pthread_mutex_lock(&self.vm.writers)
+                ask_owner(self.vm, NULL)
+            take_chips(chips)
+            pthread_mutex_unlock(&self.vm.writers)
+        chips.user = 0
+        if at_get32(&chips.rung):
+            chips_take_rung(chips)
         return 0
 
     cdef void unlock_chips(self) noexcept:

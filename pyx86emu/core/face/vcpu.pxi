@@ -56,9 +56,7 @@ cdef class Vcpu:
             self.c.no = vm.vm.ncpus
             self.put(vm.vm)
             vm.vm.ncpus += 1
-            if vm.vm.ncpus > 1:
-                share_chips(vm.vm.chips)
-                drop_unlocked(vm.vm)
+            vcpu_joined(vm.vm)
             if lines == 20:
                 vm.vm.a20 = 0
         vm.resume(lines == 20)
@@ -73,6 +71,7 @@ cdef class Vcpu:
         """Into the Vm. Irqfds may have raised lines before."""
         pthread_mutex_lock(&vm.chips.lock)
         vm.cpu[self.c.no] = self.c
+        first_owner(vm.chips, self.c)
         pthread_mutex_unlock(&vm.chips.lock)
         if at_get32(&vm.chips.rung):
             want(self.c, REQ_INTR)
@@ -83,9 +82,11 @@ cdef class Vcpu:
             return
         vm = self.c.vm
         Py_XDECREF(self.c.python.raised)
+        Py_XDECREF(self.c.python.owed)
         if self.c.no < MAX_VCPUS:
             pthread_mutex_lock(&vm.chips.lock)   # the thread of the irqfds may be about to wake it
             vm.cpu[self.c.no] = NULL
+            disown(vm.chips, self.c)
             pthread_mutex_unlock(&vm.chips.lock)
         free_cpu(self.c)
         free_vm(vm)
@@ -104,7 +105,7 @@ cdef class Vcpu:
     @property
     def spent(self):
         """What `max_instructions` counts: instructions, and one for each 1 << `shift` ns that a HLT has waited for
-        another thread."""
+        another thread, or a device for another process until a limit ended the run."""
         return self.instructions + (self.c.threads.waited >> self.c.vm.shift)
 
     @property
@@ -549,27 +550,26 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
     try:
         if most != FOREVER:
             limit = c.run.retired + most
-        c.run.look = look
-        c.run.wall = wall
+        c.run.look, c.run.wall = look, wall
         c.debug.singlestep |= step
         if self.tables.closed:
             raise os_error(errno.EBADF, "this Vm is closed")
         c.exits.serial += 1
         if c.exits.pos == c.exits.count:
-            c.exits.pos = 0
-            c.exits.count = 0
+            c.exits.pos = c.exits.count = 0
             c.run.why = EXIT_NONE
             if c.reads.pending:
                 answer_nothing(c)
             if self.tables.vm.views:
                 want(c, REQ_DROP)
-            at_publish32(&c.threads.inside, 1)
-            c.python.gil = 1
-            c.python.called = 1
-            run_core(c, limit, until)
-            take_gil(c)
-            c.python.gil = 0
-            at_publish32(&c.threads.inside, 0)
+            c.threads.limit, c.threads.until = limit, until
+            if c.python.owed == NULL or settled(c):
+                at_publish32(&c.threads.inside, 1)
+                c.python.gil = c.python.called = 1
+                run_core(c, limit, until)
+                take_gil(c)
+                c.python.gil = 0
+                at_publish32(&c.threads.inside, 0)
             if step and c.run.why == EXIT_BUDGET:
                 c.run.why = EXIT_DEBUG           # a step in which a HLT went on waiting
                 c.debug.dr6 = DR6_FIXED | DR6_BS

@@ -45,7 +45,6 @@ cdef class VgaCore:
         cdef Vga* v = &vm.vm.chips.vga
         v[0] = self.v[0]
         v.changed = VGA_SHOWN | VGA_CELLS_NEW | VGA_LINEAR_NEW
-        v.shared = vm.vm.chips.shared
         vga_open(v)
         self.v = v
         self.vm = vm
@@ -421,8 +420,9 @@ cdef VgaCore create_vga(VmTables vm, cls, RangeTable pio, RangeTable mmio, bint 
         vm._vga = None
         raise
     vm.stop()
-    if not chips.shared and not push:
+    if not push:
         short_way(chips, CHIP_VGA, in_vga, out_vga, out16_vga)
+        follow_ways(vm.vm)
     vm.resume(False)
     return core
 

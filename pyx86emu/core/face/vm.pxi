@@ -243,6 +243,11 @@ cdef class Vm(VmTables):
         cdef PyObject* r = range_at(self.vm.ranges[BUS_PIO], port, size)
         return &self.vm.chips.chip[row_of(r)] if r != NULL and kind_of(r) == RANGE_CHIP else NULL
 
+    def _chips_owner(self):
+        """The number of the vCPU that uses the chips without a lock, or None: for tests."""
+        cdef CPU* c = owner_of(self.vm.chips)
+        return None if c == NULL else c.no
+
     def create_vga(self):
         return create_vga(self, VgaCore, self.pio, self.mmio, 0)
 
@@ -422,6 +427,20 @@ cdef class Vm(VmTables):
         """Is the run of the first vCPU to end now? For a Clock with many functions to call."""
         cdef CPU* c = self.vm.cpu[0]
         return c != NULL and (at_get32(&c.threads.request) & (REQ_KICK | REQ_RESET) != 0 or late(c))
+
+    def wait_ends(self, ns):
+        """Has a device to end its wait for somebody outside, after `ns` host ns? False in a thread whose vCPU is not in
+        a device."""
+        cdef uint64_t waited = whole(ns, "ns", 0, LAST_TIME)
+        cdef CPU* c = asking(self.vm)
+        return c != NULL and wait_ends(c, waited)
+
+    def owe(self, settle):
+        """The vCPU whose device this thread is in calls settle() when its next run begins. False: there is none."""
+        cdef CPU* c = asking(self.vm)
+        if not callable(settle):
+            raise TypeError(f"what is owed is a function, not {type(settle).__name__}")
+        return c != NULL and owe(c, settle) == 0
 
     def set_timer(self, deadline, callback):
         cdef uint64_t at = FOREVER

@@ -9,13 +9,13 @@ cdef inline void hit(CPU* c, IoEntry* e, int size, uint64_t value) noexcept nogi
     if RARELY(at_get32(&e.target.line)):
         ring_line(c, e, value)
         return
-    rings_seen(&c.rings, e, value)
+    c.rings.again_how = 0
     if e.coalesce:
         rings_count(&c.rings, e, size, value)
         if RARELY(c.rings.soon):
             end_soon(c)
     else:                                        # The last call, so a jump: where the kernel has Safe RET (AMD), each
-        rings_signal(&c.rings, e)                # return after write(2) is mispredicted, which takes 10 ns.
+        rings_signal(&c.rings, e, value)         # return after write(2) is mispredicted, which takes 10 ns.
 
 
 cdef void ring_line(CPU* c, IoEntry* e, uint64_t value) noexcept nogil:
@@ -39,17 +39,14 @@ cdef void ring_line(CPU* c, IoEntry* e, uint64_t value) noexcept nogil:
     if e.target.unread:
         e.target.unread = 0
         eventfd_take(e.target.fd, &count)
-    lock_chips(c.chips)
+    lock_chips(c)                                # may go outside: `e` is not used after it
     if how & SINK_HELD:
         drive_gsi(c.chips, LINE_IRQFD, how & 15, 1, clock_now(c))
     elif how:                                    # else it was removed just now
         pulse_gsi(c.chips, how & 15, clock_now(c))
-    unlock_chips(c.chips)
+    unlock_chips(c)
     if has_to_look(c, 0):
-        if c.no == 0:
-            c.run.attn |= ATTN_LOOK
-        else:
-            want(c.vm.cpu[0], REQ_INTR)
+        let_look(c)
 
 
 cdef void bus_write(CPU* c, Op* o, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:

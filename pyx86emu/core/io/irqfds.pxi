@@ -395,20 +395,14 @@ cdef void irq_forget_process() noexcept:
 # -- the guest ----------------------------------------------------------------------------
 
 cdef void irqfds_eoi(VM *vm, uint32_t lines) noexcept nogil:
-    """The guest has ended interrupts whose lines irqfds hold high: lower the lines, then signal the resample eventfds.
-    For a vCPU inside the core."""
+    """The guest has ended interrupts whose lines irqfds held high, and they were lowered: signal the resample eventfds.
+    For a vCPU inside the core, which has not the chips."""
     cdef IrqFds *w = vm.irqfds
     cdef IrqEntry *e
     cdef int i
-    if w != NULL:                                # NULL: a replay, which has raised them itself
-        pthread_mutex_lock(&w.lock)
-    lock_chips(vm.chips)
-    for i in range(16):
-        if lines >> i & 1:
-            drive_gsi(vm.chips, LINE_IRQFD, i, 0, 0)
-    unlock_chips(vm.chips)
-    if w == NULL:
+    if w == NULL:                                # a replay, which has raised them itself
         return
+    pthread_mutex_lock(&w.lock)
     for i in range(IRQ_CHAINS):
         e = w.entries[i]
         while e != NULL:

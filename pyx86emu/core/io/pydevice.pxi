@@ -209,6 +209,8 @@ cdef uint64_t python_read(CPU* c, PyObject* r, int bus, uint64_t addr, int size)
     found = <Range>r
     try:
         return found.call_read(addr, size)
+    except NotYet:                               # the run has to end: see wait_ends()
+        return LOAD_FAILED
     except BaseException as e:
         device_raised(c, e, bus, addr, size, 0)
         return LOAD_FAILED

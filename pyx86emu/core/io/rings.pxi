@@ -21,6 +21,7 @@ cdef enum:
 cdef struct RingCount:
     uint64_t serial
     uint64_t count                          # rings that are not signalled yet
+    uint64_t value                          # of the last ring
     IoEntry *entry                          # valid only while count is not 0
 
 
@@ -38,7 +39,6 @@ cdef struct Rings:                          # one per vCPU; rings_begin() makes 
     # The access that rang item[last]. If the same access follows, it needs no lookup.
     uint32_t again_how                      # bus and size; 0: there is no such access
     uint64_t again_addr
-    uint64_t again_value
     bint again_any                          # the value does not matter
     RingCount item[IO_RINGS]
     Sink *call[IO_CALLS]                    # Doorbells that call a function, and have been rung; a reference each
@@ -59,6 +59,7 @@ cdef void rings_flush(Rings *r) noexcept nogil:
         if count != 0:
             r.item[i].count = 0
             r.counted += count
+            at_publish64(&r.item[i].entry.last_value, r.item[i].value)
             at_add64(&r.item[i].entry.hits, count)
             sink_signal(r.item[i].entry.target, count)
 
@@ -83,7 +84,7 @@ cdef inline void rings_spend(Rings *r, int32_t units) noexcept nogil:
         rings_spent(r)
 
 
-cdef void rings_signal(Rings *r, IoEntry *e) noexcept nogil:
+cdef void rings_signal(Rings *r, IoEntry *e, uint64_t value) noexcept nogil:
     """Signal one ring at once: the first of an entry in a slice, or of an entry with coalesce=False. Earlier rings are
     signalled first."""
     rings_flush(r)
@@ -92,17 +93,13 @@ cdef void rings_signal(Rings *r, IoEntry *e) noexcept nogil:
             r.n = 0
         r.item[r.n].serial = e.serial
         r.item[r.n].count = 0
+        r.item[r.n].value = value
         r.item[r.n].entry = e
         r.last = r.n
         r.n += 1
+    at_publish64(&e.last_value, value)
     at_add64(&e.hits, 1)
     sink_signal(e.target, 1)
-
-
-cdef inline void rings_seen(Rings *r, IoEntry *e, uint64_t value) noexcept nogil:
-    """The guest wrote `value` to `e`. The hit is to be counted, or signalled."""
-    at_publish64(&e.last_value, value)
-    r.again_how = 0
 
 
 cdef void rings_count(Rings *r, IoEntry *e, int size, uint64_t value) noexcept nogil:
@@ -113,26 +110,28 @@ cdef void rings_count(Rings *r, IoEntry *e, int size, uint64_t value) noexcept n
     if i < r.n:
         r.last = i
         r.item[i].count += 1
+        r.item[i].value = value
         r.pending = True
         rings_spend(r, 1)
     else:
-        rings_signal(r, e)
+        rings_signal(r, e, value)
         r.soon = not r.burst
     r.again_addr = e.addr
-    r.again_value = value
     r.again_any = e.wildcard
     r.again_how = <uint32_t>(size << 8 | e.bus)
 
 
 cdef inline bint rings_again(Rings *r, int bus, uint64_t addr, int size, uint64_t value) noexcept nogil:
-    """Count a hit if this access is the same as the last one that rang. False: it is not."""
+    """Count a hit if this access is the same as the last one that rang. False: it is not. The entry itself is not
+    written: several vCPUs may ring it."""
     cdef RingCount *last
     if r.again_addr != addr or r.again_how != <uint32_t>(size << 8 | bus):
         return False
-    if not r.again_any and r.again_value != value:
-        return False
     last = &r.item[r.last]
-    at_publish64(&last.entry.last_value, value)
+    if last.value != value:
+        if not r.again_any:
+            return False
+        last.value = value
     last.count += 1
     r.pending = True
     return True

@@ -8,7 +8,6 @@
 It works on the PIO and on the MMIO bus, at any base.
 """
 
-from select import POLLIN, poll
 from typing import Protocol
 
 from ..._core import whole
@@ -64,6 +63,8 @@ class DoorbellDevice(PioDevice, MmioDevice):
         """Read the eventfd and add its rings to the count. Returns how many rings that were."""
         if self.eventfd is None:
             return 0
+        from select import POLLIN, poll  # only here: most doorbells have no eventfd
+
         ready = poll()
         ready.register(self.eventfd.fileno(), POLLIN)
         rings = self.eventfd.read() if ready.poll(0) else 0

@@ -8,7 +8,6 @@ Source: IBM PS/2 Hardware Interface Technical Reference, Video Subsystem (1990),
 Blanking inside the displayed area, and a reset of the sequencer, are not shown.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
@@ -84,8 +83,7 @@ class Row(NamedTuple):
     """True after the line compare: the part of the screen that starts at address 0."""
 
 
-@dataclass(frozen=True)
-class Scan:
+class Scan(NamedTuple):
     """What the CRTC does with its registers. Made by `scan`; equal registers, equal Scan."""
 
     columns: int

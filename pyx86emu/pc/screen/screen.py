@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, cast
 from ..._core import exact, truth
 from ...errors import MachineError
 from ...memory import load
-from . import markup, png, text
 from . import scan as s
+from . import text
 from .display import Adapter
 from .reader import Reader
 
@@ -203,6 +203,8 @@ class Screen:
 
     def png(self) -> bytes:
         """`pixels` as the bytes of a PNG file."""
+        from . import png
+
         return png.encode(*self.indexed())
 
     # -- files and notebooks -------------------------------------------------------------------
@@ -231,6 +233,8 @@ class Screen:
         elif suffix == ".ansi":
             data = self._ansi(shown).encode()
         elif suffix == ".html":
+            from . import markup
+
             data = markup.page(self._element(shown), f"Screen, {s.mode_name(shown)}").encode()
         elif s.graphics(shown):
             raise MachineError(
@@ -243,6 +247,8 @@ class Screen:
             file.write(data)
 
     def _ansi(self, shown: "VgaSnapshot") -> str:
+        from . import markup
+
         if s.graphics(shown):
             from .render import render
 
@@ -250,7 +256,10 @@ class Screen:
         return markup.ansi(text.rows(shown), _colours(shown), _blinks(shown))
 
     def _element(self, shown: "VgaSnapshot") -> str:
+        from . import markup
+
         if s.graphics(shown):
+            from . import png
             from .render import render_indices
 
             return markup.image(png.encode(*render_indices(shown)), s.mode_name(shown))

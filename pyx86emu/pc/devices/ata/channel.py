@@ -23,13 +23,16 @@ IRQ 14. From ATA-2 (X3T10/948D) and ATA-3 (X3T13/2008D). What is absent:
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...._core import BlockPort
 from ....clock import Clock
 from ....state import Values, take
 from ..fields import BYTE, FieldDevice, Fields, Flag, Raw, Whole
-from .drive import DEVICE_ONES, MOST_BLOCK, PASSED, STATUS_BSY, AtaDisk, AtaDrive
+from .registers import DEVICE_ONES, MOST_BLOCK, PASSED, STATUS_BSY
+
+if TYPE_CHECKING:
+    from .drive import AtaDisk, AtaDrive
 
 DATA, ERROR, COUNT, NUMBER, LOW, HIGH, DEVICE, STATUS = range(8)
 FEATURES, COMMAND = ERROR, STATUS
@@ -73,22 +76,27 @@ class AtaChannel(FieldDevice):
     ranges = ((0, 8), (CONTROL, 1))
     fields = Fields({"control": BYTE, "selected": Whole(1)}, lines=[("level", "irq")])
 
-    def __init__(self, disks: Sequence[AtaDisk | None] = ()) -> None:
+    def __init__(self, disks: "Sequence[AtaDisk | None]" = ()) -> None:
         master, slave = (*disks, None, None)[:2]
-        self._port = port = BlockPort()
-        self.block_port = (DATA, port)
+        self._port = BlockPort()
+        self.block_port = (DATA, self._port)
         self.drives = tuple(
-            None if disk is None else AtaDrive(unit, disk, port, self._update)
+            None if disk is None else self._drive(unit, disk)
             for unit, disk in enumerate((master, slave))
         )
         self.present = [drive for drive in self.drives if drive is not None]
         self.level = False
         self.reset()
 
+    def _drive(self, unit: int, disk: "AtaDisk") -> "AtaDrive":
+        from .drive import AtaDrive  # only here: many machines have no hard disk
+
+        return AtaDrive(unit, disk, self._port, self._update)
+
     @property
     def parts(self) -> tuple[tuple[Any, Fields], ...]:
         """The channel, the block of its data port, the drives."""
-        drives = [(drive, AtaDrive.fields) for drive in self.present]
+        drives = [(drive, drive.fields) for drive in self.present]
         return ((self, self.fields), (self._port, BLOCK), *drives)
 
     def state(self) -> Values:
@@ -177,7 +185,7 @@ class AtaChannel(FieldDevice):
             return drive.device & ~DEVICE_SLAVE | self.selected << 4
         return (drive.count, drive.number, drive.low, drive.high)[offset - COUNT]
 
-    def _status(self, drive: AtaDrive | None, acknowledge: bool) -> int:
+    def _status(self, drive: "AtaDrive | None", acknowledge: bool) -> int:
         if drive is None:
             return FLOATING if self.drives[0] is None else 0x00
         if self.control & CONTROL_SRST:

@@ -13,26 +13,22 @@ from ...disks.sectors import SECTOR, Sectors
 from ..fields import BYTE, Fields, Flag, Group, Raw, Whole, Word
 from ..requests import Watcher
 from . import identify, requests
+from .registers import (
+    DEVICE_LBA,
+    DEVICE_ONES,
+    ERROR_ABRT,
+    ERROR_IDNF,
+    ERROR_UNC,
+    MOST_BLOCK,
+    MOST_MULTIPLE,
+    PASSED,
+    READY,
+    STATUS_DRQ,
+    STATUS_ERR,
+)
 
 if TYPE_CHECKING:
     from ...._core import BlockPort
-
-STATUS_BSY = 0x80
-STATUS_DRDY = 0x40
-STATUS_DSC = 0x10
-STATUS_DRQ = 0x08
-STATUS_ERR = 0x01
-READY = STATUS_DRDY | STATUS_DSC
-
-ERROR_UNC = 0x40
-ERROR_IDNF = 0x10
-ERROR_ABRT = 0x04
-#: The error register after a reset or EXECUTE DEVICE DIAGNOSTIC: no error found.
-PASSED = 0x01
-
-DEVICE_LBA = 0x40
-#: Bits 7 and 5 of the device register: fixed ones before ATA-4.
-DEVICE_ONES = 0xA0
 
 POWER_ACTIVE, POWER_STANDBY = 0xFF, 0x00
 
@@ -42,8 +38,6 @@ PIECE = 128
 #: The names of what follows when the guest has moved a block.
 DONE, NEXT_READ, WRITTEN = "done", "next-read", "written"
 _NUMBER = Whole(0xFFFF, 1)
-#: Bytes of the longest block.
-MOST_BLOCK = identify.MOST_MULTIPLE * SECTOR
 
 
 class AtaDisk(Sectors, Protocol):
@@ -74,7 +68,7 @@ class AtaDrive:
     fields = Fields(
         {
             "current": Group(_NUMBER, _NUMBER, _NUMBER),
-            "multiple": Whole(identify.MOST_MULTIPLE),
+            "multiple": Whole(MOST_MULTIPLE),
             "reverting": Flag(),
             "write_cache": Flag(),
             "look_ahead": Flag(),
@@ -430,7 +424,7 @@ class AtaDrive:
 
     def _set_multiple(self) -> None:
         n = self.count
-        if n > identify.MOST_MULTIPLE or n & n - 1:
+        if n > MOST_MULTIPLE or n & n - 1:
             self.multiple = 0
             self.abort()
         else:

@@ -3,14 +3,13 @@
 import struct
 
 from ...disks.geometry import Geometry
+from .registers import MOST_MULTIPLE
 
 MODEL = "pyx86emu hard disk"
 REVISION = "1.0"
 
 #: The most sectors that LBA28 can count.
 LBA28 = (1 << 28) - 1
-#: The most sectors of a block of READ MULTIPLE.
-MOST_MULTIPLE = 16
 
 FIXED = 0x0040
 LBA = 0x0200

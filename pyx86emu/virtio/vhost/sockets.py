@@ -1,0 +1,62 @@
+"""Ways to a back end: call a Unix socket, or listen and be called. Never wait."""
+
+import os
+import socket
+from contextlib import suppress
+from typing import Protocol
+
+from ...unixsocket import listen
+
+
+class Way(Protocol):
+    """How to get a connected socket."""
+
+    def connect(self) -> socket.socket:
+        """A connected socket. OSError: nobody is there now; BlockingIOError: nobody yet."""
+
+    def close(self) -> None:
+        """It is not needed any more."""
+
+
+class Caller:
+    """Calls the program that listens at `path`."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def connect(self) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            sock.connect(self.path)
+        except BaseException as error:
+            sock.close()
+            if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
+                raise type(error)(
+                    error.errno,
+                    f"no back end listens at {self.path}: start it first, or listen for it with "
+                    "server=True",
+                ) from None
+            raise
+        return sock
+
+    def close(self) -> None:
+        pass
+
+
+class Listener:
+    """Listens at `path`, with mode 0600; a back end connects to it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._sock = listen(path)
+        self._sock.setblocking(False)
+
+    def connect(self) -> socket.socket:
+        return self._sock.accept()[0]
+
+    def close(self) -> None:
+        if self._sock.fileno() >= 0:
+            self._sock.close()
+            with suppress(OSError):
+                os.unlink(self.path)

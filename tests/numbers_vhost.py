@@ -1,0 +1,82 @@
+"""The numbers of vhost-user: call each function with good values."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Any
+
+from pyx86emu.virtio.blk import VirtioBlk
+from pyx86emu.virtio.vhost.blk import VhostUserBlk
+from pyx86emu.virtio.vhost.driver import BlkDriver
+from pyx86emu.virtio.vhost.serve import BackEnd, serve
+from tests.numbers import Place, World, place
+
+
+def back_end(world: World, thread: bool = True) -> BackEnd:
+    """A back end whose front end says nothing."""
+    here, there = socket.socketpair()
+    world.close_later(here)
+    made: BackEnd = world.close_later(serve(VirtioBlk(bytes(1 << 20)), there, thread=thread))
+    return made
+
+
+def device(world: World) -> Any:
+    """Makes a device that is connected to a back end."""
+    path = os.path.join(world.empty, "numbers.sock")
+    world.close_later(serve(VirtioBlk(bytes(1 << 20)), path))
+
+    def make(**numbers: Any) -> VhostUserBlk:
+        made: VhostUserBlk = world.close_later(VhostUserBlk(path, **numbers))
+        return made
+
+    return make
+
+
+def driver(world: World) -> Any:
+    """Makes a driver that is connected to a back end."""
+    path = os.path.join(world.empty, "numbers.sock")
+    world.close_later(serve(VirtioBlk(bytes(1 << 20)), path))
+
+    def make(**numbers: Any) -> BlkDriver:
+        made: BlkDriver = world.close_later(BlkDriver(path, **numbers))
+        return made
+
+    return make
+
+
+def written(world: World) -> Any:
+    """Writes a sector."""
+    return lambda sector: driver(world)().write(sector, bytes(512))
+
+
+PLACES: dict[str, Place] = {
+    "VhostUserBlk.__init__": place(device, queues=1, queue_size=256, timeout=10.0, reconnect=1.0),
+    "VhostUserBlk.settle": place(lambda w: device(w)().settle, timeout=10.0),
+    "BlkDriver.__init__": place(driver, timeout=10.0, depth=8, size=65536),
+    "BlkDriver.read": place(lambda w: driver(w)().read, sector=0, count=1),
+    "BlkDriver.write": place(written, sector=0),
+    "BlkDriver.request": place(lambda w: driver(w)().request, kind=0, sector=0, data=512),
+    "BlkDriver.submit": place(lambda w: driver(w)().submit, kind=0, sector=0, data=512),
+    "BackEnd.step": place(lambda w: back_end(w, thread=False).step, timeout=0.0),
+    "BackEnd.wait": place(lambda w: back_end(w).wait, timeout=0.0),
+}
+EXEMPT: dict[str, str] = {
+    **dict.fromkeys(
+        ("VhostUserBlk.kicked", "VhostUserBlk.write_config"),
+        "as those of VirtioDevice",
+    ),
+    **dict.fromkeys(
+        (
+            *("Channel.receive", "Channel.send", "Fds.__init__", "Fds.add", "Inflight.__init__"),
+            *("Link.__init__", "Link.open", "Link.set_config", "Link.settle", "Link.start"),
+            *("Link.stop", "Mapped.guest_address", "Session.__init__", "Session.begin"),
+            *("Session.config", "Session.enable_queue", "Session.inflight", "Session.set_config"),
+            *("Session.set_features", "Session.start_queue", "Session.stop_queue"),
+            *("Tracked.pop_many", "Tracked.push", "Tracked.recover", "Tracker.__init__"),
+            *("inflight.area_size", "inflight.new_memory", "mapped.mapped", "messages.name_of"),
+            *("messages.packed", "regions.inside", "session.duplicate"),
+        ),
+        "called by the package only, with numbers that it has looked at",
+    ),
+}

@@ -1,0 +1,45 @@
+"""Random messages in both directions, a bounded part of `python -m tests.fuzz.vhost`."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+
+import pytest
+
+from tests.fuzz.vhost import to_back_end, to_front_end
+
+
+def open_fds() -> int:
+    """How many, without those of what earlier tests have left to the garbage collector."""
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_messages_do_a_back_end_no_harm(seed: int) -> None:
+    before = open_fds()
+
+    connections, strange = to_back_end(random.Random(seed), 500)
+
+    assert connections > 0
+    assert strange == []
+    assert open_fds() <= before
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_answers_do_a_front_end_no_harm(seed: int) -> None:
+    before = open_fds()
+
+    assert to_front_end(random.Random(seed), 500) > 0
+
+    assert open_fds() <= before
+
+
+@pytest.mark.slow
+def test_100000_random_messages_in_each_direction_do_no_harm() -> None:
+    _, strange = to_back_end(random.Random(1), 100_000)
+
+    assert strange == []
+    assert to_front_end(random.Random(1), 100_000) > 0
