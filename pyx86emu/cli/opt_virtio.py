@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ..virtio.device import VirtioDevice
+    from ..virtio.mmio import VirtioMmio
+    from ..virtio.pci import VirtioPci
 
 #: Keys that every device takes.
 COMMON = ("addr", "irq", "ioeventfd", "id")
@@ -146,7 +148,8 @@ _BLK = Kind(("drive", "serial", "num-queues", "queue-size"), _check_blk, _blk)
 _CONSOLE = Kind(("chardev",), _check_console, _console)
 _RNG = Kind(("seed",), _check_rng, _rng)
 _VHOST_BLK = Kind(("path", "server", "num-queues", "queue-size"), _check_vhost_blk, _vhost_blk)
-#: By name. QEMU's names for its MMIO devices end in -device; here both are the same.
+#: By name. Without an ending the device is at the MMIO transport, which every model can use. QEMU's
+#: names for that end in -device.
 DEVICES = {
     "virtio-blk": _BLK,
     "virtio-blk-device": _BLK,
@@ -154,7 +157,12 @@ DEVICES = {
     "virtio-rng": _RNG,
     "virtio-rng-device": _RNG,
     "vhost-user-blk": _VHOST_BLK,
+    "virtio-blk-pci": _BLK,
+    "virtio-console-pci": _CONSOLE,
+    "virtio-rng-pci": _RNG,
+    "vhost-user-blk-pci": _VHOST_BLK,
 }
+PCI = "-pci"
 
 
 # -- the option ------------------------------------------------------------------------------------
@@ -163,7 +171,8 @@ DEVICES = {
 def add(parser: Parser) -> None:
     """Declare it."""
     devices = (
-        "a virtio device: virtio-blk,drive=ID; vhost-user-blk,path=SOCK; virtio-console; virtio-rng"
+        "a virtio device: virtio-blk,drive=ID; vhost-user-blk,path=SOCK; virtio-console; "
+        "virtio-rng; with -pci after the name on the PCI bus"
     )
     parser.add_argument(
         "-device", metavar="KEYS", action="append", default=[], type=asked_for, help=devices
@@ -181,8 +190,10 @@ def asked_for(text: str) -> Asked:
     asked = Asked(text, name, {})
     kind = DEVICES.get(name)
     if kind is None:
-        known = ", ".join(each for each in DEVICES if not each.endswith("-device"))
-        raise asked.wrong(f"there is no such device: give {known}; `Machine.attach` adds others")
+        known = ", ".join(each for each in DEVICES if not each.endswith(("-device", PCI)))
+        raise asked.wrong(
+            f"there is no such device: give {known}, also with {PCI}; `Machine.attach` adds others"
+        )
     for part in parts:
         key, equals, value = part.replace("\0", ",").partition("=")
         allowed = (*kind.keys, *COMMON)
@@ -213,6 +224,8 @@ def check(options: Options) -> None:
     options.virtio = options.device
     for asked in options.device:
         number(asked, "addr", 0, (1 << 32) - 1)
+        if "addr" in asked.keys and asked.name.endswith(PCI):
+            raise asked.wrong(f"the PCI bus places it: leave addr= out, or give {asked.name[:-4]}")
         number(asked, "irq", 0, 15)
         if asked.keys.get("ioeventfd", "on") not in ("on", "off"):
             raise asked.wrong(f"ioeventfd={asked.keys['ioeventfd']}: give on or off")
@@ -228,7 +241,7 @@ def check(options: Options) -> None:
 
 def shares(options: Options) -> bool:
     """Does a device need RAM that another process can map?"""
-    return any(asked.name == "vhost-user-blk" for asked in options.device)
+    return any(asked.name.startswith("vhost-user-blk") for asked in options.device)
 
 
 def around(m: Machine, options: Options) -> "AbstractContextManager[object] | None":
@@ -238,14 +251,12 @@ def around(m: Machine, options: Options) -> "AbstractContextManager[object] | No
 
 @contextmanager
 def _attached(m: Machine, options: Options) -> Iterator[None]:
-    from ..virtio.mmio import VirtioMmio
-
     with ExitStack() as stack:
         for asked in options.device:
             try:
                 device = DEVICES[asked.name].make(asked, options, stack)
                 how: dict[str, Any] = {"ioeventfd": asked.keys.get("ioeventfd", "on") == "on"}
-                transport = VirtioMmio(device, **how)
+                transport = transport_of(asked)(device, **how)
                 addr, irq = number(asked, "addr", 0, 1 << 32), number(asked, "irq", 0, 15)
                 m.attach(transport, addr=addr, gsi=irq)
             except OSError as error:
@@ -254,6 +265,17 @@ def _attached(m: Machine, options: Options) -> Iterator[None]:
                 raise asked.wrong(str(error)) from error
             stack.callback(_detached, transport)
         yield
+
+
+def transport_of(asked: Asked) -> "type[VirtioMmio | VirtioPci]":
+    """The transport that the name of a device asks for."""
+    if asked.name.endswith(PCI):
+        from ..virtio.pci import VirtioPci
+
+        return VirtioPci
+    from ..virtio.mmio import VirtioMmio
+
+    return VirtioMmio
 
 
 def _detached(transport: Any) -> None:

@@ -12,7 +12,7 @@ mastering is off.
 
 from collections.abc import Callable
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from weakref import ref
 
 from .._core import VmFront, truth, whole
@@ -23,6 +23,7 @@ from ..models import MODELS
 from ..state import take, take_whole
 
 if TYPE_CHECKING:
+    from ..address import Address
     from ..vm import Vm
 
 Values = dict[str, Any]
@@ -43,6 +44,14 @@ FIRST_CAPABILITY = 0x40
 # Bits of the command and status registers.
 IO, MEMORY_SPACE, MASTER, INTX_DISABLE = 1, 2, 4, 1 << 10
 INTERRUPT_STATUS, HAS_CAPABILITIES = 8, 0x10
+
+
+class HasVm(Protocol):
+    """A machine."""
+
+    @property
+    def vm(self) -> "Vm":
+        """Its Vm."""
 
 
 class Bar(NamedTuple):
@@ -119,6 +128,23 @@ class PciFunction:
         self.level = False
         #: The window of each BAR that is open.
         self.windows: list[Attachment | None] = [None] * len(bars)
+
+    def plug(
+        self,
+        machine: "HasVm",
+        *,
+        addr: "Address | None" = None,
+        gsi: int | None = None,
+        pull: bool = False,
+    ) -> "PciSlot":
+        """Plug it into the PCI bus of a machine. `Machine.attach` calls this. MachineError: an
+        `addr`; others as for `PciBus.of` and `PciBus.plug`."""
+        self._no_place(addr)
+        return PciBus.of(machine.vm).plug(self, gsi, pull=pull)
+
+    def _no_place(self, addr: object) -> None:
+        if addr is not None:
+            raise MachineError(f"'{self.name}' is on the PCI bus, which places it: give no addr=")
 
     # -- configuration space -----------------------------------------------------------------------
 
@@ -548,13 +574,13 @@ class PciBus(PioDevice):
         for number, each in mine.items():
             each.config[:] = kept[number]["config"]
         self.remap()
-        for number, each in mine.items():
-            each.load(take(kept[number], "device", dict))
         with self._lock:
             for number, each in mine.items():
                 each.level = kept[number]["level"]
             for gsi in set(self.interrupt_lines):
                 self._settle(gsi)
+        for number, each in mine.items():  # now: one that others serve may interrupt at once
+            each.load(take(kept[number], "device", dict))
 
 
 def _check_bar(bar: Bar, index: int) -> None:

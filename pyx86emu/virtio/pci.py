@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MachineError
 from ..events import EventFd
-from ..pc.pci import FIRST_CAPABILITY, Bar, PciBus, PciFunction, PciSlot
+from ..pc.pci import FIRST_CAPABILITY, Bar, HasVm, PciBus, PciFunction, PciSlot
 from .device import VirtioDevice
 from .numbers import (
     DRIVER_OK,
@@ -36,7 +36,6 @@ from .transport import QueueSetUp, VirtioTransport, free_line, put_bytes, weakly
 if TYPE_CHECKING:
     from .._core import Doorbell
     from ..address import Address
-    from ..pc.machine import Machine
     from ..vm import Vm
 
 VENDOR = 0x1AF4
@@ -141,7 +140,7 @@ class VirtioPci(VirtioTransport, PciFunction):
 
     def plug(
         self,
-        machine: "Machine",
+        machine: HasVm,
         *,
         addr: "Address | None" = None,
         gsi: int | None = None,
@@ -149,8 +148,7 @@ class VirtioPci(VirtioTransport, PciFunction):
     ) -> PciSlot:
         """Plug it into the PCI bus of a machine. `Machine.attach` calls this. MachineError: an
         `addr`, a model without 32-bit ports, or no room on the bus."""
-        if addr is not None:
-            raise MachineError(f"'{self.name}' is on the PCI bus, which places it: give no addr=")
+        self._no_place(addr)
         return self.attach(
             machine.vm, free_line(machine.vm, PciBus) if gsi is None else gsi, pull=pull
         )
@@ -161,8 +159,8 @@ class VirtioPci(VirtioTransport, PciFunction):
         if self._vm is not None:
             raise MachineError(f"'{self.name}' is attached already: detach it first")
         pci = PciBus.of(vm)
-        self._plugged(vm)
         try:
+            self._plugged(vm)
             return pci.plug(self, gsi, pull=pull)
         except BaseException:
             self._vm = self._memory = None

@@ -261,7 +261,12 @@ def test_wrong_plugs_are_refused(m: Machine) -> None:
         pci.plug(Board(), 16)
     with pytest.raises(TypeError, match="gsi"):
         pci.plug(Board(), "5")  # type: ignore[arg-type]
-    for _ in range(30):
+    with pytest.raises(TypeError, match="PciFunction"):
+        pci.plug(PioDevice())  # type: ignore[arg-type]
+    with pytest.raises(MachineError, match="give no addr="):
+        m.attach(Board(), addr=0xD8000)
+    assert repr(m.attach(Board())) == "<board at pci 00:02.0>"
+    for _ in range(29):
         pci.plug(Board(), None)
     with pytest.raises(MachineError, match="31 devices already"):
         pci.plug(Board())

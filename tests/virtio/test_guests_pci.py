@@ -7,7 +7,7 @@ import asyncio
 import subprocess
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ import pytest
 from pyx86emu import Disk, ExitReason, Machine
 from pyx86emu.virtio.blk import VirtioBlk
 from pyx86emu.virtio.pci import VirtioPci
+from pyx86emu.virtio.vhost.blk import VhostUserBlk
+from pyx86emu.virtio.vhost.serve import serve
 from tests import on_kvm
+from tests.on_storage_daemon import StorageDaemon, image, need
 
 HERE = Path(__file__).parent
 PASSED = 0x10 << 1 | 1
@@ -81,6 +84,34 @@ def test_the_line_is_what_the_configuration_says(
 def test_guest_passes_on_kvm(guest: str, way: str, machine: Callable[..., Machine]) -> None:
     on_kvm.need("kvm")
     run(machine, guest, way, accel="kvm")
+
+
+@pytest.mark.parametrize("peer", ["serve", "storage-daemon"])
+@pytest.mark.parametrize("guest", GUESTS)
+def test_another_process_serves_a_legacy_driver(
+    guest: str, peer: str, tmp_path: Path, machine: Callable[..., Machine]
+) -> None:
+    tmp_path.chmod(0o700)
+    sock = tmp_path / "blk.sock"
+    with ExitStack() as stack:
+        if peer == "serve":
+            disk = stack.enter_context(Disk(IMAGE, kind="hd"))
+            stack.enter_context(serve(VirtioBlk(disk), sock))
+        else:
+            need()
+            qcow2 = image(tmp_path / "disk.qcow2", 1 << 20, IMAGE)
+            stack.enter_context(StorageDaemon(qcow2, sock))
+        m = machine((HERE / f"{guest}.bin").read_bytes(), shared=True, memory=1 << 20)
+        device = stack.enter_context(closing(VhostUserBlk(sock)))
+        transport = VirtioPci(device)
+        slot = m.attach(transport)
+
+        exit = m.run(wall=20.0)
+
+        assert (exit.reason, m.exit_status) == (ExitReason.SHUTDOWN, PASSED), (
+            m.debug_text or transport.trouble or exit
+        )
+        slot.detach()
 
 
 @pytest.mark.parametrize("way", ["exit", "vcpu"])

@@ -486,7 +486,8 @@ def test_a_state_has_the_device_with_its_rings(served: Served, kind: Any) -> Non
 
         m.restore(state)
         ring.seen = 0
-        assert (transport.status, transport.isr) == (status, 0)
+        assert transport.status == status
+        assert transport.isr == 0 or served == "thread"  # it looks at its queues at once
         m.pio.write(PORT + pci.QUEUE_NOTIFY, 2, 0)
 
         wait_until(lambda: ring.reap() == [(0, 5)])
