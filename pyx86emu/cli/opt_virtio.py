@@ -171,8 +171,8 @@ PCI = "-pci"
 def add(parser: Parser) -> None:
     """Declare it."""
     devices = (
-        "a virtio device: virtio-blk,drive=ID; vhost-user-blk,path=SOCK; virtio-console; "
-        "virtio-rng; with -pci after the name on the PCI bus"
+        "virtio, with -pci on PCI: virtio-blk,drive=ID; vhost-user-blk,path=SOCK; "
+        "virtio-console; virtio-rng"
     )
     parser.add_argument(
         "-device", metavar="KEYS", action="append", default=[], type=asked_for, help=devices

@@ -12,7 +12,7 @@ mastering is off.
 
 from collections.abc import Callable
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 from .._core import VmFront, truth, whole
@@ -44,14 +44,6 @@ FIRST_CAPABILITY = 0x40
 # Bits of the command and status registers.
 IO, MEMORY_SPACE, MASTER, INTX_DISABLE = 1, 2, 4, 1 << 10
 INTERRUPT_STATUS, HAS_CAPABILITIES = 8, 0x10
-
-
-class HasVm(Protocol):
-    """A machine."""
-
-    @property
-    def vm(self) -> "Vm":
-        """Its Vm."""
 
 
 class Bar(NamedTuple):
@@ -131,14 +123,14 @@ class PciFunction:
 
     def plug(
         self,
-        machine: "HasVm",
+        machine: Any,
         *,
         addr: "Address | None" = None,
         gsi: int | None = None,
         pull: bool = False,
     ) -> "PciSlot":
-        """Plug it into the PCI bus of a machine. `Machine.attach` calls this. MachineError: an
-        `addr`; others as for `PciBus.of` and `PciBus.plug`."""
+        """`Machine.attach` calls this. MachineError: an `addr`; others as for `PciBus.of` and
+        `PciBus.plug`."""
         self._no_place(addr)
         return PciBus.of(machine.vm).plug(self, gsi, pull=pull)
 

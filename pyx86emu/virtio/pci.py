@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MachineError
 from ..events import EventFd
-from ..pc.pci import FIRST_CAPABILITY, Bar, HasVm, PciBus, PciFunction, PciSlot
+from ..pc.pci import FIRST_CAPABILITY, Bar, PciBus, PciFunction, PciSlot
 from .device import VirtioDevice
 from .numbers import (
     DRIVER_OK,
@@ -140,7 +140,7 @@ class VirtioPci(VirtioTransport, PciFunction):
 
     def plug(
         self,
-        machine: HasVm,
+        machine: Any,
         *,
         addr: "Address | None" = None,
         gsi: int | None = None,
