@@ -1,8 +1,8 @@
 """Build the firmware: assemble bios.asm, set the checksum byte, list the symbols and services.
 
-`python firmware/build.py` writes four files to pyx86emu/pc/roms: bios.bin, the image at F0000h,
-bios.sym, a line `F000:offset name` for each label, bios.services, the table of `doctor --bios`, and
-demo.bin, the guest of the demo. Needs nasm.
+`python firmware/build.py` writes five files to pyx86emu/pc/roms: bios.bin, the image at F0000h,
+bios.sym, a line `F000:offset name` for each label, bios.services, the table of `doctor --bios`,
+virtioblk.bin, the option ROM of virtio disks, and demo.bin, the guest of the demo. Needs nasm.
 """
 
 import re
@@ -35,8 +35,21 @@ def build(nasm: str = "nasm") -> tuple[bytes, str]:
     return bytes(image), "".join(f"F000:{offset:04X} {name}\n" for offset, name in labels)
 
 
+def option_rom(name: str, nasm: str = "nasm") -> bytes:
+    """Return an option ROM, whose bytes add up to zero. Its last byte is free."""
+    with tempfile.TemporaryDirectory() as directory:
+        out = Path(directory) / "rom"
+        options = ["-f", "bin", "-w+error", "-I", f"{FIRMWARE}/", "-o", str(out)]
+        subprocess.run([nasm, *options, str(FIRMWARE / f"{name}.asm")], check=True)
+        image = bytearray(out.read_bytes())
+    if image[-1]:
+        raise SystemExit(f"{name}.asm has no free byte at its end: make it a block longer")
+    image[-1] = -sum(image) & 0xFF
+    return bytes(image)
+
+
 def main() -> int:
-    """Write the image, the symbol list, the list of services and the guest of the demo."""
+    """Write the image, the symbol list, the list of services, the ROMs and the guest of the demo."""
     import services  # only here: a test loads this file without its directory
 
     image, symbols = build()
@@ -44,6 +57,7 @@ def main() -> int:
     (ROMS / "bios.bin").write_bytes(image)
     (ROMS / "bios.sym").write_text(symbols)
     (ROMS / "bios.services").write_text(services.text(), "utf-8")
+    (ROMS / "virtioblk.bin").write_bytes(option_rom("virtioblk"))
     demo = ["-f", "bin", "-w+error", "-o", str(ROMS / "demo.bin"), str(FIRMWARE / "demo.asm")]
     subprocess.run(["nasm", *demo], check=True)
     return 0

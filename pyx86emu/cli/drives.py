@@ -181,7 +181,7 @@ def drives(options: Options) -> list[Drive]:
             form = "pyx86emu IMAGE" if each.option == "IMAGE" else f"{each.option} FILE"
             raise UsageError(f"{each.option}: no file is named: give one, {form}")
         placed.append(each)
-    if not placed:
+    if not placed and not getattr(options, "device", None):
         raise UsageError("no image to boot: give one, pyx86emu IMAGE")
     for each in options.drive:
         if each.place.startswith("none:"):

@@ -144,10 +144,11 @@ def _vhost_blk(asked: Asked, options: Options, stack: ExitStack) -> "VirtioDevic
     )
 
 
-_BLK = Kind(("drive", "serial", "num-queues", "queue-size"), _check_blk, _blk)
+_BLK = Kind(("drive", "rom", "serial", "num-queues", "queue-size"), _check_blk, _blk)
 _CONSOLE = Kind(("chardev",), _check_console, _console)
 _RNG = Kind(("seed",), _check_rng, _rng)
-_VHOST_BLK = Kind(("path", "server", "num-queues", "queue-size"), _check_vhost_blk, _vhost_blk)
+_VHOST_KEYS = ("path", "rom", "server", "num-queues", "queue-size")
+_VHOST_BLK = Kind(_VHOST_KEYS, _check_vhost_blk, _vhost_blk)
 #: By name. Without an ending the device is at the MMIO transport, which every model can use. QEMU's
 #: names for that end in -device.
 DEVICES = {
@@ -163,6 +164,10 @@ DEVICES = {
     "vhost-user-blk-pci": _VHOST_BLK,
 }
 PCI = "-pci"
+NOT_ON_PCI = {
+    "addr": "the PCI bus places it",
+    "rom": "the option ROM knows disks of the MMIO transport only",
+}
 
 
 # -- the option ------------------------------------------------------------------------------------
@@ -224,11 +229,14 @@ def check(options: Options) -> None:
     options.virtio = options.device
     for asked in options.device:
         number(asked, "addr", 0, (1 << 32) - 1)
-        if "addr" in asked.keys and asked.name.endswith(PCI):
-            raise asked.wrong(f"the PCI bus places it: leave addr= out, or give {asked.name[:-4]}")
+        for key, why in NOT_ON_PCI.items():
+            if key in asked.keys and asked.name.endswith(PCI):
+                other = asked.name.removesuffix(PCI)
+                raise asked.wrong(f"{why}: leave {key}= out, or give {other}")
         number(asked, "irq", 0, 15)
-        if asked.keys.get("ioeventfd", "on") not in ("on", "off"):
-            raise asked.wrong(f"ioeventfd={asked.keys['ioeventfd']}: give on or off")
+        for key in ("ioeventfd", "rom"):
+            if asked.keys.get(key, "on") not in ("on", "off"):
+                raise asked.wrong(f"{key}={asked.keys[key]}: give on or off")
         DEVICES[asked.name].check(asked, options)
     taken = {asked.keys.get("drive") for asked in options.device}
     for each in options.disks:
@@ -256,6 +264,8 @@ def _attached(m: Machine, options: Options) -> Iterator[None]:
             try:
                 device = DEVICES[asked.name].make(asked, options, stack)
                 how: dict[str, Any] = {"ioeventfd": asked.keys.get("ioeventfd", "on") == "on"}
+                if "rom" in asked.keys:
+                    how["rom"] = asked.keys["rom"] == "on"
                 transport = transport_of(asked)(device, **how)
                 addr, irq = number(asked, "addr", 0, 1 << 32), number(asked, "irq", 0, 15)
                 m.attach(transport, addr=addr, gsi=irq)

@@ -1,8 +1,12 @@
 """Plugging: attach devices to a machine; virtio devices get a transport. Makes no part."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MachineError
+from ..memory import PAGE
+from .firmware import rom
+from .optionroms import END, OTHERS
 from .parts import Parts
 
 if TYPE_CHECKING:
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
 
 class Plugging(Parts):
     """The methods of a Machine that attach devices."""
+
+    _roms: Sequence[tuple[int, bytes]]
 
     def attach(
         self,
@@ -50,6 +56,22 @@ class Plugging(Parts):
             return self.pio.attach(plugged, port, gsi=gsi, pull=pull)
         assert addr is not None
         return self.mmio.attach(plugged, addr, gsi=gsi, pull=pull)
+
+    def add_rom(self, name: str) -> None:
+        """Add an option ROM that comes with the package, at the first free 4 KiB from C8000h on;
+        once. POST finds it at the next reset. MachineError: there is no room."""
+        data = rom(name).ljust(PAGE, b"\xff")
+        taken = [(slot.addr, slot.addr + slot.size) for slot in self.vm.slots]
+        for at in range(OTHERS, END, PAGE):
+            free = all(at + PAGE <= first or end <= at for first, end in taken)
+            if free and self.mmio.unclaimed(at, PAGE):
+                self.vm.add_memory(at, PAGE, readonly=True)
+                self.vm.write(at, data)
+                self._roms = [*self._roms, (at, data)]
+                return
+            if not free and self.vm.read(at, PAGE) == data:
+                return
+        raise MachineError(f"there is no room for the option ROM '{name}' below {END:#x}")
 
     def _unplug(self) -> None:
         """The machine is about to be closed: devices that have threads or descriptors end them."""

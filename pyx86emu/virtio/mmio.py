@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..device import MmioDevice
 from ..errors import MachineError
 from .device import VirtioDevice
-from .numbers import DRIVER_OK, FEATURES_OK
+from .numbers import DRIVER_OK, FEATURES_OK, ID_BLOCK
 from .transport import QueueSetUp, VirtioTransport, free_line, put_bytes
 
 if TYPE_CHECKING:
@@ -78,6 +78,9 @@ class VirtioMmio(VirtioTransport, MmioDevice):
     if another thread works the queues, their interrupts are irqfds. With False each notification is
     an exit. The guest sees the same.
 
+    `rom=True`: a disk in the window comes with an option ROM, which serves INT 13h, so that the BIOS
+    boots from it (firmware/virtioblk.asm). None: only if the machine has no other disk.
+
     TypeError: no VirtioDevice; ValueError: `ioeventfd=False` for a device that others serve.
     (Virtio 1.2, 4.2.)
     """
@@ -85,8 +88,11 @@ class VirtioMmio(VirtioTransport, MmioDevice):
     length = SIZE
     max_size = 4
 
-    def __init__(self, device: VirtioDevice, *, ioeventfd: bool = True) -> None:
+    def __init__(
+        self, device: VirtioDevice, *, ioeventfd: bool = True, rom: bool | None = None
+    ) -> None:
         super().__init__(device, ioeventfd=ioeventfd)
+        self.rom = rom
         self.name = device.name
         self._base = 0
 
@@ -109,7 +115,12 @@ class VirtioMmio(VirtioTransport, MmioDevice):
         other virtio device has. `Machine.attach` calls this."""
         at = self._free_place(machine.mmio) if addr is None else addr
         line = free_line(machine.vm, VirtioMmio) if gsi is None else gsi
-        return self.attach(machine.vm, at, line, pull=pull)
+        attachment = self.attach(machine.vm, at, line, pull=pull)
+        if self.virtio.device_id == ID_BLOCK and WINDOW <= self._base < WINDOW_END:
+            other = any(machine.disks.values())
+            if self.rom or self.rom is None and not other:
+                machine.add_rom("virtioblk")
+        return attachment
 
     def attach(
         self, vm: "Vm", addr: "Address", gsi: int | None = None, *, pull: bool = False

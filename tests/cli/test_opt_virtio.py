@@ -83,6 +83,7 @@ def test_a_state_has_the_device(disk: Path, tmp_path: Path) -> None:
         (["-device", "virtio-rng,speed=1"], "'speed=1' is none of seed, addr, irq"),
         (["-device", "virtio-rng,irq=16"], "irq=16: give a number from 0 to 0xf"),
         (["-device", "virtio-rng-pci,addr=0xD0000"], "leave addr= out, or give virtio-rng"),
+        (["-device", "virtio-blk-pci,drive=x,rom=on"], "leave rom= out, or give virtio-blk"),
         (["-device", "virtio-rng-pci", "-cpu", "80286"], "needs 32-bit ports"),
         (["-device", "vhost-user-blk-pci"], "it needs path=SOCK"),
         (["-device", "virtio-rng,ioeventfd=1"], "ioeventfd=1: give on or off"),

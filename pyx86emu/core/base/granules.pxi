@@ -296,3 +296,19 @@ cdef void note_store(CPU* c, uint32_t g) noexcept nogil:
             vm.mem.attr[g + WRAP] &= ~<uint8_t>ATTR_CLEAN
         reopen(vm, g)
     pthread_mutex_unlock(&vm.writers)
+
+
+cdef void shared_written(VM* vm) noexcept nogil:
+    """Another process has written to shared slots, or is about to, as it is asked to: an ioeventfd rings, or an irqfd.
+    Every vCPU decodes its code in RAM again. Stores of another process are not noticed otherwise."""
+    cdef Mem* mem = vm.mem
+    cdef uint64_t who
+    cdef int g, i
+    for g in range(GRANULES):
+        who = at_peek64(&mem.code[g])
+        if who == 0 or mem.attr[g] & ATTR_ROM:
+            continue
+        for i in range(vm.ncpus):
+            if who >> i & 1 and vm.cpu[i] != NULL:
+                at_or64(&vm.cpu[i].blocks.dirty_code[g >> 6], 1ULL << (g & 63))
+                want(vm.cpu[i], REQ_CODE)

@@ -73,6 +73,7 @@ cdef struct VM:                  # what the vCPUs of a Vm use without the GIL
     uint32_t resampled           # lines whose EOI an irqfd waits for
     uint32_t waiters             # registered irqfds: another thread may end a HLT
     int views                    # writable views of memory that are alive
+    bint shared                  # there was a slot with shared=True: another process may write to it
     Image* base                  # what memory was when it was saved or restored last; NULL: it was not
     bint unseen                  # a view has ended since: all of memory may differ
     Store* store                 # the pages that its copies map, or NULL

@@ -14,8 +14,12 @@ cdef inline void hit(CPU* c, IoEntry* e, int size, uint64_t value) noexcept nogi
         rings_count(&c.rings, e, size, value)
         if RARELY(c.rings.soon):
             end_soon(c)
-    else:                                        # The last call, so a jump: where the kernel has Safe RET (AMD), each
-        rings_signal(&c.rings, e, value)         # return after write(2) is mispredicted, which takes 10 ns.
+    else:
+        if RARELY(c.vm.shared):
+            shared_written(c.vm)
+        # The last call, so a jump: where the kernel has Safe RET (AMD), each return after write(2) is mispredicted,
+        # which takes 10 ns.
+        rings_signal(&c.rings, e, value)
 
 
 cdef void ring_line(CPU* c, IoEntry* e, uint64_t value) noexcept nogil:

@@ -99,7 +99,9 @@ cdef inline uint32_t irq_bit(IrqEntry *e) noexcept nogil:
 cdef void irq_raise(VM *vm, IrqEntry *e) noexcept nogil:
     """Raise the line, from any thread: the next user of the chips does it, at the latest the first vCPU."""
     cdef Chips *chips = vm.chips
-    pthread_mutex_lock(&chips.lock)              # the first vCPU does not go away meanwhile
+    pthread_mutex_lock(&chips.lock)              # no vCPU goes away meanwhile
+    if vm.shared:
+        shared_written(vm)
     if at_get32(&chips.hold):
         at_or32(&chips.held, irq_bit(e))
     else:
