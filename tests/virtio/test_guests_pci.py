@@ -64,6 +64,18 @@ def test_guest_passes(guest: str, way: str, machine: Callable[..., Machine]) -> 
 
 
 @pytest.mark.parametrize("guest", GUESTS)
+def test_exits_and_ioeventfds_give_equal_results(
+    guest: str, machine: Callable[..., Machine]
+) -> None:
+    found = set()
+    for way in ("exit", "pull", "vcpu"):
+        m, sector = run(machine, guest, way)
+        found.add((m.vm.read(0x10000, 0x5000), sector, m.vcpu.instructions))
+
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("guest", GUESTS)
 def test_a_386_passes(guest: str, machine: Callable[..., Machine]) -> None:
     run(machine, guest, "vcpu", model="80386")
 
