@@ -47,7 +47,7 @@ def decoding() -> Slow:
         b"\xc6\x06" + struct.pack("<H", next_) + b"\xc6\xeb\x01\x90"
         for _, next_ in pairwise(places)
     ]
-    return Slow("decode", b"".join(code), 33.0, (("ds", 0),))
+    return Slow("decode", b"".join(code), 30.0, (("ds", 0),))
 
 
 GUESTS = (

@@ -42,6 +42,13 @@ def test_image_and_symbols_are_what_the_source_gives(nasm: str, build: ModuleTyp
     assert listing == (ROOT / "pyx86emu" / "pc" / "roms" / "bios.sym").read_text("ascii"), REMEDY
 
 
+def test_the_option_rom_is_what_the_source_gives(nasm: str, build: ModuleType) -> None:
+    image = build.option_rom("virtioblk", nasm)
+
+    assert image == rom("virtioblk"), f"firmware/ and pyx86emu/pc/roms differ: {REMEDY}"
+    assert sum(image) & 0xFF == 0
+
+
 def test_the_list_of_services_is_what_the_contracts_say() -> None:
     command = [sys.executable, str(ROOT / "firmware" / "services.py")]
 

@@ -394,11 +394,12 @@ def test_a_state_has_the_device_with_its_rings(served: Served) -> None:
 
         m.restore(state)
         ring.seen = 0
-        assert ring.reap() == []
+        done = ring.reap()
+        assert served == "thread" or done == []  # a thread may have begun
         assert transport.status == 15
         registers.kick()
 
-        wait_until(lambda: ring.reap() == [(0, 5)])
+        wait_until(lambda: (done or ring.reap()) == [(0, 5)])
 
 
 def test_a_state_of_another_device_is_refused(m: Machine) -> None:

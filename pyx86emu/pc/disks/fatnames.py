@@ -55,6 +55,7 @@ def from_entry(raw: bytes) -> str | None:
     >>> from_entry(b"IO      SYS"), from_entry(b"..         "), from_entry(b"A/B     TXT")
     ('IO.SYS', None, None)
     """
+    raw = bytes(raw)
     first = DELETED if raw[0] == E5 else raw[0]
     text = bytes([first, *raw[1:11]]).decode("cp437")
     stem, extension = text[:8].rstrip(" "), text[8:].rstrip(" ")
