@@ -32,6 +32,15 @@ def test_a_guest_finds_its_disk(disk: Path, more: str) -> None:
     assert run(GUEST, "-drive", drive, "-device", f"virtio-blk,drive=d0{more}") == 33
 
 
+@pytest.mark.parametrize("guest", ["pci_poll", "pci_irq"])
+@pytest.mark.parametrize("more", ["", ",ioeventfd=off", ",irq=9"])
+def test_a_guest_finds_its_disk_on_the_pci_bus(disk: Path, guest: str, more: str) -> None:
+    words = (GUEST.with_name(f"{guest}.bin"), "-drive", f"file={disk},if=none,id=d0")
+    words += ("-device", f"virtio-blk-pci,drive=d0{more}", "-device", "virtio-rng-pci,seed=1")
+
+    assert run(*words, "-device", "virtio-console-pci,chardev=pty") == 33
+
+
 def test_the_image_is_written_only_if_that_is_asked_for(disk: Path) -> None:
     words = (WRITER, "-device", "virtio-blk,drive=d0", "-drive")
 
@@ -73,6 +82,10 @@ def test_a_state_has_the_device(disk: Path, tmp_path: Path) -> None:
         (["-device", "virtio-rng,seed=x"], "seed=x: give a number from 0"),
         (["-device", "virtio-rng,speed=1"], "'speed=1' is none of seed, addr, irq"),
         (["-device", "virtio-rng,irq=16"], "irq=16: give a number from 0 to 0xf"),
+        (["-device", "virtio-rng-pci,addr=0xD0000"], "leave addr= out, or give virtio-rng"),
+        (["-device", "virtio-blk-pci,drive=x,rom=on"], "leave rom= out, or give virtio-blk"),
+        (["-device", "virtio-rng-pci", "-cpu", "80286"], "needs 32-bit ports"),
+        (["-device", "vhost-user-blk-pci"], "it needs path=SOCK"),
         (["-device", "virtio-rng,ioeventfd=1"], "ioeventfd=1: give on or off"),
         (["-device", "virtio-rng,addr=0xB8000"], "overlaps"),
         (["-device", "virtio-console,chardev=x"], "chardev=x: give stdio, pty, file:PATH or null"),
