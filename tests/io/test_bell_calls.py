@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -142,3 +143,19 @@ def test_wrong_arguments_are_refused() -> None:
         Doorbell(call=7)  # type: ignore[arg-type]
     with EventFd() as event, pytest.raises(ValueError, match="either"):
         Doorbell(event, call=print)
+
+
+def test_an_instruction_that_rings_many_calls_all(vm: Vm) -> None:
+    """ENTER with level 31 stores 32 words: given a Doorbell for each, each function is called."""
+    vcpu = vm.create_vcpu("80386")
+    regs = vcpu.regs
+    vm.add_memory(0x20000, 0x1000)  # where ENTER reads its display; above it are no slots
+    regs.cs, regs.ip, regs.ss, regs.sp, regs.bp = 0, CODE, 0x2000, 0x2000, 0x500
+    called: list[int] = []
+    bells = {at: Doorbell(call=partial(called.append, at)) for at in range(0x21FC0, 0x22000, 2)}
+    for at, bell in bells.items():
+        vm.ioeventfd(at, 2, fd=bell, bus="mmio")
+    program(vm, "c80000 1f f4")  # enter 0,31; hlt
+
+    assert vcpu.run().reason.name == "HLT"
+    assert called == sorted(bells, reverse=True)
