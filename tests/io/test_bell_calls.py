@@ -159,3 +159,48 @@ def test_an_instruction_that_rings_many_calls_all(vm: Vm) -> None:
 
     assert vcpu.run().reason.name == "HLT"
     assert called == sorted(bells, reverse=True)
+
+
+@pytest.mark.parametrize("step", [False, True])
+def test_what_a_function_changes_counts_before_the_next_instruction(
+    vm: Vm, vcpu: Vcpu, step: bool
+) -> None:
+    """Given code that was executed, when a function stores to it, then the new code is executed."""
+    program(vm, "b90300 e680 b001 00c3 e2f8 f4")  # cx=3; again: out 80h,al; al=1; add bl,al; loop
+    turns: list[int] = []
+
+    def call() -> None:
+        turns.append(vcpu.regs.ip)
+        if len(turns) == 2:
+            vm.write(CODE + 6, b"\x10")
+
+    bell = Doorbell(call=call)
+    vm.ioeventfd(0x80, 1, fd=bell)
+    vcpu.regs.bx = 0
+
+    while vcpu.regs.ip != CODE + 12:
+        vcpu.step() if step else vcpu.run()
+
+    assert vcpu.regs.bx == 0x21
+
+
+@pytest.mark.parametrize("what", ["kick", "reset", "delete"])
+def test_what_a_function_asks_for_comes_before_the_next_instruction(
+    vm: Vm, vcpu: Vcpu, what: str
+) -> None:
+    program(vm, "b90300 e680 40 40 e2fa f4")  # cx=3; again: out 80h,al; inc ax; inc ax; loop again
+    ask = {"kick": vcpu.kick, "reset": vcpu.reset, "delete": vm.slots[0].delete}[what]
+    turns: list[int] = []
+
+    def call() -> None:
+        turns.append(vcpu.regs.ip)
+        if len(turns) == 2:
+            ask()
+
+    bell = Doorbell(call=call)
+    vm.ioeventfd(0x80, 1, fd=bell)
+
+    exit = vcpu.run()
+
+    assert exit.reason.name == ("INTR" if what == "kick" else "INTERNAL_ERROR")
+    assert vcpu.instructions == 6
