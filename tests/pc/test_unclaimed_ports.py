@@ -153,10 +153,9 @@ def test_numbers_of_a_record_are_checked() -> None:
                 ports.note(bad, 0, 0)
         with pytest.raises(ValueError, match="every"):
             ports.every = -1
-        with pytest.raises(TypeError, match="Vcpu"):
-            UnclaimedPorts(None)  # type: ignore[arg-type]
-        with pytest.raises(TypeError):
-            UnclaimedPorts(3)  # type: ignore[arg-type]
+        for wrong in ((), (None,), (3,), (0, 0)):
+            with pytest.raises(TypeError, match="a vCPU of the core"):
+                UnclaimedPorts(*wrong)  # type: ignore[arg-type, call-arg]
 
 
 @pytest.mark.parametrize("ins", ["f36c", "f36d", "f3666d", "fd f36d", "f26c"])
