@@ -153,7 +153,7 @@ def test_numbers_of_a_record_are_checked() -> None:
                 ports.note(bad, 0, 0)
         with pytest.raises(ValueError, match="every"):
             ports.every = -1
-        with pytest.raises(TypeError, match="Vcpu"):
+        with pytest.raises(TypeError, match="one vCPU"):
             UnclaimedPorts(None)  # type: ignore[arg-type]
         with pytest.raises(TypeError):
             UnclaimedPorts(3)  # type: ignore[arg-type]
