@@ -1,6 +1,6 @@
 """The processes that serve a disk of zeros by vhost-user: start one, end it. Measure nothing.
 
-    daemon      qemu-storage-daemon, with a qcow2 image
+    daemon      qemu-storage-daemon, with an empty qcow2 image
     python      `VirtioBlk` of this package, with `serve`
     null        answers each request at once, without looking at it: the floor
     mute        takes the queue and never answers, nor waits for kicks
@@ -14,7 +14,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Self
@@ -48,6 +48,10 @@ class Other:
             command = [sys.executable, "-m", __name__, kind, str(self.path)]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=said)
 
+    def use(self, processors: Iterable[int]) -> None:
+        """It runs on these processors only."""
+        os.sched_setaffinity(self._child.pid, processors)
+
     def __enter__(self) -> Self:
         return self
 
@@ -59,9 +63,9 @@ class Other:
 
 
 def _daemon(image: Path, sock: Path) -> list[str]:
-    """The command that serves a new image."""
-    options = ["-q", "-f", "qcow2", "-o", "preallocation=metadata"]
-    subprocess.run([IMG, "create", *options, image, str(SIZE)], check=True)
+    """The command that serves a new image. Nothing is stored in it, so a read is answered from the
+    image's tables, as the disks of the others are answered from memory."""
+    subprocess.run([IMG, "create", "-q", "-f", "qcow2", image, str(SIZE)], check=True)
     return [
         *(DAEMON, "--blockdev", f"driver=file,node-name=file,filename={image}"),
         *("--blockdev", "driver=qcow2,node-name=disk,file=file", "--export"),

@@ -8,8 +8,10 @@ A second guest never waits: it computes, makes a request available when the last
 and computes. Its speed is compared with that of the same guest when nobody waits for its kicks.
 """
 
+import os
 import struct
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -23,14 +25,14 @@ from .virtio import AVAIL, DEPTHS, QUEUE, SECONDS, SIZES, USED, Guest, program
 from .virtio import SIZE as RING
 from .virtio_others import Other, kinds
 
-#: A process that serves reaches at least so much of what `null` does, 32 deep.
-TO_NULL = 0.6
-#: A vCPU that rings and computes keeps at least so much of its speed.
-KEPT = 0.95
+#: The storage daemon reaches at least so many percent of what `null` does, 32 deep.
+TO_NULL = 60.0
+#: A vCPU that rings and computes keeps at least so many percent of its speed.
+KEPT = 95.0
 #: Turns of its inner loop, of 5 instructions, between two rings.
 TURNS = 0x6000
-#: Runs in turns for each repetition that was asked for.
-RUNS = 3
+#: Runs in turns for each repetition that was asked for, and how long one is, compared with SECONDS.
+RUNS, SHARE = 5, 1 / 3
 #: Host seconds for a back end to start and to answer the first request.
 PATIENCE = 30.0
 #: Who serves, in words.
@@ -94,21 +96,39 @@ class Outside(Guest):
 
 
 def reached(
-    kind: str, where: Path, depth: int, size: int, seconds: float, rounds: int
-) -> list[tuple[float, float]]:
-    """Requests a second, and exits of a request, in `rounds` repetitions."""
-    with Other(kind, where) as other:
-        guest = Outside(other.path, depth, size)
-        try:
-            guest.requests(seconds / 3)
-            return [guest.requests(seconds) for _ in range(rounds)]
-        finally:
-            guest.close()
+    where: Path, depth: int, size: int, seconds: float, rounds: int
+) -> dict[str, list[tuple[float, float]]]:
+    """Requests a second and exits of a request, in `rounds` repetitions, of each process in turn.
+    Those whose turn it is not have nothing to do."""
+    with ExitStack() as stack:
+        guests = {}
+        for kind in kinds():
+            other = stack.enter_context(Other(kind, where))
+            guests[kind] = Outside(other.path, depth, size)
+            stack.callback(guests[kind].close)
+            guests[kind].requests(seconds / 3)
+        turns = [{kind: guests[kind].requests(seconds) for kind in guests} for _ in range(rounds)]
+    return {kind: [turn[kind] for turn in turns] for kind in guests}
+
+
+@contextmanager
+def on(processor: int) -> Iterator[None]:
+    """This thread, which runs the vCPU, uses this processor only; the process's others any."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {processor})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def kept(kind: str, where: Path, seconds: float, rounds: int) -> list[float]:
-    """The speed of the vCPU that rings and computes, compared with nobody served, in turns."""
+    """The speed of the vCPU that rings and computes, in percent of nobody served, in turns. The
+    process that serves is on the other processors, if there are any."""
+    first, *others = sorted(os.sched_getaffinity(0))
     with Other(kind, where) as other, Other("mute", where) as mute:
+        if others:
+            other.use(others)
         served = Outside(other.path, 1, 512, ringing())
         alone = Outside(mute.path, 1, 512, ringing())
         try:
@@ -118,7 +138,8 @@ def kept(kind: str, where: Path, seconds: float, rounds: int) -> list[float]:
                 alone.speed(seconds / 3)
                 if perf_counter() - start > PATIENCE:
                     raise RuntimeError(f"'{kind}' does not serve: {served.device.error}")
-            return [served.speed(seconds) / alone.speed(seconds) for _ in range(rounds)]
+            with on(first):
+                return [100 * served.speed(seconds) / alone.speed(seconds) for _ in range(rounds)]
         finally:
             served.close()
             alone.close()
@@ -126,7 +147,7 @@ def kept(kind: str, where: Path, seconds: float, rounds: int) -> list[float]:
 
 def rows(rounds: int, scale: float) -> Iterator[Row]:
     """Yield all figures, one by one."""
-    seconds = SECONDS * scale
+    seconds = SECONDS * SHARE * scale
     exits: dict[str, float] = {}
     with TemporaryDirectory() as directory:  # its mode is 0700
 
@@ -137,25 +158,25 @@ def rows(rounds: int, scale: float) -> Iterator[Row]:
 
         for depth in DEPTHS:
             for size in SIZES:
-                rates: dict[str, list[float]] = {}
-                for kind in kinds():
-                    where = place(kind, depth, size)
-                    found = reached(kind, where, depth, size, seconds, rounds)
-                    rates[kind] = [each[0] for each in found]
-                    exits[kind] = max(exits.get(kind, 0.0), median(each[1] for each in found))
+                where = place(depth, size)
+                found = reached(where, depth, size, seconds, RUNS * rounds)
+                rates = {kind: [each[0] for each in found[kind]] for kind in found}
+                for kind in found:
+                    exits[kind] = max(exits.get(kind, 0.0), median(each[1] for each in found[kind]))
                     what = f"requests of {size} bytes, {depth} deep, served by {WHO[kind]}"
                     yield Row.of(f"vhost-{kind}-{depth}-{size}", rates[kind], "/s", what)
                 for kind in kinds()[1:]:
                     ratios = [
-                        each / null for each, null in zip(rates[kind], rates["null"], strict=True)
+                        100 * each / null
+                        for each, null in zip(rates[kind], rates["null"], strict=True)
                     ]
                     name, what = f"{kind}-to-null-{depth}-{size}", f"{WHO[kind]}, of the null one"
                     limit = TO_NULL if (kind, depth) == ("daemon", 32) else None
-                    yield Row.of(name, ratios, "x", what, limit=limit, least=True)
+                    yield Row.of(name, ratios, "%", what, limit=limit, least=True)
         for kind in kinds():
             what = "exits of a request after set-up"
             yield Row.of(f"vhost-{kind}-exits", [exits[kind]], "", what, limit=0.0)
         for kind in kinds():
-            what = f"speed of a vCPU that rings {WHO[kind]} and computes; 1: nobody is served"
+            what = f"speed of a vCPU that rings {WHO[kind]} and computes; 100: nobody is served"
             found_speeds = kept(kind, place(kind, "computes"), seconds, RUNS * rounds)
-            yield Row.of(f"vhost-{kind}-beside", found_speeds, "x", what, limit=KEPT, least=True)
+            yield Row.of(f"vhost-{kind}-beside", found_speeds, "%", what, limit=KEPT, least=True)
