@@ -55,6 +55,7 @@ rom_start:
 %include "int17.inc"                    ; printer
 %include "int19.inc"                    ; boot (19h), nothing to boot (18h)
 %include "int1a.inc"                    ; time of day
+%include "pcibios.inc"                  ; PCI: finds and configures devices
 
         db      8                       ; lines of a character, before each font
 rom_font_8:                             ; all characters, 8 x 8

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ..virtio.device import VirtioDevice
+    from ..virtio.mmio import VirtioMmio
+    from ..virtio.pci import VirtioPci
 
 #: Keys that every device takes.
 COMMON = ("addr", "irq", "ioeventfd", "id")
@@ -145,10 +147,10 @@ def _vhost_blk(asked: Asked, options: Options, stack: ExitStack) -> "VirtioDevic
 _BLK = Kind(("drive", "rom", "serial", "num-queues", "queue-size"), _check_blk, _blk)
 _CONSOLE = Kind(("chardev",), _check_console, _console)
 _RNG = Kind(("seed",), _check_rng, _rng)
-_VHOST_BLK = Kind(
-    ("path", "rom", "server", "num-queues", "queue-size"), _check_vhost_blk, _vhost_blk
-)
-#: By name. QEMU's names for its MMIO devices end in -device; here both are the same.
+_VHOST_KEYS = ("path", "rom", "server", "num-queues", "queue-size")
+_VHOST_BLK = Kind(_VHOST_KEYS, _check_vhost_blk, _vhost_blk)
+#: By name. Without an ending the device is at the MMIO transport, which every model can use. QEMU's
+#: names for that end in -device.
 DEVICES = {
     "virtio-blk": _BLK,
     "virtio-blk-device": _BLK,
@@ -156,6 +158,15 @@ DEVICES = {
     "virtio-rng": _RNG,
     "virtio-rng-device": _RNG,
     "vhost-user-blk": _VHOST_BLK,
+    "virtio-blk-pci": _BLK,
+    "virtio-console-pci": _CONSOLE,
+    "virtio-rng-pci": _RNG,
+    "vhost-user-blk-pci": _VHOST_BLK,
+}
+PCI = "-pci"
+NOT_ON_PCI = {
+    "addr": "the PCI bus places it",
+    "rom": "the option ROM knows disks of the MMIO transport only",
 }
 
 
@@ -165,7 +176,8 @@ DEVICES = {
 def add(parser: Parser) -> None:
     """Declare it."""
     devices = (
-        "a virtio device: virtio-blk,drive=ID; vhost-user-blk,path=SOCK; virtio-console; virtio-rng"
+        "virtio, with -pci on PCI: virtio-blk,drive=ID; vhost-user-blk,path=SOCK; "
+        "virtio-console; virtio-rng"
     )
     parser.add_argument(
         "-device", metavar="KEYS", action="append", default=[], type=asked_for, help=devices
@@ -183,8 +195,10 @@ def asked_for(text: str) -> Asked:
     asked = Asked(text, name, {})
     kind = DEVICES.get(name)
     if kind is None:
-        known = ", ".join(each for each in DEVICES if not each.endswith("-device"))
-        raise asked.wrong(f"there is no such device: give {known}; `Machine.attach` adds others")
+        known = ", ".join(each for each in DEVICES if not each.endswith(("-device", PCI)))
+        raise asked.wrong(
+            f"there is no such device: give {known}, also with {PCI}; `Machine.attach` adds others"
+        )
     for part in parts:
         key, equals, value = part.replace("\0", ",").partition("=")
         allowed = (*kind.keys, *COMMON)
@@ -215,6 +229,10 @@ def check(options: Options) -> None:
     options.virtio = options.device
     for asked in options.device:
         number(asked, "addr", 0, (1 << 32) - 1)
+        for key, why in NOT_ON_PCI.items():
+            if key in asked.keys and asked.name.endswith(PCI):
+                other = asked.name.removesuffix(PCI)
+                raise asked.wrong(f"{why}: leave {key}= out, or give {other}")
         number(asked, "irq", 0, 15)
         for key in ("ioeventfd", "rom"):
             if asked.keys.get(key, "on") not in ("on", "off"):
@@ -231,7 +249,7 @@ def check(options: Options) -> None:
 
 def shares(options: Options) -> bool:
     """Does a device need RAM that another process can map?"""
-    return any(asked.name == "vhost-user-blk" for asked in options.device)
+    return any(asked.name.startswith("vhost-user-blk") for asked in options.device)
 
 
 def around(m: Machine, options: Options) -> "AbstractContextManager[object] | None":
@@ -241,8 +259,6 @@ def around(m: Machine, options: Options) -> "AbstractContextManager[object] | No
 
 @contextmanager
 def _attached(m: Machine, options: Options) -> Iterator[None]:
-    from ..virtio.mmio import VirtioMmio
-
     with ExitStack() as stack:
         for asked in options.device:
             try:
@@ -250,7 +266,7 @@ def _attached(m: Machine, options: Options) -> Iterator[None]:
                 how: dict[str, Any] = {"ioeventfd": asked.keys.get("ioeventfd", "on") == "on"}
                 if "rom" in asked.keys:
                     how["rom"] = asked.keys["rom"] == "on"
-                transport = VirtioMmio(device, **how)
+                transport = transport_of(asked)(device, **how)
                 addr, irq = number(asked, "addr", 0, 1 << 32), number(asked, "irq", 0, 15)
                 m.attach(transport, addr=addr, gsi=irq)
             except OSError as error:
@@ -259,6 +275,17 @@ def _attached(m: Machine, options: Options) -> Iterator[None]:
                 raise asked.wrong(str(error)) from error
             stack.callback(_detached, transport)
         yield
+
+
+def transport_of(asked: Asked) -> "type[VirtioMmio | VirtioPci]":
+    """The transport that the name of a device asks for."""
+    if asked.name.endswith(PCI):
+        from ..virtio.pci import VirtioPci
+
+        return VirtioPci
+    from ..virtio.mmio import VirtioMmio
+
+    return VirtioMmio
 
 
 def _detached(transport: Any) -> None:

@@ -59,13 +59,13 @@ class Place:
 
 def places(pio: "Bus", mmio: "Bus") -> list[Place]:
     """The devices of both buses, each once, in the order of their addresses. Two of one name get
-    numbers. Not the VGA, which is in the Vm."""
+    numbers. Not the VGA, which is in the Vm, and not what another device keeps (`kept_by`)."""
     found: dict[int, Place] = {}
     names: dict[str, int] = {}
     for bus in (pio, mmio):
         for attachment in bus.attachments:
             device: Device = attachment.device
-            if isinstance(device, VgaCore):
+            if isinstance(device, VgaCore) or getattr(device, "kept_by", None) is not None:
                 continue
             at = (bus.kind, attachment.base)
             if id(device) in found:

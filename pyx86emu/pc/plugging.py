@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..bus import Attachment
     from ..device import MmioDevice, PioDevice
     from ..virtio.device import VirtioDevice
+    from .pci import PciFunction
 
 
 class Plugging(Parts):
@@ -23,7 +24,7 @@ class Plugging(Parts):
 
     def attach(
         self,
-        device: "PioDevice | MmioDevice | VirtioDevice",
+        device: "PioDevice | MmioDevice | PciFunction | VirtioDevice",
         *,
         port: int | None = None,
         addr: "Address | None" = None,
@@ -34,7 +35,8 @@ class Plugging(Parts):
         not 2. A device that is attached after the guest has run is not reset.
 
         A virtio device, or a transport with one, finds a place and a line itself if none is given
-        (docs/VIRTIO.md). A device without a transport gets that of MMIO.
+        (docs/VIRTIO.md). A device without a transport gets that of MMIO. A PCI device is plugged
+        into the PCI bus, which places it.
 
         MachineError: both or none of `port` and `addr`. Other errors as for `Bus.attach`.
         """

@@ -18,7 +18,7 @@ from ..device import MmioDevice
 from ..errors import MachineError
 from .device import VirtioDevice
 from .numbers import DRIVER_OK, FEATURES_OK, ID_BLOCK
-from .transport import QueueSetUp, VirtioTransport
+from .transport import QueueSetUp, VirtioTransport, free_line, put_bytes
 
 if TYPE_CHECKING:
     from ..address import Address
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 #: Where the devices are: 8 of them fit.
 WINDOW, WINDOW_END = 0xD0000, 0xD1000
 SIZE = 0x200
-#: The interrupt lines of the devices, in this order: a PC has no other use for them.
-LINES = (10, 11, 9, 5)
 
 MAGIC = 0x000
 VERSION = 0x004
@@ -116,9 +114,8 @@ class VirtioMmio(VirtioTransport, MmioDevice):
         with the interrupt line `gsi`, by default 10, 11, 9 or 5, whichever is the first one that no
         other virtio device has. `Machine.attach` calls this."""
         at = self._free_place(machine.mmio) if addr is None else addr
-        attachment = self.attach(
-            machine.vm, at, self._free_line(machine.mmio) if gsi is None else gsi, pull=pull
-        )
+        line = free_line(machine.vm, VirtioMmio) if gsi is None else gsi
+        attachment = self.attach(machine.vm, at, line, pull=pull)
         if self.virtio.device_id == ID_BLOCK and WINDOW <= self._base < WINDOW_END:
             other = any(machine.disks.values())
             if self.rom or (self.rom is None and not other):
@@ -152,10 +149,10 @@ class VirtioMmio(VirtioTransport, MmioDevice):
             "attach this one with addr="
         )
 
-    @staticmethod
-    def _free_line(bus: "Bus") -> int:
-        taken = [a.device.gsi for a in bus.attachments if isinstance(a.device, VirtioMmio)]
-        return min(LINES, key=lambda gsi: (taken.count(gsi), LINES.index(gsi)))
+    @property
+    def interrupt_lines(self) -> list[int]:
+        """Its interrupt line, if it has one."""
+        return [] if self.gsi is None else [self.gsi]
 
     def _kick_at(self, index: int) -> list[dict[str, Any]]:
         at = self._base + QUEUE_NOTIFY
@@ -250,14 +247,14 @@ class VirtioMmio(VirtioTransport, MmioDevice):
         if queue is None or size not in (2, 4) or offset % size or self.status & DRIVER_OK:
             return
         name, shift = ADDRESSES[offset & ~3]
-        setattr(queue, name, _put(getattr(queue, name), shift + 8 * (offset & 2), size, value))
+        setattr(queue, name, put_bytes(getattr(queue, name), shift + 8 * (offset & 2), size, value))
 
     def _write_features(self, offset: int, size: int, value: int) -> None:
         if self._driver_sel > 1 or size not in (2, 4) or offset % size:
             return
         if not self.status & FEATURES_OK:
             shift = 32 * self._driver_sel + 8 * (offset & 2)
-            self.driver_features = _put(self.driver_features, shift, size, value)
+            self.driver_features = put_bytes(self.driver_features, shift, size, value)
 
     # -- saved states ------------------------------------------------------------------------------
 
@@ -278,13 +275,3 @@ class VirtioMmio(VirtioTransport, MmioDevice):
 
 
 _FIXED = {MAGIC: MAGIC_VALUE, VERSION: 2, VENDOR_ID: VENDOR}
-
-
-def _put(old: int, shift: int, size: int, value: int) -> int:
-    """`old` with `size` bytes replaced, `shift` bits from its end.
-
-    >>> hex(_put(0x11112222, 16, 2, 0xABCD))
-    '0xabcd2222'
-    """
-    mask = (1 << 8 * size) - 1 << shift
-    return old & ~mask | value << shift & mask

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 Values = dict[str, Any]
 
+#: The interrupt lines of the devices, in this order: a PC has no other use for them.
+LINES = (10, 11, 9, 5)
+
 
 class QueueSetUp:
     """What the driver has written about one queue."""
@@ -85,6 +88,7 @@ class VirtioTransport:
         self._kicks: dict[int, EventFd] = {}
         self._calls: dict[int, EventFd] = {}
         self._entries: list[IoEventFd] = []
+        self._listening: dict[int, EventFd | Doorbell] = {}
         self._irqfds: list[IrqFd] = []
         self._server: ThreadServer | LoopServer | None = None
         self._forget()
@@ -159,6 +163,12 @@ class VirtioTransport:
             self._acked[index] = self._used_index(index)
         return self._calls[index].fileno()
 
+    def _make_calls(self, indexes: list[int]) -> None:
+        """Another thread is about to serve these queues: make what it interrupts with."""
+        if self.gsi is not None:
+            for index in indexes:
+                self.call(index)
+
     # -- interrupts --------------------------------------------------------------------------------
 
     def _raise(self, index: int | None) -> None:
@@ -208,8 +218,21 @@ class VirtioTransport:
     def _listen(self, index: int, fd: "EventFd | Doorbell") -> None:
         """Register the ioeventfds of a queue."""
         assert self._vm is not None
+        self._listening[index] = fd
         for where in self._kick_at(index):
             self._entries.append(self._vm.ioeventfd(fd=fd, **where))
+
+    def _listen_again(self) -> None:
+        """The place of the notifications has changed: register the ioeventfds there."""
+        self._deassign()
+        for index, fd in tuple(self._listening.items()):
+            self._listen(index, fd)
+
+    def _deassign(self) -> None:
+        entries, self._entries = self._entries, []
+        for entry in entries:
+            with contextlib.suppress(OSError):  # the Vm is closed
+                entry.deassign()
 
     def notified(self, index: int) -> None:
         """The driver's notification has come as an exit."""
@@ -295,10 +318,8 @@ class VirtioTransport:
             self._listen_here(indexes)
             return
         fds = {index: self.notifier(index) for index in indexes}
-        if self.gsi is not None:
-            for index in indexes:
-                self.call(index)
-        kicked = _weakly(self._kicked_elsewhere)
+        self._make_calls(indexes)
+        kicked = weakly(self._kicked_elsewhere)
         if isinstance(device.served, str):
             self._server = ThreadServer(device.name, fds, kicked)
         else:
@@ -344,11 +365,9 @@ class VirtioTransport:
         self._vm = self._memory = self.gsi = None
 
     def _close_descriptors(self) -> None:
-        entries, self._entries = self._entries, []
+        self._deassign()
+        self._listening = {}
         irqfds, self._irqfds = self._irqfds, []
-        for entry in entries:
-            with contextlib.suppress(OSError):  # the Vm is closed
-                entry.deassign()
         for irqfd in irqfds:
             irqfd.deassign()
         descriptors = [*self._kicks.values(), *self._calls.values()]
@@ -430,7 +449,7 @@ class VirtioTransport:
                 self._raise(None)
 
 
-def _weakly(method: Callable[[int], None]) -> Callable[[int], None]:
+def weakly(method: Callable[[int], None]) -> Callable[[int], None]:
     """The method, but it does not keep its object: a server must not keep a machine."""
     found = weakref.WeakMethod(method)
 
@@ -439,3 +458,25 @@ def _weakly(method: Callable[[int], None]) -> Callable[[int], None]:
             there(index)
 
     return call
+
+
+def free_line(vm: "Vm", kind: type) -> int:
+    """The first of `LINES` that the fewest devices have. A line that a device of another `kind` has
+    comes last: those of the PCI bus are level-triggered, others are not."""
+    same: list[int] = []
+    other: list[int] = []
+    for bus in (vm.pio, vm.mmio):
+        for each in bus.attachments:
+            lines: list[int] = getattr(each.device, "interrupt_lines", [])
+            (same if isinstance(each.device, kind) else other).extend(lines)
+    return min(LINES, key=lambda gsi: (other.count(gsi), same.count(gsi), LINES.index(gsi)))
+
+
+def put_bytes(old: int, shift: int, size: int, value: int) -> int:
+    """`old` with `size` bytes replaced, `shift` bits from its end.
+
+    >>> hex(put_bytes(0x11112222, 16, 2, 0xABCD))
+    '0xabcd2222'
+    """
+    mask = (1 << 8 * size) - 1 << shift
+    return old & ~mask | value << shift & mask

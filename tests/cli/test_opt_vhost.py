@@ -60,7 +60,7 @@ def test_the_guests_of_virtio_blk_pass_with_a_back_end_in_python(
         (",path=a,server=yes", "give on or off"),
         (",path=a,queue-size=5", "give a power of two"),
         (",path=a,num-queues=0", "give a number from 1"),
-        (",drive=d0", "is none of path, server"),
+        (",drive=d0", "is none of path, rom, server"),
     ],
 )
 def test_what_cannot_be_is_refused(

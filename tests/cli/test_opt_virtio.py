@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pyx86emu import cli
+from pyx86emu import Disk, cli
+from pyx86emu.virtio.blk import VirtioBlk
+from pyx86emu.virtio.vhost.serve import serve
 from tests.harness import ROOT
 
 GUEST = ROOT / "tests" / "virtio" / "queue_irq.bin"
@@ -30,6 +32,24 @@ def test_a_guest_finds_its_disk(disk: Path, more: str) -> None:
     drive = f"file={disk},if=none,id=d0"
 
     assert run(GUEST, "-drive", drive, "-device", f"virtio-blk,drive=d0{more}") == 33
+
+
+@pytest.mark.parametrize("guest", ["pci_poll", "pci_irq"])
+@pytest.mark.parametrize("more", ["", ",ioeventfd=off", ",irq=9"])
+def test_a_guest_finds_its_disk_on_the_pci_bus(disk: Path, guest: str, more: str) -> None:
+    words = (GUEST.with_name(f"{guest}.bin"), "-drive", f"file={disk},if=none,id=d0")
+    words += ("-device", f"virtio-blk-pci,drive=d0{more}", "-device", "virtio-rng-pci,seed=1")
+
+    assert run(*words, "-device", "virtio-console-pci,chardev=pty") == 33
+
+
+def test_another_process_serves_a_disk_on_the_pci_bus(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    sock = tmp_path / "blk.sock"
+    with Disk(SECTORS, kind="hd") as there, serve(VirtioBlk(there), sock):
+        words = ("-device", f"vhost-user-blk-pci,path={sock}")
+
+        assert run(GUEST.with_name("pci_irq.bin"), *words, "--wall", "20") == 33
 
 
 def test_the_image_is_written_only_if_that_is_asked_for(disk: Path) -> None:
@@ -73,6 +93,10 @@ def test_a_state_has_the_device(disk: Path, tmp_path: Path) -> None:
         (["-device", "virtio-rng,seed=x"], "seed=x: give a number from 0"),
         (["-device", "virtio-rng,speed=1"], "'speed=1' is none of seed, addr, irq"),
         (["-device", "virtio-rng,irq=16"], "irq=16: give a number from 0 to 0xf"),
+        (["-device", "virtio-rng-pci,addr=0xD0000"], "leave addr= out, or give virtio-rng"),
+        (["-device", "virtio-blk-pci,drive=x,rom=on"], "leave rom= out, or give virtio-blk"),
+        (["-device", "virtio-rng-pci", "-cpu", "80286"], "needs 32-bit ports"),
+        (["-device", "vhost-user-blk-pci"], "it needs path=SOCK"),
         (["-device", "virtio-rng,ioeventfd=1"], "ioeventfd=1: give on or off"),
         (["-device", "virtio-rng,addr=0xB8000"], "overlaps"),
         (["-device", "virtio-console,chardev=x"], "chardev=x: give stdio, pty, file:PATH or null"),

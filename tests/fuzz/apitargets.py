@@ -15,6 +15,7 @@ from pyx86emu import Disk, Doorbell, EventFd, Machine, MmioDevice, PioDevice, Vm
 from pyx86emu.pc.board import PC
 from pyx86emu.pc.devices.dma import Dma8237
 from pyx86emu.pc.devices.floppy import FloppyController
+from pyx86emu.pc.pci import PciBus
 
 #: Programs, not parts: they run for long, or end the process.
 NOT_PARTS = (
@@ -47,7 +48,8 @@ AMONG_PARTS = (
     "stop_exit", "write_at", "read_at", "dump", "html", "ansi", "build", "access_exit",
     "__setstate__", "of", "result", "values_in_hex", "Drained", "line_at", "open_image",
     "ring_waits", "RawImage", "Base", "snapshot_values", "snapshot_rest", "snapshot_debug",
-    "snapshot_changes",
+    "snapshot_changes", "PciFunction", "HostBridge", "PciSlot", "Window", "PortWindow",
+    "MemoryWindow",
 )  # fmt: skip
 
 
@@ -257,6 +259,7 @@ MAKE: dict[str, tuple[Callable[[], Any], ...]] = {
     "Range": (lambda: _core.Range(0, 4, 0, 4, lambda o, s: 0, lambda o, s, v: None),),
     "RangeTable": (lambda: some_vm().pio._table, _core.RangeTable),
     "Attachment": (some_attachment,),
+    "PciBus": (lambda: PciBus.of(some_vm()),),
     "Clock": (lambda: some_vm().clock,),
     "Timer": (lambda: some_vm().clock.call_after(1000, lambda: None),),
     "Machine": (some_machine, Machine, kvm_machine),

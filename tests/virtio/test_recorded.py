@@ -11,25 +11,34 @@ import pytest
 from pyx86emu import Disk, Machine, MachineError
 from pyx86emu.virtio.blk import VirtioBlk
 from pyx86emu.virtio.console import VirtioConsole
+from pyx86emu.virtio.mmio import VirtioMmio
+from pyx86emu.virtio.pci import VirtioPci
 from pyx86emu.virtio.rng import VirtioRng
 
-GUEST = Path(__file__).with_name("queue_irq.bin")
+HERE = Path(__file__).parent
+GUEST = HERE / "queue_irq.bin"
 IMAGE = b"".join(bytes([n]) * 512 for n in range(64))
 
 
-def test_a_run_goes_back_over_requests(machine: Callable[..., Machine]) -> None:
-    m = machine(GUEST.read_bytes())
+@pytest.mark.parametrize(
+    ("guest", "transport", "where"),
+    [("queue_irq", VirtioMmio, 0x11000), ("pci_irq", VirtioPci, 0x14000)],
+)
+def test_a_run_goes_back_over_requests(
+    guest: str, transport: Callable[..., Any], where: int, machine: Callable[..., Machine]
+) -> None:
+    m = machine((HERE / f"{guest}.bin").read_bytes())
     with Disk(IMAGE, kind="hd") as disk:
-        m.attach(VirtioBlk(disk))
+        m.attach(transport(VirtioBlk(disk)))
         with m.record():
             m.run()
             assert m.exit_status == 33
-            end, written = m.vcpu.instructions or 0, m.vm.read(0x11000, 0x1000)
+            end, written = m.vcpu.instructions or 0, m.vm.read(where, 0x1000)
             m.goto(end - 4000)
-            assert m.vm.read(0x11000, 0x1000) != written
+            assert m.vm.read(where, 0x1000) != written
             m.goto(end)
 
-            assert m.vm.read(0x11000, 0x1000) == written
+            assert m.vm.read(where, 0x1000) == written
 
 
 @pytest.mark.parametrize(
@@ -38,6 +47,7 @@ def test_a_run_goes_back_over_requests(machine: Callable[..., Machine]) -> None:
         (VirtioConsole, "outside of the machine"),
         (VirtioRng, "outside of the machine"),
         (lambda: VirtioRng(seed=1, served="thread"), "another thread"),
+        (lambda: VirtioPci(VirtioRng()), "outside of the machine"),
     ],
 )
 def test_what_cannot_be_repeated_is_not_recorded(

@@ -19,9 +19,11 @@ cdef class UnclaimedPorts:
     cdef Vcpu vcpu
     cdef UnclaimedState* u
 
-    def __cinit__(self, Vcpu vcpu not None):
-        self.vcpu = vcpu
-        self.u = &vcpu.c.unclaimed
+    def __cinit__(self, *args, **kwargs):
+        if len(args) != 1 or kwargs or not isinstance(args[0], Vcpu):
+            raise TypeError("UnclaimedPorts(vcpu) takes one vCPU of the core")
+        self.vcpu = args[0]
+        self.u = &self.vcpu.c.unclaimed
 
     def __reduce_ex__(self, protocol):
         raise not_copied(self, "what its vCPU does")

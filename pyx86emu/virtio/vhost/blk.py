@@ -217,7 +217,8 @@ class VhostUserBlk(VirtioDevice):
             ring = Ring(each.size, each.desc, each.avail, each.used)
             rings.append(Queue(each.index, ring, kick, self._fds[-1]))
         memory = memory_of(vm)
-        self._link.start(self.negotiated, rings, memory)
+        # Back ends know no legacy drivers. On x86 their rings and requests are the same.
+        self._link.start(self.negotiated | VERSION_1, rings, memory)
 
     @staticmethod
     def _call(transport: Transport, index: int) -> int:
