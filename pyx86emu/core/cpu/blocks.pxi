@@ -422,9 +422,10 @@ cdef void enlist(CPU* c, Block* b, int i, int g) noexcept nogil:
         return
     b.gran[i] = <int16_t>g
     b.next[i] = c.blocks.list[g]
+    if b.next[i] == NULL:                        # else the bit is set already
+        c.blocks.listed[g >> 6] |= 1ULL << (g & 63)
     c.blocks.list[g] = b
     c.blocks.length[g] += 1
-    c.blocks.listed[g >> 6] |= 1ULL << (g & 63)
 
 
 cdef void delist(CPU* c, Block* b, int g) noexcept nogil:
