@@ -186,6 +186,11 @@ cdef void serve_requests(CPU* c) noexcept nogil:
     cdef uint32_t asked
     rings_new_slice(&c.rings)                    # first of all: a request may take long
     asked = at_swap32(&c.threads.request, 0)
+    if asked & REQ_CALL:
+        go_outside(c)
+        call_bells(c)
+        come_inside(c)
+        asked |= at_swap32(&c.threads.request, 0)    # what they have asked for comes before the next instruction
     if asked & (REQ_SYNC | REQ_VGA):
         if asked & REQ_VGA:
             turn_vga(c)
@@ -205,10 +210,6 @@ cdef void serve_requests(CPU* c) noexcept nogil:
         c.threads.kicked = 1
     if asked & REQ_RESET:
         reset_cpu(c)
-    if asked & REQ_CALL:
-        go_outside(c)
-        call_bells(c)
-        come_inside(c)
 
 
 cdef bint wait_for_event(CPU* c, uint64_t ns) noexcept nogil:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -142,3 +143,64 @@ def test_wrong_arguments_are_refused() -> None:
         Doorbell(call=7)  # type: ignore[arg-type]
     with EventFd() as event, pytest.raises(ValueError, match="either"):
         Doorbell(event, call=print)
+
+
+def test_an_instruction_that_rings_many_calls_all(vm: Vm) -> None:
+    """ENTER with level 31 stores 32 words: given a Doorbell for each, each function is called."""
+    vcpu = vm.create_vcpu("80386")
+    regs = vcpu.regs
+    vm.add_memory(0x20000, 0x1000)  # where ENTER reads its display; above it are no slots
+    regs.cs, regs.ip, regs.ss, regs.sp, regs.bp = 0, CODE, 0x2000, 0x2000, 0x500
+    called: list[int] = []
+    bells = {at: Doorbell(call=partial(called.append, at)) for at in range(0x21FC0, 0x22000, 2)}
+    for at, bell in bells.items():
+        vm.ioeventfd(at, 2, fd=bell, bus="mmio")
+    program(vm, "c80000 1f f4")  # enter 0,31; hlt
+
+    assert vcpu.run().reason.name == "HLT"
+    assert called == sorted(bells, reverse=True)
+
+
+@pytest.mark.parametrize("step", [False, True])
+def test_what_a_function_changes_counts_before_the_next_instruction(
+    vm: Vm, vcpu: Vcpu, step: bool
+) -> None:
+    """Given code that was executed, when a function stores to it, then the new code is executed."""
+    program(vm, "b90300 e680 b001 00c3 e2f8 f4")  # cx=3; again: out 80h,al; al=1; add bl,al; loop
+    turns: list[int] = []
+
+    def call() -> None:
+        turns.append(vcpu.regs.ip)
+        if len(turns) == 2:
+            vm.write(CODE + 6, b"\x10")
+
+    bell = Doorbell(call=call)
+    vm.ioeventfd(0x80, 1, fd=bell)
+    vcpu.regs.bx = 0
+
+    while vcpu.regs.ip != CODE + 12:
+        vcpu.step() if step else vcpu.run()
+
+    assert vcpu.regs.bx == 0x21
+
+
+@pytest.mark.parametrize("what", ["kick", "reset", "delete"])
+def test_what_a_function_asks_for_comes_before_the_next_instruction(
+    vm: Vm, vcpu: Vcpu, what: str
+) -> None:
+    program(vm, "b90300 e680 40 40 e2fa f4")  # cx=3; again: out 80h,al; inc ax; inc ax; loop again
+    ask = {"kick": vcpu.kick, "reset": vcpu.reset, "delete": vm.slots[0].delete}[what]
+    turns: list[int] = []
+
+    def call() -> None:
+        turns.append(vcpu.regs.ip)
+        if len(turns) == 2:
+            ask()
+
+    bell = Doorbell(call=call)
+    vm.ioeventfd(0x80, 1, fd=bell)
+
+    exit = vcpu.run()
+
+    assert exit.reason.name == ("INTR" if what == "kick" else "INTERNAL_ERROR")
+    assert vcpu.instructions == 6

@@ -445,3 +445,20 @@ def test_large_requests_are_copied_whole(memory: GuestMap) -> None:
 
     assert memory.read(0x2C000, len(data)) == data[::-1]
     assert memory.read(0x3F000, 3) == b"end"
+
+
+def test_no_call_follows_chains_without_end() -> None:
+    """Given the longest queue, whose chains share their descriptors, which are all empty: when the
+    device asks for all requests, then it gets a few at a time."""
+    size = 32768
+    memory = GuestMap([(0, 0x200000, mmap.mmap(-1, 0x200000))])
+    memory.write(0, b"".join(struct.pack("<QIHH", 0, 0, 1, i + 1) for i in range(size - 1)))
+    memory.write(0x80000, struct.pack(f"<{size + 2}H", 0, size - 1, *range(size)))
+    queue = VirtQueue(memory, size, 0, 0x80000, 0x100000)
+
+    first = queue.pop_many()
+    second = queue.pop_many()
+
+    assert 0 < len(first) < 16 and first[0] == (0, b"", 0)
+    assert second and second[0][0] == len(first)
+    assert queue.broken is None

@@ -117,6 +117,8 @@ cdef void lock_from_core(CPU* c) noexcept nogil:
     pthread_mutex_lock(&c.vm.writers)
     at_put64(&c.threads.in_core, at_get64(&c.vm.epoch))
     look_at_owner(c)
+    if at_get32(&c.threads.request):             # such as to drop all blocks, as a slot is gone: leave this one
+        c.run.attn |= ATTN_LOOK
 
 
 cdef inline bint has_passed(CPU* c, uint64_t epoch) noexcept nogil:

@@ -154,7 +154,10 @@ cdef Op* ea16_free(CPU* c, Op* o) noexcept nogil:
 
 cdef inline Op* fluid_imm(CPU* c, Op* o, int size) noexcept nogil:
     """An immediate that the guest often rewrites, at guest address o.imm, to c.run.tmp2. The next op uses it."""
-    cdef uintptr_t p = c.run.ram[o.imm >> 8] + o.imm
+    cdef uintptr_t p = c.run.ram[o.imm >> 8]
+    if RARELY(p == 0):                           # the slot went while this vCPU waited for a lock
+        return leave_at(c, o)
+    p += o.imm
     if size == 1:
         c.run.tmp2 = <uint32_t><int32_t>(<int8_t*>p)[0]      # some forms use it sign-extended
     elif size == 2:

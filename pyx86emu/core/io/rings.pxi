@@ -15,7 +15,7 @@
 cdef enum:
     IO_RINGS = 16                           # entries that one slice remembers
     IO_BURST = 8                            # counted rings of a slice that are a burst
-    IO_CALLS = 16                           # Doorbells that one instruction can ring
+    IO_CALLS = 40                           # Doorbells that one instruction can ring: ENTER has 32 stores
     IO_ALLOWANCE = 600                      # units that slow paths may spend before the counts are signalled
 
 cdef struct RingCount:

@@ -20,6 +20,7 @@ cdef enum:
     RING_MOST = 32768                        # the largest queue
     RING_BYTES = 16777216                    # the most that a chain may let the device read
     RING_HELD = 1048576                      # pieces that all chains in flight may have
+    RING_WALKED = 65536                      # descriptors: no call of a device follows much more
 
 cdef enum:                                   # bits of the features that change a ring
     F_INDIRECT_DESC = 28
@@ -65,6 +66,7 @@ cdef struct Ring:
     uint64_t culprit                         # a number for this sentence
     uint32_t flying
     uint64_t held
+    uint64_t walked                          # descriptors that this call has followed
     Chain* chain
     uint16_t* order                          # heads in flight, in the order in which they were popped
     uint32_t first
@@ -204,6 +206,7 @@ cdef bint ring_walk(Ring* r, uint32_t head) noexcept nogil:
                 return 0
             continue
         seen += 1
+        r.walked += 1
         if seen > r.size:
             ring_break(r, b"the chain of descriptor %d is longer than the queue, or has a loop", head)
             return 0

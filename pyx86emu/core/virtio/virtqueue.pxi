@@ -131,7 +131,8 @@ cdef class VirtQueue:
     IN_ORDER (35) matter here.
 
     - `pop_many(limit)` takes up to `limit` requests: a list of `(head, readable, writable)`, where `readable` are the
-      bytes that the driver wrote and `writable` is how many bytes the device may write. One call reads at most 16 MiB.
+      bytes that the driver wrote and `writable` is how many bytes the device may write. One call reads some 16 MiB
+      and follows some 65,536 descriptors at most: call it again until the list is empty.
     - `push_many([(head, data), ...])` gives them back: `data` goes to the writable part, from its beginning. With
       `(head, data, tail)` the bytes of `tail` go to its end. It returns whether the driver wants an interrupt.
     - `pop()` and `push(head, data, tail)` do the same with one.
@@ -261,7 +262,8 @@ cdef class VirtQueue:
         cdef uint32_t head = 0
         cdef uint64_t all_ = 0
         cdef Ring* r = &self.ring
-        while most and all_ < RING_BYTES and ring_take(r, &head) == RING_TOOK:
+        r.walked = 0
+        while most and all_ < RING_BYTES and r.walked < RING_WALKED and ring_take(r, &head) == RING_TOOK:
             data = PyBytes_FromStringAndSize(NULL, r.readable)
             if not self.copy_in(<uint8_t*>data):
                 break
