@@ -135,6 +135,7 @@ cdef extern from "core/host.h" nogil:
     int at_cas(uintptr_t, uint32_t, uint32_t, int)
     int64_t host_ns()
     int lowest_one(uint32_t)
+    int lowest_one64(uint64_t)
     int highest_one(uint32_t)
     uint64_t high64(uint64_t, uint64_t)
 

@@ -18,6 +18,7 @@ from pyx86emu.examples import (
     inputs,
     memory_process,
     queues_asyncio,
+    vhost_boot,
     virtio_device,
 )
 from tests import on_kvm
@@ -46,6 +47,13 @@ def test_asyncio_hears_every_ring(accel: str, capsys: pytest.CaptureFixture[str]
 
     assert rings == doorbell_asyncio.RINGS
     assert capsys.readouterr().out.startswith("100,000 rings in ")
+
+
+def test_a_machine_boots_from_a_disk_of_another_process(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert vhost_boot.main() == vhost_boot.TEXT.decode()
+    assert "0 exits" in capsys.readouterr().out
 
 
 def test_a_blocking_thread_hears_every_ring(accel: str) -> None:

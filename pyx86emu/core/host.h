@@ -168,6 +168,7 @@ static inline void spin_hint(void)
 
 /* The number of the lowest bit that is 1; v is not 0. */
 static inline int lowest_one(uint32_t v) { return __builtin_ctz(v); }
+static inline int lowest_one64(uint64_t v) { return __builtin_ctzll(v); }
 /* Of the highest one. */
 static inline int highest_one(uint32_t v) { return 31 - __builtin_clz(v); }
 

@@ -204,6 +204,8 @@ cdef void serve_requests(CPU* c) noexcept nogil:
         drop_blocks(c)
     if asked & REQ_CODE:
         drop_noted(c)
+    if asked & REQ_SHARED:
+        drop_shared(c)
     if asked & REQ_KICK:
         c.threads.kicked = 1
     if asked & REQ_RESET:

@@ -48,7 +48,9 @@ GROUPS = {
         "states, recordings, batches, observation",
         ("tools_state", "tools_machine", "tools_record", "tools_batch", "tools_observe"),
     ),
-    "virtio": Group("requests of a virtio disk, served in this process", ("virtio",)),
+    "virtio": Group(
+        "requests of a virtio disk, served here or by another process", ("virtio", "virtio_vhost")
+    ),
     "doorbell": Group("the ways to signal the host: a part of io", ("doorbell_rows",), part=True),
 }
 

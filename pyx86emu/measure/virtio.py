@@ -77,10 +77,13 @@ class Guest:
         device = VirtioBlk(self.disk, served=served, size=SIZE)
         self.transport = VirtioMmio(device, ioeventfd=way in ("ioeventfd", "thread"))
         self.m.attach(self.transport, gsi=10, pull=way == "exit")
+        self.begin(depth, size, program(depth))
+
+    def begin(self, depth: int, size: int, code: bytes) -> None:
+        """Start the guest's program, with the device attached."""
         self._set_up()
         self._fill(depth, size)
         vm, regs = self.m.vm, self.m.vcpu.regs
-        code = program(depth)
         vm.write(CODE, code + HANDLER)
         vm.write(VECTOR * 4, struct.pack("<HH", CODE + len(code), 0))
         regs.cs, regs.ip, regs.ds, regs.es = 0, CODE, 0xD000, QUEUE >> 4

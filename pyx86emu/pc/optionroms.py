@@ -85,6 +85,15 @@ def add_to(vm: "Vm", placed: Sequence[Placed]) -> None:
         vm.write(start, data)
 
 
+def is_memory(vm: "Vm", addr: int) -> bool:
+    """Is there memory in the page of this address?"""
+    try:
+        vm.read(addr, 1)
+    except ValueError:  # a hole
+        return False
+    return True
+
+
 def _read(source: RomSource, what: str) -> tuple[bytes, str]:
     """(bytes, name for messages)."""
     if isinstance(source, bytes):

@@ -21,6 +21,7 @@ from ..device import MmioDevice, PioDevice
 from ..errors import BusError, MachineError
 from ..models import MODELS
 from ..state import take, take_whole
+from .optionroms import is_memory
 
 if TYPE_CHECKING:
     from ..address import Address
@@ -376,13 +377,12 @@ class PciBus(PioDevice):
                 f"all ports for PCI devices, {PORTS:#x}-{PORTS_END - 1:#x}, are taken: "
                 f"'{function.name}' has no place; detach a device"
             )
-        slots = [(each.addr, each.addr + each.size) for each in self.vm.slots]
         for at in range(MEMORY, MEMORY_END, max(bar.size, 0x1000)):
             end = at + bar.size
             if (
                 self.vm.mmio.unclaimed(at, bar.size)
                 and not self._preset(at, bar)
-                and not any(start < end and at < stop for start, stop in slots)
+                and not any(is_memory(self.vm, page) for page in range(at, end, 0x1000))
             ):
                 return at
         return 0

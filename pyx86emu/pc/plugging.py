@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import MachineError
 from ..memory import PAGE
 from .firmware import rom
-from .optionroms import END, OTHERS
+from .optionroms import END, OTHERS, Placed, add_to
 from .parts import Parts
 
 if TYPE_CHECKING:
@@ -61,16 +61,15 @@ class Plugging(Parts):
         """Add an option ROM that comes with the package, at the first free 4 KiB from C8000h on;
         once. POST finds it at the next reset. MachineError: there is no room."""
         data = rom(name).ljust(PAGE, b"\xff")
-        taken = [(slot.addr, slot.addr + slot.size) for slot in self.vm.slots]
         for at in range(OTHERS, END, PAGE):
-            free = all(at + PAGE <= first or end <= at for first, end in taken)
-            if free and self.mmio.unclaimed(at, PAGE):
-                self.vm.add_memory(at, PAGE, readonly=True)
-                self.vm.write(at, data)
-                self._roms = [*self._roms, (at, data)]
-                return
-            if not free and self.vm.read(at, PAGE) == data:
-                return
+            try:
+                if self.vm.read(at, PAGE) == data:
+                    return
+            except ValueError:  # a hole
+                if self.mmio.unclaimed(at, PAGE):
+                    add_to(self.vm, [Placed(at, data, name)])
+                    self._roms = [*self._roms, (at, data)]
+                    return
         raise MachineError(f"there is no room for the option ROM '{name}' below {END:#x}")
 
     def _unplug(self) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pyx86emu import cli
+from pyx86emu import Disk, cli
+from pyx86emu.virtio.blk import VirtioBlk
+from pyx86emu.virtio.vhost.serve import serve
 from tests.harness import ROOT
 
 GUEST = ROOT / "tests" / "virtio" / "queue_irq.bin"
@@ -39,6 +41,15 @@ def test_a_guest_finds_its_disk_on_the_pci_bus(disk: Path, guest: str, more: str
     words += ("-device", f"virtio-blk-pci,drive=d0{more}", "-device", "virtio-rng-pci,seed=1")
 
     assert run(*words, "-device", "virtio-console-pci,chardev=pty") == 33
+
+
+def test_another_process_serves_a_disk_on_the_pci_bus(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    sock = tmp_path / "blk.sock"
+    with Disk(SECTORS, kind="hd") as there, serve(VirtioBlk(there), sock):
+        words = ("-device", f"vhost-user-blk-pci,path={sock}")
+
+        assert run(GUEST.with_name("pci_irq.bin"), *words, "--wall", "20") == 33
 
 
 def test_the_image_is_written_only_if_that_is_asked_for(disk: Path) -> None:

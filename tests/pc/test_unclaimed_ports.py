@@ -154,7 +154,7 @@ def test_numbers_of_a_record_are_checked() -> None:
         with pytest.raises(ValueError, match="every"):
             ports.every = -1
         for wrong in ((), (None,), (3,), (0, 0)):
-            with pytest.raises(TypeError, match="a vCPU of the core"):
+            with pytest.raises(TypeError, match="one vCPU"):
                 UnclaimedPorts(*wrong)  # type: ignore[arg-type, call-arg]
 
 

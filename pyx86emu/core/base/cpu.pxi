@@ -94,6 +94,7 @@ cdef enum:                       # c.threads.request: asked by other threads
     REQ_RESET = 32               # a device that this vCPU called asked for a reset
     REQ_CALL = 128               # it has rung Doorbells that call a function
     REQ_VGA = 64                 # the window of the VGA becomes memory, or is memory no longer
+    REQ_SHARED = 256             # another process may have written to code in shared slots
 
 cdef enum:                       # c.run.attn: why the block must be left after the running instruction
     ATTN_SMC = 1                 # it has changed the running block (self-modifying code)
@@ -213,6 +214,7 @@ cdef struct BlockState:          # decoded code, see blocks.pxi
     Block** list                 # by canonical granule: the blocks with bytes in it
     uint16_t* length             # how many there are; the pool has no more than 65,535
     uint64_t* dirty_code         # one bit per canonical granule: another vCPU or the host wrote to code in it
+    uint64_t* listed             # the same: it may have blocks in `list`; only the vCPU itself uses it
     Op** pool                    # chunks of memory for blocks
     int pools                    # chunks there are
     int pool_used                # op slots used in the last one

@@ -79,12 +79,12 @@ cdef void show_slot(VM* vm, Slot* s) noexcept nogil:
     cdef uint32_t g, first = <uint32_t>(s.addr >> 8)
     cdef uint32_t last = <uint32_t>min((s.addr + s.size) >> 8, <uint64_t>GRANULES)
     cdef uintptr_t distance = <uintptr_t>s.host - <uintptr_t>s.addr
-    cdef uint8_t rom = ATTR_ROM if s.readonly else 0
+    cdef uint8_t kind = (ATTR_ROM if s.readonly else 0) | (ATTR_SHARED if s.shared else 0)
     for g in range(first, last):
         mem.ram[g] = distance
-    if rom or s.dirty != NULL or s.track != NULL:
+    if kind or s.dirty != NULL or s.track != NULL:
         for g in range(first, last):
-            mem.attr[g] = (rom | (ATTR_LOG if clean_page(s, g << 8) else 0)
+            mem.attr[g] = (kind | (ATTR_LOG if clean_page(s, g << 8) else 0)
                            | (ATTR_CLEAN if clean_granule(vm, s, g << 8) else 0))
 
 
@@ -300,15 +300,8 @@ cdef void note_store(CPU* c, uint32_t g) noexcept nogil:
 
 cdef void shared_written(VM* vm) noexcept nogil:
     """Another process has written to shared slots, or is about to, as it is asked to: an ioeventfd rings, or an irqfd.
-    Every vCPU decodes its code in RAM again. Stores of another process are not noticed otherwise."""
-    cdef Mem* mem = vm.mem
-    cdef uint64_t who
-    cdef int g, i
-    for g in range(GRANULES):
-        who = at_peek64(&mem.code[g])
-        if who == 0 or mem.attr[g] & ATTR_ROM:
-            continue
-        for i in range(vm.ncpus):
-            if who >> i & 1 and vm.cpu[i] != NULL:
-                at_or64(&vm.cpu[i].blocks.dirty_code[g >> 6], 1ULL << (g & 63))
-                want(vm.cpu[i], REQ_CODE)
+    Every vCPU decodes its code in shared slots again. Stores of another process are not noticed otherwise."""
+    cdef int i
+    for i in range(vm.ncpus):
+        if vm.cpu[i] != NULL:
+            want(vm.cpu[i], REQ_SHARED)

@@ -52,9 +52,10 @@ cdef CPU* new_cpu(VM* vm, str model) except NULL:
     c.blocks.list = <Block**>calloc(GRANULES, sizeof(Block*))
     c.blocks.length = <uint16_t*>calloc(GRANULES, 2)
     c.blocks.dirty_code = <uint64_t*>calloc(GRANULES // 64, 8)
+    c.blocks.listed = <uint64_t*>calloc(GRANULES // 64, 8)
     c.blocks.pool = <Op**>calloc(MOST_CHUNKS, sizeof(Op*))
     if (c.blocks.hash == NULL or c.blocks.codemap == NULL or c.blocks.list == NULL or c.blocks.length == NULL
-            or c.blocks.dirty_code == NULL or c.blocks.pool == NULL):
+            or c.blocks.dirty_code == NULL or c.blocks.listed == NULL or c.blocks.pool == NULL):
         free_cpu(c)
         raise MemoryError("no memory for a vCPU")
     c.vm = vm
@@ -85,6 +86,7 @@ cdef void free_cpu(CPU* c) noexcept:
     free(c.blocks.list)
     free(c.blocks.length)
     free(c.blocks.dirty_code)
+    free(c.blocks.listed)
     free(c.debug.watch)
     free(c.observe.look)
     free(c.observe.history)

@@ -10,6 +10,7 @@ cdef enum:
     ATTR_STORES = 4              # a vCPU has a watchpoint here: each store takes the slow path,
     ATTR_LOADS = 8               # and each load
     ATTR_CLEAN = 16              # it is as in VM.base: the first store is noted
+    ATTR_SHARED = 32             # of a slot that another process may write to
     ATTR_NOTED = ATTR_ROM | ATTR_LOG | ATTR_STORES | ATTR_CLEAN      # a store here takes the slow path
 
 cdef enum:                       # entries of `holes` that are no address
@@ -22,6 +23,7 @@ cdef struct Slot:                # a memory slot
     uint8_t* host
     uint8_t* dirty               # one bit per page of 4 KiB, or NULL
     bint readonly
+    bint shared                  # another process may write to it
     Track* track                 # what may differ from VM.base; NULL: all of it
     PyObject* face               # the MemorySlot object of this slot
 

@@ -422,6 +422,8 @@ cdef void enlist(CPU* c, Block* b, int i, int g) noexcept nogil:
         return
     b.gran[i] = <int16_t>g
     b.next[i] = c.blocks.list[g]
+    if b.next[i] == NULL:                        # else the bit is set already
+        c.blocks.listed[g >> 6] |= 1ULL << (g & 63)
     c.blocks.list[g] = b
     c.blocks.length[g] += 1
 
@@ -534,6 +536,33 @@ cdef void drop_noted(CPU* c) noexcept nogil:
                 unclaim(c, n)
 
 
+cdef inline bint in_shared(Mem* mem, int n) noexcept nogil:
+    """Does a shared slot show the granule, at this address or another one?"""
+    cdef int a = n
+    while not mem.attr[a] & ATTR_SHARED:
+        a = mem.alias[a]
+        if a == n:
+            return 0
+    return 1
+
+
+cdef void drop_shared(CPU* c) noexcept nogil:
+    """Invalidate all blocks in shared slots: another process may have changed them. Granules stay closed and their
+    bytes marked, since most blocks are decoded again soon. So this costs by the blocks that ran since the last time."""
+    cdef int w, n
+    cdef uint64_t bits
+    for w in range(GRANULES // 64):
+        bits = c.blocks.listed[w]
+        while bits:
+            n = w * 64 + lowest_one64(bits)
+            bits &= bits - 1
+            if not in_shared(c.vm.mem, n):
+                continue
+            while c.blocks.list[n] != NULL:
+                invalidate(c, c.blocks.list[n])
+            c.blocks.listed[w] &= ~(1ULL << (n & 63))
+
+
 cdef void drop_blocks(CPU* c) noexcept nogil:
     """Drop every block of this vCPU and its marks of code. Only while no block is executed."""
     cdef Mem* mem = c.vm.mem
@@ -551,6 +580,7 @@ cdef void drop_blocks(CPU* c) noexcept nogil:
             if at_peek64(&mem.code[g]) == 0 and mem.ram[g]:
                 reopen(c.vm, g)
     pthread_mutex_unlock(&c.vm.writers)
+    memset(c.blocks.listed, 0, GRANULES // 8)
     memset(c.blocks.hash, 0, (c.blocks.hash_mask + 1) * sizeof(Op*))
     c.blocks.built = 0
     forget_calls(c)

@@ -21,7 +21,7 @@ cdef class UnclaimedPorts:
 
     def __cinit__(self, *args, **kwargs):
         if len(args) != 1 or kwargs or not isinstance(args[0], Vcpu):
-            raise TypeError("UnclaimedPorts(vcpu) is made with a vCPU of the core")
+            raise TypeError("UnclaimedPorts(vcpu) takes one vCPU of the core")
         self.vcpu = args[0]
         self.u = &self.vcpu.c.unclaimed
 

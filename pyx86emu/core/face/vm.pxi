@@ -82,7 +82,7 @@ cdef class Vm(VmTables):
             slot.bits = new_log(slot.size)
         self.vm.refs += 1
         slot.machine = self.vm
-        mine.addr, mine.size, mine.readonly = slot.addr, slot.size, is_rom
+        mine.addr, mine.size, mine.readonly, mine.shared = slot.addr, slot.size, is_rom, is_shared
         mine.host, mine.dirty, mine.face, mine.track = slot.host, slot.bits, <PyObject*>slot, NULL
         self._slots[slot] = None                 # before the core has it: it must not go
         self.stop()

@@ -16,10 +16,17 @@ cdef inline void hit(CPU* c, IoEntry* e, int size, uint64_t value) noexcept nogi
             end_soon(c)
     else:
         if RARELY(c.vm.shared):
-            shared_written(c.vm)
+            ring_shared(c, e, value)
+            return
         # The last call, so a jump: where the kernel has Safe RET (AMD), each return after write(2) is mispredicted,
         # which takes 10 ns.
         rings_signal(&c.rings, e, value)
+
+
+cdef void ring_shared(CPU* c, IoEntry* e, uint64_t value) noexcept nogil:
+    """Ring, in a Vm whose memory another process may write to, now that it is asked to work."""
+    shared_written(c.vm)
+    rings_signal(&c.rings, e, value)
 
 
 cdef void ring_line(CPU* c, IoEntry* e, uint64_t value) noexcept nogil:

@@ -74,7 +74,7 @@ def step(m: Machine) -> None:
 
 def step_and_set(m: Machine) -> None:
     m.vcpu.step()
-    m.vcpu.regs.si = 0x77
+    m.vcpu.regs.fs = 0x77  # the BIOS restores no FS
     m.vcpu.run(100)
 
 
@@ -164,11 +164,11 @@ def test_a_change_in_the_past_changes_the_future() -> None:
         end = m.vcpu.instructions
         assert end is not None
         m.goto(end - 10_000)
-        m.vcpu.regs.di = 0x4321
+        m.vcpu.regs.fs = 0x4321
 
         m.goto(end)
 
-        assert m.vcpu.regs.di == 0x4321
+        assert m.vcpu.regs.fs == 0x4321
         assert [each.call for each in recording.tape.inputs] == ["keyboard.type", "host"]
 
 
@@ -341,7 +341,7 @@ class Meddler:
         assert recording is not None
         self.times += 1
         with recording.pause():
-            self._m.vcpu.regs.di = self.times
+            self._m.vcpu.regs.fs = self.times  # the BIOS restores no FS
         return self._m.vcpu.run_until(max_instructions, **limits)
 
     def close(self, status: int) -> None:
@@ -362,4 +362,4 @@ def test_what_a_debugger_changes_is_done_again(tmp_path: Path) -> None:
     with Machine.replay(path) as again:
         again.run()
         assert seen(again) == want
-        assert again.vcpu.regs.di == meddler.times
+        assert again.vcpu.regs.fs == meddler.times
