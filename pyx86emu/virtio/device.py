@@ -32,6 +32,10 @@ class Vring:
     used: int
 
 
+#: Requests that a vCPU's thread takes of a queue before run() looks at its limits.
+MOST_AT_ONCE = 4096
+
+
 class Transport(Protocol):
     """What a device may ask of its transport. Any thread may call it."""
 
@@ -45,6 +49,10 @@ class Transport(Protocol):
 
     def interrupt(self, index: int) -> None:
         """Interrupt the driver: the device has used buffers of this queue."""
+
+    def again(self, index: int) -> bool:
+        """Can the rest of this queue wait until run() has looked at its limits? True: the device is
+        called again then. False: another thread works the queue, it may go on."""
 
     def config_changed(self) -> None:
         """Interrupt the driver: the configuration has changed."""
@@ -166,14 +174,21 @@ class VirtioDevice:
         return False
 
     def requests(self, index: int) -> Iterator[list[Request]]:
-        """What is in a queue, in batches, until it is empty. Notifications are off meanwhile."""
+        """What is in a queue, in batches, until it is empty. Notifications are off meanwhile.
+
+        A driver can see to it that a queue is never empty. So the thread of a vCPU takes some
+        thousands of requests at most; the rest comes a little later."""
         queue = self.queues[index]
         if queue is None:
             return
+        left = MOST_AT_ONCE
         while True:
             queue.notify(False)
             while batch := queue.pop_many():
                 yield batch
+                left -= len(batch)
+                if left <= 0 and self.transport is not None and self.transport.again(index):
+                    return
             if not queue.notify(True):
                 break
         self.check(queue)

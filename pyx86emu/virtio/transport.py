@@ -245,6 +245,14 @@ class VirtioTransport:
         else:
             self._kicked(index)
 
+    def again(self, index: int) -> bool:
+        """As `Transport.again`: after a microsecond of guest time, if the vCPU's thread works."""
+        if self._elsewhere or self._vm is None:
+            return False
+        again = partial(weakly(self._kicked), index)
+        self._vm.clock.call_after(1000, again, f"{self.virtio.name} queue")
+        return True
+
     def _kicked(self, index: int) -> None:
         """Let the device work."""
         with self.virtio.lock:

@@ -235,3 +235,37 @@ def test_wrong_arguments_are_refused(disk: Disk) -> None:
         VirtioBlk(disk, queues=0)
     with pytest.raises(TypeError):
         VirtioBlk(7)  # type: ignore[arg-type]
+
+
+def test_a_queue_that_feeds_itself_leaves_run_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request reads a sector over its header and the available ring: the next request."""
+    count = 300
+    monkeypatch.setattr("pyx86emu.virtio.device.MOST_AT_ONCE", 20)
+    image = b"".join(
+        struct.pack("<IIQHH", 0, 0, n + 1, 0, n + 2).ljust(512, b"\0") for n in range(count)
+    )
+    with Machine(b"\xeb\xfe") as m, Disk(image, kind="hd") as disk:
+        device = VirtioBlk(disk)
+        transport = VirtioMmio(device)
+        m.attach(transport)
+
+        class Fed(Ring):
+            @property
+            def addresses(self) -> tuple[int, int, int]:
+                return self.desc, HEADER + 16, self.used
+
+        ring = Fed(m.vm, 8)
+        Registers(transport).start({0: ring}, VERSION_1)
+        ring.describe(0, HEADER, 16, 1, 1)
+        ring.describe(1, HEADER, 512, 3, 2)
+        ring.describe(2, DATA, 1, 2)
+        m.vm.write(HEADER, struct.pack("<IIQHH", 0, 0, 0, 0, 1).ljust(512, b"\0"))
+
+        Registers(transport).kick()
+        queue = device.queues[0]
+        assert queue is not None
+        first = queue.pushed
+        m.run(timeout=0.2)
+
+        assert first < count
+        assert queue.pushed >= count

@@ -104,6 +104,10 @@ class Connection:
         """The device has used buffers of this queue: write to its call eventfd."""
         self._lines[index].ring("call")
 
+    def again(self, index: int) -> bool:
+        """No: there is no vCPU in this thread."""
+        return False
+
     def config_changed(self) -> None:
         """The front end reads the configuration again when it connects again."""
 
