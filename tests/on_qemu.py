@@ -27,8 +27,17 @@ class Shown(NamedTuple):
     """The memory that was asked for."""
 
 
+def not_sanitized() -> None:
+    """Skip the test on a build with sanitizers."""
+    if os.environ.get("PYX86EMU_BUILD") == "sanitize":
+        pytest.skip(
+            "QEMU's programs are not built with sanitizers, and they inherit their libraries"
+        )
+
+
 def need() -> str:
     """The program. Skip the test, or with CI=true fail it, where there is none."""
+    not_sanitized()
     found = shutil.which(PROGRAM)
     if found is None:
         why = f"{PROGRAM} is not installed"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import on_qemu
 from tests.harness import wait_until
 
 DAEMON, IMG = "qemu-storage-daemon", "qemu-img"
@@ -18,6 +19,7 @@ DAEMON, IMG = "qemu-storage-daemon", "qemu-img"
 
 def need() -> None:
     """Skip the test, or with CI=true fail it, where the programs are not installed."""
+    on_qemu.not_sanitized()
     for program in (DAEMON, IMG):
         if shutil.which(program) is None:
             why = f"{program} is not installed"
@@ -32,6 +34,7 @@ def image(path: Path, size: int, raw: bytes | None = None) -> Path:
     Where each sector is stored is decided now: a write that is done survives the daemon's death by
     SIGKILL, since the host's kernel has it.
     """
+    need()
     if raw is None:
         subprocess.run(
             [IMG, "create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", path, str(size)],

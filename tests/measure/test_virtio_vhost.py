@@ -6,6 +6,12 @@ import pytest
 
 from pyx86emu.measure import figures, virtio_others, virtio_vhost
 from pyx86emu.measure.virtio import DEPTHS, SIZES
+from tests import on_qemu
+
+
+@pytest.fixture(autouse=True)
+def plain_build() -> None:
+    on_qemu.not_sanitized()
 
 
 def expected(kinds: tuple[str, ...]) -> list[str]:
