@@ -31,7 +31,7 @@ def not_sanitized() -> None:
     """Skip the test on a build with sanitizers."""
     if os.environ.get("PYX86EMU_BUILD") == "sanitize":
         pytest.skip(
-            "QEMU's programs are not built with sanitizers, and they inherit their libraries"
+            "QEMU is not built with sanitizers, and inherits their libraries"
         )
 
 
