@@ -30,9 +30,7 @@ class Shown(NamedTuple):
 def not_sanitized() -> None:
     """Skip the test on a build with sanitizers."""
     if os.environ.get("PYX86EMU_BUILD") == "sanitize":
-        pytest.skip(
-            "QEMU is not built with sanitizers, and inherits their libraries"
-        )
+        pytest.skip("QEMU is not built with sanitizers, and inherits their libraries")
 
 
 def need() -> str:

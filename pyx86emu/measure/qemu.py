@@ -2,6 +2,7 @@
 
 import json
 import re
+import os
 import shutil
 import socket
 import subprocess
@@ -23,8 +24,9 @@ BOOTS = "Booting from"
 
 
 def program() -> str | None:
-    """The path of QEMU; None: it is not installed."""
-    return shutil.which(PROGRAM)
+    """The path of QEMU; None: it is not installed, or it would inherit a library that is preloaded
+    here, a sanitizer for example."""
+    return None if os.environ.get("LD_PRELOAD") else shutil.which(PROGRAM)
 
 
 class Qemu:
