@@ -1,8 +1,8 @@
 """QEMU: run an image under TCG, look at its text screen, press keys. Judge nothing."""
 
 import json
-import re
 import os
+import re
 import shutil
 import socket
 import subprocess
