@@ -76,7 +76,7 @@ cdef inline Op* software_int(CPU* c, Op* o, uint32_t vector, bint seen) noexcept
     """INT n, INT3, INTO, INT1: the return address is that of the next instruction. Ends its block. `seen`: for the
     history. Here vector table and frame are in memory that is reached at once."""
     cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - 6) & 0xFFFF, entry = c.system.idt_base + vector * 4, ip, cs
-    cdef uintptr_t frame = frame_at(c, c.run.wr, sp, 6), p
+    cdef uintptr_t frame = piece_at(c.run.wr, c.arch.sb[SS], sp, 6), p
     if RARELY(frame == 0 or vector * 4 + 3 > c.system.idt_limit or entry > 0xFFFFC or entry & 3):
         return software_int_slow(c, o, vector, seen)
     p = c.run.rd[entry >> 8]

@@ -100,12 +100,12 @@ cdef inline bint put(CPU* c, Op* o, int seg, uint32_t ea, uint32_t v, int size) 
     return 1
 
 
-cdef inline uintptr_t frame_at(CPU* c, uintptr_t* table, uint32_t sp, uint32_t bytes_) noexcept nogil:
-    """The host address of a frame of so many bytes at SS:sp, if it is in the segment and in one granule that is
-    reached at once. Else 0."""
-    cdef uint32_t pa = c.arch.sb[SS] + sp
+cdef inline uintptr_t piece_at(uintptr_t* table, uint32_t base, uint32_t at, uint32_t bytes_) noexcept nogil:
+    """The host address of so many bytes at base:at, if they are in the segment and in one granule that is reached at
+    once. Else 0."""
+    cdef uint32_t pa = base + at
     cdef uintptr_t p
-    if RARELY(sp > 0x10000 - bytes_ or (pa & 255) + bytes_ > 256):
+    if RARELY(at > 0x10000 - bytes_ or (pa & 255) + bytes_ > 256):
         return 0
     p = table[pa >> 8]
     return 0 if RARELY(p == 0) else THERE(p + pa)

@@ -214,7 +214,7 @@ cdef Op* ret32_seen(CPU* c, Op* o) noexcept nogil:
 
 
 cdef inline Op* retf(CPU* c, Op* o, int size, bint seen) noexcept nogil:
-    cdef uintptr_t p = frame_at(c, c.run.rd, reg16(P16(c, 4 * SP)), 2 * size)
+    cdef uintptr_t p = piece_at(c.run.rd, c.arch.sb[SS], reg16(P16(c, 4 * SP)), 2 * size)
     if RARELY(p == 0):
         return retf_slow(c, o, size, seen)
     return retf_to(c, o, get(p, size), get16(p + size), size, seen)
@@ -253,7 +253,7 @@ cdef Op* retf32_seen(CPU* c, Op* o) noexcept nogil:
 
 cdef inline Op* iret(CPU* c, Op* o, int size, bint seen) noexcept nogil:
     cdef uint32_t sp = reg16(P16(c, 4 * SP))
-    cdef uintptr_t p = frame_at(c, c.run.rd, sp, 3 * size)
+    cdef uintptr_t p = piece_at(c.run.rd, c.arch.sb[SS], sp, 3 * size)
     if RARELY(p == 0):
         return iret_slow(c, o, size, seen)
     return iret_to(c, o, get(p, size), get16(p + size), get(p + 2 * size, size), size, seen)

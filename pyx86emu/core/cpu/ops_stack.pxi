@@ -178,7 +178,7 @@ cdef Op* pop_cs(CPU* c, Op* o) noexcept nogil:
 
 cdef inline Op* pusha(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint32_t sp = (reg16(P16(c, 4 * SP)) - 8 * size) & 0xFFFF
-    cdef uintptr_t p = frame_at(c, c.run.wr, sp, 8 * size)
+    cdef uintptr_t p = piece_at(c.run.wr, c.arch.sb[SS], sp, 8 * size)
     cdef int i
     if RARELY(p == 0):
         return pusha_slow(c, o, size)
@@ -209,7 +209,7 @@ cdef Op* pusha32(CPU* c, Op* o) noexcept nogil:
 
 cdef inline Op* popa(CPU* c, Op* o, int size) noexcept nogil:
     cdef uint32_t sp = reg16(P16(c, 4 * SP))
-    cdef uintptr_t p = frame_at(c, c.run.rd, sp, 8 * size)
+    cdef uintptr_t p = piece_at(c.run.rd, c.arch.sb[SS], sp, 8 * size)
     cdef int i
     if RARELY(p == 0):
         return popa_slow(c, o, size)

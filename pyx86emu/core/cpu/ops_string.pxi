@@ -409,16 +409,11 @@ cdef Op* leave_rep(CPU* c, Op* o) noexcept nogil:
     return NULL
 
 
-cdef inline bint together(uintptr_t* table, uint32_t base, uint32_t low, uint32_t bytes_) noexcept nogil:
-    """Are so many bytes, from base:low on, in the segment and in one granule that is reached at once?"""
-    return low <= 0x10000 - bytes_ and (base + low & 255) + bytes_ <= 256 and table[base + low >> 8] != 0
-
-
 cdef inline Op* repeat(CPU* c, Op* o, int what, int size, Fn long_) noexcept nogil:
     """REP of a few elements in memory that is reached at once. All others are `long_`, repeat_long() for this
     instruction. One iteration was charged with the block."""
     cdef uint32_t n = reg16(P16(c, 4 * CX)), si = reg16(P16(c, 4 * SI)), di = reg16(P16(c, 4 * DI)), back = 0, i
-    cdef uint32_t by = <uint32_t>size * (1 - (c.arch.rest >> 9 & 2)), from_ = c.arch.sb[o.seg] + si, to
+    cdef uint32_t by = <uint32_t>size * (1 - (c.arch.rest >> 9 & 2))
     cdef uintptr_t p = 0, q = 0
     if what == S_INS or what == S_OUTS or RARELY(
             n > SHORT_REP or o.imm & S_A32 or c.run.left < <int64_t>n or at_get_floor(&c.run.floor) != 0):
@@ -426,21 +421,18 @@ cdef inline Op* repeat(CPU* c, Op* o, int what, int size, Fn long_) noexcept nog
     if n == 0:
         o = o + 1
         return GO(c, o)
-    to = c.arch.sb[ES] + di
     if c.arch.rest & F_DF:
-        back = (n - 1) * size
+        back = (n - 1) * size                    # the first element is the last one of the piece
     if what == S_MOVS or what == S_LODS or what == S_CMPS:
-        if not together(c.run.rd, c.arch.sb[o.seg], si - back, n * size):
+        p = piece_at(c.run.rd, c.arch.sb[o.seg], si - back, n * size)
+        if p == 0:
             return long_(c, o)
-        p = c.run.rd[from_ >> 8] + from_
-    if what == S_MOVS or what == S_STOS:
-        if not together(c.run.wr, c.arch.sb[ES], di - back, n * size):
+        p += back
+    if what != S_LODS:
+        q = piece_at(c.run.wr if what == S_MOVS or what == S_STOS else c.run.rd, c.arch.sb[ES], di - back, n * size)
+        if q == 0:
             return long_(c, o)
-        q = c.run.wr[to >> 8] + to
-    elif what != S_LODS:
-        if not together(c.run.rd, c.arch.sb[ES], di - back, n * size):
-            return long_(c, o)
-        q = c.run.rd[to >> 8] + to
+        q += back
     i = 0
     while True:
         element(c, what, p, q, size)
