@@ -159,9 +159,3 @@ def memory(scale: float) -> Iterator[Row]:
     yield Row("idle-memory", found["memory"], "KiB", f"{of}: memory when it waits for a key")
     yield Row("idle-start", found["start"], "ms", f"{of}: made, booted, idle for a guest second")
     yield Row("idle-second", found["second"], "us", f"{of}: idle for one more guest second")
-
-
-def rows(rounds: int, scale: float) -> Iterator[Row]:
-    """Yield all figures, one by one."""
-    yield from rates(10 * rounds)
-    yield from memory(scale)
