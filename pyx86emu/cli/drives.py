@@ -24,6 +24,8 @@ KEYS = (
     *("cyls", "heads", "secs"),
 )
 ORDERS = ("a", "c", "ac", "ca")
+#: Before the ID of a disk for -device, as its place.
+NONE = "none:"
 #: Letters of -boot that QEMU knows, and why they cannot be.
 NO_BOOT = {"d": "there is no CD-ROM drive", "n": "there is no network card", "b": "only A boots"}
 #: A path that begins so is a directory; QEMU has more words after it.
@@ -43,6 +45,11 @@ class Drive(NamedTuple):
     geometry: Geometry | None = None
     write_back: bool = False
     readonly: bool = False
+
+    @property
+    def id(self) -> str:
+        """The ID of a disk for -device; "": it is in a drive."""
+        return self.place.removeprefix(NONE) if self.place.startswith(NONE) else ""
 
 
 # -- values ----------------------------------------------------------------------------------------
@@ -121,7 +128,7 @@ def _place(text: str, given: dict[str, str]) -> str:
             raise _wrong(
                 text, "if=none needs id=ID, for -device virtio-blk,drive=ID, and no index="
             )
-        return f"none:{given['id']}"
+        return NONE + given["id"]
     places = INTERFACES.get(interface)
     if places is None:
         raise _wrong(text, f"there is no if={interface}: give if=ide, if=floppy or if=none")
@@ -162,7 +169,7 @@ def drives(options: Options) -> list[Drive]:
         found.append(Drive("image", options.image, "IMAGE"))
     for place in DRIVES:
         found += [Drive(place, path, f"-{place}") for path in getattr(options, place)]
-    found += [each for each in options.drive if not each.place.startswith("none:")]
+    found += [each for each in options.drive if not each.id]
     taken: dict[str, Drive] = {}
     placed: list[Drive] = []
     for each in [
@@ -183,14 +190,14 @@ def drives(options: Options) -> list[Drive]:
         placed.append(each)
     if not placed and not getattr(options, "device", None):
         raise UsageError("no image to boot: give one, pyx86emu IMAGE")
+    spare: dict[str, Drive] = {}
     for each in options.drive:
-        if each.place.startswith("none:"):
-            if each.place in taken:
-                raise UsageError(f"-drive file={each.path}: another one has id={each.place[5:]}")
-            taken[each.place] = each
+        if each.id in spare:
+            raise UsageError(f"-drive file={each.path}: another one has id={each.id}")
+        if each.id:
+            spare[each.id] = each
     boots = [_with(each, options, len(placed)) for each in placed]
-    spare = [each for place, each in taken.items() if place.startswith("none:")]
-    return boots + [_with(each, options, 2) for each in spare]
+    return boots + [_with(each, options, 2) for each in spare.values()]
 
 
 def _with(each: Drive, options: Options, number: int) -> Drive:
@@ -228,7 +235,7 @@ def open_disks(found: list[Drive], delete: bool = False) -> Iterator[dict[str, D
 def open_disk(each: Drive, delete: bool = False) -> Disk:
     """The open disk of a drive. UsageError: it cannot be opened."""
     kind: Literal["floppy", "hd"] | None = None
-    if each.place.startswith("none:"):
+    if each.id:
         kind = "hd"
     elif each.place in DRIVES:
         kind = "floppy" if each.place in INTERFACES["floppy"] else "hd"

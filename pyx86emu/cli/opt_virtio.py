@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import Pyx86Error
 from ..pc.machine import Machine
 from . import output
+from .drives import NONE
 from .output import check_file
 from .parser import Options, Parser
 from .status import UsageError, reason
@@ -50,15 +51,14 @@ class Kind(NamedTuple):
 
 
 def _check_blk(asked: Asked, options: Options) -> None:
-    drives = [each.place.removeprefix("none:") for each in options.disks]
     if "drive" not in asked.keys:
         raise asked.wrong("it needs drive=ID, with -drive file=FILE,if=none,id=ID")
-    if asked.keys["drive"] not in drives:
+    if asked.keys["drive"] not in [each.id for each in options.disks]:
         raise asked.wrong(
             f"no -drive has id={asked.keys['drive']}: add -drive "
             f"file=FILE,if=none,id={asked.keys['drive']}"
         )
-    used = [e.keys.get("drive") for e in options.virtio if e.name.startswith("virtio-blk")]
+    used = [each.keys.get("drive") for each in options.device]
     if used.count(asked.keys["drive"]) > 1:
         raise asked.wrong(f"two devices have drive={asked.keys['drive']}: give each its own")
     number(asked, "num-queues", 1, 64)
@@ -71,7 +71,7 @@ def _blk(asked: Asked, options: Options, stack: ExitStack) -> "VirtioDevice":
     from ..virtio.blk import VirtioBlk
 
     return VirtioBlk(
-        options.opened[f"none:{asked.keys['drive']}"],
+        options.opened[NONE + asked.keys["drive"]],
         serial=asked.keys.get("serial", ""),
         queues=number(asked, "num-queues", 1, 64) or 1,
         size=number(asked, "queue-size", 4, 1 << 15) or 256,
@@ -226,7 +226,6 @@ def number(asked: Asked, key: str, least: int, most: int) -> int | None:
 
 def check(options: Options) -> None:
     """UsageError: a device cannot be made of its keys, or there is none for a drive."""
-    options.virtio = options.device
     for asked in options.device:
         number(asked, "addr", 0, (1 << 32) - 1)
         for key, why in NOT_ON_PCI.items():
@@ -240,10 +239,10 @@ def check(options: Options) -> None:
         DEVICES[asked.name].check(asked, options)
     taken = {asked.keys.get("drive") for asked in options.device}
     for each in options.disks:
-        if each.place.startswith("none:") and each.place[5:] not in taken:
+        if each.id and each.id not in taken:
             raise UsageError(
                 f"-drive file={each.path},if=none: no device has it; "
-                f"add -device virtio-blk,drive={each.place[5:]}"
+                f"add -device virtio-blk,drive={each.id}"
             )
 
 

@@ -14,8 +14,9 @@ from typing import Literal
 from .. import _core
 from ..pc.machine import Machine
 from . import crowd
+from .children import environment
 from .cpu import turns_for
-from .crowd import HALT, PACKAGE, Row
+from .crowd import HALT, Row
 from .engines import Ours
 from .kernels import KERNELS
 from .verdicts import Verdict
@@ -41,9 +42,7 @@ def processes(rounds: int) -> Iterator[Row]:
         image = os.path.join(directory, "halt.img")
         with open(image, "wb") as file:
             file.write(HALT)
-        # Python finds compiled modules, as it does for an installed package.
-        env = {**os.environ, "PYTHONPATH": PACKAGE, "PYTHONPYCACHEPREFIX": directory}
-        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        env = environment(compiled=directory)
 
         def seconds(*args: str) -> float:
             start = perf_counter()

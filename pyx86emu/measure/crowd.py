@@ -12,6 +12,7 @@ from typing import Any
 
 from ..pc.machine import Machine
 from ..vm import Vm
+from .children import environment
 from .verdicts import spread
 
 #: cli; hlt: a boot sector that halts at once and never continues.
@@ -19,8 +20,6 @@ HALT = b"\xfa\xf4".ljust(510, b"\0") + b"\x55\xaa"
 #: sti; again: hlt; jmp again. It waits for keys, and wakes at each tick of the timer.
 IDLE = b"\xfb\xf4\xeb\xfd".ljust(510, b"\0") + b"\x55\xaa"
 
-#: The directory that has the package.
-PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PAGE = os.sysconf("SC_PAGE_SIZE")
 KIB = 1024
 MIB = 1 << 20
@@ -144,8 +143,8 @@ def in_new_process(call: str) -> Any:
     """The result of a function of this file in a new process: this one would use memory again that
     it has freed."""
     code = f"from json import dumps; from {__name__} import *; print(dumps({call}))"
-    env = {**os.environ, "PYTHONPATH": PACKAGE}
-    out = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True)
+    command = [sys.executable, "-c", code]
+    out = subprocess.run(command, env=environment(), check=True, capture_output=True)
     return loads(out.stdout)
 
 
@@ -160,9 +159,3 @@ def memory(scale: float) -> Iterator[Row]:
     yield Row("idle-memory", found["memory"], "KiB", f"{of}: memory when it waits for a key")
     yield Row("idle-start", found["start"], "ms", f"{of}: made, booted, idle for a guest second")
     yield Row("idle-second", found["second"], "us", f"{of}: idle for one more guest second")
-
-
-def rows(rounds: int, scale: float) -> Iterator[Row]:
-    """Yield all figures, one by one."""
-    yield from rates(10 * rounds)
-    yield from memory(scale)

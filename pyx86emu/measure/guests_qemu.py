@@ -4,7 +4,6 @@ A boot is timed from the start of the process to the prompt. Work is timed from 
 that ends it; the keys before it are not. Both screens are looked at as cheaply as they can be.
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -18,11 +17,10 @@ from ..exits import ExitReason
 from ..pc.disks.image import Disk
 from ..pc.machine import Machine
 from . import qemu
+from .children import environment
 from .figures import Row
 from .guests_list import Guest, found
 
-#: The directory that has the package.
-PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 #: Host seconds within which a text has to come.
 PATIENCE = 120.0
 #: Guest seconds that a program needs to wait for a key after its prompt.
@@ -46,30 +44,23 @@ def rows(repeats: int, scale: float) -> Iterator[Row]:
     effect: a guest does all its work. OSError: an image or QEMU does not work; TimeoutError: a text
     does not come."""
     with TemporaryDirectory() as cache:
-        environment = _compiled(cache)
+        env = environment(compiled=cache)
+        first = "import pyx86emu; pyx86emu.Machine().close()"
+        subprocess.run([sys.executable, "-c", first], env=env, check=True)
         for guest, image in found():
             if guest.prompt:
-                yield _row(guest, image, repeats, "boot", environment)
+                yield _row(guest, image, repeats, "boot", env)
             if guest.end:
-                yield _row(guest, image, repeats, "work", environment)
+                yield _row(guest, image, repeats, "work", env)
 
 
-def _compiled(cache: str) -> dict[str, str]:
-    """An environment in which Python finds its modules compiled, as after an installation."""
-    environment = {**os.environ, "PYTHONPATH": PACKAGE, "PYTHONPYCACHEPREFIX": cache}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    first = "import pyx86emu; pyx86emu.Machine().close()"
-    subprocess.run([sys.executable, "-c", first], env=environment, check=True)
-    return environment
-
-
-def _row(guest: Guest, image: bytes, repeats: int, what: str, environment: dict[str, str]) -> Row:
+def _row(guest: Guest, image: bytes, repeats: int, what: str, env: dict[str, str]) -> Row:
     ours, theirs = [], []
     for _ in range(repeats):
         with TemporaryDirectory() as directory:
             here = Path(directory)
             if what == "boot":
-                ours.append(our_boot(guest, image, here, environment))
+                ours.append(our_boot(guest, image, here, env))
             else:
                 ours.append(our_work(guest, image))
             if qemu.program():
@@ -86,7 +77,7 @@ def _row(guest: Guest, image: bytes, repeats: int, what: str, environment: dict[
 # -- ours -----------------------------------------------------------------------------------------
 
 
-def our_boot(guest: Guest, image: bytes, directory: Path, environment: dict[str, str]) -> float:
+def our_boot(guest: Guest, image: bytes, directory: Path, env: dict[str, str]) -> float:
     """Seconds from the start of a process to the prompt."""
     disk = directory / "ours.img"
     disk.write_bytes(image)
@@ -95,7 +86,7 @@ def our_boot(guest: Guest, image: bytes, directory: Path, environment: dict[str,
     with subprocess.Popen(
         [sys.executable, "-c", _BOOT, *words],
         stdout=subprocess.PIPE,
-        env=environment,
+        env=env,
     ) as process:
         assert process.stdout is not None
         said = process.stdout.readline()

@@ -25,6 +25,7 @@ from typing import Any
 
 from .. import _core
 from ..vm import Vm
+from .children import environment
 from .slow_guests import GUESTS, RINGS, SLICE, Slow, one_slice, start
 from .verdicts import Verdict
 
@@ -145,10 +146,9 @@ def c_process(court: Court, rounds: int) -> Times:
         "bell, file, word, rounds = map(int, sys.argv[1:]); "
         "print(json.dumps(_core.pong(mmap.mmap(file, 0), word, bell, rounds)))"
     )
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, (court.bell, court.file, WORD, rounds))],
-        env={**os.environ, "PYTHONPATH": package},
+        env=environment(),
         pass_fds=(court.bell, court.file),
         stdout=subprocess.PIPE,
         check=True,

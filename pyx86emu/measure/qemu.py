@@ -23,10 +23,10 @@ KEYS = {" ": "spc", "\n": "ret", "-": "minus", ".": "dot", "/": "slash", "\\": "
 BOOTS = "Booting from"
 
 
-def program() -> str | None:
-    """The path of QEMU; None: it is not installed, or it would inherit a library that is preloaded
-    here, a sanitizer for example."""
-    return None if os.environ.get("LD_PRELOAD") else shutil.which(PROGRAM)
+def program(name: str = PROGRAM) -> str | None:
+    """The path of a program of QEMU; None: it is not installed, or it would inherit a library that
+    is preloaded here, a sanitizer for example."""
+    return None if os.environ.get("LD_PRELOAD") else shutil.which(name)
 
 
 class Qemu:

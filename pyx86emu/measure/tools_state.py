@@ -4,7 +4,6 @@ Unicorn saves registers only, so the same with it is `context_save` or `context_
 of all memory.
 """
 
-import os
 import random
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from typing import Any
 
 from .. import _core
 from ..vm import Vm
-from .crowd import PACKAGE
+from .children import environment
 from .figures import Row
 
 MEMORY = 1 << 20
@@ -216,7 +215,7 @@ def gain(children: list[Any], line: str) -> float:
 def processes(rounds: int, seconds: float, rate: float, source: str = CHILD) -> list[float]:
     """What two processes with a loop gain, compared with two of plain C, in each round. `source`
     is run by both."""
-    env = {**os.environ, "PYTHONPATH": PACKAGE}
+    env = environment()
     pipe = subprocess.PIPE
     children = [
         subprocess.Popen(

@@ -10,7 +10,6 @@ Run as a program, with a kind and the path of a socket, this file is one of the 
 
 import os
 import select
-import shutil
 import struct
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from ..pc.disks.image import Disk
 from ..virtio.blk import VirtioBlk
 from ..virtio.device import Transport, Vring
 from ..virtio.vhost.serve import serve
+from . import qemu
 
 DAEMON, IMG = "qemu-storage-daemon", "qemu-img"
 #: Bytes of the disk.
@@ -30,9 +30,8 @@ SIZE = 1 << 20
 
 
 def kinds() -> tuple[str, ...]:
-    """Those that can be measured here, the floor first. QEMU's programs would inherit a library
-    that is preloaded here, a sanitizer for example: they are left out then."""
-    found = all(map(shutil.which, (DAEMON, IMG))) and not os.environ.get("LD_PRELOAD")
+    """Those that can be measured here, the floor first."""
+    found = all(map(qemu.program, (DAEMON, IMG)))
     return ("null", "python", "daemon") if found else ("null", "python")
 
 

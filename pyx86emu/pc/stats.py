@@ -3,10 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..backend import WriteRing
-
-if TYPE_CHECKING:
     from .._core import UnclaimedPorts
+    from ..backend import WriteRing
     from .stops import LastRead
 
 

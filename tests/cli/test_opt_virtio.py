@@ -89,6 +89,8 @@ def test_a_state_has_the_device(disk: Path, tmp_path: Path) -> None:
         (["-device", "e1000"], "there is no such device: give virtio-blk, virtio-console"),
         (["-device", "virtio-blk"], "it needs drive=ID, with -drive file=FILE,if=none,id=ID"),
         (["-device", "virtio-blk,drive=x"], "no -drive has id=x: add -drive file=FILE"),
+        (["-device", "virtio-blk,drive=image"], "no -drive has id=image: add -drive file=FILE"),
+        (["-hda", "DISK", "-device", "virtio-blk,drive=hda"], "no -drive has id=hda"),
         (["-device", "virtio-rng,seed=1,seed=2"], "seed= is there twice"),
         (["-device", "virtio-rng,seed=x"], "seed=x: give a number from 0"),
         (["-device", "virtio-rng,speed=1"], "'speed=1' is none of seed, addr, irq"),

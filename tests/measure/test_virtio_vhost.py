@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyx86emu.measure import figures, virtio_others, virtio_vhost
+from pyx86emu.measure import figures, qemu, virtio_others, virtio_vhost
 from pyx86emu.measure.virtio import DEPTHS, SIZES
 from tests import on_qemu
 
@@ -43,6 +43,16 @@ def test_every_row_is_measured_and_no_request_exits() -> None:
 
 
 def test_without_the_storage_daemon_its_rows_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(virtio_others.shutil, "which", lambda program: None)
+    monkeypatch.setattr(qemu.shutil, "which", lambda program: None)
 
     assert virtio_others.kinds() == ("null", "python")
+
+
+def test_with_a_preloaded_library_the_rows_of_qemu_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(qemu.shutil, "which", lambda program: f"/usr/bin/{program}")
+    monkeypatch.setenv("LD_PRELOAD", "libasan.so")
+
+    assert virtio_others.kinds() == ("null", "python")
+    assert qemu.program() is None
