@@ -363,6 +363,7 @@ cdef class VmTables:
         cdef Chips* chips = self.vm.chips
         cdef CPU* owner
         cdef unsigned long runs
+        cdef int64_t began
         pthread_mutex_lock(&chips.lock)          # its holders wait for nothing, not for the GIL either
         owner = owner_of(chips)
         runs = owner.threads.runner if owner != NULL else 0
@@ -370,8 +371,8 @@ cdef class VmTables:
             pthread_mutex_unlock(&chips.lock)
             with nogil:
                 pthread_mutex_lock(&self.vm.writers)
-                ask_owner(self.vm, NULL)
-            take_chips(chips)
+                began = ask_owner(self.vm, NULL)
+            take_chips(chips, began)
             pthread_mutex_unlock(&self.vm.writers)
         chips.user = 0
         if at_get32(&chips.rung):
