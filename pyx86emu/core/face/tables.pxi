@@ -59,6 +59,7 @@ cdef int slot_add(VM* vm, Slot* mine, Slot* other) noexcept nogil:
         vm.slots = more
         vm.slot_room = 2 * vm.slot_room + 16
     slot_insert(vm, mine)
+    vm.shared |= mine.shared
     return CHANGED
 
 
