@@ -231,8 +231,7 @@ cdef void note_code(VM* vm, int canon, uint64_t who) noexcept nogil:
     cdef int i
     for i in range(vm.ncpus):
         if who >> i & 1 and vm.cpu[i] != NULL:
-            at_or64(&vm.cpu[i].blocks.dirty_code[canon >> 6], 1ULL << (canon & 63))
-            want(vm.cpu[i], REQ_CODE)
+            note_written(vm.cpu[i], canon)
 
 
 cdef void drop_code(VM* vm) noexcept nogil:
