@@ -5,6 +5,7 @@
 #
 #   reads memory (BSF m)    load_tmp, register form
 #   writes memory (SETcc m) register form, store_tmp
+#   both (67h BTS m,r)      load_tmp, register form, store_back
 #   both, with LOCK         lock_load, register form, lock_store
 #
 # MOV, LEA and the arithmetic group have forms for addresses of 16 and of 32 bits (`a`: 2 or 4 bytes). For all others
