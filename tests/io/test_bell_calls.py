@@ -9,8 +9,7 @@ from functools import partial
 import pytest
 
 from pyx86emu import Doorbell, EventFd, Vcpu, Vm
-
-CODE = 0x1000
+from tests.harness import CODE, STACK, another
 
 
 @pytest.fixture(name="vm")
@@ -22,9 +21,7 @@ def fixture_vm() -> Iterator[Vm]:
 
 @pytest.fixture
 def vcpu(vm: Vm) -> Vcpu:
-    vcpu = vm.create_vcpu()
-    vcpu.regs.cs, vcpu.regs.ip, vcpu.regs.ss, vcpu.regs.sp = 0, CODE, 0, 0x8000
-    return vcpu
+    return another(vm, stack=STACK)
 
 
 def program(vm: Vm, code: str) -> None:
@@ -124,8 +121,7 @@ def test_a_bell_that_is_gone_only_counts(vm: Vm, vcpu: Vcpu) -> None:
 def test_an_interrupt_that_it_raises_comes_at_once() -> None:
     with Vm(irqchip=True) as vm:
         vm.add_memory(0, 0x10000)
-        vcpu = vm.create_vcpu()
-        vcpu.regs.cs, vcpu.regs.ip, vcpu.regs.ss, vcpu.regs.sp = 0, CODE, 0, 0x8000
+        vcpu = another(vm, stack=STACK)
         bell = Doorbell(call=lambda: vm.irq_line(5, True))
         vm.ioeventfd(0x99, 1, fd=bell)
         # ICWs: vectors from 20h; line 5 open; sti; out 99h,al; inc ax; hlt

@@ -89,8 +89,8 @@ cdef void show_slot(VM* vm, Slot* s) noexcept nogil:
 
 
 cdef void link_aliases(VM* vm, int others) noexcept nogil:
-    """Link the granules that show the same host memory. `others`: that of how many slots may also be in
-    another one."""
+    """Link the granules that show the same host memory. `others`: how many slots to search for memory that another
+    slot shows too; 0: no two slots show the same."""
     cdef Mem* mem = vm.mem
     cdef uint32_t g, h
     cdef Slot* t

@@ -39,8 +39,8 @@ cdef struct Mem:                 # guest-physical memory as all vCPUs of a Vm se
 
 # The tables of a vCPU with breakpoints on data, where each access is checked: `rd` and `wr` of all 0, and `holes` of
 # which no entry is 0.
-cdef uintptr_t ALL_CLOSED[4352]
-cdef uintptr_t ALL_FILLED[4352]
+cdef uintptr_t ALL_CLOSED[GRANULES]
+cdef uintptr_t ALL_FILLED[GRANULES]
 memset(ALL_CLOSED, 0, sizeof(ALL_CLOSED))
 memset(ALL_FILLED, 0xFF, sizeof(ALL_FILLED))
 

@@ -90,13 +90,16 @@ cdef Op* in_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
     return GO(c, o)
 
 
-cdef Op* out_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
-    cdef uint64_t now = virtual_ns(c, o)
+cdef inline Op* out_pit_at(CPU* c, Op* o, uint32_t port, uint64_t now) noexcept nogil:
     cdef bint moved = 0
     if pit_write(&c.chips.pit, port, P8(c, O_AL)[0], now):
         rings_spend(&c.rings, 3)
         moved = chip_follow(c.chips, &c.chips.chip[CHIP_PIT], now)
     return after_chip(c, o, moved)
+
+
+cdef Op* out_pit(CPU* c, Op* o, uint32_t port) noexcept nogil:
+    return out_pit_at(c, o, port, virtual_ns(c, o))
 
 
 cdef Op* in_port61(CPU* c, Op* o, uint32_t port) noexcept nogil:
@@ -118,12 +121,7 @@ cdef Op* in_pit_other(CPU* c, Op* o, uint32_t port) noexcept nogil:
 
 
 cdef Op* out_pit_other(CPU* c, Op* o, uint32_t port) noexcept nogil:
-    cdef uint64_t now = clock_now(c)
-    cdef bint moved = 0
-    if pit_write(&c.chips.pit, port, P8(c, O_AL)[0], now):
-        rings_spend(&c.rings, 3)
-        moved = chip_follow(c.chips, &c.chips.chip[CHIP_PIT], now)
-    return after_chip(c, o, moved)
+    return out_pit_at(c, o, port, clock_now(c))
 
 
 cdef Op* in_port61_other(CPU* c, Op* o, uint32_t port) noexcept nogil:

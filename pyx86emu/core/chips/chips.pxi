@@ -68,8 +68,7 @@ cdef struct Chips:
     int user                     # who took the lock last: the number of a vCPU + 1; 0: the host
     uint32_t alone               # how often that one took it in a row
     uint32_t patience            # and how often it has to until it becomes the owner
-    int64_t since                # host ns when the owner became it,
-    int64_t began                # and when it was asked last
+    int64_t since                # host ns when the owner became it
     Ways ways                    # of the first vCPU, while it is the owner
     Ways* others                 # the same for other vCPUs; NULL: there is none
     IrqChip irqchip

@@ -49,8 +49,7 @@ cdef void lock_chips_slow(CPU* c) noexcept nogil:
         pthread_mutex_unlock(&chips.lock)
         rings_flush(&c.rings)                    # the wait may be long
         lock_from_core(c)
-        ask_owner(c.vm, c)
-        take_chips(chips)
+        take_chips(chips, ask_owner(c.vm, c))
         pthread_mutex_unlock(&c.vm.writers)
     if chips.user != c.no + 1:
         chips.user = c.no + 1
@@ -70,26 +69,29 @@ cdef void own_chips(CPU* c) noexcept nogil:
     pthread_mutex_unlock(&chips.lock)
 
 
-cdef void ask_owner(VM* vm, CPU* me) noexcept nogil:
+cdef int64_t ask_owner(VM* vm, CPU* me) noexcept nogil:
     """Wait until no vCPU uses the chips without the lock. The caller holds the writers' lock up to take_chips(), and no
-    vCPU becomes the owner meanwhile. `me`: the vCPU that the caller is, inside the core, or NULL."""
+    vCPU becomes the owner meanwhile. `me`: the vCPU that the caller is, inside the core, or NULL. Returns when the
+    wait began, in host ns."""
     cdef Chips* chips = vm.chips
     cdef CPU* owner
+    cdef int64_t began
     pthread_mutex_lock(&chips.lock)
     owner = owner_of(chips)
     at_put64(&chips.owner, chips.owner | OWNER_ASKED)
     pthread_mutex_unlock(&chips.lock)
-    chips.began = host_ns()
+    began = host_ns()
     if owner != NULL and owner != me:
         await_vcpu(owner, at_add64(&vm.epoch, 1) + 1, me)
+    return began
 
 
-cdef void take_chips(Chips* chips) noexcept nogil:
-    """Lock the chips after ask_owner(): they have no owner now."""
+cdef void take_chips(Chips* chips, int64_t began) noexcept nogil:
+    """Lock the chips after ask_owner(), which returned `began`: they have no owner now."""
     cdef int64_t now = host_ns()
     pthread_mutex_lock(&chips.lock)
     if owner_of(chips) != NULL:
-        if chips.began - chips.since < WORTH * (now - chips.began):
+        if began - chips.since < WORTH * (now - began):
             chips.patience = min(2 * chips.patience, <uint32_t>MOST_PATIENCE)
         else:
             chips.patience = max(chips.patience // 2, <uint32_t>LEAST_PATIENCE)

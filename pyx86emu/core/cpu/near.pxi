@@ -50,7 +50,7 @@ cdef void tell_others(CPU* c, uint32_t a, int size) noexcept nogil:
 
 
 cdef void note_written(CPU* c, int n) noexcept nogil:
-    """Another vCPU has stored to code of this one: it drops its blocks of the canonical granule at its next end of a
-    block."""
+    """Another vCPU or the host has stored to code of this one: it drops its blocks of the canonical granule at its next
+    end of a block."""
     at_or64(&c.blocks.dirty_code[n >> 6], 1ULL << (n & 63))
     want(c, REQ_CODE)

@@ -5,6 +5,7 @@
 #
 #   reads memory (BSF m)    load_tmp, register form
 #   writes memory (SETcc m) register form, store_tmp
+#   both (67h BTS m,r)      load_tmp, register form, store_back
 #   both, with LOCK         lock_load, register form, lock_store
 #
 # MOV, LEA and the arithmetic group have forms for addresses of 16 and of 32 bits (`a`: 2 or 4 bytes). For all others
@@ -100,20 +101,19 @@ cdef inline Op* lock_load(CPU* c, Op* o, int size) noexcept nogil:
     c.run.tmp = <uint32_t>v
     c.locked.value = c.run.tmp
     c.run.ea = ea
-    if c.vm.ncpus > 1:
-        memcpy(c.locked.saved, c.arch.r, sizeof(c.locked.saved))
-        fl_save(c)
+    memcpy(c.locked.saved, c.arch.r, sizeof(c.locked.saved))
+    fl_save(c)
     o = o + 1
     return GO(c, o)
 
 
 cdef inline Op* lock_store(CPU* c, Op* o, int size) noexcept nogil:
-    """As store_back, with LOCK: a compare-and-swap, if there are several vCPUs. If another vCPU has stored there since
-    lock_load, registers and flags are restored and the three ops are executed again. Memory that is misaligned, ROM or
-    a device gets a plain store."""
+    """As store_back, with LOCK, where there are several vCPUs (locks() in forms.pxi): a compare-and-swap. If another
+    vCPU has stored there since lock_load, registers and flags are restored and the three ops are executed again. Memory
+    that is misaligned, ROM or a device gets a plain store."""
     cdef uint32_t pa = c.arch.sb[o.seg] + c.run.ea
     cdef uintptr_t p
-    if c.vm.ncpus == 1 or pa & (size - 1):
+    if pa & (size - 1):
         return st(c, o, o.seg, c.run.ea, c.run.tmp, size)
     p = c.run.ram[pa >> 8]
     if p == 0 or c.vm.mem.attr[pa >> 8] & ATTR_ROM:

@@ -438,7 +438,6 @@ cdef int snapshot_populate(VmTables vm, Snapshot s, VmTables source) except -1:
     for i in range(s.image.parts):
         slot = <MemorySlot>slots[i]
         mine.addr, mine.size, mine.readonly, mine.shared = slot.addr, slot.size, slot.rom, slot.fd >= 0
-        vm.vm.shared |= mine.shared
         mine.host, mine.dirty, mine.face, mine.track = slot.host, slot.bits, <PyObject*>slot, slot.track
         slot.track.part = i
         copied = slot_add(vm.vm, &mine, &other) == CHANGED and copied

@@ -59,6 +59,7 @@ cdef int slot_add(VM* vm, Slot* mine, Slot* other) noexcept nogil:
         vm.slots = more
         vm.slot_room = 2 * vm.slot_room + 16
     slot_insert(vm, mine)
+    vm.shared |= mine.shared
     return CHANGED
 
 
@@ -230,8 +231,7 @@ cdef void note_code(VM* vm, int canon, uint64_t who) noexcept nogil:
     cdef int i
     for i in range(vm.ncpus):
         if who >> i & 1 and vm.cpu[i] != NULL:
-            at_or64(&vm.cpu[i].blocks.dirty_code[canon >> 6], 1ULL << (canon & 63))
-            want(vm.cpu[i], REQ_CODE)
+            note_written(vm.cpu[i], canon)
 
 
 cdef void drop_code(VM* vm) noexcept nogil:
@@ -363,6 +363,7 @@ cdef class VmTables:
         cdef Chips* chips = self.vm.chips
         cdef CPU* owner
         cdef unsigned long runs
+        cdef int64_t began
         pthread_mutex_lock(&chips.lock)          # its holders wait for nothing, not for the GIL either
         owner = owner_of(chips)
         runs = owner.threads.runner if owner != NULL else 0
@@ -370,8 +371,8 @@ cdef class VmTables:
             pthread_mutex_unlock(&chips.lock)
             with nogil:
                 pthread_mutex_lock(&self.vm.writers)
-                ask_owner(self.vm, NULL)
-            take_chips(chips)
+                began = ask_owner(self.vm, NULL)
+            take_chips(chips, began)
             pthread_mutex_unlock(&self.vm.writers)
         chips.user = 0
         if at_get32(&chips.rung):

@@ -75,10 +75,7 @@ cdef class UnclaimedPorts:
         """Count a read that somebody else has answered. Returns `times`."""
         cdef uint32_t at = whole(port, "port", 0, 0xFFFF), segment = whole(cs, "cs", 0, UINT32_MAX)
         cdef uint32_t offset = whole(ip, "ip", 0, UINT32_MAX)
-        if self.u.ip != offset or self.u.port != at or self.u.cs != segment:
-            self.u.times = 0
-        self.u.port, self.u.cs, self.u.ip = at, segment, offset
-        self.u.times += 1
+        count_read(self.u, at, segment, offset)
         return self.u.times
 
     def forget(self):

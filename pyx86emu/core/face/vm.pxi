@@ -90,7 +90,6 @@ cdef class Vm(VmTables):
         self.resume(status == CHANGED and within_reach(slot.addr))
         if status == CHANGED:
             slot.tables = self
-            self.vm.shared |= is_shared
             return slot
         self._slots.pop(slot, None)              # close() has a new dict
         self.open()

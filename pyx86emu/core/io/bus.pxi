@@ -6,10 +6,10 @@
 
 cdef inline void hit(CPU* c, IoEntry* e, int size, uint64_t value) noexcept nogil:
     """A write hits an ioeventfd. If its eventfd is an irqfd as well, c.run.attn may ask to leave the block."""
+    c.rings.again_how = 0
     if RARELY(at_get32(&e.target.line)):
         ring_line(c, e, value)
         return
-    c.rings.again_how = 0
     if e.coalesce:
         rings_count(&c.rings, e, size, value)
         if RARELY(c.rings.soon):
@@ -34,19 +34,14 @@ cdef void ring_line(CPU* c, IoEntry* e, uint64_t value) noexcept nogil:
     the irqfd would take it at once. Or note the call of a Doorbell."""
     cdef uint32_t how = at_get32(&e.target.line)
     cdef uint64_t count
+    rings_flush(&c.rings)                        # those came before
+    at_publish64(&e.last_value, value)
+    at_add64(&e.hits, 1)
     if how & SINK_CALL:
-        rings_flush(&c.rings)
-        c.rings.again_how = 0
-        at_publish64(&e.last_value, value)
-        at_add64(&e.hits, 1)
         rings_call(&c.rings, e.target)
         want(c, REQ_CALL)
         c.run.attn |= ATTN_LOOK
         return
-    rings_flush(&c.rings)                        # those came before
-    c.rings.again_how = 0
-    at_publish64(&e.last_value, value)
-    at_add64(&e.hits, 1)
     if e.target.unread:
         e.target.unread = 0
         eventfd_take(e.target.fd, &count)

@@ -14,25 +14,31 @@ cdef bint unclaimed(CPU* c, uint64_t port, int size) noexcept nogil:
     return 1
 
 
-cdef inline uint64_t times_here(CPU* c, Op* o, uint64_t port) noexcept nogil:
-    """How many reads of this port the instruction of `o` has made in a row, with the one that it makes now."""
-    if c.unclaimed.ip != o.ip or c.unclaimed.port != port or c.unclaimed.cs != c.arch.sb[CS] >> 4:
+cdef inline uint64_t times_here(UnclaimedState* u, uint32_t port, uint32_t cs, uint32_t ip) noexcept nogil:
+    """How many reads of this port the instruction at CS:IP has made in a row, with the one that it makes now."""
+    if u.ip != ip or u.port != port or u.cs != cs:
         return 1
-    return c.unclaimed.times + 1
+    return u.times + 1
+
+
+cdef inline void count_read(UnclaimedState* u, uint32_t port, uint32_t cs, uint32_t ip) noexcept nogil:
+    u.times = times_here(u, port, cs, ip)
+    u.port = port
+    u.cs = cs
+    u.ip = ip
 
 
 cdef inline bint answers_read(CPU* c, Op* o, uint64_t port, int size) noexcept nogil:
     """Does the core answer this read? `unclaimed_read` counts it then."""
     if not c.unclaimed.answered or not unclaimed(c, port, size):
         return 0
-    return c.unclaimed.every == 0 or times_here(c, o, port) % c.unclaimed.every != 0
+    if c.unclaimed.every == 0:
+        return 1
+    return times_here(&c.unclaimed, <uint32_t>port, c.arch.sb[CS] >> 4, o.ip) % c.unclaimed.every != 0
 
 
 cdef inline uint64_t unclaimed_read(CPU* c, Op* o, uint64_t port, int size) noexcept nogil:
-    c.unclaimed.times = times_here(c, o, port)
-    c.unclaimed.port = <uint32_t>port
-    c.unclaimed.cs = c.arch.sb[CS] >> 4
-    c.unclaimed.ip = o.ip
+    count_read(&c.unclaimed, <uint32_t>port, c.arch.sb[CS] >> 4, o.ip)
     c.unclaimed.served += 1
     rings_spend(&c.rings, 1)
     return ones(size)

@@ -17,12 +17,16 @@ cdef CPU* asking(VM* vm) noexcept:
     return NULL
 
 
+cdef inline bint asked_to_end(CPU* c) noexcept nogil:
+    return c.threads.kicked or at_get32(&c.threads.request) & (REQ_KICK | REQ_RESET) != 0
+
+
 cdef bint wait_ends(CPU* c, uint64_t ns) noexcept:
     """Has the run to end, now that a device has waited `ns`? As in HLT, a limit on instructions or in guest time always
     gives the thread back: the wait then counts as guest time and as budget. But not while the machine is recorded,
     because a replay waits for nobody."""
     cdef uint64_t left, room = FOREVER
-    if c.threads.kicked or at_get32(&c.threads.request) & (REQ_KICK | REQ_RESET) or late(c):
+    if asked_to_end(c) or late(c):
         c.run.attn |= ATTN_LOOK
         return 1
     if ns < LEAST_WAIT or at_get32(&c.vm.chips.hold):
@@ -55,7 +59,6 @@ cdef int owe(CPU* c, object settle) except -1:
 cdef int settled(CPU* c) except -1:
     """Do what earlier runs owe. 0: the run has to end first, and c.run.why says why."""
     cdef list owed = <list>c.python.owed
-    cdef bint kicked
     c.python.io_time, c.python.io_retired = clock_now(c), c.run.retired
     c.python.in_device = 1
     try:
@@ -74,8 +77,7 @@ cdef int settled(CPU* c) except -1:
         c.python.owed = NULL
         return 1
     if c.run.why == EXIT_NONE:
-        kicked = c.threads.kicked or at_get32(&c.threads.request) & (REQ_KICK | REQ_RESET)
-        c.run.why = EXIT_INTR if kicked else EXIT_DEADLINE
+        c.run.why = EXIT_INTR if asked_to_end(c) else EXIT_DEADLINE
         drop_requests(c, REQ_KICK)
         c.threads.kicked = 0
     return 0
