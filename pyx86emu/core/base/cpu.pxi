@@ -426,6 +426,21 @@ cdef inline void put_reg(CPU* c, uint32_t off, int size, uint32_t v) noexcept no
     else:
         P32(c, off)[0] = v
 
+# Host memory of 1, 2 or 4 bytes.
+
+cdef inline uint32_t get(uintptr_t p, int size) noexcept nogil:
+    if size == 1:
+        return (<uint8_t*>p)[0]
+    return get16(p) if size == 2 else get32(p)
+
+cdef inline void poke(uintptr_t p, uint32_t v, int size) noexcept nogil:
+    if size == 1:
+        (<uint8_t*>p)[0] = <uint8_t>v
+    elif size == 2:
+        put16(p, v)
+    else:
+        put32(p, v)
+
 cdef inline uint64_t ones(int size) noexcept nogil:
     return 0xFFFFFFFFFFFFFFFFULL if size >= 8 else (1ULL << 8 * size) - 1
 

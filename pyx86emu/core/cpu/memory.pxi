@@ -30,21 +30,6 @@ cdef inline uintptr_t plain_in(uintptr_t* table, uint32_t pa, uint32_t ea, int s
     return THERE(p + pa)
 
 
-cdef inline uint32_t get(uintptr_t p, int size) noexcept nogil:
-    if size == 1:
-        return (<uint8_t*>p)[0]
-    return get16(p) if size == 2 else get32(p)
-
-
-cdef inline void poke(uintptr_t p, uint32_t v, int size) noexcept nogil:
-    if size == 1:
-        (<uint8_t*>p)[0] = <uint8_t>v
-    elif size == 2:
-        put16(p, v)
-    else:
-        put32(p, v)
-
-
 cdef inline uintptr_t operand_at(CPU* c, Op* o, uint32_t ea, int size, int a) noexcept nogil:
     """plain_at() for the operand of `o`. A 32-bit address (a = 4) may be above FFFFh: the slow path faults."""
     if a == 4 and RARELY(ea > 0xFFFF):
@@ -119,7 +104,7 @@ cdef inline bint store_near_code(CPU* c, uint32_t pa, uint32_t v, int size) noex
     if p == 0 or (pa & 15) > <uint32_t>(16 - size) or c.vm.mem.attr[g]:
         return 0
     a = <uint32_t>c.vm.mem.canon[g] << 8 | (pa & 255)
-    if c.blocks.list[a >> 8] == NULL or get16(<uintptr_t>c.blocks.codemap + (a >> 3)) >> (a & 7) & ((1 << size) - 1):
+    if c.blocks.list[a >> 8] == NULL or marked(c, a, size):
         return 0
     poke(p + pa, v, size)
     return 1

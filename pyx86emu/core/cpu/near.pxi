@@ -27,12 +27,7 @@ cdef bint stored_near_codes(CPU* c, uint32_t pa, uint32_t v, int size) noexcept 
     a = <uint32_t>n << 8 | (pa & 255)
     if who & mine and (c.blocks.list[n] == NULL or marked(c, a, size)):
         return 0
-    if size == 1:
-        (<uint8_t*>p)[0] = <uint8_t>v
-    elif size == 2:
-        put16(p, v)
-    else:
-        put32(p, v)
+    poke(p, v, size)
     if who & ~mine:
         tell_others(c, a, size)
     return 1

@@ -351,7 +351,7 @@ cdef inline Op* string(CPU* c, Op* o, int what, int size, int a) noexcept nogil:
     cdef uintptr_t p = 0, q = 0
     if what == S_INS or what == S_OUTS:
         return string_slow(c, o, what, size)
-    if what == S_MOVS or what == S_LODS or what == S_CMPS:
+    if what != S_STOS and what != S_SCAS:
         if a == 4 and RARELY(si > 0xFFFF):
             return string_slow(c, o, what, size)
         p = plain_at(c, o.seg, si, size)
@@ -367,7 +367,7 @@ cdef inline Op* string(CPU* c, Op* o, int what, int size, int a) noexcept nogil:
         q = plain_to(c, ES, di, size)
         if RARELY(q == 0):
             return string_slow(c, o, what, size)
-    if what == S_MOVS or what == S_LODS or what == S_CMPS:
+    if what != S_STOS and what != S_SCAS:
         put_reg(c, 4 * SI, a, si + by)
     if what != S_LODS:
         put_reg(c, 4 * DI, a, di + by)
@@ -423,7 +423,7 @@ cdef inline Op* repeat(CPU* c, Op* o, int what, int size, Fn long_) noexcept nog
         return GO(c, o)
     if c.arch.rest & F_DF:
         back = (n - 1) * size                    # the first element is the last one of the piece
-    if what == S_MOVS or what == S_LODS or what == S_CMPS:
+    if what != S_STOS and what != S_SCAS:
         p = piece_at(c.run.rd, c.arch.sb[o.seg], si - back, n * size)
         if p == 0:
             return long_(c, o)
@@ -441,7 +441,7 @@ cdef inline Op* repeat(CPU* c, Op* o, int what, int size, Fn long_) noexcept nog
             break
         p += <int32_t>by
         q += <int32_t>by
-    if what == S_MOVS or what == S_LODS or what == S_CMPS:
+    if what != S_STOS and what != S_SCAS:
         P16(c, 4 * SI)[0] = <uint16_t>(si + by * i)
     if what != S_LODS:
         P16(c, 4 * DI)[0] = <uint16_t>(di + by * i)
