@@ -99,12 +99,6 @@ class Guest:
 
 
 @pytest.fixture
-def sock(tmp_path: Path) -> Path:
-    tmp_path.chmod(0o700)
-    return tmp_path / "blk.sock"
-
-
-@pytest.fixture
 def served(sock: Path, tmp_path: Path) -> Iterator[Served]:
     with Served(sock, tmp_path / "disk", SIZE) as process:
         with open(process.file, "r+b") as disk:
