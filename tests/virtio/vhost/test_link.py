@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import struct
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -189,3 +191,27 @@ def test_a_vm_that_is_closed_first_ends_the_link(vm: Vm, queue: BlkQueue) -> Non
         wait_until(lambda: failed)
 
     assert isinstance(failed[0], MachineError)
+
+
+def test_a_close_at_any_moment_ends_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread takes the count of its eventfd after it was told to end: it must not wait then."""
+    peer = Peer()
+    link = Link(peer.connect)
+    link.open(10)
+    closing = threading.Thread(target=link.close)
+    read = link._wake.read
+
+    def read_late() -> int:
+        if not closing.ident:
+            closing.start()
+            wait_until(lambda: link._closing and select.select([link._wake], [], [], 0)[0])
+        return read()
+
+    monkeypatch.setattr(link._wake, "read", read_late)
+
+    link.memory_changed()  # nothing works yet: it only wakes the thread
+
+    wait_until(lambda: closing.ident)
+    closing.join(10)
+    assert not closing.is_alive()
+    peer.close()
