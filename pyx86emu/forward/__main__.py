@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..device import Device
 
+#: Exit statuses: those that `pyx86emu` has, too.
 USAGE, HOST, INTERRUPTED = 2, 74, 130
 
 
@@ -64,9 +65,7 @@ def connected(where: str) -> tuple[socket.socket, bool]:
     try:
         mode = stat.S_IMODE(os.stat(folder).st_mode)
         if mode & 0o077:
-            raise Refused(
-                f"others may enter {folder} (mode {mode:o}): use a directory of mode 700",
-            )
+            raise Refused(f"others may enter {folder} (mode {mode:o}): use a directory of mode 700")
         return listen(where), True
     except OSError as error:
         raise Refused(f"cannot listen at {where}: {error.strerror or error}", HOST) from error

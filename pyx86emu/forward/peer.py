@@ -242,18 +242,8 @@ class Exchange:
     several runs of a vCPU, each of which calls `go()`."""
 
     __slots__ = (
-        *(
-            "answer",
-            "answered",
-            "message",
-            "offset",
-            "peer",
-            "range",
-            "running",
-            "size",
-            "vm",
-        ),
-        *("_began", "_looked", "queued", "write"),
+        *("_began", "_looked", "answer", "answered", "message", "offset", "peer", "queued"),
+        *("range", "running", "size", "vm", "write"),
     )
 
     def __init__(

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 #: In which order an access of another size is sent: as accesses of 1, 2, 4 or 8 bytes.
 PIECES = {3: (2, 1), 5: (4, 1), 6: (4, 2), 7: (4, 2, 1)}
-EXPONENT = wire.EXPONENT
 
 
 class _Forwarded:
@@ -76,12 +75,8 @@ class _Forwarded:
     def _read(self, offset: int, size: int) -> int:
         if size in PIECES:
             return self._read_pieces(offset, size)
-        late = None
-        for each in self._late:
-            if each.offset == offset and each.size == size and not each.running:
-                late = each
-                break
-        if late is None:
+        same = (r for r in self._late if (r.offset, r.size, r.running) == (offset, size, False))
+        if (late := next(same, None)) is None:
             message = wire.Command(False, size, True, self.user_data, offset, 0).pack()
             late = Exchange(self.peer, self._vm, self, message, size, True, offset)
             self._late.append(late)  # Ctrl-C may come at any moment
@@ -122,7 +117,7 @@ class _Forwarded:
         return value
 
     def _write(self, offset: int, size: int, value: int) -> None:
-        exponent = EXPONENT.get(size)
+        exponent = wire.EXPONENT.get(size)
         if self.posted and exponent is not None:
             message = wire.pack_command(1, exponent, b"", self.user_data, offset, value)
             if self.peer.post(message):
@@ -176,16 +171,12 @@ class _Forwarded:
 class ForwardedPio(_Forwarded, PioDevice):
     """Ports whose accesses go to another process. Made by `Bus.forward`."""
 
-    name = "forward"
-
     pio_read = _Forwarded._read
     pio_write = _Forwarded._write
 
 
 class ForwardedMmio(_Forwarded, MmioDevice):
     """Addresses whose accesses go to another process. Made by `Bus.forward`."""
-
-    name = "forward"
 
     mmio_read = _Forwarded._read
     mmio_write = _Forwarded._write

@@ -156,26 +156,9 @@ def serve(
     else:
         everything = _Served(devices, vm, clock)
     vm.started = True
-    packets = sock.type == socket.SOCK_SEQPACKET
-    rest, count = b"", 0
-    while True:
-        vm.serve_timer()
-        data = _receive(sock, vm)
-        if data is None:
-            continue
-        if not data:
-            if rest:
-                raise OSError(
-                    errno.ECONNRESET,
-                    f"the other end closed in the middle of an access, after {len(rest)} of "
-                    f"{wire.LENGTH} bytes",
-                )
-            return count
-        if packets and len(data) != wire.LENGTH:
-            raise _broken(f"a packet of {len(data)} bytes, not of {wire.LENGTH}")
-        data = rest + data
-        end = len(data) - len(data) % wire.LENGTH
-        for command in _commands(data[:end]):
+    count = 0
+    for data in _messages(sock, vm):
+        for command in _commands(data):
             device = everything or served.get(command.user_data)
             if device is None:
                 raise _broken(f"no device has user_data {command.user_data:#x}")
@@ -183,7 +166,32 @@ def serve(
             count += 1
             if command.respond and not _send(sock, wire.response(answer)):
                 return count
+    return count
+
+
+def _messages(sock: socket.socket, vm: _Alone) -> Iterator[bytes]:
+    """What comes until the other end closes, in whole messages. Timers are called meanwhile."""
+    packets = sock.type == socket.SOCK_SEQPACKET
+    rest = b""
+    while True:
+        vm.serve_timer()
+        data = _receive(sock, vm)
+        if data is None:
+            continue
+        if not data:
+            break
+        if packets and len(data) != wire.LENGTH:
+            raise _broken(f"a packet of {len(data)} bytes, not of {wire.LENGTH}")
+        data = rest + data
+        end = len(data) - len(data) % wire.LENGTH
+        yield data[:end]
         rest = data[end:]
+    if rest:
+        raise OSError(
+            errno.ECONNRESET,
+            f"the other end closed in the middle of an access, after {len(rest)} of "
+            f"{wire.LENGTH} bytes",
+        )
 
 
 def _commands(data: bytes) -> Iterator[wire.Command]:
