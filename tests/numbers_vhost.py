@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from pyx86emu.virtio.blk import VirtioBlk
@@ -21,31 +22,22 @@ def back_end(world: World, thread: bool = True) -> BackEnd:
     return made
 
 
-def device(world: World) -> Any:
-    """Makes a device that is connected to a back end."""
+def connected(world: World, kind: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a device or a driver that is connected to a back end."""
     path = os.path.join(world.empty, "numbers.sock")
     world.close_later(serve(VirtioBlk(bytes(1 << 20)), path))
-
-    def make(**numbers: Any) -> VhostUserBlk:
-        made: VhostUserBlk = world.close_later(VhostUserBlk(path, **numbers))
-        return made
-
-    return make
+    return lambda **numbers: world.close_later(kind(path, **numbers))
 
 
-def driver(world: World) -> Any:
-    """Makes a driver that is connected to a back end."""
-    path = os.path.join(world.empty, "numbers.sock")
-    world.close_later(serve(VirtioBlk(bytes(1 << 20)), path))
-
-    def make(**numbers: Any) -> BlkDriver:
-        made: BlkDriver = world.close_later(BlkDriver(path, **numbers))
-        return made
-
-    return make
+def device(world: World) -> Callable[..., Any]:
+    return connected(world, VhostUserBlk)
 
 
-def written(world: World) -> Any:
+def driver(world: World) -> Callable[..., Any]:
+    return connected(world, BlkDriver)
+
+
+def written(world: World) -> Callable[..., object]:
     """Writes a sector."""
     return lambda sector: driver(world)().write(sector, bytes(512))
 
