@@ -27,7 +27,7 @@ from .messages import (
     check_request,
     regions_of,
 )
-from .numbers import F_PROTOCOL_FEATURES, VRING_INDEX, Protocol, Request
+from .numbers import F_PROTOCOL_FEATURES, MOST_ENTRIES, VRING_INDEX, Protocol, Request
 
 #: The protocol features that are offered.
 OFFERED = sum(each.bit for each in Protocol)
@@ -88,7 +88,7 @@ class Connection:
         self._watch, self._ignore = watch, ignore
         self._mapped = Mapped()
         self._lines = [Line(index) for index in range(len(device.queue_sizes))]
-        self.protocol = self._features = 0
+        self.protocol = 0
         self._areas: list[memoryview] = []
         self._entries = 0
         self.trouble: str | None = None
@@ -168,7 +168,6 @@ class Connection:
             raise ProtocolError(f"SET_FEATURES {features:#x} has features that are not offered")
         if mine != self._device.negotiated and any(line.running for line in self._lines):
             raise ProtocolError("SET_FEATURES changes the features while a queue runs")
-        self._features = features
         self._device.negotiated = mine
         if not features & F_PROTOCOL_FEATURES:
             for line in self._lines:
@@ -188,13 +187,13 @@ class Connection:
         return U64.pack(len(self._lines)), ()
 
     def _get_config(self, message: Message) -> tuple[bytes, tuple[int, ...]]:
-        offset, data, _ = check_config(message)
+        offset, data = check_config(message)
         with self._device.lock:
             found = self._device.read_config(offset, len(data))
         return message.payload[:12] + found[: len(data)].ljust(len(data), b"\0"), ()
 
     def _set_config(self, message: Message) -> None:
-        offset, data, _ = check_config(message)
+        offset, data = check_config(message)
         with self._device.lock:
             self._device.write_config(offset, data)
 
@@ -385,7 +384,7 @@ class Connection:
 
     def _get_inflight(self, message: Message) -> tuple[bytes, tuple[int, ...]]:
         _, _, queues, entries = INFLIGHT.unpack(message.payload.ljust(INFLIGHT.size, b"\0"))
-        if not 0 < queues <= len(self._lines) or not 0 < entries <= 32768:
+        if not 0 < queues <= len(self._lines) or not 0 < entries <= MOST_ENTRIES:
             raise ProtocolError(f"GET_INFLIGHT_FD for {queues} queues of {entries} descriptors")
         fd = new_memory(queues, entries)
         return INFLIGHT.pack(queues * area_size(entries), 0, queues, entries), (fd,)

@@ -8,14 +8,14 @@ import os
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import ref
 
 from ..._core import truth, whole
-from ...errors import StateError
 from ...events import EventFd
+from ..blk import F_MQ
 from ..device import Transport, VirtioDevice, Vring
-from ..numbers import EVENT_IDX, ID_BLOCK, IN_ORDER, INDIRECT_DESC, VERSION_1
+from ..numbers import ID_BLOCK, RING_FEATURES, VERSION_1
 from .link import Link, Queue
 from .messages import ProtocolError
 from .numbers import Protocol
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 #: Features that pass from the back end to the driver: those of the device type (bits 0 to 23), and
 #: those of split rings.
-PASSED = (1 << 24) - 1 | INDIRECT_DESC | EVENT_IDX | VERSION_1 | IN_ORDER
+PASSED = (1 << 24) - 1 | RING_FEATURES
 #: Bytes of the configuration space of a block device (virtio 1.2, 5.2.4), and where it says
 #: whether its cache is on (`writeback`) and how many queues there are.
 CONFIG_SIZE, WCE, NUM_QUEUES = 60, 32, 34
-F_CONFIG_WCE, F_MQ = 1 << 11, 1 << 12
+F_CONFIG_WCE = 1 << 11
 #: Host seconds that the driver's reset waits for the back end.
 RESET = 1.0
 
@@ -256,12 +256,3 @@ class VhostUserBlk(VirtioDevice):
     def __del__(self) -> None:
         if "_link" in self.__dict__:
             self.close()
-
-    # -- saved states ------------------------------------------------------------------------------
-
-    def state(self) -> dict[str, Any]:
-        """StateError: the back end keeps a part of it."""
-        raise StateError(
-            f"'{self.name}' is served by another process, which keeps a part of its state: detach "
-            "it before the machine is saved"
-        )

@@ -91,7 +91,7 @@ class Channel:
             for level, kind, payload in rights:
                 if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                     numbers = array.array("i")
-                    numbers.frombytes(payload[: len(payload) // numbers.itemsize * 4])
+                    numbers.frombytes(payload[: len(payload) & -numbers.itemsize])
                     fds.add(numbers)
             if flags & socket.MSG_CTRUNC or len(fds) > MOST_FDS:
                 raise ProtocolError(f"a message has more than {MOST_FDS} descriptors")

@@ -8,6 +8,7 @@ import time
 from ..._core import whole
 from ...events import EventFd
 from ...vm import Vm
+from ..blk import F_FLUSH, SECTOR, T_FLUSH, T_IN, T_OUT
 from ..numbers import VERSION_1
 from .blk import CONFIG_SIZE
 from .link import SOON, Link, Queue
@@ -18,10 +19,6 @@ from .seconds import seconds
 from .session import Ring, Session
 from .sockets import Caller
 
-SECTOR = 512
-#: Types of requests (virtio 1.2, 5.2.6).
-T_IN, T_OUT, T_FLUSH = 0, 1, 4
-F_FLUSH = 1 << 9
 #: Flags of a descriptor (2.7.5).
 NEXT, WRITE = 1, 2
 #: Descriptors of a request: header, data, status.

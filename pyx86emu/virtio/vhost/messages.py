@@ -244,18 +244,18 @@ def check_request(message: Message) -> Request:
     return request
 
 
-def check_config(message: Message) -> tuple[int, bytes, int]:
-    """Offset, bytes and flags of GET_CONFIG and SET_CONFIG. ProtocolError: the sizes differ."""
+def check_config(message: Message) -> tuple[int, bytes]:
+    """Offset and bytes of GET_CONFIG and SET_CONFIG. ProtocolError: the sizes differ."""
     if len(message.payload) < CONFIG.size:
         raise ProtocolError(f"{message.name} with {len(message.payload)} bytes has no header")
-    offset, size, flags = CONFIG.unpack_from(message.payload)
+    offset, size, _ = CONFIG.unpack_from(message.payload)
     data = message.payload[CONFIG.size :]
     if size != len(data) or offset + size > MOST_CONFIG:
         raise ProtocolError(
             f"{message.name}: {size} bytes at offset {offset}, and {len(data)} bytes came; there "
             f"are at most {MOST_CONFIG}"
         )
-    return offset, data, flags
+    return offset, data
 
 
 def check_reply(message: Message, asked: Request) -> None:

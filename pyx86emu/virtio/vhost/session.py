@@ -161,7 +161,7 @@ class Session:
         message = self._ask(Request.GET_CONFIG, payload)
         if not message.payload:
             raise ProtocolError("the back end refuses GET_CONFIG")
-        offset, data, _ = check_config(message)
+        offset, data = check_config(message)
         if (offset, len(data)) != (0, size):
             raise ProtocolError(
                 f"GET_CONFIG for {size} bytes at offset 0 got {len(data)} at offset {offset}"
@@ -189,7 +189,7 @@ class Session:
         requests in flight stay valid; without it all of them, by SET_MEM_TABLE. MachineError: they
         are more than the back end can map."""
         new = list(shared)
-        if len(new) > min(self._slots, MOST_REGIONS if not self._adds else self._slots):
+        if len(new) > self._slots:
             raise MachineError(
                 f"the back end takes {self._slots} memory regions, the guest has {len(new)} shared "
                 "slots: make fewer and larger ones"
