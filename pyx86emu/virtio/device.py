@@ -31,6 +31,14 @@ class Vring:
     avail: int
     used: int
 
+    def areas(self) -> tuple[tuple[int, int], ...]:
+        """Address and size in bytes of each of the three (2.7)."""
+        return (
+            (self.desc, 16 * self.size),
+            (self.avail, 6 + 2 * self.size),
+            (self.used, 6 + 8 * self.size),
+        )
+
 
 #: Requests that a vCPU's thread takes of a queue before run() looks at its limits.
 MOST_AT_ONCE = 4096

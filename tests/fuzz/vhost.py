@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from pyx86emu import MachineError, Vm
 from pyx86emu.virtio.blk import VirtioBlk
+from pyx86emu.virtio.device import Vring
 from pyx86emu.virtio.vhost.channel import Channel
 from pyx86emu.virtio.vhost.messages import (
     ADDR,
@@ -32,7 +33,7 @@ from pyx86emu.virtio.vhost.messages import (
 from pyx86emu.virtio.vhost.numbers import NEED_REPLY, REPLY, Request
 from pyx86emu.virtio.vhost.regions import shared_slots
 from pyx86emu.virtio.vhost.serve import serve
-from pyx86emu.virtio.vhost.session import Ring, Session
+from pyx86emu.virtio.vhost.session import Session
 
 MEMORY = 1 << 16
 EDGES = (0, 1, 2, 7, 255, 256, 4095, 4096, 0xFFFF, 0x10000, 1 << 31, (1 << 32) - 1, (1 << 64) - 1)
@@ -183,8 +184,8 @@ def to_front_end(rng: random.Random, messages: int) -> int:
                         session.set_features(1 << 32)
                         session.set_memory(shared)
                         session.set_inflight(session.inflight(1, 16))
-                        ring = Ring(16, 0x1000, 0x2000, 0x3000)
-                        session.start_queue(0, ring, 0, source.event, source.event)
+                        ring = Vring(0, 16, 0x1000, 0x2000, 0x3000)
+                        session.start_queue(ring, 0, source.event, source.event)
                         session.stop_queue(0)
                         session.reset_device()
                     answered += session.answered

@@ -9,8 +9,8 @@ import struct
 from typing import NamedTuple
 
 from pyx86emu import EventFd, Vm
+from pyx86emu.virtio.device import Vring
 from pyx86emu.virtio.vhost.link import Queue
-from pyx86emu.virtio.vhost.session import Ring
 
 NEXT, WRITE = 1, 2
 T_IN, T_OUT, T_FLUSH, T_GET_ID = 0, 1, 4, 8
@@ -54,11 +54,11 @@ class BlkQueue:
         self.kick, self.call = EventFd(), EventFd()
 
     @property
-    def ring(self) -> Ring:
-        return Ring(self.num, self.desc, self.avail, self.used)
+    def ring(self) -> Vring:
+        return Vring(self.number, self.num, self.desc, self.avail, self.used)
 
     def queue(self) -> Queue:
-        return Queue(self.number, self.ring, self.kick.fileno(), self.call.fileno())
+        return Queue(self.ring, self.kick.fileno(), self.call.fileno())
 
     def submit(
         self, kind: int, sector: int = 0, data: bytes | int = b"", *, ring: bool = True

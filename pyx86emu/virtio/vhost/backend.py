@@ -298,12 +298,9 @@ class Connection:
             raise ProtocolError(
                 f"SET_VRING_KICK of queue {line.index} before SET_VRING_NUM and SET_VRING_ADDR"
             )
-        sizes = (16 * line.num, 6 + 2 * line.num, 6 + 8 * line.num)
-        found = [
-            self._mapped.guest_address(user, size)
-            for user, size in zip(line.user, sizes, strict=True)
-        ]
-        return Vring(line.index, line.num, *found)
+        areas = Vring(line.index, line.num, *line.user).areas()
+        places = [self._mapped.guest_address(addr, size) for addr, size in areas]
+        return Vring(line.index, line.num, *places)
 
     def _start(self, line: Line) -> None:
         """The queue runs from now on, with those that run already."""

@@ -21,7 +21,7 @@ from .messages import ProtocolError
 from .numbers import Protocol
 from .regions import memory_of, shared_slots
 from .seconds import seconds
-from .session import Ring, Session, duplicate
+from .session import Session, duplicate
 from .sockets import Caller, Listener, Way
 
 if TYPE_CHECKING:
@@ -214,8 +214,7 @@ class VhostUserBlk(VirtioDevice):
             kick = duplicate(transport.notifier(each.index))
             self._fds.append(kick)
             self._fds.append(self._call(transport, each.index))
-            ring = Ring(each.size, each.desc, each.avail, each.used)
-            rings.append(Queue(each.index, ring, kick, self._fds[-1]))
+            rings.append(Queue(each, kick, self._fds[-1]))
         memory = memory_of(vm)
         # Back ends know no legacy drivers. On x86 their rings and requests are the same.
         self._link.start(self.negotiated | VERSION_1, rings, memory)

@@ -9,6 +9,7 @@ from ..._core import whole
 from ...events import EventFd
 from ...vm import Vm
 from ..blk import F_FLUSH, SECTOR, T_FLUSH, T_IN, T_OUT
+from ..device import Vring
 from ..numbers import VERSION_1
 from .blk import CONFIG_SIZE
 from .link import SOON, Link, Queue
@@ -16,7 +17,7 @@ from .messages import ProtocolError
 from .numbers import Protocol
 from .regions import memory_of
 from .seconds import seconds
-from .session import Ring, Session
+from .session import Session
 from .sockets import Caller
 
 #: Flags of a descriptor (2.7.5).
@@ -62,7 +63,7 @@ class BlkDriver:
         if self._size % SECTOR:
             raise ValueError(f"size={self._size}: give a multiple of {SECTOR}")
         num = 1 << (PARTS * depth - 1).bit_length()
-        self._ring = Ring(num, 0, 16 * num, 18 * num + 16)
+        self._ring = Vring(0, num, 0, 16 * num, 18 * num + 16)
         self._slots = self._ring.used + 16 + 8 * num + 0xFFF & -0x1000
         self._step = 0x1000 + self._size
         self._free = list(range(depth))
@@ -79,7 +80,7 @@ class BlkDriver:
                 raise ProtocolError("a vhost-user block device needs CONFIG and VERSION_1")
             self.features = session.offered
             self.config = session.config(CONFIG_SIZE)
-            queue = Queue(0, self._ring, self._kick.fileno(), self._call.fileno())
+            queue = Queue(self._ring, self._kick.fileno(), self._call.fileno())
             accepted = self.features & (VERSION_1 | F_FLUSH)
             self._link.start(accepted, [queue], memory_of(self._vm))
         except BaseException:
@@ -169,7 +170,7 @@ class BlkDriver:
             more = n < len(chain)
             table += struct.pack("<QIHH", addr, length, flags | NEXT * more, (head + n) * more)
         self._vm.write(self._ring.desc + 16 * head, table)
-        entry = self._ring.avail + 4 + 2 * (self._made % self._ring.num)
+        entry = self._ring.avail + 4 + 2 * (self._made % self._ring.size)
         self._vm.write(entry, struct.pack("<H", head))
         self._made += 1
         self._vm.write(self._ring.avail + 2, struct.pack("<H", self._made & 0xFFFF))
@@ -195,7 +196,7 @@ class BlkDriver:
         found = []
         (index,) = struct.unpack("<H", self._vm.read(self._ring.used + 2, 2))
         while index != self._seen & 0xFFFF:
-            at = self._ring.used + 4 + 8 * (self._seen % self._ring.num)
+            at = self._ring.used + 4 + 8 * (self._seen % self._ring.size)
             (head,) = struct.unpack("<I", self._vm.read(at, 4))
             ticket, odd = divmod(head, PARTS)
             if odd or ticket not in self._lengths:

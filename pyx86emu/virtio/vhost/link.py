@@ -16,11 +16,12 @@ from typing import NamedTuple
 
 from ...errors import MachineError
 from ...events import EventFd
+from ..device import Vring
 from .channel import Cancelled, Closed
 from .messages import ProtocolError
 from .numbers import Protocol
-from .regions import Memory, inside
-from .session import Inflight, Ring, Session
+from .regions import Memory, Shared, inside
+from .session import Inflight, Session
 from .tracker import Tracker
 
 #: Host seconds between two looks at the rings while requests are in flight, and the least time
@@ -31,11 +32,10 @@ SOON = 0.01
 
 
 class Queue(NamedTuple):
-    """A queue for the back end: its number, its ring, and the eventfds of kick and call. The
-    descriptors stay the caller's until the link has stopped."""
+    """A queue for the back end: its ring, and the eventfds of kick and call. The descriptors stay
+    the caller's until the link has stopped."""
 
-    number: int
-    ring: Ring
+    ring: Vring
     kick: int
     call: int
 
@@ -300,34 +300,28 @@ class Link:
         session, again = self._session, self._worked
         assert session is not None
         shared = work.memory.shared()
-        for queue in work.queues:
-            for addr, size in queue.ring.areas():
-                if not inside(shared, addr, size):
-                    raise MachineError(
-                        f"queue {queue.number} has a ring at {addr:#x}, which is in no shared "
-                        "memory: the driver must use RAM, and the machine shared=True"
-                    )
+        _check_rings(work.queues, shared)
         session.set_features(work.features)
         session.set_memory(shared)
         keeps_list = session.has(Protocol.INFLIGHT_SHMFD)
         if keeps_list:
             if self._inflight is None:
-                entries = max(queue.ring.num for queue in work.queues)
+                entries = max(queue.ring.size for queue in work.queues)
                 self._inflight = session.inflight(len(work.queues), entries)
             session.set_inflight(self._inflight)
         self._worked = True
         for queue in work.queues:
             base = 0
-            if not keeps_list and queue.number not in work.trackers:
-                work.trackers[queue.number] = Tracker(queue.ring, work.memory.read)
+            if not keeps_list and queue.ring.index not in work.trackers:
+                work.trackers[queue.ring.index] = Tracker(queue.ring, work.memory.read)
                 self._follow(queue)
             if again:
-                tracker = work.trackers.get(queue.number)
+                tracker = work.trackers.get(queue.ring.index)
                 if tracker is None:
                     base = int.from_bytes(work.memory.read(queue.ring.used + 2, 2), "little")
                 else:
                     base = tracker.resubmit(work.memory.write)
-            session.start_queue(queue.number, queue.ring, base, queue.kick, queue.call)
+            session.start_queue(queue.ring, base, queue.kick, queue.call)
         for queue in work.queues:  # for what the last back end has not seen or not said
             for fd in (queue.kick, queue.call) if again else (queue.kick,):
                 with suppress(BlockingIOError):
@@ -356,10 +350,21 @@ class Link:
                         self._epoll.unregister(fd)
         if self._session is not None:
             for queue in work.queues:
-                self._session.enable_queue(queue.number, False)
-                self._session.stop_queue(queue.number)
+                self._session.enable_queue(queue.ring.index, False)
+                self._session.stop_queue(queue.ring.index)
             self._session.reset_device()
 
     def _set_memory(self) -> None:
         if self._session is not None and self._work is not None:
             self._session.set_memory(self._work.memory.shared())
+
+
+def _check_rings(queues: Sequence[Queue], shared: list[Shared]) -> None:
+    """MachineError: a part of a ring is in no shared memory."""
+    for queue in queues:
+        for addr, size in queue.ring.areas():
+            if not inside(shared, addr, size):
+                raise MachineError(
+                    f"queue {queue.ring.index} has a ring at {addr:#x}, which is in no shared "
+                    "memory: the driver must use RAM, and the machine shared=True"
+                )

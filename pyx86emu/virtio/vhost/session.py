@@ -8,9 +8,9 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from ...errors import MachineError
+from ..device import Vring
 from .channel import Channel
 from .messages import (
     ADDR,
@@ -41,24 +41,6 @@ from .regions import USER, Shared
 WANTED = sum(each.bit for each in Protocol)
 #: Host seconds for each answer.
 PATIENCE = 5.0
-
-
-class Ring(NamedTuple):
-    """A split ring as its driver has set it up: number of entries, and the guest-physical addresses
-    of descriptor table, available ring and used ring."""
-
-    num: int
-    desc: int
-    avail: int
-    used: int
-
-    def areas(self) -> tuple[tuple[int, int], ...]:
-        """Address and size in bytes of each part."""
-        return (
-            (self.desc, 16 * self.num),
-            (self.avail, 6 + 2 * self.num),
-            (self.used, 6 + 8 * self.num),
-        )
 
 
 class Inflight:
@@ -229,24 +211,17 @@ class Session:
 
     # -- queues ------------------------------------------------------------------------------------
 
-    def start_queue(
-        self, index: int, ring: Ring, base: int, kick: int, call: int, err: int = -1
-    ) -> None:
-        """Let the back end work on a ring from entry `base` of the available ring on. `kick`,
-        `call` and `err` are eventfds, which stay the caller's; -1: none."""
-        self._tell(Request.SET_VRING_NUM, STATE.pack(index, ring.num))
+    def start_queue(self, ring: Vring, base: int, kick: int, call: int) -> None:
+        """Let the back end work on a ring from entry `base` of the available ring on. `kick` and
+        `call` are eventfds, which stay the caller's."""
+        index = ring.index
+        self._tell(Request.SET_VRING_NUM, STATE.pack(index, ring.size))
         self._tell(Request.SET_VRING_BASE, STATE.pack(index, base))
         places = (ring.desc + USER, ring.used + USER, ring.avail + USER)
         self._tell(Request.SET_VRING_ADDR, ADDR.pack(index, 0, *places, 0))
-        for request, fd in (
-            (Request.SET_VRING_ERR, err),
-            (Request.SET_VRING_CALL, call),
-            (Request.SET_VRING_KICK, kick),
-        ):
-            if fd < 0:
-                self._tell(request, U64.pack(index | VRING_NO_FD))
-            else:
-                self._tell(request, U64.pack(index), (fd,))
+        self._tell(Request.SET_VRING_ERR, U64.pack(index | VRING_NO_FD))
+        self._tell(Request.SET_VRING_CALL, U64.pack(index), (call,))
+        self._tell(Request.SET_VRING_KICK, U64.pack(index), (kick,))
         self.enable_queue(index, True)
 
     def enable_queue(self, index: int, on: bool) -> None:

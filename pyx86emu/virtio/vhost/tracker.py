@@ -9,7 +9,7 @@ import struct
 from collections import Counter
 from collections.abc import Callable
 
-from .session import Ring
+from ..device import Vring
 
 Read = Callable[[int, int], bytes]
 Write = Callable[[int, bytes], object]
@@ -24,7 +24,7 @@ class Tracker:
     unknown until the ring is empty again. One thread calls the methods.
     """
 
-    def __init__(self, ring: Ring, read: Read, base: int = 0) -> None:
+    def __init__(self, ring: Vring, read: Read, base: int = 0) -> None:
         self._ring, self._read = ring, read
         self._avail = self._used = base
         self._counts: Counter[int] = Counter()
@@ -49,7 +49,7 @@ class Tracker:
             self._avail, self._used = avail, used
             self.exact = True
             return 0
-        if max(made, done) > self._ring.num:
+        if max(made, done) > self._ring.size:
             self.exact = False
         if self.exact:
             for head in self._heads(self._ring.avail + 4, self._avail, made, 2):
@@ -65,7 +65,7 @@ class Tracker:
 
     def _heads(self, area: int, first: int, count: int, size: int) -> list[int]:
         """Heads of `count` entries from index `first` on; each entry begins with one."""
-        num = self._ring.num
+        num = self._ring.size
         start = first % num
         parts = ((start, min(count, num - start)), (0, max(0, start + count - num)))
         data = b"".join(self._read(area + size * at, size * n) for at, n in parts if n)
@@ -90,6 +90,6 @@ class Tracker:
         """
         heads = self.in_flight()
         for n, head in enumerate(heads or ()):
-            entry = (self._used + n) % self._ring.num
+            entry = (self._used + n) % self._ring.size
             write(self._ring.avail + 4 + 2 * entry, INDEX.pack(head))
         return self._used

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from pyx86emu.virtio.vhost.session import Ring
+from pyx86emu.virtio.device import Vring
 from pyx86emu.virtio.vhost.tracker import Tracker
 
 NUM = 8
@@ -16,7 +16,7 @@ class Rings:
     """A driver and a back end on rings in plain bytes."""
 
     def __init__(self, start: int = 0) -> None:
-        self.ring = Ring(NUM, 0, 128, 160)
+        self.ring = Vring(0, NUM, 0, 128, 160)
         self.memory = bytearray(256)
         self.avail = self.used = start
         self.flight: list[int] = []
