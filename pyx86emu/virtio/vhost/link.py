@@ -304,10 +304,11 @@ class Link:
         session.set_features(work.features)
         session.set_memory(shared)
         keeps_list = session.has(Protocol.INFLIGHT_SHMFD)
-        if keeps_list:
+        if keeps_list and work.queues:
             if self._inflight is None:
+                count = 1 + max(queue.ring.index for queue in work.queues)
                 entries = max(queue.ring.size for queue in work.queues)
-                self._inflight = session.inflight(len(work.queues), entries)
+                self._inflight = session.inflight(count, entries)
             session.set_inflight(self._inflight)
         self._worked = True
         for queue in work.queues:

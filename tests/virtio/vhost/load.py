@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import select
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -100,15 +100,21 @@ class Load:
 
 @contextmanager
 def driven(
-    vm: Vm, sock: Path, queues: int = 1, num: int = 256, *, reconnect: float | None = 1.0
+    vm: Vm,
+    sock: Path,
+    queues: Iterable[int] = (0,),
+    num: int = 256,
+    *,
+    reconnect: float | None = 1.0,
 ) -> Iterator[tuple[Link, Load]]:
-    """A link to the back end at `sock`, started with queues in the memory of `vm` from 1000h on."""
+    """A link to the back end at `sock`, started with these queues, in the memory of `vm` from 1000h
+    on."""
     link = Link(Caller(str(sock)).connect, reconnect=reconnect)
     made: list[BlkQueue] = []
     try:
         link.open(10)
         at = 0x1000
-        for number in range(queues):
+        for number in queues:
             made.append(BlkQueue(vm, at, number=number, num=num))
             at = made[-1].end + 0xFFF & -0x1000
         link.start(VERSION_1 | FLUSH, [queue.queue() for queue in made], memory_of(vm))

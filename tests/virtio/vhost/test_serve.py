@@ -119,6 +119,18 @@ def test_memory_that_is_added_while_the_device_works_is_mapped(vm: Vm, sock: Pat
         assert back.errors == []
 
 
+@pytest.mark.parametrize("used", [(1,), ()])
+def test_a_driver_need_not_use_all_queues(vm: Vm, sock: Path, used: tuple[int, ...]) -> None:
+    with (
+        serve(RamDisk(bytearray(DISK), queues=2), sock) as back,
+        driven(vm, sock, used, reconnect=None) as (link, load),
+    ):
+        assert link.settle(10)
+        load.run(50 * len(used))
+
+        assert (link.error, back.errors) == (None, [])
+
+
 def test_the_next_front_end_is_served_after_the_first(back: BackEnd, sock: Path) -> None:
     for count in (1, 2):
         session = Session(Caller(str(sock)).connect())

@@ -27,7 +27,7 @@ def load_with_kills(vm: Vm, disk: Path, count: int, kills: int, queues: int, num
     """`count` requests, 8 deep in each queue; the daemon is killed `kills` times in the middle."""
     with (
         StorageDaemon(disk, disk.with_suffix(".sock"), queues) as daemon,
-        driven(vm, daemon.sock, queues, num) as (link, load),
+        driven(vm, daemon.sock, range(queues), num) as (link, load),
     ):
         in_flight = 0
         for _ in range(kills):
