@@ -21,7 +21,7 @@ VERSION_1, FLUSH = 1 << 32, 1 << 9
 DISK = 16 << 20
 SIZE = 4096
 #: Host seconds after which a request is lost.
-PATIENCE = 30_000
+PATIENCE = 30.0
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ class Load:
 
     def collect(self) -> None:
         """Wait for completions and check them."""
-        assert self._poll.poll(PATIENCE), f"lost: {self.busy}"
+        assert self._poll.poll(1000 * PATIENCE), f"lost: {self.busy}"
         self.gather()
 
     def gather(self) -> None:
