@@ -183,8 +183,12 @@ class Link:
             self._epoll.register(self._wake.fileno(), select.EPOLLIN)
             if self._session is not None:
                 self._epoll.register(self._session.channel.fileno(), select.EPOLLIN)
-            while not self._closing:
+            while True:
                 self._wake.read()
+                if (
+                    self._closing
+                ):  # looked at after the read, which may have taken the wake of close()
+                    break
                 while self._orders:
                     what, done = self._orders.popleft()
                     self._try(what)

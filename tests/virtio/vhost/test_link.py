@@ -5,17 +5,18 @@ from __future__ import annotations
 import gc
 import os
 import struct
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from pyx86emu import MachineError, Vm
+from pyx86emu import EventFd, MachineError, Vm
 from pyx86emu.virtio.vhost.link import Link
 from pyx86emu.virtio.vhost.messages import Message, ProtocolError
 from pyx86emu.virtio.vhost.numbers import Request
 from pyx86emu.virtio.vhost.regions import memory_of
 from pyx86emu.virtio.vhost.sockets import Caller, Listener
-from tests.harness import wait_until
+from tests.harness import PATIENCE, wait_until
 from tests.virtio.ring import BlkQueue
 from tests.virtio.vhost.peers import ANSWERS, VERSION_1, Peer
 
@@ -227,3 +228,30 @@ def test_a_vm_that_is_closed_first_ends_the_link(queue: BlkQueue) -> None:
     assert isinstance(failed[0], MachineError)
     link.close()
     peer.close()
+
+
+def test_a_close_whose_wake_is_read_at_once_ends_the_thread(vm: Vm) -> None:
+    class Wake(EventFd):
+        """Before its first read another thread closes the link."""
+
+        written = threading.Event()
+        closer: threading.Thread | None = None
+
+        def write(self, value: int = 1) -> None:
+            super().write(value)
+            if link._closing:
+                self.written.set()
+
+        def read(self) -> int:
+            if self.closer is None:
+                self.closer = threading.Thread(target=link.close, daemon=True)
+                self.closer.start()
+                assert self.written.wait(PATIENCE)
+            return super().read()
+
+    link = Link(Peer().connect)
+    link._wake.close()
+    link._wake = wake = Wake()
+    link.memory_changed()
+
+    wait_until(lambda: wake.closer is not None and not wake.closer.is_alive())
