@@ -16,6 +16,7 @@ from tests.guests.disks import drives
 
 HERE = Path(__file__).parent
 GUESTS = sorted(HERE.glob("*.bin"))
+SOURCES = sorted([*HERE.glob("*.asm"), *HERE.parent.glob("virtio/*.asm")])
 PASSED = 0x10 << 1 | 1
 
 
@@ -95,15 +96,15 @@ def test_guest_passes_on_kvm(guest: Path, machine: Callable[..., Machine]) -> No
     assert asks.get("sends", "") in m.serial_text
 
 
-@pytest.mark.parametrize("source", sorted(HERE.glob("*.asm")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 def test_guest_is_built_from_its_source(source: Path, nasm: str, tmp_path: Path) -> None:
     built = tmp_path / "guest.bin"
 
-    command = [nasm, "-w+error", "-f", "bin", str(source), "-o", str(built)]
-    subprocess.run(command, cwd=HERE, check=True)
+    command = [nasm, "-w+error", "-f", "bin", "-I../guests/", source.name, "-o", str(built)]
+    subprocess.run(command, cwd=source.parent, check=True)
 
     assert built.read_bytes() == source.with_suffix(".bin").read_bytes(), (
-        f"in tests/guests: nasm -f bin {source.name} -o {source.stem}.bin"
+        f"in {source.parent}: nasm -f bin -I../guests/ {source.name} -o {source.stem}.bin"
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pyx86emu import Disk, DiskError, Machine, StateError
+from pyx86emu import Disk, DiskError, Machine, State, StateError
 from pyx86emu.virtio import blk, mmio
 from pyx86emu.virtio.blk import VirtioBlk
 from pyx86emu.virtio.mmio import VirtioMmio
@@ -46,12 +46,6 @@ class Driver:
         self.registers.kick()
         assert len(ring.reap()) == 1
         return vm.read(RESULT, 1)[0], vm.read(DATA, room)
-
-
-@pytest.fixture
-def m() -> Iterator[Machine]:
-    with Machine(b"\xf4") as machine:
-        yield machine
 
 
 @pytest.fixture
@@ -206,7 +200,6 @@ def test_a_state_is_the_same_from_bytes(m: Machine, disk: Disk) -> None:
     driver = Driver(m, VirtioBlk(disk))
     driver.ask(blk.T_OUT, 1, b"a" * 512)
     data = m.save().to_bytes()
-    from pyx86emu import State
 
     with Machine(b"\xf4") as other, Disk(IMAGE, kind="hd") as same:
         other.attach(VirtioBlk(same))

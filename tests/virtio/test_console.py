@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from pyx86emu import Machine
@@ -36,12 +34,6 @@ class Driver:
 
     def heard(self) -> bytes:
         return b"".join(self.m.vm.read(0x30000 + 0x100 * head, n) for head, n in self.rx.reap())
-
-
-@pytest.fixture
-def m() -> Iterator[Machine]:
-    with Machine(b"\xf4") as machine:
-        yield machine
 
 
 def test_what_the_guest_sends_is_put_out(m: Machine) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,42 +25,7 @@ from pyx86emu.virtio.numbers import (
 )
 from tests.harness import descriptors, wait_until
 from tests.virtio.driver import Registers, Ring
-
-CODE = 0x7C00
-
-
-class Echo(VirtioDevice):
-    """It gives back what it reads."""
-
-    device_id = 0x2A
-    name = "echo"
-    queue_sizes = (8, 16)
-    features = 1 << 40
-
-    def __init__(self, *, served: Served = "vcpu") -> None:
-        super().__init__(served=served)
-        self.threads: list[int] = []
-        self.data = bytearray(b"configuration")
-        self.worked: Callable[[], object] = int
-
-    @property
-    def config(self) -> bytes:
-        return bytes(self.data)
-
-    def write_config(self, offset: int, data: bytes) -> None:
-        self.data[offset : offset + len(data)] = data
-
-    def kicked(self, index: int) -> None:
-        self.threads.append(threading.get_ident())
-        for batch in self.requests(index):
-            self.done(index, [(head, data[:room]) for head, data, room in batch])
-        self.worked()
-
-
-@pytest.fixture
-def m() -> Iterator[Machine]:
-    with Machine(b"\xf4") as machine:
-        yield machine
+from tests.virtio.echo import Echo, ask, guest
 
 
 def started(
@@ -71,18 +37,6 @@ def started(
     registers, ring = Registers(transport), Ring(m.vm, 8)
     registers.start({0: ring}, features)
     return transport, registers, ring
-
-
-def ask(m: Machine, ring: Ring, text: bytes = b"hello") -> None:
-    ring.free = list(range(ring.size))
-    m.vm.write(0x20000, text)
-    ring.add([(0x20000, len(text), False), (0x21000, len(text), True)])
-
-
-def guest(m: Machine, code: str) -> None:
-    """Let the vCPU execute these bytes, at 0000:7C00 with DS=D000h."""
-    m.vm.write(CODE, bytes.fromhex(code))
-    m.vcpu.regs.cs, m.vcpu.regs.ip, m.vcpu.regs.ds = 0, CODE, 0xD000
 
 
 KICK32 = "66c706500000000000 90f4"  # mov dword [50h],0; nop; hlt
@@ -98,8 +52,8 @@ def test_the_registers_say_what_is_there(m: Machine) -> None:
 
     fixed = [registers.get(at) for at in (mmio.MAGIC, mmio.VERSION, mmio.DEVICE_ID)]
 
-    assert fixed == [0x74726976, 2, 0x2A]
-    assert registers.offered == 1 << 40 | VERSION_1 | EVENT_IDX | INDIRECT_DESC | 1 << 35
+    assert fixed == [0x74726976, 2, Echo.device_id]
+    assert registers.offered == Echo.features | VERSION_1 | EVENT_IDX | INDIRECT_DESC | 1 << 35
     registers.put(mmio.QUEUE_SEL, 1)
     assert registers.get(mmio.QUEUE_NUM_MAX) == 16
     registers.put(mmio.QUEUE_SEL, 2)
@@ -303,8 +257,6 @@ def test_who_works_outside_gets_descriptors(m: Machine) -> None:
 
     m.vcpu.run(2)
 
-    import os
-
     assert os.eventfd_read(device.kick) == 1
     m.vm.write(ring.used + 2, b"\1\0")  # what a back end does
     os.eventfd_write(device.call, 1)
@@ -360,23 +312,26 @@ def test_what_the_device_raises_comes_out_of_run(m: Machine) -> None:
         m.vcpu.run(2)
 
 
-def test_what_a_thread_raises_needs_a_reset(m: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_thread_raises_needs_a_reset(monkeypatch: pytest.MonkeyPatch) -> None:
     class Bad(Echo):
         def kicked(self, index: int) -> None:
             raise ZeroDivisionError("in the device")
 
     raised: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", raised.append)
-    transport, registers, ring = started(m, Bad(served="thread"))
-    ask(m, ring)
-    guest(m, KICK32)
+    opened = descriptors()
+    with Machine(b"\xf4") as m:
+        transport, registers, ring = started(m, Bad(served="thread"))
+        ask(m, ring)
+        guest(m, KICK32)
 
-    m.vcpu.run(1)
+        m.vcpu.run(1)
 
-    wait_until(lambda: bool(raised))
-    assert registers.get(mmio.STATUS) & NEEDS_RESET
-    assert transport.trouble == "echo: ZeroDivisionError('in the device')"
-    registers.put(mmio.STATUS, 0)
+        wait_until(lambda: bool(raised))
+        assert registers.get(mmio.STATUS) & NEEDS_RESET
+        assert transport.trouble == "echo: ZeroDivisionError('in the device')"
+        registers.put(mmio.STATUS, 0)
+    assert descriptors() == opened
 
 
 # -- states --------------------------------------------------------------------------------------

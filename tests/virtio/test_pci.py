@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,35 +23,9 @@ from pyx86emu.virtio.pci import VirtioPci
 from pyx86emu.virtio.rng import VirtioRng
 from tests.harness import descriptors, wait_until
 from tests.virtio.driver import Ring
+from tests.virtio.echo import Echo, ask, guest
 
-CODE, PORT, MEMORY = 0x7C00, 0xC000, 0xD1000
-
-
-class Echo(VirtioDevice):
-    """It gives back what it reads. Its type is that of an entropy device, which legacy drivers
-    know."""
-
-    device_id = 4
-    name = "echo"
-    queue_sizes = (8, 16)
-    features = 1 << 5 | 1 << 40
-
-    def __init__(self, *, served: Served = "vcpu") -> None:
-        super().__init__(served=served)
-        self.threads: list[int] = []
-        self.data = bytearray(b"configuration")
-
-    @property
-    def config(self) -> bytes:
-        return bytes(self.data)
-
-    def write_config(self, offset: int, data: bytes) -> None:
-        self.data[offset : offset + len(data)] = data
-
-    def kicked(self, index: int) -> None:
-        self.threads.append(threading.get_ident())
-        for batch in self.requests(index):
-            self.done(index, [(head, data[:room]) for head, data, room in batch])
+PORT, MEMORY = 0xC000, 0xD1000
 
 
 class Outside(Echo):
@@ -69,12 +43,6 @@ class LegacyRing(Ring):
         super().__init__(m.vm, size, base)
         self.used = self.avail + 6 + 2 * size + 4095 & -4096
         self.base = base
-
-
-@pytest.fixture
-def m() -> Iterator[Machine]:
-    with Machine(b"\xf4") as machine:
-        yield machine
 
 
 def legacy(m: Machine, device: VirtioDevice, features: int = 0, **how: Any) -> Any:
@@ -156,18 +124,6 @@ class Modern:
         self.put(pci.COMMON_QUEUE_SELECT, 2, index)
         where = self.get(0x1E, 2) * self.multiplier
         self.put(where, 2, index, pci.CAP_NOTIFY)
-
-
-def ask(m: Machine, ring: Ring) -> None:
-    ring.free = list(range(ring.size))
-    m.vm.write(0x20000, b"hello")
-    ring.add([(0x20000, 5, False), (0x21000, 5, True)])
-
-
-def guest(m: Machine, code: str) -> None:
-    """Let the vCPU execute these bytes, at 0000:7C00 with DS=D000h."""
-    m.vm.write(CODE, bytes.fromhex(code))
-    m.vcpu.regs.cs, m.vcpu.regs.ip, m.vcpu.regs.ds = 0, CODE, 0xD000
 
 
 KICK = "31c0 ba10c0 ef 90f4"  # xor ax,ax; mov dx,C010h; out dx,ax; nop; hlt

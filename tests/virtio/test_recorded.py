@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +13,7 @@ from pyx86emu.virtio.console import VirtioConsole
 from pyx86emu.virtio.mmio import VirtioMmio
 from pyx86emu.virtio.pci import VirtioPci
 from pyx86emu.virtio.rng import VirtioRng
-
-HERE = Path(__file__).parent
-GUEST = HERE / "queue_irq.bin"
-IMAGE = b"".join(bytes([n]) * 512 for n in range(64))
+from tests.virtio.guests import IMAGE, PASSED, boot_sector
 
 
 @pytest.mark.parametrize(
@@ -27,12 +23,12 @@ IMAGE = b"".join(bytes([n]) * 512 for n in range(64))
 def test_a_run_goes_back_over_requests(
     guest: str, transport: Callable[..., Any], where: int, machine: Callable[..., Machine]
 ) -> None:
-    m = machine((HERE / f"{guest}.bin").read_bytes())
+    m = machine(boot_sector(guest))
     with Disk(IMAGE, kind="hd") as disk:
         m.attach(transport(VirtioBlk(disk)))
         with m.record():
             m.run()
-            assert m.exit_status == 33
+            assert m.exit_status == PASSED
             end, written = m.vcpu.instructions or 0, m.vm.read(where, 0x1000)
             m.goto(end - 4000)
             assert m.vm.read(where, 0x1000) != written
@@ -53,7 +49,7 @@ def test_a_run_goes_back_over_requests(
 def test_what_cannot_be_repeated_is_not_recorded(
     make: Callable[[], Any], why: str, machine: Callable[..., Machine]
 ) -> None:
-    m = machine(GUEST.read_bytes())
+    m = machine(b"\xf4")
     m.attach(make())
 
     with pytest.raises(MachineError, match=why):

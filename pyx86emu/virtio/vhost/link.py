@@ -185,9 +185,7 @@ class Link:
                 self._epoll.register(self._session.channel.fileno(), select.EPOLLIN)
             while True:
                 self._wake.read()
-                if (
-                    self._closing
-                ):  # looked at after the read, which may have taken the wake of close()
+                if self._closing:  # looked at after the count is taken: close() writes once
                     break
                 while self._orders:
                     what, done = self._orders.popleft()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from pyx86emu.virtio.vhost.channel import Cancelled, Channel
-from pyx86emu.virtio.vhost.messages import Message
 from pyx86emu.virtio.vhost.numbers import REPLY, Request
 
 VERSION_1 = 1 << 32
@@ -22,12 +21,12 @@ ANSWERS = {
 
 
 class Peer:
-    """A back end that answers what `answer(message)` returns: bytes, or None for nothing. It notes
-    what was asked."""
+    """A back end that answers what ANSWERS has, or `others`, where None is nothing. It notes what
+    was asked."""
 
-    def __init__(self, answer: Callable[[Message], bytes | None] | None = None) -> None:
+    def __init__(self, others: Mapping[Request, bytes | None] | None = None) -> None:
         self.asked: list[str] = []
-        self._answer = answer or (lambda message: ANSWERS.get(Request(message.request)))
+        self._answers: dict[int, bytes | None] = {**ANSWERS, **(others or {})}
         self._channels: list[Channel] = []
         self._threads: list[threading.Thread] = []
 
@@ -50,7 +49,7 @@ class Peer:
             while True:
                 message = channel.receive()
                 self.asked.append(message.name)
-                answer = self._answer(message)
+                answer = self._answers.get(message.request)
                 message.fds.close()
                 if answer is not None:
                     channel.send(message.request, answer, flags=REPLY)

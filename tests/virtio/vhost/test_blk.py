@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import threading
 from collections.abc import Iterator
@@ -14,14 +15,14 @@ from pyx86emu import ExitReason, Machine, MachineError, StateError
 from pyx86emu.virtio import mmio
 from pyx86emu.virtio.numbers import NEEDS_RESET, VERSION_1
 from pyx86emu.virtio.vhost.blk import VhostUserBlk
-from pyx86emu.virtio.vhost.messages import Message, ProtocolError
+from pyx86emu.virtio.vhost.messages import ProtocolError
 from pyx86emu.virtio.vhost.numbers import Request
 from pyx86emu.virtio.vhost.serve import serve
 from pyx86emu.virtio.vhost.sockets import Listener
 from tests.harness import program, wait_until
 from tests.virtio.driver import Registers, Ring
 from tests.virtio.ring import SECTOR, T_IN, T_OUT
-from tests.virtio.vhost.peers import ANSWERS, Peer
+from tests.virtio.vhost.peers import Peer
 from tests.virtio.vhost.ramdisk import RamDisk
 from tests.virtio.vhost.served import Served
 
@@ -96,12 +97,6 @@ class Guest:
     def __exit__(self, *_: object) -> None:
         self.blk.close()
         self.m.close()
-
-
-@pytest.fixture
-def sock(tmp_path: Path) -> Path:
-    tmp_path.chmod(0o700)
-    return tmp_path / "blk.sock"
 
 
 @pytest.fixture
@@ -188,8 +183,6 @@ def test_the_back_end_may_connect_to_the_device(sock: Path) -> None:
     thread = threading.Thread(target=lambda: made.append(VhostUserBlk(sock, server=True)))
     thread.start()
     wait_until(sock.exists)
-    import socket
-
     peer = socket.socket(socket.AF_UNIX)
 
     def connected() -> bool:
@@ -212,14 +205,9 @@ class Fake:
 
     def __init__(self, sock: Path, answers: dict[Request, bytes | None]) -> None:
         self._way = Listener(str(sock))
-        self.peer = Peer(lambda message: self._answer(message, answers))
+        self.peer = Peer(answers)
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
-
-    @staticmethod
-    def _answer(message: Message, answers: dict[Request, bytes | None]) -> bytes | None:
-        request = Request(message.request)
-        return answers[request] if request in answers else ANSWERS.get(request)
 
     def _accept(self) -> None:
         wait_until(self._try)
@@ -266,14 +254,14 @@ def test_a_back_end_that_says_nothing_is_a_timeout(sock: Path) -> None:
 def test_a_run_can_be_stopped_though_the_back_end_never_answers(sock: Path) -> None:
     with Fake(sock, {}), Guest(sock) as guest:
         guest.start()
-        threads = [threading.Thread(target=guest.m.run)]
-        threads[0].start()
+        thread = threading.Thread(target=guest.m.run)
+        thread.start()
         wait_until(lambda: guest.m.vm.read(guest.ring.avail + 2, 2) == b"\1\0")
 
         guest.m.stop()
 
-        threads[0].join(PATIENCE)
-        assert not threads[0].is_alive()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
         assert guest.blk.error is None
 
 

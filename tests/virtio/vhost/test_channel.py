@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import gc
 import os
 import socket
 import threading
@@ -14,6 +13,7 @@ import pytest
 from pyx86emu.virtio.vhost.channel import Cancelled, Channel, Closed
 from pyx86emu.virtio.vhost.messages import HEADER, ProtocolError, packed
 from pyx86emu.virtio.vhost.numbers import MOST_FDS
+from tests.harness import descriptors
 
 
 @pytest.fixture
@@ -21,11 +21,6 @@ def pair() -> Iterator[tuple[Channel, Channel]]:
     one, other = socket.socketpair()
     with Channel(one) as first, Channel(other) as second:
         yield first, second
-
-
-def open_fds() -> int:
-    gc.collect()
-    return len(os.listdir("/proc/self/fd"))
 
 
 def test_a_message_arrives_with_its_descriptor(pair: tuple[Channel, Channel]) -> None:
@@ -65,14 +60,14 @@ def test_half_a_message_is_waited_for_no_longer_than_the_time(
 def test_descriptors_of_half_a_message_are_closed(pair: tuple[Channel, Channel]) -> None:
     here, there = pair
     event = os.eventfd(0)
-    before = open_fds()
+    before = descriptors()
     socket.send_fds(here.sock, [packed(12, b"12345678")[:15]], [event, event])
     here.sock.shutdown(socket.SHUT_WR)
 
     with pytest.raises(Closed):
         there.receive(1)
 
-    assert open_fds() <= before
+    assert descriptors() <= before
     os.close(event)
 
 
@@ -82,14 +77,14 @@ def test_too_many_descriptors_are_refused_and_closed(
 ) -> None:
     here, there = pair
     event = os.eventfd(0)
-    before = open_fds()
+    before = descriptors()
     rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [event] * count))
     here.sock.sendmsg([HEADER.pack(12, 1, 0)], [rights])
 
     with pytest.raises(ProtocolError, match="more than 8 descriptors"):
         there.receive(1)
 
-    assert open_fds() <= before
+    assert descriptors() <= before
     os.close(event)
 
 

@@ -19,12 +19,6 @@ from tests.virtio.vhost.served import Served
 EXAMPLE = ROOT / "pyx86emu" / "examples" / "test_my_backend.py"
 
 
-@pytest.fixture
-def sock(tmp_path: Path) -> Path:
-    tmp_path.chmod(0o700)
-    return tmp_path / "blk.sock"
-
-
 def run(tmp_path: Path, **environment: str) -> str:
     """The example, copied as an author would copy it."""
     copy = Path(shutil.copy(EXAMPLE, tmp_path))

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import gc
-import os
 import random
 
 import pytest
 
 from tests.fuzz.vhost import to_back_end, to_front_end
-
-
-def open_fds() -> int:
-    """How many, without those of what earlier tests have left to the garbage collector."""
-    gc.collect()
-    return len(os.listdir("/proc/self/fd"))
+from tests.harness import descriptors
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_random_messages_do_a_back_end_no_harm(seed: int) -> None:
-    before = open_fds()
+    before = descriptors()
 
     connections, strange = to_back_end(random.Random(seed), 500)
 
     assert connections > 0
     assert strange == []
-    assert open_fds() <= before
+    assert descriptors() <= before
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_random_answers_do_a_front_end_no_harm(seed: int) -> None:
-    before = open_fds()
+    before = descriptors()
 
     assert to_front_end(random.Random(seed), 500) > 0
 
-    assert open_fds() <= before
+    assert descriptors() <= before
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import select
 import socket
@@ -18,27 +17,18 @@ import pytest
 from pyx86emu import Vm
 from pyx86emu.virtio.blk import VirtioBlk
 from pyx86emu.virtio.vhost.channel import Channel, Closed
-from pyx86emu.virtio.vhost.link import Link
 from pyx86emu.virtio.vhost.messages import ADDR, INFLIGHT, ONE_REGION, STATE, U64, Region, table
 from pyx86emu.virtio.vhost.numbers import NEED_REPLY, Request
-from pyx86emu.virtio.vhost.regions import memory_of
 from pyx86emu.virtio.vhost.serve import BackEnd, serve
 from pyx86emu.virtio.vhost.session import Session
 from pyx86emu.virtio.vhost.sockets import Caller
 from tests import on_qemu
-from tests.harness import wait_until
-from tests.virtio.ring import BlkQueue
+from tests.harness import descriptors, wait_until
+from tests.virtio.vhost.load import DISK, FLUSH, VERSION_1, driven, use_added_memory
 from tests.virtio.vhost.ramdisk import RamDisk
 from tests.virtio.vhost.served import Served
-from tests.virtio.vhost.test_storage_daemon import DISK, FLUSH, VERSION_1, Load
 
 SIZE = 1 << 20
-
-
-@pytest.fixture
-def sock(tmp_path: Path) -> Path:
-    tmp_path.chmod(0o700)
-    return tmp_path / "blk.sock"
 
 
 @pytest.fixture
@@ -50,18 +40,6 @@ def device() -> RamDisk:
 def back(device: RamDisk, sock: Path) -> Iterator[BackEnd]:
     with serve(device, sock) as made:
         yield made
-
-
-@pytest.fixture
-def vm() -> Iterator[Vm]:
-    with Vm() as made:
-        made.add_memory(0, 4 << 20, shared=True)
-        yield made
-
-
-def open_fds() -> int:
-    gc.collect()
-    return len(os.listdir("/proc/self/fd"))
 
 
 def call(sock: Path) -> Channel:
@@ -87,30 +65,17 @@ def refused(front: Channel, back: BackEnd) -> str:
 def test_requests_are_carried_out_by_a_device_in_python(vm: Vm, sock: Path) -> None:
     device = RamDisk(bytearray(DISK))
     with serve(device, sock) as back:
-        link = Link(Caller(str(sock)).connect)
-        link.open(10)
-        queue = BlkQueue(vm, 0x1000)
-        link.start(VERSION_1 | FLUSH, [queue.queue()], memory_of(vm))
-        load = Load([queue])
+        with driven(vm, sock) as (_, load):
+            load.run(1000)
 
-        load.run(1000)
-
-        load.check(bytes(device.disk))
-        link.close()
-        queue.close()
+            load.check(bytes(device.disk))
         assert back.errors == []
 
 
 def test_a_back_end_of_ours_that_is_killed_loses_nothing(
     vm: Vm, sock: Path, tmp_path: Path
 ) -> None:
-    with Served(sock, tmp_path / "disk", DISK) as process:
-        link = Link(Caller(str(sock)).connect)
-        session = link.open(10)
-        assert session.protocol & 1 << 12  # INFLIGHT_SHMFD
-        queue = BlkQueue(vm, 0x1000)
-        load = Load([queue])
-        link.start(VERSION_1 | FLUSH, [queue.queue()], memory_of(vm))
+    with Served(sock, tmp_path / "disk", DISK) as process, driven(vm, sock) as (link, load):
         for _ in range(2):
             load.run(300)
             load.fill(load.made + 8)
@@ -119,10 +84,9 @@ def test_a_back_end_of_ours_that_is_killed_loses_nothing(
         load.run(300)
 
         assert link.sessions == 3
+        assert link._inflight is not None  # the list was the back end's
         assert not load.busy
         load.check(process.file.read_bytes())
-        link.close()
-        queue.close()
 
 
 @pytest.mark.parametrize("words", [("hold",), ("hold", "forgets")], ids=["its list", "our list"])
@@ -130,18 +94,13 @@ def test_the_oldest_request_is_not_lost_though_later_ones_are_done(
     vm: Vm, sock: Path, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     """Its entry in the available ring is overwritten by then: the used index alone loses it."""
-    with Served(sock, tmp_path / "disk", DISK, *words) as process:
-        link = Link(Caller(str(sock)).connect)
-        session = link.open(10)
-        assert bool(session.protocol & 1 << 12) == (words == ("hold",))
-        queue = BlkQueue(vm, 0x1000, num=256)
-        load = Load([queue])
-        link.start(VERSION_1 | FLUSH, [queue.queue()], memory_of(vm))
+    with Served(sock, tmp_path / "disk", DISK, *words) as process, driven(vm, sock) as (link, load):
         load.fill(1)
         ((_, held),) = load.busy
         for _ in range(45):  # 315 others: the ring has 256 entries
             load.run_others(7)
         assert [slot for _, slot in load.busy] == [held]
+        assert (link._inflight is None) == ("forgets" in words)
 
         process.kill()
         process.start(*words[1:])
@@ -149,32 +108,15 @@ def test_the_oldest_request_is_not_lost_though_later_ones_are_done(
         while load.busy:
             load.collect()
         load.check(process.file.read_bytes())
-        link.close()
-        queue.close()
 
 
 def test_memory_that_is_added_while_the_device_works_is_mapped(vm: Vm, sock: Path) -> None:
     device = RamDisk(bytearray(DISK))
     with serve(device, sock) as back:
-        link = Link(Caller(str(sock)).connect)
-        link.open(10)
-        queue = BlkQueue(vm, 0x1000)
-        link.start(VERSION_1 | FLUSH, [queue.queue()], memory_of(vm))
-        load = Load([queue])
-        load.run(100)
-        load.fill(load.made + 8)
-
-        more = vm.add_memory(0x1000000, SIZE, shared=True)
-        link.memory_changed()
-        load.run(100)
-        assert link.settle(10)
-        queue.slots[0] = queue.slots[0]._replace(data=more.addr)
-        load.run(100)
-        queue.slots[0] = queue.slots[1]._replace(data=queue.slots[1].data)
-        assert (link.error, back.errors) == (None, [])
-        link.close()
-        queue.close()
+        with driven(vm, sock) as (link, load):
+            use_added_memory(vm, link, load)
         load.check(bytes(device.disk))
+        assert back.errors == []
 
 
 def test_the_next_front_end_is_served_after_the_first(back: BackEnd, sock: Path) -> None:
@@ -202,7 +144,7 @@ def test_an_event_loop_may_do_the_work(sock: Path, device: RamDisk) -> None:
 
 
 def test_closing_removes_the_socket_and_ends_the_thread(device: RamDisk, sock: Path) -> None:
-    before = open_fds()
+    before = descriptors()
     back = serve(device, sock)
     assert sock.stat().st_mode & 0o777 == 0o600
 
@@ -211,7 +153,7 @@ def test_closing_removes_the_socket_and_ends_the_thread(device: RamDisk, sock: P
 
     assert back.wait(0)
     assert not sock.exists()
-    assert open_fds() <= before
+    assert descriptors() <= before
 
 
 def test_a_device_that_is_attached_is_not_served(sock: Path) -> None:
@@ -230,16 +172,11 @@ def test_an_error_of_the_device_ends_the_connection_and_is_kept(
         raise RuntimeError("this device is broken")
 
     device.kicked = broken  # type: ignore[method-assign]
-    link = Link(Caller(str(sock)).connect, reconnect=None)
-    link.open(10)
-    queue = BlkQueue(vm, 0x1000)
 
-    link.start(VERSION_1, [queue.queue()], memory_of(vm))
+    with driven(vm, sock, reconnect=None):
+        wait_until(lambda: back.errors)
 
-    wait_until(lambda: back.errors)
     assert "this device is broken" in str(back.errors[0])
-    link.close()
-    queue.close()
 
 
 # -- QEMU ------------------------------------------------------------------------------------------
@@ -400,14 +337,14 @@ def test_what_a_front_end_may_not_do_ends_its_connection(
 ) -> None:
     say, words = HOSTILE[what]
     fd = memory(0x10000)
-    before = open_fds()
+    before = descriptors()
     front = call(sock)
 
     with contextlib.suppress(Closed):  # it has seen the fault, and there is more to say
         say(front, fd)
 
     assert words in refused(front, back)
-    wait_until(lambda: open_fds() <= before)
+    wait_until(lambda: descriptors() <= before)
     session = Session(Caller(str(sock)).connect())
     session.begin()  # others are served
     session.close()
