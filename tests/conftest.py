@@ -7,8 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -34,6 +35,10 @@ hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.register_profile("sanitize", deadline=None, derandomize=True, max_examples=20)
 hypothesis.settings.load_profile("sanitize" if BUILD == "sanitize" else "ci" if CI else "default")
+
+
+#: Host seconds after which a test in a process of its own ends: before the limit for all tests.
+ALONE = 200
 
 
 def pytest_report_header() -> str:
@@ -72,16 +77,27 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """
     if "forks" not in pyfuncitem.keywords or "PYX86EMU_ALONE" in os.environ:
         return None
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--no-header", "-m", "", pyfuncitem.nodeid],
-        cwd=ROOT,
-        env={**os.environ, "PYX86EMU_ALONE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        pytest.fail(done.stdout + done.stderr, pytrace=False)
+    command = [sys.executable, "-m", "pytest", "-q", "--no-header", "-m", ""]
+    command += ["-o", f"faulthandler_timeout={ALONE}", pyfuncitem.nodeid]
+    # A file, since a child that hangs would keep a pipe open. Its group ends with the process.
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYX86EMU_ALONE": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            process_group=0,
+        )
+        try:
+            status = process.wait()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        if status != 0:
+            said.seek(0)
+            pytest.fail(said.read(), pytrace=False)
     return True
 
 

@@ -1,19 +1,24 @@
 """Serving: call a device when its descriptors are rung. Knows no device and no register."""
 
-import contextlib
 import os
 import selectors
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Mapping
-from threading import Thread, current_thread
+from threading import RLock, Thread, current_thread
 from typing import Protocol
 
 
 class Server(Protocol):
-    """It calls `kicked(index)` when the eventfd of a queue is written, until `stop()`."""
+    """It calls `kicked(index)` when the eventfd of a queue is written, until `stop()`. It has
+    duplicates of the eventfds. Any thread may call its methods."""
 
     def stop(self) -> None:
-        """No further call begins. A call that another thread is in may still go on."""
+        """No further call begins; one that another thread is in goes on. A second call does
+        nothing."""
+
+    def join(self) -> None:
+        """After `stop()`: wait for a thread of its own. A call must not wait for a lock of the
+        caller."""
 
 
 def _drain(fd: int) -> bool:
@@ -26,46 +31,47 @@ def _drain(fd: int) -> bool:
 
 
 class ThreadServer:
-    """A thread of its own waits for the eventfds."""
+    """A thread of its own waits for the eventfds. It ends by `stop()`, or by what a call raises."""
 
     def __init__(self, name: str, fds: Mapping[int, int], kicked: Callable[[int], None]) -> None:
         self._fds = {index: os.dup(fd) for index, fd in fds.items()}
         self._kicked = kicked
         self._end = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._lock = RLock()  # stop() writes to a descriptor that the thread closes
         self._stopped = False
-        #: What a call has raised; the thread has ended then.
-        self.error: BaseException | None = None
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
+        try:
+            self._serve()
+        finally:
+            with self._lock:
+                self._stopped = True
+                for fd in (self._end, *self._fds.values()):
+                    os.close(fd)
+
+    def _serve(self) -> None:
         with selectors.DefaultSelector() as selector:
             selector.register(self._end, selectors.EVENT_READ, -1)
             for index, fd in self._fds.items():
                 selector.register(fd, selectors.EVENT_READ, index)
             while not self._stopped:
                 for key, _ in selector.select():
-                    if self._stopped or key.data < 0:
+                    if self._stopped:
                         break
                     if _drain(key.fd):
-                        try:
-                            self._kicked(key.data)
-                        except BaseException as error:
-                            self.error = error
-                            raise
-        for fd in (self._end, *self._fds.values()):
-            os.close(fd)
+                        self._kicked(key.data)
 
     def stop(self) -> None:
-        """End the thread, and wait for it unless it is this one."""
-        if not self._stopped:
-            self._stopped = True
-            if self._thread.is_alive():
-                with contextlib.suppress(OSError):  # it ends at this moment
-                    os.eventfd_write(self._end, 1)
+        """As `Server.stop`."""
+        with self._lock:
+            if not self._stopped:
+                self._stopped = True
+                os.eventfd_write(self._end, 1)
 
     def join(self) -> None:
-        """Wait for the thread, unless it is this one. It must not wait for a lock of the caller."""
+        """As `Server.join`; in the thread itself nothing."""
         if self._thread is not current_thread():
             self._thread.join()
 
@@ -99,7 +105,7 @@ class LoopServer:
         self._fds = {}
 
     def stop(self) -> None:
-        """The loop forgets the eventfds; at once if it is closed already."""
+        """As `Server.stop`. The loop forgets the eventfds soon; at once if it is closed already."""
         if self._stopped:
             return
         self._stopped = True
@@ -109,4 +115,4 @@ class LoopServer:
             self._finish()
 
     def join(self) -> None:
-        """Nothing to wait for."""
+        """Nothing: the loop may be that of the caller. A call of it has the lock of the device."""

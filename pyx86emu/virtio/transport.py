@@ -20,7 +20,7 @@ from .numbers import (
     USED_BUFFER,
     VERSION_1,
 )
-from .serving import LoopServer, ThreadServer
+from .serving import LoopServer, Server, ThreadServer
 
 if TYPE_CHECKING:
     from .._core import IoEventFd
@@ -90,7 +90,7 @@ class VirtioTransport:
         self._entries: list[IoEventFd] = []
         self._listening: dict[int, EventFd | Doorbell] = {}
         self._irqfds: list[IrqFd] = []
-        self._server: ThreadServer | LoopServer | None = None
+        self._server: Server | None = None
         self._forget()
 
     def _forget(self) -> None:

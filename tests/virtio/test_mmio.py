@@ -312,23 +312,26 @@ def test_what_the_device_raises_comes_out_of_run(m: Machine) -> None:
         m.vcpu.run(2)
 
 
-def test_what_a_thread_raises_needs_a_reset(m: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_thread_raises_needs_a_reset(monkeypatch: pytest.MonkeyPatch) -> None:
     class Bad(Echo):
         def kicked(self, index: int) -> None:
             raise ZeroDivisionError("in the device")
 
     raised: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", raised.append)
-    transport, registers, ring = started(m, Bad(served="thread"))
-    ask(m, ring)
-    guest(m, KICK32)
+    opened = descriptors()
+    with Machine(b"\xf4") as m:
+        transport, registers, ring = started(m, Bad(served="thread"))
+        ask(m, ring)
+        guest(m, KICK32)
 
-    m.vcpu.run(1)
+        m.vcpu.run(1)
 
-    wait_until(lambda: bool(raised))
-    assert registers.get(mmio.STATUS) & NEEDS_RESET
-    assert transport.trouble == "echo: ZeroDivisionError('in the device')"
-    registers.put(mmio.STATUS, 0)
+        wait_until(lambda: bool(raised))
+        assert registers.get(mmio.STATUS) & NEEDS_RESET
+        assert transport.trouble == "echo: ZeroDivisionError('in the device')"
+        registers.put(mmio.STATUS, 0)
+    assert descriptors() == opened
 
 
 # -- states --------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import struct
 import threading
 from collections.abc import Iterator
@@ -12,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from pyx86emu import MachineError, Vm
+from pyx86emu import EventFd, MachineError, Vm
 from pyx86emu.virtio.vhost.link import Link
 from pyx86emu.virtio.vhost.messages import ProtocolError
 from pyx86emu.virtio.vhost.numbers import Request
 from pyx86emu.virtio.vhost.regions import memory_of
 from pyx86emu.virtio.vhost.sockets import Caller, Listener
-from tests.harness import descriptors, wait_until
+from tests.harness import PATIENCE, descriptors, wait_until
 from tests.virtio.ring import BlkQueue
 from tests.virtio.vhost.peers import VERSION_1, Peer
 
@@ -193,25 +192,28 @@ def test_a_vm_that_is_closed_first_ends_the_link(vm: Vm, queue: BlkQueue) -> Non
     assert isinstance(failed[0], MachineError)
 
 
-def test_a_close_at_any_moment_ends_the_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread takes the count of its eventfd after it was told to end: it must not wait then."""
-    peer = Peer()
-    link = Link(peer.connect)
-    link.open(10)
-    closing = threading.Thread(target=link.close)
-    read = link._wake.read
+def test_a_close_whose_wake_is_read_at_once_ends_the_thread(vm: Vm) -> None:
+    class Wake(EventFd):
+        """Before its first read another thread closes the link."""
 
-    def read_late() -> int:
-        if not closing.ident:
-            closing.start()
-            wait_until(lambda: link._closing and select.select([link._wake], [], [], 0)[0])
-        return read()
+        written = threading.Event()
+        closer: threading.Thread | None = None
 
-    monkeypatch.setattr(link._wake, "read", read_late)
+        def write(self, value: int = 1) -> None:
+            super().write(value)
+            if link._closing:
+                self.written.set()
 
-    link.memory_changed()  # nothing works yet: it only wakes the thread
+        def read(self) -> int:
+            if self.closer is None:
+                self.closer = threading.Thread(target=link.close, daemon=True)
+                self.closer.start()
+                assert self.written.wait(PATIENCE)
+            return super().read()
 
-    wait_until(lambda: closing.ident)
-    closing.join(10)
-    assert not closing.is_alive()
-    peer.close()
+    link = Link(Peer().connect)
+    link._wake.close()
+    link._wake = wake = Wake()
+    link.memory_changed()
+
+    wait_until(lambda: wake.closer is not None and not wake.closer.is_alive())
