@@ -97,12 +97,17 @@ class VirtioPci(VirtioTransport, PciFunction):
     guest reads the ISR; if another process serves the device, it is an irqfd, which the end of the
     interrupt lowers, and raises again if there is more.
 
+    `rom=True`: a disk comes with an option ROM, which serves INT 13h, so that the BIOS boots from
+    it (firmware/virtioblk.asm). None: only if the machine has no other disk.
+
     TypeError: no VirtioDevice; ValueError: `ioeventfd=False` for a device that others serve.
     (Virtio 1.2, 4.1.)
     """
 
-    def __init__(self, device: VirtioDevice, *, ioeventfd: bool = True) -> None:
-        super().__init__(device, ioeventfd=ioeventfd)
+    def __init__(
+        self, device: VirtioDevice, *, ioeventfd: bool = True, rom: bool | None = None
+    ) -> None:
+        super().__init__(device, ioeventfd=ioeventfd, rom=rom)
         self.name = device.name
         self._ended: EventFd | None = None
         kind = device.device_id
@@ -149,9 +154,8 @@ class VirtioPci(VirtioTransport, PciFunction):
         """Plug it into the PCI bus of a machine. `Machine.attach` calls this. MachineError: an
         `addr`, a model without 32-bit ports, or no room on the bus."""
         self._no_place(addr)
-        return self.attach(
-            machine.vm, free_line(machine.vm, PciBus) if gsi is None else gsi, pull=pull
-        )
+        line = free_line(machine.vm, PciBus) if gsi is None else gsi
+        return self._with_rom(machine, self.attach(machine.vm, line, pull=pull))
 
     def attach(self, vm: "Vm", gsi: int | None = None, *, pull: bool = False) -> PciSlot:
         """Plug it into the PCI bus of a Vm without a machine around it. Errors as for `PciBus.of`
