@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MachineError
 from ..events import EventFd
-from ..pc.pci import FIRST_CAPABILITY, Bar, PciBus, PciFunction, PciSlot
+from ..pc.pci import COMMAND, FIRST_CAPABILITY, MASTER, Bar, PciBus, PciFunction, PciSlot
 from .device import VirtioDevice
 from .numbers import (
     DRIVER_OK,
@@ -257,6 +257,10 @@ class VirtioPci(VirtioTransport, PciFunction):
     def config_write(self, offset: int, size: int, value: int) -> None:
         """The same for a write."""
         super().config_write(offset, size, value)
+        if self.status & DRIVER_OK and not self.command & MASTER:
+            self._stop()
+            self.needs_reset(f"{self.name}: its bus master bit was cleared while it worked")
+            self.status &= ~DRIVER_OK
         if offset & ~3 == ACCESS_DATA:
             data = bytearray(4)
             data[offset & 3 : (offset & 3) + size] = value.to_bytes(size, "little")
@@ -301,6 +305,16 @@ class VirtioPci(VirtioTransport, PciFunction):
     def _config_write(self, offset: int, size: int, value: int) -> None:
         with self.virtio.lock:
             self.virtio.write_config(offset, value.to_bytes(size, "little"))
+
+    def set_status(self, value: int) -> None:
+        """As every transport. Only a bus master may reach memory (PCI 2.3, 6.2.2). Legacy drivers,
+        such as Linux before 2.6.34, do not set the bit: for them it is set here, as in QEMU."""
+        if value & DRIVER_OK and not self.command & MASTER:
+            if not self.legacy:
+                self.needs_reset(f"{self.name}: DRIVER_OK before its bus master bit is set")
+                return
+            self.config[COMMAND] |= MASTER
+        super().set_status(value)
 
     @property
     def _selected(self) -> QueueSetUp | None:

@@ -300,8 +300,10 @@ class VirtioTransport:
             value &= ~FEATURES_OK
         if before & FEATURES_OK:
             value |= FEATURES_OK  # only a reset takes it back
+        if not before & DRIVER_OK and (value & FAILED or before & NEEDS_RESET):
+            value &= ~DRIVER_OK  # it does not live, so a state must not say that it does
         self.status = value | before & NEEDS_RESET
-        if value & DRIVER_OK and not before & DRIVER_OK and not value & FAILED:
+        if value & DRIVER_OK and not before & DRIVER_OK:
             if not value & FEATURES_OK and (not self.legacy or not self._agreed()):
                 self.status &= ~DRIVER_OK
                 self.needs_reset(f"{self.virtio.name}: DRIVER_OK without FEATURES_OK")
@@ -377,6 +379,13 @@ class VirtioTransport:
 
     def _quiet(self) -> None:
         """The same, but the interrupt line stays as it is."""
+        self._stop()
+        with self.virtio.lock:
+            self._forget()
+
+    def _stop(self) -> None:
+        """No further call of the device begins, its descriptors are closed; it leaves memory
+        alone. What the driver has written stays."""
         server, self._server = self._server, None
         if server is not None:
             server.stop()
@@ -384,7 +393,6 @@ class VirtioTransport:
         self._close_descriptors()
         with self.virtio.lock:
             self.virtio.reset()
-            self._forget()
 
     def detached(self) -> None:
         """It is taken off its bus, or the machine is closed: threads end, descriptors are closed.
