@@ -16,11 +16,13 @@ from pyx86emu import Disk, ExitReason, Machine
 from pyx86emu.virtio.blk import VirtioBlk
 from pyx86emu.virtio.mmio import VirtioMmio
 from tests import on_kvm
+from tests.virtio.peers import PEERS, behind, left
 
 HERE = Path(__file__).parent
 PASSED = 0x10 << 1 | 1
 GUESTS = ("queue_poll", "queue_irq")
 IMAGE = b"".join(bytes([n]) * 512 for n in range(64))
+BUFFERS = 0x10200
 WAYS = ("exit", "pull", "vcpu", "thread", "asyncio")
 
 
@@ -66,11 +68,39 @@ def test_the_poller_needs_no_386(model: str, machine: Callable[..., Machine]) ->
     run(machine, "queue_poll", "vcpu", model=model)
 
 
-@pytest.mark.parametrize("way", ["pull", "vcpu", "thread"])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("guest", GUESTS)
-def test_guest_passes_on_kvm(guest: str, way: str, machine: Callable[..., Machine]) -> None:
+def test_kvm_gives_equal_results(guest: str, way: str, machine: Callable[..., Machine]) -> None:
     on_kvm.need("kvm")
-    run(machine, guest, way, accel="kvm")
+    core, _ = run(machine, guest, "vcpu")
+
+    m, _ = run(machine, guest, way, accel="kvm")
+
+    assert m.sector == core.sector  # type: ignore[attr-defined]
+    assert left(m, BUFFERS) == left(core, BUFFERS)
+
+
+@pytest.mark.parametrize("accel", ["interp", "kvm"])
+@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize("guest", GUESTS)
+def test_another_process_serves_it(
+    guest: str, peer: str, accel: str, tmp_path: Path, machine: Callable[..., Machine]
+) -> None:
+    on_kvm.need(accel)
+    core, _ = run(machine, guest, "vcpu")
+    code = (HERE / f"{guest}.bin").read_bytes()
+    with behind(peer, IMAGE, tmp_path) as device:
+        m = machine(code, shared=True, accel=accel)
+        transport = VirtioMmio(device)
+        m.attach(transport)
+
+        exit = m.run(wall=20.0)
+
+        assert (exit.reason, m.exit_status) == (ExitReason.SHUTDOWN, PASSED), (
+            m.debug_text or transport.trouble or exit
+        )
+        assert left(m, BUFFERS) == left(core, BUFFERS)
+        transport.reset_device()
 
 
 @pytest.mark.parametrize("guest", GUESTS)

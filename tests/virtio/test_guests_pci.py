@@ -7,7 +7,7 @@ import asyncio
 import subprocess
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,14 @@ import pytest
 from pyx86emu import Disk, ExitReason, Machine
 from pyx86emu.virtio.blk import VirtioBlk
 from pyx86emu.virtio.pci import VirtioPci
-from pyx86emu.virtio.vhost.blk import VhostUserBlk
-from pyx86emu.virtio.vhost.serve import serve
 from tests import on_kvm
-from tests.on_storage_daemon import StorageDaemon, image, need
+from tests.virtio.peers import PEERS, behind, left
 
 HERE = Path(__file__).parent
 PASSED = 0x10 << 1 | 1
 GUESTS = ("pci_poll", "pci_irq")
 IMAGE = b"".join(bytes([n]) * 512 for n in range(64))
+BUFFERS = 0x13000
 WAYS = ("exit", "pull", "vcpu", "thread", "asyncio")
 
 
@@ -91,30 +90,29 @@ def test_the_line_is_what_the_configuration_says(
     assert chip.slave.elcr << 8 | chip.master.elcr == 1 << gsi
 
 
-@pytest.mark.parametrize("way", ["pull", "vcpu", "thread"])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("guest", GUESTS)
-def test_guest_passes_on_kvm(guest: str, way: str, machine: Callable[..., Machine]) -> None:
+def test_kvm_gives_equal_results(guest: str, way: str, machine: Callable[..., Machine]) -> None:
     on_kvm.need("kvm")
-    run(machine, guest, way, accel="kvm")
+    core, expected = run(machine, guest, "vcpu")
+
+    m, sector = run(machine, guest, way, accel="kvm")
+
+    assert sector == expected
+    assert left(m, BUFFERS) == left(core, BUFFERS)
 
 
-@pytest.mark.parametrize("peer", ["serve", "storage-daemon"])
+@pytest.mark.parametrize("accel", ["interp", "kvm"])
+@pytest.mark.parametrize("peer", PEERS)
 @pytest.mark.parametrize("guest", GUESTS)
 def test_another_process_serves_a_legacy_driver(
-    guest: str, peer: str, tmp_path: Path, machine: Callable[..., Machine]
+    guest: str, peer: str, accel: str, tmp_path: Path, machine: Callable[..., Machine]
 ) -> None:
-    tmp_path.chmod(0o700)
-    sock = tmp_path / "blk.sock"
-    with ExitStack() as stack:
-        if peer == "serve":
-            disk = stack.enter_context(Disk(IMAGE, kind="hd"))
-            stack.enter_context(serve(VirtioBlk(disk), sock))
-        else:
-            need()
-            qcow2 = image(tmp_path / "disk.qcow2", 1 << 20, IMAGE)
-            stack.enter_context(StorageDaemon(qcow2, sock))
-        m = machine((HERE / f"{guest}.bin").read_bytes(), shared=True, memory=1 << 20)
-        device = stack.enter_context(closing(VhostUserBlk(sock)))
+    on_kvm.need(accel)
+    core, _ = run(machine, guest, "vcpu")
+    code = (HERE / f"{guest}.bin").read_bytes()
+    with behind(peer, IMAGE, tmp_path) as device:
+        m = machine(code, shared=True, accel=accel)
         transport = VirtioPci(device)
         slot = m.attach(transport)
 
@@ -123,6 +121,7 @@ def test_another_process_serves_a_legacy_driver(
         assert (exit.reason, m.exit_status) == (ExitReason.SHUTDOWN, PASSED), (
             m.debug_text or transport.trouble or exit
         )
+        assert left(m, BUFFERS) == left(core, BUFFERS)
         slot.detach()
 
 
