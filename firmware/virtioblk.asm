@@ -1,10 +1,12 @@
-; virtioblk.asm: an option ROM: INT 13h for virtio disks at the MMIO transport, so that programs which
-; know nothing of virtio boot from them and use them. Assembled to pyx86emu/pc/roms/virtioblk.bin.
+; virtioblk.asm: an option ROM: INT 13h for virtio disks at the MMIO transport and on the PCI bus, so
+; that programs which know nothing of virtio boot from them and use them. Assembled to
+; pyx86emu/pc/roms/virtioblk.bin.
 ;
-; POST calls offset 3. It looks for block devices at D0000h to D0FFFh, every 200h (Virtio 1.2, 4.2.2).
-; That much is 8086 code; with a processor before the 80386 it says so and does no more. It takes
-; 1 KiB from the end of conventional memory (40:13): 256 bytes for each of at most four disks, with
-; the queue. The disks get the numbers after those that 40:75 counts, and are added to it.
+; POST calls offset 3. With a processor before the 80386 it says so, if there is a disk at the MMIO
+; transport, and does no more; so much is 8086 code. Else it looks for disks, first at the MMIO
+; transport, then by the PCI BIOS. It takes 1 KiB from the end of conventional memory (40:13): 256
+; bytes for each of at most four disks, with the queue. The disks get the numbers after those that
+; 40:75 counts, and are added to it.
 ;
 ; INT 13h  In: AH = function, DL = drive. Out: AH = status (also in 40:74), CF=1: an error.
 ;          00h, 09h, 0Ch-0Dh, 10h-11h, 14h, 47h  Nothing to do. AH = 0; for a bad address 04h.
@@ -14,40 +16,14 @@
 ; Status: 01h bad call, 03h write-protected, 04h no such sector, 10h the device has failed to read or
 ;   write, 20h the device has refused the request and is set up again, 80h time-out.
 ; Clobbered: nothing. IF is 1 at the return.
-; The queue has four descriptors, one request at a time; it is polled, so there are no interrupts.
-; A request that takes longer than two minutes of guest time ends with 80h, and the device is reset.
 ; CHS: as a partition table says, else 63 sectors and 16 to 255 heads, as LBA assist has it.
 
         bits    16
-        cpu     386
         org     0
 
-ROM_SIZE        equ     2048
+ROM_SIZE        equ     2560
 BDA             equ     40h
-WINDOW          equ     0D000h          ; segments
-WINDOW_END      equ     0D100h
-STEP            equ     20h
-MOST            equ     4
-
-; registers of a device
-DEVICE_ID       equ     08h
-DEVICE_FEATURES equ     10h
-DEVICE_FEATURES_SEL equ 14h
-DRIVER_FEATURES equ     20h
-DRIVER_FEATURES_SEL equ 24h
-QUEUE_SEL       equ     30h
-QUEUE_NUM_MAX   equ     34h
-QUEUE_NUM       equ     38h
-QUEUE_READY     equ     44h
-QUEUE_NOTIFY    equ     50h
-STATUS          equ     70h
-QUEUE_DESC      equ     80h
-QUEUE_DRIVER    equ     90h
-QUEUE_DEVICE    equ     0A0h
-CONFIG          equ     100h            ; of a disk: sectors (8)
-
-NEEDS_RESET     equ     40h
-F_RO            equ     5               ; the disk is read-only
+MOST            equ     4               ; disks
 QUEUE           equ     4               ; descriptors
 
 ; the 256 bytes of a disk
@@ -57,11 +33,15 @@ USED            equ     60h             ; flags (2), index (2), 4 times: head (4
 HEADER          equ     90h             ; type (4), 0 (4), sector (8)
 RESULT          equ     0A0h
 READ_ONLY       equ     0A1h
-PLACE           equ     0A2h            ; segment of the device
+PLACE           equ     0A2h            ; MMIO: segment of the device; 0: it is on the PCI bus
 SECTORS         equ     0A4h            ; dword
 CYLINDERS       equ     0A8h
 HEADS           equ     0AAh
 TRACK           equ     0ACh            ; sectors a track
+FUNCTION        equ     0AEh            ; PCI: bus, device and function
+ACCESS          equ     0B0h            ; its VIRTIO_PCI_CAP_PCI_CFG, in the configuration space
+DOORBELL        equ     0B4h            ; offset, segment of its notifications; segment 0: none
+STRUCTURES      equ     0E0h            ; its structures, of types 1 to 4: BAR (4), offset (4)
 ; in the first one only
 STUB            equ     0C0h            ; the new INT 13h: see `stub`
 FIRST           equ     STUB + stub.first - stub - 1
@@ -78,26 +58,12 @@ R_DS            equ     34
 R_FLAGS         equ     40
 
         db      55h, 0AAh, ROM_SIZE / 512
+        cpu     8086
         jmp     init
 
 ; -- POST --------------------------------------------------------------------------------------------
 
-init:                                   ; 8086 code up to `found`
-        mov     dx, WINDOW
-.look:
-        mov     es, dx
-        cmp     word [es:0], 6976h      ; "virt"
-        jne     .next
-        cmp     word [es:2], 7472h
-        jne     .next
-        cmp     word [es:DEVICE_ID], 2  ; a block device
-        je      .found
-.next:
-        add     dx, STEP
-        cmp     dx, WINDOW_END
-        jb      .look
-        retf
-.found:
+init:
         pushf                           ; bits 15-12 of FLAGS: 8086 all ones, 80286 zeros, else free
         pushf
         pop     ax
@@ -122,6 +88,9 @@ init:                                   ; 8086 code up to `found`
         jmp     disks
 .old:
         popf
+        mov     dx, WINDOW
+        call    mmio_find
+        jc      .said
         mov     si, needs
 .say:
         cs lodsb
@@ -135,6 +104,8 @@ init:                                   ; 8086 code up to `found`
         retf
 needs:  db      'virtio-blk: no INT 13h, it needs an 80386', 13, 10, 0
 
+%include "virtioblk_mmio.inc"
+
 disks:
         pushad
         push    ds
@@ -146,50 +117,27 @@ disks:
         dec     word [13h]
         mov     ax, [13h]
         shl     ax, 6
-        mov     fs, ax                  ; FS = the first disk's bytes; GS = those of the next disk
-        mov     gs, ax
-        mov     bl, [75h]
-        or      bl, 80h                 ; BL = number of the next disk
-        push    fs
-        pop     es
+        mov     fs, ax                  ; FS = the first disk's bytes
+        mov     es, ax
         mov     si, stub
         mov     di, STUB
         mov     cx, stub.end - stub
         cs rep  movsb
-        mov     [fs:FIRST], bl
-        mov     dx, WINDOW
-.device:
-        mov     es, dx
-        cmp     dword [es:0], 74726976h
-        jne     .next
-        cmp     dword [es:DEVICE_ID], 2
-        jne     .next
-        push    gs
+        mov     al, [75h]
+        or      al, 80h
+        mov     [fs:FIRST], al
+        mov     [fs:AFTER], al
+        push    fs
         pop     ds
-        mov     [PLACE], es
-        call    set_up
-        jc      .next
-        call    geometry
-        inc     bl
-        mov     ax, gs
-        add     ax, 10h
-        mov     gs, ax
-.next:
-        add     dx, STEP
-        mov     al, bl
-        sub     al, [fs:FIRST]
-        cmp     al, MOST
-        jae     .enough
-        cmp     dx, WINDOW_END
-        jb      .device
-.enough:
-        mov     [fs:AFTER], bl
+        call    mmio_disks
+        call    pci_disks
         mov     ax, BDA
         mov     ds, ax
-        cmp     bl, [fs:FIRST]
+        mov     al, [fs:AFTER]
+        cmp     al, [fs:FIRST]
         je      .none
-        and     bl, 7Fh
-        mov     [75h], bl
+        and     al, 7Fh
+        mov     [75h], al
         xor     ax, ax
         mov     ds, ax
         mov     eax, [13h * 4]
@@ -205,7 +153,6 @@ disks:
 .done:
         xor     ax, ax
         mov     fs, ax
-        mov     gs, ax
         pop     es
         pop     ds
         popad
@@ -229,72 +176,24 @@ stub:
 .old:
 .end:
 
-; Set the device up: reset it, accept what is used here, give it the queue. In: DS = the disk's bytes.
-; CF=1: it does not work. Clobbers EAX CX DI.
-set_up:
-        push    es
-        mov     es, [PLACE]
-        mov     dword [es:STATUS], 0
-        mov     cx, 0FFFFh
-.reset:
-        cmp     dword [es:STATUS], 0
-        loopne  .reset
-        jne     .failed
-        push    es                      ; the rings begin with zeros
-        push    ds
-        pop     es
-        xor     di, di
-        xor     eax, eax
-        mov     cx, PLACE / 4
-        rep     stosd
-        pop     es
-        mov     byte [AVAIL], 1         ; no interrupts
-        mov     dword [es:STATUS], 1    ; ACKNOWLEDGE
-        mov     dword [es:STATUS], 3    ; DRIVER
-        mov     dword [es:DEVICE_FEATURES_SEL], 1
-        test    dword [es:DEVICE_FEATURES], 1
-        jz      .failed                 ; no VERSION_1
-        mov     dword [es:DEVICE_FEATURES_SEL], 0
-        mov     eax, [es:DEVICE_FEATURES]
-        and     eax, 1 << F_RO
-        mov     dword [es:DRIVER_FEATURES_SEL], 0
-        mov     [es:DRIVER_FEATURES], eax
-        setnz   [READ_ONLY]
-        mov     dword [es:DRIVER_FEATURES_SEL], 1
-        mov     dword [es:DRIVER_FEATURES], 1
-        mov     dword [es:STATUS], 11   ; FEATURES_OK
-        test    dword [es:STATUS], 8
-        jz      .failed
-        mov     dword [es:QUEUE_SEL], 0
-        cmp     dword [es:QUEUE_NUM_MAX], QUEUE
-        jb      .failed
-        mov     dword [es:QUEUE_NUM], QUEUE
-        xor     eax, eax
-        mov     [es:QUEUE_DESC + 4], eax
-        mov     [es:QUEUE_DRIVER + 4], eax
-        mov     [es:QUEUE_DEVICE + 4], eax
-        mov     ax, ds
-        shl     eax, 4
-        mov     [es:QUEUE_DESC], eax
-        add     eax, AVAIL
-        mov     [es:QUEUE_DRIVER], eax
-        add     eax, USED - AVAIL
-        mov     [es:QUEUE_DEVICE], eax
-        mov     dword [es:QUEUE_READY], 1
-        mov     dword [es:STATUS], 15   ; DRIVER_OK
-        mov     eax, [es:CONFIG]
-        cmp     dword [es:CONFIG + 4], 0
-        je      .sectors
-        mov     eax, 0FFFFFFFFh         ; what LBAs of 32 bits reach
-.sectors:
-        mov     [SECTORS], eax
-        clc
-        pop     es
+; Is there room for one more disk? CF=1: there is. Clobbers AL.
+room:
+        mov     al, [fs:AFTER]
+        sub     al, [fs:FIRST]
+        cmp     al, MOST
         ret
-.failed:
-        mov     dword [es:STATUS], 80h  ; FAILED
-        stc
-        pop     es
+
+; Add a disk, if it works. In: DS = its bytes, which say where it is. Out: DS = those of the next one.
+; Clobbers EAX CX ESI EDI.
+add_disk:
+        call    set_up
+        jc      .done
+        call    geometry
+        inc     byte [fs:AFTER]
+        mov     ax, ds
+        add     ax, 10h
+        mov     ds, ax
+.done:
         ret
 
 ; Find the disk's CHS. In: DS = its bytes. Clobbers EAX CX EDX ESI EDI.
@@ -386,109 +285,8 @@ geometry:
         pop     ebx
         ret
 
-; -- requests ----------------------------------------------------------------------------------------
-
-; Transfer CX sectors, 1 or more, from LBA EAX on. In: DL = 0: read to, 1: write from, ES:DI = memory.
-; DS = the disk's bytes. Out: CF=1: AH = status. Clobbers EAX ECX EDX DI.
-transfer:
-        push    es
-        push    ebx
-        mov     [HEADER], dl
-        movzx   ecx, cx
-        mov     ebx, eax
-        add     ebx, ecx
-        jc      .outside
-        cmp     ebx, [SECTORS]
-        ja      .outside
-        mov     [HEADER + 8], eax
-        xor     ebx, ebx
-        mov     bx, es
-        shl     ebx, 4
-        movzx   edi, di
-        add     ebx, edi                ; the memory's physical address
-        shl     ecx, 9
-        lea     edi, [ebx + ecx]
-        cmp     edi, 110000h
-        ja      .bad
-        mov     [DESC + 16], ebx
-        mov     [DESC + 24], ecx
-        mov     word [DESC + 28], 3     ; NEXT, WRITE
-        test    dl, dl
-        jz      .chain
-        mov     byte [DESC + 28], 1
-        cmp     byte [READ_ONLY], 0
-        jne     .protected
-.chain:
-        mov     word [DESC + 30], 2
-        xor     eax, eax
-        mov     ax, ds
-        shl     eax, 4
-        add     eax, HEADER
-        mov     [DESC], eax
-        mov     dword [DESC + 8], 16
-        mov     dword [DESC + 12], 10001h       ; NEXT: 1
-        add     eax, RESULT - HEADER
-        mov     [DESC + 32], eax
-        mov     dword [DESC + 40], 1
-        mov     dword [DESC + 44], 2            ; WRITE
-        mov     byte [RESULT], 0FFh
-        mov     bx, [AVAIL + 2]
-        mov     di, bx
-        and     di, QUEUE - 1
-        shl     di, 1
-        mov     word [AVAIL + 4 + di], 0
-        inc     bx
-        mov     [AVAIL + 2], bx
-        mov     es, [PLACE]
-        mov     dword [es:QUEUE_NOTIFY], 0
-        mov     ax, BDA
-        mov     es, ax
-        mov     dx, [es:6Ch]
-        sti
-.wait:
-        cmp     [USED + 2], bx
-        je      .used
-        mov     ax, [es:6Ch]
-        sub     ax, dx
-        cmp     ax, 2184                ; two minutes
-        jae     .late
-        test    al, 0Fh
-        jnz     .wait
-        push    es                      ; now and then: has it given up?
-        mov     es, [PLACE]
-        test    dword [es:STATUS], NEEDS_RESET
-        pop     es
-        jz      .wait
-        mov     ah, 20h
-        jmp     .again
-.used:
-        mov     ah, 10h
-        cmp     byte [RESULT], 0
-        jne     .failed
-        mov     ah, 0
-        jmp     .done                   ; CF=0
-.late:
-        mov     ah, 80h
-.again:
-        push    ax
-        call    set_up
-        pop     ax
-        jmp     .failed
-.outside:
-        mov     ah, 04h
-        jmp     .failed
-.bad:
-        mov     ah, 01h
-        jmp     .failed
-.protected:
-        mov     ah, 03h
-.failed:
-        stc
-.done:
-        pop     ebx
-        pop     es
-        ret
-
+%include "virtioblk_pci.inc"
+%include "virtioblk_queue.inc"
 %include "virtioblk13.inc"
 
         times   ROM_SIZE - ($ - $$) db 0

@@ -164,10 +164,6 @@ DEVICES = {
     "vhost-user-blk-pci": _VHOST_BLK,
 }
 PCI = "-pci"
-NOT_ON_PCI = {
-    "addr": "the PCI bus places it",
-    "rom": "the option ROM knows disks of the MMIO transport only",
-}
 
 
 # -- the option ------------------------------------------------------------------------------------
@@ -228,10 +224,9 @@ def check(options: Options) -> None:
     """UsageError: a device cannot be made of its keys, or there is none for a drive."""
     for asked in options.device:
         number(asked, "addr", 0, (1 << 32) - 1)
-        for key, why in NOT_ON_PCI.items():
-            if key in asked.keys and asked.name.endswith(PCI):
-                other = asked.name.removesuffix(PCI)
-                raise asked.wrong(f"{why}: leave {key}= out, or give {other}")
+        if "addr" in asked.keys and asked.name.endswith(PCI):
+            other = asked.name.removesuffix(PCI)
+            raise asked.wrong(f"the PCI bus places it: leave addr= out, or give {other}")
         number(asked, "irq", 0, 15)
         for key in ("ioeventfd", "rom"):
             if asked.keys.get(key, "on") not in ("on", "off"):

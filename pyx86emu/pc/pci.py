@@ -6,8 +6,8 @@ up to 31 devices of one function.
 
 Nothing assigns addresses here at run time: a device that is plugged in has its BARs, its interrupt
 line and its command register already, as a BIOS leaves them. The BIOS makes the lines
-level-triggered (firmware/pcibios.inc). Different from a PC: a device reaches memory also while bus
-mastering is off.
+level-triggered (firmware/pcibios.inc). The bus does not see what a device does to memory: one that
+reads or writes there looks at the bus master bit of its `command` (6.2.2).
 """
 
 from collections.abc import Callable

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..device import MmioDevice
 from ..errors import MachineError
 from .device import VirtioDevice
-from .numbers import DRIVER_OK, FEATURES_OK, ID_BLOCK
+from .numbers import DRIVER_OK, FEATURES_OK
 from .transport import QueueSetUp, VirtioTransport, free_line, put_bytes
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ class VirtioMmio(VirtioTransport, MmioDevice):
     def __init__(
         self, device: VirtioDevice, *, ioeventfd: bool = True, rom: bool | None = None
     ) -> None:
-        super().__init__(device, ioeventfd=ioeventfd)
-        self.rom = rom
+        super().__init__(device, ioeventfd=ioeventfd, rom=rom)
         self.name = device.name
         self._base = 0
 
@@ -116,11 +115,8 @@ class VirtioMmio(VirtioTransport, MmioDevice):
         at = self._free_place(machine.mmio) if addr is None else addr
         line = free_line(machine.vm, VirtioMmio) if gsi is None else gsi
         attachment = self.attach(machine.vm, at, line, pull=pull)
-        if self.virtio.device_id == ID_BLOCK and WINDOW <= self._base < WINDOW_END:
-            other = any(machine.disks.values())
-            if self.rom or (self.rom is None and not other):
-                machine.add_rom("virtioblk")
-        return attachment
+        in_window = WINDOW <= self._base < WINDOW_END
+        return self._with_rom(machine, attachment) if in_window else attachment
 
     def attach(
         self, vm: "Vm", addr: "Address", gsi: int | None = None, *, pull: bool = False

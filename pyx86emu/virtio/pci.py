@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MachineError
 from ..events import EventFd
-from ..pc.pci import FIRST_CAPABILITY, Bar, PciBus, PciFunction, PciSlot
+from ..pc.pci import COMMAND, FIRST_CAPABILITY, MASTER, Bar, PciBus, PciFunction, PciSlot
 from .device import VirtioDevice
 from .numbers import (
     DRIVER_OK,
@@ -97,12 +97,17 @@ class VirtioPci(VirtioTransport, PciFunction):
     guest reads the ISR; if another process serves the device, it is an irqfd, which the end of the
     interrupt lowers, and raises again if there is more.
 
+    `rom=True`: a disk comes with an option ROM, which serves INT 13h, so that the BIOS boots from
+    it (firmware/virtioblk.asm). None: only if the machine has no other disk.
+
     TypeError: no VirtioDevice; ValueError: `ioeventfd=False` for a device that others serve.
     (Virtio 1.2, 4.1.)
     """
 
-    def __init__(self, device: VirtioDevice, *, ioeventfd: bool = True) -> None:
-        super().__init__(device, ioeventfd=ioeventfd)
+    def __init__(
+        self, device: VirtioDevice, *, ioeventfd: bool = True, rom: bool | None = None
+    ) -> None:
+        super().__init__(device, ioeventfd=ioeventfd, rom=rom)
         self.name = device.name
         self._ended: EventFd | None = None
         kind = device.device_id
@@ -149,9 +154,8 @@ class VirtioPci(VirtioTransport, PciFunction):
         """Plug it into the PCI bus of a machine. `Machine.attach` calls this. MachineError: an
         `addr`, a model without 32-bit ports, or no room on the bus."""
         self._no_place(addr)
-        return self.attach(
-            machine.vm, free_line(machine.vm, PciBus) if gsi is None else gsi, pull=pull
-        )
+        line = free_line(machine.vm, PciBus) if gsi is None else gsi
+        return self._with_rom(machine, self.attach(machine.vm, line, pull=pull))
 
     def attach(self, vm: "Vm", gsi: int | None = None, *, pull: bool = False) -> PciSlot:
         """Plug it into the PCI bus of a Vm without a machine around it. Errors as for `PciBus.of`
@@ -253,6 +257,10 @@ class VirtioPci(VirtioTransport, PciFunction):
     def config_write(self, offset: int, size: int, value: int) -> None:
         """The same for a write."""
         super().config_write(offset, size, value)
+        if self.status & DRIVER_OK and not self.command & MASTER:
+            self._stop()
+            self.needs_reset(f"{self.name}: its bus master bit was cleared while it worked")
+            self.status &= ~DRIVER_OK
         if offset & ~3 == ACCESS_DATA:
             data = bytearray(4)
             data[offset & 3 : (offset & 3) + size] = value.to_bytes(size, "little")
@@ -297,6 +305,16 @@ class VirtioPci(VirtioTransport, PciFunction):
     def _config_write(self, offset: int, size: int, value: int) -> None:
         with self.virtio.lock:
             self.virtio.write_config(offset, value.to_bytes(size, "little"))
+
+    def set_status(self, value: int) -> None:
+        """As every transport. Only a bus master may reach memory (PCI 2.3, 6.2.2). Legacy drivers,
+        such as Linux before 2.6.34, do not set the bit: for them it is set here, as in QEMU."""
+        if value & DRIVER_OK and not self.command & MASTER:
+            if not self.legacy:
+                self.needs_reset(f"{self.name}: DRIVER_OK before its bus master bit is set")
+                return
+            self.config[COMMAND] |= MASTER
+        super().set_status(value)
 
     @property
     def _selected(self) -> QueueSetUp | None:

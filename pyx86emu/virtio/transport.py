@@ -6,9 +6,11 @@ import weakref
 from collections.abc import Callable
 from functools import partial
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._core import Doorbell, GuestMap
+from ..bus import Attachment
+from ..errors import MachineError
 from ..events import EventFd
 from .device import VirtioDevice, Vring
 from .numbers import (
@@ -16,6 +18,7 @@ from .numbers import (
     DRIVER_OK,
     FAILED,
     FEATURES_OK,
+    ID_BLOCK,
     NEEDS_RESET,
     USED_BUFFER,
     VERSION_1,
@@ -25,9 +28,11 @@ from .serving import LoopServer, Server, ThreadServer
 if TYPE_CHECKING:
     from .._core import IoEventFd
     from ..irqfd import IrqFd
+    from ..pc.machine import Machine
     from ..vm import Vm
 
 Values = dict[str, Any]
+Attached = TypeVar("Attached", bound=Attachment)
 
 #: The interrupt lines of the devices, in this order: a PC has no other use for them.
 LINES = (10, 11, 9, 5)
@@ -73,13 +78,16 @@ class VirtioTransport:
     legacy = False
     irq: Callable[[bool], None]
 
-    def __init__(self, device: VirtioDevice, *, ioeventfd: bool = True) -> None:
+    def __init__(
+        self, device: VirtioDevice, *, ioeventfd: bool = True, rom: bool | None = None
+    ) -> None:
         if not isinstance(device, VirtioDevice):
             raise TypeError(f"a virtio transport takes a VirtioDevice, not {type(device).__name__}")
         if device.served == "outside" and not ioeventfd:
             raise ValueError(f"'{device.name}' is served outside: it needs ioeventfd=True")
         self.virtio = device
         self.ioeventfd = bool(ioeventfd)
+        self.rom = rom
         self.gsi: int | None = None
         #: Held while the reasons for an interrupt and its line change: any thread may interrupt.
         self._reasons = RLock()
@@ -108,6 +116,18 @@ class VirtioTransport:
         self.virtio.plugged(vm)
         self._vm = vm
         self._memory = GuestMap(vm)
+
+    def _with_rom(self, machine: "Machine", attached: Attached) -> Attached:
+        """The transport is attached to this machine, where the option ROM finds it: add the ROM, if
+        a disk should have it. MachineError: there is no room, and the disk is detached."""
+        wanted = not any(machine.disks.values()) if self.rom is None else self.rom
+        if wanted and self.virtio.device_id == ID_BLOCK:
+            try:
+                machine.add_rom("virtioblk")
+            except MachineError as error:
+                attached.detach()
+                raise MachineError(f"{error}; a disk with rom=False needs none") from error
+        return attached
 
     # -- Transport: what the device asks -----------------------------------------------------------
 
@@ -280,8 +300,10 @@ class VirtioTransport:
             value &= ~FEATURES_OK
         if before & FEATURES_OK:
             value |= FEATURES_OK  # only a reset takes it back
+        if not before & DRIVER_OK and (value & FAILED or before & NEEDS_RESET):
+            value &= ~DRIVER_OK  # it does not live, so a state must not say that it does
         self.status = value | before & NEEDS_RESET
-        if value & DRIVER_OK and not before & DRIVER_OK and not value & FAILED:
+        if value & DRIVER_OK and not before & DRIVER_OK:
             if not value & FEATURES_OK and (not self.legacy or not self._agreed()):
                 self.status &= ~DRIVER_OK
                 self.needs_reset(f"{self.virtio.name}: DRIVER_OK without FEATURES_OK")
@@ -357,6 +379,13 @@ class VirtioTransport:
 
     def _quiet(self) -> None:
         """The same, but the interrupt line stays as it is."""
+        self._stop()
+        with self.virtio.lock:
+            self._forget()
+
+    def _stop(self) -> None:
+        """No further call of the device begins, its descriptors are closed; it leaves memory
+        alone. What the driver has written stays."""
         server, self._server = self._server, None
         if server is not None:
             server.stop()
@@ -364,7 +393,6 @@ class VirtioTransport:
         self._close_descriptors()
         with self.virtio.lock:
             self.virtio.reset()
-            self._forget()
 
     def detached(self) -> None:
         """It is taken off its bus, or the machine is closed: threads end, descriptors are closed.

@@ -13,6 +13,7 @@ from tests.harness import ROOT
 
 GUEST = ROOT / "tests" / "virtio" / "queue_irq.bin"
 WRITER = ROOT / "tests" / "virtio" / "queue_poll.bin"
+BOOT13 = ROOT / "tests" / "virtio" / "boot13.bin"
 SECTORS = b"".join(bytes([n]) * 512 for n in range(64))
 
 
@@ -50,6 +51,25 @@ def test_another_process_serves_a_disk_on_the_pci_bus(tmp_path: Path) -> None:
         words = ("-device", f"vhost-user-blk-pci,path={sock}")
 
         assert run(GUEST.with_name("pci_irq.bin"), *words, "--wall", "20") == 33
+
+
+@pytest.mark.parametrize("name", ["virtio-blk", "virtio-blk-pci"])
+def test_a_machine_without_another_disk_boots_from_it(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "disk.img"
+    path.write_bytes(BOOT13.read_bytes() + SECTORS[512:])
+    words = ("-drive", f"file={path},if=none,id=d0", "-device", f"{name},drive=d0")
+
+    assert run(*words) == 33
+    assert run(*words[:3], f"{words[3]},rom=off", "--timeout", "5") != 33
+
+
+@pytest.mark.parametrize("name", ["vhost-user-blk", "vhost-user-blk-pci"])
+def test_it_boots_from_a_disk_of_another_process(name: str, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    sock = tmp_path / "blk.sock"
+    image = BOOT13.read_bytes() + SECTORS[512:]
+    with Disk(image, kind="hd") as there, serve(VirtioBlk(there), sock):
+        assert run("-device", f"{name},path={sock}", "--wall", "20") == 33
 
 
 def test_the_image_is_written_only_if_that_is_asked_for(disk: Path) -> None:
@@ -96,7 +116,7 @@ def test_a_state_has_the_device(disk: Path, tmp_path: Path) -> None:
         (["-device", "virtio-rng,speed=1"], "'speed=1' is none of seed, addr, irq"),
         (["-device", "virtio-rng,irq=16"], "irq=16: give a number from 0 to 0xf"),
         (["-device", "virtio-rng-pci,addr=0xD0000"], "leave addr= out, or give virtio-rng"),
-        (["-device", "virtio-blk-pci,drive=x,rom=on"], "leave rom= out, or give virtio-blk"),
+        (["-device", "virtio-rng-pci,rom=on"], "'rom=on' is none of seed, addr, irq"),
         (["-device", "virtio-rng-pci", "-cpu", "80286"], "needs 32-bit ports"),
         (["-device", "vhost-user-blk-pci"], "it needs path=SOCK"),
         (["-device", "virtio-rng,ioeventfd=1"], "ioeventfd=1: give on or off"),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from pyx86emu import Disk, Exit, ExitReason, Machine
 from pyx86emu.virtio.blk import VirtioBlk
+from pyx86emu.virtio.vhost.blk import VhostUserBlk
+from pyx86emu.virtio.vhost.serve import serve
+from tests.on_storage_daemon import StorageDaemon, image, need
 
 HERE = Path(__file__).parent
 #: The exit status of a guest whose checks have all passed.
@@ -18,6 +22,7 @@ PASSED = 0x10 << 1 | 1
 #: Each sector is filled with its number.
 IMAGE = b"".join(bytes([n]) * 512 for n in range(64))
 WAYS = ("exit", "pull", "vcpu", "thread", "asyncio")
+PEERS = ("serve", "storage-daemon")
 
 
 def boot_sector(guest: str) -> bytes:
@@ -59,3 +64,36 @@ def run(
         sector = disk.read(3, 1)
         attached.detach()
     return m, sector
+
+
+def run_behind(
+    machine: Callable[..., Machine],
+    guest: str,
+    make: Callable[..., Any],
+    peer: str,
+    where: Path,
+    **options: Any,
+) -> Machine:
+    """The same with a disk that `peer` serves over vhost-user."""
+    where.chmod(0o700)
+    sock = where / "blk.sock"
+    m = machine(boot_sector(guest), shared=True, **options)
+    with ExitStack() as stack:
+        if peer == "serve":
+            disk = stack.enter_context(Disk(IMAGE, kind="hd"))
+            stack.enter_context(serve(VirtioBlk(disk), sock))
+        else:
+            need()
+            qcow2 = image(where / "disk.qcow2", 1 << 20, IMAGE)
+            stack.enter_context(StorageDaemon(qcow2, sock))
+        transport = make(stack.enter_context(closing(VhostUserBlk(sock))))
+        attached = m.attach(transport)
+        check_passed(m, m.run(wall=20.0), transport)
+        attached.detach()
+    return m
+
+
+def left(m: Machine, buffers: int) -> str:
+    """A digest of the buffers of a guest, which end at 15000h. The used ring is another in each
+    run, if somebody else serves: several requests may be done in any order."""
+    return sha256(m.vm.read(buffers, 0x15000 - buffers)).hexdigest()

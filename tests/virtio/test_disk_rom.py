@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pyx86emu import Disk, ExitReason, Machine
+from pyx86emu import Disk, ExitReason, Machine, MachineError
 from pyx86emu.virtio.blk import VirtioBlk
 from pyx86emu.virtio.mmio import VirtioMmio
+from pyx86emu.virtio.pci import VirtioPci
 from pyx86emu.virtio.vhost.blk import VhostUserBlk
 from pyx86emu.virtio.vhost.serve import serve
 from tests import on_kvm
 from tests.on_storage_daemon import StorageDaemon, image, raw
+from tests.pc.int13 import BUFFER, Caller
 from tests.virtio import guests
 from tests.virtio.guests import PASSED, boot_sector, check_passed
 
 IMAGE = boot_sector("boot13") + guests.IMAGE[512:]
 WRITTEN = b"\xfa\xfa" + b"\5" * 510
 WAYS = ("exit", "vcpu", "thread", "back-end", "daemon")
+TRANSPORTS: dict[str, Any] = {"mmio": VirtioMmio, "pci": VirtioPci}
+transports = pytest.mark.parametrize("at", TRANSPORTS)
 
 
 @contextmanager
-def served(way: str, where: Path) -> Iterator[tuple[Any, Callable[[], bytes]]]:
+def served(at: str, way: str, where: Path) -> Iterator[tuple[Any, Callable[[], bytes]]]:
     """A transport with the disk, and what sector 7 has at the end."""
+    kind = TRANSPORTS[at]
     where.chmod(0o700)
     if way == "daemon":
         path = image(where / "disk.qcow2", len(IMAGE), IMAGE)
         with StorageDaemon(path, where / "blk.sock") as daemon:
-            transport = VirtioMmio(VhostUserBlk(where / "blk.sock"))
+            transport = kind(VhostUserBlk(where / "blk.sock"))
 
             def sector() -> bytes:
                 transport.reset_device()
@@ -44,18 +49,18 @@ def served(way: str, where: Path) -> Iterator[tuple[Any, Callable[[], bytes]]]:
     with Disk(IMAGE, kind="hd") as disk:
         if way == "back-end":
             with serve(VirtioBlk(disk), where / "blk.sock"):
-                transport = VirtioMmio(VhostUserBlk(where / "blk.sock"))
+                transport = kind(VhostUserBlk(where / "blk.sock"))
                 yield transport, lambda: disk.read(7, 1)
                 transport.reset_device()
             return
         blk = VirtioBlk(disk, served="thread" if way == "thread" else "vcpu")
-        transport = VirtioMmio(blk, ioeventfd=way != "exit")
+        transport = kind(blk, ioeventfd=way != "exit")
         yield transport, lambda: disk.read(7, 1)
         transport.reset_device()
 
 
-def boots(machine: Callable[..., Machine], way: str, where: Path, **options: Any) -> None:
-    with served(way, where) as (transport, sector):
+def boots(machine: Callable[..., Machine], at: str, way: str, where: Path, **options: Any) -> None:
+    with served(at, way, where) as (transport, sector):
         m = machine(None, shared=True, **options)
         m.attach(transport)
         exit = m.run(wall=60.0)
@@ -64,16 +69,20 @@ def boots(machine: Callable[..., Machine], way: str, where: Path, **options: Any
 
 
 @pytest.mark.parametrize("way", WAYS)
+@transports
 def test_a_boot_sector_uses_a_virtio_disk_by_int_13h(
-    way: str, machine: Callable[..., Machine], tmp_path: Path
+    at: str, way: str, machine: Callable[..., Machine], tmp_path: Path
 ) -> None:
-    boots(machine, way, tmp_path)
+    boots(machine, at, way, tmp_path)
 
 
-@pytest.mark.parametrize("way", ["exit", "daemon"])
-def test_the_same_on_kvm(way: str, machine: Callable[..., Machine], tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", WAYS)
+@transports
+def test_the_same_on_kvm(
+    at: str, way: str, machine: Callable[..., Machine], tmp_path: Path
+) -> None:
     on_kvm.need("kvm")
-    boots(machine, way, tmp_path, accel="kvm")
+    boots(machine, at, way, tmp_path, accel="kvm")
 
 
 @pytest.mark.parametrize("model", ["8086", "80286"])
@@ -96,20 +105,134 @@ def test_a_machine_with_another_disk_has_no_rom(machine: Callable[..., Machine])
         assert all(slot.addr != 0xC8000 for slot in m.vm.slots)
 
 
-def test_two_disks_have_two_numbers(machine: Callable[..., Machine]) -> None:
+def marked(number: int) -> Disk:
+    """A disk that boots; its sector 1 is filled with its number."""
+    return Disk(IMAGE[:512] + bytes([number]) * 512 + IMAGE[1024:], kind="hd")
+
+
+@pytest.mark.parametrize("own", [0, 1])
+def test_disks_of_both_transports_have_consecutive_numbers(
+    own: int, machine: Callable[..., Machine]
+) -> None:
+    """After the machine's own, those of MMIO, then those on the PCI bus, each in its order."""
+    with ExitStack() as stack:
+        disks = [stack.enter_context(marked(0xA0 + n)) for n in range(4)]
+        m = machine(marked(0x99) if own else None)
+        for disk, kind in zip(disks, (VirtioPci, VirtioMmio, VirtioPci, VirtioMmio), strict=True):
+            m.attach(kind(VirtioBlk(disk), rom=True))
+        caller = Caller(m)
+
+        found = []
+        for drive in range(0x80, 0x84 + own):
+            assert caller.int13(0x0201, cx=2, dx=drive).ah == 0
+            found.append(m.vm.read(BUFFER, 1)[0])
+        counted = [caller.int13(0x0800, dx=drive).dx & 0xFF for drive in (0x80 + own, 0x83 + own)]
+
+        assert found == [0x99] * own + [0xA1, 0xA3, 0xA0, 0xA2]
+        assert m.vm.read(0x475, 1)[0] == 4 + own
+        assert counted == [4 + own] * 2
+        assert caller.int13(0x0201, cx=2, dx=0x84 + own).carry
+        assert sum(slot.addr == 0xC8000 for slot in m.vm.slots) == 1
+        assert m.vm.read(0x413, 2) == (639).to_bytes(2, "little")
+
+
+def test_the_rom_serves_four_disks(machine: Callable[..., Machine]) -> None:
+    with ExitStack() as stack:
+        m = machine(None)
+        for n in range(6):
+            blk = VirtioBlk(stack.enter_context(marked(n)))
+            m.attach(VirtioPci(blk) if n > 2 else VirtioMmio(blk))
+        caller = Caller(m)
+
+        assert caller.int13(0x0201, cx=2, dx=0x83).ah == 0
+        assert m.vm.read(BUFFER, 1) == b"\3"
+        assert m.vm.read(0x475, 1) == b"\4"
+
+
+def test_a_pci_disk_without_an_address_is_notified_by_its_configuration(
+    machine: Callable[..., Machine],
+) -> None:
     m = machine(None)
-    with Disk(IMAGE, kind="hd") as first, Disk(IMAGE, kind="hd") as second:
-        m.attach(VirtioBlk(first))
-        m.attach(VirtioBlk(second))
+    m.vm.add_memory(0xD1000, 0xF000, readonly=True)
+    with Disk(IMAGE, kind="hd") as disk:
+        transport = VirtioPci(VirtioBlk(disk))
+        m.attach(transport)
         exit = m.run(wall=60.0)
 
-    assert (exit.reason, m.exit_status) == (ExitReason.SHUTDOWN, PASSED)
-    assert m.vm.read(0x475, 1) == b"\2"
-    assert sum(slot.addr == 0xC8000 for slot in m.vm.slots) == 1
+        assert transport.open_at(1) is None
+        assert (exit.reason, m.exit_status) == (ExitReason.SHUTDOWN, PASSED), m.debug_text
+        assert disk.read(7, 1) == WRITTEN
 
 
+@transports
+def test_a_disk_that_needs_a_reset_is_set_up_again(
+    at: str, machine: Callable[..., Machine]
+) -> None:
+    class Breaks(VirtioBlk):
+        """It breaks at the next request."""
+
+        now = False
+
+        def kicked(self, index: int) -> None:
+            if self.now:
+                self.now = False
+                transport.needs_reset("broken")
+            else:
+                super().kicked(index)
+
+    kind = TRANSPORTS[at]
+    with Disk(IMAGE, kind="hd") as disk:
+        m = machine(None)
+        blk = Breaks(disk)
+        transport = kind(blk)
+        m.attach(transport)
+        caller = Caller(m)
+        blk.now = True
+
+        first = caller.int13(0x0201, cx=8, dx=0x80)
+        second = caller.int13(0x0201, cx=8, dx=0x80)
+
+        assert (first.ah, first.carry) == (0x20, True)
+        assert (second.ah, m.vm.read(BUFFER, 1)) == (0, b"\7")
+
+
+@transports
+def test_a_read_only_disk_is_not_written(at: str, machine: Callable[..., Machine]) -> None:
+    kind = TRANSPORTS[at]
+    with Disk(IMAGE, kind="hd") as disk:
+        disk.readonly = True
+        m = machine(None)
+        m.attach(kind(VirtioBlk(disk)))
+
+        answer = Caller(m).int13(0x0301, cx=8, dx=0x80)
+
+        assert (answer.ah, answer.carry) == (0x03, True)
+
+
+@transports
+def test_a_disk_that_finds_no_room_for_the_rom_is_not_attached(
+    at: str, machine: Callable[..., Machine]
+) -> None:
+    m = machine(None)
+    kind = TRANSPORTS[at]
+    for page in range(0xC8000, 0xF0000, 0x1000):
+        if page != 0xD0000:
+            m.vm.add_memory(page, 0x1000, readonly=True)
+    with Disk(IMAGE, kind="hd") as disk:
+        blk = VirtioBlk(disk)
+        if at == "pci":
+            m.vm.add_memory(0xD0000, 0x1000, readonly=True)
+
+        with pytest.raises(MachineError, match=r"no room for the option ROM.*rom=False"):
+            m.attach(kind(blk))
+
+        assert not [each for each in m.mmio.attachments if each.device is blk]
+        m.attach(kind(blk, rom=False))
+
+
+@transports
 def test_freedos_boots_off_a_qcow2_that_another_process_serves(
-    machine: Callable[..., Machine], tmp_path: Path
+    at: str, machine: Callable[..., Machine], tmp_path: Path
 ) -> None:
     """It copies a file there, and the image has the copy."""
     found = Path(os.environ.get("PYX86EMU_GUESTS", "/nowhere")) / "freedos-hd.img"
@@ -119,7 +242,8 @@ def test_freedos_boots_off_a_qcow2_that_another_process_serves(
     tmp_path.chmod(0o700)
     with StorageDaemon(disk, tmp_path / "blk.sock") as daemon:
         m = machine(None, model="80486", shared=True, clock="host")
-        transport = VirtioMmio(VhostUserBlk(tmp_path / "blk.sock"))
+        kind = TRANSPORTS[at]
+        transport = kind(VhostUserBlk(tmp_path / "blk.sock"))
         m.attach(transport)
 
         def comes(text: str, keys: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +12,10 @@ from pyx86emu import Machine
 from pyx86emu.virtio.mmio import VirtioMmio
 from tests import on_kvm
 from tests.virtio import guests
-from tests.virtio.guests import IMAGE, WAYS
+from tests.virtio.guests import IMAGE, PEERS, WAYS, left, run_behind
 
 GUESTS = ("queue_poll", "queue_irq")
+BUFFERS = 0x10200
 run = partial(guests.run, make=VirtioMmio)
 
 
@@ -32,11 +34,30 @@ def test_the_poller_needs_no_386(model: str, machine: Callable[..., Machine]) ->
     run(machine, "queue_poll", way="vcpu", model=model)
 
 
-@pytest.mark.parametrize("way", ["pull", "vcpu", "thread"])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("guest", GUESTS)
-def test_guest_passes_on_kvm(guest: str, way: str, machine: Callable[..., Machine]) -> None:
+def test_kvm_gives_equal_results(guest: str, way: str, machine: Callable[..., Machine]) -> None:
     on_kvm.need("kvm")
-    run(machine, guest, way=way, accel="kvm")
+    core, expected = run(machine, guest, way="vcpu")
+
+    m, sector = run(machine, guest, way=way, accel="kvm")
+
+    assert sector == expected
+    assert left(m, BUFFERS) == left(core, BUFFERS)
+
+
+@pytest.mark.parametrize("accel", ["interp", "kvm"])
+@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize("guest", GUESTS)
+def test_another_process_serves_it(
+    guest: str, peer: str, accel: str, tmp_path: Path, machine: Callable[..., Machine]
+) -> None:
+    on_kvm.need(accel)
+    core, _ = run(machine, guest, way="vcpu")
+
+    m = run_behind(machine, guest, VirtioMmio, peer, tmp_path, accel=accel)
+
+    assert left(m, BUFFERS) == left(core, BUFFERS)
 
 
 @pytest.mark.parametrize("guest", GUESTS)

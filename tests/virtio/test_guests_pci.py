@@ -4,7 +4,6 @@ elsewhere."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
@@ -13,14 +12,12 @@ import pytest
 from pyx86emu import Disk, ExitReason, Machine
 from pyx86emu.virtio.blk import VirtioBlk
 from pyx86emu.virtio.pci import VirtioPci
-from pyx86emu.virtio.vhost.blk import VhostUserBlk
-from pyx86emu.virtio.vhost.serve import serve
 from tests import on_kvm
-from tests.on_storage_daemon import StorageDaemon, image, need
 from tests.virtio import guests
-from tests.virtio.guests import IMAGE, PASSED, WAYS, boot_sector, check_passed
+from tests.virtio.guests import IMAGE, PASSED, PEERS, WAYS, boot_sector, left, run_behind
 
 GUESTS = ("pci_poll", "pci_irq")
+BUFFERS = 0x13000
 run = partial(guests.run, make=VirtioPci)
 
 
@@ -62,37 +59,30 @@ def test_the_line_is_what_the_configuration_says(
     assert chip.slave.elcr << 8 | chip.master.elcr == 1 << gsi
 
 
-@pytest.mark.parametrize("way", ["pull", "vcpu", "thread"])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("guest", GUESTS)
-def test_guest_passes_on_kvm(guest: str, way: str, machine: Callable[..., Machine]) -> None:
+def test_kvm_gives_equal_results(guest: str, way: str, machine: Callable[..., Machine]) -> None:
     on_kvm.need("kvm")
-    run(machine, guest, way=way, accel="kvm")
+    core, expected = run(machine, guest, way="vcpu")
+
+    m, sector = run(machine, guest, way=way, accel="kvm")
+
+    assert sector == expected
+    assert left(m, BUFFERS) == left(core, BUFFERS)
 
 
-@pytest.mark.parametrize("peer", ["serve", "storage-daemon"])
+@pytest.mark.parametrize("accel", ["interp", "kvm"])
+@pytest.mark.parametrize("peer", PEERS)
 @pytest.mark.parametrize("guest", GUESTS)
 def test_another_process_serves_a_legacy_driver(
-    guest: str, peer: str, tmp_path: Path, machine: Callable[..., Machine]
+    guest: str, peer: str, accel: str, tmp_path: Path, machine: Callable[..., Machine]
 ) -> None:
-    tmp_path.chmod(0o700)
-    sock = tmp_path / "blk.sock"
-    with ExitStack() as stack:
-        if peer == "serve":
-            disk = stack.enter_context(Disk(IMAGE, kind="hd"))
-            stack.enter_context(serve(VirtioBlk(disk), sock))
-        else:
-            need()
-            qcow2 = image(tmp_path / "disk.qcow2", 1 << 20, IMAGE)
-            stack.enter_context(StorageDaemon(qcow2, sock))
-        m = machine(boot_sector(guest), shared=True, memory=1 << 20)
-        device = stack.enter_context(closing(VhostUserBlk(sock)))
-        transport = VirtioPci(device)
-        slot = m.attach(transport)
+    on_kvm.need(accel)
+    core, _ = run(machine, guest, way="vcpu")
 
-        exit = m.run(wall=20.0)
+    m = run_behind(machine, guest, VirtioPci, peer, tmp_path, accel=accel)
 
-        check_passed(m, exit, transport)
-        slot.detach()
+    assert left(m, BUFFERS) == left(core, BUFFERS)
 
 
 @pytest.mark.parametrize("way", ["exit", "vcpu"])

@@ -339,7 +339,7 @@ def test_the_ioeventfds_follow_the_bars(m: Machine) -> None:
     m.vcpu.run(3)
     assert ring.reap() == [(0, 5)]
 
-    driver.config(4, 2, 0)
+    driver.config(4, 2, 4)
     assert m.vm.ioeventfds == ()
     driver.config(4, 2, 7)
     assert len(m.vm.ioeventfds) == 2
