@@ -21,6 +21,7 @@ def bus(world: World) -> PciBus:
 
 PLACES: dict[str, Place] = {
     "PciBus.plug": place(lambda w: lambda gsi: bus(w).plug(Board(), gsi), gsi=5),
+    "PciFunction.attach": place(lambda w: lambda gsi: Board().attach(w.vm, gsi), gsi=5),
     "PciFunction.plug": place(lambda w: lambda gsi: Board().plug(w.machine, gsi=gsi), gsi=5),
     "PciFunction.describe": place(
         lambda w: Board().describe, vendor=1, device=2, class_code=3, revision=4
@@ -35,15 +36,13 @@ PLACES: dict[str, Place] = {
 
 EXEMPT: dict[str, str] = {
     "PciFunction.describe.subsystem": "a pair; tests/pc/test_pci.py has its numbers",
-    "PciFunction.plug.addr": "refused, whatever it is: the bus places its devices",
-    "VirtioPci.plug.addr": "refused, whatever it is: the bus places its devices",
     **dict.fromkeys(
         (
             *("PciFunction.bar_read", "PciFunction.bar_write", "PciFunction.base"),
             *("PciFunction.config_read", "PciFunction.config_write", "PciFunction.open_at"),
             *("PciSlot.__init__", "Window.__init__", "transport.put_bytes"),
             *("VirtioPci.bar_read", "VirtioPci.bar_write", "VirtioPci.call"),
-            *("VirtioPci.config_read", "VirtioPci.config_write"),
+            *("VirtioPci.config_read", "VirtioPci.config_write", "VirtioPci.set_status"),
         ),
         "called by the bus or the device, with numbers that the bus has checked",
     ),

@@ -24,7 +24,6 @@ from ..state import take, take_whole
 from .optionroms import is_memory
 
 if TYPE_CHECKING:
-    from ..address import Address
     from ..vm import Vm
 
 Values = dict[str, Any]
@@ -123,21 +122,22 @@ class PciFunction:
         self.windows: list[Attachment | None] = [None] * len(bars)
 
     def plug(
-        self,
-        machine: Any,
-        *,
-        addr: "Address | None" = None,
-        gsi: int | None = None,
-        pull: bool = False,
+        self, machine: Any, *, addr: object = None, gsi: int | None = None, pull: bool = False
     ) -> "PciSlot":
-        """`Machine.attach` calls this. MachineError: an `addr`; others as for `PciBus.of` and
-        `PciBus.plug`."""
-        self._no_place(addr)
-        return PciBus.of(machine.vm).plug(self, gsi, pull=pull)
-
-    def _no_place(self, addr: object) -> None:
+        """`Machine.attach` calls this. MachineError: an `addr`; others as for `attach`."""
         if addr is not None:
             raise MachineError(f"'{self.name}' is on the PCI bus, which places it: give no addr=")
+        return self.attach(machine.vm, gsi, pull=pull)
+
+    def attach(self, vm: "Vm", gsi: int | None = None, *, pull: bool = False) -> "PciSlot":
+        """Plug it into the PCI bus of a Vm, which is made if there is none. Errors as for
+        `PciBus.of` and `PciBus.plug`; a bus without devices does not stay then."""
+        pci = PciBus.of(vm)
+        try:
+            return pci.plug(self, gsi, pull=pull)
+        except BaseException:
+            pci.leave()
+            raise
 
     # -- configuration space -----------------------------------------------------------------------
 
@@ -158,18 +158,15 @@ class PciFunction:
     @property
     def command(self) -> int:
         """The command register."""
-        return int.from_bytes(self.config[COMMAND : COMMAND + 2], "little")
+        return _get(self.config, COMMAND, 2)
 
     def base(self, index: int) -> int | None:
         """The address at which a BAR answers; None: it does not."""
         bar = self.bars[index]
-        if bar is None:
+        if bar is None or not self.command & (IO if bar.io else MEMORY_SPACE):
             return None
-        at = BAR0 + 4 * index
-        base = int.from_bytes(self.config[at : at + 4], "little") & -bar.size
-        if not base or not self.command & (IO if bar.io else MEMORY_SPACE):
-            return None
-        return None if bar.io and base + bar.size > 0x10000 else base
+        base = _get(self.config, BAR0 + 4 * index, 4) & -bar.size
+        return None if not base or (bar.io and base + bar.size > 0x10000) else base
 
     def open_at(self, index: int) -> int | None:
         """The address at which a BAR answers, and has its window; None: nowhere."""
@@ -222,29 +219,25 @@ class Window:
         self.length = bar.size
         self.name = f"{function.name} BAR {index}"
 
+    def _read(self, offset: int, size: int) -> int:
+        return self.function.bar_read(self.index, offset, size)
+
+    def _write(self, offset: int, size: int, value: int) -> None:
+        self.function.bar_write(self.index, offset, size, value)
+
 
 class PortWindow(Window, PioDevice):
     """A window of I/O ports."""
 
-    def pio_read(self, offset: int, size: int) -> int:
-        """A read of the guest."""
-        return self.function.bar_read(self.index, offset, size)
-
-    def pio_write(self, offset: int, size: int, value: int) -> None:
-        """A write of the guest."""
-        self.function.bar_write(self.index, offset, size, value)
+    pio_read = Window._read
+    pio_write = Window._write
 
 
 class MemoryWindow(Window, MmioDevice):
     """A window of memory addresses."""
 
-    def mmio_read(self, offset: int, size: int) -> int:
-        """A read of the guest."""
-        return self.function.bar_read(self.index, offset, size)
-
-    def mmio_write(self, offset: int, size: int, value: int) -> None:
-        """A write of the guest."""
-        self.function.bar_write(self.index, offset, size, value)
+    mmio_read = Window._read
+    mmio_write = Window._write
 
 
 class PciSlot(Attachment):
@@ -329,7 +322,7 @@ class PciBus(PioDevice):
             gsi = whole(gsi, "gsi", 0, 15)
             if gsi == 2:
                 raise ValueError("gsi=2 is the line of the slave 8259: give gsi=9")
-            self.vm.irq_line(gsi, self._high(gsi))
+            self.vm.irq_line(gsi, self._high(gsi))  # EINVAL now, not at the first interrupt
         number = min(set(range(DEVICES)) - set(self.functions), default=None)
         if number is None:
             raise MachineError(f"the PCI bus has {DEVICES - 1} devices already: detach one")
@@ -392,8 +385,7 @@ class PciBus(PioDevice):
         for each in self.functions.values():
             for index, other in enumerate(each.bars):
                 if other is not None and other.io == bar.io:
-                    where = BAR0 + 4 * index
-                    its = int.from_bytes(each.preset[where : where + 4], "little") & -other.size
+                    its = _get(each.preset, BAR0 + 4 * index, 4) & -other.size
                     if its < at + bar.size and at < its + other.size:
                         return True
         return False
@@ -473,7 +465,7 @@ class PciBus(PioDevice):
         if offset == 0 and size == 4:
             return self.address
         function = self._selected
-        if offset < 4 or function is None or not self.address & ENABLE:
+        if offset < 4 or function is None:
             return (1 << 8 * size) - 1
         return function.config_read((self.address & 0xFC) + offset - 4, size)
 
@@ -483,7 +475,7 @@ class PciBus(PioDevice):
             self.address = value & 0x80FFFFFC
             return
         function = self._selected
-        if offset < 4 or function is None or not self.address & ENABLE:
+        if offset < 4 or function is None:
             return
         at = (self.address & 0xFC) + offset - 4
         function.config_write(at, size, value)
@@ -494,8 +486,8 @@ class PciBus(PioDevice):
 
     @property
     def _selected(self) -> PciFunction | None:
-        """The device that the address names: bus 0, function 0."""
-        if self.address & 0x00FF0700:
+        """The device that the address names, if it is enabled: on bus 0, function 0."""
+        if self.address & (ENABLE | 0x00FF0700) != ENABLE:
             return None
         return self.functions.get(self.address >> 11 & 0x1F)
 
@@ -516,9 +508,8 @@ class PciBus(PioDevice):
     def detached(self) -> None:
         """It is taken off the ports, or the machine is closed."""
         for each in tuple(self.functions.values()):
-            if not isinstance(each, HostBridge):
-                self._close(each)
-                each.detached()
+            self._close(each)
+            each.detached()
 
     @property
     def unrecorded(self) -> str | None:
@@ -554,6 +545,7 @@ class PciBus(PioDevice):
             raise ValueError(
                 "the state has other PCI devices: plug the same ones in, in this order"
             )
+        found = {}
         for number, each in mine.items():
             config = take(kept[number], "config", bytes)
             if len(config) != SPACE or any(
@@ -561,18 +553,19 @@ class PciBus(PioDevice):
                 for old, new, mask in zip(each.config, config, each.writable, strict=True)
             ):
                 raise ValueError(f"the state has another PCI device than '{each.name}'")
-            take(kept[number], "level", bool)
+            level, device = take(kept[number], "level", bool), take(kept[number], "device", dict)
+            found[each] = config, level, device
         self.address = address
-        for number, each in mine.items():
-            each.config[:] = kept[number]["config"]
+        for each, (config, _, _) in found.items():
+            each.config[:] = config
         self.remap()
         with self._lock:
-            for number, each in mine.items():
-                each.level = kept[number]["level"]
+            for each, (_, level, _) in found.items():
+                each.level = level
             for gsi in set(self.interrupt_lines):
                 self._settle(gsi)
-        for number, each in mine.items():  # now: one that others serve may interrupt at once
-            each.load(take(kept[number], "device", dict))
+        for each, (_, _, device) in found.items():  # now: one that others serve may interrupt
+            each.load(device)
 
 
 def _check_bar(bar: Bar, index: int) -> None:
@@ -597,3 +590,7 @@ class _Intx:
 
 def _put(data: bytearray, offset: int, size: int, value: int) -> None:
     data[offset : offset + size] = value.to_bytes(size, "little")
+
+
+def _get(data: bytes | bytearray, offset: int, size: int) -> int:
+    return int.from_bytes(data[offset : offset + size], "little")

@@ -35,7 +35,6 @@ from .transport import QueueSetUp, VirtioTransport, free_line, put_bytes, weakly
 
 if TYPE_CHECKING:
     from .._core import Doorbell
-    from ..address import Address
     from ..vm import Vm
 
 VENDOR = 0x1AF4
@@ -144,31 +143,23 @@ class VirtioPci(VirtioTransport, PciFunction):
     # -- its place ---------------------------------------------------------------------------------
 
     def plug(
-        self,
-        machine: Any,
-        *,
-        addr: "Address | None" = None,
-        gsi: int | None = None,
-        pull: bool = False,
+        self, machine: Any, *, addr: object = None, gsi: int | None = None, pull: bool = False
     ) -> PciSlot:
         """Plug it into the PCI bus of a machine. `Machine.attach` calls this. MachineError: an
         `addr`, a model without 32-bit ports, or no room on the bus."""
-        self._no_place(addr)
         line = free_line(machine.vm, PciBus) if gsi is None else gsi
-        return self._with_rom(machine, self.attach(machine.vm, line, pull=pull))
+        return self._with_rom(machine, super().plug(machine, addr=addr, gsi=line, pull=pull))
 
     def attach(self, vm: "Vm", gsi: int | None = None, *, pull: bool = False) -> PciSlot:
         """Plug it into the PCI bus of a Vm without a machine around it. Errors as for `PciBus.of`
         and `PciBus.plug`."""
         if self._vm is not None:
             raise MachineError(f"'{self.name}' is attached already: detach it first")
-        pci = PciBus.of(vm)
         try:
             self._plugged(vm)
-            return pci.plug(self, gsi, pull=pull)
+            return super().attach(vm, gsi, pull=pull)
         except BaseException:
             self._vm = self._memory = None
-            pci.leave()
             raise
 
     def _kick_at(self, index: int) -> list[dict[str, Any]]:

@@ -250,6 +250,17 @@ def test_an_older_model_has_no_bus(model: str, machine: Callable[..., Machine]) 
         PciBus.of(m.vm)
 
 
+def test_a_device_that_is_refused_leaves_no_bus(m: Machine) -> None:
+    board = Board()
+
+    with pytest.raises(ValueError, match="gsi=9"):
+        m.attach(board, gsi=2)
+
+    assert m.pio.unclaimed(0xCF8, 8)
+    m.attach(board)
+    assert (get(m, 1, 0), board.open_at(0)) == (0x00071234, 0xC000)
+
+
 def test_wrong_plugs_are_refused(m: Machine) -> None:
     pci, board, _ = plug(m)
 
@@ -380,9 +391,13 @@ def test_a_damaged_state_is_a_value_error(m: Machine, damage: Damage) -> None:
     pci, _, _ = plug(m)
     values = pci.state()
     damage(values)
+    put(m, 1, 0x10, 0x1800)
+    before = pci.state()
 
     with pytest.raises(ValueError):
         pci.load(values)
+
+    assert pci.state() == before
 
 
 # -- hostile guests --------------------------------------------------------------------------------
