@@ -41,7 +41,7 @@ EXEMPT: dict[str, str] = {
             *("PciFunction.bar_read", "PciFunction.bar_write", "PciFunction.base"),
             *("PciFunction.config_read", "PciFunction.config_write", "PciFunction.open_at"),
             *("PciSlot.__init__", "Window.__init__", "transport.put_bytes"),
-            *("VirtioPci.bar_read", "VirtioPci.bar_write", "VirtioPci.call"),
+            *("VirtioPci.bar_read", "VirtioPci.bar_write"),
             *("VirtioPci.config_read", "VirtioPci.config_write", "VirtioPci.set_status"),
         ),
         "called by the bus or the device, with numbers that the bus has checked",

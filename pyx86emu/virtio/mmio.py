@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ..device import MmioDevice
 from ..errors import MachineError
 from .device import VirtioDevice
-from .numbers import DRIVER_OK, FEATURES_OK
-from .transport import QueueSetUp, VirtioTransport, free_line, put_bytes
+from .numbers import DRIVER_OK
+from .transport import WORD, VirtioTransport, free_line, put_bytes
 
 if TYPE_CHECKING:
     from ..address import Address
@@ -64,7 +64,6 @@ ADDRESSES = {
     QUEUE_DEVICE_LOW: ("used", 0),
     QUEUE_DEVICE_LOW + 4: ("used", 32),
 }
-WORD = 0xFFFFFFFF
 
 
 class VirtioMmio(VirtioTransport, MmioDevice):
@@ -94,10 +93,6 @@ class VirtioMmio(VirtioTransport, MmioDevice):
         super().__init__(device, ioeventfd=ioeventfd, rom=rom)
         self.name = device.name
         self._base = 0
-
-    def _forget(self) -> None:
-        super()._forget()
-        self._device_sel = self._driver_sel = self._queue_sel = 0
 
     # -- its place ---------------------------------------------------------------------------------
 
@@ -182,7 +177,8 @@ class VirtioMmio(VirtioTransport, MmioDevice):
         elif offset & ~3 in ADDRESSES:
             self._write_address(offset, size, value)
         elif offset & ~3 == DRIVER_FEATURES:
-            self._write_features(offset, size, value)
+            if size in (2, 4) and offset % size == 0:
+                self._put_driver_features(8 * (offset & 2), size, value)
         elif size in (2, 4) and offset % 4 == 0:
             self._write(offset, value)
 
@@ -194,9 +190,7 @@ class VirtioMmio(VirtioTransport, MmioDevice):
         if offset == DEVICE_ID:
             return self.virtio.device_id
         if offset == DEVICE_FEATURES:
-            return (
-                self.virtio.offered >> 32 * self._device_sel & WORD if self._device_sel < 2 else 0
-            )
+            return self._offered_half()
         if offset == QUEUE_NUM_MAX:
             return 0 if (queue := self._selected) is None else queue.most
         if offset == QUEUE_READY:
@@ -210,10 +204,6 @@ class VirtioMmio(VirtioTransport, MmioDevice):
         if SHM_LEN_LOW <= offset <= SHM_BASE_HIGH:
             return WORD  # no shared memory region (4.2.2)
         return 0
-
-    @property
-    def _selected(self) -> QueueSetUp | None:
-        return self.queues[self._queue_sel] if self._queue_sel < len(self.queues) else None
 
     def _write(self, offset: int, value: int) -> None:
         if offset == QUEUE_NOTIFY:
@@ -244,30 +234,6 @@ class VirtioMmio(VirtioTransport, MmioDevice):
             return
         name, shift = ADDRESSES[offset & ~3]
         setattr(queue, name, put_bytes(getattr(queue, name), shift + 8 * (offset & 2), size, value))
-
-    def _write_features(self, offset: int, size: int, value: int) -> None:
-        if self._driver_sel > 1 or size not in (2, 4) or offset % size:
-            return
-        if not self.status & FEATURES_OK:
-            shift = 32 * self._driver_sel + 8 * (offset & 2)
-            self.driver_features = put_bytes(self.driver_features, shift, size, value)
-
-    # -- saved states ------------------------------------------------------------------------------
-
-    def state(self) -> dict[str, Any]:
-        """As `VirtioTransport.state`, with the selectors."""
-        return {
-            **super().state(),
-            "selected": (self._device_sel, self._driver_sel, self._queue_sel),
-        }
-
-    def load(self, values: dict[str, Any]) -> None:
-        """Become what `state()` returned."""
-        selected = values["selected"]
-        if type(selected) is not tuple or [type(each) for each in selected] != [int, int, int]:
-            raise ValueError("a state of a virtio device has no selectors")
-        super().load(values)
-        self._device_sel, self._driver_sel, self._queue_sel = (each & WORD for each in selected)
 
 
 _FIXED = {MAGIC: MAGIC_VALUE, VERSION: 2, VENDOR_ID: VENDOR}

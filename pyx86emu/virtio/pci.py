@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import MachineError
 from ..events import EventFd
 from ..pc.pci import COMMAND, FIRST_CAPABILITY, MASTER, Bar, PciBus, PciFunction, PciSlot
+from ..state import take
 from .device import VirtioDevice
 from .numbers import (
     DRIVER_OK,
@@ -31,10 +32,11 @@ from .numbers import (
     ID_NET,
 )
 from .serving import ThreadServer
-from .transport import QueueSetUp, VirtioTransport, free_line, put_bytes, weakly
+from .transport import WORD, VirtioTransport, free_line, put_bytes, weakly
 
 if TYPE_CHECKING:
     from .._core import Doorbell
+    from ..irqfd import IrqFd
     from ..vm import Vm
 
 VENDOR = 0x1AF4
@@ -138,7 +140,6 @@ class VirtioPci(VirtioTransport, PciFunction):
     def _forget(self) -> None:
         super()._forget()
         self.legacy = False
-        self._device_sel = self._driver_sel = self._queue_sel = 0
 
     # -- its place ---------------------------------------------------------------------------------
 
@@ -185,33 +186,20 @@ class VirtioPci(VirtioTransport, PciFunction):
 
     # -- interrupts --------------------------------------------------------------------------------
 
-    def _raise(self, index: int | None) -> None:
-        if self.virtio.served == "outside":
-            super()._raise(index)
-        else:
-            self.irq(True)
+    @property
+    def _by_irqfd(self) -> bool:
+        """Only for another process: a thread of this one sets the level itself."""
+        return self.virtio.served == "outside" and super()._by_irqfd
 
-    def _make_calls(self, indexes: list[int]) -> None:
-        """Nothing: a thread of this process sets the level itself."""
-
-    def call(self, index: int) -> int:
-        """The eventfd that interrupts the driver for a queue. It holds the line up until the end of
-        the interrupt; a thread then looks whether there is more."""
-        if index not in self._calls:
-            if self._vm is None or self.gsi is None:
-                raise RuntimeError(
-                    f"'{self.virtio.name}' has no interrupt line: attach it with gsi="
-                )
-            if self._ended is None:
-                self._ended = EventFd()
-                more = weakly(self._end_of_interrupt)
-                self._server = ThreadServer(self.name, {0: self._ended.fileno()}, more)
-                weakref.finalize(self, self._server.stop)
-            call = EventFd()
-            self._irqfds.append(self._vm.irqfd(self.gsi, call, self._ended))
-            self._acked[index] = self._used_index(index)
-            self._calls[index] = call
-        return self._calls[index].fileno()
+    def _irqfd(self, vm: "Vm", gsi: int, call: EventFd) -> "IrqFd":
+        """The line stays up until the end of the interrupt; a thread then looks whether there is
+        more."""
+        if self._ended is None:
+            self._ended = EventFd()
+            more = weakly(self._end_of_interrupt)
+            self._server = ThreadServer(self.name, {0: self._ended.fileno()}, more)
+            weakref.finalize(self, self._server.stop)
+        return vm.irqfd(gsi, call, self._ended)
 
     def _end_of_interrupt(self, _: int) -> None:
         if self.interrupt_status():
@@ -307,10 +295,6 @@ class VirtioPci(VirtioTransport, PciFunction):
             self.config[COMMAND] |= MASTER
         super().set_status(value)
 
-    @property
-    def _selected(self) -> QueueSetUp | None:
-        return self.queues[self._queue_sel] if self._queue_sel < len(self.queues) else None
-
     # -- the legacy registers (4.1.4.10) -----------------------------------------------------------
 
     def _legacy_read(self, offset: int, size: int) -> int:
@@ -328,9 +312,9 @@ class VirtioPci(VirtioTransport, PciFunction):
         most, pfn = (0, 0) if queue is None else (queue.most, queue.desc >> PFN_SHIFT)
         return struct.pack(
             "<IIIHHHB",
-            self.virtio.offered & 0xFFFFFFFF,
-            self.driver_features & 0xFFFFFFFF,
-            pfn & 0xFFFFFFFF if queue is not None and queue.ready else 0,
+            self.virtio.offered & WORD,
+            self.driver_features & WORD,
+            pfn & WORD if queue is not None and queue.ready else 0,
             most,
             self._queue_sel,
             0,
@@ -357,7 +341,7 @@ class VirtioPci(VirtioTransport, PciFunction):
         before = self.status
         self.legacy = True
         if not before & FEATURES_OK:  # bits above 31 are for modern drivers
-            self.driver_features &= 0xFFFFFFFF
+            self.driver_features &= WORD
         self.set_status(value)
         if self.status & DRIVER_OK and not before & DRIVER_OK:
             for index in range(len(self.queues)):
@@ -383,13 +367,13 @@ class VirtioPci(VirtioTransport, PciFunction):
 
     def _common(self) -> bytes:
         queue = self._selected
-        half, chosen = self._device_sel, self._driver_sel
+        chosen = self._driver_sel
         return struct.pack(
             COMMON_FIELDS,
-            half,
-            self.virtio.offered >> 32 * half & 0xFFFFFFFF if half < 2 else 0,
+            self._device_sel,
+            self._offered_half(),
             chosen,
-            self.driver_features >> 32 * chosen & 0xFFFFFFFF if chosen < 2 else 0,
+            self.driver_features >> 32 * chosen & WORD if chosen < 2 else 0,
             NO_VECTOR,
             len(self.queues),
             self.status,
@@ -415,9 +399,7 @@ class VirtioPci(VirtioTransport, PciFunction):
         elif offset == COMMON_QUEUE_SELECT and size >= 2:
             self._queue_sel = value & 0xFFFF
         elif offset >= DRIVER_FEATURE and offset + size <= DRIVER_FEATURE + 4:
-            if self._driver_sel < 2 and not self.status & FEATURES_OK:
-                shift = 32 * self._driver_sel + 8 * (offset - DRIVER_FEATURE)
-                self.driver_features = put_bytes(self.driver_features, shift, size, value)
+            self._put_driver_features(8 * (offset - DRIVER_FEATURE), size, value)
         elif (queue := self._selected) is None or self.status & DRIVER_OK:
             pass
         elif offset == COMMON_QUEUE_SIZE and size >= 2:
@@ -435,24 +417,15 @@ class VirtioPci(VirtioTransport, PciFunction):
     # -- saved states ------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """As `VirtioTransport.state`, with the selectors and the kind of the driver."""
-        return {
-            **super().state(),
-            "legacy": self.legacy,
-            "selected": (self._device_sel, self._driver_sel, self._queue_sel),
-        }
+        """As `VirtioTransport.state`, with the kind of the driver."""
+        return {**super().state(), "legacy": self.legacy}
 
     def load(self, values: dict[str, Any]) -> None:
         """Become what `state()` returned."""
-        selected, legacy = values["selected"], values["legacy"]
-        if type(selected) is not tuple or [type(each) for each in selected] != [int, int, int]:
-            raise ValueError("a state of a virtio device has no selectors")
-        if type(legacy) is not bool:
-            raise ValueError("a state of a virtio device does not say whether its driver is legacy")
+        legacy = take(values, "legacy", bool)
         super().load(values)
         self.legacy = legacy
-        self._device_sel, self._driver_sel = (each & 0xFFFFFFFF for each in selected[:2])
-        self._queue_sel = selected[2] & 0xFFFF
+        self._queue_sel &= 0xFFFF  # it is wider in the registers of MMIO
 
 
 def _capability(kind: int, offset: int, length: int, more: bytes = b"") -> bytes:

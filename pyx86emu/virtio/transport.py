@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 Values = dict[str, Any]
 Attached = TypeVar("Attached", bound=Attachment)
 
+WORD = 0xFFFFFFFF
+
 #: The interrupt lines of the devices, in this order: a PC has no other use for them.
 LINES = (10, 11, 9, 5)
 
@@ -105,6 +107,8 @@ class VirtioTransport:
         """The registers as after power on."""
         self.status = 0
         self.driver_features = 0
+        #: What the driver has selected: a half of each feature set, and a queue.
+        self._device_sel = self._driver_sel = self._queue_sel = 0
         self.isr = 0
         #: Why the device needs a reset; None: it does not.
         self.trouble: str | None = None
@@ -154,7 +158,7 @@ class VirtioTransport:
         if self.status & DRIVER_OK:
             with self._reasons:
                 self.isr |= CONFIG_CHANGE
-                self._raise(None)
+                self._raise()
 
     def needs_reset(self, reason: str) -> None:
         """The driver has broken a rule: the device stands still until it is reset."""
@@ -178,25 +182,28 @@ class VirtioTransport:
                 raise RuntimeError(
                     f"'{self.virtio.name}' has no interrupt line: attach it with gsi="
                 )
-            call = self._calls[index] = EventFd()
-            self._irqfds.append(self._vm.irqfd(self.gsi, call))
+            call = EventFd()
+            self._irqfds.append(self._irqfd(self._vm, self.gsi, call))
             self._acked[index] = self._used_index(index)
+            self._calls[index] = call
         return self._calls[index].fileno()
 
-    def _make_calls(self, indexes: list[int]) -> None:
-        """Another thread is about to serve these queues: make what it interrupts with."""
-        if self.gsi is not None:
-            for index in indexes:
-                self.call(index)
+    def _irqfd(self, vm: "Vm", gsi: int, call: EventFd) -> "IrqFd":
+        """Let each write to this eventfd interrupt the driver."""
+        return vm.irqfd(gsi, call)
 
     # -- interrupts --------------------------------------------------------------------------------
 
-    def _raise(self, index: int | None) -> None:
-        """Interrupt: by the irqfd if others than the vCPU's thread work the queues, else by the
-        line itself, at this instruction."""
-        if self._elsewhere and self.gsi is not None:
-            self.call(0 if index is None else index)
-            self._calls[0 if index is None else index].write()
+    @property
+    def _by_irqfd(self) -> bool:
+        """Is an interrupt a write to the eventfd of `call`? Else it is the level of the line."""
+        return self._elsewhere and self.gsi is not None
+
+    def _raise(self, index: int = 0) -> None:
+        """Interrupt the driver, for a queue."""
+        if self._by_irqfd:
+            self.call(index)
+            self._calls[index].write()
         else:
             self.irq(True)
 
@@ -288,6 +295,24 @@ class VirtioTransport:
             self.needs_reset(f"{self.virtio.name}: {error!r}")
             raise
 
+    # -- what the driver selects -------------------------------------------------------------------
+
+    @property
+    def _selected(self) -> QueueSetUp | None:
+        """The queue that is selected; None: the device has no such queue."""
+        return self.queues[self._queue_sel] if self._queue_sel < len(self.queues) else None
+
+    def _offered_half(self) -> int:
+        """The selected 32 bits of the features that the device offers."""
+        return self.virtio.offered >> 32 * self._device_sel & WORD if self._device_sel < 2 else 0
+
+    def _put_driver_features(self, shift: int, size: int, value: int) -> None:
+        """The driver writes `size` bytes to the selected 32 bits of its features, `shift` bits from
+        their end. After FEATURES_OK they stay."""
+        if self._driver_sel < 2 and not self.status & FEATURES_OK:
+            at = 32 * self._driver_sel + shift
+            self.driver_features = put_bytes(self.driver_features, at, size, value)
+
     # -- status (3.1, 2.1) -------------------------------------------------------------------------
 
     def set_status(self, value: int) -> None:
@@ -348,7 +373,9 @@ class VirtioTransport:
             self._listen_here(indexes)
             return
         fds = {index: self.notifier(index) for index in indexes}
-        self._make_calls(indexes)
+        if self._by_irqfd:  # made here, not by the thread that serves
+            for index in indexes:
+                self.call(index)
         kicked = weakly(self._kicked_elsewhere)
         if isinstance(device.served, str):
             self._server = ThreadServer(device.name, fds, kicked)
@@ -437,6 +464,7 @@ class VirtioTransport:
                 "type": self.virtio.device_id,
                 "status": self.status,
                 "driver_features": self.driver_features,
+                "selected": (self._device_sel, self._driver_sel, self._queue_sel),
                 "isr": self.interrupt_status(),
                 "trouble": self.trouble,
                 "queues": tuple([each.values() for each in self.queues]),
@@ -452,7 +480,11 @@ class VirtioTransport:
         queues = take(values, "queues", tuple)
         if len(queues) != len(self.queues):
             raise ValueError(f"the state of '{self.virtio.name}' has {len(queues)} queues")
+        selected = take(values, "selected", tuple)
+        if [type(each) for each in selected] != [int, int, int]:
+            raise ValueError("a state of a virtio device has no selectors")
         self._quiet()
+        self._device_sel, self._driver_sel, self._queue_sel = (each & WORD for each in selected)
         status = take_whole(values, "status", 0, 0xFF)
         self.driver_features = take_whole(values, "driver_features", 0, (1 << 64) - 1)
         for each, kept in zip(self.queues, queues, strict=True):
@@ -482,7 +514,7 @@ class VirtioTransport:
             for kick in self._kicks.values():
                 kick.write()
             if self.isr:
-                self._raise(None)
+                self._raise()
 
 
 def weakly(method: Callable[[int], None]) -> Callable[[int], None]:
