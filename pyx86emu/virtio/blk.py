@@ -7,7 +7,8 @@ an overlay, so an image file is never written unless its owner asks for that.
 import struct
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DiskError
+from .._core import whole
+from ..errors import DiskError, StateError
 from .device import Request, Served, Values, VirtioDevice
 from .numbers import ID_BLOCK
 
@@ -71,8 +72,6 @@ class VirtioBlk(VirtioDevice):
         size: int = 256,
         served: Served = "vcpu",
     ) -> None:
-        from .._core import whole
-
         whole(queues, "queues", 1, 64)
         if whole(size, "size", 4, 1 << 15) & (size - 1):
             raise ValueError(f"size is {size}: a queue has a power of two of descriptors")
@@ -185,8 +184,6 @@ class VirtioBlk(VirtioDevice):
 
     def state(self) -> Values:
         """The device, and what was written over its image. StateError: the disk is no `Disk`."""
-        from ..errors import StateError
-
         save: Any = getattr(self.disk, "save", None)
         if save is None:
             raise StateError(
@@ -197,7 +194,6 @@ class VirtioBlk(VirtioDevice):
 
     def load(self, values: Values) -> None:
         """Become what `state()` returned. StateError: it is of another image."""
-        from ..errors import StateError
         from ..pc.disks.image import Disk
         from ..pc.disks.saved import from_values
 

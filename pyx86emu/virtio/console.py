@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable
 
 from .._core import whole
+from ..state import take
 from .device import Served, Values, VirtioDevice
 from .numbers import ID_CONSOLE
 
@@ -124,8 +125,6 @@ class VirtioConsole(VirtioDevice):
 
     def load(self, values: Values) -> None:
         """Become what `state()` returned."""
-        from ..state import take
-
         size, waiting = _checked(take(values, "size", tuple)), take(values, "input", bytes)
         if len(waiting) > MOST_INPUT:
             raise ValueError("a state of a console has more input than it can have")

@@ -7,6 +7,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .._core import VirtQueue
+from ..state import take_whole
 from .numbers import RING_FEATURES
 
 if TYPE_CHECKING:
@@ -240,10 +241,7 @@ class VirtioDevice:
                 raise ValueError(f"a state of '{self.name}' has other queues")
             if queue is not None:
                 queue.load(state)
-        generation = values["generation"]
-        if type(generation) is not int or not 0 <= generation < 1 << 32:
-            raise ValueError(f"a state of '{self.name}' has no generation")
-        self.generation = generation
+        self.generation = take_whole(values, "generation", 0, 0xFFFFFFFF)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} '{self.name}'>"

@@ -4,6 +4,7 @@ from os import urandom
 from random import Random
 from typing import Any
 
+from .._core import exact
 from .device import Served, Values, VirtioDevice
 from .numbers import ID_ENTROPY
 
@@ -23,8 +24,6 @@ class VirtioRng(VirtioDevice):
     queue_sizes = (64,)
 
     def __init__(self, *, seed: int | None = None, served: Served = "vcpu") -> None:
-        from .._core import exact
-
         super().__init__(served=served)
         self.seed = None if seed is None else exact(seed, "seed")
         self.deterministic = seed is not None

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._core import Doorbell, GuestMap
 from ..bus import Attachment
-from ..errors import MachineError
+from ..errors import MachineError, StateError
 from ..events import EventFd
+from ..state import take, take_whole
 from .device import VirtioDevice, Vring
 from .numbers import (
     CONFIG_CHANGE,
@@ -43,7 +44,7 @@ LINES = (10, 11, 9, 5)
 class QueueSetUp:
     """What the driver has written about one queue."""
 
-    FIELDS = ("size", "ready", "desc", "avail", "used")
+    NUMBERS = ("size", "desc", "avail", "used")
 
     def __init__(self, most: int) -> None:
         self.most = self.size = most
@@ -52,18 +53,13 @@ class QueueSetUp:
 
     def values(self) -> Values:
         """As values, for a state."""
-        return {name: getattr(self, name) for name in self.FIELDS}
+        return {"ready": self.ready, **{name: getattr(self, name) for name in self.NUMBERS}}
 
     def load(self, values: Values) -> None:
-        """The same back. ValueError, TypeError, KeyError: damaged."""
-        numbers = {name: values[name] for name in self.FIELDS}
-        if type(numbers["ready"]) is not bool:
-            raise ValueError("a virtqueue of a state is neither ready nor not")
-        for name in ("size", "desc", "avail", "used"):
-            if type(numbers[name]) is not int or not 0 <= numbers[name] < 1 << 64:
-                raise ValueError(f"a virtqueue of a state has no {name}")
-        for name, value in numbers.items():
-            setattr(self, name, value)
+        """The same back. ValueError: damaged."""
+        self.ready = take(values, "ready", bool)
+        for name in self.NUMBERS:
+            setattr(self, name, take_whole(values, name, 0, (1 << 64) - 1))
 
 
 class VirtioTransport:
@@ -452,8 +448,6 @@ class VirtioTransport:
 
     def state(self) -> Values:
         """The registers and the device."""
-        from ..errors import StateError
-
         if self.virtio.served == "outside":
             raise StateError(
                 f"'{self.virtio.name}' is served by another process, which keeps a part of its "
@@ -473,8 +467,6 @@ class VirtioTransport:
 
     def load(self, values: Values) -> None:
         """Become what `state()` returned. ValueError, TypeError, KeyError: damaged."""
-        from ..state import take, take_whole
-
         if take_whole(values, "type", 0, 0xFFFF) != self.virtio.device_id:
             raise ValueError(f"the state has another virtio device than '{self.virtio.name}'")
         queues = take(values, "queues", tuple)
