@@ -21,7 +21,7 @@ from pyx86emu.virtio.vhost.serve import serve
 from tests.harness import wait_until
 from tests.virtio.driver import Ring
 from tests.virtio.echo import Echo
-from tests.virtio.test_pci import MEMORY, PORT, Modern, legacy
+from tests.virtio.pci_driver import MEMORY, PORT, Modern, legacy
 
 OFF, ON = IO | MEMORY_SPACE, IO | MEMORY_SPACE | MASTER
 
