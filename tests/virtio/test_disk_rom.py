@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,12 +17,14 @@ from pyx86emu.virtio.mmio import VirtioMmio
 from pyx86emu.virtio.pci import VirtioPci
 from pyx86emu.virtio.vhost.blk import VhostUserBlk
 from pyx86emu.virtio.vhost.serve import serve
-from tests import on_kvm
+from tests import on_kvm, on_qemu
+from tests.harness import ROOT
 from tests.on_storage_daemon import StorageDaemon, image, raw
 from tests.pc.int13 import BUFFER, Caller
 from tests.virtio import guests
 from tests.virtio.guests import PASSED, boot_sector, check_passed
 
+ROMS = ROOT / "pyx86emu" / "pc" / "roms"
 IMAGE = boot_sector("boot13") + guests.IMAGE[512:]
 WRITTEN = b"\xfa\xfa" + b"\5" * 510
 WAYS = ("exit", "vcpu", "thread", "back-end", "daemon")
@@ -83,6 +86,26 @@ def test_the_same_on_kvm(
 ) -> None:
     on_kvm.need("kvm")
     boots(machine, at, way, tmp_path, accel="kvm")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_rom_boots_from_the_disks_of_qemu(count: int, tmp_path: Path) -> None:
+    """So it is right about devices that are not ours. Nobody has set their BARs."""
+    command = [on_qemu.need(), "-M", "pc", "-cpu", "486", "-net", "none", "-display", "none"]
+    command += ["-bios", str(ROMS / "bios.bin"), "-debugcon", "stdio", "-no-reboot"]
+    command += ["-device", f"loader,file={ROMS}/virtioblk.bin,addr=0xc8000,force-raw=on"]
+    command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=1"]
+    for n in range(count):
+        path = tmp_path / f"disk{n}.img"
+        path.write_bytes(IMAGE)
+        command += ["-drive", f"file={path},format=raw,if=none,id=d{n}"]
+        command += ["-device", f"virtio-blk-pci,drive=d{n}"]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == PASSED, done.stdout + done.stderr
+    found = [(tmp_path / f"disk{n}.img").read_bytes()[3584:4096] for n in range(count)]
+    assert found == [WRITTEN, IMAGE[3584:4096]][:count]
 
 
 @pytest.mark.parametrize("model", ["8086", "80286"])
@@ -230,18 +253,20 @@ def test_a_disk_that_finds_no_room_for_the_rom_is_not_attached(
         m.attach(kind(blk, rom=False))
 
 
+@pytest.mark.parametrize("accel", ["interp", "kvm"])
 @transports
 def test_freedos_boots_off_a_qcow2_that_another_process_serves(
-    at: str, machine: Callable[..., Machine], tmp_path: Path
+    at: str, accel: str, machine: Callable[..., Machine], tmp_path: Path
 ) -> None:
     """It copies a file there, and the image has the copy."""
+    on_kvm.need(accel)
     found = Path(os.environ.get("PYX86EMU_GUESTS", "/nowhere")) / "freedos-hd.img"
     if not found.exists():
         pytest.skip("there is no FreeDOS image: set PYX86EMU_GUESTS to where guests.py put them")
     disk = image(tmp_path / "disk.qcow2", found.stat().st_size, found.read_bytes())
     tmp_path.chmod(0o700)
     with StorageDaemon(disk, tmp_path / "blk.sock") as daemon:
-        m = machine(None, model="80486", shared=True, clock="host")
+        m = machine(None, accel=accel, shared=True, clock="host")
         kind = TRANSPORTS[at]
         transport = kind(VhostUserBlk(tmp_path / "blk.sock"))
         m.attach(transport)
