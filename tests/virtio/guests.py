@@ -12,6 +12,8 @@ from typing import Any
 
 from pyx86emu import Disk, Exit, ExitReason, Machine
 from pyx86emu.virtio.blk import VirtioBlk
+from pyx86emu.virtio.mmio import VirtioMmio
+from pyx86emu.virtio.pci import VirtioPci
 from pyx86emu.virtio.vhost.blk import VhostUserBlk
 from pyx86emu.virtio.vhost.serve import serve
 from tests.on_storage_daemon import StorageDaemon, image, need
@@ -23,6 +25,13 @@ PASSED = 0x10 << 1 | 1
 IMAGE = b"".join(bytes([n]) * 512 for n in range(64))
 WAYS = ("exit", "pull", "vcpu", "thread", "asyncio")
 PEERS = ("serve", "storage-daemon")
+#: The transport that each guest has a driver for.
+TRANSPORTS: dict[str, Any] = {
+    "queue_poll": VirtioMmio,
+    "queue_irq": VirtioMmio,
+    "pci_poll": VirtioPci,
+    "pci_irq": VirtioPci,
+}
 
 
 def boot_sector(guest: str) -> bytes:
@@ -40,18 +49,18 @@ def check_passed(m: Machine, exit: Exit, transport: Any) -> None:
 def run(
     machine: Callable[..., Machine],
     guest: str,
-    make: Callable[..., Any],
     way: str,
     gsi: int | None = None,
     **options: Any,
 ) -> tuple[Machine, bytes]:
-    """Run a guest with a disk at the transport `make`, served this way; it has to pass. Returns
-    sector 3 as it is then."""
+    """Run a guest with a disk that is served this way; it has to pass. Returns sector 3 as it is
+    then."""
     m = machine(boot_sector(guest), **options)
     loop = asyncio.new_event_loop()
     with Disk(IMAGE, kind="hd") as disk, closing(loop):
         served: Any = {"thread": "thread", "asyncio": loop}.get(way, "vcpu")
-        transport = make(VirtioBlk(disk, served=served), ioeventfd=way not in ("exit", "pull"))
+        blk = VirtioBlk(disk, served=served)
+        transport = TRANSPORTS[guest](blk, ioeventfd=way not in ("exit", "pull"))
         attached = m.attach(transport, gsi=gsi, pull=way == "pull")
         thread = threading.Thread(target=loop.run_forever)
         if way == "asyncio":
@@ -67,12 +76,7 @@ def run(
 
 
 def run_behind(
-    machine: Callable[..., Machine],
-    guest: str,
-    make: Callable[..., Any],
-    peer: str,
-    where: Path,
-    **options: Any,
+    machine: Callable[..., Machine], guest: str, peer: str, where: Path, **options: Any
 ) -> Machine:
     """The same with a disk that `peer` serves over vhost-user."""
     where.chmod(0o700)
@@ -86,14 +90,15 @@ def run_behind(
             need()
             qcow2 = image(where / "disk.qcow2", 1 << 20, IMAGE)
             stack.enter_context(StorageDaemon(qcow2, sock))
-        transport = make(stack.enter_context(closing(VhostUserBlk(sock))))
+        transport = TRANSPORTS[guest](stack.enter_context(closing(VhostUserBlk(sock))))
         attached = m.attach(transport)
         check_passed(m, m.run(wall=20.0), transport)
         attached.detach()
     return m
 
 
-def left(m: Machine, buffers: int) -> str:
-    """A digest of the buffers of a guest, which end at 15000h. The used ring is another in each
-    run, if somebody else serves: several requests may be done in any order."""
-    return sha256(m.vm.read(buffers, 0x15000 - buffers)).hexdigest()
+def left(m: Machine, guest: str) -> str:
+    """A digest of the buffers of a guest. The used ring, which is before them, is another in each
+    run if somebody else serves: several requests may be done in any order."""
+    first, end = 0x13000 if TRANSPORTS[guest] is VirtioPci else 0x10200, 0x15000
+    return sha256(m.vm.read(first, end - first)).hexdigest()
