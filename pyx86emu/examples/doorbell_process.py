@@ -2,7 +2,7 @@
 
 The guest rings three ways: an ioeventfd, whose eventfd the other process gets over a Unix socket
 (SCM_RIGHTS); a forwarded range with posted writes; one whose writes are waited for. In 2009 the
-harness was a module of the kernel. Here it is a process, and nothing of it is in the guest's.
+harness was a module of the kernel. Here it is another process than the guest's.
 """
 
 import argparse

@@ -1,13 +1,15 @@
 """A virtio device of your own: it answers each request with its text in capitals.
 
-The driver is 25 lines of Python here; tests/virtio/queue_poll.asm is one in assembly.
+The driver is 30 lines of Python here; tests/virtio/queue_poll.asm is one in assembly.
 """
 
 import struct
 
 from pyx86emu import Machine
+from pyx86emu.virtio import mmio
 from pyx86emu.virtio.device import VirtioDevice
 from pyx86emu.virtio.mmio import VirtioMmio
+from pyx86emu.virtio.numbers import ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK, VERSION_1
 
 QUEUE, AVAIL, USED, TEXT, ANSWER = 0x10000, 0x10080, 0x10100, 0x10200, 0x10300
 # kick: mov word [QueueNotify],0; hlt
@@ -28,11 +30,14 @@ class Upper(VirtioDevice):
 
 def set_up(device: VirtioMmio) -> None:
     """What a driver writes to the registers (Virtio 1.2, 3.1.1 and 4.2.2)."""
-    features_ok, driver_ok = 0x0B, 0x0F
+    status = ACKNOWLEDGE | DRIVER
     for offset, value in (
-        *((0x70, 0), (0x70, 3), (0x24, 1), (0x20, 1), (0x70, features_ok)),  # VERSION_1
-        *((0x30, 0), (0x38, 8), (0x80, QUEUE), (0x90, AVAIL), (0xA0, USED), (0x44, 1)),
-        (0x70, driver_ok),
+        *((mmio.STATUS, 0), (mmio.STATUS, status)),  # a reset first
+        *((mmio.DRIVER_FEATURES_SEL, 1), (mmio.DRIVER_FEATURES, VERSION_1 >> 32)),
+        (mmio.STATUS, status | FEATURES_OK),
+        *((mmio.QUEUE_SEL, 0), (mmio.QUEUE_NUM, 8), (mmio.QUEUE_DESC_LOW, QUEUE)),
+        *((mmio.QUEUE_DRIVER_LOW, AVAIL), (mmio.QUEUE_DEVICE_LOW, USED), (mmio.QUEUE_READY, 1)),
+        (mmio.STATUS, status | FEATURES_OK | DRIVER_OK),
     ):
         device.mmio_write(offset, 4, value)
 
