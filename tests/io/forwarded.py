@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from pyx86emu import Vcpu, Vm
 from pyx86emu.forward import wire
-from tests import harness
+from tests import harness, on_kvm
 from tests.harness import Running
 
 PATIENCE = 20.0
@@ -31,6 +31,17 @@ def guest(vm: Vm, code: str) -> Vcpu:
     made = harness.vcpu(vm, code)
     made.regs.ds = 0xD000
     return made
+
+
+@contextmanager
+def forwarded(
+    code: str, accel: str = "interp", length: int = 1
+) -> Iterator[tuple[Vm, Vcpu, socket.socket]]:
+    """A vCPU at a program, and who has to answer for the ports from 80h on."""
+    on_kvm.need(accel)
+    with pair() as (here, there), Vm(accel) as vm:
+        vm.pio.forward(0x80, length, here)
+        yield vm, guest(vm, code), there
 
 
 def received(there: socket.socket, count: int = 1) -> list[wire.Command]:

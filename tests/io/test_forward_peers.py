@@ -15,7 +15,7 @@ from pyx86emu import ExitReason, Vm
 from pyx86emu.forward import wire
 from tests import on_kvm
 from tests.harness import ROOT, Running, in_child
-from tests.io.forwarded import ACCELS, guest, pair, peer, received
+from tests.io.forwarded import ACCELS, forwarded, guest, pair, peer, received
 
 both = pytest.mark.parametrize("accel", ACCELS)
 READ = "e480 f4"  # in al,80h; hlt
@@ -88,10 +88,8 @@ def process(there: socket.socket) -> subprocess.Popen[bytes]:
 
 @both
 def test_a_process_that_is_killed_in_an_access_is_an_error(accel: str) -> None:
-    on_kvm.need(accel)
-    with pair() as (here, there), Vm(accel) as vm:
-        vm.pio.forward(0x80, 16, here)
-        vcpu = guest(vm, "e680 e680 e480 88c3 e481 f4")  # twice out; in al; mov bl,al; in al,81h
+    code = "e680 e680 e480 88c3 e481 f4"  # twice out; in al; mov bl,al; in al,81h
+    with forwarded(code, accel, length=16) as (_, vcpu, there):
         with process(there) as child:
             there.close()
             with pytest.raises(ConnectionResetError, match="has closed its end"):
@@ -102,9 +100,7 @@ def test_a_process_that_is_killed_in_an_access_is_an_error(accel: str) -> None:
 
 
 def test_a_process_that_is_killed_while_it_does_not_answer_is_an_error() -> None:
-    with pair() as (here, there), Vm() as vm:
-        vm.pio.forward(0x80, 16, here)
-        vcpu = guest(vm, READ)
+    with forwarded(READ, length=16) as (_, vcpu, there):
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=there, pass_fds=[])
         with child:
             run = Running(vcpu.run)
@@ -215,9 +211,7 @@ def test_a_fork_of_the_process_is_refused_and_the_parent_goes_on(posted: bool) -
 
 
 def test_an_access_inside_an_access_on_the_same_socket_is_refused() -> None:
-    with pair() as (here, there), Vm() as vm:
-        vm.pio.forward(0x80, 1, here)
-        vcpu = guest(vm, READ)
+    with forwarded(READ) as (vm, vcpu, there):
         said: list[str] = []
 
         def handler(number: int, frame: object) -> None:

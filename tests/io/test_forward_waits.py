@@ -17,7 +17,7 @@ from pyx86emu.errors import NotYet
 from pyx86emu.forward import wire
 from tests import on_kvm
 from tests.harness import ROOT, Running, another, switches_every
-from tests.io.forwarded import ACCELS, guest, pair, peer, received, silent
+from tests.io.forwarded import ACCELS, forwarded, guest, pair, peer, received, silent
 
 both = pytest.mark.parametrize("accel", ACCELS)
 READ = "e480 f4"  # in al,80h; hlt
@@ -37,11 +37,7 @@ def kicked(vcpu: Vcpu, there: socket.socket) -> ExitReason:
 
 @both
 def test_a_kick_ends_the_wait_and_the_answer_is_still_used(accel: str) -> None:
-    on_kvm.need(accel)
-    with pair() as (here, there), Vm(accel) as vm:
-        vm.pio.forward(0x80, 1, here)
-        vcpu = guest(vm, READ)
-
+    with forwarded(READ, accel) as (_, vcpu, there):
         assert kicked(vcpu, there) is ExitReason.INTR
         assert vcpu.regs.ip == 0x1000  # nothing of it has happened
         there.sendall(wire.response(0x42))
@@ -53,11 +49,7 @@ def test_a_kick_ends_the_wait_and_the_answer_is_still_used(accel: str) -> None:
 
 @both
 def test_the_limit_in_real_time_ends_each_run(accel: str) -> None:
-    on_kvm.need(accel)
-    with pair() as (here, there), Vm(accel) as vm:
-        vm.pio.forward(0x80, 1, here)
-        vcpu = guest(vm, READ)
-
+    with forwarded(READ, accel) as (_, vcpu, there):
         for _ in range(3):
             wall = time.monotonic_ns() + 10_000_000
             assert vcpu.run_until(wall_deadline=wall).reason is ExitReason.DEADLINE
@@ -68,10 +60,7 @@ def test_the_limit_in_real_time_ends_each_run(accel: str) -> None:
 
 @both
 def test_a_deadline_in_guest_time_is_reached(accel: str) -> None:
-    on_kvm.need(accel)
-    with pair() as (here, _), Vm(accel) as vm:
-        vm.pio.forward(0x80, 1, here)
-        vcpu = guest(vm, READ)
+    with forwarded(READ, accel) as (vm, vcpu, _):
         deadline = vm.clock.now() + 1_000_000
 
         assert vcpu.run(deadline=deadline).reason is ExitReason.DEADLINE
@@ -80,33 +69,24 @@ def test_a_deadline_in_guest_time_is_reached(accel: str) -> None:
 
 
 def test_a_budget_is_spent_while_nothing_is_executed() -> None:
-    with pair() as (here, _), Vm() as vm:
-        vm.pio.forward(0x80, 1, here)
-        vcpu = guest(vm, READ)
-
+    with forwarded(READ) as (_, vcpu, _):
         assert vcpu.run(1000).reason is ExitReason.BUDGET
 
         assert vcpu.instructions == 0 and vcpu.spent >= 1000
 
 
 def test_a_budget_is_exact_while_the_peer_answers() -> None:
-    with pair() as (here, there), Vm() as vm:
-        vm.pio.forward(0x80, 1, here)
-        vcpu = guest(vm, "e480 e480 e480 ebf8")
-        with peer(there) as seen:
-            for budget in (1, 2, 5):
-                before = vcpu.instructions
-                assert vcpu.run(budget).reason is ExitReason.BUDGET
-                assert vcpu.instructions == vcpu.spent == before + budget
+    with forwarded("e480 e480 e480 ebf8") as (_, vcpu, there), peer(there) as seen:
+        for budget in (1, 2, 5):
+            before = vcpu.instructions
+            assert vcpu.run(budget).reason is ExitReason.BUDGET
+            assert vcpu.instructions == vcpu.spent == before + budget
 
     assert len(seen) == 6
 
 
 def test_a_step_that_waits_returns_and_the_next_ones_go_on() -> None:
-    with pair() as (here, there), Vm() as vm:
-        vm.pio.forward(0x80, 1, here)
-        vcpu = guest(vm, READ)
-
+    with forwarded(READ) as (_, vcpu, there):
         assert vcpu.step().reason is ExitReason.DEBUG
         assert vcpu.regs.ip == 0x1000
         there.sendall(wire.response(7))
@@ -175,9 +155,7 @@ def test_reset_by_another_thread_ends_the_wait(accel: str) -> None:
 
 def test_the_handler_of_an_interrupt_may_get_the_answer_first() -> None:
     """The instruction has not happened yet: an interrupt comes before it, and reads the port."""
-    with pair() as (here, there), Vm() as vm:
-        vm.pio.forward(0x80, 1, here)
-        vcpu = guest(vm, "fb 90 e480 f4")  # sti; nop; in al,80h; hlt
+    with forwarded("fb 90 e480 f4") as (vm, vcpu, there):  # sti; nop; in al,80h; hlt
         vm.write(0x2000, bytes.fromhex("e480 88c3 cf"))  # in al,80h; mov bl,al; iret
         vm.write(4 * 0x40, (0x2000).to_bytes(4, "little"))
         assert kicked(vcpu, there) is ExitReason.INTR
@@ -212,11 +190,7 @@ def test_a_read_in_two_parts_asks_for_each_once() -> None:
 
 @both
 def test_a_write_whose_wait_is_ended_is_done_and_the_next_run_waits(accel: str) -> None:
-    on_kvm.need(accel)
-    with pair() as (here, there), Vm(accel) as vm:
-        vm.pio.forward(0x80, 1, here)
-        vcpu = guest(vm, WRITE)
-
+    with forwarded(WRITE, accel) as (_, vcpu, there):
         assert kicked(vcpu, there) is ExitReason.INTR
         vcpu.kick()
         assert vcpu.run().reason is ExitReason.INTR
@@ -231,9 +205,7 @@ def test_a_write_whose_wait_is_ended_is_done_and_the_next_run_waits(accel: str) 
 
 
 def test_limits_end_the_wait_that_a_run_begins_with() -> None:
-    with pair() as (here, there), Vm() as vm:
-        vm.pio.forward(0x80, 1, here)
-        vcpu = guest(vm, WRITE)
+    with forwarded(WRITE) as (vm, vcpu, there):
         assert kicked(vcpu, there) is ExitReason.INTR
 
         assert vcpu.run(3).reason is ExitReason.BUDGET
@@ -271,9 +243,7 @@ def test_a_posted_write_to_a_full_socket_waits_and_nothing_is_lost(accel: str) -
 
 
 def test_a_peer_that_sends_a_byte_now_and_then_keeps_nobody() -> None:
-    with pair() as (here, there), Vm() as vm:
-        vm.pio.forward(0x80, 1, here)
-        vcpu = guest(vm, READ)
+    with forwarded(READ) as (_, vcpu, there):
         run = Running(vcpu.run)
         received(there)
         for byte in wire.response(0x33)[:31]:
