@@ -163,7 +163,7 @@ class VirtioPci(VirtioTransport, PciFunction):
             self._plugged(vm)
             return pci.plug(self, gsi, pull=pull)
         except BaseException:
-            self._vm = self._memory = None
+            self._unplugged()
             pci.leave()
             raise
 
@@ -211,7 +211,7 @@ class VirtioPci(VirtioTransport, PciFunction):
                 self._ended = EventFd()
                 more = weakly(self._end_of_interrupt)
                 self._server = ThreadServer(self.name, {0: self._ended.fileno()}, more)
-                weakref.finalize(self, self._server.stop)
+                self._stops = weakref.finalize(self, self._server.stop)
             call = EventFd()
             self._irqfds.append(self._vm.irqfd(self.gsi, call, self._ended))
             self._acked[index] = self._used_index(index)

@@ -3,10 +3,12 @@
 import contextlib
 import os
 import selectors
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, _get_running_loop
 from collections.abc import Callable, Mapping
 from threading import Thread, current_thread
 from typing import Protocol
+
+from ..events import EventFd
 
 
 class Server(Protocol):
@@ -25,22 +27,50 @@ def _drain(fd: int) -> bool:
     return True
 
 
+def _duplicates(fds: Mapping[int, int]) -> dict[int, int]:
+    """The same with descriptors of their own. OSError: none is left."""
+    found: dict[int, int] = {}
+    try:
+        for index, fd in fds.items():
+            found[index] = os.dup(fd)
+    except BaseException:
+        _close(found)
+        raise
+    return found
+
+
+def _close(fds: dict[int, int]) -> None:
+    while fds:
+        os.close(fds.popitem()[1])
+
+
 class ThreadServer:
     """A thread of its own waits for the eventfds."""
 
     def __init__(self, name: str, fds: Mapping[int, int], kicked: Callable[[int], None]) -> None:
-        self._fds = {index: os.dup(fd) for index, fd in fds.items()}
+        self._fds = _duplicates(fds)
         self._kicked = kicked
-        self._end = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._stopped = False
         #: What a call has raised; the thread has ended then.
         self.error: BaseException | None = None
         self._thread = Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        try:
+            self._end = EventFd()
+            self._thread.start()
+        except BaseException:
+            _close(self._fds)
+            raise
 
     def _run(self) -> None:
+        try:
+            self._serve()
+        finally:
+            _close(self._fds)
+            self._end.close()
+
+    def _serve(self) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(self._end, selectors.EVENT_READ, -1)
+            selector.register(self._end.fileno(), selectors.EVENT_READ, -1)
             for index, fd in self._fds.items():
                 selector.register(fd, selectors.EVENT_READ, index)
             while not self._stopped:
@@ -53,8 +83,6 @@ class ThreadServer:
                         except BaseException as error:
                             self.error = error
                             raise
-        for fd in (self._end, *self._fds.values()):
-            os.close(fd)
 
     def stop(self) -> None:
         """End the thread, and wait for it unless it is this one."""
@@ -62,7 +90,7 @@ class ThreadServer:
             self._stopped = True
             if self._thread.is_alive():
                 with contextlib.suppress(OSError):  # it ends at this moment
-                    os.eventfd_write(self._end, 1)
+                    self._end.write()
 
     def join(self) -> None:
         """Wait for the thread, unless it is this one. It must not wait for a lock of the caller."""
@@ -77,10 +105,14 @@ class LoopServer:
         self, loop: AbstractEventLoop, fds: Mapping[int, int], kicked: Callable[[int], None]
     ) -> None:
         self._loop = loop
-        self._fds = {index: os.dup(fd) for index, fd in fds.items()}
+        self._fds = _duplicates(fds)
         self._kicked = kicked
         self._stopped = False
-        loop.call_soon_threadsafe(self._begin)
+        try:
+            loop.call_soon_threadsafe(self._begin)
+        except BaseException:  # RuntimeError: it is closed
+            _close(self._fds)
+            raise
 
     def _begin(self) -> None:
         if not self._stopped:
@@ -92,21 +124,23 @@ class LoopServer:
             self._kicked(index)
 
     def _finish(self) -> None:
-        for fd in self._fds.values():
-            if not self._loop.is_closed():
+        if not self._loop.is_closed():
+            for fd in self._fds.values():
                 self._loop.remove_reader(fd)
-            os.close(fd)
-        self._fds = {}
+        _close(self._fds)
 
     def stop(self) -> None:
-        """The loop forgets the eventfds; at once if it is closed already."""
+        """The loop forgets the eventfds; at once in its own thread, or if it is closed already."""
         if self._stopped:
             return
         self._stopped = True
         try:
-            self._loop.call_soon_threadsafe(self._finish)
+            if _get_running_loop() is not self._loop:
+                self._loop.call_soon_threadsafe(self._finish)
+                return
         except RuntimeError:  # it is closed
-            self._finish()
+            pass
+        self._finish()
 
     def join(self) -> None:
         """Nothing to wait for."""
