@@ -23,6 +23,7 @@ from posix.types cimport time_t
 
 import errno
 import os
+from functools import partial
 from itertools import islice
 from operator import attrgetter
 

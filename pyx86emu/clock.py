@@ -7,6 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from ._core import whole
+from .errors import NotYet
 
 if TYPE_CHECKING:
     from .backend import TimeSource
@@ -223,7 +224,12 @@ class Clock:
             while (first := self._first()) and first[0] <= now and first[1] < newer:
                 timer = self._waiting.pop(first[1], None)
                 if timer is not None:  # None: another thread has just cancelled it
-                    timer[1]()
+                    try:
+                        timer[1]()
+                    except NotYet:  # it waits for somebody outside, and the run has to end
+                        self._waiting[first[1]] = timer
+                        heappush(self._heap, (first[0], first[1]))
+                        raise
                     if pressed is not None and pressed():
                         break  # the run must end: the next run calls the others
         finally:

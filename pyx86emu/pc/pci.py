@@ -67,6 +67,7 @@ class PciFunction:
     irq: Callable[[bool], object] = bool
     #: The line that INTA# is wired to; None: it has no interrupt.
     gsi: int | None = None
+    plugged = False
 
     def describe(
         self,
@@ -92,9 +93,8 @@ class PciFunction:
         _put(config, DEVICE, 2, whole(device, "device", 0, 0xFFFF))
         class_code = whole(class_code, "class_code", 0, 0xFFFFFF)
         _put(config, REVISION, 4, class_code << 8 | whole(revision, "revision", 0, 0xFF))
-        maker, model = subsystem
-        _put(config, SUBSYSTEM, 2, whole(maker, "subsystem", 0, 0xFFFF))
-        _put(config, SUBSYSTEM + 2, 2, whole(model, "subsystem", 0, 0xFFFF))
+        for n, number in enumerate(subsystem):
+            _put(config, SUBSYSTEM + 2 * n, 2, whole(number, "subsystem", 0, 0xFFFF))
         _put(writable, CACHE_LINE, 2, 0xFFFF)
         _put(writable, COMMAND, 2, IO | MEMORY_SPACE | MASTER | INTX_DISABLE)
         self.bars = bars
@@ -316,7 +316,7 @@ class PciBus(PioDevice):
         """
         if not isinstance(function, PciFunction):
             raise TypeError(f"the PCI bus takes a PciFunction, not {type(function).__name__}")
-        if function in self.functions.values():
+        if function.plugged:
             raise MachineError(f"'{function.name}' is plugged in already: detach it first")
         if gsi is not None:
             gsi = whole(gsi, "gsi", 0, 15)
@@ -337,6 +337,7 @@ class PciBus(PioDevice):
         function.gsi = gsi
         function.irq = _Intx(self, function)
         self.functions[number] = function
+        function.plugged = True
         if truth(pull, "pull"):
             self._pulled.add(id(function))
         self.remap()
@@ -428,6 +429,7 @@ class PciBus(PioDevice):
 
     @staticmethod
     def _close(function: PciFunction) -> None:
+        function.plugged = False
         for index, window in enumerate(function.windows):
             if window is not None:
                 window.detach()
@@ -444,7 +446,7 @@ class PciBus(PioDevice):
     def _high(self, gsi: int) -> bool:
         return any(
             each.level and not each.command & INTX_DISABLE
-            for each in self.functions.values()
+            for each in tuple(self.functions.values())  # another thread may plug one in
             if each.gsi == gsi
         )
 
@@ -499,8 +501,7 @@ class PciBus(PioDevice):
         for each in self.functions.values():
             each.config[:] = each.preset
             each.reset()
-            with self._lock:
-                each.level = False
+            each.level = False
         self.remap()
         for gsi in set(self.interrupt_lines):
             self.vm.irq_line(gsi, False)

@@ -33,16 +33,14 @@ T_IN, T_OUT, T_FLUSH, T_GET_ID, T_DISCARD, T_WRITE_ZEROES = 0, 1, 4, 8, 11, 13
 OK, IOERR, UNSUPP = b"\0", b"\1", b"\2"
 
 ID_BYTES = 20
-#: Of one segment of a discard or a write of zeroes, in sectors: 32 MiB.
-MOST_ZEROES = 1 << 16
-MOST_SEGMENTS = 16
-#: Zeroes are written so many sectors at a time.
-PIECE = 128
+#: Of a discard or a write of zeroes, in sectors: 128 KiB, so that many of them do not take long.
+#: Each has one segment.
+MOST_ZEROES = 256
 #: The longest read: a driver that asks for more gets IOERR.
 MOST_BYTES = 1 << 24
 
 _header = struct.Struct("<IIQ").unpack_from
-_segment = struct.Struct("<QII").iter_unpack
+_segment = struct.Struct("<QII").unpack
 
 
 class VirtioBlk(VirtioDevice):
@@ -106,7 +104,7 @@ class VirtioBlk(VirtioDevice):
     def config(self) -> bytes:
         """struct virtio_blk_config (5.2.4)."""
         zeroes = 0 if self.disk.readonly else MOST_ZEROES
-        segments = 0 if self.disk.readonly else MOST_SEGMENTS
+        segments = 0 if self.disk.readonly else 1
         return struct.pack(
             "<QII HBB I BBHI BBH III II B3x",
             *(self.disk.count, 0, self.queue_sizes[0] - 2),
@@ -167,17 +165,16 @@ class VirtioBlk(VirtioDevice):
 
     def _zeroes(self, kind: int, data: bytes) -> bytes:
         """A discard stores zeroes as well: what is read afterwards is the same in every run."""
-        if len(data) % 16 or not 0 < len(data) // 16 <= MOST_SEGMENTS:
+        if len(data) != 16:
             return IOERR
-        segments = list(_segment(data))
+        first, n, flags = _segment(data)
         allowed = 1 if kind == T_WRITE_ZEROES else 0  # UNMAP; of a discard it must be 0
-        if any(flags & ~allowed for _, _, flags in segments):
+        if flags & ~allowed:
             return UNSUPP
-        if any(n > MOST_ZEROES or first + n > self.disk.count for first, n, _ in segments):
+        if n > MOST_ZEROES or first + n > self.disk.count:
             return IOERR
-        for first, n, _ in segments:
-            for at in range(first, first + n, PIECE):
-                self.disk.write(at, bytes(SECTOR * min(PIECE, first + n - at)))
+        if n:
+            self.disk.write(first, bytes(SECTOR * n))
         return OK
 
     # -- saved states ------------------------------------------------------------------------------

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, Protocol
+from weakref import ref
 
 from .._core import VirtQueue
+from ..errors import MachineError
 from ..state import take_whole
 from .numbers import RING_FEATURES
 
@@ -41,7 +43,8 @@ class Vring:
         )
 
 
-#: Requests that a vCPU's thread takes of a queue before run() looks at its limits.
+#: What is taken of a queue before run() looks at its limits, or a thread whether it has to end:
+#: requests, and as much as one for each 4 KiB that they carry.
 MOST_AT_ONCE = 4096
 
 
@@ -60,8 +63,8 @@ class Transport(Protocol):
         """Interrupt the driver: the device has used buffers of this queue."""
 
     def again(self, index: int) -> bool:
-        """Can the rest of this queue wait until run() has looked at its limits? True: the device is
-        called again then. False: another thread works the queue, it may go on."""
+        """Can the rest of this queue wait until who works it has looked whether something else is
+        to be done? True: the device is called again then. False: it may go on."""
 
     def config_changed(self) -> None:
         """Interrupt the driver: the configuration has changed."""
@@ -117,6 +120,7 @@ class VirtioDevice:
         self.served = served
         self.lock = RLock()
         self.transport: Transport | None = None
+        self._user: ref[Any] | None = None
         self.negotiated = 0
         self.queues: list[VirtQueue | None] = [None] * len(self.queue_sizes)
         #: It changes with the configuration (4.2.2, ConfigGeneration).
@@ -146,6 +150,24 @@ class VirtioDevice:
         """The driver writes there. By default ignored."""
 
     # -- its life ----------------------------------------------------------------------------------
+
+    def take(self, user: object) -> None:
+        """A transport or a back end uses the device from now on. MachineError: another one does."""
+        if self.taken:
+            raise MachineError(
+                f"'{self.name}' is in use already: detach it there, or make another one"
+            )
+        self._user = ref(user)
+
+    def give_up(self, user: object) -> None:
+        """This user needs it no more."""
+        if self._user is not None and self._user() is user:
+            self._user = None
+
+    @property
+    def taken(self) -> bool:
+        """Does a transport or a back end use it?"""
+        return self._user is not None and self._user() is not None
 
     def plugged(self, vm: "Vm") -> None:
         """It is attached to a Vm. MachineError: it cannot be used there. By default it can."""
@@ -185,19 +207,23 @@ class VirtioDevice:
     def requests(self, index: int) -> Iterator[list[Request]]:
         """What is in a queue, in batches, until it is empty. Notifications are off meanwhile.
 
-        A driver can see to it that a queue is never empty. So the thread of a vCPU takes some
-        thousands of requests at most; the rest comes a little later."""
+        A driver can see to it that a queue is never empty. So some thousands of requests are taken
+        at most; the rest comes a little later."""
         queue = self.queues[index]
         if queue is None:
             return
         left = MOST_AT_ONCE
         while True:
             queue.notify(False)
-            while batch := queue.pop_many():
+            while batch := queue.pop_many(left):
+                left -= len(batch) + (queue.carried >> 12)
                 yield batch
-                left -= len(batch)
-                if left <= 0 and self.transport is not None and self.transport.again(index):
+                if self.queues[index] is not queue:  # it was reset meanwhile
                     return
+                if left <= 0:
+                    if self.transport is not None and self.transport.again(index):
+                        return
+                    left = MOST_AT_ONCE
             if not queue.notify(True):
                 break
         self.check(queue)

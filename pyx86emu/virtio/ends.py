@@ -9,7 +9,7 @@ import os
 import select
 import sys
 from contextlib import suppress
-from threading import Lock, Thread, current_thread
+from threading import Lock, RLock, Thread, current_thread
 from types import TracebackType
 
 from .._core import whole
@@ -19,7 +19,7 @@ from .console import MOST_INPUT, VirtioConsole
 LIMIT = 1 << 20
 MOST_FD = (1 << 31) - 1
 CHUNK = 4096
-#: Seconds that a stream waits before it offers the guest input again.
+#: Seconds until the guest is offered input again that it had no room for.
 AGAIN = 0.005
 
 
@@ -50,7 +50,8 @@ class FdEnds:
         self._write = None if write_fd is None else whole(write_fd, "write_fd", 0, MOST_FD)
         self._own = own
         self._kept = bytearray()
-        self._lock = Lock()
+        self._left = b""  # what the console had no room for: another thread may send to it, too
+        self._lock = RLock()
         self._closed = False
         self.dropped = 0
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -60,43 +61,47 @@ class FdEnds:
 
     def _put(self, data: bytes) -> None:
         """The guest sends."""
-        if self._write is None or self._closed:
-            return
-        with self._lock:
+        with self._lock:  # _wake is open until it is closed
+            if self._write is None or self._closed:
+                return
             room = LIMIT - len(self._kept)
             self._kept += data[:room]
             self.dropped += max(0, len(data) - room)
-        with suppress(OSError):
             os.eventfd_write(self._wake, 1)
 
     def _run(self) -> None:
         while not self._closed or self._kept:
-            wanted = self._wanted()
-            found = dict(wanted.poll(100 if self._closed else None))
+            if self._left:
+                self._left = self._left[self._console.send(self._left) :]
+            full = bool(self._left) or self._console.waiting > MOST_INPUT - CHUNK
+            again = 1000 * AGAIN if full and self._read is not None else None
+            found = dict(self._wanted(full).poll(100 if self._closed else again))
             if self._closed and self._write not in found:
                 break  # the other end does not take the rest
             with suppress(BlockingIOError):
                 os.eventfd_read(self._wake)
             if self._write in found and self._kept:
                 self._send()
-            if self._read in found and not self._closed:
+            if self._read in found and not full and not self._closed:
                 self._receive()
 
-    def _wanted(self) -> "select.poll":
+    def _wanted(self, full: bool) -> "select.poll":
         wanted = select.poll()
         wanted.register(self._wake, select.POLLIN)
-        if self._read is not None and self._console.waiting < MOST_INPUT - CHUNK:
-            wanted.register(self._read, select.POLLIN)
+        reads = 0 if full else select.POLLIN
+        if self._read is not None and reads:
+            wanted.register(self._read, reads)
         if self._write is not None and self._kept:
-            both = select.POLLOUT | (select.POLLIN if self._write == self._read else 0)
+            both = select.POLLOUT | (reads if self._write == self._read else 0)
             wanted.register(self._write, both)
         return wanted
 
     def _send(self) -> None:
         with self._lock:
             part = bytes(self._kept[:CHUNK])
+        assert self._write is not None
         try:
-            sent = os.write(self._write or 0, part) if self._write is not None else len(part)
+            sent = os.write(self._write, part)
         except BlockingIOError:
             return
         except OSError:  # the other end has gone: nobody takes it any more
@@ -113,18 +118,19 @@ class FdEnds:
         except OSError:
             data = b""
         if data:
-            self._console.send(data)
+            self._left = data[self._console.send(data) :]
         else:
             self._read = None  # the end of what comes in
 
     def close(self) -> None:
         """Deliver what the other end takes, and end the thread. Twice is harmless."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            os.eventfd_write(self._wake, 1)
         if self._console.output == self._put:
             self._console.output = None
-        os.eventfd_write(self._wake, 1)
         if self._thread is not current_thread():
             self._thread.join()
         for fd in (self._wake, *self._own):
@@ -168,10 +174,22 @@ async def streams(
     """Connect a console to streams of asyncio, until the reader ends. What the guest sends is
     written by the loop of this coroutine, whoever serves the console."""
     loop = asyncio.get_running_loop()
+    kept, lock = bytearray(), Lock()
+
+    def write() -> None:
+        with lock:
+            data = bytes(kept)
+            kept.clear()
+        if writer.transport.get_write_buffer_size() <= LIMIT:
+            writer.write(data)
 
     def put(data: bytes) -> None:
-        with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(writer.write, data)
+        with lock:
+            first = not kept
+            kept.extend(data[: LIMIT - len(kept)])
+        if first:
+            with suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(write)
 
     console.output = put
     try:

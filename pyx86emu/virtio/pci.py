@@ -160,7 +160,7 @@ class VirtioPci(VirtioTransport, PciFunction):
             self._plugged(vm)
             return super().attach(vm, gsi, pull=pull)
         except BaseException:
-            self._vm = self._memory = None
+            self._unplugged()
             raise
 
     def _kick_at(self, index: int) -> list[dict[str, Any]]:
@@ -198,7 +198,7 @@ class VirtioPci(VirtioTransport, PciFunction):
             self._ended = EventFd()
             more = weakly(self._end_of_interrupt)
             self._server = ThreadServer(self.name, {0: self._ended.fileno()}, more)
-            weakref.finalize(self, self._server.stop)
+            self._stops = weakref.finalize(self, self._server.stop)
         return vm.irqfd(gsi, call, self._ended)
 
     def _end_of_interrupt(self, _: int) -> None:

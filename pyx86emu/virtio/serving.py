@@ -2,10 +2,12 @@
 
 import os
 import selectors
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, _get_running_loop
 from collections.abc import Callable, Mapping
 from threading import RLock, Thread, current_thread
 from typing import Protocol
+
+from ..events import EventFd
 
 
 class Server(Protocol):
@@ -30,17 +32,38 @@ def _drain(fd: int) -> bool:
     return True
 
 
+def _duplicates(fds: Mapping[int, int]) -> dict[int, int]:
+    """The same with descriptors of their own. OSError: none is left."""
+    found: dict[int, int] = {}
+    try:
+        for index, fd in fds.items():
+            found[index] = os.dup(fd)
+    except BaseException:
+        _close(found)
+        raise
+    return found
+
+
+def _close(fds: dict[int, int]) -> None:
+    while fds:
+        os.close(fds.popitem()[1])
+
+
 class ThreadServer:
     """A thread of its own waits for the eventfds. It ends by `stop()`, or by what a call raises."""
 
     def __init__(self, name: str, fds: Mapping[int, int], kicked: Callable[[int], None]) -> None:
-        self._fds = {index: os.dup(fd) for index, fd in fds.items()}
+        self._fds = _duplicates(fds)
         self._kicked = kicked
-        self._end = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._lock = RLock()  # stop() writes to a descriptor that the thread closes
         self._stopped = False
         self._thread = Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
+        try:
+            self._end = EventFd()
+            self._thread.start()
+        except BaseException:
+            _close(self._fds)
+            raise
 
     def _run(self) -> None:
         try:
@@ -48,12 +71,12 @@ class ThreadServer:
         finally:
             with self._lock:
                 self._stopped = True
-                for fd in (self._end, *self._fds.values()):
-                    os.close(fd)
+                _close(self._fds)
+                self._end.close()
 
     def _serve(self) -> None:
         with selectors.DefaultSelector() as selector:
-            selector.register(self._end, selectors.EVENT_READ, -1)
+            selector.register(self._end.fileno(), selectors.EVENT_READ, -1)
             for index, fd in self._fds.items():
                 selector.register(fd, selectors.EVENT_READ, index)
             while not self._stopped:
@@ -68,7 +91,7 @@ class ThreadServer:
         with self._lock:
             if not self._stopped:
                 self._stopped = True
-                os.eventfd_write(self._end, 1)
+                self._end.write()
 
     def join(self) -> None:
         """As `Server.join`; in the thread itself nothing."""
@@ -83,10 +106,14 @@ class LoopServer:
         self, loop: AbstractEventLoop, fds: Mapping[int, int], kicked: Callable[[int], None]
     ) -> None:
         self._loop = loop
-        self._fds = {index: os.dup(fd) for index, fd in fds.items()}
+        self._fds = _duplicates(fds)
         self._kicked = kicked
         self._stopped = False
-        loop.call_soon_threadsafe(self._begin)
+        try:
+            loop.call_soon_threadsafe(self._begin)
+        except BaseException:  # RuntimeError: it is closed
+            _close(self._fds)
+            raise
 
     def _begin(self) -> None:
         if not self._stopped:
@@ -98,21 +125,24 @@ class LoopServer:
             self._kicked(index)
 
     def _finish(self) -> None:
-        for fd in self._fds.values():
-            if not self._loop.is_closed():
+        if not self._loop.is_closed():
+            for fd in self._fds.values():
                 self._loop.remove_reader(fd)
-            os.close(fd)
-        self._fds = {}
+        _close(self._fds)
 
     def stop(self) -> None:
-        """As `Server.stop`. The loop forgets the eventfds soon; at once if it is closed already."""
+        """As `Server.stop`. The loop forgets the eventfds soon; at once in its own thread, or if it
+        is closed already."""
         if self._stopped:
             return
         self._stopped = True
         try:
-            self._loop.call_soon_threadsafe(self._finish)
+            if _get_running_loop() is not self._loop:
+                self._loop.call_soon_threadsafe(self._finish)
+                return
         except RuntimeError:  # it is closed
-            self._finish()
+            pass
+        self._finish()
 
     def join(self) -> None:
         """Nothing: the loop may be that of the caller. A call of it has the lock of the device."""

@@ -28,6 +28,7 @@ from .serving import LoopServer, Server, ThreadServer
 
 if TYPE_CHECKING:
     from .._core import IoEventFd
+    from ..clock import Timer
     from ..irqfd import IrqFd
     from ..pc.machine import Machine
     from ..vm import Vm
@@ -97,6 +98,9 @@ class VirtioTransport:
         self._listening: dict[int, EventFd | Doorbell] = {}
         self._irqfds: list[IrqFd] = []
         self._server: Server | None = None
+        self._stops: weakref.finalize[..., VirtioTransport] | None = None
+        #: Of queues that the vCPU's thread has not emptied: when it goes on.
+        self._later: dict[int, Timer] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -112,8 +116,10 @@ class VirtioTransport:
         self._acked: dict[int, int] = {}
 
     def _plugged(self, vm: "Vm") -> None:
-        """The transport is attached to a bus of this Vm."""
+        """The transport is attached to a bus of this Vm. MachineError: its device is attached
+        elsewhere, or cannot be used there."""
         self.virtio.plugged(vm)
+        self.virtio.take(self)
         self._vm = vm
         self._memory = GuestMap(vm)
 
@@ -128,6 +134,11 @@ class VirtioTransport:
                 attached.detach()
                 raise MachineError(f"{error}; a disk with rom=False needs none") from error
         return attached
+
+    def _unplugged(self) -> None:
+        """It is not, or not any more."""
+        self.virtio.give_up(self)
+        self._vm = self._memory = None
 
     # -- Transport: what the device asks -----------------------------------------------------------
 
@@ -158,11 +169,12 @@ class VirtioTransport:
 
     def needs_reset(self, reason: str) -> None:
         """The driver has broken a rule: the device stands still until it is reset."""
-        if self.status & NEEDS_RESET:
-            return
-        self.trouble = reason
-        self.status |= NEEDS_RESET
-        self.config_changed()
+        with self._reasons:
+            if self.status & NEEDS_RESET:
+                return
+            self.trouble = reason
+            self.status |= NEEDS_RESET
+            self.config_changed()
 
     def notifier(self, index: int) -> int:
         """The eventfd of the notifications of a queue."""
@@ -206,7 +218,7 @@ class VirtioTransport:
     def interrupt_status(self) -> int:
         """The reasons for an interrupt. Who writes to the eventfd of `call` sets no bit: then the
         used rings say whether there is something new."""
-        for index in self._calls:
+        for index in tuple(self._calls):  # another thread may add one
             if self._used_index(index) != self._acked.get(index, 0):
                 return self.isr | USED_BUFFER
         return self.isr
@@ -269,12 +281,26 @@ class VirtioTransport:
             self._kicked(index)
 
     def again(self, index: int) -> bool:
-        """As `Transport.again`: after a microsecond of guest time, if the vCPU's thread works."""
-        if self._elsewhere or self._vm is None:
+        """As `Transport.again`: after a microsecond of guest time if the vCPU's thread works, else
+        when the thread or the loop has looked whether it has to end."""
+        if self._elsewhere:
+            if (kick := self._kicks.get(index)) is not None:
+                kick.write()
+        elif self._vm is None:
             return False
-        again = partial(weakly(self._kicked), index)
-        self._vm.clock.call_after(1000, again, f"{self.virtio.name} queue")
+        elif index not in self._later:
+            self._call_at(index, self._vm.clock.now() + 1000)
         return True
+
+    def _call_at(self, index: int, deadline: int) -> None:
+        """Let the device go on with a queue at this guest time."""
+        assert self._vm is not None
+        call = partial(weakly(self._go_on), index)
+        self._later[index] = self._vm.clock.call_at(deadline, call, f"{self.virtio.name} queue")
+
+    def _go_on(self, index: int) -> None:
+        self._later.pop(index, None)
+        self._kicked(index)
 
     def _kicked(self, index: int) -> None:
         """Let the device work."""
@@ -312,19 +338,20 @@ class VirtioTransport:
     # -- status (3.1, 2.1) -------------------------------------------------------------------------
 
     def set_status(self, value: int) -> None:
-        """The driver writes the device status; 0 is a reset."""
+        """The driver writes the device status; 0 is a reset. A driver must not clear single bits
+        (2.1.1): they stay."""
+        value &= 0xFF
         if value == 0:
             self.reset_device()
             return
-        before, value = self.status, value & 0xFF & ~NEEDS_RESET
-        if value & FEATURES_OK and not before & FEATURES_OK and not self._agreed():
+        before, value = self.status, value & ~NEEDS_RESET | self.status
+        if value & ~before & FEATURES_OK and (before & DRIVER_OK or not self._agreed()):
             value &= ~FEATURES_OK
-        if before & FEATURES_OK:
-            value |= FEATURES_OK  # only a reset takes it back
-        if not before & DRIVER_OK and (value & FAILED or before & NEEDS_RESET):
+        if not before & DRIVER_OK and value & (FAILED | NEEDS_RESET):
             value &= ~DRIVER_OK  # it does not live, so a state must not say that it does
-        self.status = value | before & NEEDS_RESET
-        if value & DRIVER_OK and not before & DRIVER_OK:
+        with self._reasons:
+            self.status |= value
+        if value & ~before & DRIVER_OK:
             if not value & FEATURES_OK and (not self.legacy or not self._agreed()):
                 self.status &= ~DRIVER_OK
                 self.needs_reset(f"{self.virtio.name}: DRIVER_OK without FEATURES_OK")
@@ -377,7 +404,7 @@ class VirtioTransport:
             self._server = ThreadServer(device.name, fds, kicked)
         else:
             self._server = LoopServer(device.served, fds, kicked)
-        weakref.finalize(self, self._server.stop)
+        self._stops = weakref.finalize(self, self._server.stop)
 
     def _listen_here(self, indexes: list[int]) -> None:
         """The vCPU's thread serves: it calls the device between two instructions. KVM signals
@@ -413,15 +440,21 @@ class VirtioTransport:
         if server is not None:
             server.stop()
             server.join()
-        self._close_descriptors()
-        with self.virtio.lock:
+        if self._stops is not None:
+            self._stops.detach()
+        for timer in self._later.values():
+            timer.cancel()
+        self._later = {}
+        with self.virtio.lock:  # an event loop may be in the device
+            self._close_descriptors()
             self.virtio.reset()
 
     def detached(self) -> None:
         """It is taken off its bus, or the machine is closed: threads end, descriptors are closed.
         The device can be attached again, elsewhere."""
         self._quiet()
-        self._vm = self._memory = self.gsi = None
+        self._unplugged()
+        self.gsi = None
 
     def _close_descriptors(self) -> None:
         self._deassign()
@@ -462,6 +495,7 @@ class VirtioTransport:
                 "isr": self.interrupt_status(),
                 "trouble": self.trouble,
                 "queues": tuple([each.values() for each in self.queues]),
+                "later": {str(n): timer.deadline for n, timer in self._later.items()},
                 "device": self.virtio.state(),
             }
 
@@ -495,6 +529,10 @@ class VirtioTransport:
             raise ValueError("a state has a trouble that is no text")
         self.trouble = trouble
         self.isr = take_whole(values, "isr", 0, 3)
+        later = take(values, "later", dict)
+        for index, each in enumerate(self.queues):
+            if each.ready and str(index) in later:
+                self._call_at(index, take_whole(later, str(index), 0, (1 << 63) - 1))
         self._resume()
 
     def _resume(self) -> None:

@@ -266,6 +266,10 @@ def test_wrong_plugs_are_refused(m: Machine) -> None:
 
     with pytest.raises(MachineError, match="plugged in already"):
         pci.plug(board)
+    with Vm() as other:
+        other.create_vcpu("80386")
+        with pytest.raises(MachineError, match="plugged in already"):
+            PciBus.of(other).plug(board)
     with pytest.raises(ValueError, match="gsi=9"):
         pci.plug(Board(), 2)
     with pytest.raises(ValueError, match="gsi"):

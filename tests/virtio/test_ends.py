@@ -6,9 +6,12 @@ import asyncio
 import os
 import socket
 
-from pyx86emu.virtio.console import VirtioConsole
-from pyx86emu.virtio.ends import LIMIT, FdEnds, Pty, streams
-from tests.harness import wait_until
+from pyx86emu import Machine
+from pyx86emu.virtio.console import MOST_INPUT, VirtioConsole
+from pyx86emu.virtio.ends import CHUNK, LIMIT, FdEnds, Pty, streams
+from pyx86emu.virtio.mmio import VirtioMmio
+from tests.harness import Running, wait_until
+from tests.virtio.driver import Registers, Ring
 
 
 def test_descriptors_carry_bytes_both_ways() -> None:
@@ -42,6 +45,73 @@ def test_a_reader_that_does_not_read_costs_bytes_not_time() -> None:
     ends.close()
 
     os.close(there)
+
+
+def test_input_goes_on_when_the_guest_has_room_again() -> None:
+    with Machine(b"\xf4") as m:
+        console = VirtioConsole()
+        transport = VirtioMmio(console)
+        m.attach(transport)
+        registers, ring = Registers(transport), Ring(m.vm, 64)
+        registers.start({0: ring})
+        read, write = os.pipe()
+        with FdEnds(console, read, None, own=(read,)):
+            fed = Running(lambda: [os.write(write, bytes(CHUNK)) for _ in range(400)])
+            wait_until(lambda: console.waiting > MOST_INPUT - CHUNK)
+            for _ in range(16):
+                ring.add([(0x20000, CHUNK, True)])
+            got = 0
+
+            def take() -> bool:
+                nonlocal got
+                registers.kick(0)
+                for head, n in ring.reap():
+                    got += n
+                    ring.offer(head)
+                return got == 400 * CHUNK
+
+            wait_until(take)
+            fed.result()
+        os.close(write)
+
+
+def test_input_is_not_lost_while_output_waits() -> None:
+    console = VirtioConsole()
+    ours, theirs = socket.socketpair()
+    with ours, theirs, FdEnds(console, theirs.fileno(), theirs.fileno()) as ends:
+        theirs.setblocking(False)
+        assert console.output is not None
+        while not ends.dropped:
+            console.output(bytes(LIMIT // 8))  # nobody reads it
+        assert console.send(bytes(MOST_INPUT)) == MOST_INPUT
+        ours.sendall(b"typed")
+
+        kept = len(ends._kept)
+        wait_until(lambda: ours.recv(1 << 16) and len(ends._kept) < kept)  # it looks at both
+
+        console._input.clear()
+        wait_until(lambda: console.waiting == 5)
+    ends.close()
+
+
+def test_a_stream_that_nobody_reads_costs_bounded_memory() -> None:
+    async def talk() -> None:
+        console = VirtioConsole()
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=theirs)
+        task = asyncio.create_task(streams(console, reader, writer))
+        await asyncio.sleep(0)
+        assert console.output is not None
+        for _ in range(50):
+            console.output(bytes(LIMIT // 4))
+            await asyncio.sleep(0)
+        assert writer.transport.get_write_buffer_size() <= 2 * LIMIT
+        ours.shutdown(socket.SHUT_WR)
+        await task
+        writer.transport.abort()
+        ours.close()
+
+    asyncio.run(talk())
 
 
 def test_a_pty_is_a_terminal() -> None:

@@ -309,14 +309,14 @@ cdef struct ThreadState:         # requests of other threads, and whether this v
 
 cdef struct PythonState:         # calls of Python from the core, and what a device changed in them
     PyObject* raised             # the exception that run() raises
-    PyObject* owed               # a list of what devices have left for the next run() to wait for, or NULL
-    uint64_t io_time             # guest time and `retired` at the access that a Python device is handling
+    uint64_t io_time             # guest time and `retired` at the access of a Python device, or at such a call
     uint64_t io_retired
     bint touched                 # the device has changed what blocks rely on: leave the block after this instruction
     uint32_t moved               # MOVED_CS, MOVED_IP: the device has set CS or IP, for after this instruction
     uint32_t moved_cs            # a segment base, as sb[CS]
     uint32_t moved_ip
     bint in_device
+    bint in_call                 # in a function that is called between two instructions: of a Doorbell, of a timer
     bint gil                     # the thread that runs this vCPU has the GIL
     bint called                  # a Python function was called in this slice
     PyThreadState* thread        # for taking the GIL again; NULL while it is held

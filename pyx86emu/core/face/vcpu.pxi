@@ -27,6 +27,7 @@ cdef class Vcpu:
     cdef readonly str model
     cdef readonly Registers regs
     cdef int waiters
+    cdef list owed                           # what devices have left for the next run() to wait for
     cdef bytes points                        # the breakpoints of debug(), as the core compares them
     cdef list watches                        # the watchpoints of debug(), as Exit.watch gives them
     cdef list sights                         # the observers, in the order of c.observe.look
@@ -41,6 +42,7 @@ cdef class Vcpu:
         cdef bint full, closed, differs = 0
         self.tables = vm
         self.sights = []
+        self.owed = []
         self.model = model
         self.c = new_cpu(vm.vm, model)
         self.regs = Registers.__new__(Registers)
@@ -82,7 +84,6 @@ cdef class Vcpu:
             return
         vm = self.c.vm
         Py_XDECREF(self.c.python.raised)
-        Py_XDECREF(self.c.python.owed)
         if self.c.no < MAX_VCPUS:
             pthread_mutex_lock(&vm.chips.lock)   # the thread of the irqfds may be about to wake it
             vm.cpu[self.c.no] = NULL
@@ -563,7 +564,7 @@ cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uin
             if self.tables.vm.views:
                 want(c, REQ_DROP)
             c.threads.limit, c.threads.until = limit, until
-            if c.python.owed == NULL or settled(c):
+            if not self.owed or settled(c, self.owed):
                 at_publish32(&c.threads.inside, 1)
                 c.python.gil = c.python.called = 1
                 run_core(c, limit, until)

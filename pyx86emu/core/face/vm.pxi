@@ -440,7 +440,7 @@ cdef class Vm(VmTables):
         cdef CPU* c = asking(self.vm)
         if not callable(settle):
             raise TypeError(f"what is owed is a function, not {type(settle).__name__}")
-        return c != NULL and owe(c, settle) == 0
+        return c != NULL and owe(c, settle)
 
     def set_timer(self, deadline, callback):
         cdef uint64_t at = FOREVER
@@ -592,8 +592,12 @@ cdef void call_timer(CPU* c, uint64_t now) noexcept with gil:
         callback = (<VmTables>vm)._timer
         (<VmTables>vm)._timer = None
         if callback is not None:
+            call_begins(c)
             callback()
+    except NotYet:                               # the run has to end: see wait_ends()
+        owe(c, partial(_called, callback))
     except BaseException as e:
         keep_exception(c, e)
+    c.python.in_call = 0
     if c.vm.timer <= now:
         c.vm.timer = now + 1

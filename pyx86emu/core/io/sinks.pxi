@@ -169,7 +169,11 @@ cdef void sink_write(Sink *s, uint64_t n) noexcept nogil:
             n -= step
         elif io_errno == IO_EAGAIN and step > 1:
             step >>= 1                      # fill the counter up, as single rings would
-        elif io_errno != IO_EINTR:
+        elif io_errno == IO_EINTR:          # it has slept: who shares the open file has cleared O_NONBLOCK
+            s.blocking = 1
+            sink_write_blocking(s, n)
+            return
+        else:
             return
 
 

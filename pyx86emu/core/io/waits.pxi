@@ -8,13 +8,20 @@ cdef enum:
     LEAST_WAIT = 100000000       # ns that a limit in guest time leaves to whoever has to answer
 
 cdef CPU* asking(VM* vm) noexcept:
-    """The vCPU whose device this thread is in; NULL: none."""
+    """The vCPU whose device, or function between two instructions, this thread is in; NULL: none."""
     cdef unsigned long me = PyThread_get_thread_ident()
     cdef int i
     for i in range(vm.ncpus):
-        if vm.cpu[i] != NULL and vm.cpu[i].threads.runner == me and vm.cpu[i].python.in_device:
+        if (vm.cpu[i] != NULL and vm.cpu[i].threads.runner == me and
+                (vm.cpu[i].python.in_device or vm.cpu[i].python.in_call)):
             return vm.cpu[i]
     return NULL
+
+
+cdef inline void call_begins(CPU* c) noexcept:
+    """A function is called between two instructions. It may wait, as a device may."""
+    c.python.io_time, c.python.io_retired = clock_now(c), c.run.retired
+    c.python.in_call = 1
 
 
 cdef inline bint asked_to_end(CPU* c) noexcept nogil:
@@ -46,21 +53,19 @@ cdef bint wait_ends(CPU* c, uint64_t ns) noexcept:
     return 1
 
 
-cdef int owe(CPU* c, object settle) except -1:
-    """The next run() calls settle() first, until it returns True; False: the run has to end."""
-    cdef list owed = [] if c.python.owed == NULL else <list>c.python.owed
-    owed.append(settle)
-    if c.python.owed == NULL:
-        Py_INCREF(owed)
-        c.python.owed = <PyObject*>owed
-    return 0
+def _called(function):
+    """Call a function that has raised NotYet again. False: the run has to end."""
+    try:
+        function()
+    except NotYet:
+        return False
+    return True
 
 
-cdef int settled(CPU* c) except -1:
-    """Do what earlier runs owe. 0: the run has to end first, and c.run.why says why."""
-    cdef list owed = <list>c.python.owed
-    c.python.io_time, c.python.io_retired = clock_now(c), c.run.retired
-    c.python.in_device = 1
+cdef int settled(CPU* c, list owed) except -1:
+    """Do what earlier runs owe: each function until it returns True; False: the run has to end. 0: it has to end first,
+    and c.run.why says why."""
+    call_begins(c)
     try:
         while owed:
             if not owed[0]():
@@ -70,11 +75,9 @@ cdef int settled(CPU* c) except -1:
         del owed[:1]                             # it failed for good: raised once
         raise
     finally:
-        c.python.in_device = 0
+        c.python.in_call = 0
     c.run.attn = 0
     if not owed:
-        Py_DECREF(owed)
-        c.python.owed = NULL
         return 1
     if c.run.why == EXIT_NONE:
         c.run.why = EXIT_INTR if asked_to_end(c) else EXIT_DEADLINE

@@ -131,8 +131,9 @@ cdef class VirtQueue:
     IN_ORDER (35) matter here.
 
     - `pop_many(limit)` takes up to `limit` requests: a list of `(head, readable, writable)`, where `readable` are the
-      bytes that the driver wrote and `writable` is how many bytes the device may write. One call reads some 16 MiB
-      and follows some 65,536 descriptors at most: call it again until the list is empty.
+      bytes that the driver wrote and `writable` is how many bytes the device may write. One call takes some 16 MiB
+      of both and follows some 65,536 descriptors at most: call it again until the list is empty. `carried` says how
+      many bytes it has taken.
     - `push_many([(head, data), ...])` gives them back: `data` goes to the writable part, from its beginning. With
       `(head, data, tail)` the bytes of `tail` go to its end. It returns whether the driver wants an interrupt.
     - `pop()` and `push(head, data, tail)` do the same with one.
@@ -161,6 +162,7 @@ cdef class VirtQueue:
     cdef Ring ring
     cdef GuestMap map
     cdef readonly uint64_t features
+    cdef readonly uint64_t carried           # readable and writable bytes of what was popped last, as far as they count
     cdef object why                          # `broken`, if the device has set it
     cdef bint made
     cdef bint busy
@@ -260,14 +262,14 @@ cdef class VirtQueue:
         cdef list found = []
         cdef bytes data
         cdef uint32_t head = 0
-        cdef uint64_t all_ = 0
         cdef Ring* r = &self.ring
         r.walked = 0
-        while most and all_ < RING_BYTES and r.walked < RING_WALKED and ring_take(r, &head) == RING_TOOK:
+        self.carried = 0
+        while most and self.carried < RING_BYTES and r.walked < RING_WALKED and ring_take(r, &head) == RING_TOOK:
             data = PyBytes_FromStringAndSize(NULL, r.readable)
             if not self.copy_in(<uint8_t*>data):
                 break
-            all_ += r.readable
+            self.carried += r.readable + min(r.writable, <uint64_t>RING_BYTES)
             found.append((head, data, r.writable))
             most -= 1
         return found

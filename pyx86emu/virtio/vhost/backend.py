@@ -53,16 +53,20 @@ class Line:
         old = self.fds[which]
         if old >= 0:
             os.close(old)
-        new = self.fds[which] = (*fds.take(), -1)[0]
-        if new >= 0:
-            os.set_blocking(new, False)  # it may be anything: no read and no write may wait
+        self.fds[which] = (*fds.take(), -1)[0]
+
+    def ready(self, which: str) -> int:
+        """The descriptor. It may be anything, and the front end may have changed its flags: no read
+        and no write may wait."""
+        os.set_blocking(self.fds[which], False)
+        return self.fds[which]
 
     def ring(self, which: str) -> None:
         """Write to an eventfd, if there is one. Whatever the front end has sent is written to, and
         errors are its own."""
         if self.fds[which] >= 0:
             with suppress(OSError):
-                os.write(self.fds[which], (1).to_bytes(8, "little"))
+                os.write(self.ready(which), (1).to_bytes(8, "little"))
 
     def close(self) -> None:
         for which in self.fds:
@@ -105,8 +109,9 @@ class Connection:
         self._lines[index].ring("call")
 
     def again(self, index: int) -> bool:
-        """No: there is no vCPU in this thread."""
-        return False
+        """Yes: what the front end asks for comes first."""
+        self._lines[index].ring("kick")
+        return True
 
     def config_changed(self) -> None:
         """The front end reads the configuration again when it connects again."""
@@ -372,7 +377,7 @@ class Connection:
     def kicked(self, line: Line) -> None:
         """The driver has notified: the device works."""
         with suppress(BlockingIOError):
-            os.read(line.fds["kick"], 8)
+            os.read(line.ready("kick"), 8)
         if line.running and line.enabled and self.trouble is None:
             with self._device.lock:
                 self._device.kicked(line.index)
@@ -414,12 +419,14 @@ class Connection:
 
     def close(self) -> None:
         """The front end is gone: release its memory and its descriptors."""
-        self._reset_device()
-        self._device.negotiated = 0
-        for line in self._lines:
-            line.close()
-        self._areas = []
-        self._mapped = Mapped()
+        try:
+            self._reset_device()  # it may raise what it likes
+        finally:
+            self._device.negotiated = 0
+            for line in self._lines:
+                line.close()
+            self._areas = []
+            self._mapped = Mapped()
 
 
 _Call = Callable[[Connection, Message], tuple[bytes, tuple[int, ...]] | None]

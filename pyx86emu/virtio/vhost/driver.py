@@ -184,7 +184,8 @@ class BlkDriver:
         while not (found := self._done()):
             poll = select.poll()
             poll.register(self._call.fileno(), select.POLLIN)
-            if not poll.poll(1000 * max(0.0, end - time.monotonic())):
+            left = end - time.monotonic()  # a back end may ring for nothing
+            if left <= 0 or not poll.poll(1000 * left):
                 raise TimeoutError(
                     f"no request is done in {self._timeout} s; {len(self._lengths)} are in flight, "
                     f"and the connection has {self._link.error or 'no error'}"

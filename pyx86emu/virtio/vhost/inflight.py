@@ -29,7 +29,7 @@ def area_size(entries: int) -> int:
 
 def new_memory(queues: int, entries: int) -> int:
     """A memfd of zeros for so many queues: its descriptor."""
-    fd = os.memfd_create("pyx86emu-inflight", os.MFD_CLOEXEC)
+    fd = os.memfd_create("pyx86emu-inflight", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         os.ftruncate(fd, queues * area_size(entries))
     except BaseException:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
+from weakref import WeakSet
 
 from ...errors import MachineError
 from ...events import EventFd
@@ -90,6 +91,7 @@ class Link:
         self._worked = False  # has a back end worked on these rings?
         self._next = SOON  # how long to wait before the next attempt to connect
         self._thread: threading.Thread | None = None
+        _links.add(self)
 
     # -- for other threads -------------------------------------------------------------------------
 
@@ -160,6 +162,16 @@ class Link:
         if self._inflight is not None:
             self._inflight.close()
         self._wake.close()
+
+    def _forked(self) -> None:
+        """This is a fork of the process: session, thread and epoll are the parent's."""
+        self._lock = threading.Lock()
+        self._closing, self._thread = True, None
+        self.error = MachineError("the connection belongs to the process that made it: fork first")
+        self._wake.close()
+        self._drop(None)
+        if self._epoll is not None:
+            self._epoll.close()
 
     def _order(self, what: Callable[[], None]) -> threading.Event:
         done = threading.Event()
@@ -369,3 +381,14 @@ def _check_rings(queues: Sequence[Queue], shared: list[Shared]) -> None:
                     f"queue {queue.ring.index} has a ring at {addr:#x}, which is in no shared "
                     "memory: the driver must use RAM, and the machine shared=True"
                 )
+
+
+_links: WeakSet[Link] = WeakSet()
+
+
+def _after_fork() -> None:
+    for link in list(_links):
+        link._forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,8 +1,10 @@
 """Guest memory that a front end has sent: map its regions, find addresses in them. Know no ring."""
 
+import fcntl
 import mmap
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from ..._core import GuestMap
 from .messages import Fds, ProtocolError, Region, apart
@@ -16,6 +18,8 @@ def mapped(fd: int, size: int, offset: int, what: str) -> memoryview:
 
     ProtocolError: the file is shorter, or cannot be mapped.
     """
+    with suppress(OSError):  # it is no memfd, or its maker allows no seals
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
     try:
         there = os.fstat(fd).st_size
         if there < offset + size:
@@ -33,8 +37,8 @@ def mapped(fd: int, size: int, offset: int, what: str) -> memoryview:
 class Mapped:
     """The memory of a front end's guest: regions and where they are mapped here.
 
-    A front end that shrinks the file of a region later can end this process by SIGBUS, unless the
-    file is sealed (F_SEAL_SHRINK), as memfds of QEMU and of this package are.
+    A front end that shrinks the file of a region later can end this process by SIGBUS. So a memfd
+    is sealed (F_SEAL_SHRINK) before it is mapped; other files, and memfds without seals, cannot be.
     """
 
     def __init__(self) -> None:

@@ -4,6 +4,7 @@ import os
 import select
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,8 @@ from .seconds import seconds
 
 #: Host seconds for the rest of a message, and for an answer to be taken.
 PATIENCE = 5.0
+#: Host seconds until a front end is accepted that could not be.
+PAUSE = 0.05
 
 
 class BackEnd:
@@ -38,6 +41,7 @@ class BackEnd:
 
     def __init__(self, device: VirtioDevice, sock: socket.socket, path: str | None) -> None:
         self.device = device
+        device.take(self)
         self.path = path
         self.connections = 0
         self.errors: list[Exception] = []
@@ -49,6 +53,7 @@ class BackEnd:
         self._epoll = select.epoll()
         self._epoll.register(self._end.fileno(), select.EPOLLIN)
         self._closed = False
+        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         if path is None:
@@ -73,8 +78,7 @@ class BackEnd:
     def _step(self, timeout: float | None) -> None:
         for fd, _ in self._epoll.poll(timeout):
             if self._listener is not None and fd == self._listener.fileno():
-                with suppress(BlockingIOError):
-                    self._accept(self._listener.accept()[0])
+                self._next(self._listener)
             elif self._channel is not None and fd == self._channel.fileno():
                 self._try(self._message)
             elif (line := self._kicks.get(fd)) is not None and self._connection is not None:
@@ -101,19 +105,20 @@ class BackEnd:
             if self._closed:
                 return
             self._closed = True
-        self._end.write()
-        if self._channel is not None:
-            self._channel.cancel()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
-        self._hang_up()
-        if self._listener is not None:
-            self._listener.close()
-        if self.path is not None:
-            with suppress(OSError):
-                os.unlink(self.path)
-        self._epoll.close()
-        self._end.close()
+        if self._pid == os.getpid():  # else this is a fork, and all of that is the parent's
+            self._end.write()
+            if self._channel is not None:
+                self._channel.cancel()
+            if self._thread is not None and self._thread is not threading.current_thread():
+                self._thread.join()
+            self._hang_up()
+            if self.path is not None:
+                with suppress(OSError):
+                    os.unlink(self.path)
+        self.device.give_up(self)
+        for each in (self._channel, self._listener, self._epoll, self._end):
+            if each is not None:
+                each.close()
 
     def __enter__(self) -> "BackEnd":
         return self
@@ -131,14 +136,29 @@ class BackEnd:
         while not self._closed:
             self._step(None)
 
+    def _next(self, listener: socket.socket) -> None:
+        """A front end has connected."""
+        try:
+            self._accept(listener.accept()[0])
+        except BlockingIOError:
+            pass  # it has gone
+        except OSError as error:  # such as no descriptor is left: it waits
+            self._note(error)
+            time.sleep(PAUSE)
+
     def _accept(self, sock: socket.socket) -> None:
         """Serve this front end. Until it ends, others wait."""
+        try:
+            channel = Channel(sock)
+            self._epoll.register(sock.fileno(), select.EPOLLIN)
+        except BaseException:
+            sock.close()
+            raise
         if self._listener is not None:
             self._epoll.unregister(self._listener.fileno())
         self.connections += 1
-        self._channel = Channel(sock)
+        self._channel = channel
         self._connection = Connection(self.device, self._watch, self._ignore)
-        self._epoll.register(self._channel.fileno(), select.EPOLLIN)
 
     def _try(self, what: Callable[[], None]) -> None:
         """Do it; an error ends the connection."""
@@ -225,7 +245,7 @@ def serve(
         raise ValueError(
             f"'{device.name}' has served={device.served!r}: the BackEnd calls it, make it without"
         )
-    if device.transport is not None:
+    if device.taken:
         raise ValueError(f"'{device.name}' is in use already: make another one to serve")
     if isinstance(path, socket.socket):
         back = BackEnd(device, path, None)

@@ -49,6 +49,7 @@ class Listener:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self._pid = os.getpid()
         self._sock = listen(path)
         self._sock.setblocking(False)
 
@@ -58,5 +59,6 @@ class Listener:
     def close(self) -> None:
         if self._sock.fileno() >= 0:
             self._sock.close()
-            with suppress(OSError):
-                os.unlink(self.path)
+            if self._pid == os.getpid():  # not in a fork
+                with suppress(OSError):
+                    os.unlink(self.path)
