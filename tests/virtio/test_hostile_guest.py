@@ -6,14 +6,15 @@ import asyncio
 import gc
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
-from pyx86emu import Disk, Machine, MachineError
+from pyx86emu import Disk, Machine, MachineError, State, StateError
 from pyx86emu._core import GuestMap, VirtQueue
-from pyx86emu.virtio import VirtioConsole, mmio, serve
+from pyx86emu.virtio import VirtioConsole, VirtioRng, mmio, serve
 from pyx86emu.virtio.blk import T_IN, T_WRITE_ZEROES, VirtioBlk
 from pyx86emu.virtio.device import Served, VirtioDevice
 from pyx86emu.virtio.mmio import VirtioMmio
@@ -258,6 +259,35 @@ def test_nothing_is_stored_after_a_reset_in_the_middle(m: Machine) -> None:
     registers.kick(1)
 
     assert m.vm.read(ring.desc, ring.end - ring.desc) == found
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda values: values.pop("selected"),
+        lambda values: values.update(queues=(None,)),
+        lambda values: values["device"].update(random=(3, (1 << 80,) * 625, None)),
+        lambda values: values["device"]["queues"][0].pop("popped"),
+        lambda values: values["device"]["queues"][0].update(in_flight=7),
+        lambda values: values["device"]["queues"][0].update(broken=b"no text"),
+    ],
+)
+def test_a_damaged_state_is_a_state_error(
+    m: Machine, damage: Callable[[dict[str, Any]], object]
+) -> None:
+    started(m, VirtioRng(seed=1))
+    state = m.save()
+    before = state.to_bytes()
+    name = next(each for each in state.devices if "rng" in each)
+    values = deepcopy(state.devices[name])
+    damage(values)
+    state.devices[name] = values
+
+    with Machine(b"\xeb\xfe", model="80386") as other:
+        other.attach(VirtioRng(seed=1))
+        with pytest.raises(StateError, match="damaged"):
+            other.restore(state)
+        other.restore(State.from_bytes(before))
 
 
 # -- what is left behind ---------------------------------------------------------------------------
