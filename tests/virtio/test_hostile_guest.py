@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import struct
 import threading
@@ -110,6 +111,24 @@ def test_features_stay_once_a_legacy_driver_works(m: Machine) -> None:
 
     assert transport.virtio.negotiated == 0
     m.restore(m.save())
+
+
+@pytest.mark.parametrize("served", ["vcpu", "thread"])
+def test_two_vcpus_may_write_the_registers_at_once(
+    m: Machine, quick_switches: None, served: Served
+) -> None:
+    registers, ring = started(m, Fed(served=served))
+
+    def drive() -> None:
+        for n in range(300):
+            registers.put(mmio.STATUS, 0)
+            with contextlib.suppress(AssertionError):  # the other one has reset it meanwhile
+                registers.start({0: ring})
+            registers.kick(n % 2)
+            registers.get(mmio.INTERRUPT_STATUS)
+
+    for each in [Running(drive), Running(drive)]:
+        each.result()
 
 
 # -- how much at once ------------------------------------------------------------------------------
