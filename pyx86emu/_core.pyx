@@ -145,8 +145,8 @@ cdef extern from "core/host.h" nogil:
 # this list, with its reason. Nothing else may.
 #
 #   decode_ops  cpu/blocks -> cpu/decode        the decoder, which fills a block, names all handlers; these use blocks
-#   call_bells  run -> face/bell_calls          a Doorbell may have a Python function that it calls
-#   call_timer  run -> face/vm                  a timer is a Python function that the Vm keeps
+#   call_bells  run -> face/calls               a Doorbell may have a Python function that it calls
+#   call_timer  run -> face/calls               a timer is a Python function that the Vm keeps
 
 # What stands alone: it knows no vCPU, and the structs of the next layer have it as members.
 include "core/base/numbers.pxi"
@@ -228,7 +228,6 @@ include "core/face/tables.pxi"
 include "core/face/hostmemory.pxi"
 include "core/face/slots.pxi"
 include "core/face/ioeventfd_api.pxi"
-include "core/face/bell_calls.pxi"
 include "core/face/irqfd_api.pxi"
 include "core/face/registers.pxi"
 include "core/face/vcpu_state.pxi"
@@ -242,6 +241,7 @@ include "core/face/coalesced_api.pxi"
 include "core/face/why.pxi"
 include "core/face/vcpu.pxi"
 include "core/face/looks_api.pxi"
+include "core/face/calls.pxi"
 include "core/face/unclaimed_api.pxi"
 include "core/face/capabilities.pxi"
 include "core/face/vga_api.pxi"

@@ -303,3 +303,15 @@ cdef int fill_access(Exit e, dict given, object sizes) except -1:
             raise ValueError("a write waits for no answer: give either data or answer")
         e.held = answer
     return 0
+
+
+cdef void keep_exit(CPU* c) noexcept nogil:
+    """run() raises instead of returning its exit: the next run() returns it. That of an access is queued still, and a
+    limit is a matter of each run."""
+    if c.run.why == EXIT_HLT:
+        c.events.halted = 1
+    elif c.run.why == EXIT_INTR:
+        c.threads.kicked = 1
+    elif c.run.why == EXIT_DEBUG:
+        c.debug.due = 1
+    c.run.why = EXIT_NONE

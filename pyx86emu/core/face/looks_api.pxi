@@ -149,15 +149,6 @@ cdef Vcpu vcpu_of(CPU* c):
     return None
 
 
-cdef bint owe(CPU* c, object settle) noexcept:
-    """The next run() calls settle() first. 0: the Vcpu is gone."""
-    cdef Vcpu vcpu = vcpu_of(c)
-    if vcpu is None:
-        return 0
-    vcpu.owed.append(settle)
-    return 1
-
-
 ON_SEEN = <void (*)(CPU*) noexcept nogil>tell_seen
 
 

@@ -528,18 +528,6 @@ cdef Exit late_exit(Vcpu self):
     return e
 
 
-cdef void keep_exit(CPU* c) noexcept nogil:
-    """run() raises instead of returning its exit: the next run() returns it. That of an access is queued still, and a
-    limit is a matter of each run."""
-    if c.run.why == EXIT_HLT:
-        c.events.halted = 1
-    elif c.run.why == EXIT_INTR:
-        c.threads.kicked = 1
-    elif c.run.why == EXIT_DEBUG:
-        c.debug.due = 1
-    c.run.why = EXIT_NONE
-
-
 cdef inline Exit go(Vcpu self, uint64_t most, uint64_t until, uint64_t look, uint64_t wall, uint32_t step):
     """run(), FOREVER where there is no limit; with STEP_ONCE step()."""
     cdef CPU* c = self.c
