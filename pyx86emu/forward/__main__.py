@@ -1,6 +1,7 @@
 """`python -m pyx86emu.forward`: serve a device in this process. Knows no Vm."""
 
 import argparse
+import errno
 import importlib
 import os
 import signal
@@ -78,17 +79,37 @@ def run(options: argparse.Namespace) -> None:
     sock, listens = connected(options.sock)
     with sock:
         if not listens:
-            serve(sock, device, irq=irq)
+            answer(sock, device, irq)
             return
         try:
             while True:
                 peer, _ = sock.accept()
-                with peer:
-                    serve(peer, device, irq=irq)
+                try:
+                    with peer:
+                        answer(peer, device, irq)
+                except Refused as refused:
+                    if options.once:
+                        raise
+                    complain(refused)  # the next one may be better
                 if options.once:
                     return
         finally:
             os.unlink(options.sock)
+
+
+def answer(sock: socket.socket, device: "Device", irq: "Inherited | None") -> None:
+    """Serve one connection. Refused: the other end breaks the protocol."""
+    try:
+        serve(sock, device, irq=irq)
+    except OSError as error:
+        if error.errno not in (errno.EPROTO, errno.ECONNRESET):
+            raise  # of the device
+        raise Refused(error.strerror or str(error), HOST) from error
+
+
+def complain(refused: Refused) -> None:
+    """Say why, in a line."""
+    print(f"pyx86emu.forward: {refused}", file=sys.stderr)
 
 
 class Inherited:
@@ -135,7 +156,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         run(options)
     except Refused as refused:
-        print(f"pyx86emu.forward: {refused}", file=sys.stderr)
+        complain(refused)
         return refused.status
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -67,7 +67,7 @@ class PciFunction:
     irq: Callable[[bool], object] = bool
     #: The line that INTA# is wired to; None: it has no interrupt.
     gsi: int | None = None
-    plugged = False
+    plugged = pulled = False
 
     def describe(
         self,
@@ -281,8 +281,8 @@ class PciBus(PioDevice):
         self.vm = vm
         self.functions: dict[int, PciFunction] = {0: HostBridge()}
         self.address = 0
-        self._pulled: set[int] = set()
         self._lock = RLock()  # of the levels: any thread may interrupt
+        self._moving = RLock()  # of the windows: two vCPUs may move them
 
     @classmethod
     def of(cls, vm: "Vm") -> "PciBus":
@@ -338,8 +338,7 @@ class PciBus(PioDevice):
         function.irq = _Intx(self, function)
         self.functions[number] = function
         function.plugged = True
-        if truth(pull, "pull"):
-            self._pulled.add(id(function))
+        function.pulled = truth(pull, "pull")
         self.remap()
         return PciSlot(self, number, function)
 
@@ -350,7 +349,6 @@ class PciBus(PioDevice):
             return
         function.irq(False)
         del self.functions[numbers[0]]
-        self._pulled.discard(id(function))
         self._close(function)
         function.moved()
         function.detached()
@@ -401,25 +399,26 @@ class PciBus(PioDevice):
     def remap(self) -> None:
         """Open the windows where the BARs say. One whose addresses belong to something else stays
         closed until they are free."""
-        changed = []
-        for each in self.functions.values():
-            for index, window in enumerate(each.windows):
-                if window is not None and window.base != each.base(index):
-                    window.detach()
-                    each.windows[index] = None
-                    changed.append(each)
-        for each in self.functions.values():
-            for index, bar in enumerate(each.bars):
-                if bar is None or each.windows[index] is not None:
-                    continue
-                if (base := each.base(index)) is not None:
-                    each.windows[index] = self._open(each, index, bar, base)
-                    changed.append(each)
-        for each in dict.fromkeys(changed):
-            each.moved()
+        with self._moving:
+            changed = []
+            for each in self.functions.values():
+                for index, window in enumerate(each.windows):
+                    if window is not None and window.base != each.base(index):
+                        window.detach()
+                        each.windows[index] = None
+                        changed.append(each)
+            for each in self.functions.values():
+                for index, bar in enumerate(each.bars):
+                    if bar is None or each.windows[index] is not None:
+                        continue
+                    if (base := each.base(index)) is not None:
+                        each.windows[index] = self._open(each, index, bar, base)
+                        changed.append(each)
+            for each in dict.fromkeys(changed):
+                each.moved()
 
     def _open(self, function: PciFunction, index: int, bar: Bar, base: int) -> Attachment | None:
-        pull = id(function) in self._pulled
+        pull = function.pulled
         try:
             if bar.io:
                 return self.vm.pio.attach(PortWindow(self, function, index, bar), base, pull=pull)

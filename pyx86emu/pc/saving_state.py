@@ -25,6 +25,8 @@ FIELDS = (
     *("booted", "boot_tried", "exit_status"),
     *("_boot_instructions", "_started", "_reboot", "_own_stops"),
 )
+#: What a device may raise whose values are damaged.
+DAMAGED = (ValueError, TypeError, KeyError, IndexError, OverflowError)
 #: Timers in a state, at most.
 MOST_TIMERS = 4096
 
@@ -73,7 +75,7 @@ def restore(m: "Machine", state: "State") -> None:
             _restore(m, state)
         except Exception as error:
             _restore(m, before)
-            if isinstance(error, ValueError):
+            if isinstance(error, DAMAGED):
                 raise _as_state_error(error) from error
             raise
     if m._profile is not None:
@@ -245,7 +247,7 @@ def _parse(m: "Machine", machine: Values) -> dict[str, Any]:
             ),
             "timers": timers,
         }
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+    except DAMAGED as error:
         raise StateError(f"a state of a machine that is damaged: {error}") from None
 
 
@@ -365,10 +367,11 @@ def _vga_of(vm: "Vm") -> VgaCore:
     return next(each for each in devices if isinstance(each, VgaCore))
 
 
-def _as_state_error(error: ValueError) -> StateError:
+def _as_state_error(error: Exception) -> StateError:
     if isinstance(error, StateError):
         return error
-    return StateError(f"a state of a machine that is damaged: {error}")
+    what = error if isinstance(error, ValueError) else repr(error)
+    return StateError(f"a state of a machine that is damaged: {what}")
 
 
 def _shown(value: object) -> str:

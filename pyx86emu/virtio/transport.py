@@ -88,6 +88,8 @@ class VirtioTransport:
         self.ioeventfd = bool(ioeventfd)
         self.rom = rom
         self.gsi: int | None = None
+        #: Held while the device is activated, reset or moved: two vCPUs may write registers.
+        self._life = RLock()
         #: Held while the reasons for an interrupt and its line change: any thread may interrupt.
         self._reasons = RLock()
         self._vm: Vm | None = None
@@ -227,7 +229,7 @@ class VirtioTransport:
         """The driver has seen these reasons."""
         with self._reasons:
             if bits & USED_BUFFER:
-                for index in self._calls:
+                for index in tuple(self._calls):
                     self._acked[index] = self._used_index(index)
             self.isr &= ~bits
             if not self.isr:
@@ -259,9 +261,10 @@ class VirtioTransport:
 
     def _listen_again(self) -> None:
         """The place of the notifications has changed: register the ioeventfds there."""
-        self._deassign()
-        for index, fd in tuple(self._listening.items()):
-            self._listen(index, fd)
+        with self._life:
+            self._deassign()
+            for index, fd in tuple(self._listening.items()):
+                self._listen(index, fd)
 
     def _deassign(self) -> None:
         entries, self._entries = self._entries, []
@@ -273,12 +276,13 @@ class VirtioTransport:
         """The driver's notification has come as an exit."""
         if index >= len(self.queues) or not self.status & DRIVER_OK or self.status & NEEDS_RESET:
             return
-        if self._elsewhere:
+        if not self._elsewhere:
+            self._kicked(index)
+            return
+        with self._life:
             kick = self._kicks.get(index)  # written in a size that no ioeventfd has
             if kick is not None:
                 kick.write()
-        else:
-            self._kicked(index)
 
     def again(self, index: int) -> bool:
         """As `Transport.again`: after a microsecond of guest time if the vCPU's thread works, else
@@ -340,10 +344,13 @@ class VirtioTransport:
     def set_status(self, value: int) -> None:
         """The driver writes the device status; 0 is a reset. A driver must not clear single bits
         (2.1.1): they stay."""
-        value &= 0xFF
-        if value == 0:
-            self.reset_device()
-            return
+        with self._life:
+            if value & 0xFF:
+                self._add_status(value & 0xFF)
+            else:
+                self.reset_device()
+
+    def _add_status(self, value: int) -> None:
         before, value = self.status, value & ~NEEDS_RESET | self.status
         if value & ~before & FEATURES_OK and (before & DRIVER_OK or not self._agreed()):
             value &= ~FEATURES_OK
@@ -429,25 +436,30 @@ class VirtioTransport:
 
     def _quiet(self) -> None:
         """The same, but the interrupt line stays as it is."""
-        self._stop()
-        with self.virtio.lock:
-            self._forget()
+        with self._life:
+            with self._reasons:
+                self.status = 0  # nobody makes new descriptors
+            self._stop()
+            with self.virtio.lock:
+                self._forget()
 
     def _stop(self) -> None:
         """No further call of the device begins, its descriptors are closed; it leaves memory
         alone. What the driver has written stays."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.stop()
-            server.join()
-        if self._stops is not None:
-            self._stops.detach()
-        for timer in self._later.values():
-            timer.cancel()
-        self._later = {}
-        with self.virtio.lock:  # an event loop may be in the device
-            self._close_descriptors()
-            self.virtio.reset()
+        with self._life:
+            server, self._server = self._server, None
+            if server is not None:
+                server.stop()
+                server.join()
+            if self._stops is not None:
+                self._stops.detach()
+            for timer in self._later.values():
+                timer.cancel()
+            self._later = {}
+            with self.virtio.lock:  # an event loop may be in the device
+                with self._reasons:
+                    self._close_descriptors()
+                self.virtio.reset()
 
     def detached(self) -> None:
         """It is taken off its bus, or the machine is closed: threads end, descriptors are closed.

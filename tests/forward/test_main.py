@@ -117,6 +117,24 @@ def test_once_ends_after_the_first_connection(folder: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.parametrize("said", [b"x" * 32, b"half"])
+def test_a_connection_that_breaks_the_protocol_is_not_the_last(folder: Path, said: bytes) -> None:
+    path = folder / "device.sock"
+    with started(folder, path, "parts:Sum") as child:
+        with connect(path) as sock:
+            sock.sendall(said)
+        assert child.stderr is not None
+        assert child.stderr.readline().startswith("pyx86emu.forward: the other end ")
+        with connect(path) as sock:
+            assert use(sock) == 11
+
+    path = folder / "once.sock"
+    with started(folder, "--once", path, "parts:Sum") as child:
+        with connect(path) as sock:
+            sock.sendall(said)
+        assert child.wait() == 74
+
+
 def test_it_serves_an_inherited_socket_and_raises_a_line(folder: Path) -> None:
     with pair() as (here, there), EventFd() as line:
         fds = (there.fileno(), line.fileno())

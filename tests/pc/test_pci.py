@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pyx86emu import BusError, Machine, MachineError, PioDevice, StateError, Vm
 from pyx86emu.pc.pci import Bar, PciBus, PciFunction, PciSlot
+from tests.harness import Running
 
 ONES = 0xFFFFFFFF
 
@@ -428,3 +429,19 @@ def test_any_accesses_leave_a_bus_that_works(accesses: list[tuple[int, int, int]
         m.pio.reset()
 
         assert (board.open_at(0), board.open_at(2)) == (0xC000, 0xD1000)
+
+
+def test_two_vcpus_may_move_a_window_at_once(m: Machine, quick_switches: None) -> None:
+    pci, board, _ = plug(m)
+
+    def move(base: int) -> None:
+        for n in range(300):
+            board.config_write(0x10, 4, base + 0x100 * (n % 2))
+            pci.remap()
+
+    for each in [Running(lambda: move(0xC400)), Running(lambda: move(0xC800))]:
+        each.result()
+
+    board.config_write(4, 2, 0)
+    pci.remap()
+    assert m.pio.unclaimed(0xC000, 0x1000)

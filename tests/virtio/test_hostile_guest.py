@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
-from pyx86emu import Disk, Machine, MachineError
+from pyx86emu import Disk, Machine, MachineError, State, StateError
 from pyx86emu._core import GuestMap, VirtQueue
-from pyx86emu.virtio import VirtioConsole, mmio, serve
+from pyx86emu.virtio import VirtioConsole, VirtioRng, mmio, serve
 from pyx86emu.virtio.blk import T_IN, T_WRITE_ZEROES, VirtioBlk
 from pyx86emu.virtio.device import Served, VirtioDevice
 from pyx86emu.virtio.mmio import VirtioMmio
@@ -109,6 +111,24 @@ def test_features_stay_once_a_legacy_driver_works(m: Machine) -> None:
 
     assert transport.virtio.negotiated == 0
     m.restore(m.save())
+
+
+@pytest.mark.parametrize("served", ["vcpu", "thread"])
+def test_two_vcpus_may_write_the_registers_at_once(
+    m: Machine, quick_switches: None, served: Served
+) -> None:
+    registers, ring = started(m, Fed(served=served))
+
+    def drive() -> None:
+        for n in range(300):
+            registers.put(mmio.STATUS, 0)
+            with contextlib.suppress(AssertionError):  # the other one has reset it meanwhile
+                registers.start({0: ring})
+            registers.kick(n % 2)
+            registers.get(mmio.INTERRUPT_STATUS)
+
+    for each in [Running(drive), Running(drive)]:
+        each.result()
 
 
 # -- how much at once ------------------------------------------------------------------------------
@@ -258,6 +278,35 @@ def test_nothing_is_stored_after_a_reset_in_the_middle(m: Machine) -> None:
     registers.kick(1)
 
     assert m.vm.read(ring.desc, ring.end - ring.desc) == found
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda values: values.pop("selected"),
+        lambda values: values.update(queues=(None,)),
+        lambda values: values["device"].update(random=(3, (1 << 80,) * 625, None)),
+        lambda values: values["device"]["queues"][0].pop("popped"),
+        lambda values: values["device"]["queues"][0].update(in_flight=7),
+        lambda values: values["device"]["queues"][0].update(broken=b"no text"),
+    ],
+)
+def test_a_damaged_state_is_a_state_error(
+    m: Machine, damage: Callable[[dict[str, Any]], object]
+) -> None:
+    started(m, VirtioRng(seed=1))
+    state = m.save()
+    before = state.to_bytes()
+    name = next(each for each in state.devices if "rng" in each)
+    values = deepcopy(state.devices[name])
+    damage(values)
+    state.devices[name] = values
+
+    with Machine(b"\xeb\xfe", model="80386") as other:
+        other.attach(VirtioRng(seed=1))
+        with pytest.raises(StateError, match="damaged"):
+            other.restore(state)
+        other.restore(State.from_bytes(before))
 
 
 # -- what is left behind ---------------------------------------------------------------------------
