@@ -437,10 +437,11 @@ class VirtioTransport:
     def _quiet(self) -> None:
         """The same, but the interrupt line stays as it is."""
         with self._life:
-            with self._reasons:
-                self.status = 0  # nobody makes new descriptors
             self._stop()
             with self.virtio.lock:
+                with self._reasons:
+                    self.status = 0  # nobody makes new descriptors
+                    self._close_descriptors()
                 self._forget()
 
     def _stop(self) -> None:
