@@ -74,7 +74,7 @@ def _blk(asked: Asked, options: Options, stack: ExitStack) -> "VirtioDevice":
         options.opened[NONE + asked.keys["drive"]],
         serial=asked.keys.get("serial", ""),
         queues=number(asked, "num-queues", 1, 64) or 1,
-        size=number(asked, "queue-size", 4, 1 << 15) or 256,
+        queue_size=number(asked, "queue-size", 4, 1 << 15) or 256,
     )
 
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .console import VirtioConsole
     from .device import VirtioDevice
     from .mmio import VirtioMmio
+    from .pci import VirtioPci
     from .rng import VirtioRng
     from .vhost.blk import VhostUserBlk
     from .vhost.driver import BlkDriver
@@ -21,6 +22,7 @@ _LATER = {
     "VirtioConsole": "console",
     "VirtioDevice": "device",
     "VirtioMmio": "mmio",
+    "VirtioPci": "pci",
     "VirtioRng": "rng",
     "serve": "vhost.serve",
 }
@@ -32,6 +34,7 @@ __all__ = [  # the names of _LATER
     "VirtioConsole",
     "VirtioDevice",
     "VirtioMmio",
+    "VirtioPci",
     "VirtioRng",
     "serve",
 ]

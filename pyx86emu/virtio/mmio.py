@@ -136,7 +136,7 @@ class VirtioMmio(VirtioTransport, MmioDevice):
         try:
             return vm.mmio.attach(self, self._base, gsi=gsi, pull=pull)
         except BaseException:
-            self._vm = self._memory = None
+            self._unplugged()
             raise
 
     @staticmethod

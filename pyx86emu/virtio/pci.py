@@ -163,7 +163,7 @@ class VirtioPci(VirtioTransport, PciFunction):
             self._plugged(vm)
             return pci.plug(self, gsi, pull=pull)
         except BaseException:
-            self._vm = self._memory = None
+            self._unplugged()
             pci.leave()
             raise
 

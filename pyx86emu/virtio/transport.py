@@ -104,8 +104,13 @@ class VirtioTransport:
         self._acked: dict[int, int] = {}
 
     def _plugged(self, vm: "Vm") -> None:
-        """The transport is attached to a bus of this Vm."""
-        self.virtio.plugged(vm)
+        """The transport is attached to a bus of this Vm. MachineError: the device is in use."""
+        self.virtio.claim(self)
+        try:
+            self.virtio.plugged(vm)
+        except BaseException:
+            self.virtio.release(self)
+            raise
         self._vm = vm
         self._memory = GuestMap(vm)
 
@@ -257,7 +262,11 @@ class VirtioTransport:
         """Let the device work."""
         with self.virtio.lock:
             if self.status & DRIVER_OK and not self.status & NEEDS_RESET:
-                self.virtio.kicked(index)
+                try:
+                    self.virtio.kicked(index)
+                except Exception as error:
+                    error.add_note(f"while '{self.virtio.name}' served queue {index}")
+                    raise
 
     def _kicked_elsewhere(self, index: int) -> None:
         """The same, by another thread: what the device raises ends its work, and the driver is told
@@ -370,6 +379,11 @@ class VirtioTransport:
         """It is taken off its bus, or the machine is closed: threads end, descriptors are closed.
         The device can be attached again, elsewhere."""
         self._quiet()
+        self._unplugged()
+
+    def _unplugged(self) -> None:
+        """It is at no bus: another transport may have the device."""
+        self.virtio.release(self)
         self._vm = self._memory = self.gsi = None
 
     def _close_descriptors(self) -> None:

@@ -37,6 +37,7 @@ class BackEnd:
     """
 
     def __init__(self, device: VirtioDevice, sock: socket.socket, path: str | None) -> None:
+        device.claim(self)
         self.device = device
         self.path = path
         self.connections = 0
@@ -114,6 +115,7 @@ class BackEnd:
                 os.unlink(self.path)
         self._epoll.close()
         self._end.close()
+        self.device.release(self)
 
     def __enter__(self) -> "BackEnd":
         return self
@@ -216,8 +218,9 @@ def serve(
         back = serve(device, "blk.sock", thread=False)
         loop.add_reader(back.fileno(), back.step)
 
-    TypeError: no VirtioDevice; ValueError: it is attached, or served by threads of its own;
-    OSError: the path is taken by something else than a socket that nobody listens at.
+    TypeError: no VirtioDevice; ValueError: it is served by threads of its own; MachineError: it is
+    attached, or served, already; OSError: the path is taken by something else than a socket that
+    nobody listens at.
     """
     if not isinstance(device, VirtioDevice):
         raise TypeError(f"serve() takes a VirtioDevice, not {type(device).__name__}")
@@ -225,8 +228,6 @@ def serve(
         raise ValueError(
             f"'{device.name}' has served={device.served!r}: the BackEnd calls it, make it without"
         )
-    if device.transport is not None:
-        raise ValueError(f"'{device.name}' is in use already: make another one to serve")
     if isinstance(path, socket.socket):
         back = BackEnd(device, path, None)
     else:
@@ -236,6 +237,7 @@ def serve(
             back = BackEnd(device, sock, name)
         except BaseException:
             sock.close()
+            os.unlink(name)
             raise
     if thread:
         back.start()
