@@ -203,8 +203,17 @@ def drives(options: Options) -> list[Drive]:
             form = "pyx86emu IMAGE" if each.option == "IMAGE" else f"{each.option} FILE"
             raise UsageError(f"{each.option}: no file is named: give one, {form}")
         placed.append(each)
+    spare = for_devices(options.drive)
+    if not placed and not spare and not getattr(options, "device", None):
+        raise UsageError("no image to boot: give one, pyx86emu IMAGE")
+    boots = [_with(each, options, len(placed)) for each in placed]
+    return boots + [_with(each, options, 2) for each in spare]
+
+
+def for_devices(found: Iterable[Drive]) -> list[Drive]:
+    """Those that are in no drive of the PC. UsageError: two have the same ID."""
     spare: dict[str, Drive] = {}
-    for each in options.drive:
+    for each in found:
         if each.virtio and not each.name:
             number = sum(other.virtio for other in spare.values())
             each = each._replace(place=f"{NONE}{VIRTIO}{number}")
@@ -212,10 +221,7 @@ def drives(options: Options) -> list[Drive]:
             raise UsageError(f"-drive file={each.path}: another one has id={each.id}")
         if each.id:
             spare[each.id] = each
-    if not placed and not spare and not getattr(options, "device", None):
-        raise UsageError("no image to boot: give one, pyx86emu IMAGE")
-    boots = [_with(each, options, len(placed)) for each in placed]
-    return boots + [_with(each, options, 2) for each in spare.values()]
+    return list(spare.values())
 
 
 def _with(each: Drive, options: Options, number: int) -> Drive:

@@ -319,13 +319,8 @@ def _attached(m: Machine, options: Options) -> Iterator[None]:
         transports: list[VirtioMmio | VirtioPci] = []
         for asked in options.device:
             try:
-                device = DEVICES[asked.name].make(asked, options, stack)
-                how: dict[str, Any] = {"ioeventfd": asked.keys.get("ioeventfd", "on") == "on"}
-                if "rom" in asked.keys:
-                    how["rom"] = asked.keys["rom"] == "on"
-                transport = transport_of(asked)(device, **how)
-                addr, irq = number(asked, "addr", 0, 1 << 32), number(asked, "irq", 0, 15)
-                m.attach(transport, addr=addr, gsi=irq)
+                transport, place = made(asked, options, stack)
+                m.attach(transport, **place)
             except OSError as error:
                 at = f"{error.filename}: " if error.filename else ""
                 raise asked.wrong(at + spelt(reason(error))) from error
@@ -337,6 +332,19 @@ def _attached(m: Machine, options: Options) -> Iterator[None]:
             yield
         finally:
             options.devices = [report(each) for each in transports]
+
+
+def made(
+    asked: Asked, options: Options, stack: ExitStack
+) -> "tuple[VirtioMmio | VirtioPci, dict[str, Any]]":
+    """The device at its transport, and where `Machine.attach` has to put it. OSError, ValueError,
+    Pyx86Error: it cannot be made."""
+    device = DEVICES[asked.name].make(asked, options, stack)
+    how: dict[str, Any] = {"ioeventfd": asked.keys.get("ioeventfd", "on") == "on"}
+    if "rom" in asked.keys:
+        how["rom"] = asked.keys["rom"] == "on"
+    place = {"addr": number(asked, "addr", 0, 1 << 32), "gsi": number(asked, "irq", 0, 15)}
+    return transport_of(asked)(device, **how), place
 
 
 def spelt(text: str) -> str:
