@@ -212,3 +212,12 @@ def test_an_error_of_the_disk_is_told(
     run(WRITER, "-drive", f"file={disk},if=none,id=d0", "-device", "virtio-blk,drive=d0,rom=off")
 
     assert "virtio-blk: failed requests: 1, the last one by [Errno 28]" in (capsys.readouterr().err)
+
+
+def test_a_state_is_of_the_disk_that_the_next_start_finds(disk: Path, tmp_path: Path) -> None:
+    state = tmp_path / "a.state"
+    words = [WRITER, "-drive", f"file={disk},if=virtio,snapshot=off"]
+    assert run(*words, "--save-state", state) == 33
+    assert disk.read_bytes() != SECTORS
+
+    assert run(*words, "--load-state", state) == 33
