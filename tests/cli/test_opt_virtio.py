@@ -221,3 +221,15 @@ def test_a_state_is_of_the_disk_that_the_next_start_finds(disk: Path, tmp_path: 
     assert disk.read_bytes() != SECTORS
 
     assert run(*words, "--load-state", state) == 33
+
+
+@pytest.mark.parametrize("guest", ["queue_poll", "queue_irq", "pci_poll", "pci_irq"])
+def test_the_command_in_the_header_of_a_guest_runs_it(
+    guest: str, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = GUEST.with_name(f"{guest}.asm").read_text("utf-8")
+    _, command = source.replace("\\\n;", "").split("; Run: python -m pyx86emu ", 1)
+    disk.with_name("tests").symlink_to(ROOT / "tests")
+    monkeypatch.chdir(disk.parent)
+
+    assert run(*command.splitlines()[0].split()) == 33

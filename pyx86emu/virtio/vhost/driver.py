@@ -188,8 +188,8 @@ class BlkDriver:
             poll.register(self._call.fileno(), select.POLLIN)
             if not poll.poll(1000 * max(0.0, end - time.monotonic())):
                 raise TimeoutError(
-                    f"no request is done in {self._timeout} s; {len(self._lengths)} are in flight, "
-                    f"and the connection has {self._link.error or 'no error'}"
+                    f"no request is done in {self._timeout} s; in flight: {len(self._lengths)}; "
+                    f"connections: {self.connections}; the last one: {self._link.error or 'works'}"
                 )
             self._call.read()
         return found
