@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from .rng import VirtioRng
     from .vhost.blk import VhostUserBlk
     from .vhost.driver import BlkDriver
+    from .vhost.queues import QueueDriver
     from .vhost.serve import BackEnd, serve
 
 _LATER = {
     "BackEnd": "vhost.serve",
     "BlkDriver": "vhost.driver",
+    "QueueDriver": "vhost.queues",
     "VhostUserBlk": "vhost.blk",
     "VirtioBlk": "blk",
     "VirtioConsole": "console",
@@ -29,6 +31,7 @@ _LATER = {
 __all__ = [  # the names of _LATER
     "BackEnd",
     "BlkDriver",
+    "QueueDriver",
     "VhostUserBlk",
     "VirtioBlk",
     "VirtioConsole",
