@@ -143,9 +143,12 @@ def _check_vhost_blk(asked: Asked, options: Options) -> None:
 def _vhost_blk(asked: Asked, options: Options, stack: ExitStack) -> "VirtioDevice":
     from ..virtio.vhost.blk import VhostUserBlk
 
+    server = asked.keys.get("server") == "on"
+    if server:
+        output.complain(f"pyx86emu: {asked.name} waits for a back end at {asked.keys['path']}")
     return VhostUserBlk(
         asked.keys["path"],
-        server=asked.keys.get("server") == "on",
+        server=server,
         queues=number(asked, "num-queues", 1, 256),
         queue_size=number(asked, "queue-size", 4, 1024) or 256,
     )
@@ -274,7 +277,7 @@ def number(asked: Asked, key: str, least: int, most: int) -> int | None:
 def check(options: Options) -> None:
     """UsageError: a device cannot be made of its keys, or there is none for a drive."""
     options.device += [
-        asked_for("virtio-blk,drive=" + each.id.replace(",", ",,"))
+        asked_for(f"virtio-blk,rom=on,drive={each.id.replace(',', ',,')}")
         for each in options.disks
         if each.virtio
     ]

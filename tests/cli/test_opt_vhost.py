@@ -73,3 +73,18 @@ def test_what_cannot_be_is_refused(
     assert run(READER, "-device", *f"vhost-user-blk{keys}".split()) == 2
 
     assert words in capsys.readouterr().err
+
+
+def test_who_listens_says_what_it_waits_for(
+    sock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nobody(*_: object, **__: object) -> None:
+        raise TimeoutError("no back end has connected")
+
+    monkeypatch.setattr("pyx86emu.virtio.vhost.blk.VhostUserBlk", nobody)
+
+    assert run(READER, "-device", f"vhost-user-blk,path={sock},server=on") == 2
+
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"pyx86emu: vhost-user-blk waits for a back end at {sock}"
+    assert "no back end has connected" in second

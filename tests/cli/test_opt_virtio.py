@@ -233,3 +233,23 @@ def test_the_command_in_the_header_of_a_guest_runs_it(
     monkeypatch.chdir(disk.parent)
 
     assert run(*command.splitlines()[0].split()) == 33
+
+
+def test_a_disk_with_if_virtio_boots_although_there_is_a_floppy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    floppy, disk = tmp_path / "a.img", tmp_path / "c.img"
+    floppy.write_bytes(bytes(1440 << 10))
+    code = bytes.fromhex("b041 e6e9 faf4")  # mov al,'A'; out 0e9h,al; cli; hlt
+    disk.write_bytes(code.ljust(510, b"\0") + b"\x55\xaa" + bytes(64 * 512))
+
+    assert run("-fda", floppy, "-drive", f"file={disk},if=virtio", "--timeout", "5") == 0
+
+    assert capsys.readouterr().out == "A"
+
+
+@pytest.mark.parametrize("where", ["null", "none"])
+def test_a_console_may_go_nowhere(where: str, disk: Path) -> None:
+    words = ("-drive", f"file={disk},if=none,id=d0", "-device", "virtio-blk,drive=d0")
+
+    assert run(GUEST, *words, "-device", f"virtio-console,chardev={where}") == 33
