@@ -19,10 +19,9 @@ DISKS = ("fda", "fdb", "hda", "hdb")
 EPILOG = """\
 The guest gets the same keys and bytes at the same instructions, so it does the same. Disks of up to
 4 MiB are in the recording; larger ones must be given again, with the same contents. So must -device
-and its -drive. If the guest
-does something else, the error says between which instructions. Exit status: 0 the recording was
-run to its end, or to --to; 2 it cannot be run, or the guest does something else. A program of DOS
-needs neither its files nor its input, and writes no file.
+and its -drive. If the guest does something else, the error says between which instructions. Exit
+status: 0 the recording was run to its end, or to --to; 2 it cannot be run, or the guest does
+something else. A program of DOS needs neither its files nor its input, and writes no file.
 """
 
 
