@@ -25,7 +25,7 @@ def listen(path: str, backlog: int = 1) -> socket.socket:
         one.listen(backlog)
     except BaseException as error:
         one.close()
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno is not None:  # else: the path is too long
             error.filename = path
         raise
     return one
