@@ -10,8 +10,8 @@ PATIENCE = 10.0
 
 def listen(path: str, backlog: int = 1) -> socket.socket:
     """A socket that listens at `path`, with mode 0600. One on which no program listens any more is
-    replaced; OSError: anything else is there, or it cannot. Any thread may call it; for a moment it
-    sets the umask of the process."""
+    replaced; OSError with the path: anything else is there, or it cannot. Any thread may call it;
+    for a moment it sets the umask of the process."""
     one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _remove_stale(path)
@@ -23,8 +23,10 @@ def listen(path: str, backlog: int = 1) -> socket.socket:
         finally:
             os.umask(before)
         one.listen(backlog)
-    except BaseException:
+    except BaseException as error:
         one.close()
+        if isinstance(error, OSError) and error.errno is not None:  # else: the path is too long
+            error.filename = path
         raise
     return one
 

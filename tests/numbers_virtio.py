@@ -65,7 +65,7 @@ PLACES: dict[str, Place] = {
     ),
     "VirtQueue.pop_many": place(lambda w: queue(w).pop_many, limit=1),
     "VirtQueue.push": place(popped, head=0, called={"head": "head of a request"}),
-    "VirtioBlk.__init__": place(blk, queues=1, size=8),
+    "VirtioBlk.__init__": place(blk, queues=1, queue_size=8),
     "VirtioRng.__init__": place(lambda w: VirtioRng, seed=1),
     "VirtioMmio.attach": place(
         lambda w: lambda **numbers: transport().attach(w.vm, **numbers),

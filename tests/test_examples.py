@@ -77,7 +77,9 @@ def test_another_process_counts_every_ring_whichever_way_it_came(accel: str) -> 
     done = python("-m", "pyx86emu.examples.doorbell_process", "--accel", accel)
 
     assert (done.returncode, done.stderr) == (0, "")
-    ways = zip(done.stdout.splitlines(), doorbell_process.RINGS.items(), strict=True)
+    head, *lines = done.stdout.splitlines()
+    assert head.split() == ["way", "rings", "a", "ring"]
+    ways = zip(lines, doorbell_process.RINGS.items(), strict=True)
     for line, (port, rings) in ways:
         assert line.split()[:2] == [doorbell_process.NAMES[port], f"{rings:,}"]
 
@@ -168,3 +170,13 @@ def test_a_virtio_device_answers_without_an_exit(capsys: pytest.CaptureFixture[s
     assert virtio_device.main() == b"FROM A KICK TO A COMPLETION"
 
     assert capsys.readouterr().out == "1 request, 0 exits: FROM A KICK TO A COMPLETION\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["queues_asyncio", "vhost_boot", "virtio_device", "memory_process"]
+)
+def test_help_says_what_an_example_does(name: str) -> None:
+    result = python("-m", f"pyx86emu.examples.{name}", "--help")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"usage: {name}.py ")

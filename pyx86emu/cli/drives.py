@@ -26,6 +26,8 @@ KEYS = (
 ORDERS = ("a", "c", "ac", "ca")
 #: Before the ID of a disk for -device, as its place.
 NONE = "none:"
+#: The `if=` of a disk that brings its device; also its ID, with a number from the second one on.
+VIRTIO = "virtio"
 #: Letters of -boot that QEMU knows, and why they cannot be.
 NO_BOOT = {"d": "there is no CD-ROM drive", "n": "there is no network card", "b": "only A boots"}
 #: A path that begins so is a directory; QEMU has more words after it.
@@ -37,7 +39,8 @@ CONVERT = "convert it first, `qemu-img convert -O raw FILE FILE.img`"
 
 class Drive(NamedTuple):
     """What the options say about one disk. `place`: fda, fdb, hda, hdb, or image: the disk's kind
-    decides; none:ID, a disk for -device. `option` is how messages name it."""
+    decides; none:ID, a disk for -device. `option` is how messages name it, `name` is its `id=`.
+    `virtio`: it brings its device, if=virtio."""
 
     place: str
     path: str
@@ -45,6 +48,8 @@ class Drive(NamedTuple):
     geometry: Geometry | None = None
     write_back: bool = False
     readonly: bool = False
+    name: str = ""
+    virtio: bool = False
 
     @property
     def id(self) -> str:
@@ -97,10 +102,12 @@ def drive(text: str) -> Drive:
     given: dict[str, str] = {}
     for part in text.replace(",,", "\0").split(","):
         key, equals, value = part.replace("\0", ",").partition("=")
-        if key not in KEYS or not equals or not value:
-            raise _wrong(
-                text, f"{part.replace(chr(0), ',')!r} is none of {', '.join(KEYS)} with =VALUE"
-            )
+        if key in KEYS and equals and not value:
+            raise _wrong(text, f"{key}= has no value")
+        if key not in KEYS or not equals:
+            from .device_help import OTHER_DRIVE_KEYS, no_key
+
+            raise _wrong(text, no_key(part.replace("\0", ","), KEYS, OTHER_DRIVE_KEYS))
         if key in given:
             raise _wrong(text, f"{key}= is there twice")
         given[key] = value
@@ -117,6 +124,8 @@ def drive(text: str) -> Drive:
         _sizes(text, given),
         write_back=_on(text, given, "snapshot") is False,
         readonly=_on(text, given, "readonly") is True,
+        name=given.get("id", ""),
+        virtio=given.get("if") == VIRTIO,
     )
 
 
@@ -129,9 +138,15 @@ def _place(text: str, given: dict[str, str]) -> str:
                 text, "if=none needs id=ID, for -device virtio-blk,drive=ID, and no index="
             )
         return NONE + given["id"]
+    if interface == VIRTIO:
+        if index:
+            raise _wrong(text, "if=virtio takes no index=: the first one boots first")
+        return NONE + given.get("id", VIRTIO)
     places = INTERFACES.get(interface)
     if places is None:
-        raise _wrong(text, f"there is no if={interface}: give if=ide, if=floppy or if=none")
+        raise _wrong(
+            text, f"there is no if={interface}: give if=ide, if=floppy, if=virtio or if=none"
+        )
     if index not in ("", "0", "1"):
         raise _wrong(text, f"index={index}: give 0 or 1, there are two drives of each kind")
     return places[int(index)] if index else interface
@@ -188,16 +203,25 @@ def drives(options: Options) -> list[Drive]:
             form = "pyx86emu IMAGE" if each.option == "IMAGE" else f"{each.option} FILE"
             raise UsageError(f"{each.option}: no file is named: give one, {form}")
         placed.append(each)
-    if not placed and not getattr(options, "device", None):
+    spare = for_devices(options.drive)
+    if not placed and not spare and not getattr(options, "device", None):
         raise UsageError("no image to boot: give one, pyx86emu IMAGE")
+    boots = [_with(each, options, len(placed)) for each in placed]
+    return boots + [_with(each, options, 2) for each in spare]
+
+
+def for_devices(found: Iterable[Drive]) -> list[Drive]:
+    """Those that are in no drive of the PC. UsageError: two have the same ID."""
     spare: dict[str, Drive] = {}
-    for each in options.drive:
+    for each in found:
+        if each.virtio and not each.name:
+            number = sum(other.virtio for other in spare.values())
+            each = each._replace(place=f"{NONE}{VIRTIO}{number}")
         if each.id in spare:
             raise UsageError(f"-drive file={each.path}: another one has id={each.id}")
         if each.id:
             spare[each.id] = each
-    boots = [_with(each, options, len(placed)) for each in placed]
-    return boots + [_with(each, options, 2) for each in spare.values()]
+    return list(spare.values())
 
 
 def _with(each: Drive, options: Options, number: int) -> Drive:

@@ -1,8 +1,9 @@
 """State files: keep the machine in one, and go on from one, --save-state and --load-state."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from ..pc.disks.image import Disk
 from ..pc.machine import Machine
 from .output import check_file, check_input
 from .parser import Options, Parser
@@ -31,18 +32,19 @@ def around(m: Machine, options: Options) -> AbstractContextManager[object] | Non
     """Load, run, save."""
     if options.save_state is None and options.load_state is None:
         return None
-    return _around(m, options.load_state, options.save_state)
+    return _around(m, options)
 
 
 @contextmanager
-def _around(m: Machine, load: str | None, save: str | None) -> Iterator[None]:
+def _around(m: Machine, options: Options) -> Iterator[None]:
+    load, save = options.load_state, options.save_state
     if not m.vm.capabilities.save:
         raise UsageError(f"{SAVE if load is None else LOAD}: not on KVM, give -accel interp")
     if load is not None:
         _load(m, load)
     yield
     if save is not None:
-        _save(m, save)
+        _save(m, save, options.opened.values())
 
 
 def _load(m: Machine, path: str) -> None:
@@ -57,9 +59,10 @@ def _load(m: Machine, path: str) -> None:
         raise UsageError(f"{LOAD} {path}: {error}") from error
 
 
-def _save(m: Machine, path: str) -> None:
+def _save(m: Machine, path: str, opened: Iterable[Disk]) -> None:
+    """`opened`: the disks of the options, those for -device among them."""
     try:
-        for disk in m.disks.values():
+        for disk in (*m.disks.values(), *opened):
             if disk is not None and disk.write_back:
                 disk.commit()  # first: a state is of the image that the next start finds
         m.save().save(path)

@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 #: Keys that every device takes.
 COMMON = ("addr", "irq", "ioeventfd", "id")
 CHARDEVS = "stdio, pty, file:PATH or null"
+HELP = "help"
+#: What messages of the package call things, and how they are spelt here.
+SPELT = {
+    "server=True": "server=on",
+    "rom=True": "rom=on",
+    "gsi=": "irq=",
+    "model='80386'": "-cpu 80386",
+}
 
 
 class Asked(NamedTuple):
@@ -53,11 +61,10 @@ class Kind(NamedTuple):
 def _check_blk(asked: Asked, options: Options) -> None:
     if "drive" not in asked.keys:
         raise asked.wrong("it needs drive=ID, with -drive file=FILE,if=none,id=ID")
-    if asked.keys["drive"] not in [each.id for each in options.disks]:
-        raise asked.wrong(
-            f"no -drive has id={asked.keys['drive']}: add -drive "
-            f"file=FILE,if=none,id={asked.keys['drive']}"
-        )
+    if (drive := asked.keys["drive"]) not in [each.id for each in options.disks]:
+        if drive in [each.name for each in options.drive]:
+            raise asked.wrong(f"the -drive with id={drive} is in a drive of the PC: add if=none")
+        raise asked.wrong(f"no -drive has id={drive}: add -drive file=FILE,if=none,id={drive}")
     used = [each.keys.get("drive") for each in options.device]
     if used.count(asked.keys["drive"]) > 1:
         raise asked.wrong(f"two devices have drive={asked.keys['drive']}: give each its own")
@@ -74,7 +81,7 @@ def _blk(asked: Asked, options: Options, stack: ExitStack) -> "VirtioDevice":
         options.opened[NONE + asked.keys["drive"]],
         serial=asked.keys.get("serial", ""),
         queues=number(asked, "num-queues", 1, 64) or 1,
-        size=number(asked, "queue-size", 4, 1 << 15) or 256,
+        queue_size=number(asked, "queue-size", 4, 1 << 15) or 256,
     )
 
 
@@ -82,7 +89,7 @@ def _check_console(asked: Asked, options: Options) -> None:
     where = asked.keys.get("chardev", "null")
     if where.startswith("file:") and where != "file:":
         check_file("-device", where[5:])
-    elif where not in ("stdio", "pty", "null"):
+    elif where not in ("stdio", "pty", "null", "none"):
         raise asked.wrong(f"chardev={where}: give {CHARDEVS}")
     if where == "stdio" and (options.json or not options.nographic):
         raise asked.wrong("chardev=stdio needs -nographic, and no --json")
@@ -136,9 +143,12 @@ def _check_vhost_blk(asked: Asked, options: Options) -> None:
 def _vhost_blk(asked: Asked, options: Options, stack: ExitStack) -> "VirtioDevice":
     from ..virtio.vhost.blk import VhostUserBlk
 
+    server = asked.keys.get("server") == "on"
+    if server:
+        output.complain(f"pyx86emu: {asked.name} waits for a back end at {asked.keys['path']}")
     return VhostUserBlk(
         asked.keys["path"],
-        server=asked.keys.get("server") == "on",
+        server=server,
         queues=number(asked, "num-queues", 1, 256),
         queue_size=number(asked, "queue-size", 4, 1024) or 256,
     )
@@ -172,13 +182,12 @@ PCI = "-pci"
 def add(parser: Parser) -> None:
     """Declare it."""
     devices = (
-        "virtio, with -pci on PCI: virtio-blk,drive=ID; vhost-user-blk,path=SOCK; "
-        "virtio-console; virtio-rng"
+        "virtio-blk,drive=ID; vhost-user-blk,path=SOCK; virtio-console; virtio-rng; NAME-pci; help"
     )
     parser.add_argument(
         "-device", metavar="KEYS", action="append", default=[], type=asked_for, help=devices
     )
-    parser.set_defaults(opened={})
+    parser.set_defaults(opened={}, devices=[])
 
 
 def asked_for(text: str) -> Asked:
@@ -189,21 +198,61 @@ def asked_for(text: str) -> Asked:
     """
     name, *parts = text.replace(",,", "\0").split(",")
     asked = Asked(text, name, {})
-    kind = DEVICES.get(name)
-    if kind is None:
-        known = ", ".join(each for each in DEVICES if not each.endswith(("-device", PCI)))
-        raise asked.wrong(
-            f"there is no such device: give {known}, also with {PCI}; `Machine.attach` adds others"
-        )
+    if name == HELP and not parts:
+        return asked
+    if name not in DEVICES:
+        raise asked.wrong(_no_device(name))
+    if parts == [HELP]:
+        return asked._replace(keys={HELP: ""})
+    allowed = (*DEVICES[name].keys, *COMMON)
     for part in parts:
         key, equals, value = part.replace("\0", ",").partition("=")
-        allowed = (*kind.keys, *COMMON)
-        if key not in allowed or not equals or not value:
-            raise asked.wrong(f"{part!r} is none of {', '.join(allowed)} with =VALUE")
+        if key in allowed and not value:
+            raise asked.wrong(f"{key}= has no value")
+        if key not in allowed or not equals:
+            from .device_help import OTHER_KEYS, no_key
+
+            raise asked.wrong(no_key(part.replace("\0", ","), allowed, OTHER_KEYS))
         if key in asked.keys:
             raise asked.wrong(f"{key}= is there twice")
         asked.keys[key] = value
     return asked
+
+
+def _no_device(name: str) -> str:
+    from .device_help import other_device
+
+    if (instead := other_device(name)) is not None:
+        return instead
+    known = ", ".join(each for each in DEVICES if not each.endswith(("-device", PCI)))
+    return f"there is no such device: give {known}, also with {PCI}; `Machine.attach` adds others"
+
+
+def keys_of(name: str) -> tuple[str, ...]:
+    """The keys of a device of `DEVICES` that it can use at its transport."""
+    keys = (*DEVICES[name].keys, *COMMON)
+    return tuple(key for key in keys if key != "addr" or not name.endswith(PCI))
+
+
+def wants_help(options: Options) -> list[str]:
+    """The devices of which `-device help` or `-device NAME,help` wants the keys."""
+    for asked in options.device:
+        if asked.name == HELP:
+            return [each for each in DEVICES if not each.endswith("-device")]
+        if HELP in asked.keys:
+            return [asked.name]
+    return []
+
+
+def asked_for_help(options: Options) -> bool:
+    """Print it. False: nobody has asked for help."""
+    if not (names := wants_help(options)):
+        return False
+    from .device_help import text
+
+    keys = keys_of(names[0]) if len(names) == 1 else ()
+    output.send(output.printable(text(names, keys)))
+    return True
 
 
 def number(asked: Asked, key: str, least: int, most: int) -> int | None:
@@ -216,12 +265,18 @@ def number(asked: Asked, key: str, least: int, most: int) -> int | None:
     except ValueError:
         value = -1
     if not least <= value <= most:
-        raise asked.wrong(f"{key}={text}: give a number from {least} to {most:#x}")
+        end = f"{most:#x}" if most > 0xFFFF else most
+        raise asked.wrong(f"{key}={text}: give a number from {least} to {end}")
     return value
 
 
 def check(options: Options) -> None:
     """UsageError: a device cannot be made of its keys, or there is none for a drive."""
+    options.device += [
+        asked_for(f"virtio-blk,rom=on,drive={each.id.replace(',', ',,')}")
+        for each in options.disks
+        if each.virtio
+    ]
     for asked in options.device:
         number(asked, "addr", 0, (1 << 32) - 1)
         if "addr" in asked.keys and asked.name.endswith(PCI):
@@ -232,6 +287,11 @@ def check(options: Options) -> None:
             if asked.keys.get(key, "on") not in ("on", "off"):
                 raise asked.wrong(f"{key}={asked.keys[key]}: give on or off")
         DEVICES[asked.name].check(asked, options)
+    if shares(options) and options.save_state is not None:
+        raise UsageError(
+            "--save-state: another process keeps a part of the state of vhost-user-blk: "
+            "give virtio-blk, or leave --save-state out"
+        )
     taken = {asked.keys.get("drive") for asked in options.device}
     for each in options.disks:
         if each.id and each.id not in taken:
@@ -254,21 +314,71 @@ def around(m: Machine, options: Options) -> "AbstractContextManager[object] | No
 @contextmanager
 def _attached(m: Machine, options: Options) -> Iterator[None]:
     with ExitStack() as stack:
+        transports: list[VirtioMmio | VirtioPci] = []
         for asked in options.device:
             try:
-                device = DEVICES[asked.name].make(asked, options, stack)
-                how: dict[str, Any] = {"ioeventfd": asked.keys.get("ioeventfd", "on") == "on"}
-                if "rom" in asked.keys:
-                    how["rom"] = asked.keys["rom"] == "on"
-                transport = transport_of(asked)(device, **how)
-                addr, irq = number(asked, "addr", 0, 1 << 32), number(asked, "irq", 0, 15)
-                m.attach(transport, addr=addr, gsi=irq)
+                transport, place = made(asked, options, stack)
+                m.attach(transport, **place)
             except OSError as error:
-                raise asked.wrong(reason(error)) from error
+                at = f"{error.filename}: " if error.filename else ""
+                raise asked.wrong(at + spelt(reason(error))) from error
             except (Pyx86Error, ValueError) as error:
-                raise asked.wrong(str(error)) from error
+                raise asked.wrong(spelt(str(error))) from error
             stack.callback(_detached, transport)
-        yield
+            transports.append(transport)
+        try:
+            yield
+        finally:
+            options.devices = [report(each) for each in transports]
+
+
+def made(
+    asked: Asked, options: Options, stack: ExitStack
+) -> "tuple[VirtioMmio | VirtioPci, dict[str, Any]]":
+    """The device at its transport, and where `Machine.attach` has to put it. OSError, ValueError,
+    Pyx86Error: it cannot be made."""
+    device = DEVICES[asked.name].make(asked, options, stack)
+    how: dict[str, Any] = {"ioeventfd": asked.keys.get("ioeventfd", "on") == "on"}
+    if "rom" in asked.keys:
+        how["rom"] = asked.keys["rom"] == "on"
+    place = {"addr": number(asked, "addr", 0, 1 << 32), "gsi": number(asked, "irq", 0, 15)}
+    return transport_of(asked)(device, **how), place
+
+
+def spelt(text: str) -> str:
+    """A message of the package with the words of the command line.
+
+    >>> spelt("listen for it with server=True")
+    'listen for it with server=on'
+    """
+    for name, here in SPELT.items():
+        text = text.replace(name, here)
+    return text
+
+
+def report(transport: "VirtioMmio | VirtioPci") -> dict[str, Any]:
+    """What `--json` says about a device: its name; why it needs a reset, or None; how many requests
+    the host could not do, and the last error, of a request or of the connection to a back end."""
+    device = transport.virtio
+    last = getattr(device, "last_error", None) or getattr(device, "error", None)
+    return {
+        "name": device.name,
+        "trouble": transport.trouble,
+        "errors": getattr(device, "errors", 0),
+        "last_error": None if last is None else str(last),
+    }
+
+
+def complain(options: Options) -> None:
+    """After the run: say which devices stand still, and what the host could not do."""
+    for each in options.devices:
+        name, errors = each["name"], each["errors"]
+        if (trouble := each["trouble"]) is not None:
+            # Most sentences begin with the name of the device.
+            output.complain(f"pyx86emu: {name} needs a reset: {trouble.removeprefix(f'{name}: ')}")
+        if each["last_error"] is not None:
+            what = f"failed requests: {errors}, the last one by" if errors else "back end:"
+            output.complain(f"pyx86emu: {name}: {what} {each['last_error']}")
 
 
 def transport_of(asked: Asked) -> "type[VirtioMmio | VirtioPci]":

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .. import models
-from . import drives, extras
+from . import drives, extras, opt_virtio
 from .accel import add_accel
 from .output import check_apart, check_file, check_input
 from .outputs import STDIO
@@ -52,7 +52,7 @@ def parser() -> Parser:
         kind = "floppy" if place.startswith("fd") else "hard"
         drive = f"image of the {'second' if place.endswith('b') else 'first'} {kind} disk"
         add(f"-{place}", metavar="FILE", action="append", default=[], help=drive)
-    keys = "a disk, as QEMU spells it: file=F,if=ide|floppy,index=0|1,snapshot=on|off,readonly=on"
+    keys = "a disk: file=F,if=ide|floppy|virtio|none,index=0|1,id=ID,snapshot=on|off,readonly=on"
     add("-drive", metavar="KEYS", action="append", default=[], type=drives.drive, help=keys)
     orders = "which drives boot: a, c, or order=ac"
     add("-boot", metavar="ORDER", type=drives.boot_order, help=orders)
@@ -122,7 +122,7 @@ def read(args: Sequence[str]) -> Options:
     """The checked options; `disks` has a Drive for each disk. UsageError: one sentence that says
     what cannot be done."""
     options = parser().parse(args)
-    if "help" in (options.cpu, options.d):
+    if "help" in (options.cpu, options.d) or opt_virtio.wants_help(options):
         return options
     if options.write_back and options.snapshot:
         raise UsageError("-snapshot and --write-back are opposites: give one of them")

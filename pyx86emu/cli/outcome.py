@@ -223,9 +223,15 @@ def disk_reports(disks: dict[str, Disk]) -> list[DiskReport]:
 
 
 def report(
-    m: Machine, end: Outcome, disks: list[DiskReport], wall: float, name: str | None
+    m: Machine,
+    end: Outcome,
+    disks: list[DiskReport],
+    wall: float,
+    name: str | None,
+    devices: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """What `--json` prints: how the run ended, the summary of the machine, its disks."""
+    """What `--json` prints: how the run ended, the summary of the machine, its disks, and those of
+    `-device`."""
     outcome = end._asdict()
     outcome["ending"] = None if end.ending is None else end.ending._asdict()
     return {
@@ -235,6 +241,7 @@ def report(
         **m.report(),
         "disk_sectors_changed": sum(each.sectors_changed for each in disks),
         "disks": [each._asdict() for each in disks],
+        "devices": devices,
         "resets": m.resets.count,
     }
 

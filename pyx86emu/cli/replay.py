@@ -3,8 +3,8 @@
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING
 
-from ..errors import DiskError, MachineError
-from . import extras, opt_trace, output
+from ..errors import DiskError, MachineError, StateError
+from . import drives, extras, opt_trace, opt_virtio, output
 from .output import check_input
 from .parser import Options, Parser
 from .signals import Ending
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 DISKS = ("fda", "fdb", "hda", "hdb")
 EPILOG = """\
 The guest gets the same keys and bytes at the same instructions, so it does the same. Disks of up to
-4 MiB are in the recording; larger ones must be given again, with the same contents. If the guest
-does something else, the error says between which instructions. Exit status: 0 the recording was
-run to its end, or to --to; 2 it cannot be run, or the guest does something else. A program of DOS
-needs neither its files nor its input, and writes no file.
+4 MiB are in the recording; larger ones must be given again, with the same contents. So must -device
+and its -drive. If the guest does something else, the error says between which instructions. Exit
+status: 0 the recording was run to its end, or to --to; 2 it cannot be run, or the guest does
+something else. A program of DOS needs neither its files nor its input, and writes no file.
 """
 
 
@@ -31,6 +31,12 @@ def parser() -> Parser:
     p.add_argument("file", metavar="FILE", help="made by `--record FILE`, of run or dos")
     for place in DISKS:
         p.add_argument(f"-{place}", metavar="FILE", help="the disk that was there")
+    spare = "a disk for -device: file=FILE,if=none,id=ID, or if=virtio; it is not written"
+    p.add_argument(
+        "-drive", metavar="KEYS", action="append", default=[], type=drives.drive, help=spare
+    )
+    opt_virtio.add(p)
+    p.set_defaults(nographic=False, serial=(), save_state=None)
     p.add_argument("--to", metavar="N", type=whole(), help="stop when N instructions are retired")
     p.add_argument("--screen", action="store_true", help="print the last text screen at the end")
     p.add_argument("--json", action="store_true", help="print what happened as JSON")
@@ -42,12 +48,21 @@ def parser() -> Parser:
 def main(args: list[str]) -> int:
     """`pyx86emu replay FILE`."""
     options = parser().parse(args)
-    if opt_trace.asked_for_help(options):
+    if opt_virtio.asked_for_help(options) or opt_trace.asked_for_help(options):
         return OK
+    for each in options.drive:
+        if not each.id:
+            raise UsageError(f"-drive file={each.path}: give -hda FILE, or if=none for -device")
     check_input("replay", options.file)
     disks = [(f"-{place}", getattr(options, place)) for place in DISKS]
-    extras.check(options, (opt_trace,), [("the recording", options.file), *disks])
-    with Ending() as ending, ExitStack() as stack:
+    options.disks = [each._replace(write_back=False) for each in drives.for_devices(options.drive)]
+    disks += [("-drive", each.path) for each in options.disks]
+    extras.check(options, (opt_virtio, opt_trace), [("the recording", options.file), *disks])
+    with (
+        Ending() as ending,
+        drives.open_disks(options.disks) as options.opened,
+        ExitStack() as stack,
+    ):
         m = _made(options, stack)
         try:
             with opt_trace.around(m, options) or nullcontext():
@@ -80,7 +95,8 @@ def _made(options: "Options", stack: ExitStack) -> "Machine":
             send = None if options.json else writer.write
             dos = stack.enter_context(Dos.replay(options.file, on_output=send))
             return dos.machine
-        m = stack.enter_context(Machine.replay(options.file, **disks))
+        attach = [opt_virtio.made(asked, options, stack) for asked in options.device]
+        m = stack.enter_context(Machine.replay(options.file, attach=attach, **disks))
         if not options.json:
             record = m.uart.output
             assert record is not None
@@ -89,6 +105,8 @@ def _made(options: "Options", stack: ExitStack) -> "Machine":
         return m
     except OSError as error:
         raise HostError(f"cannot read {error.filename or options.file}: {reason(error)}") from error
+    except StateError as error:
+        raise UsageError(f"{error}; on the command line: the -device and -drive of then") from error
     except (MachineError, DiskError, ValueError) as error:
         raise UsageError(str(error)) from error
 

@@ -80,7 +80,7 @@ def main(args: list[str]) -> int:
     if options.cpu == "help":
         output.send(output.printable(models.text()))
         return OK
-    if opt_trace.asked_for_help(options):
+    if opt_virtio.asked_for_help(options) or opt_trace.asked_for_help(options):
         return OK
     watched = output.is_terminal(sys.stdin) and output.is_terminal(sys.stdout)
     shown = shown_by(options, watched)
@@ -111,12 +111,13 @@ def main(args: list[str]) -> int:
                 not_written.append(str(error))
         ending.again()
         explain(m, end, script)
+        opt_virtio.complain(options)
         for text in not_written:
             end = failed(end, text)
         if options.screenshot:
             end = screenshot(m, options.screenshot, end)
         if options.json:
-            json = report(m, end, reports, monotonic() - start, options.name)
+            json = report(m, end, reports, monotonic() - start, options.name, options.devices)
             output.say(as_json(json))
         elif options.screen and shown != SCREEN:
             print_screen(m)

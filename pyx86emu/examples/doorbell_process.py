@@ -51,6 +51,7 @@ def harness(channel: socket.socket) -> None:
 
 def main(accel: str = "interp") -> dict[str, int]:
     """Ring each way; print what a ring costs; return what the other process has counted."""
+    print(f"{'way':<16}{'rings':>10} {'a ring':>11}")
     counts: dict[str, int] = {}
     here, there = socket.socketpair()
     program = [sys.executable, "-m", __spec__.name, "--harness", str(there.fileno())]

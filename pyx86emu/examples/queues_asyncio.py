@@ -1,7 +1,7 @@
 """A device in asyncio: a guest driver rings four queues, and each answer is an interrupt."""
 
+import argparse
 import asyncio
-import sys
 
 from pyx86emu import EventFd, Vm
 
@@ -37,4 +37,7 @@ async def main(accel: str = "interp") -> tuple[str, int, bytes]:
 
 
 if __name__ == "__main__":
-    print(asyncio.run(main(*sys.argv[1:])))  # also: python -m pyx86emu.examples.queues_asyncio kvm
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--accel", default="interp", help="interp, kvm or auto")
+    reason, interrupts, buffers = asyncio.run(main(options.parse_args().accel))
+    print(f"{reason} after {interrupts} interrupts, for each queue: {list(buffers)}")

@@ -4,6 +4,7 @@
 its argument, and boots. The guest knows only INT 13h; no request of it is an exit.
 """
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,10 @@ def main() -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        back_end(sys.argv[1])
-    else:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("sock", nargs="?", help="serve the disk at this socket; none: boot")
+    asked = options.parse_args()
+    if asked.sock is None:
         main()
+    else:
+        back_end(asked.sock)

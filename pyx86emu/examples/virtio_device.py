@@ -3,6 +3,7 @@
 The driver is 30 lines of Python here; tests/virtio/queue_poll.asm is one in assembly.
 """
 
+import argparse
 import struct
 
 from pyx86emu import Machine
@@ -62,4 +63,6 @@ def main(text: bytes = b"from a kick to a completion") -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("text", nargs="?", default="from a kick to a completion")
+    main(options.parse_args().text.encode())

@@ -74,7 +74,7 @@ class Guest:
         self.disk = Disk(bytes(1 << 20), kind="hd")
         self.m.boot()
         served: Literal["vcpu", "thread"] = "thread" if way == "thread" else "vcpu"
-        device = VirtioBlk(self.disk, served=served, size=SIZE)
+        device = VirtioBlk(self.disk, served=served, queue_size=SIZE)
         self.transport = VirtioMmio(device, ioeventfd=way in ("ioeventfd", "thread"))
         self.m.attach(self.transport, gsi=10, pull=way == "exit")
         self.begin(depth, size, program(depth))

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from os import register_at_fork
@@ -307,18 +308,17 @@ class Machine(Running, Saving, TimeTravel, Observing, Inspecting, Serving, Plugg
         }
 
     def close(self) -> None:
-        """Release memory and descriptors; close the disks that the machine opened. Errors as for
-        `Disk.close`."""
+        """End a recording, release memory and descriptors; close the disks that the machine opened.
+        Errors as for `Recording.close` and `Disk.close`."""
         if self._debugger is not None:
             self._debugger.close(self.exit_status or 0)
-        try:
-            self._unplug()
-            try:
-                self.speaker.close()
-            finally:
-                self.vm.close()
-        finally:
-            self.drives.close()
+        with ExitStack() as last_first:
+            last_first.callback(self.drives.close)
+            last_first.callback(self.vm.close)
+            last_first.callback(self.speaker.close)
+            last_first.callback(self._unplug)
+            if self._recording is not None:
+                last_first.callback(self._recording.close)  # it keeps devices where they are
 
     def __enter__(self) -> "Machine":
         return self

@@ -8,30 +8,36 @@ if TYPE_CHECKING:
     from .console import VirtioConsole
     from .device import VirtioDevice
     from .mmio import VirtioMmio
+    from .pci import VirtioPci
     from .rng import VirtioRng
     from .vhost.blk import VhostUserBlk
     from .vhost.driver import BlkDriver
+    from .vhost.queues import QueueDriver
     from .vhost.serve import BackEnd, serve
 
 _LATER = {
     "BackEnd": "vhost.serve",
     "BlkDriver": "vhost.driver",
+    "QueueDriver": "vhost.queues",
     "VhostUserBlk": "vhost.blk",
     "VirtioBlk": "blk",
     "VirtioConsole": "console",
     "VirtioDevice": "device",
     "VirtioMmio": "mmio",
+    "VirtioPci": "pci",
     "VirtioRng": "rng",
     "serve": "vhost.serve",
 }
 __all__ = [  # the names of _LATER
     "BackEnd",
     "BlkDriver",
+    "QueueDriver",
     "VhostUserBlk",
     "VirtioBlk",
     "VirtioConsole",
     "VirtioDevice",
     "VirtioMmio",
+    "VirtioPci",
     "VirtioRng",
     "serve",
 ]

@@ -49,7 +49,7 @@ class VirtioBlk(VirtioDevice):
     `disk` has sectors of 512 bytes: a `Disk`, or an object with `count`, `readonly`, `read`,
     `write` and `flush`. A path or bytes are opened as a `Disk`, which `close()` closes. `serial` is
     what the driver reads as the ID, at most 20 bytes. `queues` is the number of request queues,
-    `size` the most descriptors of each. `served` as for every virtio device.
+    `queue_size` the most descriptors of each. `served` as for every virtio device.
 
     `errors` counts the requests that the host could not do, `last_error` is the last reason: the
     driver sees the status IOERR.
@@ -67,12 +67,14 @@ class VirtioBlk(VirtioDevice):
         *,
         serial: str = "",
         queues: int = 1,
-        size: int = 256,
+        queue_size: int = 256,
         served: Served = "vcpu",
     ) -> None:
         whole(queues, "queues", 1, 64)
-        if whole(size, "size", 4, 1 << 15) & (size - 1):
-            raise ValueError(f"size is {size}: a queue has a power of two of descriptors")
+        if whole(queue_size, "queue_size", 4, 1 << 15) & (queue_size - 1):
+            raise ValueError(
+                f"queue_size is {queue_size}: a queue has a power of two of descriptors"
+            )
         self._serial = serial.encode()
         if len(self._serial) > ID_BYTES:
             raise ValueError(f"the serial {serial!r} has more than {ID_BYTES} bytes: shorten it")
@@ -83,7 +85,7 @@ class VirtioBlk(VirtioDevice):
             disk = Disk(disk, kind="hd")  # type: ignore[arg-type]
             self._opened = True
         self.disk: Sectors = disk  # type: ignore[assignment]
-        self.queue_sizes = (size,) * queues
+        self.queue_sizes = (queue_size,) * queues
         super().__init__(served=served)
         self.errors = 0
         self.last_error: BaseException | None = None

@@ -7,7 +7,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 from weakref import ref
 
-from .._core import VirtQueue
+from .._core import VirtQueue, whole
 from ..errors import MachineError
 from ..state import take_whole
 from .numbers import RING_FEATURES
@@ -46,6 +46,8 @@ class Vring:
 #: What is taken of a queue before run() looks at its limits, or a thread whether it has to end:
 #: requests, and as much as one for each 4 KiB that they carry.
 MOST_AT_ONCE = 4096
+#: The most descriptors of a queue (2.7).
+MOST_DESCRIPTORS = 1 << 15
 
 
 class Transport(Protocol):
@@ -95,14 +97,17 @@ class VirtioDevice:
     - `reset()`: as after power on. A subclass calls `super().reset()`.
     - `state()`, `load(values)`: for saved states.
 
-    `lock` is held while a method of the device is called.
+    `lock` is held while a method of the device is called. A device works at one transport, or for
+    one `serve()`, at a time.
+
+    TypeError, ValueError: a class attribute is no number, or none that the specification allows.
     """
 
-    #: The device type (5).
+    #: The device type (5): 1 to 65535.
     device_id: int = 0
     #: Its name in messages.
     name: str = "virtio"
-    #: The most descriptors of each queue, powers of two.
+    #: The most descriptors of each queue: powers of two up to 32,768, such as (64, 64).
     queue_sizes: tuple[int, ...] = ()
     #: The features of this device type, a mask.
     features: int = 0
@@ -115,16 +120,52 @@ class VirtioDevice:
             served, AbstractEventLoop
         ):
             raise ValueError(
-                f"served={served!r}: give 'vcpu', 'thread' or an event loop of asyncio"
+                f"served={served!r}: give 'vcpu', 'thread', 'outside' or an event loop of asyncio"
             )
+        self._check_attributes()
         self.served = served
         self.lock = RLock()
         self.transport: Transport | None = None
-        self._user: ref[Any] | None = None
         self.negotiated = 0
         self.queues: list[VirtQueue | None] = [None] * len(self.queue_sizes)
         #: It changes with the configuration (4.2.2, ConfigGeneration).
         self.generation = 0
+        #: The transport, or what serves it to other processes.
+        self._user: ref[object] | None = None
+
+    def _check_attributes(self) -> None:
+        """What a subclass has forgotten or got wrong is an error, not a driver that waits."""
+        cls = type(self).__name__
+        if not isinstance(self.queue_sizes, tuple | list):
+            raise TypeError(
+                f"{cls}.queue_sizes is {self.queue_sizes!r}: give a tuple with the most "
+                "descriptors of each queue, such as (64,)"
+            )
+        for size in self.queue_sizes:
+            if whole(size, f"{cls}.queue_sizes", 1, MOST_DESCRIPTORS) & (size - 1):
+                raise ValueError(
+                    f"{cls}.queue_sizes has {size}: a queue has a power of two of descriptors"
+                )
+        if self.device_id == 0:
+            raise ValueError(f"{cls} has no device_id: set the device type (Virtio 1.2, 5)")
+        whole(self.device_id, f"{cls}.device_id", 1, 0xFFFF)
+        whole(self.features, f"{cls}.features", 0, (1 << 64) - 1)
+
+    def claim(self, user: object) -> None:
+        """`user`, a transport or a back end, works with the device until it calls `release`.
+        MachineError: another one does."""
+        now = None if self._user is None else self._user()
+        if now is not None and now is not user:
+            raise MachineError(
+                f"'{self.name}' is in use already, by {now!r}: detach or close that, or make "
+                "another device"
+            )
+        self._user = ref(user)
+
+    def release(self, user: object) -> None:
+        """`user` works with it no more."""
+        if self._user is not None and self._user() is user:
+            self._user = None
 
     # -- what the driver sees --------------------------------------------------------------------
 
@@ -150,24 +191,6 @@ class VirtioDevice:
         """The driver writes there. By default ignored."""
 
     # -- its life ----------------------------------------------------------------------------------
-
-    def take(self, user: object) -> None:
-        """A transport or a back end uses the device from now on. MachineError: another one does."""
-        if self.taken:
-            raise MachineError(
-                f"'{self.name}' is in use already: detach it there, or make another one"
-            )
-        self._user = ref(user)
-
-    def give_up(self, user: object) -> None:
-        """This user needs it no more."""
-        if self._user is not None and self._user() is user:
-            self._user = None
-
-    @property
-    def taken(self) -> bool:
-        """Does a transport or a back end use it?"""
-        return self._user is not None and self._user() is not None
 
     def plugged(self, vm: "Vm") -> None:
         """It is attached to a Vm. MachineError: it cannot be used there. By default it can."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..device import MmioDevice
 from ..errors import MachineError
 from .device import VirtioDevice
-from .numbers import DRIVER_OK
+from .numbers import DRIVER_OK, ID_BLOCK
 from .transport import WORD, VirtioTransport, free_line, put_bytes
 
 if TYPE_CHECKING:
@@ -106,12 +106,17 @@ class VirtioMmio(VirtioTransport, MmioDevice):
     ) -> "Attachment":
         """Attach it to a machine: at `addr`, by default the first free place of D0000h to D0FFFh,
         with the interrupt line `gsi`, by default 10, 11, 9 or 5, whichever is the first one that no
-        other virtio device has. `Machine.attach` calls this."""
-        at = self._free_place(machine.mmio) if addr is None else addr
+        other virtio device has. `Machine.attach` calls this.
+
+        MachineError: no place is free; memory is there, which comes before devices; `rom=True` for
+        what the option ROM cannot find."""
+        from ..address import linear
+
+        at = self._free_place(machine.mmio) if addr is None else linear(addr, what="addr")
+        self._check_place(machine.vm, at)
         line = free_line(machine.vm, VirtioMmio) if gsi is None else gsi
         attachment = self.attach(machine.vm, at, line, pull=pull)
-        in_window = WINDOW <= self._base < WINDOW_END
-        return self._with_rom(machine, attachment) if in_window else attachment
+        return self._with_rom(machine, attachment) if self._boots(at) else attachment
 
     def attach(
         self, vm: "Vm", addr: "Address", gsi: int | None = None, *, pull: bool = False
@@ -129,6 +134,23 @@ class VirtioMmio(VirtioTransport, MmioDevice):
         except BaseException:
             self._unplugged()
             raise
+
+    def _boots(self, at: int) -> bool:
+        """Would the option ROM find it there?"""
+        return self.virtio.device_id == ID_BLOCK and WINDOW <= at < WINDOW_END
+
+    def _check_place(self, vm: "Vm", at: int) -> None:
+        """Can the guest, and with `rom=True` the option ROM, reach it there?"""
+        if any(slot.addr < at + SIZE and at < slot.addr + slot.size for slot in vm.slots):
+            raise MachineError(
+                f"{at:#x}-{at + SIZE - 1:#x} of '{self.name}' has memory, which the guest would "
+                f"reach instead: attach it elsewhere, such as at addr={WINDOW:#x}"
+            )
+        if self.rom and not self._boots(at):
+            raise MachineError(
+                f"rom=True of '{self.name}': the option ROM serves disks that begin at {WINDOW:#x} "
+                f"to {WINDOW_END - 1:#x}, not {at:#x}: leave rom= out, or give another addr="
+            )
 
     @staticmethod
     def _free_place(bus: "Bus") -> int:

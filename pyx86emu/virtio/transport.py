@@ -118,10 +118,14 @@ class VirtioTransport:
         self._acked: dict[int, int] = {}
 
     def _plugged(self, vm: "Vm") -> None:
-        """The transport is attached to a bus of this Vm. MachineError: its device is attached
-        elsewhere, or cannot be used there."""
-        self.virtio.plugged(vm)
-        self.virtio.take(self)
+        """The transport is attached to a bus of this Vm. MachineError: its device is in use, or
+        cannot be used there."""
+        self.virtio.claim(self)
+        try:
+            self.virtio.plugged(vm)
+        except BaseException:
+            self.virtio.release(self)
+            raise
         self._vm = vm
         self._memory = GuestMap(vm)
 
@@ -138,9 +142,9 @@ class VirtioTransport:
         return attached
 
     def _unplugged(self) -> None:
-        """It is not, or not any more."""
-        self.virtio.give_up(self)
-        self._vm = self._memory = None
+        """It is at no bus: another transport may have the device."""
+        self.virtio.release(self)
+        self._vm = self._memory = self.gsi = None
 
     # -- Transport: what the device asks -----------------------------------------------------------
 
@@ -310,7 +314,11 @@ class VirtioTransport:
         """Let the device work."""
         with self.virtio.lock:
             if self.status & DRIVER_OK and not self.status & NEEDS_RESET:
-                self.virtio.kicked(index)
+                try:
+                    self.virtio.kicked(index)
+                except Exception as error:
+                    error.add_note(f"while '{self.virtio.name}' served queue {index}")
+                    raise
 
     def _kicked_elsewhere(self, index: int) -> None:
         """The same, by another thread: what the device raises ends its work, and the driver is told
@@ -467,7 +475,6 @@ class VirtioTransport:
         The device can be attached again, elsewhere."""
         self._quiet()
         self._unplugged()
-        self.gsi = None
 
     def _close_descriptors(self) -> None:
         self._deassign()

@@ -56,6 +56,10 @@ def test_the_guests_of_virtio_blk_pass_with_a_back_end_in_python(
     [
         ("", "it needs path=SOCK"),
         (",path=none.sock", "no back end listens at none.sock: start it first"),
+        (",path=none.sock", "or listen for it with server=on"),
+        (f",path={READER}", f"{READER} is no socket: give that of the back end"),
+        (",path=none/sock,server=on", "none/sock: No such file or directory"),
+        (",path=a --save-state b", "another process keeps a part of the state"),
         (",path=a,ioeventfd=off", "by ioeventfds only"),
         (",path=a,server=yes", "give on or off"),
         (",path=a,queue-size=5", "give a power of two"),
@@ -66,6 +70,21 @@ def test_the_guests_of_virtio_blk_pass_with_a_back_end_in_python(
 def test_what_cannot_be_is_refused(
     keys: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(READER, "-device", f"vhost-user-blk{keys}") != 33
+    assert run(READER, "-device", *f"vhost-user-blk{keys}".split()) == 2
 
     assert words in capsys.readouterr().err
+
+
+def test_who_listens_says_what_it_waits_for(
+    sock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nobody(*_: object, **__: object) -> None:
+        raise TimeoutError("no back end has connected")
+
+    monkeypatch.setattr("pyx86emu.virtio.vhost.blk.VhostUserBlk", nobody)
+
+    assert run(READER, "-device", f"vhost-user-blk,path={sock},server=on") == 2
+
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == f"pyx86emu: vhost-user-blk waits for a back end at {sock}"
+    assert "no back end has connected" in second

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.drive import pyx86emu, shell
+from tests.harness import ROOT
 from tests.tools.record.guests import ECHO
+
+VIRTIO = ROOT / "tests" / "virtio"
 
 
 @pytest.fixture
@@ -71,3 +74,29 @@ def test_a_program_of_dos_is_run_again_without_its_input(tmp_path: Path) -> None
     result = shell('printf other | "$@"', "replay", path)
 
     assert (result.stdout, result.returncode) == ("typed", 0)
+
+
+@pytest.mark.parametrize("more", [[], ["-device", "virtio-rng-pci,seed=3"]])
+def test_a_recording_with_virtio_devices_is_run_again_with_them(
+    tmp_path: Path, more: list[str]
+) -> None:
+    guest, disk, path = VIRTIO / "queue_poll.bin", tmp_path / "disk.img", tmp_path / "disk.rec"
+    disk.write_bytes(bytes(64 * 512))
+    devices = ["-drive", f"file={disk},if=virtio,snapshot=off", *more]
+    first = pyx86emu(guest, "--record", path, *devices)
+    assert first.returncode == 33
+    disk.write_bytes(bytes(64 * 512))  # the guest has written to it
+
+    result = pyx86emu("replay", path, *devices)
+    lacking = pyx86emu("replay", path)
+
+    assert (result.returncode, lacking.returncode) == (0, 2)
+    assert disk.read_bytes() == bytes(64 * 512)
+    assert "on the command line: the -device and -drive of then" in lacking.stderr
+
+
+def test_a_disk_of_a_drive_is_no_disk_of_a_device(recording: Path) -> None:
+    result = pyx86emu("replay", recording, "-drive", f"file={recording}")
+
+    assert result.returncode == 2
+    assert "give -hda FILE, or if=none for -device" in result.stderr

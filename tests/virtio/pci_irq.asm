@@ -1,6 +1,7 @@
 ; pci_irq: read a sector as pci_poll does, with the PCI BIOS and an interrupt, for which the guest
 ; waits in HLT. The line is what the configuration space says. It is level-triggered, so the handler
 ; reads the ISR of the device before it ends the interrupt.
+; Each sector of disk.img is filled with its number; docs/VIRTIO.md makes such an image.
 ; Run: python -m pyx86emu tests/virtio/pci_irq.bin -device virtio-blk-pci,drive=d0 \
 ;          -drive file=disk.img,if=none,id=d0
 

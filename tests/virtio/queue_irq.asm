@@ -1,6 +1,7 @@
 ; queue_irq: the same as queue_poll, with 32-bit registers and interrupts: four requests in flight,
 ; and the guest waits in HLT. Line 10 of the slave 8259 is vector 72h.
-; Run: python -m pyx86emu tests/virtio/queue_irq.bin -device virtio-blk,drive=disk.img
+; Each sector of disk.img is filled with its number; docs/VIRTIO.md makes such an image.
+; Run: python -m pyx86emu tests/virtio/queue_irq.bin -drive file=disk.img,if=virtio
 
         cpu     386
 %include "guest.inc"

@@ -1,6 +1,6 @@
 ; queue_poll: write a sector of a virtio disk and read it back. The guest polls the used ring. It
 ; reaches the registers in 16-bit halves, so every CPU can run it.
-; Run: python -m pyx86emu tests/virtio/queue_poll.bin -device virtio-blk,drive=disk.img
+; Run: python -m pyx86emu tests/virtio/queue_poll.bin -drive file=disk.img,if=virtio
 
         cpu     8086
 %include "guest.inc"

@@ -100,7 +100,7 @@ def test_zeroes_and_discards_are_written_as_zeroes(m: Machine, disk: Disk) -> No
 
 
 def test_the_configuration_has_what_the_driver_needs(m: Machine, disk: Disk) -> None:
-    driver = Driver(m, VirtioBlk(disk, queues=2, size=16))
+    driver = Driver(m, VirtioBlk(disk, queues=2, queue_size=16))
     read = driver.transport.mmio_read
 
     assert read(0x100, 4) == disk.count and read(0x104, 4) == 0
@@ -223,7 +223,7 @@ def test_wrong_arguments_are_refused(disk: Disk) -> None:
     with pytest.raises(ValueError, match="20 bytes"):
         VirtioBlk(disk, serial="x" * 21)
     with pytest.raises(ValueError, match="power of two"):
-        VirtioBlk(disk, size=12)
+        VirtioBlk(disk, queue_size=12)
     with pytest.raises(ValueError, match="queues"):
         VirtioBlk(disk, queues=0)
     with pytest.raises(TypeError):

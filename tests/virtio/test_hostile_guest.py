@@ -370,7 +370,7 @@ def test_a_device_is_in_one_place(m: Machine, tmp_path: Any) -> None:
         for again in (device, VirtioMmio(device), VirtioPci(device)):
             with pytest.raises(MachineError, match="in use already"):
                 other.attach(again)
-        with pytest.raises(ValueError, match="in use already"):
+        with pytest.raises(MachineError, match="in use already"):
             serve(device, tmp_path / "blk.sock")
 
         attachment.detach()

@@ -244,6 +244,7 @@ def test_a_reset_closes_what_was_opened(m: Machine, served: Served) -> None:
 def test_who_works_outside_gets_descriptors(m: Machine) -> None:
     class Outside(VirtioDevice):
         queue_sizes = (8,)
+        device_id = 0x2A
         name = "outside"
 
         def activate(self, transport: Any, queues: Any) -> None:

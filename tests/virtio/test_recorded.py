@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,3 +55,19 @@ def test_what_cannot_be_repeated_is_not_recorded(
 
     with pytest.raises(MachineError, match=why):
         m.record()
+
+
+@pytest.mark.parametrize("transport", [VirtioMmio, VirtioPci])
+def test_a_machine_that_is_recorded_can_be_closed(
+    transport: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "run.rec"
+    with Machine(boot_sector("queue_irq")) as m:
+        m.attach(transport(VirtioRng(seed=1)))
+        m.record(path)
+        m.run(timeout=1)
+
+    assert m.recording is None
+    again = [(transport(VirtioRng(seed=1)), {})]
+    with Machine.replay(path, attach=again) as m:
+        m.run()

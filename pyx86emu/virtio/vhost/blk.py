@@ -81,7 +81,11 @@ class VhostUserBlk(VirtioDevice):
         wait = seconds(timeout, "timeout")
         again = None if reconnect is None else seconds(reconnect, "reconnect")
         self.path = os.fspath(path)
-        way: Way = Listener(self.path) if truth(server, "server") else Caller(self.path)
+        way: Way = (
+            Listener(self.path)
+            if truth(server, "server")
+            else Caller(self.path, ", or listen for it with server=True")
+        )
         self._way = way
         self._fds: list[int] = []
         self._wce: bytes | None = None

@@ -1,32 +1,20 @@
 """BlkDriver: a guest's block driver in Python, to test vhost-user back ends without a guest."""
 
 import os
-import select
 import struct
-import time
+from typing import ClassVar
 
 from ..._core import whole
-from ...events import EventFd
-from ...vm import Vm
 from ..blk import F_FLUSH, SECTOR, T_FLUSH, T_IN, T_OUT
-from ..device import Vring
 from ..numbers import VERSION_1
 from .blk import CONFIG_SIZE
-from .link import SOON, Link, Queue
 from .messages import ProtocolError
 from .numbers import Protocol
-from .regions import memory_of
-from .seconds import seconds
+from .queues import Driver, Part
 from .session import Session
-from .sockets import Caller
-
-#: Flags of a descriptor (2.7.5).
-NEXT, WRITE = 1, 2
-#: Descriptors of a request: header, data, status.
-PARTS = 3
 
 
-class BlkDriver:
+class BlkDriver(Driver):
     """A driver for the block device of the vhost-user back end at the Unix socket `path`.
 
     It waits up to `timeout` host seconds for the back end to listen, and for each request.
@@ -49,6 +37,8 @@ class BlkDriver:
     (2048, b'seven')
     """
 
+    parts: ClassVar[int] = 3  # header, data, status: some back ends want them apart
+
     def __init__(
         self,
         path: "str | os.PathLike[str]",
@@ -57,56 +47,20 @@ class BlkDriver:
         depth: int = 8,
         size: int = 65536,
     ) -> None:
-        self._timeout = seconds(timeout, "timeout")
-        depth = whole(depth, "depth", 1, 256)
-        self._size = whole(size, "size", SECTOR, 1 << 20)
-        if self._size % SECTOR:
-            raise ValueError(f"size={self._size}: give a multiple of {SECTOR}")
-        num = 1 << (PARTS * depth - 1).bit_length()
-        self._ring = Vring(0, num, 0, 16 * num, 18 * num + 16)
-        self._slots = self._ring.used + 16 + 8 * num + 0xFFF & -0x1000
-        self._step = 0x1000 + self._size
-        self._free = list(range(depth))
-        self._lengths: dict[int, int] = {}
-        self._made = self._seen = 0
-        self._vm = Vm()
-        self._kick, self._call = EventFd(), EventFd()
-        self._link = Link(Caller(os.fspath(path)).connect)
-        try:
-            total = self._slots + depth * self._step + 0xFFF & -0x1000
-            self._vm.add_memory(0, total, shared=True)
-            session = self._open()
-            if not session.has(Protocol.CONFIG) or not session.offered & VERSION_1:
-                raise ProtocolError("a vhost-user block device needs CONFIG and VERSION_1")
-            self.features = session.offered
-            self.config = session.config(CONFIG_SIZE)
-            queue = Queue(self._ring, self._kick.fileno(), self._call.fileno())
-            accepted = self.features & (VERSION_1 | F_FLUSH)
-            self._link.start(accepted, [queue], memory_of(self._vm))
-        except BaseException:
-            self.close()
-            raise
+        if whole(size, "size", SECTOR, 1 << 20) % SECTOR:
+            raise ValueError(f"size={size}: give a multiple of {SECTOR}")
+        super().__init__(path, 1, timeout, depth, size, self._accept)
 
-    def _open(self) -> Session:
-        """The first session; the back end may be starting."""
-        end = time.monotonic() + self._timeout
-        while True:
-            try:
-                return self._link.open(self._timeout)
-            except (FileNotFoundError, ConnectionRefusedError) as error:
-                if time.monotonic() >= end:
-                    raise TimeoutError(*error.args) from None
-            time.sleep(SOON)
+    def _accept(self, session: Session) -> int:
+        if not session.has(Protocol.CONFIG):
+            raise ProtocolError("a vhost-user block device needs CONFIG and VERSION_1")
+        self.config = session.config(CONFIG_SIZE)
+        return VERSION_1 | F_FLUSH
 
     @property
     def sectors(self) -> int:
         """The size of the disk in sectors of 512 bytes."""
         return int.from_bytes(self.config[:8], "little")
-
-    @property
-    def connections(self) -> int:
-        """How many connections there have been."""
-        return self._link.sessions
 
     # -- requests ----------------------------------------------------------------------------------
 
@@ -153,77 +107,15 @@ class BlkDriver:
             written, size = None, whole(data, "data", 0, 1 << 32)
         if size > self._size:
             raise ValueError(f"{size} bytes: a request has at most size={self._size}")
-        if not self._free:
-            raise RuntimeError("all requests are in flight: collect() some, or raise depth=")
-        ticket = self._free.pop(0)
-        at = self._slots + ticket * self._step
-        self._vm.write(at, struct.pack("<IIQB", kind, 0, sector, 0xFF))
-        if written is not None:
-            self._vm.write(at + 0x1000, written)
-        self._lengths[ticket] = size if written is None else 0
-        chain = [(at, 16, 0), (at + 0x1000, size, WRITE * (written is None)), (at + 16, 1, WRITE)]
-        if not size:
-            del chain[1]
-        head = PARTS * ticket
-        table = b""
-        for n, (addr, length, flags) in enumerate(chain, 1):
-            more = n < len(chain)
-            table += struct.pack("<QIHH", addr, length, flags | NEXT * more, (head + n) * more)
-        self._vm.write(self._ring.desc + 16 * head, table)
-        entry = self._ring.avail + 4 + 2 * (self._made % self._ring.size)
-        self._vm.write(entry, struct.pack("<H", head))
-        self._made += 1
-        self._vm.write(self._ring.avail + 2, struct.pack("<H", self._made & 0xFFFF))
-        self._kick.write()
-        return ticket
+        chain: list[Part] = [struct.pack("<IIQ", kind, 0, sector)]
+        if size:
+            chain.append(bytearray(size) if written is None else written)
+        return self._submit(0, [*chain, bytearray(b"\xff")])  # no status yet
 
     def collect(self) -> list[tuple[int, int, bytes]]:
         """Wait until at least one request is done. Returns ticket, status and bytes of each that
         is. TimeoutError: none is; ProtocolError: the back end has used what was not available."""
-        end = time.monotonic() + self._timeout
-        while not (found := self._done()):
-            poll = select.poll()
-            poll.register(self._call.fileno(), select.POLLIN)
-            left = end - time.monotonic()  # a back end may ring for nothing
-            if left <= 0 or not poll.poll(1000 * left):
-                raise TimeoutError(
-                    f"no request is done in {self._timeout} s; {len(self._lengths)} are in flight, "
-                    f"and the connection has {self._link.error or 'no error'}"
-                )
-            self._call.read()
-        return found
-
-    def _done(self) -> list[tuple[int, int, bytes]]:
-        found = []
-        (index,) = struct.unpack("<H", self._vm.read(self._ring.used + 2, 2))
-        while index != self._seen & 0xFFFF:
-            at = self._ring.used + 4 + 8 * (self._seen % self._ring.size)
-            (head,) = struct.unpack("<I", self._vm.read(at, 4))
-            ticket, odd = divmod(head, PARTS)
-            if odd or ticket not in self._lengths:
-                raise ProtocolError(f"the back end has used head {head}, which is not available")
-            size = self._lengths.pop(ticket)
-            slot = self._slots + ticket * self._step
-            status = self._vm.read(slot + 16, 1)[0]
-            found.append((ticket, status, self._vm.read(slot + 0x1000, size)))
-            self._free.append(ticket)
-            self._seen += 1
-        return found
-
-    # -- its end -----------------------------------------------------------------------------------
-
-    def close(self) -> None:
-        """End the connection. A second call does nothing."""
-        self._link.close()
-        self._kick.close()
-        self._call.close()
-        self._vm.close()
-
-    def __enter__(self) -> "BlkDriver":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<BlkDriver, {len(self._lengths)} in flight>"
+        return [
+            (ticket, buffers[-1][0], b"".join(buffers[:-1]))
+            for ticket, _, buffers in self._collect(0)
+        ]

@@ -39,10 +39,17 @@ class BackEnd:
     Any thread may call `close()` and `wait()`.
     """
 
-    def __init__(self, device: VirtioDevice, sock: socket.socket, path: str | None) -> None:
+    def __init__(
+        self,
+        device: VirtioDevice,
+        sock: socket.socket,
+        path: str | None,
+        on_error: Callable[[Exception], object] | None = None,
+    ) -> None:
+        device.claim(self)
         self.device = device
-        device.take(self)
         self.path = path
+        self._on_error = on_error
         self.connections = 0
         self.errors: list[Exception] = []
         self._listener: socket.socket | None = None
@@ -115,7 +122,7 @@ class BackEnd:
             if self.path is not None:
                 with suppress(OSError):
                     os.unlink(self.path)
-        self.device.give_up(self)
+        self.device.release(self)
         for each in (self._channel, self._listener, self._epoll, self._end):
             if each is not None:
                 each.close()
@@ -169,6 +176,8 @@ class BackEnd:
         except Exception as error:
             self._note(error)
             self._hang_up()
+            if self._on_error is not None:
+                self._on_error(error)
 
     def _note(self, error: Exception) -> None:
         """Keep an error, and nothing that its frames refer to, such as memory of the guest."""
@@ -224,7 +233,11 @@ class BackEnd:
 
 
 def serve(
-    device: VirtioDevice, path: "str | os.PathLike[str] | socket.socket", *, thread: bool = True
+    device: VirtioDevice,
+    path: "str | os.PathLike[str] | socket.socket",
+    *,
+    thread: bool = True,
+    on_error: Callable[[Exception], object] | None = None,
 ) -> BackEnd:
     """Serve a virtio device to front ends that connect to the Unix socket `path`: QEMU, or a
     `VhostUserBlk` of this package in another process.
@@ -236,8 +249,12 @@ def serve(
         back = serve(device, "blk.sock", thread=False)
         loop.add_reader(back.fileno(), back.step)
 
-    TypeError: no VirtioDevice; ValueError: it is attached, or served by threads of its own;
-    OSError: the path is taken by something else than a socket that nobody listens at.
+    `on_error(error)` is called with each error that has ended a connection, by the thread that does
+    the work, such as `traceback.print_exception`; what it raises ends that thread.
+
+    TypeError: no VirtioDevice; ValueError: it is served by threads of its own; MachineError: it is
+    attached, or served, already; OSError: the path is taken by something else than a socket that
+    nobody listens at.
     """
     if not isinstance(device, VirtioDevice):
         raise TypeError(f"serve() takes a VirtioDevice, not {type(device).__name__}")
@@ -245,17 +262,16 @@ def serve(
         raise ValueError(
             f"'{device.name}' has served={device.served!r}: the BackEnd calls it, make it without"
         )
-    if device.taken:
-        raise ValueError(f"'{device.name}' is in use already: make another one to serve")
     if isinstance(path, socket.socket):
-        back = BackEnd(device, path, None)
+        back = BackEnd(device, path, None, on_error)
     else:
         name = os.fspath(path)
         sock = listen(name, 8)
         try:
-            back = BackEnd(device, sock, name)
+            back = BackEnd(device, sock, name, on_error)
         except BaseException:
             sock.close()
+            os.unlink(name)
             raise
     if thread:
         back.start()

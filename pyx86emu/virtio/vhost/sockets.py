@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 from contextlib import suppress
 from typing import Protocol
 
@@ -19,10 +20,11 @@ class Way(Protocol):
 
 
 class Caller:
-    """Calls the program that listens at `path`."""
+    """Calls the program that listens at `path`. `otherwise`: what a message says besides."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, otherwise: str = "") -> None:
         self.path = path
+        self.otherwise = otherwise
 
     def connect(self) -> socket.socket:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -32,13 +34,15 @@ class Caller:
         except BaseException as error:
             sock.close()
             if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
-                raise type(error)(
-                    error.errno,
-                    f"no back end listens at {self.path}: start it first, or listen for it with "
-                    "server=True",
-                ) from None
+                raise type(error)(error.errno, self._nobody()) from None
             raise
         return sock
+
+    def _nobody(self) -> str:
+        with suppress(OSError):
+            if not stat.S_ISSOCK(os.stat(self.path).st_mode):
+                return f"{self.path} is no socket: give that of the back end"
+        return f"no back end listens at {self.path}: start it first{self.otherwise}"
 
     def close(self) -> None:
         pass

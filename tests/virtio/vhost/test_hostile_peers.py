@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pyx86emu import Machine
+from pyx86emu import Machine, MachineError
 from pyx86emu.virtio import BackEnd, BlkDriver, VhostUserBlk, VirtioBlk, serve
 from pyx86emu.virtio.device import VirtioDevice
 from pyx86emu.virtio.mmio import VirtioMmio
@@ -95,9 +95,9 @@ def test_a_queue_that_is_never_empty_leaves_time_for_messages(sock: Path) -> Non
 def test_an_eventfd_that_the_front_end_makes_blocking_keeps_nobody(sock: Path) -> None:
     with serve(VirtioBlk(bytes(MIB)), sock) as back, BlkDriver(sock) as disk:
         disk.read(0, 1)
-        disk._call.read()
-        os.set_blocking(disk._call.fileno(), True)
-        disk._call.write((1 << 64) - 2)
+        disk._queues[0].call.read()
+        os.set_blocking(disk._queues[0].call.fileno(), True)
+        disk._queues[0].call.write((1 << 64) - 2)
 
         disk.submit(0, 0, 512)
 
@@ -120,7 +120,7 @@ def test_a_back_end_that_only_rings_is_late(sock: Path) -> None:
                 os.eventfd_write(self.transport.call(index), (1 << 64) - 2)
 
     with serve(Rings(), sock), BlkDriver(sock, timeout=0.3) as disk:
-        disk._call.read = lambda: 1  # type: ignore[method-assign]  # it has rung again by then
+        disk._queues[0].call.read = lambda: 1  # type: ignore[method-assign]  # it has rung again by then
         disk.submit(0, 0, 512)
 
         with pytest.raises(TimeoutError, match="no request is done"):
@@ -234,8 +234,8 @@ def test_a_fork_leaves_the_place_of_a_listener(sock: Path) -> None:
 def test_a_closed_back_end_gives_its_device_back(sock: Path) -> None:
     device = VirtioBlk(bytes(MIB))
     back: BackEnd = serve(device, sock)
-    with pytest.raises(ValueError, match="in use already"):
-        serve(device, sock)
+    with pytest.raises(MachineError, match="in use already"):
+        serve(device, sock.with_name("other.sock"))
     back.close()
     with serve(device, sock):
         pass

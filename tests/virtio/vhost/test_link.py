@@ -129,7 +129,7 @@ def test_a_back_end_that_never_answers_holds_nobody_up(vm: Vm, queue: BlkQueue) 
 def test_nobody_at_the_path_says_what_to_do(tmp_path: Path) -> None:
     link = Link(Caller(f"{tmp_path}/none").connect)
 
-    with pytest.raises(FileNotFoundError, match="start it first, or listen for it"):
+    with pytest.raises(FileNotFoundError, match="start it first"):
         link.open(10)
 
     link.close()

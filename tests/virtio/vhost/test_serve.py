@@ -9,12 +9,14 @@ import select
 import socket
 import struct
 import subprocess
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pyx86emu import Vm
+from pyx86emu.virtio import BlkDriver
 from pyx86emu.virtio.blk import VirtioBlk
 from pyx86emu.virtio.vhost.channel import Channel, Closed
 from pyx86emu.virtio.vhost.messages import ADDR, INFLIGHT, ONE_REGION, STATE, U64, Region, table
@@ -394,3 +396,20 @@ def test_a_reply_is_sent_where_it_is_asked_for(back: BackEnd, sock: Path) -> Non
 
     assert (answer.request, answer.u64()) == (Request.SET_OWNER, 0)
     front.close()
+
+
+def test_what_a_device_raises_can_be_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Bad(VirtioBlk):
+        def kicked(self, index: int) -> None:
+            raise RuntimeError("a bug of mine")
+
+    path = tmp_path / "blk.sock"
+    with serve(Bad(bytes(1 << 20)), path, on_error=traceback.print_exception) as back:
+        with BlkDriver(path, timeout=0.3) as disk, pytest.raises(TimeoutError):
+            disk.read(0, 1)
+        assert back.connections > 1
+
+    err = capsys.readouterr().err
+    assert 'raise RuntimeError("a bug of mine")' in err
