@@ -101,7 +101,7 @@ def test_an_eventfd_that_the_front_end_makes_blocking_keeps_nobody(sock: Path) -
 
         disk.submit(0, 0, 512)
 
-        wait_until(disk._done)
+        wait_until(disk._queues[0].done)
         Running(back.close).result()
 
 
