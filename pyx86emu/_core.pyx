@@ -146,7 +146,7 @@ cdef extern from "core/host.h" nogil:
 #
 #   decode_ops  cpu/blocks -> cpu/decode        the decoder, which fills a block, names all handlers; these use blocks
 #   call_bells  run -> face/bell_calls          a Doorbell may have a Python function that it calls
-#   call_timer  run -> face/vm                  a timer is a Python function that the Vm keeps
+#   call_timer  run -> face/bell_calls          a timer is a Python function that the Vm keeps
 
 # What stands alone: it knows no vCPU, and the structs of the next layer have it as members.
 include "core/base/numbers.pxi"

@@ -577,27 +577,3 @@ cdef int check_there(VmTables vm, uint64_t at, uint64_t n) except -1:
     if there < n:
         raise ValueError(f"guest address {at + there:#x} is in no memory slot")
     return 0
-
-
-cdef void call_timer(CPU* c, uint64_t now) noexcept with gil:
-    """Call Python's timer, unless another thread has moved it meanwhile: vm.timer is set with the GIL only."""
-    cdef object vm = <object>c.vm.owner
-    if c.vm.timer > now:
-        return
-    try:
-        PyErr_CheckSignals()                     # before the timer is spent: a handler that raises must not lose it
-        if c.vm.timer > now:
-            return                               # the signal handler has moved it
-        c.vm.timer = FOREVER
-        callback = (<VmTables>vm)._timer
-        (<VmTables>vm)._timer = None
-        if callback is not None:
-            call_begins(c)
-            callback()
-    except NotYet:                               # the run has to end: see wait_ends()
-        owe(c, partial(_called, callback))
-    except BaseException as e:
-        keep_exception(c, e)
-    c.python.in_call = 0
-    if c.vm.timer <= now:
-        c.vm.timer = now + 1
