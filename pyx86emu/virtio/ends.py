@@ -13,7 +13,7 @@ from threading import Lock, RLock, Thread, current_thread
 from types import TracebackType
 
 from .._core import whole
-from .console import MOST_INPUT, VirtioConsole
+from .console import VirtioConsole
 
 #: How many bytes of the guest wait for the other end.
 LIMIT = 1 << 20
@@ -50,7 +50,7 @@ class FdEnds:
         self._write = None if write_fd is None else whole(write_fd, "write_fd", 0, MOST_FD)
         self._own = own
         self._kept = bytearray()
-        self._left = b""  # what the console had no room for: another thread may send to it, too
+        self._late = b""  # input for which the console had no room
         self._lock = RLock()
         self._closed = False
         self.dropped = 0
@@ -71,35 +71,34 @@ class FdEnds:
 
     def _run(self) -> None:
         while not self._closed or self._kept:
-            if self._left:
-                self._left = self._left[self._console.send(self._left) :]
-            full = bool(self._left) or self._console.waiting > MOST_INPUT - CHUNK
-            again = 1000 * AGAIN if full and self._read is not None else None
-            found = dict(self._wanted(full).poll(100 if self._closed else again))
+            again = 1000 * AGAIN if self._late else None
+            found = dict(self._wanted().poll(100 if self._closed else again))
             if self._closed and self._write not in found:
                 break  # the other end does not take the rest
             with suppress(BlockingIOError):
                 os.eventfd_read(self._wake)
             if self._write in found and self._kept:
                 self._send()
-            if self._read in found and not full and not self._closed:
+            if self._late:
+                self._late = self._late[self._console.send(self._late) :]
+            elif self._read in found and found[self._read] & ~select.POLLOUT and not self._closed:
                 self._receive()
 
-    def _wanted(self, full: bool) -> "select.poll":
+    def _wanted(self) -> "select.poll":
         wanted = select.poll()
         wanted.register(self._wake, select.POLLIN)
-        reads = 0 if full else select.POLLIN
-        if self._read is not None and reads:
-            wanted.register(self._read, reads)
+        read = None if self._late else self._read
+        if read is not None:
+            wanted.register(read, select.POLLIN)
         if self._write is not None and self._kept:
-            both = select.POLLOUT | (reads if self._write == self._read else 0)
+            both = select.POLLOUT | (select.POLLIN if self._write == read else 0)
             wanted.register(self._write, both)
         return wanted
 
     def _send(self) -> None:
+        assert self._write is not None
         with self._lock:
             part = bytes(self._kept[:CHUNK])
-        assert self._write is not None
         try:
             sent = os.write(self._write, part)
         except BlockingIOError:
@@ -118,7 +117,7 @@ class FdEnds:
         except OSError:
             data = b""
         if data:
-            self._left = data[self._console.send(data) :]
+            self._late = data[self._console.send(data) :]
         else:
             self._read = None  # the end of what comes in
 

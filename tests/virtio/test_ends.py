@@ -10,7 +10,7 @@ from pyx86emu import Machine
 from pyx86emu.virtio.console import MOST_INPUT, VirtioConsole
 from pyx86emu.virtio.ends import CHUNK, LIMIT, FdEnds, Pty, streams
 from pyx86emu.virtio.mmio import VirtioMmio
-from tests.harness import Running, wait_until
+from tests.harness import PATIENCE, Running, wait_until
 from tests.virtio.driver import Registers, Ring
 
 
@@ -29,6 +29,18 @@ def test_descriptors_carry_bytes_both_ways() -> None:
         console.output(b"!")
         assert ours.recv(100) == b"!"
     assert console.output is None
+
+
+def test_output_goes_on_without_input() -> None:
+    console = VirtioConsole()
+    ours, theirs = socket.socketpair()
+    ours.settimeout(PATIENCE)
+    with ours, theirs, FdEnds(console, theirs.fileno(), theirs.fileno()):
+        assert console.output is not None
+        for letter in (b"a", b"b", b"c"):
+            console.output(letter)
+            assert ours.recv(1) == letter
+        ours.shutdown(socket.SHUT_WR)
 
 
 def test_a_reader_that_does_not_read_costs_bytes_not_time() -> None:
@@ -100,11 +112,11 @@ def test_a_stream_that_nobody_reads_costs_bounded_memory() -> None:
         ours, theirs = socket.socketpair()
         reader, writer = await asyncio.open_connection(sock=theirs)
         task = asyncio.create_task(streams(console, reader, writer))
-        await asyncio.sleep(0)
+        await asyncio.to_thread(int)
         assert console.output is not None
         for _ in range(50):
             console.output(bytes(LIMIT // 4))
-            await asyncio.sleep(0)
+            await asyncio.to_thread(int)
         assert writer.transport.get_write_buffer_size() <= 2 * LIMIT
         ours.shutdown(socket.SHUT_WR)
         await task

@@ -41,8 +41,7 @@ cdef class Vcpu:
         cdef int lines = fields(model)["address_bits"], i
         cdef bint full, closed, differs = 0
         self.tables = vm
-        self.sights = []
-        self.owed = []
+        self.sights, self.owed = [], []
         self.model = model
         self.c = new_cpu(vm.vm, model)
         self.regs = Registers.__new__(Registers)
