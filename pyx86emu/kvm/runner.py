@@ -16,7 +16,7 @@ from .messages import internal_error, run_error
 from .records import read_mp_state
 from .registers import FLAG_IF, RFLAGS_AT, Registers, put
 from .state import State
-from .waits import ended, settled
+from .waits import called, ended, settled
 
 if TYPE_CHECKING:
     from .vm import Vm
@@ -69,7 +69,7 @@ class Runner(State):
             self._unfinished = False  # KVM completes an access at its next run
             self._unsettled = False  # and the registers are not yet those after it
             self._queued = False  # the page has an exit that run() has not returned
-            self._in_device = False
+            self._in_device = self._in_call = False
             self._later: dict[str, int] = {}  # registers that a device wrote during a read
             self._wall = NEVER
             self._mp_state = 0  # as KVM had it when it was asked last
@@ -193,7 +193,8 @@ class Runner(State):
                         return self._exit(ExitReason.HLT)
                     return self._exit(why)
                 if due:
-                    vm._call_timer()
+                    if not called(self, vm._call_timer):
+                        return ended(self)
                     continue
                 if self._stays_halted:
                     self._stays_halted = False

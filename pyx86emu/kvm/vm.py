@@ -21,6 +21,7 @@ from .. import _core
 from .._core import exact, truth, whole
 from ..address import Address
 from ..capabilities import Capabilities
+from ..errors import NotYet
 from ..irqfd import IrqFd
 from ..models import canonical
 from ..structs import IrqChip, PitState
@@ -441,7 +442,11 @@ class Vm(_core.Vm):
         if at > self.time:  # another thread has just moved it
             self._timers.setdefault(0, timer)
         elif callback is not None:
-            callback()
+            try:
+                callback()
+            except NotYet:
+                self._timers.setdefault(0, timer)
+                raise
 
     def snapshot(self) -> "_core.Snapshot":
         raise refused("a Vm of KVM cannot be saved", "use accel='interp'")
@@ -472,8 +477,8 @@ class Vm(_core.Vm):
         return vcpu is not None
 
     def _asking(self) -> Vcpu | None:
-        me = get_ident()
-        return next((each for each in self._made if each._runner == me and each._in_device), None)
+        mine = (each for each in self._made if each._runner == get_ident())
+        return next((each for each in mine if each._in_device or each._in_call), None)
 
     @property
     def time(self) -> int:

@@ -1,7 +1,9 @@
 """Waits of devices for somebody outside: end them, and do later what they owe. Know no device."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..errors import NotYet
 from ..exits import ExitReason
 
 if TYPE_CHECKING:
@@ -23,6 +25,19 @@ def settled(vcpu: "Runner") -> bool:
         raise
     finally:
         vcpu._in_device = False
+    return True
+
+
+def called(vcpu: "Runner", function: Callable[[], object]) -> bool:
+    """Call a function between two instructions, which may wait as a device may. False: the run has
+    to end; the next one calls it again."""
+    vcpu._in_call = True
+    try:
+        function()
+    except NotYet:
+        return False
+    finally:
+        vcpu._in_call = False
     return True
 
 
