@@ -59,7 +59,6 @@ cdef class Bed:
             raise LookupError("the entry is not found")
         rings_count(&self.c.rings, e, 1, 0)                   # the first of a slice is written at once
         for i in range(n - 1):
-            rings_seen(&self.c.rings, e, i)
             rings_count(&self.c.rings, e, 1, i)
             rings_flush(&self.c.rings)
         began = host_ns() - began

@@ -71,7 +71,7 @@ def test_the_opcode_grid_is_a_switch(generated_c: str) -> None:
     assert not [name for name in grids if "switch (" not in body(generated_c, name)]
 
 
-@pytest.mark.slow
+@pytest.mark.release
 def test_the_micro_benchmarks_fit_the_core(tmp_path: Path) -> None:
     pytest.importorskip("Cython")
 
