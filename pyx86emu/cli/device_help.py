@@ -10,7 +10,7 @@ DEVICES = {
     "virtio-rng": "random bytes",
     "vhost-user-blk": "a disk that another process serves",
 }
-#: Each key and its value. `-pci` devices lack the last four lines' `addr` and `rom`.
+#: Each key and its value. `-pci` devices have no `addr`.
 KEYS = {
     "drive": "ID: the disk of -drive file=FILE,if=none,id=ID",
     "path": "SOCKET: the Unix socket of the other process",

@@ -448,8 +448,8 @@ class VirtioTransport:
             self._stop()
             with self.virtio.lock:
                 with self._reasons:
-                    self.status = 0  # nobody makes new descriptors
-                    self._close_descriptors()
+                    self.status = 0  # from now on nobody makes descriptors
+                    self._close_descriptors()  # those that another thread has made meanwhile
                 self._forget()
 
     def _stop(self) -> None:
